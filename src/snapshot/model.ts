@@ -1,0 +1,298 @@
+/**
+ * The one model between front ends (Istio, later Gateway API) and the data plane. Everything here is plain JSON: a
+ * slice travels as canonical JSON, is named by its SHA-256, and is linked (`link.ts`) when it arrives at a gateway.
+ */
+
+/** The configuration format that this code writes and the newest it reads. Grows with each change that an older gateway would misread. */
+export const FORMAT = 1;
+
+/** How one string is matched. Case matters unless `ignoreCase` is set. Nothing a user wrote becomes a `RegExp`: `regex` is RE2, on the whole value. */
+export type StringMatch =
+  | { readonly kind: "exact"; readonly value: string; readonly ignoreCase?: true }
+  | { readonly kind: "prefix"; readonly value: string; readonly ignoreCase?: true }
+  | { readonly kind: "suffix"; readonly value: string; readonly ignoreCase?: true }
+  /** There, also when empty (Istio's header presence). */
+  | { readonly kind: "present" }
+  /** There and not empty (authorization's `*`). */
+  | { readonly kind: "nonempty" }
+  /** Path template of an AuthorizationPolicy: `{*}` one segment, `{**}` any number. */
+  | { readonly kind: "template"; readonly value: string }
+  | { readonly kind: "regex"; readonly value: string };
+
+/** Changes to headers: `remove` first, then `set`, then `add`. Names are lower case. */
+export interface HeaderOps {
+  readonly remove?: readonly string[];
+  readonly set?: readonly (readonly [name: string, value: string])[];
+  readonly add?: readonly (readonly [name: string, value: string])[];
+}
+
+/** All given fields must hold (AND). */
+export interface RouteMatch {
+  readonly name?: string;
+  /** On the canonical path, without the query. `prefix` is a plain string prefix. */
+  readonly uri?: StringMatch;
+  readonly scheme?: StringMatch;
+  readonly method?: StringMatch;
+  /** On the Host as received, with its port if it had one. */
+  readonly authority?: StringMatch;
+  /** Repeated headers are joined by `,` first. An absent header never matches; with `invert` it is the empty string for the inner match, save for `present`. */
+  readonly headers?: readonly { readonly name: string; readonly match: StringMatch; readonly invert?: true }[];
+  /** On the first value of the key. */
+  readonly query?: readonly { readonly name: string; readonly match: StringMatch }[];
+  /** The listener's or service's logical port that the request came in on. */
+  readonly port?: number;
+  /** The caller's namespace (mesh only). */
+  readonly sourceNamespace?: string;
+}
+
+export interface WeightedDestination {
+  /** Key into `Slice.clusters`. */
+  readonly cluster: string;
+  /** Share = weight / sum. With one destination it gets all. */
+  readonly weight: number;
+  readonly request?: HeaderOps;
+  readonly response?: HeaderOps;
+}
+
+export interface Route {
+  /** For logs: `VirtualService name/rule name or index`, or `default`. */
+  readonly name: string;
+  /** ORed; empty matches all. */
+  readonly matches: readonly RouteMatch[];
+  readonly destinations: readonly WeightedDestination[];
+  /** Where the uri matched by prefix `uri` replaces that prefix, else the whole path. */
+  readonly rewrite?: { readonly uri?: string; readonly authority?: string };
+  /** Route-level operations. With several destinations these run after the destination's, with one before it (Istio). */
+  readonly request?: HeaderOps;
+  readonly response?: HeaderOps;
+  /** Milliseconds for the whole call, from the first byte out to the end of the answer. */
+  readonly timeoutMs?: number;
+}
+
+/** Where an endpoint is. Only `endpoint.id` names it elsewhere. */
+export type EndpointAddress =
+  /** A service binding of the gateway Worker; its name begins with `EP_`. Host is kept. */
+  | { readonly kind: "binding"; readonly name: string }
+  /** A public origin, `https://host[:port]`; Host becomes the origin's, the caller's goes to X-Forwarded-Host. */
+  | { readonly kind: "origin"; readonly origin: string }
+  /** `host:port` behind the gateway's PRIVATE binding. Host is kept. */
+  | { readonly kind: "private"; readonly authority: string };
+
+/** Who serves (or calls), as far as logs and metrics tell it. */
+export interface Workload {
+  readonly name: string;
+  readonly namespace: string;
+  /** Without the scheme: `cluster.local/ns/default/sa/reviews`; null where no service account is known. */
+  readonly principal: string | null;
+  /** Labels `app` and `version`, or Istio's canonical ones. */
+  readonly app: string;
+  readonly version: string;
+}
+
+export interface Endpoint {
+  /** Canonical address with its port, e.g. `binding:EP_REVIEWS_V2` or `10.0.0.7:9080`: the same wherever it is registered. */
+  readonly id: string;
+  readonly address: EndpointAddress;
+  readonly weight: number;
+  readonly workload: Workload;
+  /** Index into `Slice.policySets`: all policies that select any registration of this endpoint. */
+  readonly policySet: number;
+}
+
+export interface OutlierSettings {
+  /** 0 = off. */
+  readonly consecutive5xx: number;
+  /** 0 = off. */
+  readonly consecutiveGatewayErrors: number;
+  readonly intervalMs: number;
+  readonly baseEjectionMs: number;
+  /** 0-100; of the cluster's endpoints. */
+  readonly maxEjectionPercent: number;
+  /** 0 = never panic. */
+  readonly minHealthPercent: number;
+  /** One endpoint may always be ejected, whatever the percentage (Envoy's `always_eject_one_host`). */
+  readonly alwaysEjectOne: boolean;
+}
+
+export interface PoolSettings {
+  /** What runs at once (tcp.maxConnections). */
+  readonly maxConnections?: number;
+  /** What runs at once (http2MaxRequests); the smaller of the two holds. */
+  readonly maxRequests?: number;
+  /** What waits (http1MaxPendingRequests). */
+  readonly maxPending?: number;
+}
+
+export type LoadBalancer = "ROUND_ROBIN" | "RANDOM" | "LEAST_REQUEST";
+
+/** One service, port and subset: what a route points at. Envoy's word and form: `outbound|9080|v1|reviews.default.svc.cluster.local`. */
+export interface Cluster {
+  readonly id: string;
+  readonly service: { readonly host: string; readonly name: string; readonly namespace: string };
+  readonly port: number;
+  readonly subset?: string;
+  readonly loadBalancer: LoadBalancer;
+  readonly pool: PoolSettings;
+  readonly outlier?: OutlierSettings;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export type MtlsMode = "DISABLE" | "PERMISSIVE" | "STRICT";
+
+export interface JwtRule {
+  /** `ns/name/index` of the rule, for the operator. */
+  readonly name: string;
+  readonly issuer: string;
+  /** Empty: any audience. */
+  readonly audiences: readonly string[];
+  readonly keys: { readonly kind: "inline"; readonly jwks: string } | { readonly kind: "remote"; readonly uri: string; readonly timeoutMs: number };
+  readonly from: {
+    readonly headers: readonly { readonly name: string; readonly prefix: string }[];
+    readonly params: readonly string[];
+    readonly cookies: readonly string[];
+  };
+  /** False: the token is removed from where it was found. */
+  readonly forwardOriginalToken: boolean;
+  readonly outputPayloadToHeader?: string;
+  readonly outputClaimToHeaders: readonly { readonly header: string; readonly claim: string }[];
+  readonly spaceDelimitedClaims: readonly string[];
+}
+
+/** Given fields are ANDed, the values of one ORed; `not…` means none of them. */
+export interface Source {
+  readonly principals?: readonly StringMatch[];
+  readonly notPrincipals?: readonly StringMatch[];
+  readonly requestPrincipals?: readonly RequestPrincipalMatch[];
+  readonly notRequestPrincipals?: readonly RequestPrincipalMatch[];
+  readonly namespaces?: readonly StringMatch[];
+  readonly notNamespaces?: readonly StringMatch[];
+}
+
+/** `iss/sub`, split at the last `/` of what the author wrote (Istio). */
+export interface RequestPrincipalMatch {
+  readonly issuer: StringMatch;
+  readonly subject: StringMatch;
+}
+
+export interface Operation {
+  /** Host header, case ignored (values are lower case), port included if sent. */
+  readonly hosts?: readonly StringMatch[];
+  readonly notHosts?: readonly StringMatch[];
+  readonly methods?: readonly StringMatch[];
+  readonly notMethods?: readonly StringMatch[];
+  readonly paths?: readonly StringMatch[];
+  readonly notPaths?: readonly StringMatch[];
+}
+
+export type ConditionKey =
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "source.principal" }
+  | { readonly kind: "source.namespace" }
+  | { readonly kind: "request.auth.principal" }
+  | { readonly kind: "request.auth.audiences" }
+  | { readonly kind: "request.auth.presenter" }
+  | { readonly kind: "request.auth.claims"; readonly path: readonly string[] };
+
+export interface Condition {
+  readonly key: ConditionKey;
+  readonly values?: readonly StringMatch[];
+  readonly notValues?: readonly StringMatch[];
+}
+
+/** `from` ORed, `to` ORed, `when` ANDed, and the three ANDed; a missing or empty one holds. */
+export interface AuthorizationRule {
+  readonly from?: readonly Source[];
+  readonly to?: readonly Operation[];
+  readonly when?: readonly Condition[];
+}
+
+export interface AuthorizationPolicyModel {
+  /** `namespace/name`. */
+  readonly name: string;
+  /** ORed; none matches nothing. */
+  readonly rules: readonly AuthorizationRule[];
+}
+
+/** All that guards one workload (or one Gateway): equal sets are one by content within a slice. */
+export interface PolicySet {
+  readonly mtls: MtlsMode;
+  readonly jwt: readonly JwtRule[];
+  readonly deny: readonly AuthorizationPolicyModel[];
+  readonly allow: readonly AuthorizationPolicyModel[];
+}
+
+/** How the path is made canonical for this host (R1). */
+export interface PathOptions {
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: "REFUSE" | "KEEP" | "DECODE";
+  /** `;params` of a segment: cut for matching and forwarded untouched, or refused (hosts whose policies restrict paths). */
+  readonly params: "CUT" | "REFUSE";
+}
+
+/** What a Gateway's listener adds in front of the routes. */
+export interface Front {
+  /** `ns/name` of the Gateway resource. */
+  readonly gateway: string;
+  /** As which the request reaches the destination's peer checks, and what metrics call the source. */
+  readonly workload: Workload;
+  /** Index into `policySets`: the Gateway's own policies, which see the request and its peer as they came. */
+  readonly policySet: number;
+  /** `required`: without a verified client certificate 403. `none`: certificates are not looked at. */
+  readonly clientCertificate: "none" | "optional" | "required";
+  /** 301 to https for plain http. */
+  readonly httpsRedirect?: true;
+}
+
+/** All that is needed to serve one host in one scope. */
+export interface Slice {
+  readonly format: number;
+  /** The host it serves, canonical: `reviews.default.svc.cluster.local`, `api.example.com`, `*.example.com` or `*`. */
+  readonly host: string;
+  /** Set for a Gateway's host, absent in the mesh. */
+  readonly front?: Front;
+  /** Mesh: the service's ports; a call to another port has no route. */
+  readonly ports?: readonly number[];
+  readonly path: PathOptions;
+  /** In order; the first whose any match holds wins. None: 404 `NR`. */
+  readonly routes: readonly Route[];
+  readonly clusters: Readonly<Record<string, Cluster>>;
+  readonly policySets: readonly PolicySet[];
+}
+
+/** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`. */
+export type Scope = string;
+
+/**
+ * What one gateway deployment may serve. `scopes` maps scope to host to slice id (SHA-256, lower-case hex).
+ * Hosts are lower case, without port: names, `*.suffix` (longest wins) or `*`. In `mesh/<ns>` only what differs from
+ * `mesh/*` is listed, and `null` hides a host of `mesh/*`.
+ */
+export interface Root {
+  readonly format: number;
+  /** The gateway deployment that this root is for. */
+  readonly gateway: string;
+  readonly generation: number;
+  /** Epoch milliseconds of the signature. */
+  readonly issuedAt: number;
+  /** Older than this since `issuedAt`: fail closed. Absent: never. */
+  readonly maxAgeMs?: number;
+  readonly trust: Trust;
+  readonly scopes: Readonly<Record<Scope, Readonly<Record<string, string | null>>>>;
+}
+
+export interface Trust {
+  readonly domain: string;
+  readonly aliases: readonly string[];
+  /** CA certificates that may speak for the domain, base64 DER. */
+  readonly authorities: readonly string[];
+}
+
+/** A root as it travels and is stored. Ed25519 over the UTF-8 bytes of `tulle-root-v1\n` + payload. */
+export interface SignedRoot {
+  /** Canonical JSON of a Root. */
+  readonly payload: string;
+  /** base64url. */
+  readonly signature: string;
+  /** First 16 hex digits of the SHA-256 of the raw public key. */
+  readonly keyId: string;
+}

@@ -1,0 +1,152 @@
+/** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
+import type { SignedRoot } from "./model.ts";
+
+/** Props of a gateway's binding to the State Worker (`State` entrypoint). Written by the deployer. */
+export interface StateProps {
+  readonly gateway: string;
+}
+
+/** Props of a gateway's binding to control (`ConfigApi` entrypoint). Only these decide what its root holds. */
+export interface GatewayProps {
+  readonly gateway: string;
+  /** `["*"]` or `["ns/service"]`: the services it fronts. */
+  readonly fronts: readonly string[];
+  /** `["ns/name"]`, or `["*"]`: the Gateways whose listeners it serves. */
+  readonly gateways: readonly string[];
+}
+
+/** Props of the State Worker's binding to control (`StateApi` entrypoint). */
+export interface StateApiProps {
+  readonly state: string;
+}
+
+/** Props of a caller's binding to a gateway's `MeshEntrypoint`: whoever writes them decides who the caller is. */
+export interface CallerProps {
+  /** `spiffe://cluster.local/ns/default/sa/productpage`. Absent: a call without identity. */
+  readonly identity?: string;
+  /** For logs and metrics only: `productpage-v1`. */
+  readonly workload?: string;
+  readonly app?: string;
+  readonly version?: string;
+}
+
+/** What a gateway deployment says of itself; the authoritative part is in its props. */
+export interface Registration {
+  /** Names of its service bindings that begin with `EP_`. */
+  readonly bindings: readonly string[];
+  readonly hasPrivate: boolean;
+  /** The newest configuration format it reads. */
+  readonly format: number;
+}
+
+/** Gateway -> control. */
+export interface ConfigApi {
+  register(registration: Registration): Promise<void>;
+}
+
+/** State Worker -> control. */
+export interface StateApi {
+  /**
+   * The gateway's newest root, or null when `haveGeneration` is the newest and its signature is younger than 5 minutes
+   * (`haveIssuedAt`, epoch ms). `unknown` when that gateway never registered.
+   */
+  root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer>;
+  /** Texts of these slices, of those that this gateway's newest root lists. */
+  slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>>;
+  /** Adds metric deltas. `source` and `sequence` make a repeat harmless. */
+  report(report: TelemetryReport): Promise<void>;
+}
+
+export type RootAnswer =
+  | { readonly kind: "root"; readonly root: SignedRoot }
+  | { readonly kind: "current" }
+  | { readonly kind: "unknown" };
+
+export interface TelemetryReport {
+  /** Random id of the sender's life. */
+  readonly source: string;
+  /** 1, 2, 3 … within `source`; a sequence that was seen is ignored. */
+  readonly sequence: number;
+  readonly metrics: readonly MetricDelta[];
+  /** Records that were dropped on the way, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** One series of Istio's standard metrics, as sums since the last report. */
+export interface MetricDelta {
+  /** JSON of the label values in the order of `METRIC_LABELS` (src/telemetry/metrics.ts). */
+  readonly labels: string;
+  readonly requests: number;
+  readonly durationMsSum: number;
+  /** Counts per bucket of `DURATION_BUCKETS_MS`, not cumulative; the last is +Inf. */
+  readonly durationBuckets: readonly number[];
+}
+
+/** Gateway -> State Worker: the only talk between an isolate and its cell. */
+export interface StateRpc {
+  exchange(up: ExchangeUp): Promise<ExchangeDown>;
+}
+
+export interface ExchangeUp {
+  /** Random id of this isolate's life. */
+  readonly isolate: string;
+  readonly sequence: number;
+  /** `cf.colo` of a request of the public entrypoint, `LOC` in the local mesh, else null: the entrypoint's own. */
+  readonly location: string | null;
+  /** Generation and time of issue of the root in use; null when none. */
+  readonly have: { readonly generation: number; readonly issuedAt: number } | null;
+  /** Slice ids held. */
+  readonly slices: readonly string[];
+  /** Hosts in use or waited for: their slices come down with a newer root. */
+  readonly hosts: readonly { readonly scope: string; readonly host: string }[];
+  readonly outcomes: readonly OutcomeReport[];
+  readonly metrics: readonly MetricDelta[];
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** (caller workload, cluster, endpoint): for whom an endpoint is judged. */
+export interface BreakerKey {
+  /** Principal, or `-` without one. */
+  readonly caller: string;
+  readonly cluster: string;
+  readonly endpoint: string;
+}
+
+/** What one isolate saw of one endpoint for one caller since the last exchange, in order: errors at the start, whether a success came between, errors at the end. */
+export interface OutcomeReport extends BreakerKey {
+  readonly settings: import("./model.ts").OutlierSettings;
+  /** Endpoints of the cluster. */
+  readonly hosts: number;
+  readonly errors5xx: Streak;
+  readonly gatewayErrors: Streak;
+  /** Epoch ms of the last error. */
+  readonly lastErrorAt: number;
+  /** Epoch ms at which the isolate itself ejected it, if it did. */
+  readonly ejectedAt?: number;
+}
+
+export interface Streak {
+  readonly first: number;
+  readonly success: boolean;
+  /** Equal to `first` where no success came between. */
+  readonly last: number;
+}
+
+export interface Ejection extends BreakerKey {
+  /** Epoch ms; it ends at the first sweep at or after `at + durationMs`. */
+  readonly at: number;
+  readonly durationMs: number;
+}
+
+export interface ExchangeDown {
+  /** A newer root than `have`, or the same generation signed again; null when `have` is current. */
+  readonly root: SignedRoot | null;
+  /** True when neither the cell nor control knows this gateway: register, then exchange again. */
+  readonly unknown: boolean;
+  /** Slice id -> canonical JSON: for `hosts`, under the newest root, those not in `slices`. */
+  readonly slices: Readonly<Record<string, string>>;
+  /** All that are ejected in this location among the clusters of this gateway. */
+  readonly ejections: readonly Ejection[];
+  /** Milliseconds until the next exchange. */
+  readonly nextMs: number;
+}

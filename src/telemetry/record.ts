@@ -1,0 +1,45 @@
+/** One object per request: the access log, one line on the console and in the tail stream (R31: at most 8 KiB, no secrets, query names only). */
+export interface AccessRecord {
+  readonly event: "access";
+  /** RFC 3339, when the request arrived. */
+  readonly time: string;
+  readonly request_id: string;
+  readonly trace_id: string;
+  readonly span_id: string;
+  readonly gateway: string;
+  readonly location: string;
+  /** Of the root that decided; 0 when none was here. */
+  readonly generation: number;
+  readonly scope: string;
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  /** Names of query parameters, never values. */
+  readonly query_names: readonly string[];
+  readonly status: number;
+  /** Envoy's, comma-separated; `-` for none: NR UH UF UO UT UC DC UAEX UPE. */
+  readonly response_flags: string;
+  /** Our code of the refusal, or `via_upstream`. */
+  readonly details: string;
+  /** `ns/name` of the policy that decided, or null. */
+  readonly policy: string | null;
+  readonly source_principal: string | null;
+  readonly source_workload: string;
+  readonly request_principal: string | null;
+  /** Why a client certificate that came did not count, or null. */
+  readonly peer_refused: string | null;
+  readonly route: string | null;
+  readonly cluster: string | null;
+  readonly endpoint: string | null;
+  readonly destination_service: string | null;
+  readonly destination_principal: string | null;
+  /** Milliseconds: whole, and until the answer's headers. */
+  readonly duration_ms: number;
+  readonly upstream_ms: number | null;
+  /** Bytes of the answer's body; null where it was passed on untouched without a length. */
+  readonly bytes_sent: number | null;
+  readonly attempts: number;
+  readonly user_agent: string | null;
+  readonly client_ip: string | null;
+}
