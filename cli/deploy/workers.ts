@@ -1,0 +1,174 @@
+import {
+  type DescribedGateway,
+  type DescribedService,
+  type Description,
+  frontsService,
+  qualified,
+  serviceKey,
+} from "./description.ts";
+
+/** One Worker to deploy: its wrangler configuration and the Workers that it binds. */
+export interface DeployedWorker {
+  readonly name: string;
+  readonly role: "control" | "state" | "gateway" | "service";
+  readonly bindings: readonly ServiceBinding[];
+  /** The rest of its wrangler configuration; paths are relative to the project. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** For a service: its own module, and mesh host -> binding, from which its entry is made. */
+  readonly sidecar?: { readonly main: string; readonly hosts: Readonly<Record<string, string>> };
+}
+
+export interface ServiceBinding {
+  readonly binding: string;
+  readonly service: string;
+  readonly entrypoint?: string;
+  readonly props?: Readonly<Record<string, unknown>>;
+}
+
+export interface DeploySettings {
+  readonly databaseId: string;
+  /** Raw Ed25519 public keys, base64url, that may sign a root. */
+  readonly snapshotKeys: readonly string[];
+}
+
+const COMPATIBILITY = { compatibility_date: "2026-10-20", workers_dev: false, preview_urls: false };
+const OBSERVED = { observability: { enabled: true } };
+
+/** All Workers of a mesh. Whoever writes `props` decides who one is: they are written here and nowhere else. */
+export function workersOf(description: Description, settings: DeploySettings): readonly DeployedWorker[] {
+  return [
+    controlWorker(description, settings),
+    stateWorker(),
+    ...description.gateways.map((gateway) => gatewayWorker(gateway, description, settings)),
+    ...description.services.flatMap((service) =>
+      service.workers.map((worker) => serviceWorker(service, worker, description)),
+    ),
+  ];
+}
+
+function controlWorker(description: Description, { databaseId }: DeploySettings): DeployedWorker {
+  return {
+    name: "tulle-control",
+    role: "control",
+    bindings: [],
+    config: {
+      ...COMPATIBILITY,
+      ...OBSERVED,
+      main: "workers/control/index.ts",
+      vars: { TRUST_DOMAIN: description.trustDomain },
+      d1_databases: [
+        { binding: "DB", database_name: description.mesh, database_id: databaseId, migrations_dir: "migrations" },
+      ],
+      durable_objects: {
+        bindings: [
+          { name: "HUB", class_name: "Hub" },
+          { name: "AUTHORITY", class_name: "Authority" },
+          { name: "TELEMETRY", class_name: "Telemetry" },
+        ],
+      },
+      migrations: [{ tag: "v1", new_sqlite_classes: ["Hub", "Authority", "Telemetry"] }],
+      ...domains(description.controlDomain === undefined ? [] : [description.controlDomain]),
+    },
+  };
+}
+
+function stateWorker(): DeployedWorker {
+  return {
+    name: "tulle-state",
+    role: "state",
+    bindings: [
+      { binding: "CONTROL", service: "tulle-control", entrypoint: "StateApi", props: { state: "tulle-state" } },
+    ],
+    config: {
+      ...COMPATIBILITY,
+      ...OBSERVED,
+      main: "workers/state/index.ts",
+      durable_objects: { bindings: [{ name: "CELL", class_name: "Cell" }] },
+      migrations: [{ tag: "v1", new_sqlite_classes: ["Cell"] }],
+    },
+  };
+}
+
+function gatewayWorker(
+  gateway: DescribedGateway,
+  description: Description,
+  { snapshotKeys }: DeploySettings,
+): DeployedWorker {
+  const fronted = description.services.filter((service) => frontsService(gateway, service));
+  const gateways = gateway.gateway === undefined ? [] : [gateway.gateway];
+  return {
+    name: gateway.name,
+    role: "gateway",
+    bindings: [
+      { binding: "STATE", service: "tulle-state", entrypoint: "State", props: { gateway: gateway.name } },
+      {
+        binding: "CONTROL",
+        service: "tulle-control",
+        entrypoint: "ConfigApi",
+        props: { gateway: gateway.name, fronts: gateway.fronts, gateways },
+      },
+      ...fronted.flatMap((service) =>
+        service.workers.map(({ worker }) => ({ binding: endpointBinding(worker), service: worker })),
+      ),
+    ],
+    config: {
+      ...COMPATIBILITY,
+      ...OBSERVED,
+      compatibility_flags: ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"],
+      main: "workers/gateway/index.ts",
+      vars: {
+        GATEWAY_NAME: gateway.name,
+        SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
+        ...(gateway.gateway === undefined ? {} : { GATEWAY: gateway.gateway }),
+      },
+      ...domains(gateway.domains),
+    },
+  };
+}
+
+function serviceWorker(
+  service: DescribedService,
+  worker: DescribedService["workers"][number],
+  description: Description,
+): DeployedWorker {
+  const bindings = new Map<string, ServiceBinding>();
+  const hosts: Record<string, string> = {};
+  const props = {
+    identity: `spiffe://${description.trustDomain}/ns/${service.namespace}/sa/${service.serviceAccount}`,
+    workload: worker.worker,
+    app: service.name,
+    version: worker.version,
+  };
+  for (const called of service.calls) {
+    const callee = description.services.find((other) => serviceKey(other) === qualified(called, service.namespace));
+    const gateway = callee && description.gateways.find((candidate) => frontsService(candidate, callee));
+    if (!callee || !gateway) continue; // the description was checked: each call has a callee and a gateway
+    const binding = `MESH_${gateway.name.toUpperCase().replaceAll("-", "_")}`;
+    bindings.set(binding, { binding, service: gateway.name, entrypoint: "MeshEntrypoint", props });
+    for (const host of hostsOf(callee, service.namespace, description.trustDomain)) hosts[host] = binding;
+  }
+  return {
+    name: worker.worker,
+    role: "service",
+    bindings: [...bindings.values()],
+    config: { ...COMPATIBILITY, ...OBSERVED, vars: worker.vars },
+    sidecar: { main: worker.main, hosts },
+  };
+}
+
+/** The names by which a caller of `namespace` may call a service. */
+function hostsOf(callee: DescribedService, namespace: string, domain: string): readonly string[] {
+  const qualifiedName = `${callee.name}.${callee.namespace}`;
+  const names = [qualifiedName, `${qualifiedName}.svc`, `${qualifiedName}.svc.${domain}`];
+  return callee.namespace === namespace ? [callee.name, ...names] : names;
+}
+
+/** `reviews-v2` -> `EP_REVIEWS_V2`: the name that an endpoint's address `binding:EP_REVIEWS_V2` gives. */
+export function endpointBinding(worker: string): string {
+  return `EP_${worker.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function domains(names: readonly string[]): { routes?: readonly { pattern: string; custom_domain: true }[] } {
+  if (names.length === 0) return {};
+  return { routes: names.map((pattern) => ({ pattern, custom_domain: true })) };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { planDeployments } from "../../cli/deploy/plan.ts";
+import type { DeployedWorker } from "../../cli/deploy/workers.ts";
+
+function worker(name: string, role: DeployedWorker["role"], ...binds: string[]): DeployedWorker {
+  return { name, role, config: {}, bindings: binds.map((service) => ({ binding: service.toUpperCase(), service })) };
+}
+
+function told(workers: readonly DeployedWorker[]): string[] {
+  return planDeployments(workers).map(
+    (step) => `${step.pass} ${step.worker.name}${step.without.length > 0 ? ` -${step.without.join(",")}` : ""}`,
+  );
+}
+
+describe("planDeployments", () => {
+  it("puts what is bound before what binds it", () => {
+    const workers = [worker("web", "service", "gw"), worker("gw", "gateway", "reviews"), worker("reviews", "service")];
+    expect(told(workers)).toEqual(["1 reviews", "1 gw", "1 web"]);
+  });
+
+  it("deploys one of a circle first without the bindings that close it, and again with all", () => {
+    const workers = [worker("gw", "gateway", "web"), worker("web", "service", "gw")];
+    expect(told(workers)).toEqual(["1 gw -web", "1 web", "2 gw"]);
+  });
+
+  it("takes Workers that are not of this mesh as being there", () => {
+    expect(told([worker("gw", "gateway", "elsewhere")])).toEqual(["1 gw"]);
+  });
+
+  it("deploys two gateways that front each other's callers without deploying the services twice", () => {
+    const workers = [
+      worker("gw-a", "gateway", "a"),
+      worker("gw-b", "gateway", "b"),
+      worker("a", "service", "gw-b"),
+      worker("b", "service", "gw-a"),
+    ];
+    const steps = planDeployments(workers);
+    expect(steps.filter(({ pass }) => pass === 2).map((step) => step.worker.role)).toEqual(["gateway"]);
+    expect(new Set(steps.map((step) => step.worker.name)).size).toBe(4);
+  });
+});
