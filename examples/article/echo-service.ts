@@ -5,16 +5,24 @@ interface Env {
   readonly VERSION: string;
 }
 
-/** order-service, payment-service and reviews-service: each says who it is and what it was asked. */
+/** The longest that a caller may make it wait. */
+const LONGEST_WAIT_MS = 10_000;
+
+/**
+ * order-service, payment-service and reviews-service: each says who it is and what it was asked. For trying out what a
+ * mesh does with bad services, a caller may ask for a failure (`x-answer-status: 503`) or a delay (`x-answer-after-ms`).
+ */
 export default countHits<Env>(async (request, env) => {
   const { pathname } = new URL(request.url);
   const call = /^\/call\/([a-z-]+)(\/.*)$/.exec(pathname);
-  // Only order-service places orders elsewhere: `/call/payment-service/api/v1/charge` asks payment-service in its name.
+  // `/call/payment-service/api/v1/charge` asks payment-service in this service's name.
   if (call !== null) {
     const [, host, path] = call;
     return fetch(`http://${host}${path}`, { method: request.method, headers: request.headers, body: request.body });
   }
-  const failing = /^\/status\/(5\d\d)$/.exec(pathname)?.[1];
+  const wait = Math.min(Number(request.headers.get("x-answer-after-ms") ?? 0), LONGEST_WAIT_MS);
+  if (wait > 0) await scheduler.wait(wait);
+  const status = /^[2-5]\d\d$/.exec(request.headers.get("x-answer-status") ?? "")?.[0] ?? "200";
   const answer = { service: env.SERVICE, version: env.VERSION, method: request.method, path: pathname };
-  return Response.json(answer, { status: failing === undefined ? 200 : Number(failing) });
+  return Response.json(answer, { status: Number(status) });
 });

@@ -1,0 +1,213 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { send } from "../support/http.ts";
+import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { toolPath } from "../support/tools.ts";
+
+const openssl = toolPath("openssl") ?? "";
+const curl = toolPath("curl") ?? "";
+
+/** `web.test` is behind a Gateway whose policy names a principal; `open.test` behind one without. */
+const WORLD = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: guarded }
+spec:
+  selector: { istio: guarded }
+  servers:
+    - port: { number: 443, name: https, protocol: HTTPS }
+      hosts: [web.test]
+      tls: { mode: OPTIONAL_MUTUAL, credentialName: web }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: open }
+spec:
+  selector: { istio: open }
+  servers:
+    - port: { number: 443, name: https, protocol: HTTPS }
+      hosts: [open.test]
+      tls: { mode: OPTIONAL_MUTUAL, credentialName: open }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: web }
+spec:
+  hosts: [web.test, open.test]
+  gateways: [guarded, open]
+  http: [{ route: [{ destination: { host: reviews-service } }] }]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: guarded, namespace: istio-system }
+spec:
+  selector: { matchLabels: { istio: guarded } }
+  rules: [{ from: [{ source: { principals: ["cluster.local/ns/default/sa/web"] } }] }]
+`;
+
+const STRICT = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: STRICT } }
+`;
+
+describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and curl", () => {
+  let mesh: RunningMesh;
+  let folder: string;
+  let web: Svid;
+
+  beforeAll(async () => {
+    mesh = await RunningMesh.start(["--port-base", "26000", "--loopback", "127.0.28.0/24", "--example", "all"]);
+    folder = mkdtempSync(join(tmpdir(), "tulle-tls-"));
+    web = await mesh.enrol("default", "web");
+    writeFileSync(join(folder, "web.pem"), web.cert);
+    writeFileSync(join(folder, "web.key"), web.key);
+    const bundle = await send(`${mesh.info.controlHttp}/api/v1/bundle`);
+    writeFileSync(join(folder, "mesh-ca.pem"), bundle.text);
+    makeBadCertificates(folder);
+    await mesh.mustApply(WORLD);
+    await eventually("the listeners", async () => (await ask("open", "open.test", "web")).status === 200, 20_000);
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true, force: true });
+    await mesh.stop();
+  });
+
+  /** curl with that certificate to the HTTPS listener of a Gateway. */
+  async function ask(gateway: string, host: string, cert: string) {
+    const object = JSON.parse(
+      (await mesh.control(`/k8s/apis/networking.istio.io/v1/namespaces/default/gateways/${gateway}`)).text,
+    ) as { metadata: { annotations?: Record<string, string> }; status?: { addresses?: { value: string }[] } };
+    const address = object.status?.addresses?.[0]?.value;
+    const bound = /443=(\d+)/.exec(object.metadata.annotations?.["tulle.dev/bound-ports"] ?? "")?.[1] ?? "443";
+    return curlTo(`https://${host}:${bound}/`, host, bound, address ?? "127.0.0.1", cert);
+  }
+
+  function curlTo(url: string, host: string, port: string, address: string, cert: string) {
+    const run = spawnSync(
+      curl,
+      [
+        ...["--silent", "--show-error", "--max-time", "10", "--cacert", mesh.info.caFile, "--insecure"],
+        ...["--cert", join(folder, `${cert}.pem`), "--key", join(folder, `${cert}.key`)],
+        ...["--resolve", `${host}:${port}:${address}`, "--write-out", "\n%{http_code}", url],
+      ],
+      { encoding: "utf8" },
+    );
+    const lines = run.stdout.split("\n");
+    return { status: Number(lines.at(-1)), body: lines.slice(0, -1).join("\n"), stderr: run.stderr };
+  }
+
+  /** curl with that certificate to the mesh's own TLS port, asking for a host that no Gateway exposes. */
+  function askMesh(cert: string) {
+    const { hostname, port } = new URL(mesh.info.mesh);
+    return curlTo(`https://reviews-service:${port}/`, "reviews-service", port, hostname, cert);
+  }
+
+  it("what the authority issues passes openssl verify, with one SPIFFE URI", () => {
+    const verified = execFileSync(
+      openssl,
+      ["verify", "-x509_strict", "-CAfile", join(folder, "mesh-ca.pem"), join(folder, "web.pem")],
+      { encoding: "utf8" },
+    );
+    expect(verified).toContain("web.pem: OK");
+    const text = execFileSync(openssl, ["x509", "-in", join(folder, "web.pem"), "-noout", "-ext", "subjectAltName"], {
+      encoding: "utf8",
+    });
+    expect(text).toContain("URI:spiffe://cluster.local/ns/default/sa/web");
+  });
+
+  it("a good certificate works in curl: on the mesh's port, and where a policy names its principal", async () => {
+    expect(askMesh("web")).toMatchObject({ status: 200 });
+    expect(await ask("guarded", "web.test", "web")).toMatchObject({ status: 200 });
+  });
+
+  it.each(["foreign", "expired", "two-names"])(
+    "a %s certificate counts as none, with the reason in the log",
+    async (cert) => {
+      expect(askMesh(cert)).toMatchObject({ status: 404 });
+      expect(await ask("guarded", "web.test", cert)).toMatchObject({ status: 403 });
+      expect(await ask("open", "open.test", cert)).toMatchObject({ status: 200 });
+      await eventually("the reason", () =>
+        mesh.accessLog().some((record) => record.authority.startsWith("open.test") && record.peer_refused !== null),
+      );
+    },
+  );
+
+  it("under STRICT a call without identity is 403, and a browser through the Gateway is still served", async () => {
+    await mesh.mustApply(STRICT);
+    const anonymous = () => send(`${mesh.info.services?.anonymous}/call/reviews-service/`);
+    await eventually("STRICT", async () => (await anonymous()).status === 403);
+    expect((await send(mesh.info.page ?? "")).status).toBe(200);
+    expect((await send(mesh.info.page ?? "")).text).toContain("PublisherA");
+  });
+
+  /** One of another authority; and, signed by the mesh's own through the same code paths, none: those are made by hand. */
+  function makeBadCertificates(into: string): void {
+    const run = (...args: string[]) => execFileSync(openssl, args, { cwd: into, stdio: "pipe" });
+    const names = {
+      foreign: "URI:spiffe://cluster.local/ns/default/sa/web",
+      expired: "URI:spiffe://cluster.local/ns/default/sa/web",
+      "two-names":
+        "URI:spiffe://cluster.local/ns/default/sa/web,URI:spiffe://cluster.local/ns/default/sa/order-service",
+    };
+    run(
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-days",
+      "1",
+      "-subj",
+      "/CN=foreign",
+      "-keyout",
+      "ca.key",
+      "-out",
+      "ca.pem",
+    );
+    for (const [name, san] of Object.entries(names)) {
+      writeFileSync(
+        join(into, `${name}.ext`),
+        `subjectAltName=critical,${san}\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n`,
+      );
+      run(
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/",
+        "-keyout",
+        `${name}.key`,
+        "-out",
+        `${name}.csr`,
+      );
+      const days = name === "expired" ? "-1" : "1";
+      run(
+        "x509",
+        "-req",
+        "-in",
+        `${name}.csr`,
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        days,
+        "-extfile",
+        `${name}.ext`,
+        "-out",
+        `${name}.pem`,
+      );
+    }
+  }
+});
