@@ -1,0 +1,108 @@
+import type { Issuer } from "./requests.ts";
+
+const ROUTES = 10_000;
+/** A document may be 1 MiB; Gateways join the rules of several VirtualServices for one host. */
+const ROUTES_PER_DOCUMENT = 1_000;
+
+function object(kind: string, apiVersion: string, name: string, spec: unknown): string {
+  return JSON.stringify({ apiVersion, kind, metadata: { name, namespace: "default" }, spec });
+}
+
+const istio = "networking.istio.io/v1";
+const security = "security.istio.io/v1";
+
+function route(host: string, prefix: string): unknown[] {
+  const to = (subset: string, weight?: number) => ({ destination: { host, subset }, ...(weight && { weight }) });
+  return [
+    { match: [{ uri: { prefix }, headers: { "x-tier": { exact: "premium" } } }], route: [to("v2")], timeout: "30s" },
+    { match: [{ uri: { prefix } }], route: [to("v1", 90), to("v2", 10)], timeout: "30s" },
+  ];
+}
+
+/** Services `items` (over TCP) and `bound` (a service binding), both with the whole job in front of them. */
+export function world({ jwks }: Issuer): readonly string[] {
+  const documents: string[] = [];
+  documents.push(
+    object("MeshConfig", "tulle.dev/v1alpha1", "default", {
+      privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
+    }).replace('"namespace":"default"', '"namespace":"istio-system"'),
+    object("Gateway", istio, "bench", {
+      selector: { istio: "ingressgateway" },
+      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*.bench"] }],
+    }),
+  );
+  for (const [app, addresses] of [
+    ["items", ["10.77.0.1", "10.77.0.2"]],
+    ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
+  ] as const) {
+    documents.push(
+      object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),
+      ...addresses.map((address, index) =>
+        object("WorkloadEntry", istio, `${app}-v${index + 1}`, {
+          address,
+          labels: { app, version: `v${index + 1}` },
+          serviceAccount: app,
+        }),
+      ),
+      object("DestinationRule", istio, app, {
+        host: app,
+        trafficPolicy: {
+          connectionPool: { tcp: { maxConnections: 1_024 }, http: { http1MaxPendingRequests: 1_024 } },
+          outlierDetection: { consecutive5xxErrors: 5, interval: "30s", baseEjectionTime: "30s" },
+        },
+        subsets: [
+          { name: "v1", labels: { version: "v1" } },
+          { name: "v2", labels: { version: "v2" } },
+        ],
+      }),
+      object("RequestAuthentication", security, app, {
+        selector: { matchLabels: { app } },
+        jwtRules: [{ issuer: "https://issuer.bench", audiences: ["items"], jwks, forwardOriginalToken: true }],
+      }),
+      object("AuthorizationPolicy", security, `${app}-readers`, {
+        selector: { matchLabels: { app } },
+        rules: [
+          {
+            from: [{ source: { requestPrincipals: ["https://issuer.bench/*"] } }],
+            to: [{ operation: { methods: ["GET", "POST"] } }],
+            when: [{ key: "request.auth.claims[scope]", values: ["items.read"] }],
+          },
+        ],
+      }),
+      object("AuthorizationPolicy", security, `${app}-private`, {
+        action: "DENY",
+        selector: { matchLabels: { app } },
+        rules: [{ to: [{ operation: { paths: ["/api/v1/private/*"] } }] }],
+      }),
+    );
+  }
+  documents.push(
+    object("VirtualService", istio, "one", {
+      hosts: ["one.bench"],
+      gateways: ["bench"],
+      http: route("items", "/api/"),
+    }),
+    object("VirtualService", istio, "bound", {
+      hosts: ["bound.bench"],
+      gateways: ["bench"],
+      http: route("bound", "/api/"),
+    }),
+  );
+  for (let first = 0; first < ROUTES; first += ROUTES_PER_DOCUMENT) {
+    const http = Array.from({ length: ROUTES_PER_DOCUMENT / 2 }, (_, index) =>
+      route("items", `/api/v1/items/${(first + index * 2) / 2}/`),
+    ).flat();
+    documents.push(
+      object("VirtualService", istio, `many-${first}`, { hosts: ["many.bench"], gateways: ["bench"], http }),
+    );
+  }
+  // What is denied, and whatever else comes.
+  documents.push(
+    object("VirtualService", istio, "many-rest", {
+      hosts: ["many.bench"],
+      gateways: ["bench"],
+      http: route("items", "/api/"),
+    }),
+  );
+  return documents;
+}
