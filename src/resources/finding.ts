@@ -2,7 +2,12 @@
 export interface Finding {
   readonly severity: "error" | "warning";
   /** A Kubernetes cause: Invalid, Required, NotSupported (a value of an enum, or a field we refuse), Unknown (a field nobody knows), Duplicate. */
-  readonly reason: "FieldValueInvalid" | "FieldValueRequired" | "FieldValueNotSupported" | "FieldValueDuplicate" | "FieldValueForbidden";
+  readonly reason:
+    | "FieldValueInvalid"
+    | "FieldValueRequired"
+    | "FieldValueNotSupported"
+    | "FieldValueDuplicate"
+    | "FieldValueForbidden";
   /** `spec.http[0].match[1].uri`. */
   readonly field: string;
   /** Lower case, no full stop; what is wrong, then how to mend it. */

@@ -145,7 +145,9 @@ export interface JwtRule {
   readonly issuer: string;
   /** Empty: any audience. */
   readonly audiences: readonly string[];
-  readonly keys: { readonly kind: "inline"; readonly jwks: string } | { readonly kind: "remote"; readonly uri: string; readonly timeoutMs: number };
+  readonly keys:
+    | { readonly kind: "inline"; readonly jwks: string }
+    | { readonly kind: "remote"; readonly uri: string; readonly timeoutMs: number };
   readonly from: {
     readonly headers: readonly { readonly name: string; readonly prefix: string }[];
     readonly params: readonly string[];

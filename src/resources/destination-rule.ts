@@ -1,0 +1,206 @@
+import { z } from "zod";
+import { duration, durationOrZero } from "./duration.ts";
+import {
+  choice,
+  count,
+  later,
+  list,
+  never,
+  percentage,
+  portNumber,
+  REASON,
+  strict,
+  text,
+  tuning,
+  uint32,
+} from "./fields.ts";
+import { exportTo, hostPattern } from "./host.ts";
+import { labels } from "./names.ts";
+import type { Report } from "./report.ts";
+
+const LoadBalancer = strict(
+  {
+    simple: choice(["UNSPECIFIED", "LEAST_CONN", "RANDOM", "ROUND_ROBIN", "LEAST_REQUEST"], {
+      PASSTHROUGH: never(REASON.socket),
+    }).exactOptional(),
+  },
+  {
+    consistentHash: later(),
+    localityLbSetting: later(),
+    zoneAwareLbSetting: later(),
+    warmup: later(),
+    warmupDurationSecs: later(),
+  },
+);
+
+const BY_PLATFORM = "the platform decides";
+
+const ConnectionPool = strict({
+  tcp: strict({
+    maxConnections: count.exactOptional(),
+    connectTimeout: tuning(
+      duration,
+      "the platform has its own connect timeout; `timeout` of a route bounds the whole call",
+    ),
+    tcpKeepalive: tuning(
+      strict({ probes: uint32.exactOptional(), time: duration.exactOptional(), interval: duration.exactOptional() }),
+      `${BY_PLATFORM} how connections are kept alive`,
+    ),
+    maxConnectionDuration: tuning(durationOrZero, `${BY_PLATFORM} how long a connection lives`),
+    idleTimeout: tuning(durationOrZero, `${BY_PLATFORM} when an idle connection is closed`),
+  }).exactOptional(),
+  http: strict(
+    {
+      http1MaxPendingRequests: count.exactOptional(),
+      http2MaxRequests: count.exactOptional(),
+      maxRequestsPerConnection: tuning(uint32, `${BY_PLATFORM} how many requests a connection carries`, 0),
+      idleTimeout: tuning(durationOrZero, `${BY_PLATFORM} when an idle connection is closed`),
+      maxConcurrentStreams: tuning(
+        uint32,
+        `${BY_PLATFORM} how many streams a connection carries; \`http2MaxRequests\` bounds the requests`,
+        0,
+      ),
+      http2KeepAlive: tuning(
+        strict({ interval: duration, timeout: duration }),
+        `${BY_PLATFORM} how connections are kept alive`,
+      ),
+      h2UpgradePolicy: tuning(
+        choice(["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]),
+        `${BY_PLATFORM} which HTTP version a connection speaks`,
+        "DEFAULT",
+      ),
+      useClientProtocol: tuning(z.boolean(), `${BY_PLATFORM} which HTTP version a connection speaks`, false),
+    },
+    { maxRetries: later() },
+  ).exactOptional(),
+});
+
+const OutlierDetection = strict(
+  {
+    consecutive5xxErrors: uint32.exactOptional(),
+    consecutiveGatewayErrors: uint32.exactOptional(),
+    /** Before Istio 1.5; read as `consecutive5xxErrors` unless that is set too. */
+    consecutiveErrors: uint32.exactOptional(),
+    interval: duration.exactOptional(),
+    baseEjectionTime: duration.exactOptional(),
+    maxEjectionPercent: percentage.exactOptional(),
+    minHealthPercent: percentage.exactOptional(),
+  },
+  {
+    splitExternalLocalOriginErrors: later(),
+    consecutiveLocalOriginFailures: later(),
+    outlierDetectionHttpErrorCodes: later(),
+  },
+);
+
+const ClientTls = strict(
+  {
+    mode: choice(["DISABLE", "SIMPLE", "ISTIO_MUTUAL"], { MUTUAL: later("client certificates of a binding") }),
+    insecureSkipVerify: z
+      .literal(false, { error: never("the platform always verifies the destination's certificate") })
+      .exactOptional(),
+  },
+  {
+    clientCertificate: never(REASON.files),
+    privateKey: never(REASON.files),
+    caCertificates: never(REASON.files),
+    caCrl: never(REASON.files),
+    credentialName: later("client certificates of a binding"),
+    subjectAltNames: never(
+      "the destination's certificate is not shown to a Worker; the platform checks it against the host",
+    ),
+    sni: never(`${REASON.connection}; the server name is the host of the address`),
+  },
+);
+
+const policyFields = {
+  loadBalancer: LoadBalancer.exactOptional(),
+  connectionPool: ConnectionPool.exactOptional(),
+  outlierDetection: OutlierDetection.exactOptional(),
+  tls: ClientTls.exactOptional(),
+};
+
+const PortPolicy = strict({ port: strict({ number: portNumber }), ...policyFields });
+
+const TrafficPolicy = strict(
+  { ...policyFields, portLevelSettings: list(PortPolicy).exactOptional() },
+  {
+    tunnel: never(REASON.framing),
+    proxyProtocol: never(REASON.connection),
+    retryBudget: later(),
+  },
+);
+
+const Subset = strict({
+  name: text(
+    (name) => /^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$/i.test(name) && name.length <= 63,
+    "a name of letters, digits, `-`, `_` and `.`",
+  ),
+  labels: labels.exactOptional(),
+  trafficPolicy: TrafficPolicy.exactOptional(),
+});
+
+export const DestinationRule = strict(
+  {
+    host: hostPattern,
+    exportTo: exportTo.exactOptional(),
+    subsets: z.array(Subset).exactOptional(),
+    trafficPolicy: TrafficPolicy.exactOptional(),
+  },
+  { workloadSelector: later() },
+);
+
+/** Fields that only tune connections are here too, and have no effect. */
+export type DestinationRuleSpec = z.infer<typeof DestinationRule>;
+type TrafficPolicySpec = z.infer<typeof TrafficPolicy>;
+type PortPolicySpec = z.infer<typeof PortPolicy>;
+
+export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
+  checkTrafficPolicy(spec.trafficPolicy, report.at("trafficPolicy"));
+  const names = new Set<string>();
+  for (const [index, subset] of (spec.subsets ?? []).entries()) {
+    const place = report.at("subsets", index);
+    if (names.has(subset.name)) place.at("name").error(`\`${subset.name}\` is there twice`, "FieldValueDuplicate");
+    names.add(subset.name);
+    if (Object.keys(subset.labels ?? {}).length === 0)
+      place.at("labels").warn("no labels: the subset is all endpoints");
+    checkTrafficPolicy(subset.trafficPolicy, place.at("trafficPolicy"));
+  }
+}
+
+function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, report: Report): void {
+  if (policy === undefined) return;
+  checkSettings(policy, report);
+  const ports = new Set<number>();
+  for (const [index, settings] of (policy.portLevelSettings ?? []).entries()) {
+    const place = report.at("portLevelSettings", index);
+    if (ports.has(settings.port.number))
+      place.at("port", "number").error(`port ${settings.port.number} is there twice`, "FieldValueDuplicate");
+    ports.add(settings.port.number);
+    checkSettings(settings, place);
+  }
+}
+
+function checkSettings(settings: Omit<PortPolicySpec, "port">, report: Report): void {
+  if (settings.connectionPool !== undefined && Object.keys(settings.connectionPool).length === 0)
+    report.at("connectionPool").error("empty: set `tcp` or `http`", "FieldValueRequired");
+  const http = settings.connectionPool?.http;
+  if (http?.h2UpgradePolicy === "UPGRADE" && http.useClientProtocol === true)
+    report.at("connectionPool", "http", "useClientProtocol").error("cannot go with `h2UpgradePolicy: UPGRADE`");
+
+  const outlier = settings.outlierDetection;
+  if (outlier === undefined) return;
+  const place = report.at("outlierDetection");
+  if (outlier.consecutiveErrors !== undefined)
+    place
+      .at("consecutiveErrors")
+      .warn(
+        outlier.consecutive5xxErrors === undefined
+          ? "the name before Istio 1.5; read as `consecutive5xxErrors`"
+          : "the name before Istio 1.5; not used, since `consecutive5xxErrors` is set",
+      );
+  const errors = outlier.consecutive5xxErrors ?? outlier.consecutiveErrors ?? 5;
+  const gatewayErrors = outlier.consecutiveGatewayErrors ?? 0;
+  if (errors > 0 && gatewayErrors >= errors)
+    place.at("consecutiveGatewayErrors").warn(`never reached: ${errors} errors of any kind (5xx) eject first`);
+}

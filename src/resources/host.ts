@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { text } from "./fields.ts";
+import { isDnsLabel, isHostName } from "./names.ts";
+
+/** A host name, `*`, or `*.` and a host name. */
+export function isHostPattern(host: string): boolean {
+  return host === "*" || isHostName(host.startsWith("*.") ? host.slice(2) : host);
+}
+
+export const hostPattern = text(isHostPattern, "a host name, `*`, or `*.` followed by a host name; without port");
+
+/** Whether some host fits both patterns (they are compared without case). */
+export function overlap(first: string, second: string): boolean {
+  const [a, b] = [first.toLowerCase(), second.toLowerCase()];
+  if (a === b || a === "*" || b === "*") return true;
+  const inside = (name: string, pattern: string) => pattern.startsWith("*") && name.endsWith(pattern.slice(1));
+  return inside(a, b) || inside(b, a);
+}
+
+const scope = text(
+  (value) => value === "." || value === "*" || isDnsLabel(value),
+  "`.` (this namespace), `*` (all) or the name of a namespace",
+);
+
+/** Which namespaces see the object; absent means all. */
+export const exportTo = z.array(scope).superRefine((scopes, ctx) => {
+  if (scopes.includes("*") && scopes.length > 1)
+    ctx.addIssue({ code: "custom", message: "`*` is all namespaces; leave the others out" });
+  if (new Set(scopes).size < scopes.length) ctx.addIssue({ code: "custom", message: "each namespace only once" });
+});

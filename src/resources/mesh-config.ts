@@ -1,0 +1,90 @@
+import { z } from "zod";
+import { duration } from "./duration.ts";
+import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
+import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
+import { egressHostProblem, privateRangeProblem } from "./address.ts";
+import type { Context } from "./kind.ts";
+import type { Report } from "./report.ts";
+
+const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
+
+export const MeshConfig = strict(
+  {
+    trustDomain: text(
+      (value) => value.length <= 255 && /^[a-z0-9._-]+$/.test(value),
+      "a trust domain: lower case, digits, `.`, `-` and `_`",
+    ).exactOptional(),
+    rootNamespace: namespaceName.exactOptional(),
+    pathNormalization: strict({
+      normalization: choice(["BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"], {
+        NONE: never("the path reaches a Worker with its dot segments already resolved"),
+        DEFAULT: later("say which one; without the field it is `MERGE_SLASHES`"),
+      }).exactOptional(),
+    }).exactOptional(),
+    escapedSlashes: strict({
+      default: escapedSlashes.exactOptional(),
+      hosts: list(
+        strict({
+          host: text(
+            (host) => isHostName(host.startsWith("*.") ? host.slice(2) : host),
+            "a host name, or `*.` and a host name",
+          ),
+          mode: escapedSlashes,
+        }),
+      ).exactOptional(),
+    }).exactOptional(),
+    alwaysEjectOneEndpoint: z.boolean().exactOptional(),
+    egress: strict({ allowedHosts: z.array(z.string()).exactOptional() }).exactOptional(),
+    privateRanges: z
+      .array(
+        strict({
+          range: z.string(),
+          namespaces: list(text((name) => name === "*" || isDnsLabel(name), "the name of a namespace, or `*`")),
+        }),
+      )
+      .exactOptional(),
+    snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
+  },
+  {
+    mode: later(),
+    trustDomainAliases: later(),
+    defaultHttpRetryPolicy: later(),
+    outboundTrafficPolicy: later(),
+    defaultServiceExportTo: later(),
+    defaultVirtualServiceExportTo: later(),
+    defaultDestinationRuleExportTo: later(),
+    localityLbSetting: later(),
+    zoneAwareLbSetting: later(),
+    enableAutoMtls: later("it is always on"),
+    extensionProviders: later(),
+    defaultConfig: later(),
+    meshMTLS: never(REASON.framing),
+    tlsDefaults: never(REASON.framing),
+  },
+);
+
+/**
+ * Defaults: `cluster.local`, `istio-system`, MERGE_SLASHES, REFUSE, one endpoint may always be ejected, no host and no
+ * range allowed, no `maxAge`. A `range` is a CIDR, or a name that stands for itself and all names below it.
+ * An allowed host is a name, or `*.` and a name.
+ */
+export type MeshConfigSpec = z.infer<typeof MeshConfig>;
+
+export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: Context): void {
+  if (context.metadata.name !== "default")
+    context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
+  const slashHosts = new Set<string>();
+  for (const [index, { host }] of (spec.escapedSlashes?.hosts ?? []).entries()) {
+    if (slashHosts.has(host.toLowerCase()))
+      report.at("escapedSlashes", "hosts", index, "host").error(`\`${host}\` is there twice`, "FieldValueDuplicate");
+    slashHosts.add(host.toLowerCase());
+  }
+  for (const [index, host] of (spec.egress?.allowedHosts ?? []).entries()) {
+    const problem = egressHostProblem(host, context.local);
+    if (problem !== null) report.at("egress", "allowedHosts", index).error(problem);
+  }
+  for (const [index, { range }] of (spec.privateRanges ?? []).entries()) {
+    const problem = privateRangeProblem(range, context.local);
+    if (problem !== null) report.at("privateRanges", index, "range").error(problem);
+  }
+}

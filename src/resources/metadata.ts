@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { later, strict, text } from "./fields.ts";
+import type { KindInfo } from "./kinds.ts";
+import { isDnsLabel, isDnsSubdomain, isLabelKey, labels, namespaceName } from "./names.ts";
+import type { ObjectMeta } from "./object.ts";
+import type { Report } from "./report.ts";
+import { readShape } from "./shape.ts";
+
+/** As in Kubernetes: the sum of all keys and values, in bytes of UTF-8. */
+const MAX_ANNOTATIONS = 262_144;
+
+const annotationKey = text(
+  (key) => isLabelKey(key.toLowerCase()),
+  "a name of letters, digits, `-`, `_` and `.`, at most 63, after an optional DNS prefix and `/`",
+);
+
+const shape = {
+  name: z.string(),
+  namespace: namespaceName.exactOptional(),
+  uid: z.string().exactOptional(),
+  resourceVersion: z.string().exactOptional(),
+  generation: z.int().exactOptional(),
+  creationTimestamp: z.string().exactOptional(),
+  deletionTimestamp: z.string().exactOptional(),
+  deletionGracePeriodSeconds: z.int().exactOptional(),
+  selfLink: z.string().exactOptional(),
+  labels: labels.exactOptional(),
+  annotations: z.record(annotationKey, z.string()).exactOptional(),
+  managedFields: z.array(z.unknown()).exactOptional(),
+  finalizers: z.array(z.string()).exactOptional(),
+  ownerReferences: z.array(z.unknown()).exactOptional(),
+};
+const Metadata = strict(shape, { generateName: later("give it a `name`") });
+const CoreMetadata = z.looseObject(shape);
+
+/** Kinds whose names become one label of a host name. */
+const LABEL_NAMED = new Set(["Namespace", "Service"]);
+
+/** Checks `metadata` by the rules of Kubernetes; null where there was an error. */
+export function readMetadata(input: unknown, info: KindInfo, report: Report): ObjectMeta | null {
+  const metadata = readShape(info.core ? CoreMetadata : Metadata, input, report);
+  if (metadata === null) return null;
+  const { name, namespace, annotations = {}, finalizers = [], ownerReferences = [] } = metadata;
+  const isName = LABEL_NAMED.has(info.kind) ? isDnsLabel : isDnsSubdomain;
+  if (name === "") report.at("name").error("is required", "FieldValueRequired");
+  else if (!isName(name))
+    report
+      .at("name")
+      .error(
+        LABEL_NAMED.has(info.kind)
+          ? "must be lower case letters, digits and `-`, beginning and ending with a letter or digit, at most 63 (RFC 1123 label)"
+          : "must be lower case letters, digits, `-` and `.`, beginning and ending with a letter or digit, at most 253 (RFC 1123 subdomain)",
+      );
+  if (!info.namespaced && namespace !== undefined)
+    report.at("namespace").error(`a ${info.kind} stands in no namespace; leave it out`);
+
+  const size = new TextEncoder().encode(Object.entries(annotations).flat().join("")).length;
+  if (size > MAX_ANNOTATIONS) report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
+  if (!info.core) {
+    if (finalizers.length > 0)
+      report.at("finalizers").warn("stored, without effect: deleting removes the object at once");
+    if (ownerReferences.length > 0)
+      report.at("ownerReferences").warn("stored, without effect: objects are not deleted with their owner");
+  }
+  return metadata;
+}

@@ -1,0 +1,160 @@
+import type { z } from "zod";
+import { AuthorizationPolicy, checkAuthorizationPolicy } from "./authorization-policy.ts";
+import { checkEndpointSlice, checkService, EndpointSlice, Namespace, Pod, Service } from "./core.ts";
+import { checkDestinationRule, DestinationRule } from "./destination-rule.ts";
+import { later, never } from "./fields.ts";
+import type { Finding } from "./finding.ts";
+import { checkGateway, Gateway } from "./gateway.ts";
+import type { Context } from "./kind.ts";
+import { apiVersionOf, findKind, KINDS } from "./kinds.ts";
+import { checkMeshConfig, MeshConfig } from "./mesh-config.ts";
+import { readMetadata } from "./metadata.ts";
+import { nearest } from "./nearest.ts";
+import type { KubeObject } from "./object.ts";
+import { checkPeerAuthentication, PeerAuthentication } from "./peer-authentication.ts";
+import { toPlain } from "./plain.ts";
+import { type Report, reportTo } from "./report.ts";
+import { checkRequestAuthentication, RequestAuthentication } from "./request-authentication.ts";
+import { checkServiceEntry, ServiceEntry } from "./service-entry.ts";
+import { readShape } from "./shape.ts";
+import { checkVirtualService, VirtualService } from "./virtual-service.ts";
+import { checkWorkloadEntry, WorkloadEntry } from "./workload-entry.ts";
+
+/** `object` is null exactly where a finding is an error. */
+export type Parsed =
+  | { readonly object: KubeObject; readonly findings: readonly Finding[] }
+  | { readonly object: null; readonly findings: readonly Finding[] };
+
+type SpecReader = (spec: unknown, report: Report, context: Context) => unknown;
+
+function reader<T>(schema: z.ZodType<T>, check?: (spec: T, report: Report, context: Context) => void): SpecReader {
+  return (spec, report, context) => {
+    const read = readShape(schema, spec, report);
+    if (read !== null) check?.(read, report, context);
+    return read;
+  };
+}
+
+/** How the spec of each kind is read; of an EndpointSlice, which has none, the fields beside `metadata`. */
+const READERS: ReadonlyMap<string, SpecReader> = new Map([
+  ["Namespace", reader(Namespace)],
+  ["Pod", reader(Pod)],
+  ["Service", reader(Service, checkService)],
+  ["EndpointSlice", reader(EndpointSlice, checkEndpointSlice)],
+  ["ServiceEntry", reader(ServiceEntry, checkServiceEntry)],
+  ["WorkloadEntry", reader(WorkloadEntry, checkWorkloadEntry)],
+  ["Gateway", reader(Gateway, checkGateway)],
+  ["VirtualService", reader(VirtualService, checkVirtualService)],
+  ["DestinationRule", reader(DestinationRule, checkDestinationRule)],
+  ["AuthorizationPolicy", reader(AuthorizationPolicy, checkAuthorizationPolicy)],
+  ["PeerAuthentication", reader(PeerAuthentication, checkPeerAuthentication)],
+  ["RequestAuthentication", reader(RequestAuthentication, checkRequestAuthentication)],
+  ["MeshConfig", reader(MeshConfig, checkMeshConfig)],
+]);
+
+/** Kinds that exist elsewhere and are refused here, by `group/Kind`. */
+const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
+  ["networking.istio.io/Sidecar", later()],
+  ["networking.istio.io/WorkloadGroup", later()],
+  ["networking.istio.io/ProxyConfig", never("there is no sidecar process to configure")],
+  ["networking.istio.io/EnvoyFilter", never("there is no Envoy")],
+  ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
+  ["telemetry.istio.io/Telemetry", later()],
+  ["tulle.dev/RateLimitPolicy", later()],
+  ["/Secret", later()],
+  ["/ConfigMap", later()],
+]);
+
+/**
+ * Reads one object as an operator wrote it: checks it, and rebuilds it from what was checked. `apiVersion` is rewritten
+ * to the version that is stored. Never throws.
+ *
+ * @param input parsed YAML or JSON; untrusted
+ * @param options.local whether loopback addresses may be used, as only in the local mesh
+ */
+export function parseObject(input: unknown, options: { readonly local: boolean }): Parsed {
+  const findings: Finding[] = [];
+  const object = readObject(input, options.local, reportTo(findings));
+  const refused = object === null || findings.some((finding) => finding.severity === "error");
+  return refused ? { object: null, findings } : { object, findings };
+}
+
+function readObject(input: unknown, local: boolean, report: Report): KubeObject | null {
+  const head = fieldsOf(input);
+  if (head === null) {
+    report.error("must be an object with `apiVersion`, `kind` and `metadata`");
+    return null;
+  }
+  const { apiVersion, kind } = head;
+  if (typeof apiVersion !== "string" || apiVersion === "")
+    report.at("apiVersion").error("is required", "FieldValueRequired");
+  if (typeof kind !== "string" || kind === "") report.at("kind").error("is required", "FieldValueRequired");
+  if (typeof apiVersion !== "string" || typeof kind !== "string" || apiVersion === "" || kind === "") return null;
+
+  const info = findKind(apiVersion, kind);
+  if (info === undefined) {
+    reportUnknownKind(apiVersion, kind, report);
+    return null;
+  }
+  const stored = apiVersionOf(info.group, info.version);
+  if (info.aliases.includes(apiVersion))
+    report.at("apiVersion").warn(`\`${apiVersion}\` is a placeholder of articles; read and stored as \`${stored}\``);
+
+  const plain = fieldsOf(toPlain(input, info.core, report));
+  const metadata = readMetadata(withoutNull(plain?.["metadata"]), info, report.at("metadata"));
+  if (plain === null || metadata === null) return null;
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = plain;
+  const context = { metadata, local, object: report };
+  const read = READERS.get(kind);
+  if (read === undefined) throw new Error(`no schema for ${kind}`);
+  const named = { apiVersion: stored, kind, metadata };
+
+  if (kind === "EndpointSlice") {
+    const slice = fieldsOf(read(body, report, context));
+    return slice === null ? null : { ...slice, ...named };
+  }
+  const { spec, status, ...others } = body;
+  if (!info.core)
+    for (const key of Object.keys(others)) {
+      const meant = nearest(key, ["apiVersion", "kind", "metadata", "spec", "status"]);
+      report.at(key).error(meant === undefined ? "unknown field" : `unknown field; did you mean \`${meant}\``);
+    }
+  const checked = read(spec ?? {}, report.at("spec"), context);
+  return checked === null ? null : { ...others, ...named, spec: checked, ...(status === undefined ? {} : { status }) };
+}
+
+function reportUnknownKind(apiVersion: string, kind: string, report: Report): void {
+  const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
+  const refused = group.startsWith("gateway.networking.")
+    ? later("Gateway API")
+    : REFUSED_KINDS.get(`${group}/${kind}`);
+  if (refused !== undefined) return report.at("kind").error(`\`${kind}\`: ${refused}`, "FieldValueNotSupported");
+  const elsewhere = KINDS.find((info) => info.kind === kind);
+  if (elsewhere !== undefined)
+    return report
+      .at("apiVersion")
+      .error(
+        `\`${apiVersion}\` has no ${kind} here; write \`${apiVersionOf(elsewhere.group, elsewhere.version)}\``,
+        "FieldValueNotSupported",
+      );
+  const meant = nearest(
+    kind,
+    KINDS.map((info) => info.kind),
+  );
+  report
+    .at("kind")
+    .error(
+      `\`${kind.slice(0, 64)}\` of \`${apiVersion.slice(0, 64)}\` is no known kind${meant === undefined ? "" : `; did you mean \`${meant}\``}`,
+      "FieldValueNotSupported",
+    );
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> | null {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : null;
+}
+
+/** Tools write `creationTimestamp: null` and `labels: null` for what is absent. */
+function withoutNull(metadata: unknown): unknown {
+  const fields = fieldsOf(metadata);
+  return fields === null ? metadata : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
+}

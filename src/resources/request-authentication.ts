@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { duration } from "./duration.ts";
+import { later, strict, text } from "./fields.ts";
+import { headerName, isHeaderName } from "./header-operations.ts";
+import { type Context, refuseDryRun } from "./kind.ts";
+import type { Report } from "./report.ts";
+import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
+import { fetchedUrlProblem } from "./address.ts";
+
+const name = z.string().min(1);
+const claimHeader = text(
+  (value) => /^[-_A-Za-z0-9]{1,256}$/.test(value),
+  "a header name of letters, digits, `-` and `_`",
+);
+
+const JwtRule = strict({
+  issuer: name,
+  audiences: z.array(name).exactOptional(),
+  jwksUri: z.string().exactOptional(),
+  jwks: z.string().exactOptional(),
+  fromHeaders: z.array(strict({ name: headerName, prefix: z.string().exactOptional() })).exactOptional(),
+  fromParams: z.array(name).exactOptional(),
+  fromCookies: z.array(text(isHeaderName, "the name of a cookie")).exactOptional(),
+  outputPayloadToHeader: headerName.exactOptional(),
+  outputClaimToHeaders: z.array(strict({ header: claimHeader, claim: name })).exactOptional(),
+  forwardOriginalToken: z.boolean().exactOptional(),
+  timeout: duration.exactOptional(),
+  spaceDelimitedClaims: z.array(name).max(64).exactOptional(),
+});
+
+export const RequestAuthentication = strict(
+  { selector: WorkloadSelector.exactOptional(), jwtRules: z.array(JwtRule).max(4_096).exactOptional() },
+  { targetRef: later("use `selector`"), targetRefs: later("use `selector`") },
+);
+
+/** Each rule has exactly one of `jwks` and `jwksUri`. Empty or absent `audiences` take any; an absent `timeout` is 5 s. */
+export type RequestAuthenticationSpec = z.infer<typeof RequestAuthentication>;
+type JwtRuleSpec = z.infer<typeof JwtRule>;
+
+export function checkRequestAuthentication(spec: RequestAuthenticationSpec, report: Report, context: Context): void {
+  refuseDryRun(context);
+  if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
+  if ((spec.jwtRules ?? []).length === 0) report.at("jwtRules").warn("no rules: no token is ever looked at");
+  for (const [index, rule] of (spec.jwtRules ?? []).entries())
+    checkJwtRule(rule, report.at("jwtRules", index), context);
+}
+
+function checkJwtRule(rule: JwtRuleSpec, report: Report, context: Context): void {
+  if (rule.jwks !== undefined && rule.jwksUri !== undefined)
+    report.at("jwks").error("cannot go with `jwksUri`: leave one out");
+  if (rule.jwks === undefined && rule.jwksUri === undefined)
+    report
+      .at("jwksUri")
+      .error(later("finding the keys by OpenID discovery; set `jwksUri` or `jwks`"), "FieldValueRequired");
+  if (rule.jwksUri !== undefined) {
+    const problem = fetchedUrlProblem(rule.jwksUri, context.local);
+    if (problem !== null) report.at("jwksUri").error(problem);
+  }
+  if (rule.jwks !== undefined) {
+    const problem = jwksProblem(rule.jwks);
+    if (problem !== null) report.at("jwks").error(problem);
+  }
+  const headers = new Set<string>();
+  for (const [index, { header }] of (rule.outputClaimToHeaders ?? []).entries()) {
+    if (headers.has(header.toLowerCase()))
+      report.at("outputClaimToHeaders", index, "header").error(`\`${header}\` is there twice`, "FieldValueDuplicate");
+    headers.add(header.toLowerCase());
+  }
+}
+
+/** Form of an inline key set: public keys only, and no symmetric ones, which would let every reader of the policy sign (R12). */
+function jwksProblem(jwks: string): string | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(jwks);
+  } catch {
+    return "is no JSON";
+  }
+  const set = KeySet.safeParse(parsed);
+  if (!set.success) return "is no JSON Web Key Set: an object with a list `keys`, each key with its `kty`";
+  if (set.data.keys.some((key) => key.kty === "oct"))
+    return "holds a symmetric key (`kty: oct`), which is refused; use RSA, EC or OKP keys";
+  if (set.data.keys.some((key) => key.d !== undefined)) return "holds a private key; write the public part only";
+  return null;
+}
+
+const KeySet = z.looseObject({
+  keys: z
+    .array(z.looseObject({ kty: z.string(), d: z.unknown().exactOptional() }))
+    .min(1)
+    .max(100),
+});

@@ -1,0 +1,204 @@
+import { z } from "zod";
+import { neverCanonical } from "./canonical-path.ts";
+import { durationOrZero } from "./duration.ts";
+import { later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
+import { exportTo, hostPattern, overlap } from "./host.ts";
+import { hostName, isDnsLabel, isDnsSubdomain, isHostName, namespaceName } from "./names.ts";
+import type { Report } from "./report.ts";
+import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
+
+/** `mesh`, the name of a Gateway of this namespace, or `namespace/name`. */
+const gatewayName = text((value) => {
+  const [first = "", second, ...more] = value.split("/");
+  if (more.length > 0) return false;
+  return second === undefined ? isDnsSubdomain(first) : isDnsLabel(first) && isDnsSubdomain(second);
+}, "`mesh`, the name of a Gateway, or `namespace/name` of one");
+
+const matchedHeader = z.string().superRefine((name, ctx) => {
+  if (isHeaderName(name)) return;
+  const message = name.startsWith("@request.auth.")
+    ? later("routing by claims of a token")
+    : name.startsWith(":")
+      ? later("pseudo-headers; use `uri`, `method`, `scheme` or `authority`")
+      : "must be a header name";
+  ctx.addIssue({ code: "custom", message });
+});
+const matchedHeaders = z.record(matchedHeader, PresenceMatch);
+
+const HttpMatch = strict(
+  {
+    name: z.string().exactOptional(),
+    uri: UriMatch.exactOptional(),
+    ignoreUriCase: z.boolean().exactOptional(),
+    scheme: StringMatch.exactOptional(),
+    method: StringMatch.exactOptional(),
+    authority: StringMatch.exactOptional(),
+    headers: matchedHeaders.exactOptional(),
+    withoutHeaders: matchedHeaders.exactOptional(),
+    queryParams: z.record(z.string().min(1), PresenceMatch).exactOptional(),
+    port: portNumber.exactOptional(),
+    sourceNamespace: namespaceName.exactOptional(),
+    gateways: list(gatewayName).max(1_000).exactOptional(),
+  },
+  { sourceLabels: later("`sourceNamespace` works"), statPrefix: later() },
+);
+
+const PortSelector = strict({ number: portNumber });
+
+export const Destination = strict({
+  host: hostName,
+  subset: z.string().min(1).exactOptional(),
+  port: PortSelector.exactOptional(),
+});
+
+const RouteDestination = strict({
+  destination: Destination,
+  weight: z.int().min(0, { error: "must not be negative" }).max(2_147_483_647).exactOptional(),
+  headers: Headers.exactOptional(),
+});
+
+/** What the path is replaced by: a path alone, without the segments that normalization would take out again. */
+function isPlainPath(path: string): boolean {
+  if (!path.startsWith("/") || /[^\x21-\x7e]|[?#\\]/.test(path) || path.includes("//")) return false;
+  return path.split("/").every((segment) => !/^(\.|%2e){1,2}$/i.test(segment));
+}
+
+function isAuthorityValue(value: string): boolean {
+  const [host = "", port, ...more] = value.split(":");
+  return (
+    more.length === 0 &&
+    isHostName(host) &&
+    (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
+  );
+}
+
+const Rewrite = strict(
+  {
+    uri: text(isPlainPath, "a path that begins with `/`, without query, `//` and dot segments").exactOptional(),
+    authority: text(isAuthorityValue, "a host name with or without port").exactOptional(),
+  },
+  { uriRegexRewrite: later() },
+);
+
+const HttpRoute = strict(
+  {
+    name: z.string().exactOptional(),
+    match: z.array(HttpMatch).exactOptional(),
+    route: list(RouteDestination),
+    rewrite: Rewrite.exactOptional(),
+    timeout: durationOrZero.exactOptional(),
+    headers: Headers.exactOptional(),
+  },
+  {
+    redirect: later(),
+    directResponse: later(),
+    delegate: later(),
+    retries: later(),
+    fault: later(),
+    mirror: later(),
+    mirrors: later(),
+    mirrorPercent: later(),
+    mirror_percent: later(),
+    mirrorPercentage: later(),
+    corsPolicy: later(),
+  },
+);
+
+export const VirtualService = strict(
+  {
+    hosts: list(hostPattern).max(1_000),
+    gateways: list(gatewayName).max(1_000).exactOptional(),
+    exportTo: exportTo.exactOptional(),
+    http: list(HttpRoute),
+  },
+  { tls: never(REASON.framing), tcp: never(REASON.framing) },
+);
+
+/**
+ * Absent `gateways` is `["mesh"]`; absent or empty `match` matches all. With one destination `weight` has no meaning,
+ * with several an absent one is 0. `timeout` of 0 is none.
+ */
+export type VirtualServiceSpec = z.infer<typeof VirtualService>;
+type HttpRouteSpec = z.infer<typeof HttpRoute>;
+type HttpMatchSpec = z.infer<typeof HttpMatch>;
+
+export function checkVirtualService(spec: VirtualServiceSpec, report: Report): void {
+  checkHosts(spec, report);
+  checkUnique(spec.gateways ?? [], report.at("gateways"));
+  for (const [index, name] of (spec.gateways ?? []).entries())
+    if (name.includes("."))
+      report.at("gateways", index).warn("names a Gateway, not a host; write `name` or `namespace/name`");
+  let catchAll: number | null = null;
+  for (const [index, rule] of spec.http.entries()) {
+    const place = report.at("http", index);
+    if (catchAll !== null) place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`);
+    else if (isCatchAll(rule)) catchAll = index;
+    checkRule(rule, place);
+  }
+}
+
+function checkHosts(spec: VirtualServiceSpec, report: Report): void {
+  const inMesh = (spec.gateways ?? ["mesh"]).includes("mesh");
+  for (const [index, host] of spec.hosts.entries()) {
+    const place = report.at("hosts", index);
+    if (inMesh && host === "*") place.error("`*` needs `gateways`: in the mesh a host names a service");
+    if (inMesh && /^[\d.]+$/.test(host))
+      place.error("an IP address needs `gateways`: in the mesh a host names a service");
+    const other = spec.hosts.slice(0, index).find((earlier) => overlap(earlier, host));
+    if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
+  }
+}
+
+function checkUnique(values: readonly string[], report: Report): void {
+  for (const [index, value] of values.entries())
+    if (values.indexOf(value) < index) report.at(index).error(`\`${value}\` is there twice`, "FieldValueDuplicate");
+}
+
+function checkRule(rule: HttpRouteSpec, report: Report): void {
+  for (const [index, match] of (rule.match ?? []).entries()) {
+    const place = report.at("match", index);
+    checkUnique(match.gateways ?? [], place.at("gateways"));
+    if (match.ignoreUriCase === true && match.uri?.exact === undefined && match.uri?.prefix === undefined)
+      place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
+    const path = match.uri?.exact ?? match.uri?.prefix ?? "/";
+    const remark =
+      path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
+    if (remark !== null) place.at("uri").warn(remark);
+  }
+  if (rule.rewrite !== undefined && rule.rewrite.uri === undefined && rule.rewrite.authority === undefined)
+    report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
+
+  const rewritten = rule.rewrite?.authority === undefined ? 0 : 1;
+  const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
+  if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");
+  for (const [index, destination] of rule.route.entries()) {
+    const place = report.at("route", index, "headers");
+    if (checkHeaders(destination.headers, place) + rewritten > 1)
+      place.error("only one of `rewrite.authority` and the header operations may set the authority");
+  }
+
+  const sum = rule.route.reduce((total, { weight = 0 }) => total + weight, 0);
+  if (rule.route.length > 1 && sum === 0)
+    report.at("route").error("the weights of several destinations must not sum to 0");
+  if (sum > 4_294_967_295) report.at("route").error("the weights must not sum to more than 4294967295");
+}
+
+function isCatchAll(rule: HttpRouteSpec): boolean {
+  return (rule.match ?? []).length === 0 || (rule.match ?? []).some(matchesAll);
+}
+
+function matchesAll(match: HttpMatchSpec): boolean {
+  const {
+    name: _name,
+    ignoreUriCase: _case,
+    uri,
+    headers = {},
+    withoutHeaders = {},
+    queryParams = {},
+    ...rest
+  } = match;
+  if (Object.values(rest).some((value) => value !== undefined)) return false;
+  if ([headers, withoutHeaders, queryParams].some((map) => Object.keys(map).length > 0)) return false;
+  return uri === undefined || uri.prefix === "/" || uri.prefix === "";
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { RequestHeaders, stripAnswer } from "../../workers/gateway/headers.ts";
+
+/** What the service would get. */
+function sent(received: Record<string, string>, trustPlatform = true, keepUpgrade = false): Record<string, string> {
+  const headers = new Headers(received);
+  const ours = RequestHeaders.receive(headers, trustPlatform, keepUpgrade);
+  const copy = new Headers(headers);
+  ours.applyTo(copy);
+  for (const name of headers.keys()) expect(ours.get(name), `view of ${name}`).toBe(copy.get(name));
+  return Object.fromEntries(copy);
+}
+
+describe("RequestHeaders", () => {
+  it("keeps what is the client's to say", () => {
+    const headers = { accept: "text/html", authorization: "Bearer x", cookie: "a=1; b=2", "x-api-key": "k", baggage: "a=b" };
+    expect(sent(headers)).toEqual(headers);
+  });
+
+  it.each([
+    ..."connection keep-alive proxy-connection proxy-authorization te trailer upgrade expect transfer-encoding".split(" "),
+    ..."http2-settings forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix".split(" "),
+    ..."x-forwarded-client-cert client-cert client-cert-chain x-envoy-peer-metadata x-envoy-original-path".split(" "),
+    ..."x-original-url x-rewrite-url x-http-method-override x-method-override x-real-ip true-client-ip".split(" "),
+    ..."x-mesh-identity x-mesh-principal x-tulle-caller x-jwt-payload mf-cf-blob mf-original-url".split(" "),
+    // Other spellings that a server may fold into the same name.
+    ..."x_forwarded_for x.mesh.identity x_mesh_identity client_cert x-forwarded_client.cert x_request_id trace.parent".split(
+      " ",
+    ),
+  ])("drops %s", (name) => {
+    const expected = name === "trace.parent" ? { [name]: "v" } : {};
+    expect(sent({ [name]: "v" })).toEqual(expected);
+  });
+
+  it("drops what Connection names, but not what frames the message", () => {
+    const headers = { connection: "close, X-Role,, authorization , host", "x-role": "admin", authorization: "b", host: "a" };
+    expect(sent(headers)).toEqual({ host: "a" });
+  });
+
+  it("keeps the handshake of a WebSocket", () => {
+    const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": "k" };
+    expect(sent(headers, true, true)).toEqual({ upgrade: "websocket", "sec-websocket-key": "k" });
+  });
+
+  it("believes the platform's address on the public side only", () => {
+    const headers = { "cf-connecting-ip": "203.0.113.7" };
+    expect(sent(headers, true)).toEqual(headers);
+    expect(sent(headers, false)).toEqual({});
+  });
+
+  it("puts the gateway's own word in place of a client's, exactly once", () => {
+    const headers = new Headers([
+      ["x-forwarded-client-cert", "URI=spiffe://a"],
+      ["x-forwarded-client-cert", "URI=spiffe://b"],
+    ]);
+    const ours = RequestHeaders.receive(headers, true, false);
+    ours.set("x-forwarded-client-cert", "URI=spiffe://proven");
+    const copy = new Headers(headers);
+    ours.applyTo(copy);
+    expect(copy.get("x-forwarded-client-cert")).toBe("URI=spiffe://proven");
+    expect(ours.get("x-forwarded-client-cert")).toBe("URI=spiffe://proven");
+  });
+
+  it("no longer shows what was dropped, nor what was set before", () => {
+    const ours = RequestHeaders.receive(new Headers({ tracestate: "a=1" }), true, false);
+    ours.set("tracestate", "b=1");
+    ours.drop("tracestate");
+    expect(ours.get("tracestate")).toBeNull();
+  });
+});
+
+describe("stripAnswer", () => {
+  it("takes off what belongs to the service's connection and what only the mesh may say", () => {
+    const headers = new Headers({
+      connection: "close",
+      "keep-alive": "timeout=5",
+      trailer: "x",
+      "x-envoy-upstream-service-time": "1",
+      "x-mesh-identity": "spiffe://x",
+      "content-type": "text/plain",
+    });
+    headers.append("set-cookie", "a=1");
+    headers.append("set-cookie", "b=2");
+    stripAnswer(headers, false);
+    expect([...headers]).toEqual([
+      ["content-type", "text/plain"],
+      ["set-cookie", "a=1"],
+      ["set-cookie", "b=2"],
+    ]);
+  });
+
+  it("leaves the answer to a WebSocket handshake as it is", () => {
+    const headers = new Headers({ connection: "Upgrade", upgrade: "websocket" });
+    stripAnswer(headers, true);
+    expect(headers.get("upgrade")).toBe("websocket");
+  });
+});

@@ -1,0 +1,69 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { formatTraceparent, traceContext } from "../../src/telemetry/trace-context.ts";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const PARENT = "b7ad6b7169203331";
+const FRESH = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
+const NEW_TRACE = "0102030405060708090a0b0c0d0e0f10";
+const NEW_SPAN = "1112131415161718";
+
+describe("traceContext", () => {
+  it("continues a valid trace with a span of its own", () => {
+    const context = traceContext(`00-${TRACE}-${PARENT}-01`, "vendor=1", true, FRESH);
+    expect(context).toEqual({
+      traceId: TRACE,
+      spanId: NEW_SPAN,
+      parentId: PARENT,
+      sampled: true,
+      state: "vendor=1",
+    });
+    expect(formatTraceparent(context)).toBe(`00-${TRACE}-${NEW_SPAN}-01`);
+  });
+
+  it("reads the known part of a later version", () => {
+    expect(traceContext(`cc-${TRACE}-${PARENT}-01-what-comes-later`, null, true, FRESH).traceId).toBe(TRACE);
+  });
+
+  it("does not let an outside caller say that the trace is recorded", () => {
+    const context = traceContext(`00-${TRACE}-${PARENT}-01`, null, false, FRESH);
+    expect(formatTraceparent(context)).toBe(`00-${TRACE}-${NEW_SPAN}-00`);
+  });
+
+  it.each([
+    ["nothing", null],
+    ["an empty value", ""],
+    ["a trace id of zeros", `00-${"0".repeat(32)}-${PARENT}-01`],
+    ["a parent id of zeros", `00-${TRACE}-${"0".repeat(16)}-01`],
+    ["version ff", `ff-${TRACE}-${PARENT}-01`],
+    ["upper-case digits", `00-${TRACE.toUpperCase()}-${PARENT}-01`],
+    ["more behind version 00", `00-${TRACE}-${PARENT}-01-x`],
+    ["a short trace id", `00-${TRACE.slice(1)}-${PARENT}-01`],
+    ["two values in one header", `00-${TRACE}-${PARENT}-01, 00-${TRACE}-${PARENT}-01`],
+    ["space around it", ` 00-${TRACE}-${PARENT}-01`],
+    ["a line break behind it", `00-${TRACE}-${PARENT}-01\n`],
+    ["a value that is too long", `01-${TRACE}-${PARENT}-01-${"x".repeat(300)}`],
+  ])("begins a new trace, without the old state, for %s", (_, traceparent) => {
+    const context = traceContext(traceparent, "vendor=1", true, FRESH);
+    expect(context).toEqual({ traceId: NEW_TRACE, spanId: NEW_SPAN, parentId: null, sampled: false, state: null });
+  });
+
+  it("drops a state that is longer than every hop must carry", () => {
+    expect(traceContext(`00-${TRACE}-${PARENT}-00`, `a=${"b".repeat(9_000)}`, true, FRESH).state).toBeNull();
+  });
+
+  it("never makes an id of zeros", () => {
+    const { traceId, spanId } = traceContext(null, null, true, new Uint8Array(24));
+    expect([traceId, spanId]).toEqual([`${"0".repeat(31)}1`, `${"0".repeat(15)}1`]);
+  });
+
+  it("sends a valid traceparent whatever came in", () => {
+    const text = fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/));
+    fc.assert(
+      fc.property(text, fc.uint8Array({ minLength: 24, maxLength: 24 }), (traceparent, fresh) => {
+        const sent = formatTraceparent(traceContext(traceparent, null, true, fresh));
+        expect(sent).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
+      }),
+    );
+  });
+});

@@ -1,0 +1,22 @@
+import type { ConfigApi, StateRpc } from "../../src/snapshot/rpc.ts";
+
+/** Bindings and variables of a gateway deployment. Service bindings named `EP_…` are its endpoints. */
+export interface Env {
+  /** Name of this deployment; must equal the props of `STATE` and `CONTROL`. */
+  readonly GATEWAY_NAME: string;
+  /** JSON list of raw Ed25519 public keys, base64url: those that may sign a root. */
+  readonly SNAPSHOT_KEYS: string;
+  /** `ns/name` of the Gateway resource that this deployment stands for; unset: any Gateway's hosts. */
+  readonly GATEWAY?: string;
+  /** Set by the local mesh alone: `cf` tells the listener, loopback is allowed where addresses are judged. */
+  readonly TULLE_LOCAL?: string;
+  readonly STATE: StateRpc;
+  readonly CONTROL: ConfigApi;
+  /** Way to private addresses: a Workers VPC network, or the local edge's forwarder. */
+  readonly PRIVATE?: Fetching;
+}
+
+/** What this Worker needs of a service binding. */
+export interface Fetching {
+  fetch(request: Request, init?: RequestInit): Promise<Response>;
+}

@@ -1,0 +1,55 @@
+import type { Peer } from "../../src/identity/peer.ts";
+import { type Entrance, portOf } from "./entrance.ts";
+import type { Received } from "./receive.ts";
+
+/** What a caller asks for, and as whom the configuration is looked at. */
+export interface Wanted {
+  readonly scope: string;
+  /** Lower case, without port. */
+  readonly host: string;
+  /** Logical port of the listener or service. */
+  readonly port: number;
+}
+
+/** SNI as Istio's sidecars write it: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`. */
+const ISTIO_SNI = /^outbound_\.(\d{1,5})_\.[^_]*_\.([a-z0-9.-]+)$/;
+const NAME = /^[a-z0-9.-]+$/;
+
+/**
+ * Where the request's host may be looked up, best first. Over a binding the service is the one that was dialled: the URL's
+ * authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace sees it.
+ */
+export function wanted(received: Received, entrance: Entrance, peer: Peer): readonly Wanted[] {
+  if (entrance.kind === "mesh") {
+    const { url } = received;
+    return [{ scope: meshScope(peer), host: withoutDot(url.hostname), port: portOf(url) }];
+  }
+  const { listener } = entrance;
+  const places: Wanted[] = [];
+  if (!listener.mesh) {
+    const scope = listener.gateway === null ? "gw/*" : `gw/${listener.gateway}/${listener.port}`;
+    places.push({ scope, host: received.authorityHost, port: listener.port });
+  }
+  if (peer.by === "certificate" && peer.namespace !== null) {
+    places.push({ scope: meshScope(peer), ...dialled(received, listener.sni) });
+  }
+  return places;
+}
+
+function meshScope(peer: Peer): string {
+  return `mesh/${peer.namespace ?? "*"}`;
+}
+
+/** The Host header does not choose the service where the agent's SNI tells what was dialled. */
+function dialled(received: Received, sni: string | null): { host: string; port: number } {
+  const port = received.authorityPort ?? 80;
+  if (sni === null) return { host: received.authorityHost, port };
+  const name = sni.toLowerCase();
+  const [, sniPort, host] = ISTIO_SNI.exec(name) ?? [];
+  if (sniPort !== undefined && host !== undefined) return { host: withoutDot(host), port: Number(sniPort) };
+  return { host: NAME.test(name) ? withoutDot(name) : received.authorityHost, port };
+}
+
+function withoutDot(host: string): string {
+  return host.endsWith(".") ? host.slice(0, -1) : host;
+}

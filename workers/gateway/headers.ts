@@ -1,0 +1,135 @@
+import type { HeaderView } from "../../src/decide/types.ts";
+
+/** Headers that belong to one connection (RFC 9110 §7.6.1), and `expect`, which this hop answers. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+  "expect",
+]);
+
+/** Headers that claim who the client is, or another method or path than the one that policy saw. */
+const CLAIMS = new Set([
+  "forwarded",
+  "x-real-ip",
+  "true-client-ip",
+  "x-original-url",
+  "x-original-host",
+  "x-rewrite-url",
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-jwt-payload",
+]);
+
+const CLAIM_PREFIXES = ["x-forwarded-", "x-envoy-", "client-cert", "x-mesh-", "x-tulle-", "mf-"];
+
+/** What the gateway itself sets: another spelling of the name is dropped, the name proper is overwritten. */
+const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);
+
+/** The platform's words on the public side; on a binding they are the caller's own. */
+const PLATFORM_PREFIXES = ["cf-connecting-ip", "cf-pseudo-ipv4"];
+
+/** Headers that frame the message or name its receiver: `Connection` cannot take them away. */
+const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade"]);
+
+type Fate = "keep" | "drop" | "platform";
+
+/** A client may send any name; only so many are remembered. */
+const REMEMBERED_NAMES = 2_000;
+const fates = new Map<string, Fate>();
+
+function fateOf(name: string): Fate {
+  const known = fates.get(name);
+  if (known !== undefined) return known;
+  const fate = judge(name);
+  if (fates.size < REMEMBERED_NAMES) fates.set(name, fate);
+  return fate;
+}
+
+/** Servers fold `-`, `_` and `.` into one another (CGI, and frameworks after it), so names are judged folded (R9). */
+function judge(name: string): Fate {
+  const folded = name.replace(/[._]/g, "-");
+  if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return "drop";
+  if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return "drop";
+  if (OURS.has(folded) && folded !== name) return "drop";
+  if (PLATFORM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return "platform";
+  return "keep";
+}
+
+/**
+ * A request's headers as policies and the service see them: what came, without what a client must not say, with what the
+ * gateway says. The copy is made once, when the request is sent.
+ */
+export class RequestHeaders implements HeaderView {
+  readonly #received: Headers;
+  readonly #dropped: Set<string>;
+  readonly #ours = new Map<string, string>();
+
+  private constructor(received: Headers, dropped: Set<string>) {
+    this.#received = received;
+    this.#dropped = dropped;
+  }
+
+  /**
+   * @param trustPlatform whether `CF-Connecting-IP` was set by the platform's edge
+   * @param keepUpgrade a WebSocket handshake: without its `Upgrade` it would arrive as a plain request
+   */
+  static receive(received: Headers, trustPlatform: boolean, keepUpgrade: boolean): RequestHeaders {
+    const dropped = new Set<string>();
+    for (const name of received.keys()) {
+      const fate = fateOf(name);
+      if (fate === "keep" || (fate === "platform" && trustPlatform)) continue;
+      if (name === "upgrade" && keepUpgrade) continue;
+      dropped.add(name);
+    }
+    if (dropped.has("connection")) {
+      for (const named of (received.get("connection") ?? "").split(",")) {
+        const name = named.trim().toLowerCase();
+        if (name !== "" && !NOT_NAMEABLE.has(name)) dropped.add(name);
+      }
+    }
+    return new RequestHeaders(received, dropped);
+  }
+
+  get(name: string): string | null {
+    const ours = this.#ours.get(name);
+    if (ours !== undefined) return ours;
+    return this.#dropped.has(name) ? null : this.#received.get(name);
+  }
+
+  /** Never appends: what a client sent under the name is gone. */
+  set(name: string, value: string): void {
+    this.#ours.set(name, value);
+  }
+
+  drop(name: string): void {
+    this.#ours.delete(name);
+    this.#dropped.add(name);
+  }
+
+  /** @param copy a mutable copy of the headers that were received */
+  applyTo(copy: Headers): void {
+    // Only what came is in the list, save for the few names that `Connection` made up: a delete costs.
+    for (const name of this.#dropped) copy.delete(name);
+    for (const [name, value] of this.#ours) copy.set(name, value);
+  }
+}
+
+/** Deletes from an answer what belongs to the service's connection and what only the mesh may say. */
+export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
+  let seen: string[] | null = null;
+  for (const name of headers.keys()) {
+    if (fateOf(name) !== "drop" || (keepUpgrade && (name === "upgrade" || name === "connection"))) continue;
+    (seen ??= []).push(name);
+  }
+  if (seen === null) return;
+  for (const name of seen) headers.delete(name);
+}
