@@ -45,6 +45,8 @@ export type TokenFact =
       readonly claims: Readonly<Record<string, unknown>>;
       /** base64url of the payload, as received. */
       readonly payload: string;
+      /** Claims of it that are lists separated by blanks: `scope`, `permission` and those of its rule. */
+      readonly spaceDelimited: readonly string[];
       /** The rule that accepted it: index into the rules it was verified against. */
       readonly rule: number;
     }
@@ -126,6 +128,8 @@ export interface Forward {
 
 export type HeaderChange =
   | { readonly op: "remove"; readonly name: string }
+  /** Takes one cookie out of the Cookie header. */
+  | { readonly op: "remove-cookie"; readonly name: string }
   | { readonly op: "set"; readonly name: string; readonly value: string }
   | { readonly op: "add"; readonly name: string; readonly value: string };
 

@@ -83,7 +83,7 @@ const SliceEndpoint = z.looseObject({
 /** The fields stand at the top of the object, beside `metadata`. */
 export const EndpointSlice = z.looseObject({
   addressType: z.enum(["IPv4", "IPv6", "FQDN"], { error: "must be one of `IPv4`, `IPv6`, `FQDN`" }),
-  endpoints: z.array(SliceEndpoint).max(1_000),
+  endpoints: z.array(SliceEndpoint).max(1_000).default([]),
   ports: z
     .array(
       z.looseObject({

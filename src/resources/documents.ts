@@ -29,13 +29,6 @@ export function parseDocuments(text: string, type: "yaml" | "json"): Result<read
     return err({ message: `more than ${MAX_BYTES} bytes; apply it in parts`, line: 1 });
   const plain = text.startsWith("\ufeff") ? text.slice(1) : text;
   const lines = linesOf(plain);
-  // Other control characters are not allowed in YAML, nor raw in JSON; some programs end a text at NUL.
-  const control = plain.search(/[^\t\n\r\x20-\x7e\x85\xa0-\ufefe\uff00-\ufffd]/);
-  if (control >= 0)
-    return err({
-      message: "a control character or a byte order mark inside the text; take it out",
-      line: lines(control),
-    });
   const read = type === "json" ? readJson(plain, lines) : readYaml(plain, lines);
   if (read.ok && read.value.length > MAX_DOCUMENTS)
     return err({ message: TOO_MANY, line: read.value[MAX_DOCUMENTS]?.line ?? 1 });
@@ -107,7 +100,13 @@ function tokensOf(text: string, lines: Lines): Result<readonly CST.Token[], Synt
   return ok(tokens);
 }
 
+/** What may not stand in YAML (1.2 section 5.1): control characters, a byte order mark inside the text, half a surrogate pair. */
+const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
+
 function readYaml(text: string, lines: Lines): Result<readonly Written[], SyntaxProblem> {
+  const unprintable = text.search(UNPRINTABLE);
+  if (unprintable >= 0)
+    return err({ message: "a control character or a byte order mark; take it out", line: lines(unprintable) });
   const tokens = tokensOf(text, lines);
   if (!tokens.ok) return tokens;
   const composer = new Composer({

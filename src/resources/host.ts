@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { text } from "./fields.ts";
+import { later, text } from "./fields.ts";
 import { isDnsLabel, isHostName } from "./names.ts";
 
 /** A host name, `*`, or `*.` and a host name. */
@@ -17,10 +17,14 @@ export function overlap(first: string, second: string): boolean {
   return inside(a, b) || inside(b, a);
 }
 
-const scope = text(
-  (value) => value === "." || value === "*" || isDnsLabel(value),
-  "`.` (this namespace), `*` (all) or the name of a namespace",
-);
+const scope = z.string().superRefine((value, ctx) => {
+  if (value === "." || value === "*" || isDnsLabel(value)) return;
+  const message =
+    value === "~"
+      ? later("hiding an object from all; delete it")
+      : "must be `.` (this namespace), `*` (all) or the name of a namespace";
+  ctx.addIssue({ code: "custom", message });
+});
 
 /** Which namespaces see the object; absent means all. */
 export const exportTo = z.array(scope).superRefine((scopes, ctx) => {

@@ -28,7 +28,7 @@ export function isLabelKey(key: string): boolean {
   return name.length <= 63 && QUALIFIED.test(name);
 }
 
-export function isLabelValue(value: string): boolean {
+function isLabelValue(value: string): boolean {
   return value === "" || (value.length <= 63 && QUALIFIED.test(value));
 }
 
@@ -36,7 +36,7 @@ const LABEL_KEY_RULE =
   "a label key: letters, digits, `-`, `_` and `.`, at most 63, after an optional DNS prefix and `/`";
 const LABEL_VALUE_RULE = "a label value: letters, digits, `-`, `_` and `.`, at most 63";
 
-export const labelKey = text(isLabelKey, LABEL_KEY_RULE);
+const labelKey = text(isLabelKey, LABEL_KEY_RULE);
 export const labels = z.record(labelKey, text(isLabelValue, LABEL_VALUE_RULE));
 export const namespaceName = text(isDnsLabel, "the name of a namespace: lower case, digits and `-`, at most 63");
 export const objectName = text(isDnsSubdomain, "a name: lower case, digits, `-` and `.`, at most 253");

@@ -13,7 +13,7 @@ export interface Report {
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `["spec", "http", 0, "match"]` as `spec.http[0].match`; keys that are no identifiers stand in brackets too. */
-export function fieldPath(path: Path): string {
+function fieldPath(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number" || !PLAIN_KEY.test(key)) return `${text}[${key}]`;
     return text === "" ? key : `${text}.${key}`;

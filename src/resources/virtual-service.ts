@@ -46,7 +46,7 @@ const HttpMatch = strict(
 
 const PortSelector = strict({ number: portNumber });
 
-export const Destination = strict({
+const Destination = strict({
   host: hostName,
   subset: z.string().min(1).exactOptional(),
   port: PortSelector.exactOptional(),

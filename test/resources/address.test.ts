@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { egressHostProblem, fetchedUrlProblem, parseAddress, privateRangeProblem, sliceAddressProblem } from "../../src/resources/address.ts";
+import {
+  egressHostProblem,
+  fetchedUrlProblem,
+  parseAddress,
+  privateRangeProblem,
+  sliceAddressProblem,
+} from "../../src/resources/address.ts";
 
 /** Addresses that an endpoint or a fetched URL must never have, in every spelling that some parser takes for one. */
 const INTERNAL_URLS = [
@@ -34,8 +40,14 @@ const INTERNAL_URLS = [
 describe("parseAddress", () => {
   it.each([
     ["binding:EP_REVIEWS_V2", { kind: "binding", name: "EP_REVIEWS_V2" }],
-    ["https://Reviews.Example.com", { kind: "origin", origin: "https://reviews.example.com", host: "reviews.example.com" }],
-    ["https://reviews.example.com:443", { kind: "origin", origin: "https://reviews.example.com", host: "reviews.example.com" }],
+    [
+      "https://Reviews.Example.com",
+      { kind: "origin", origin: "https://reviews.example.com", host: "reviews.example.com" },
+    ],
+    [
+      "https://reviews.example.com:443",
+      { kind: "origin", origin: "https://reviews.example.com", host: "reviews.example.com" },
+    ],
     ["10.0.0.7", { kind: "ip", ip: "10.0.0.7" }],
     ["FD12:0::7", { kind: "ip", ip: "fd12::7" }],
     ["::ffff:10.0.0.7", { kind: "ip", ip: "10.0.0.7" }],
@@ -82,9 +94,12 @@ describe("parseAddress", () => {
     expect(parseAddress(address, true).ok).toBe(false);
   });
 
-  it.each(["127.0.0.1", "127.9.9.9", "::1", "localhost", "a.localhost"])("takes %s in the local mesh only", (address) => {
-    expect([parseAddress(address, true).ok, parseAddress(address, false).ok]).toEqual([true, false]);
-  });
+  it.each(["127.0.0.1", "127.9.9.9", "::1", "localhost", "a.localhost"])(
+    "takes %s in the local mesh only",
+    (address) => {
+      expect([parseAddress(address, true).ok, parseAddress(address, false).ok]).toEqual([true, false]);
+    },
+  );
 });
 
 describe("fetchedUrlProblem", () => {
@@ -97,7 +112,10 @@ describe("fetchedUrlProblem", () => {
   });
 
   it("takes plain http to loopback in the local mesh only", () => {
-    const verdicts = (local: boolean) => ["http://127.0.0.1:8080/keys", "http://localhost:8080/", "http://10.0.0.1/"].map((url) => fetchedUrlProblem(url, local) === null);
+    const verdicts = (local: boolean) =>
+      ["http://127.0.0.1:8080/keys", "http://localhost:8080/", "http://10.0.0.1/"].map(
+        (url) => fetchedUrlProblem(url, local) === null,
+      );
     expect(verdicts(true)).toEqual([true, true, false]);
     expect(verdicts(false)).toEqual([false, false, false]);
   });
@@ -108,12 +126,23 @@ describe("privateRangeProblem", () => {
     expect(privateRangeProblem(range, false)).toBeNull();
   });
 
-  it.each(["0.0.0.0/0", "169.254.0.0/16", "169.254.169.254/32", "160.0.0.0/4", "::/0", "fe80::/64", "fd00:ec2::254/128", "10.0.0.1/8", "10.0.0.1", "*.corp.internal", "localhost", "metadata.google.internal", ""])(
-    "refuses `%s`",
-    (range) => {
-      expect(privateRangeProblem(range, false)).not.toBeNull();
-    },
-  );
+  it.each([
+    "0.0.0.0/0",
+    "169.254.0.0/16",
+    "169.254.169.254/32",
+    "160.0.0.0/4",
+    "::/0",
+    "fe80::/64",
+    "fd00:ec2::254/128",
+    "10.0.0.1/8",
+    "10.0.0.1",
+    "*.corp.internal",
+    "localhost",
+    "metadata.google.internal",
+    "",
+  ])("refuses `%s`", (range) => {
+    expect(privateRangeProblem(range, false)).not.toBeNull();
+  });
 
   it("takes loopback in the local mesh only", () => {
     expect(privateRangeProblem("127.0.0.0/8", true)).toBeNull();

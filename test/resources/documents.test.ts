@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { parseDocuments } from "../../src/resources/documents.ts";
@@ -40,7 +40,9 @@ describe("parseDocuments of YAML", () => {
 
   it("takes text that looks like an anchor, alias or tag where it is quoted", () => {
     const text = "a: '*x'\nb: \"&y\"\nc: |\n  !z\n  *x\nd: a*b&c!d\n";
-    expect(parseDocuments(text, "yaml")).toMatchObject({ value: [{ value: { a: "*x", b: "&y", c: "!z\n*x\n", d: "a*b&c!d" } }] });
+    expect(parseDocuments(text, "yaml")).toMatchObject({
+      value: [{ value: { a: "*x", b: "&y", c: "!z\n*x\n", d: "a*b&c!d" } }],
+    });
   });
 
   it.each([
@@ -72,7 +74,10 @@ describe("parseDocuments of YAML", () => {
 
   it("takes what is just within the limits", () => {
     expect(parseDocuments(repeated("[", 64) + repeated("]", 64), "yaml").ok).toBe(true);
-    expect(parseDocuments(repeated("a: 1\n---\n", 499) + "a: 1\n", "yaml")).toMatchObject({ ok: true, value: { length: 500 } });
+    expect(parseDocuments(repeated("a: 1\n---\n", 499) + "a: 1\n", "yaml")).toMatchObject({
+      ok: true,
+      value: { length: 500 },
+    });
   });
 
   it("takes time in proportion to the number of keys", () => {
@@ -83,7 +88,10 @@ describe("parseDocuments of YAML", () => {
 
 describe("parseDocuments of JSON", () => {
   it("reads an object, a list and a List", () => {
-    expect(parseDocuments('\ufeff\n{"a": {"items": [{}]}}', "json")).toEqual({ ok: true, value: [{ value: { a: { items: [{}] } }, line: 2 }] });
+    expect(parseDocuments('\ufeff\n{"a": {"items": [{}]}}', "json")).toEqual({
+      ok: true,
+      value: [{ value: { a: { items: [{}] } }, line: 2 }],
+    });
     expect(parseDocuments('[\n{"a": [{}]},\n2]', "json")).toEqual({
       ok: true,
       value: [
@@ -117,19 +125,32 @@ describe("parseDocuments of JSON", () => {
 
   it("reads what JSON.parse reads, within the limits", () => {
     fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 5, noUnicodeString: false }), fc.constantFrom(undefined, 2), (value, indent) => {
-        const text = JSON.stringify([value], null, indent);
-        expect(parseDocuments(text, "json")).toMatchObject({ ok: true, value: [{ value: JSON.parse(text)[0] }] });
-      }),
+      fc.property(
+        fc.jsonValue({ maxDepth: 5, noUnicodeString: false }),
+        fc.constantFrom(undefined, 2),
+        (value, indent) => {
+          const text = JSON.stringify([value], null, indent);
+          expect(parseDocuments(text, "json")).toMatchObject({ ok: true, value: [{ value: JSON.parse(text)[0] }] });
+        },
+      ),
       { numRuns: 300 },
     );
   });
 });
 
 it("reads from YAML what was written to it", () => {
-  const key = fc.string({ unit: "grapheme-ascii", minLength: 1 }).filter((name) => name !== "<<" && name !== "__proto__");
+  const key = fc
+    .string({ unit: "grapheme-ascii", minLength: 1 })
+    .filter((name) => name !== "<<" && name !== "__proto__");
   const { tree } = fc.letrec((tie) => ({
-    tree: fc.oneof({ maxDepth: 3 }, fc.string({ unit: "grapheme-ascii" }), fc.integer(), fc.boolean(), fc.array(tie("tree"), { maxLength: 3 }), fc.dictionary(key, tie("tree"), { maxKeys: 3 })),
+    tree: fc.oneof(
+      { maxDepth: 3 },
+      fc.string({ unit: "grapheme-ascii" }),
+      fc.integer(),
+      fc.boolean(),
+      fc.array(tie("tree"), { maxLength: 3 }),
+      fc.dictionary(key, tie("tree"), { maxKeys: 3 }),
+    ),
   }));
   fc.assert(
     fc.property(tree, (value) => {

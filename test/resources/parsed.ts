@@ -11,5 +11,7 @@ export function parsed(yaml: string, options = { local: false }): Parsed {
 /** The findings of an object of this kind with this spec, each as `severity reason field`; the spec is written in flow style. */
 export function found(apiVersion: string, kind: string, spec: string, options = { local: false }): readonly string[] {
   const yaml = `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: ${kind === "MeshConfig" ? "default" : "a"}, namespace: shop}\nspec: ${spec}\n`;
-  return parsed(yaml, options).findings.map(({ severity, reason, field }) => `${severity} ${reason.slice("FieldValue".length)} ${field}`);
+  return parsed(yaml, options).findings.map(
+    ({ severity, reason, field }) => `${severity} ${reason.slice("FieldValue".length)} ${field}`,
+  );
 }

@@ -1,0 +1,67 @@
+import { RE2JS } from "re2js";
+import type { StringMatch } from "../snapshot/model.ts";
+
+/** Tests one value; null is "not there". */
+export type Matcher = (value: string | null) => boolean;
+
+/**
+ * Makes a match ready, so that a request costs a comparison. Plain values become string operations; only what an author
+ * wrote as a regex or template runs on RE2 (linear time, whole value).
+ *
+ * @param onError what a pattern that cannot be compiled answers: a denial must match then, a permission must not
+ */
+export function linkMatch(match: StringMatch, onError: boolean): Matcher {
+  switch (match.kind) {
+    case "exact":
+    case "prefix":
+    case "suffix":
+      return linkPlain(match.kind, match.value, match.ignoreCase === true);
+    case "present":
+      return (value) => value !== null;
+    case "nonempty":
+      return (value) => value !== null && value !== "";
+    case "template":
+      return linkPattern(templatePattern(match.value), onError);
+    case "regex":
+      return linkPattern(match.value, onError);
+  }
+}
+
+/** Holds when any of the matches does. Exact values are one look-up, however many there are. */
+export function linkAny(matches: readonly StringMatch[], onError: boolean): Matcher {
+  const exact = new Set(matches.flatMap((match) => (isPlainExact(match) ? [match.value] : [])));
+  const others = matches.filter((match) => !isPlainExact(match)).map((match) => linkMatch(match, onError));
+  if (others.length === 0) return (value) => value !== null && exact.has(value);
+  return (value) => (value !== null && exact.has(value)) || others.some((other) => other(value));
+}
+
+export function isPlainExact(match: StringMatch): match is { kind: "exact"; value: string } {
+  return match.kind === "exact" && match.ignoreCase === undefined;
+}
+
+function linkPlain(kind: "exact" | "prefix" | "suffix", wanted: string, ignoreCase: boolean): Matcher {
+  const literal = ignoreCase ? wanted.toLowerCase() : wanted;
+  const test = (value: string): boolean => {
+    if (kind === "exact") return value === literal;
+    return kind === "prefix" ? value.startsWith(literal) : value.endsWith(literal);
+  };
+  if (ignoreCase) return (value) => value !== null && test(value.toLowerCase());
+  return (value) => value !== null && test(value);
+}
+
+function linkPattern(pattern: string, onError: boolean): Matcher {
+  try {
+    const compiled = RE2JS.compile(pattern);
+    return (value) => value !== null && compiled.matches(value);
+  } catch {
+    return () => onError;
+  }
+}
+
+/** `{*}` is one segment that is not empty, `{**}` any characters over segments; the slash before either must be there. */
+function templatePattern(template: string): string {
+  return template
+    .split(/(\{\*\*?\})/)
+    .map((part) => (part === "{*}" ? "[^/]+" : part === "{**}" ? ".*" : RE2JS.quote(part)))
+    .join("");
+}

@@ -1,0 +1,244 @@
+import { headerValues } from "../match/header-values.ts";
+import { type Anchors, RuleIndex } from "../match/rule-index.ts";
+import { isPlainExact, linkAny, linkMatch, type Matcher } from "../match/string-match.ts";
+import type {
+  AuthorizationPolicyModel,
+  AuthorizationRule,
+  Condition,
+  Operation,
+  RequestPrincipalMatch,
+  Source,
+  StringMatch,
+} from "../snapshot/model.ts";
+import { claimValues } from "./claims.ts";
+import type { RequestView, VerifiedToken } from "./request-view.ts";
+
+/** Whether one part of a rule holds. */
+type Test = (view: RequestView) => boolean;
+
+interface LinkedRule {
+  readonly policy: string;
+  readonly holds: Test;
+}
+
+/** The policies of one action on one workload, found by path and principal. */
+export interface LinkedPolicies {
+  /** How many policies there are: an ALLOW without rules allows nothing, yet closes what it selects. */
+  readonly count: number;
+  readonly rules: RuleIndex<LinkedRule>;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly code: "rbac_denied_matched_policy" | "rbac_denied_no_allow" | "allowed";
+  /** `ns/name` of the policy that decided. */
+  readonly policy: string | null;
+}
+
+const OPEN: Verdict = { allowed: true, code: "allowed", policy: null };
+const NO_ALLOW: Verdict = { allowed: false, code: "rbac_denied_no_allow", policy: null };
+
+/** DENY before ALLOW; a workload without ALLOW policies is open, as in Istio. */
+export function authorize(deny: LinkedPolicies, allow: LinkedPolicies, view: RequestView): Verdict {
+  const denied = firstPolicy(deny, view);
+  if (denied !== null) return { allowed: false, code: "rbac_denied_matched_policy", policy: denied };
+  if (allow.count === 0) return OPEN;
+  const allowed = firstPolicy(allow, view);
+  return allowed === null ? NO_ALLOW : { allowed: true, code: "allowed", policy: allowed };
+}
+
+function firstPolicy({ rules }: LinkedPolicies, view: RequestView): string | null {
+  if (rules.size === 0) return null;
+  const keyOf = (): string | null => view.peer.principal;
+  return rules.find(view.path, keyOf, (rule) => rule.holds(view))?.policy ?? null;
+}
+
+/** @param deny what is unsure (a pattern that fails, one value of several) then counts as a match */
+export function linkPolicies(policies: readonly AuthorizationPolicyModel[], deny: boolean): LinkedPolicies {
+  const rules = policies.flatMap(({ name, rules: list }) =>
+    list.map((rule) => ({ anchors: anchorsOf(rule), rule: { policy: name, holds: linkRule(rule, deny) } })),
+  );
+  return { count: policies.length, rules: new RuleIndex(rules) };
+}
+
+/** A rule whose every operation names plain paths is found by them, one whose every source names principals by those. */
+function anchorsOf({ from, to }: AuthorizationRule): Anchors {
+  const paths = to?.map(({ paths: list }) => list?.map(pathAnchor));
+  const principals = from?.map(({ principals: list }) =>
+    list?.map((match) => (isPlainExact(match) ? match.value : null)),
+  );
+  const anchoredPaths = complete(paths);
+  const anchoredPrincipals = complete(principals);
+  return {
+    ...(anchoredPaths && { paths: anchoredPaths }),
+    ...(anchoredPrincipals && { key: { name: "principal", values: anchoredPrincipals } }),
+  };
+}
+
+function pathAnchor(match: StringMatch): { kind: "exact" | "prefix"; value: string } | null {
+  if (match.kind === "exact" && match.ignoreCase === undefined) return { kind: "exact", value: match.value };
+  return match.kind === "prefix" && match.ignoreCase === undefined ? { kind: "prefix", value: match.value } : null;
+}
+
+/** All members of all lists, or undefined where a list is missing or a member is none. */
+function complete<T>(lists: readonly (readonly (T | null)[] | undefined)[] | undefined): readonly T[] | undefined {
+  if (lists === undefined || lists.length === 0) return undefined;
+  const all: T[] = [];
+  for (const list of lists) {
+    if (list === undefined) return undefined;
+    for (const member of list) {
+      if (member === null) return undefined;
+      all.push(member);
+    }
+  }
+  return all;
+}
+
+function linkRule({ from, to, when }: AuthorizationRule, deny: boolean): Test {
+  const parts: Test[] = [];
+  if (from && from.length > 0) parts.push(anyOf(from.map((source) => linkSource(source, deny))));
+  if (to && to.length > 0) parts.push(anyOf(to.map((operation) => linkOperation(operation, deny))));
+  for (const condition of when ?? []) parts.push(linkCondition(condition, deny));
+  return allOf(parts);
+}
+
+function anyOf(tests: readonly Test[]): Test {
+  const [first, second] = tests;
+  if (first && !second) return first;
+  return (view) => tests.some((test) => test(view));
+}
+
+function allOf(tests: readonly Test[]): Test {
+  const [first, second] = tests;
+  if (first && !second) return first;
+  return (view) => tests.every((test) => test(view));
+}
+
+/** A pair of lists of which one says "one of these" and the other "none of these". */
+function addPair(
+  parts: Test[],
+  wanted: readonly StringMatch[] | undefined,
+  unwanted: readonly StringMatch[] | undefined,
+  valueOf: (view: RequestView) => string | null,
+  deny: boolean,
+): void {
+  if (wanted) {
+    const matches = linkAny(wanted, deny);
+    parts.push((view) => matches(valueOf(view)));
+  }
+  if (unwanted) {
+    const matches = linkAny(unwanted, !deny);
+    parts.push((view) => !matches(valueOf(view)));
+  }
+}
+
+function linkSource(source: Source, deny: boolean): Test {
+  const parts: Test[] = [];
+  addPair(parts, source.principals, source.notPrincipals, ({ peer }) => peer.principal, deny);
+  addPair(parts, source.namespaces, source.notNamespaces, ({ peer }) => peer.namespace, deny);
+  if (source.requestPrincipals) {
+    const matches = linkRequestPrincipals(source.requestPrincipals, deny);
+    parts.push((view) => overTokens(view, deny, matches));
+  }
+  if (source.notRequestPrincipals) {
+    const matches = linkRequestPrincipals(source.notRequestPrincipals, !deny);
+    parts.push((view) => noneOfTokens(view, deny, matches));
+  }
+  return allOf(parts);
+}
+
+function linkRequestPrincipals(
+  list: readonly RequestPrincipalMatch[],
+  onError: boolean,
+): (token: VerifiedToken) => boolean {
+  const linked = list.map(({ issuer, subject }) => ({
+    issuer: linkMatch(issuer, onError),
+    subject: linkMatch(subject, onError),
+  }));
+  return (token) => linked.some(({ issuer, subject }) => issuer(token.issuer) && subject(token.subject));
+}
+
+/** No token never matches; of several, a permission wants each to match and a denial any. */
+function overTokens({ tokens }: RequestView, deny: boolean, matches: (token: VerifiedToken) => boolean): boolean {
+  if (tokens.length === 0) return false;
+  return deny ? tokens.some(matches) : tokens.every(matches);
+}
+
+function noneOfTokens({ tokens }: RequestView, deny: boolean, matches: (token: VerifiedToken) => boolean): boolean {
+  if (tokens.length === 0) return true;
+  return deny ? !tokens.every(matches) : !tokens.some(matches);
+}
+
+function linkOperation(operation: Operation, deny: boolean): Test {
+  const parts: Test[] = [];
+  // With and without the port: a rule for `admin.test` also means `admin.test:8080` (R4).
+  if (operation.hosts) {
+    const matches = linkAny(operation.hosts, deny);
+    parts.push(({ host, authority }) => matches(host) || matches(authority));
+  }
+  if (operation.notHosts) {
+    const matches = linkAny(operation.notHosts, !deny);
+    parts.push(({ host, authority }) => !matches(host) && !matches(authority));
+  }
+  addPair(parts, operation.methods, operation.notMethods, ({ method }) => method, deny);
+  addPair(parts, operation.paths, operation.notPaths, ({ path }) => path, deny);
+  return allOf(parts);
+}
+
+/** Tests a list of values; null is "not there". */
+type ListTest = (values: readonly string[] | null) => boolean;
+
+function linkCondition({ key, values, notValues }: Condition, deny: boolean): Test {
+  const parts: ListTest[] = [];
+  // A header's values are the client's to multiply: a permission wants each to match, a denial any (R6). What a token
+  // lists (audiences, claims) was signed by its issuer: one member is enough, as in Istio.
+  const every = key.kind === "header" && !deny;
+  const some = key.kind === "header" && deny;
+  if (values) parts.push(wantedList(linkAny(values, deny), every));
+  if (notValues) parts.push(unwantedList(linkAny(notValues, !deny), some));
+  const test: ListTest = (list) => parts.every((part) => part(list));
+  switch (key.kind) {
+    case "header": {
+      const { name } = key;
+      return ({ headers }) => test(headerValues(name, headers.get(name)));
+    }
+    case "source.principal":
+      return ({ peer }) => test(single(peer.principal));
+    case "source.namespace":
+      return ({ peer }) => test(single(peer.namespace));
+    case "request.auth.principal":
+      return tokenTest(test, deny, (token) => [token.principal]);
+    case "request.auth.audiences":
+      return tokenTest(test, deny, ({ audiences }) => audiences);
+    case "request.auth.presenter":
+      return tokenTest(test, deny, ({ presenter }) => single(presenter));
+    case "request.auth.claims": {
+      const { path } = key;
+      return tokenTest(test, deny, (token) => claimValues(token, path));
+    }
+  }
+}
+
+function single(value: string | null): readonly string[] | null {
+  return value === null ? null : [value];
+}
+
+function wantedList(matches: Matcher, every: boolean): ListTest {
+  return (values) => values !== null && values.length > 0 && (every ? values.every(matches) : values.some(matches));
+}
+
+/** @param some of a denial: one value that is not among the unwanted ones is enough to deny */
+function unwantedList(matches: Matcher, some: boolean): ListTest {
+  return (values) => {
+    if (values === null) return true;
+    return some ? !values.every(matches) : !values.some(matches);
+  };
+}
+
+function tokenTest(test: ListTest, deny: boolean, valuesOf: (token: VerifiedToken) => readonly string[] | null): Test {
+  return ({ tokens }) => {
+    if (tokens.length === 0) return test(null);
+    const holds = (token: VerifiedToken): boolean => test(valuesOf(token));
+    return deny ? tokens.some(holds) : tokens.every(holds);
+  };
+}

@@ -1,0 +1,28 @@
+import type { VerifiedToken } from "./request-view.ts";
+
+/** Claims that are lists written as one string, separated by blanks (RFC 8693, Istio). */
+export const SPACE_DELIMITED = ["scope", "permission"];
+
+/**
+ * The values of a claim as policies match it: a string, or the strings of a list.
+ *
+ * @param path names from the outside in
+ * @returns null where the claim is not there or is of another type, which never matches
+ */
+export function claimValues(token: VerifiedToken, path: readonly string[]): readonly string[] | null {
+  const value = claimAt(token.claims, path);
+  if (Array.isArray(value)) return value.filter((member): member is string => typeof member === "string");
+  if (typeof value !== "string") return null;
+  const [name] = path;
+  const delimited = path.length === 1 && name !== undefined && token.spaceDelimited.includes(name);
+  return delimited ? value.split(" ").filter((member) => member !== "") : [value];
+}
+
+export function claimAt(claims: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
+  let value: unknown = claims;
+  for (const name of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, unknown>)[name];
+  }
+  return value;
+}

@@ -1,0 +1,47 @@
+import type { HeaderChange } from "../decide/types.ts";
+import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snapshot/model.ts";
+
+/** What a route makes of a path: where the uri matched by prefix that prefix is swapped, else the whole path. */
+export function rewritePath(path: string, rewrite: Route["rewrite"], match: RouteMatch): string | null {
+  const uri = rewrite?.uri;
+  if (uri === undefined) return null;
+  return match.uri?.kind === "prefix" ? uri + path.slice(match.uri.value.length) : uri;
+}
+
+/** Header changes of a route and its chosen destination, ready. `authority` is what `Host` in them asks for. */
+export interface LinkedOps {
+  readonly request: readonly HeaderChange[];
+  readonly response: readonly HeaderChange[];
+  readonly authority: string | null;
+}
+
+/**
+ * Joins the operations of route and destination in Istio's order: with several destinations the destination's run first, so
+ * that the route's `set` wins; with one the route's run first. The authority is the route's when both set it.
+ */
+export function linkOps(route: Route, destination: WeightedDestination): LinkedOps {
+  const single = route.destinations.length === 1;
+  const order = <T>(own: T, chosen: T): readonly T[] => (single ? [own, chosen] : [chosen, own]);
+  return {
+    request: order(route.request, destination.request).flatMap((ops) => changesOf(ops, true)),
+    response: order(route.response, destination.response).flatMap((ops) => changesOf(ops, false)),
+    authority: route.rewrite?.authority ?? authorityOf(route.request) ?? authorityOf(destination.request),
+  };
+}
+
+function changesOf(ops: HeaderOps | undefined, request: boolean): HeaderChange[] {
+  if (!ops) return [];
+  const isHeader = (name: string): boolean => !name.startsWith(":") && !(request && name === "host");
+  return [
+    ...(ops.remove ?? []).map((name) => ({ op: "remove" as const, name })),
+    ...(ops.set ?? []).map(([name, value]) => ({ op: "set" as const, name, value })),
+    ...(ops.add ?? []).map(([name, value]) => ({ op: "add" as const, name, value })),
+  ].filter(({ name }) => isHeader(name));
+}
+
+function authorityOf(ops: HeaderOps | undefined): string | null {
+  for (const [name, value] of [...(ops?.set ?? []), ...(ops?.add ?? [])]) {
+    if (name === "host" || name === ":authority") return value;
+  }
+  return null;
+}

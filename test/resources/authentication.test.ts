@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { found, parsed } from "./parsed.ts";
+
+describe("PeerAuthentication", () => {
+  const of = (spec: string) => found("security.istio.io/v1", "PeerAuthentication", spec);
+
+  it.each([
+    ["nothing", "{}"],
+    ["a mode", "{mtls: {mode: STRICT}}"],
+    ["an unset mode", "{mtls: {}}"],
+    [
+      "modes of ports",
+      "{selector: {matchLabels: {app: a}}, mtls: {mode: UNSET}, portLevelMtls: {8080: {mode: DISABLE}}}",
+    ],
+  ])("takes %s", (_, spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["an unknown mode", "{mtls: {mode: MUTUAL}}", "NotSupported spec.mtls.mode"],
+    [
+      "port 0",
+      "{selector: {matchLabels: {app: a}}, portLevelMtls: {0: {mode: STRICT}}}",
+      "Invalid spec.portLevelMtls[0]",
+    ],
+    [
+      "a port by name",
+      "{selector: {matchLabels: {app: a}}, portLevelMtls: {http: {mode: STRICT}}}",
+      "Invalid spec.portLevelMtls.http",
+    ],
+    ["no port", "{selector: {matchLabels: {app: a}}, portLevelMtls: {}}", "Required spec.portLevelMtls"],
+    ["modes of ports without selector", "{portLevelMtls: {8080: {mode: STRICT}}}", "Invalid spec.portLevelMtls"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+
+  it("warns of a selector that selects everything", () => {
+    expect(of("{selector: {matchLabels: {}}, mtls: {mode: STRICT}}")).toEqual(["warning Invalid spec.selector"]);
+  });
+});
+
+describe("RequestAuthentication", () => {
+  const of = (spec: string, options = { local: false }) =>
+    found("security.istio.io/v1", "RequestAuthentication", spec, options);
+  const uri = "jwksUri: 'https://issuer.example.com/keys'";
+  const rule = (fields: string, options = { local: false }) => of(`{jwtRules: [{issuer: a, ${fields}}]}`, options);
+  const jwks = (keys: string) => rule(`jwks: '${keys}'`);
+
+  it("takes all that is built", () => {
+    expect(
+      rule(
+        `${uri}, audiences: [a], fromHeaders: [{name: x-token, prefix: 'Bearer '}], fromParams: [token], fromCookies: [token], forwardOriginalToken: true, outputPayloadToHeader: x-payload, outputClaimToHeaders: [{header: x-sub, claim: sub}], timeout: 2s, spaceDelimitedClaims: [roles]`,
+      ),
+    ).toEqual([]);
+    expect(jwks('{"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]}')).toEqual([]);
+  });
+
+  it.each([
+    ["no issuer", `{jwtRules: [{${uri}}]}`, "Required spec.jwtRules[0].issuer"],
+    ["an empty issuer", `{jwtRules: [{issuer: "", ${uri}}]}`, "Invalid spec.jwtRules[0].issuer"],
+    ["targetRefs", `{targetRefs: [], jwtRules: [{issuer: a, ${uri}}]}`, "NotSupported spec.targetRefs"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+
+  it.each([
+    ["no keys, that is, discovery", "audiences: [a]", "Required spec.jwtRules[0].jwksUri"],
+    ["plain http", "jwksUri: 'http://issuer.example.com/keys'", "Invalid spec.jwtRules[0].jwksUri"],
+    ["an IP address", "jwksUri: 'https://10.0.0.1/keys'", "Invalid spec.jwtRules[0].jwksUri"],
+    ["a user in the URL", "jwksUri: 'https://a@issuer.example.com/keys'", "Invalid spec.jwtRules[0].jwksUri"],
+    ["another port", "jwksUri: 'https://issuer.example.com:8443/keys'", "Invalid spec.jwtRules[0].jwksUri"],
+    ["keys that are no JSON", "jwks: keys", "Invalid spec.jwtRules[0].jwks"],
+    ["keys that are no key set", "jwks: '[]'", "Invalid spec.jwtRules[0].jwks"],
+    ["no key in the set", `jwks: '{"keys": []}'`, "Invalid spec.jwtRules[0].jwks"],
+    ["a symmetric key", `jwks: '{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}'`, "Invalid spec.jwtRules[0].jwks"],
+    [
+      "a private key",
+      `jwks: '{"keys": [{"kty": "RSA", "n": "a", "e": "AQAB", "d": "b"}]}'`,
+      "Invalid spec.jwtRules[0].jwks",
+    ],
+    ["both kinds of keys", `${uri}, jwks: '{"keys": [{"kty": "RSA"}]}'`, "Invalid spec.jwtRules[0].jwks"],
+    ["a bad header name", `${uri}, fromHeaders: [{name: "a b"}]`, "Invalid spec.jwtRules[0].fromHeaders[0].name"],
+    ["an empty parameter", `${uri}, fromParams: [""]`, "Invalid spec.jwtRules[0].fromParams[0]"],
+    ["a bad cookie", `${uri}, fromCookies: ["a=b"]`, "Invalid spec.jwtRules[0].fromCookies[0]"],
+    [
+      "a claim to a bad header",
+      `${uri}, outputClaimToHeaders: [{header: x.sub, claim: sub}]`,
+      "Invalid spec.jwtRules[0].outputClaimToHeaders[0].header",
+    ],
+    [
+      "two claims to one header",
+      `${uri}, outputClaimToHeaders: [{header: x-sub, claim: sub}, {header: X-Sub, claim: sub}]`,
+      "Duplicate spec.jwtRules[0].outputClaimToHeaders[1].header",
+    ],
+    [
+      "a claim without name",
+      `${uri}, outputClaimToHeaders: [{header: x-sub}]`,
+      "Required spec.jwtRules[0].outputClaimToHeaders[0].claim",
+    ],
+    ["a timeout of 0", `${uri}, timeout: 0s`, "Invalid spec.jwtRules[0].timeout"],
+    [
+      "65 claims to split",
+      `${uri}, spaceDelimitedClaims: [${"a, ".repeat(65)}]`,
+      "Invalid spec.jwtRules[0].spaceDelimitedClaims",
+    ],
+  ])("refuses a rule with %s", (_, fields, error) => {
+    expect(rule(fields)).toEqual([`error ${error}`]);
+  });
+
+  it("takes plain http to loopback in the local mesh only", () => {
+    expect(rule("jwksUri: 'http://127.0.0.1:9000/keys'", { local: true })).toEqual([]);
+    expect(rule("jwksUri: 'http://127.0.0.1:9000/keys'")).toEqual(["error Invalid spec.jwtRules[0].jwksUri"]);
+  });
+
+  it("warns where no token would ever be looked at", () => {
+    expect(of("{}")).toEqual(["warning Invalid spec.jwtRules"]);
+  });
+
+  it("refuses a dry run, which would be enforced", () => {
+    const { findings } = parsed(
+      `{apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: {name: a, annotations: {istio.io/dry-run: "true"}}, spec: {jwtRules: [{issuer: a, ${uri}}]}}`,
+    );
+    expect(findings).toMatchObject([
+      { reason: "FieldValueNotSupported", field: "metadata.annotations[istio.io/dry-run]" },
+    ]);
+  });
+});

@@ -1,0 +1,211 @@
+import { describe, expect, it } from "vitest";
+import { claimPath, headerOfKey } from "../../src/resources/authorization-policy.ts";
+import { found, parsed } from "./parsed.ts";
+
+const of = (spec: string) => found("security.istio.io/v1", "AuthorizationPolicy", spec);
+const source = (fields: string) => of(`{rules: [{from: [{source: {${fields}}}]}]}`);
+const operation = (fields: string) => of(`{rules: [{to: [{operation: {${fields}}}]}]}`);
+const when = (fields: string) => of(`{rules: [{when: [{${fields}}]}]}`);
+
+describe("AuthorizationPolicy", () => {
+  it.each([
+    ["nothing: no one is allowed", "{}"],
+    ["an empty list of rules: no one is allowed", "{action: ALLOW, rules: []}"],
+    ["an empty rule: everyone is", "{rules: [{}]}"],
+    ["a selector", "{selector: {matchLabels: {app: a}}, action: DENY, rules: [{}]}"],
+    [
+      "every field of a source",
+      "{rules: [{from: [{source: {principals: [cluster.local/ns/a/sa/b, 'cluster.local/*', '*/sa/b', '*'], notPrincipals: ['*'], requestPrincipals: [iss/sub, '*'], notRequestPrincipals: ['*'], namespaces: [a, 'a*', '*a', '*'], notNamespaces: [b]}}]}]}",
+    ],
+    [
+      "every field of an operation",
+      "{rules: [{to: [{operation: {hosts: [a.com, 'a.com:*'], notHosts: ['*.b.com'], methods: [GET, '*'], notMethods: [POST], paths: [/a, '/b*', '*/c', '*'], notPaths: ['/d/{*}/e/{**}']}}]}]}",
+    ],
+    [
+      "conditions",
+      "{rules: [{when: [{key: 'request.headers[x-a]', values: [b]}, {key: source.principal, notValues: ['*']}, {key: 'request.auth.claims[a][b]', values: [c]}, {key: request.auth.audiences, values: [d]}, {key: request.auth.presenter, values: [e]}, {key: request.auth.principal, values: [f/g]}, {key: source.namespace, values: [h]}]}]}",
+    ],
+  ])("takes %s", (_, spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it("takes a policy without spec: no one is allowed", () => {
+    expect(
+      parsed("{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: none}}"),
+    ).toMatchObject({ object: { spec: {} }, findings: [] });
+  });
+
+  it.each([
+    ["an unknown action", "{action: REFUSE}", "NotSupported spec.action"],
+    ["an action in small letters", "{action: deny, rules: [{}]}", "NotSupported spec.action"],
+    ["CUSTOM", "{action: CUSTOM, rules: [{}]}", "NotSupported spec.action"],
+    ["AUDIT", "{action: AUDIT, rules: [{}]}", "NotSupported spec.action"],
+    ["a provider", "{provider: {name: a}}", "NotSupported spec.provider"],
+    ["targetRefs", "{targetRefs: []}", "NotSupported spec.targetRefs"],
+    ["a wildcard in the selector", "{selector: {matchLabels: {app: '*'}}}", "Invalid spec.selector.matchLabels.app"],
+    ["513 rules", `{rules: [${"{}, ".repeat(513)}]}`, "Invalid spec.rules"],
+    ["a rule that is null", "{rules: [~]}", "Invalid spec.rules[0]"],
+    ["a misspelt rule", "{rules: [{form: []}]}", "Invalid spec.rules[0].form"],
+    ["an empty from", "{rules: [{from: []}]}", "Invalid spec.rules[0].from"],
+    ["an empty to", "{rules: [{to: []}]}", "Invalid spec.rules[0].to"],
+    ["an empty when", "{rules: [{when: []}]}", "Invalid spec.rules[0].when"],
+    ["a from without source", "{rules: [{from: [{}]}]}", "Required spec.rules[0].from[0].source"],
+    ["an empty source", "{rules: [{from: [{source: {}}]}]}", "Required spec.rules[0].from[0].source"],
+    ["an empty operation", "{rules: [{to: [{operation: {}}]}]}", "Required spec.rules[0].to[0].operation"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+
+  it.each(["principals", "notPrincipals", "requestPrincipals", "notRequestPrincipals", "namespaces", "notNamespaces"])(
+    "refuses an empty list, an empty text and null in %s",
+    (field) => {
+      expect(source(`${field}: []`)).toEqual([`error Invalid spec.rules[0].from[0].source.${field}`]);
+      expect(source(`${field}: [""]`)).toEqual([`error Invalid spec.rules[0].from[0].source.${field}[0]`]);
+      expect(source(`${field}: null`)).toEqual([`error Invalid spec.rules[0].from[0].source.${field}`]);
+    },
+  );
+
+  it.each(["hosts", "notHosts", "methods", "notMethods", "paths", "notPaths"])(
+    "refuses an empty list, an empty text and null in %s",
+    (field) => {
+      expect(operation(`${field}: []`)).toEqual([`error Invalid spec.rules[0].to[0].operation.${field}`]);
+      expect(operation(`${field}: [""]`)).toEqual([`error Invalid spec.rules[0].to[0].operation.${field}[0]`]);
+      expect(operation(`${field}: null`)).toEqual([`error Invalid spec.rules[0].to[0].operation.${field}`]);
+    },
+  );
+
+  it.each([
+    "serviceAccounts",
+    "notServiceAccounts",
+    "trustDomains",
+    "notTrustDomains",
+    "ipBlocks",
+    "notIpBlocks",
+    "remoteIpBlocks",
+    "notRemoteIpBlocks",
+  ])("says that source.%s is not supported yet", (field) => {
+    expect(source(`principals: ['*'], ${field}: [a]`)).toEqual([
+      `error NotSupported spec.rules[0].from[0].source.${field}`,
+    ]);
+  });
+
+  it.each(["ports", "notPorts"])("says that operation.%s is not supported yet", (field) => {
+    expect(operation(`methods: [GET], ${field}: ["80"]`)).toEqual([
+      `error NotSupported spec.rules[0].to[0].operation.${field}`,
+    ]);
+  });
+
+  it.each([
+    ["stars at both ends", "principals: ['*a*']", "error Invalid spec.rules[0].from[0].source.principals[0]"],
+    [
+      "a principal with its scheme",
+      "notPrincipals: ['spiffe://cluster.local/ns/a/sa/b']",
+      "error Invalid spec.rules[0].from[0].source.notPrincipals[0]",
+    ],
+    [
+      "a principal in another form",
+      "principals: [order-service]",
+      "warning Invalid spec.rules[0].from[0].source.principals[0]",
+    ],
+    [
+      "a request principal without subject",
+      "requestPrincipals: [issuer]",
+      "warning Invalid spec.rules[0].from[0].source.requestPrincipals[0]",
+    ],
+    [
+      "a star inside a principal",
+      "principals: ['cluster.local/ns/*/sa/b']",
+      "warning Invalid spec.rules[0].from[0].source.principals[0]",
+    ],
+    [
+      "a star inside a namespace",
+      "namespaces: ['a*b']",
+      "error NotSupported spec.rules[0].from[0].source.namespaces[0]",
+    ],
+    [
+      "stars at both ends of a namespace",
+      "namespaces: ['*a*']",
+      "error NotSupported spec.rules[0].from[0].source.namespaces[0]",
+    ],
+  ])("answers %s", (_, fields, finding) => {
+    expect(source(fields)).toEqual([finding]);
+  });
+
+  it.each([
+    ["stars at both ends", "paths: ['*a*']", "error"],
+    ["a template without slash", "paths: ['{*}/a']", "error"],
+    ["half a segment as operator", "paths: ['/a{*}']", "error"],
+    ["another star in a template", "paths: ['/{*}/a*']", "error"],
+    ["an operator after `{**}`", "paths: ['/{**}/{*}']", "error"],
+    ["an unknown operator", "paths: ['/{id}']", "error"],
+    ["a brace", "paths: ['/a}']", "error"],
+    ["a path without slash", "paths: [a]", "warning"],
+    ["a query", "paths: ['/a?b']", "warning"],
+    ["dot segments", "paths: [/a/../b]", "warning"],
+    ["a parameter", "paths: ['/a;b']", "warning"],
+    ["an escaped letter", "paths: ['/%61dmin']", "warning"],
+    ["two slashes", "paths: [//admin]", "warning"],
+    ["a star in the middle", "paths: ['/a/*/b']", "warning"],
+  ])("answers a path with %s", (_, fields, severity) => {
+    expect(operation(fields)).toEqual([`${severity} Invalid spec.rules[0].to[0].operation.paths[0]`]);
+  });
+
+  it("warns of a method in small letters and of a host with a path", () => {
+    expect(operation("methods: [get]")).toEqual(["warning Invalid spec.rules[0].to[0].operation.methods[0]"]);
+    expect(operation("hosts: ['http://a.com']")).toEqual(["warning Invalid spec.rules[0].to[0].operation.hosts[0]"]);
+  });
+
+  it.each([
+    ["no key", "values: [a]", "Required spec.rules[0].when[0].key"],
+    ["an unknown key", "key: source.name, values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["a key of a prototype", "key: constructor, values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["a key that was removed", "key: 'destination.labels[a]', values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["a header without name", "key: 'request.headers[]', values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["a bad header name", "key: 'request.headers[a b]', values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["a claim without name", "key: request.auth.claims, values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["an address", "key: source.ip, values: [10.0.0.1]", "Invalid spec.rules[0].when[0].key"],
+    ["the workload's address", "key: destination.ip, values: [10.0.0.1]", "Invalid spec.rules[0].when[0].key"],
+    ["metadata of Envoy", "key: 'experimental.envoy.filters.a[b]', values: [a]", "Invalid spec.rules[0].when[0].key"],
+    ["no values", "key: source.principal", "Required spec.rules[0].when[0]"],
+    ["an empty list of values", "key: source.principal, values: []", "Invalid spec.rules[0].when[0].values"],
+    [
+      "a principal with its scheme",
+      "key: source.principal, values: ['spiffe://a/ns/b/sa/c']",
+      "Invalid spec.rules[0].when[0].values[0]",
+    ],
+    [
+      "stars at both ends",
+      "key: 'request.headers[a]', notValues: ['*a*']",
+      "Invalid spec.rules[0].when[0].notValues[0]",
+    ],
+  ])("refuses a condition with %s", (_, fields, error) => {
+    expect(when(fields)).toEqual([`error ${error}`]);
+  });
+
+  it("warns of a DENY that denies nothing and of a selector that selects everything", () => {
+    expect(of("{action: DENY}")).toEqual(["warning Invalid spec.rules"]);
+    expect(of("{selector: {}}")).toEqual(["warning Invalid spec.selector"]);
+  });
+
+  it.each([
+    ["true", ["NotSupported"]],
+    ["yes", ["Invalid"]],
+    ["false", []],
+  ])("answers the annotation for a dry run, %s", (value, reasons) => {
+    const { findings } = parsed(
+      `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: a, annotations: {istio.io/dry-run: "${value}"}}}`,
+    );
+    expect(findings.map(({ reason, field }) => `${reason} ${field}`)).toEqual(
+      reasons.map((reason) => `FieldValue${reason} metadata.annotations[istio.io/dry-run]`),
+    );
+  });
+});
+
+describe("condition keys", () => {
+  it("are read apart", () => {
+    expect(claimPath("request.auth.claims[a][b-c]")).toEqual(["a", "b-c"]);
+    expect(claimPath("request.auth.claims")).toBeNull();
+    expect(headerOfKey("request.headers[X-Role]")).toBe("x-role");
+    expect(headerOfKey("source.principal")).toBeNull();
+  });
+});

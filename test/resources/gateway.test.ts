@@ -1,0 +1,128 @@
+import { describe, expect, it } from "vitest";
+import { found, parsed } from "./parsed.ts";
+
+const of = (servers: string) =>
+  found("networking.istio.io/v1", "Gateway", `{selector: {istio: ingressgateway}, servers: [${servers}]}`);
+const http = "port: {number: 80, name: http, protocol: HTTP}";
+const https = "port: {number: 443, name: https, protocol: HTTPS}";
+
+describe("Gateway", () => {
+  it.each([
+    ["plain HTTP", `{${http}, hosts: ["*"]}`],
+    ["hosts of namespaces", `{${http}, hosts: ["./*", "*/a.com", "shop/*.b.com"], name: front}`],
+    ["a redirect to https", `{${http}, hosts: [a.com], tls: {httpsRedirect: true}}`],
+    ["the mesh's own certificates", `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL}}`],
+    ["gRPC-Web", `{port: {number: 81, name: web, protocol: GRPC-Web}, hosts: [a.com]}`],
+  ])("takes %s", (_, servers) => {
+    expect(of(servers)).toEqual([]);
+  });
+
+  it("stores protocols in capitals", () => {
+    const { object } = parsed(
+      "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a}, spec: {selector: {a: b}, servers: [{port: {number: 80, name: http, protocol: http}, hosts: [a.com]}]}}",
+    );
+    expect(object?.spec).toMatchObject({ servers: [{ port: { protocol: "HTTP" } }] });
+  });
+
+  it.each(["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL"])(
+    "takes %s with any credential, and says who owns the certificate",
+    (mode) => {
+      expect(of(`{${https}, hosts: [a.com], tls: {mode: ${mode}, credentialName: cert}}`)).toEqual([
+        "warning Invalid spec.servers[0].tls.credentialName",
+      ]);
+    },
+  );
+
+  it.each([
+    ["no hosts", `{${http}}`, "Required spec.servers[0].hosts"],
+    ["an empty list of hosts", `{${http}, hosts: []}`, "Invalid spec.servers[0].hosts"],
+    ["a bad host", `{${http}, hosts: ["a.*"]}`, "Invalid spec.servers[0].hosts[0]"],
+    ["a bad namespace", `{${http}, hosts: ["a.b/c.com"]}`, "Invalid spec.servers[0].hosts[0]"],
+    ["no port", "{hosts: [a.com]}", "Required spec.servers[0].port"],
+    ["no name of a port", "{port: {number: 80, protocol: HTTP}, hosts: [a.com]}", "Required spec.servers[0].port.name"],
+    ["no protocol", "{port: {number: 80, name: http}, hosts: [a.com]}", "Required spec.servers[0].port.protocol"],
+    [
+      "an unknown protocol",
+      "{port: {number: 80, name: http, protocol: HTTP4}, hosts: [a.com]}",
+      "NotSupported spec.servers[0].port.protocol",
+    ],
+    [
+      "native gRPC",
+      "{port: {number: 80, name: grpc, protocol: GRPC}, hosts: [a.com]}",
+      "NotSupported spec.servers[0].port.protocol",
+    ],
+    [
+      "TCP",
+      "{port: {number: 80, name: tcp, protocol: tcp}, hosts: [a.com]}",
+      "NotSupported spec.servers[0].port.protocol",
+    ],
+    [
+      "a name of a port twice",
+      `{${http}, hosts: [a.com]}, {port: {number: 81, name: http, protocol: HTTP}, hosts: [a.com]}`,
+      "Duplicate spec.servers[1].port.name",
+    ],
+    [
+      "a name of a server twice",
+      `{${http}, hosts: [a.com], name: x}, {${https}, hosts: [a.com], name: x, tls: {mode: ISTIO_MUTUAL}}`,
+      "Duplicate spec.servers[1].name",
+    ],
+    [
+      "a target port",
+      "{port: {number: 80, name: http, protocol: HTTP, targetPort: 81}, hosts: [a.com]}",
+      "NotSupported spec.servers[0].port.targetPort",
+    ],
+    ["an address to listen on", `{${http}, hosts: [a.com], bind: 10.0.0.1}`, "NotSupported spec.servers[0].bind"],
+    ["HTTPS without TLS", `{${https}, hosts: [a.com]}`, "Required spec.servers[0].tls"],
+    [
+      "HTTPS without mode",
+      `{${https}, hosts: [a.com], tls: {credentialName: cert}}`,
+      "Required spec.servers[0].tls.mode",
+    ],
+    [
+      "SIMPLE without certificate",
+      `{${https}, hosts: [a.com], tls: {mode: SIMPLE}}`,
+      "Required spec.servers[0].tls.credentialName",
+    ],
+    [
+      "ISTIO_MUTUAL with certificate",
+      `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, credentialName: cert}}`,
+      "Invalid spec.servers[0].tls.credentialName",
+    ],
+    ["PASSTHROUGH", `{${https}, hosts: [a.com], tls: {mode: PASSTHROUGH}}`, "NotSupported spec.servers[0].tls.mode"],
+    [
+      "a redirect from https",
+      `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, httpsRedirect: true}}`,
+      "Invalid spec.servers[0].tls.httpsRedirect",
+    ],
+    [
+      "TLS on plain HTTP",
+      `{${http}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: cert}}`,
+      "Invalid spec.servers[0].tls",
+    ],
+    [
+      "a key in a file",
+      `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, privateKey: /key.pem}}`,
+      "NotSupported spec.servers[0].tls.privateKey",
+    ],
+    [
+      "cipher suites",
+      `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, cipherSuites: [x]}}`,
+      "NotSupported spec.servers[0].tls.cipherSuites",
+    ],
+  ])("refuses %s", (_, servers, error) => {
+    expect(of(servers)).toEqual([`error ${error}`]);
+  });
+
+  it("refuses a Gateway without servers", () => {
+    expect(found("networking.istio.io/v1", "Gateway", "{selector: {a: b}}")).toEqual(["error Required spec.servers"]);
+  });
+
+  it("warns of an empty selector, and of two protocols on one port", () => {
+    expect(found("networking.istio.io/v1", "Gateway", `{servers: [{${http}, hosts: [a.com]}]}`)).toEqual([
+      "warning Invalid spec.selector",
+    ]);
+    expect(of(`{${http}, hosts: [a.com]}, {port: {number: 80, name: h2, protocol: HTTP2}, hosts: [b.com]}`)).toEqual([
+      "warning Invalid spec.servers[1].port.protocol",
+    ]);
+  });
+});

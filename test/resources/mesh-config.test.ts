@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { found, parsed } from "./parsed.ts";
+
+const of = (spec: string, options = { local: false }) => found("tulle.dev/v1alpha1", "MeshConfig", spec, options);
+
+describe("MeshConfig", () => {
+  it("takes all that is built", () => {
+    expect(
+      of(
+        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}}",
+      ),
+    ).toEqual([]);
+    expect(of("{}")).toEqual([]);
+  });
+
+  it.each([
+    ["a bad trust domain", "{trustDomain: Cluster/Local}", "Invalid spec.trustDomain"],
+    ["a bad root namespace", "{rootNamespace: a.b}", "Invalid spec.rootNamespace"],
+    [
+      "an unknown normalization",
+      "{pathNormalization: {normalization: ALL}}",
+      "NotSupported spec.pathNormalization.normalization",
+    ],
+    ["NONE", "{pathNormalization: {normalization: NONE}}", "NotSupported spec.pathNormalization.normalization"],
+    ["an unknown mode of slashes", "{escapedSlashes: {default: keep}}", "NotSupported spec.escapedSlashes.default"],
+    [
+      "a host of slashes twice",
+      "{escapedSlashes: {hosts: [{host: a.com, mode: KEEP}, {host: A.com, mode: DECODE}]}}",
+      "Duplicate spec.escapedSlashes.hosts[1].host",
+    ],
+    ["a URL on the egress list", "{egress: {allowedHosts: ['https://a.com']}}", "Invalid spec.egress.allowedHosts[0]"],
+    ["every host on the egress list", "{egress: {allowedHosts: ['*']}}", "Invalid spec.egress.allowedHosts[0]"],
+    ["an address on the egress list", "{egress: {allowedHosts: [10.0.0.1]}}", "Invalid spec.egress.allowedHosts[0]"],
+    [
+      "link-local addresses",
+      "{privateRanges: [{range: 169.254.0.0/16, namespaces: [a]}]}",
+      "Invalid spec.privateRanges[0].range",
+    ],
+    ["every address", "{privateRanges: [{range: 0.0.0.0/0, namespaces: [a]}]}", "Invalid spec.privateRanges[0].range"],
+    [
+      "the metadata service by name",
+      "{privateRanges: [{range: metadata.google.internal, namespaces: [a]}]}",
+      "Invalid spec.privateRanges[0].range",
+    ],
+    ["loopback", "{privateRanges: [{range: 127.0.0.0/8, namespaces: [a]}]}", "Invalid spec.privateRanges[0].range"],
+    [
+      "a range for nobody",
+      "{privateRanges: [{range: 10.0.0.0/8, namespaces: []}]}",
+      "Invalid spec.privateRanges[0].namespaces",
+    ],
+    [
+      "a bad namespace",
+      "{privateRanges: [{range: 10.0.0.0/8, namespaces: [a.b]}]}",
+      "Invalid spec.privateRanges[0].namespaces[0]",
+    ],
+    ["an age of 0", "{snapshot: {maxAge: 0s}}", "Invalid spec.snapshot.maxAge"],
+    ["extension providers", "{extensionProviders: []}", "NotSupported spec.extensionProviders"],
+    ["Observe", "{mode: Observe}", "NotSupported spec.mode"],
+    ["versions of TLS", "{meshMTLS: {minProtocolVersion: TLSV1_3}}", "NotSupported spec.meshMTLS"],
+    ["an unknown field", "{trustDomian: a}", "Invalid spec.trustDomian"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+
+  it("takes loopback in the local mesh", () => {
+    expect(
+      of("{privateRanges: [{range: 127.0.0.0/8, namespaces: ['*']}], egress: {allowedHosts: [127.0.0.1]}}", {
+        local: true,
+      }),
+    ).toEqual([]);
+  });
+
+  it("has one name", () => {
+    expect(
+      parsed("{apiVersion: tulle.dev/v1alpha1, kind: MeshConfig, metadata: {name: mine}, spec: {}}").findings,
+    ).toMatchObject([{ severity: "error", field: "metadata.name" }]);
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { found } from "./parsed.ts";
+
+const of = (spec: string, options = { local: false }) => found("networking.istio.io/v1", "ServiceEntry", spec, options);
+const ports = "ports: [{number: 443, name: https, protocol: HTTPS}]";
+const at = (fields: string) => `{hosts: [api.example.com], ${ports}, ${fields}}`;
+
+describe("ServiceEntry", () => {
+  it.each([
+    ["a host outside", at("resolution: DNS, location: MESH_EXTERNAL, exportTo: [.]")],
+    [
+      "endpoints",
+      at(
+        "resolution: STATIC, location: MESH_INTERNAL, endpoints: [{address: 10.0.0.1, ports: {https: 8443}, labels: {a: b}, weight: 2}, {address: 'binding:EP_API'}]",
+      ),
+    ],
+    ["a selector", at("resolution: STATIC, workloadSelector: {labels: {app: api}}")],
+    [
+      "a port of the workload",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 81, name: other}]}",
+    ],
+    [
+      "a wildcard with endpoints",
+      `{hosts: ["*.example.com"], ${ports}, resolution: DNS, endpoints: [{address: "https://a.example.com"}]}`,
+    ],
+  ])("takes %s", (_, spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["no hosts", `{${ports}, resolution: DNS}`, "Required spec.hosts"],
+    ["`*`", `{hosts: ["*"], ${ports}, resolution: STATIC, endpoints: [{address: 10.0.0.1}]}`, "Invalid spec.hosts[0]"],
+    [
+      "hosts that overlap",
+      `{hosts: ["*.a.com", b.a.com], ${ports}, resolution: STATIC, endpoints: [{address: 10.0.0.1}]}`,
+      "Duplicate spec.hosts[1]",
+    ],
+    [
+      "257 hosts",
+      `{hosts: [${Array.from({ length: 257 }, (_, index) => `h${index}.com`).join(", ")}], ${ports}, resolution: DNS}`,
+      "Invalid spec.hosts",
+    ],
+    ["a wildcard that nobody can look up", `{hosts: ["*.a.com"], ${ports}, resolution: DNS}`, "Required spec.hosts[0]"],
+    ["no ports", "{hosts: [a.com], resolution: DNS}", "Required spec.ports"],
+    [
+      "a number of a port twice",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 80, name: b}]}",
+      "Duplicate spec.ports[1].number",
+    ],
+    [
+      "a name of a port twice",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 81, name: a}]}",
+      "Duplicate spec.ports[1].name",
+    ],
+    [
+      "TCP",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: TCP}]}",
+      "NotSupported spec.ports[0].protocol",
+    ],
+    ["no resolution", `{hosts: [a.com], ${ports}}`, "Required spec.resolution"],
+    ["NONE", at("resolution: NONE"), "NotSupported spec.resolution"],
+    ["DNS_ROUND_ROBIN", at("resolution: DNS_ROUND_ROBIN"), "NotSupported spec.resolution"],
+    ["STATIC without endpoints", at("resolution: STATIC"), "Required spec.endpoints"],
+    [
+      "endpoints and a selector",
+      at("resolution: STATIC, endpoints: [{address: 10.0.0.1}], workloadSelector: {labels: {a: b}}"),
+      "Invalid spec.endpoints",
+    ],
+    [
+      "a port that the service has not",
+      at("resolution: STATIC, endpoints: [{address: 10.0.0.1, ports: {http: 80}}]"),
+      "Invalid spec.endpoints[0].ports.http",
+    ],
+    [
+      "an address of the metadata service",
+      at("resolution: STATIC, endpoints: [{address: 169.254.169.254}]"),
+      "Invalid spec.endpoints[0].address",
+    ],
+    ["virtual addresses", at("resolution: DNS, addresses: [10.0.0.1]"), "NotSupported spec.addresses"],
+    ["names in the certificate", at("resolution: DNS, subjectAltNames: [a.com]"), "NotSupported spec.subjectAltNames"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+});
+
+describe("WorkloadEntry", () => {
+  const entry = (spec: string, options = { local: false }) =>
+    found("networking.istio.io/v1", "WorkloadEntry", spec, options);
+
+  it("takes all that is built", () => {
+    expect(
+      entry(
+        "{address: 'binding:EP_REVIEWS_V1', ports: {http: 9080}, labels: {app: reviews}, serviceAccount: reviews, weight: 1}",
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ["no address", "{}", "Required spec.address"],
+    ["another binding", "{address: 'binding:DB'}", "Invalid spec.address"],
+    ["a Worker of a dispatch namespace", "{address: 'worker:a'}", "Invalid spec.address"],
+    ["a bad port", "{address: 10.0.0.1, ports: {http: 0}}", "Invalid spec.ports.http"],
+    ["a bad name of a port", "{address: 10.0.0.1, ports: {HTTP: 80}}", "Invalid spec.ports.HTTP"],
+    ["a bad service account", "{address: 10.0.0.1, serviceAccount: A/B}", "Invalid spec.serviceAccount"],
+    ["a negative weight", "{address: 10.0.0.1, weight: -1}", "Invalid spec.weight"],
+    ["a network", "{network: a}", "NotSupported spec.network"],
+    ["a locality", "{address: 10.0.0.1, locality: eu/a}", "NotSupported spec.locality"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(entry(spec)).toEqual([`error ${error}`]);
+  });
+
+  it("takes loopback in the local mesh only", () => {
+    expect(entry("{address: 127.0.0.1}", { local: true })).toEqual([]);
+    expect(entry("{address: 127.0.0.1}")).toEqual(["error Invalid spec.address"]);
+  });
+});

@@ -1,0 +1,282 @@
+import { describe, expect, it } from "vitest";
+import { found, parsed } from "./parsed.ts";
+
+const of = (spec: string) => found("networking.istio.io/v1", "VirtualService", spec);
+/** One rule of a service in the mesh. */
+const rule = (fields: string) => of(`{hosts: [reviews], http: [{${fields}}]}`);
+const routed = (fields: string) => rule(`route: [{destination: {host: reviews}}], ${fields}`);
+const matched = (fields: string) => routed(`match: [{${fields}}]`);
+const one = "route: [{destination: {host: reviews}}]";
+
+describe("VirtualService", () => {
+  it("takes all that is built", () => {
+    const { object, findings } = parsed(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: shop}
+spec:
+  hosts: [reviews, "*.example.com"]
+  gateways: [mesh, edge, infra/edge]
+  exportTo: [., other]
+  http:
+    - name: premium
+      match:
+        - name: first
+          uri: {prefix: /v1}
+          ignoreUriCase: true
+          scheme: {exact: https}
+          method: {regex: GET|HEAD}
+          authority: {exact: "reviews:9080"}
+          headers: {user-type: {exact: premium}, x-there: {}, x-also: {regex: "*"}}
+          withoutHeaders: {x-old: {prefix: a}}
+          queryParams: {page: {regex: "[0-9]+"}, flag: {exact: ""}}
+          port: 9080
+          sourceNamespace: shop
+          gateways: [mesh]
+        - uri: {regex: "/a/[^/]+"}
+      route:
+        - destination: {host: reviews, subset: v2, port: {number: 9080}}
+          weight: 90
+          headers: {request: {set: {x-a: "100%%"}, add: {x-b: c}, remove: [x-d]}, response: {set: {x-e: f}}}
+        - destination: {host: reviews.shop.svc.cluster.local}
+          weight: 10
+      rewrite: {uri: /v2, authority: reviews.example.com}
+      timeout: 1.5s
+      headers: {response: {remove: [server]}}
+    - timeout: 0s
+      ${one}
+`);
+    expect(findings).toEqual([]);
+    expect(object).not.toBeNull();
+  });
+
+  it.each([
+    ["no hosts", `{http: [{${one}}]}`, "Required spec.hosts"],
+    ["an empty list of hosts", `{hosts: [], http: [{${one}}]}`, "Invalid spec.hosts"],
+    ["a bad host", `{hosts: [a_b], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    ["a host with a port", `{hosts: ["a:80"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    ["a star inside a host", `{hosts: ["a.*.com"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    [
+      "a star that is part of a label",
+      `{hosts: ["*foo.com"], gateways: [g], http: [{${one}}]}`,
+      "Invalid spec.hosts[0]",
+    ],
+    ["`*` in the mesh", `{hosts: ["*"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    ["`*` also in the mesh", `{hosts: ["*"], gateways: [g, mesh], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    ["an IP address in the mesh", `{hosts: [10.0.0.1], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    ["a host twice", `{hosts: [a.com, A.com], http: [{${one}}]}`, "Duplicate spec.hosts[1]"],
+    ["a wildcard inside another", `{hosts: ["*.foo.bar", "*.bar"], http: [{${one}}]}`, "Duplicate spec.hosts[1]"],
+    ["a host inside a wildcard", `{hosts: [a.foo.com, "*.foo.com"], http: [{${one}}]}`, "Duplicate spec.hosts[1]"],
+    ["a bad gateway", `{hosts: [a], gateways: [a/b/c], http: [{${one}}]}`, "Invalid spec.gateways[0]"],
+    ["a gateway twice", `{hosts: [a], gateways: [g, g], http: [{${one}}]}`, "Duplicate spec.gateways[1]"],
+    ["`*` among other scopes", `{hosts: [a], exportTo: ["*", b], http: [{${one}}]}`, "Invalid spec.exportTo"],
+    ["a scope twice", `{hosts: [a], exportTo: [b, b], http: [{${one}}]}`, "Invalid spec.exportTo"],
+    ["`~` as scope", `{hosts: [a], exportTo: ["~"], http: [{${one}}]}`, "Invalid spec.exportTo[0]"],
+    ["no rules", "{hosts: [a]}", "Required spec.http"],
+    ["TCP", `{hosts: [a], http: [{${one}}], tcp: []}`, "NotSupported spec.tcp"],
+    ["TLS in place of rules", "{hosts: [a], tls: []}", "NotSupported spec.tls"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+
+  it.each([
+    ["foo.com beside *.foo.com", `{hosts: [foo.com, "*.foo.com"], http: [{${one}}]}`],
+    ["`*` at a gateway", `{hosts: ["*"], gateways: [g], http: [{${one}}]}`],
+    ["an IP address at a gateway", `{hosts: [10.0.0.1], gateways: [g], http: [{${one}}]}`],
+  ])("takes %s", (_, spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["no route", "name: a", "Required spec.http[0].route"],
+    ["an empty route", "route: []", "Invalid spec.http[0].route"],
+    ["no destination", "route: [{weight: 1}]", "Required spec.http[0].route[0].destination"],
+    [
+      "a wildcard as destination",
+      'route: [{destination: {host: "*.a"}}]',
+      "Invalid spec.http[0].route[0].destination.host",
+    ],
+    [
+      "port 0",
+      "route: [{destination: {host: a, port: {number: 0}}}]",
+      "Invalid spec.http[0].route[0].destination.port.number",
+    ],
+    [
+      "port 65536",
+      "route: [{destination: {host: a, port: {number: 65536}}}]",
+      "Invalid spec.http[0].route[0].destination.port.number",
+    ],
+    [
+      "half a port",
+      "route: [{destination: {host: a, port: {number: 80.5}}}]",
+      "Invalid spec.http[0].route[0].destination.port.number",
+    ],
+    ["a negative weight", "route: [{destination: {host: a}, weight: -1}]", "Invalid spec.http[0].route[0].weight"],
+    [
+      "weights that sum to 0",
+      "route: [{destination: {host: a}}, {destination: {host: b}, weight: 0}]",
+      "Invalid spec.http[0].route",
+    ],
+    [
+      "weights that overflow",
+      "route: [{destination: {host: a}, weight: 2147483647}, {destination: {host: b}, weight: 2147483647}, {destination: {host: c}, weight: 2}]",
+      "Invalid spec.http[0].route",
+    ],
+  ])("refuses %s", (_, fields, error) => {
+    expect(rule(fields)).toEqual([`error ${error}`]);
+  });
+
+  it("takes weight 0 for the only destination", () => {
+    expect(rule("route: [{destination: {host: a}, weight: 0}]")).toEqual([]);
+  });
+
+  it.each([
+    ["two kinds of match", "uri: {exact: /a, prefix: /b}", "Invalid spec.http[0].match[0].uri"],
+    ["no kind of match", "uri: {}", "Invalid spec.http[0].match[0].uri"],
+    ["an unknown kind of match", "uri: {exact: /a, suffix: /b}", "Invalid spec.http[0].match[0].uri.suffix"],
+    ["an empty regex", 'uri: {regex: ""}', "Invalid spec.http[0].match[0].uri"],
+    ["an empty prefix of a method", 'method: {prefix: ""}', "Invalid spec.http[0].match[0].method"],
+    ["an empty prefix of a header", 'headers: {a: {prefix: ""}}', "Invalid spec.http[0].match[0].headers.a"],
+    ["look-ahead", 'uri: {regex: "(?=a)a"}', "Invalid spec.http[0].match[0].uri"],
+    ["look-behind", 'uri: {regex: "(?<!b)c"}', "Invalid spec.http[0].match[0].uri"],
+    ["a back-reference", 'uri: {regex: "(a)\\\\1"}', "Invalid spec.http[0].match[0].uri"],
+    ["an unbalanced regex", 'uri: {regex: "(a"}', "Invalid spec.http[0].match[0].uri"],
+    ["a lone star as regex of a path", 'uri: {regex: "*"}', "Invalid spec.http[0].match[0].uri"],
+    ["a repeat above 1,000", 'uri: {regex: "a{1001}"}', "Invalid spec.http[0].match[0].uri"],
+    ["repeats of repeats", 'uri: {regex: "((a{100}){100}){100}"}', "Invalid spec.http[0].match[0].uri"],
+    ["a large program", 'uri: {regex: "a{1000}b{1000}c{1000}"}', "Invalid spec.http[0].match[0].uri"],
+    ["a long regex", `uri: {regex: "${"a".repeat(1_025)}"}`, "Invalid spec.http[0].match[0].uri"],
+    [
+      "2,000 nested groups",
+      `uri: {regex: "${"(".repeat(2_000)}a${")".repeat(2_000)}"}`,
+      "Invalid spec.http[0].match[0].uri",
+    ],
+    ["a bad header name", 'headers: {"a b": {exact: c}}', "Invalid spec.http[0].match[0].headers[a b]"],
+    ["a pseudo-header", 'headers: {":method": {exact: GET}}', "Invalid spec.http[0].match[0].headers[:method]"],
+    [
+      "a claim",
+      'headers: {"@request.auth.claims.sub": {exact: a}}',
+      "Invalid spec.http[0].match[0].headers[@request.auth.claims.sub]",
+    ],
+    ["text for a match", "uri: /a", "Invalid spec.http[0].match[0].uri"],
+    ["an unknown field", "url: {exact: /a}", "Invalid spec.http[0].match[0].url"],
+    ["labels of the caller", "sourceLabels: {app: a}", "NotSupported spec.http[0].match[0].sourceLabels"],
+    ["a prefix for statistics", "statPrefix: a", "NotSupported spec.http[0].match[0].statPrefix"],
+    ["a gateway twice", "gateways: [g, g]", "Duplicate spec.http[0].match[0].gateways[1]"],
+  ])("refuses %s in a match", (_, fields, error) => {
+    expect(matched(fields)).toEqual([`error ${error}`]);
+  });
+
+  it.each([
+    "redirect",
+    "directResponse",
+    "delegate",
+    "retries",
+    "fault",
+    "mirror",
+    "mirrors",
+    "mirrorPercent",
+    "mirrorPercentage",
+    "corsPolicy",
+  ])("says that %s is not supported yet", (field) => {
+    const { findings } = parsed(
+      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{${field}: {}}]}}`,
+    );
+    expect(findings).toMatchObject([
+      {
+        reason: "FieldValueNotSupported",
+        field: `spec.http[0].${field}`,
+        message: expect.stringContaining("not supported yet"),
+      },
+    ]);
+  });
+
+  it("warns of a rule behind one that matches everything", () => {
+    const behind = (first: string) => of(`{hosts: [a], http: [{${first}${one}}, {name: second, ${one}}]}`);
+    const warning = ["warning Invalid spec.http[1]"];
+    expect(behind("")).toEqual(warning);
+    expect(behind("match: [], ")).toEqual(warning);
+    expect(behind("match: [{uri: {exact: /a}}, {name: all}], ")).toEqual(warning);
+    expect(behind("match: [{uri: {prefix: /}}], ")).toEqual(warning);
+    expect(behind("match: [{uri: {prefix: /}, headers: {a: {}}}], ")).toEqual([]);
+    expect(behind("match: [{port: 80}], ")).toEqual([]);
+  });
+
+  it.each([
+    ["a path without slash", "uri: {exact: a}"],
+    ["a query", 'uri: {exact: "/a?b"}'],
+    ["a parameter", 'uri: {exact: "/a;b"}'],
+    ["dot segments", "uri: {prefix: /a/../b}"],
+    ["a backslash", "uri: {exact: '/a\\b'}"],
+    ["an escaped letter", 'uri: {prefix: "/%61"}'],
+    ["two slashes", "uri: {exact: /a//b}"],
+  ])("warns of a path that no request has: %s", (_, fields) => {
+    expect(matched(fields)).toEqual(["warning Invalid spec.http[0].match[0].uri"]);
+  });
+
+  it("warns where ignoreUriCase has no effect, and where a gateway is named like a host", () => {
+    expect(matched("uri: {regex: /a}, ignoreUriCase: true")).toEqual([
+      "warning Invalid spec.http[0].match[0].ignoreUriCase",
+    ]);
+    expect(of(`{hosts: [a], gateways: [gateway.example.com], http: [{${one}}]}`)).toEqual([
+      "warning Invalid spec.gateways[0]",
+    ]);
+  });
+
+  it.each([
+    ["no field", "rewrite: {}", "Required spec.http[0].rewrite"],
+    ["a path without slash", "rewrite: {uri: a}", "Invalid spec.http[0].rewrite.uri"],
+    ["a query", "rewrite: {uri: '/a?b'}", "Invalid spec.http[0].rewrite.uri"],
+    ["another host as path", "rewrite: {uri: //evil.example}", "Invalid spec.http[0].rewrite.uri"],
+    ["a way up", "rewrite: {uri: /a/../b}", "Invalid spec.http[0].rewrite.uri"],
+    ["an escaped way up", "rewrite: {uri: /a/%2E./b}", "Invalid spec.http[0].rewrite.uri"],
+    ["a blank", "rewrite: {uri: /a b}", "Invalid spec.http[0].rewrite.uri"],
+    ["a URL as authority", "rewrite: {authority: 'http://a'}", "Invalid spec.http[0].rewrite.authority"],
+    ["a bad port", "rewrite: {authority: 'a:99999'}", "Invalid spec.http[0].rewrite.authority"],
+    [
+      "a regex",
+      "rewrite: {uriRegexRewrite: {match: a, rewrite: b}}",
+      "NotSupported spec.http[0].rewrite.uriRegexRewrite",
+    ],
+  ])("refuses a rewrite with %s", (_, fields, error) => {
+    expect(routed(fields)).toEqual([`error ${error}`]);
+  });
+
+  it.each(["1", "-1s", "0.5ms", "597h"])("refuses %s as timeout", (timeout) => {
+    expect(routed(`timeout: "${timeout}"`)).toEqual(["error Invalid spec.http[0].timeout"]);
+  });
+
+  it.each([
+    ["a bad name", 'request: {set: {"a b": c}}', "request.set[a b]"],
+    ["a line break in a value", 'request: {set: {a: "b\\nc"}}', "request.set.a"],
+    ["a variable", 'request: {set: {a: "%REQ(x)%"}}', "request.set.a"],
+    ["a lone percent sign", 'response: {add: {a: "100%"}}', "response.add.a"],
+    ["a header that frames the message", "request: {set: {Content-Length: '1'}}", "request.set[Content-Length]"],
+    ["a header of the connection", "response: {remove: [connection]}", "response.remove[0]"],
+    ["another pseudo-header", 'request: {set: {":path": /a}}', "request.set[:path]"],
+    ["the authority of an answer", "response: {set: {host: a}}", "response.set.host"],
+    ["to remove the authority", "request: {remove: [Host]}", "request.remove[0]"],
+    ["a number", "request: {set: {a: 1}}", "request.set.a"],
+  ])("refuses header operations: %s", (_, fields, place) => {
+    expect(routed(`headers: {${fields}}`)).toEqual([`error Invalid spec.http[0].headers.${place}`]);
+    expect(rule(`route: [{destination: {host: a}, headers: {${fields}}}]`)).toEqual([
+      `error Invalid spec.http[0].route[0].headers.${place}`,
+    ]);
+  });
+
+  it("refuses one header in two cases", () => {
+    expect(routed("headers: {request: {set: {X-A: b, x-a: c}}}")).toEqual([
+      "error Duplicate spec.http[0].headers.request.set[x-a]",
+    ]);
+  });
+
+  it("lets only one place set the authority", () => {
+    expect(routed("headers: {request: {set: {Host: a.com}}}")).toEqual([]);
+    expect(routed('headers: {request: {set: {":authority": a.com}}}, rewrite: {authority: b.com}')).toEqual([
+      "error Invalid spec.http[0]",
+    ]);
+    expect(
+      rule("route: [{destination: {host: a}, headers: {request: {set: {host: a.com}}}}], rewrite: {authority: b.com}"),
+    ).toEqual(["error Invalid spec.http[0].route[0].headers"]);
+  });
+});

@@ -1,0 +1,133 @@
+import type { Forward, HeaderChange } from "../../src/decide/types.ts";
+import type { Endpoint } from "../../src/snapshot/model.ts";
+import { type Backend, backendFor } from "./backend.ts";
+import { passBody } from "./body.ts";
+import type { Call } from "./call.ts";
+import type { Env } from "./env.ts";
+import { stripAnswer } from "./headers.ts";
+import type { Received } from "./receive.ts";
+import { BINDING_MISSING, CONNECTION_FAILURE, PROTOCOL_ERROR, TIMEOUT, refuse } from "./refuse.ts";
+
+/**
+ * Steps 6 and 7: calls the endpoint and passes its answer on. The call's end is the end of the answer's body, so from here
+ * on everything that must happen hangs on the call's lease.
+ */
+export async function send(
+  call: Call,
+  received: Received,
+  decision: Forward,
+  endpoint: Endpoint,
+  env: Env,
+): Promise<Response> {
+  const backend = backendFor(endpoint.address, env);
+  if (backend === null) return refuse(call, BINDING_MISSING);
+  const client = call.request.signal;
+  const deadline = decision.route.timeoutMs === undefined ? null : AbortSignal.timeout(decision.route.timeoutMs);
+  const signal = deadline === null ? client : AbortSignal.any([client, deadline]);
+  const request = outgoing(call, received, decision, endpoint, backend, signal);
+
+  call.attempts += 1;
+  const sentAt = Date.now();
+  const response = await backend.fetch(request).catch(() => null);
+  call.upstreamMs = Date.now() - sentAt;
+  if (client.aborted) return gone(call);
+  if (response === null) {
+    call.outcome = "gateway_error";
+    return refuse(call, deadline?.aborted === true ? TIMEOUT : CONNECTION_FAILURE);
+  }
+  const { status } = response;
+  const switched = status === 101 && received.upgrade && response.webSocket !== null;
+  if (!switched && (status < 200 || status > 599)) {
+    call.outcome = "gateway_error";
+    return refuse(call, PROTOCOL_ERROR);
+  }
+  call.status = status;
+  call.details = "via_upstream";
+  call.outcome = status >= 500 ? (status >= 502 && status <= 504 ? "gateway_error" : "5xx") : "success";
+
+  if (switched) {
+    // Its messages do not pass through here, so its end is not seen: the slot comes back with the handshake.
+    call.end("ok");
+    const { webSocket, headers } = response;
+    return dressed(new Response(null, { status, headers, webSocket }), call, decision);
+  }
+  call.bytes = response.body === null ? 0 : null;
+  const passed = await passBody(response, signal, (bytes) => (call.bytes = (call.bytes ?? 0) + bytes));
+  if (passed.end === null) call.end("ok");
+  else call.ctx.waitUntil(passed.end.then((how) => call.end(endOf(how, client, deadline))));
+  const { statusText, headers } = response;
+  return dressed(new Response(passed.body, { status, statusText, headers, encodeBody: "manual" }), call, decision);
+}
+
+/** @param answer a copy of the service's, mutable */
+function dressed(answer: Response, call: Call, decision: Forward): Response {
+  const { headers } = answer;
+  stripAnswer(headers, answer.status === 101);
+  change(headers, decision.response);
+  headers.set("x-request-id", call.requestId);
+  return answer;
+}
+
+function endOf(
+  how: "whole" | "backend" | "client",
+  client: AbortSignal,
+  deadline: AbortSignal | null,
+): "ok" | "DC" | "UT" | "UC" {
+  if (how === "whole") return "ok";
+  if (how === "client" || client.aborted) return "DC";
+  return deadline?.aborted === true ? "UT" : "UC";
+}
+
+/** Nobody reads it: the client is gone, which is no failure of the service. */
+function gone(call: Call): Response {
+  call.end("DC");
+  return new Response(null, { status: 499 });
+}
+
+/** Built from the parts that were decided on, never from the request as a whole: that may hold another, raw form of the URL. */
+function outgoing(
+  call: Call,
+  received: Received,
+  decision: Forward,
+  endpoint: Endpoint,
+  backend: Backend,
+  signal: AbortSignal,
+): Request {
+  const { method } = received;
+  const authority = decision.authority ?? received.url.host;
+  // Both parts of this text are canonical: the authority has been matched against a plain name, the path begins with `/`.
+  const query = decision.query === "" ? "" : `?${decision.query}`;
+  const bodiless = method === "GET" || method === "HEAD";
+  const request = new Request(`${backend.origin(received.scheme, authority)}${decision.path}${query}`, {
+    method,
+    headers: call.request.headers,
+    body: bodiless ? null : call.request.body,
+    redirect: "manual",
+    signal,
+  });
+  const { headers } = request;
+  received.headers.applyTo(headers);
+  if (bodiless && call.request.body !== null) headers.delete("content-length");
+  if (decision.authority !== null || !backend.keepsHost) headers.set("x-forwarded-host", received.authority);
+  if (decision.authority !== null) headers.set("host", decision.authority);
+  else if (endpoint.address.kind === "private") headers.set("host", received.authority);
+  if (call.peer.principal !== null) {
+    headers.set("x-forwarded-client-cert", clientCertificate(endpoint.workload.principal, call.peer.principal));
+  }
+  change(headers, decision.bySet?.get(endpoint.policySet) ?? []);
+  change(headers, decision.request);
+  return request;
+}
+
+/** Envoy's form: who was called by whom. */
+function clientCertificate(by: string | null, caller: string): string {
+  return by === null ? `URI=spiffe://${caller}` : `By=spiffe://${by};URI=spiffe://${caller}`;
+}
+
+function change(headers: Headers, changes: readonly HeaderChange[]): void {
+  for (const item of changes) {
+    if (item.op === "remove") headers.delete(item.name);
+    else if (item.op === "set") headers.set(item.name, item.value);
+    else headers.append(item.name, item.value);
+  }
+}
