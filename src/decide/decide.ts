@@ -134,7 +134,7 @@ function checkDestination(
   let refusals: Map<number, Refusal> | null = null;
   let bySet: Map<number, readonly HeaderChange[]> | null = null;
   let needs: TokenNeed[] | null = null;
-  let dropParams: readonly string[] = [];
+  const dropParams: string[] = [];
   let principal: string | null = null;
   for (const index of cluster.sets) {
     const set = stage.slice.policySets[index];
@@ -147,7 +147,7 @@ function checkDestination(
     }
     principal ??= checked.tokens[0]?.principal ?? null;
     if (checked.changes.length > 0) (bySet ??= new Map()).set(index, checked.changes);
-    if (checked.dropParams.length > 0) dropParams = [...dropParams, ...checked.dropParams];
+    dropParams.push(...checked.dropParams);
   }
   if (needs !== null) return { effect: "need", tokens: needs };
   if (refusals !== null && refusals.size === cluster.sets.length) {

@@ -1,5 +1,5 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
-import type { SignedRoot } from "./model.ts";
+import type { OutlierSettings, SignedRoot } from "./model.ts";
 
 /** Props of a gateway's binding to the State Worker (`State` entrypoint). Written by the deployer. */
 export interface StateProps {
@@ -114,7 +114,7 @@ export interface BreakerKey {
 
 /** What one isolate saw of one endpoint for one caller since the last exchange, in order: errors at the start, whether a success came between, errors at the end. */
 export interface OutcomeReport extends BreakerKey {
-  readonly settings: import("./model.ts").OutlierSettings;
+  readonly settings: OutlierSettings;
   /** Endpoints of the cluster. */
   readonly hosts: number;
   readonly errors5xx: Streak;
@@ -133,9 +133,10 @@ export interface Streak {
 }
 
 export interface Ejection extends BreakerKey {
-  /** Epoch ms; it ends at the first sweep at or after `at + durationMs`. */
+  /** Epoch ms; it ends at the first sweep at or after `at + durationMs`. Sweeps stand at multiples of `intervalMs`. */
   readonly at: number;
   readonly durationMs: number;
+  readonly intervalMs: number;
 }
 
 export interface ExchangeDown {
@@ -147,6 +148,8 @@ export interface ExchangeDown {
   readonly slices: Readonly<Record<string, string>>;
   /** All that are ejected in this location among the clusters of this gateway. */
   readonly ejections: readonly Ejection[];
+  /** Endpoints with errors counted and not ejected: a success seen of one must be told, since it ends the count. */
+  readonly suspects: readonly BreakerKey[];
   /** Milliseconds until the next exchange. */
   readonly nextMs: number;
 }

@@ -83,3 +83,8 @@ export function openCall(request: Request, entrance: Entrance, ctx: ExecutionCon
   };
   return call;
 }
+
+/** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */
+export function callerOf({ source, peer }: Call): string {
+  return source?.principal ?? peer.principal ?? "-";
+}

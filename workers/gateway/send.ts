@@ -1,4 +1,5 @@
 import type { Forward, HeaderChange } from "../../src/decide/types.ts";
+import { withoutCookie } from "../../src/decide/header-overlay.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import { passBody } from "./body.ts";
@@ -22,7 +23,8 @@ export async function send(
   const backend = backendFor(endpoint.address, env);
   if (backend === null) return refuse(call, BINDING_MISSING);
   const client = call.request.signal;
-  const deadline = decision.route.timeoutMs === undefined ? null : AbortSignal.timeout(decision.route.timeoutMs);
+  const deadline =
+    decision.route.model.timeoutMs === undefined ? null : AbortSignal.timeout(decision.route.model.timeoutMs);
   const signal = deadline === null ? client : AbortSignal.any([client, deadline]);
   const request = outgoing(call, received, decision, endpoint, backend, signal);
 
@@ -114,8 +116,8 @@ function outgoing(
   if (call.peer.principal !== null) {
     headers.set("x-forwarded-client-cert", clientCertificate(endpoint.workload.principal, call.peer.principal));
   }
-  change(headers, decision.bySet?.get(endpoint.policySet) ?? []);
   change(headers, decision.request);
+  change(headers, decision.bySet?.get(endpoint.policySet) ?? []);
   return request;
 }
 
@@ -126,8 +128,27 @@ function clientCertificate(by: string | null, caller: string): string {
 
 function change(headers: Headers, changes: readonly HeaderChange[]): void {
   for (const item of changes) {
-    if (item.op === "remove") headers.delete(item.name);
-    else if (item.op === "set") headers.set(item.name, item.value);
-    else headers.append(item.name, item.value);
+    switch (item.op) {
+      case "remove":
+        headers.delete(item.name);
+        break;
+      case "set":
+        headers.set(item.name, item.value);
+        break;
+      case "add":
+        headers.append(item.name, item.value);
+        break;
+      case "remove-cookie":
+        removeCookie(headers, item.name);
+        break;
+    }
   }
+}
+
+function removeCookie(headers: Headers, name: string): void {
+  const cookies = headers.get("cookie");
+  if (cookies === null) return;
+  const kept = withoutCookie(cookies, name);
+  if (kept === null) headers.delete("cookie");
+  else headers.set("cookie", kept);
 }

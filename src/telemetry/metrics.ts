@@ -1,0 +1,165 @@
+import type { MetricDelta } from "../snapshot/rpc.ts";
+
+/** Labels of Istio's standard metrics, in the order in which a series is keyed. */
+export const METRIC_LABELS = [
+  "reporter",
+  "source_workload",
+  "source_workload_namespace",
+  "source_principal",
+  "source_app",
+  "source_version",
+  "source_canonical_service",
+  "source_canonical_revision",
+  "source_cluster",
+  "destination_workload",
+  "destination_workload_namespace",
+  "destination_principal",
+  "destination_app",
+  "destination_version",
+  "destination_service",
+  "destination_service_name",
+  "destination_service_namespace",
+  "destination_canonical_service",
+  "destination_canonical_revision",
+  "destination_cluster",
+  "request_protocol",
+  "response_code",
+  "response_flags",
+  "connection_security_policy",
+  "grpc_response_status",
+] as const;
+
+export type MetricLabels = Readonly<Record<(typeof METRIC_LABELS)[number], string>>;
+
+/** Upper bounds of Istio's (Envoy's) duration buckets, milliseconds; one more counts what is longer. */
+export const DURATION_BUCKETS_MS = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+  3_600_000,
+] as const;
+
+/** The key of a series: its label values as JSON. */
+export function seriesKey(labels: MetricLabels): string {
+  return JSON.stringify(METRIC_LABELS.map((name) => labels[name]));
+}
+
+interface Sums {
+  requests: number;
+  durationMsSum: number;
+  readonly durationBuckets: number[];
+}
+
+/** Sums by series, added on the request path and taken away by the exchange. */
+export class MetricSums {
+  #series = new Map<string, Sums>();
+
+  get size(): number {
+    return this.#series.size;
+  }
+
+  add(key: string, durationMs: number): void {
+    const sums = this.#sums(key);
+    sums.requests += 1;
+    sums.durationMsSum += durationMs;
+    const bucket = bucketOf(durationMs);
+    sums.durationBuckets[bucket] = (sums.durationBuckets[bucket] ?? 0) + 1;
+  }
+
+  addDelta({ labels, requests, durationMsSum, durationBuckets }: MetricDelta): void {
+    const sums = this.#sums(labels);
+    sums.requests += requests;
+    sums.durationMsSum += durationMsSum;
+    for (const [at, count] of durationBuckets.entries())
+      sums.durationBuckets[at] = (sums.durationBuckets[at] ?? 0) + count;
+  }
+
+  has(key: string): boolean {
+    return this.#series.has(key);
+  }
+
+  /** Everything since the last time. */
+  take(): readonly MetricDelta[] {
+    const deltas = this.all();
+    this.#series = new Map();
+    return deltas;
+  }
+
+  all(): readonly MetricDelta[] {
+    return Array.from(this.#series, ([labels, sums]) => ({ labels, ...sums }));
+  }
+
+  #sums(key: string): Sums {
+    let sums = this.#series.get(key);
+    if (!sums) {
+      sums = {
+        requests: 0,
+        durationMsSum: 0,
+        durationBuckets: Array.from({ length: DURATION_BUCKETS_MS.length + 1 }, () => 0),
+      };
+      this.#series.set(key, sums);
+    }
+    return sums;
+  }
+}
+
+function bucketOf(durationMs: number): number {
+  const at = DURATION_BUCKETS_MS.findIndex((bound) => durationMs <= bound);
+  return at < 0 ? DURATION_BUCKETS_MS.length : at;
+}
+
+/** What the mesh says of its own telemetry. */
+export interface MetaMetrics {
+  /** Records that were dropped on the way, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Requests whose series was folded into `other`. */
+  readonly folded: number;
+  readonly generation: number;
+}
+
+/** Prometheus' text format, version 0.0.4. */
+export function prometheusText(series: readonly MetricDelta[], meta: MetaMetrics): string {
+  const lines: string[] = [];
+  const head = (name: string, type: string, help: string): void => {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+  };
+  const labelled = series.map((one) => ({ ...one, text: labelText(one.labels) }));
+
+  head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.");
+  for (const { text, requests } of labelled) lines.push(`istio_requests_total{${text}} ${requests}`);
+
+  const duration = "istio_request_duration_milliseconds";
+  head(duration, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.");
+  for (const { text, requests, durationMsSum, durationBuckets } of labelled) {
+    let reached = 0;
+    for (const [at, bound] of DURATION_BUCKETS_MS.entries()) {
+      reached += durationBuckets[at] ?? 0;
+      lines.push(`${duration}_bucket{${text},le="${bound}"} ${reached}`);
+    }
+    lines.push(`${duration}_bucket{${text},le="+Inf"} ${requests}`);
+    lines.push(`${duration}_sum{${text}} ${durationMsSum}`, `${duration}_count{${text}} ${requests}`);
+  }
+
+  head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.");
+  const reasons = Object.entries(meta.dropped);
+  for (const [reason, count] of reasons)
+    lines.push(`tulle_telemetry_dropped_total{reason="${escaped(reason)}"} ${count}`);
+  head("tulle_telemetry_folded_total", "counter", "Requests counted under `other`, since there were too many series.");
+  lines.push(`tulle_telemetry_folded_total ${meta.folded}`);
+  head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.");
+  lines.push(`tulle_configuration_generation ${meta.generation}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** The series that further ones are folded into, for one reporter: every other label is `other`. */
+export function foldedKey(key: string): string {
+  const [reporter] = JSON.parse(key) as string[];
+  return JSON.stringify(METRIC_LABELS.map((_, at) => (at === 0 ? reporter : "other")));
+}
+
+function labelText(key: string): string {
+  const values = JSON.parse(key) as string[];
+  return METRIC_LABELS.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`).join(",");
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,20 @@
+import type { Authority } from "./authority.ts";
+import type { Hub } from "./hub.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** Bindings, variables and secrets of the control Worker. */
+export interface Env {
+  readonly DB: D1Database;
+  readonly HUB: DurableObjectNamespace<Hub>;
+  readonly AUTHORITY: DurableObjectNamespace<Authority>;
+  readonly TELEMETRY: DurableObjectNamespace<Telemetry>;
+  readonly TRUST_DOMAIN: string;
+  /** Set by the local mesh alone: plain http to loopback and loopback endpoints are allowed. */
+  readonly TULLE_LOCAL?: string;
+  /** Makes the first admin token. */
+  readonly BOOTSTRAP_SECRET: string;
+  /** Wraps the authority's key. */
+  readonly KEY_ENCRYPTION_SECRET: string;
+  /** Signs roots: Ed25519, PKCS#8, base64. */
+  readonly SNAPSHOT_PRIVATE_KEY: string;
+}

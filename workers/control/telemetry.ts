@@ -1,0 +1,92 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Env } from "./env.ts";
+import type { TelemetryReport } from "../../src/snapshot/rpc.ts";
+import { foldedKey, MetricSums, prometheusText } from "../../src/telemetry/metrics.ts";
+
+/** Past this, further series are folded into `other`: labels are partly in the hands of clients. */
+const MAX_SERIES = 20_000;
+/** Sums are written at most this often; a crash loses no more. */
+const WRITE_AFTER_MS = 1_000;
+/** Senders that are remembered, so that a repeated report counts once. */
+const MAX_SOURCES = 1_000;
+
+/** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
+export class Telemetry extends DurableObject<Env> {
+  readonly #sums = new MetricSums();
+  readonly #dropped = new Map<string, number>();
+  readonly #sequences = new Map<string, number>();
+  readonly #unwritten = new Set<string>();
+  #folded = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const { sql } = ctx.storage;
+    sql.exec("CREATE TABLE IF NOT EXISTS series (labels TEXT PRIMARY KEY, delta TEXT NOT NULL)");
+    sql.exec("CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
+    sql.exec("CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, sequence INTEGER NOT NULL)");
+    for (const { delta } of sql.exec<{ delta: string }>("SELECT delta FROM series")) {
+      this.#sums.addDelta(JSON.parse(delta));
+    }
+    for (const { name, value } of sql.exec<{ name: string; value: number }>("SELECT name, value FROM totals")) {
+      if (name === "folded") this.#folded = value;
+      else this.#dropped.set(name.replace(/^dropped\//, ""), value);
+    }
+    for (const row of sql.exec<{ source: string; sequence: number }>("SELECT source, sequence FROM sources")) {
+      this.#sequences.set(row.source, row.sequence);
+    }
+  }
+
+  async report({ source, sequence, metrics, dropped }: TelemetryReport): Promise<void> {
+    if (sequence <= (this.#sequences.get(source) ?? 0)) return;
+    this.#remember(source, sequence);
+    for (const delta of metrics) {
+      const known = this.#sums.has(delta.labels) || this.#sums.size < MAX_SERIES;
+      const labels = known ? delta.labels : foldedKey(delta.labels);
+      if (!known) this.#folded += delta.requests;
+      this.#sums.addDelta({ ...delta, labels });
+      this.#unwritten.add(labels);
+    }
+    for (const [reason, count] of Object.entries(dropped)) {
+      this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+    }
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + WRITE_AFTER_MS);
+  }
+
+  /** Prometheus' text format. */
+  async text(generation: number): Promise<string> {
+    return prometheusText(this.#sums.all(), {
+      dropped: Object.fromEntries(this.#dropped),
+      folded: this.#folded,
+      generation,
+    });
+  }
+
+  override async alarm(): Promise<void> {
+    const { sql } = this.ctx.storage;
+    this.ctx.storage.transactionSync(() => {
+      for (const delta of this.#sums.all()) {
+        if (this.#unwritten.has(delta.labels))
+          sql.exec("INSERT OR REPLACE INTO series (labels, delta) VALUES (?, ?)", delta.labels, JSON.stringify(delta));
+      }
+      for (const [name, value] of [["folded", this.#folded] as const, ...this.#droppedTotals()]) {
+        sql.exec("INSERT OR REPLACE INTO totals (name, value) VALUES (?, ?)", name, value);
+      }
+      sql.exec("DELETE FROM sources");
+      for (const [source, sequence] of this.#sequences) {
+        sql.exec("INSERT INTO sources (source, sequence) VALUES (?, ?)", source, sequence);
+      }
+    });
+    this.#unwritten.clear();
+  }
+
+  #droppedTotals(): (readonly [string, number])[] {
+    return Array.from(this.#dropped, ([reason, count]) => [`dropped/${reason}`, count] as const);
+  }
+
+  #remember(source: string, sequence: number): void {
+    this.#sequences.delete(source);
+    this.#sequences.set(source, sequence);
+    const [oldest] = this.#sequences.keys();
+    if (this.#sequences.size > MAX_SOURCES && oldest !== undefined) this.#sequences.delete(oldest);
+  }
+}

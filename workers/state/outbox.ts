@@ -1,0 +1,69 @@
+import type { MetricDelta, StateApi, TelemetryReport } from "../../src/snapshot/rpc.ts";
+import { MetricSums } from "../../src/telemetry/metrics.ts";
+
+/** Series that wait for a control that is away; further ones are dropped and counted. */
+const MAX_SERIES = 20_000;
+const SPACING_MS = 1_000;
+const TIMEOUT_MS = 5_000;
+
+/** Metric sums on their way to control: joined, sent at most once a second, each report once. */
+export class Outbox {
+  readonly #control: StateApi;
+  readonly #source = crypto.randomUUID();
+  readonly #sums = new MetricSums();
+  #dropped: Record<string, number> = {};
+  #unsent: TelemetryReport | null = null;
+  #sequence = 0;
+  #sending = false;
+
+  constructor(control: StateApi) {
+    this.#control = control;
+  }
+
+  add(metrics: readonly MetricDelta[], dropped: Readonly<Record<string, number>>): void {
+    for (const delta of metrics) {
+      if (this.#sums.has(delta.labels) || this.#sums.size < MAX_SERIES) this.#sums.addDelta(delta);
+      else this.#drop("cell_series_limit", delta.requests);
+    }
+    for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
+    if (!this.#sending && this.#hasNews()) void this.#send();
+  }
+
+  #hasNews(): boolean {
+    return this.#unsent !== null || this.#sums.size > 0 || Object.keys(this.#dropped).length > 0;
+  }
+
+  #drop(reason: string, count: number): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count;
+  }
+
+  /** Never rejects. After a failure it waits for the next exchange: what observes does not insist. */
+  async #send(): Promise<void> {
+    this.#sending = true;
+    try {
+      while (this.#hasNews()) {
+        this.#unsent ??= this.#next();
+        const report = this.#control.report(this.#unsent);
+        await Promise.race([report, scheduler.wait(TIMEOUT_MS).then(() => Promise.reject(new Error("no answer")))]);
+        this.#unsent = null;
+        await scheduler.wait(SPACING_MS);
+      }
+    } catch {
+      // The report is kept, and goes out again under the same sequence.
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  #next(): TelemetryReport {
+    this.#sequence += 1;
+    const report = {
+      source: this.#source,
+      sequence: this.#sequence,
+      metrics: this.#sums.take(),
+      dropped: this.#dropped,
+    };
+    this.#dropped = {};
+    return report;
+  }
+}
