@@ -1,0 +1,84 @@
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/** The one row of counters. `writer` is the id of the last write: what the other statements of its batch are guarded by. */
+export const meta = sqliteTable("meta", {
+  id: integer("id").primaryKey(),
+  /** The store's one resourceVersion counter. */
+  rv: integer("rv").notNull(),
+  generation: integer("generation").notNull(),
+  writer: text("writer").notNull(),
+});
+
+export const objects = sqliteTable(
+  "objects",
+  {
+    group: text("grp").notNull(),
+    kind: text("kind").notNull(),
+    /** Empty for cluster-scoped kinds. */
+    namespace: text("namespace").notNull(),
+    name: text("name").notNull(),
+    rv: integer("rv").notNull(),
+    /** The whole object. */
+    json: text("json").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.group, table.kind, table.namespace, table.name] })],
+);
+
+/** One row a changed object, kept: watches, history and rollback read it. */
+export const changes = sqliteTable(
+  "changes",
+  {
+    rv: integer("rv").primaryKey(),
+    generation: integer("generation").notNull(),
+    /** ADDED, MODIFIED or DELETED. */
+    type: text("type").notNull(),
+    group: text("grp").notNull(),
+    kind: text("kind").notNull(),
+    namespace: text("namespace").notNull(),
+    name: text("name").notNull(),
+    /** After the change; of a deleted object its last state. */
+    json: text("json").notNull(),
+    /** Epoch ms. */
+    at: integer("at").notNull(),
+  },
+  (table) => [index("changes_generation").on(table.generation)],
+);
+
+/** Who did what: each row holds the hash of the one before it, none is ever deleted. */
+export const audit = sqliteTable("audit", {
+  id: integer("id").primaryKey(),
+  at: integer("at").notNull(),
+  actor: text("actor").notNull(),
+  verb: text("verb").notNull(),
+  /** JSON list of `group/Kind/namespace/name`. */
+  targets: text("targets").notNull(),
+  generation: integer("generation").notNull(),
+  previous: text("previous").notNull(),
+  hash: text("hash").notNull(),
+});
+
+export const tokens = sqliteTable(
+  "tokens",
+  {
+    id: text("id").primaryKey(),
+    /** SHA-256 of the token, hex. The token itself is nowhere. */
+    hash: text("hash").notNull(),
+    name: text("name").notNull(),
+    role: text("role", { enum: ["viewer", "editor", "admin"] }).notNull(),
+    /** The only namespace that it may touch; null: all. */
+    namespace: text("namespace"),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [uniqueIndex("tokens_hash").on(table.hash)],
+);
+
+/** Gateway deployments that registered: what their roots are made for. */
+export const deployments = sqliteTable("deployments", {
+  gateway: text("gateway").primaryKey(),
+  /** JSON of the binding's props, which the deployer wrote. */
+  props: text("props").notNull(),
+  registration: text("registration").notNull(),
+  at: integer("at").notNull(),
+});
