@@ -1,0 +1,174 @@
+import { type Address, parseAddress } from "../resources/address.ts";
+import type { EndpointSliceFields } from "../resources/core.ts";
+import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
+import type { KubeObject } from "../resources/object.ts";
+import type { ServiceEntrySpec } from "../resources/service-entry.ts";
+import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
+import type { EndpointAddress } from "../snapshot/model.ts";
+import { originsOfHosts, workloadLabels } from "./entries.ts";
+import { meshConfig, namespaceOf, type World } from "./view.ts";
+
+/** One place where an object says that a workload is reached: policies that select any of them guard the endpoint. */
+export interface Registration {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Null: any. */
+  readonly ports: readonly number[] | null;
+}
+
+/** An address without its port, in its one form: what registrations are looked up by. */
+export function addressKey(address: string): string {
+  const parsed = parseAddress(address, true);
+  return parsed.ok ? textOf(parsed.value) : address;
+}
+
+function textOf(address: Address): string {
+  switch (address.kind) {
+    case "binding":
+      return `binding:${address.name}`;
+    case "origin":
+      return address.origin;
+    case "ip":
+      return address.ip;
+    case "name":
+      return address.name;
+  }
+}
+
+/** @returns the endpoint's address and id; null where the mesh's settings do not allow it */
+export function endpointAt(
+  world: World,
+  text: string,
+  port: number,
+  namespace: string,
+): { readonly id: string; readonly address: EndpointAddress } | null {
+  const parsed = parseAddress(text, world.local);
+  if (!parsed.ok || addressProblem(world, text, namespace) !== null) return null;
+  const { value } = parsed;
+  switch (value.kind) {
+    case "binding":
+      return { id: `binding:${value.name}`, address: { kind: "binding", name: value.name } };
+    case "origin":
+      return { id: value.origin, address: { kind: "origin", origin: value.origin } };
+    case "ip":
+    case "name": {
+      const host = value.kind === "name" ? value.name : value.ip.includes(":") ? `[${value.ip}]` : value.ip;
+      const authority = `${host}:${port}`;
+      return { id: authority, address: { kind: "private", authority } };
+    }
+  }
+}
+
+/** @returns why the mesh's settings keep an endpoint of this namespace from standing there, or null */
+export function addressProblem(world: World, text: string, namespace: string): string | null {
+  const parsed = parseAddress(text, world.local);
+  if (!parsed.ok) return parsed.error;
+  const { value } = parsed;
+  if (value.kind === "binding") return null;
+  if (value.kind === "origin")
+    return isEgressAllowed(world, value.host)
+      ? null
+      : `\`${value.host}\` is not on \`egress.allowedHosts\` of the MeshConfig; its administrator can add it`;
+  const inside = (meshConfig(world).privateRanges ?? []).filter(({ range }) => holds(range, value));
+  if (inside.some(({ namespaces }) => namespaces.includes("*") || namespaces.includes(namespace))) return null;
+  return inside.length > 0
+    ? `\`${text}\` lies in a private range that namespace \`${namespace}\` may not use`
+    : `\`${text}\` lies in none of \`privateRanges\` of the MeshConfig; its administrator can add one`;
+}
+
+export function isEgressAllowed(world: World, host: string): boolean {
+  const allowed = meshConfig(world).egress?.allowedHosts ?? [];
+  return allowed.some((entry) => {
+    const name = entry.toLowerCase();
+    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
+  });
+}
+
+function holds(range: string, address: Exclude<Address, { kind: "binding" | "origin" }>): boolean {
+  if (address.kind === "name") {
+    const suffix = range.toLowerCase();
+    return address.name === suffix || address.name.endsWith(`.${suffix}`);
+  }
+  const cidr = parseCidr(range);
+  const ip = parseIp(address.ip);
+  return cidr !== null && ip !== null && inRange(ip, cidr);
+}
+
+/** All registrations of an address that cover this port, the oldest first. */
+export function registrationsOf(world: World, key: string, port: number): readonly Registration[] {
+  const { memo, inventory } = world;
+  return memo.get(`registrations ${key} ${port}`, () =>
+    inventory
+      .of("address", key)
+      .flatMap((object) => registrationsIn(world, object, key))
+      .filter(({ ports }) => isPortless(key) || (ports?.includes(port) ?? true)),
+  );
+}
+
+/** Bindings and origins are one endpoint, whatever port they are registered under. */
+function isPortless(key: string): boolean {
+  return key.startsWith("binding:") || key.startsWith("https:");
+}
+
+/** @returns the namespace that an address with its port belongs to: that of its oldest registration */
+export function ownerOf(world: World, key: string, port: number): string | null {
+  return registrationsOf(world, key, port)[0]?.namespace ?? null;
+}
+
+/** What one object registers under an address. */
+export function registrationsIn(world: World, object: KubeObject, key: string): readonly Registration[] {
+  const namespace = namespaceOf(object);
+  switch (object.kind) {
+    case "WorkloadEntry": {
+      const { ports } = object.spec as WorkloadEntrySpec;
+      return [{ namespace, labels: workloadLabels(object), ports: ports ? Object.values(ports) : null }];
+    }
+    case "ServiceEntry": {
+      const spec = object.spec as ServiceEntrySpec;
+      const inline = (spec.endpoints ?? []).filter(({ address }) => addressKey(address) === key);
+      const byName = originsOfHosts(spec).includes(key) ? [{ namespace, labels: {}, ports: null }] : [];
+      return [
+        ...byName,
+        ...inline.map(({ labels = {}, ports = {} }) => ({
+          namespace,
+          labels,
+          ports: spec.ports.map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
+        })),
+      ];
+    }
+    case "EndpointSlice": {
+      const slice = object as unknown as EndpointSliceFields;
+      return slice.endpoints
+        .filter(({ addresses }) => addresses.some((address) => addressKey(address) === key))
+        .map((endpoint) => ({
+          namespace,
+          labels: sliceEndpointWorkload(world, object, endpoint).labels,
+          ports: slice.ports?.flatMap(({ port }) => port ?? []) ?? null,
+        }));
+    }
+    default:
+      return [];
+  }
+}
+
+/** Labels and identity of an EndpointSlice's endpoint are those of the Pod that it points to, else the slice's labels. */
+export function sliceEndpointWorkload(
+  { inventory }: World,
+  slice: KubeObject,
+  { targetRef }: EndpointSliceFields["endpoints"][number],
+): {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string | null;
+} {
+  const namespace = namespaceOf(slice);
+  if (targetRef?.kind === "Pod" && targetRef.name !== undefined) {
+    // A reference into another namespace would borrow that namespace's identity.
+    const [pod] = inventory.of("pod", `${namespace}/${targetRef.name}`);
+    if (pod) {
+      const { serviceAccountName = "default" } = (pod.spec ?? {}) as { serviceAccountName?: string };
+      return { name: pod.metadata.name, labels: pod.metadata.labels ?? {}, serviceAccount: serviceAccountName };
+    }
+  }
+  return { name: slice.metadata.name, labels: slice.metadata.labels ?? {}, serviceAccount: null };
+}

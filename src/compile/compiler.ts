@@ -1,0 +1,119 @@
+import { parseDuration } from "../resources/duration.ts";
+import type { Finding } from "../resources/finding.ts";
+import { type KubeObject, refKey, refOf } from "../resources/object.ts";
+import type { Scope } from "../snapshot/model.ts";
+import { checkObject } from "./check.ts";
+import { entriesOf } from "./entries.ts";
+import { byAge, Inventory, type ObjectChange } from "./inventory.ts";
+import { gatewayAt, gatewayHosts, gatewaySlice } from "./istio/gateway-hosts.ts";
+import { meshHosts, meshSlice, namesOf, viewersOf } from "./istio/mesh-hosts.ts";
+import { Memo } from "./memo.ts";
+import type { CompiledSlice } from "./slices.ts";
+import { meshConfig, serviceOfHost, trustDomain, type World } from "./view.ts";
+
+/** Whose hosts a gateway deployment serves; `*` is all. */
+export interface Fronted {
+  /** `namespace/service`. */
+  readonly fronts: readonly string[];
+  /** `namespace/name` of Gateways. */
+  readonly gateways: readonly string[];
+}
+
+export type Scopes = ReadonlyMap<Scope, ReadonlyMap<string, CompiledSlice>>;
+
+/** Resources to slices, incrementally: a change costs what it touches. Pure: whoever holds it stores and signs. */
+export class Compiler {
+  readonly #world: World;
+
+  /** @param options.trustDomain of the deployment's certificates */
+  constructor(options: { readonly local: boolean; readonly trustDomain: string }) {
+    const memo = new Memo();
+    this.#world = { memo, inventory: new Inventory(memo, entriesOf), ...options };
+  }
+
+  /**
+   * Takes changes over, and says what is wrong with each changed object among all others; where that is an error, take them
+   * back by `undo`.
+   *
+   * @returns findings by `refKey`
+   */
+  apply(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
+    this.#world.inventory.change(changes);
+    const findings = new Map<string, readonly Finding[]>();
+    for (const { after } of changes) {
+      if (after === null) continue;
+      findings.set(refKey(refOf(after)), checkObject(this.#world, after));
+    }
+    return findings;
+  }
+
+  undo(changes: readonly ObjectChange[]): void {
+    this.#world.inventory.change(changes.map(({ before, after }) => ({ before: after, after: before })));
+  }
+
+  get trustDomain(): string {
+    return trustDomain(this.#world);
+  }
+
+  /** Milliseconds; null: a snapshot never grows too old. */
+  get maxAgeMs(): number | null {
+    const { snapshot } = meshConfig(this.#world);
+    return snapshot?.maxAge === undefined ? null : parseDuration(snapshot.maxAge);
+  }
+
+  /** Hosts by scope, with their slices. What did not change is not compiled again: its slice is the same object. */
+  scopes(fronted: Fronted): Scopes {
+    const scopes = new Map<Scope, Map<string, CompiledSlice>>();
+    const put = (scope: Scope, host: string, slice: CompiledSlice): void => {
+      const hosts = scopes.get(scope);
+      if (hosts) hosts.set(host, slice);
+      else scopes.set(scope, new Map([[host, slice]]));
+    };
+    this.#meshScopes(fronted.fronts, put);
+    this.#gatewayScopes(fronted.gateways, put);
+    return scopes;
+  }
+
+  #meshScopes(fronts: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {
+    const all = fronts.includes("*");
+    const named = new Set(fronts);
+    const fronted = ({ service }: CompiledSlice): boolean => all || (service !== null && named.has(service));
+    for (const host of meshHosts(this.#world)) {
+      const general = meshSlice(this.#world, host, "*");
+      if (general && fronted(general)) for (const name of namesOf(host, "*")) put("mesh/*", name, general);
+      const viewers = new Set(viewersOf(this.#world, host));
+      const own = serviceOfHost(host)?.namespace;
+      if (own !== undefined) viewers.add(own);
+      for (const viewer of viewers) {
+        const slice = meshSlice(this.#world, host, viewer);
+        if (!slice || !fronted(slice)) continue;
+        const differs = slice.text !== general?.text;
+        const listed = differs ? [] : namesOf(host, "*");
+        for (const name of namesOf(host, viewer)) if (!listed.includes(name)) put(`mesh/${viewer}`, name, slice);
+      }
+    }
+  }
+
+  #gatewayScopes(names: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {
+    const { inventory } = this.#world;
+    const all = names.includes("*");
+    const gateways = inventory
+      .keys("gateway")
+      .filter((name) => all || names.includes(name))
+      .map((name) => ({ name, object: gatewayAt(this.#world, name) }))
+      .filter((gateway): gateway is { name: string; object: KubeObject } => gateway.object !== null)
+      .sort((a, b) => byAge(a.object, b.object));
+    const anyGateway = new Set<string>();
+    for (const { name } of gateways) {
+      for (const { port, host } of gatewayHosts(this.#world, name)) {
+        const slice = gatewaySlice(this.#world, name, port, host);
+        if (!slice) continue;
+        put(`gw/${name}/${port}`, host, slice);
+        // Where no listener is told, the oldest Gateway that exposes the host serves it, on its lowest port.
+        if (anyGateway.has(host)) continue;
+        anyGateway.add(host);
+        put("gw/*", host, slice);
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { type KubeObject, refKey, refOf } from "../resources/object.ts";
+import type { Memo } from "./memo.ts";
+
+/** Where an object is found: by the keys of the tables that it stands in. */
+export type Entries = Iterable<readonly [table: string, key: string]>;
+
+/** One object before and after a change; null where it was not, or is no more. */
+export interface ObjectChange {
+  readonly before: KubeObject | null;
+  readonly after: KubeObject | null;
+}
+
+/** All objects, in tables by what the compiler looks for. Each look is noted, so that a change reaches what depends on it. */
+export class Inventory {
+  readonly #memo: Memo;
+  readonly #entriesOf: (object: KubeObject) => Entries;
+  readonly #tables = new Map<string, Map<string, Map<string, KubeObject>>>();
+
+  constructor(memo: Memo, entriesOf: (object: KubeObject) => Entries) {
+    this.#memo = memo;
+    this.#entriesOf = entriesOf;
+  }
+
+  /** The objects under a key, the oldest first. */
+  of(table: string, key: string): readonly KubeObject[] {
+    this.#memo.read(entryKey(table, key));
+    const found = this.#tables.get(table)?.get(key);
+    return found ? [...found.values()].sort(byAge) : [];
+  }
+
+  /** Whether something stands under a key. */
+  has(table: string, key: string): boolean {
+    this.#memo.read(entryKey(table, key));
+    return this.#tables.get(table)?.has(key) ?? false;
+  }
+
+  /** The keys of a table under which something stands, sorted. */
+  keys(table: string): readonly string[] {
+    this.#memo.read(keysKey(table));
+    return [...(this.#tables.get(table)?.keys() ?? [])].sort();
+  }
+
+  change(changes: Iterable<ObjectChange>): void {
+    const touched = new Set<string>();
+    for (const { before, after } of changes) {
+      if (before) this.#remove(before, touched);
+      if (after) this.#add(after, touched);
+    }
+    this.#memo.invalidate(touched);
+  }
+
+  #add(object: KubeObject, touched: Set<string>): void {
+    const name = refKey(refOf(object));
+    for (const [table, key] of this.#entriesOf(object)) {
+      touched.add(entryKey(table, key));
+      let keys = this.#tables.get(table);
+      if (!keys) this.#tables.set(table, (keys = new Map()));
+      let objects = keys.get(key);
+      if (!objects) {
+        keys.set(key, (objects = new Map()));
+        touched.add(keysKey(table));
+      }
+      objects.set(name, object);
+    }
+  }
+
+  #remove(object: KubeObject, touched: Set<string>): void {
+    const name = refKey(refOf(object));
+    for (const [table, key] of this.#entriesOf(object)) {
+      touched.add(entryKey(table, key));
+      const keys = this.#tables.get(table);
+      const objects = keys?.get(key);
+      objects?.delete(name);
+      if (objects?.size !== 0) continue;
+      keys?.delete(key);
+      touched.add(keysKey(table));
+    }
+  }
+}
+
+function entryKey(table: string, key: string): string {
+  return `entry ${table} ${key}`;
+}
+
+function keysKey(table: string): string {
+  return `keys ${table}`;
+}
+
+/** Istio's order where objects compete: creation time, then name, then namespace. */
+export function byAge(first: KubeObject, second: KubeObject): number {
+  const [a, b] = [first.metadata, second.metadata];
+  return (
+    compare(a.creationTimestamp ?? "", b.creationTimestamp ?? "") ||
+    compare(a.name, b.name) ||
+    compare(a.namespace ?? "", b.namespace ?? "")
+  );
+}
+
+function compare(first: string, second: string): number {
+  return first < second ? -1 : first > second ? 1 : 0;
+}

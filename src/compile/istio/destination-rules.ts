@@ -1,0 +1,101 @@
+import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
+import { parseDuration } from "../../resources/duration.ts";
+import type { KubeObject } from "../../resources/object.ts";
+import type { LoadBalancer, OutlierSettings, PoolSettings } from "../../snapshot/model.ts";
+import { meshConfig, namespaceOf, patternsOf, rootNamespace, type Viewer, visible, type World } from "../view.ts";
+
+type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
+type Subset = NonNullable<DestinationRuleSpec["subsets"]>[number];
+type Settings = Pick<TrafficPolicy, "loadBalancer" | "connectionPool" | "outlierDetection" | "tls">;
+
+/** The rules for a host as one namespace sees them, joined. */
+export interface DestinationPolicy {
+  readonly trafficPolicy: TrafficPolicy | undefined;
+  readonly subsets: ReadonlyMap<string, Subset>;
+}
+
+/** Settings of one cluster. */
+export interface ClusterSettings {
+  readonly loadBalancer: LoadBalancer;
+  readonly pool: PoolSettings;
+  readonly outlier: OutlierSettings | null;
+}
+
+const NONE: DestinationPolicy = { trafficPolicy: undefined, subsets: new Map() };
+
+/**
+ * Istio's lookup: the caller's namespace, then the service's, then the root's; in each the most specific host. Several for one
+ * host there are joined: subsets add up, the first traffic policy stays.
+ *
+ * @param owner namespace of the service; null where the host is no service
+ */
+export function destinationPolicy(world: World, host: string, owner: string | null, viewer: Viewer): DestinationPolicy {
+  return world.memo.get(`destination ${viewer} ${owner ?? ""} ${host}`, () => {
+    const namespaces = new Set([viewer, owner ?? "", rootNamespace(world)]);
+    for (const namespace of namespaces) {
+      for (const pattern of patternsOf(host)) {
+        const rules = world.inventory
+          .of("rule", pattern)
+          .filter((rule) => namespaceOf(rule) === namespace && (visible(rule, viewer) || namespace === viewer));
+        if (rules.length > 0) return join(rules);
+      }
+    }
+    return NONE;
+  });
+}
+
+function join(rules: readonly KubeObject[]): DestinationPolicy {
+  const specs = rules.map(({ spec }) => spec as DestinationRuleSpec);
+  const subsets = new Map<string, Subset>();
+  for (const { subsets: own = [] } of specs)
+    for (const subset of own) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  return { trafficPolicy: specs.find(({ trafficPolicy }) => trafficPolicy !== undefined)?.trafficPolicy, subsets };
+}
+
+/** A subset's blocks stand over the destination's; settings of a port replace both. */
+export function clusterSettings(
+  world: World,
+  { trafficPolicy = {}, subsets }: DestinationPolicy,
+  port: number,
+  subset: string | undefined,
+): ClusterSettings {
+  const own = (subset === undefined ? undefined : subsets.get(subset)?.trafficPolicy) ?? {};
+  const byPort = [...(own.portLevelSettings ?? []), ...(trafficPolicy.portLevelSettings ?? [])];
+  const settings: Settings = byPort.find((level) => level.port?.number === port) ?? { ...trafficPolicy, ...own };
+  const { connectionPool, outlierDetection, loadBalancer } = settings;
+  const { tcp, http } = connectionPool ?? {};
+  return {
+    loadBalancer: algorithm(loadBalancer?.simple),
+    pool: {
+      ...(tcp?.maxConnections !== undefined && { maxConnections: tcp.maxConnections }),
+      ...(http?.http2MaxRequests !== undefined && { maxRequests: http.http2MaxRequests }),
+      ...(http?.http1MaxPendingRequests !== undefined && { maxPending: http.http1MaxPendingRequests }),
+    },
+    outlier: outlierDetection === undefined ? null : outlierSettings(world, outlierDetection),
+  };
+}
+
+type Simple = NonNullable<NonNullable<TrafficPolicy["loadBalancer"]>["simple"]>;
+
+function algorithm(simple: Simple | undefined): LoadBalancer {
+  return simple === "ROUND_ROBIN" || simple === "RANDOM" ? simple : "LEAST_REQUEST";
+}
+
+type OutlierSpec = NonNullable<TrafficPolicy["outlierDetection"]>;
+
+/** Envoy's defaults, as Istio passes them on. */
+function outlierSettings(world: World, spec: OutlierSpec): OutlierSettings {
+  const ms = (text: string | undefined, otherwise: number): number =>
+    (text === undefined ? null : parseDuration(text)) ?? otherwise;
+  return {
+    consecutive5xx: spec.consecutive5xxErrors ?? spec.consecutiveErrors ?? 5,
+    consecutiveGatewayErrors: spec.consecutiveGatewayErrors ?? 0,
+    intervalMs: ms(spec.interval, 10_000),
+    baseEjectionMs: ms(spec.baseEjectionTime, 30_000),
+    // 0 is unset here, as in Istio.
+    maxEjectionPercent:
+      spec.maxEjectionPercent === undefined || spec.maxEjectionPercent === 0 ? 10 : spec.maxEjectionPercent,
+    minHealthPercent: spec.minHealthPercent ?? 0,
+    alwaysEjectOne: meshConfig(world).alwaysEjectOneEndpoint ?? true,
+  };
+}

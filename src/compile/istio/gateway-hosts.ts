@@ -1,0 +1,150 @@
+import type { GatewaySpec } from "../../resources/gateway.ts";
+import type { KubeObject } from "../../resources/object.ts";
+import { gatewayTable } from "../entries.ts";
+import { byAge } from "../inventory.ts";
+import { assemble, type CompiledSlice, type SliceHead } from "../slices.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible, type World } from "../view.ts";
+import { workloadPolicies } from "./policies.ts";
+import { catchAllsLast, compileRoutes } from "./routes.ts";
+
+type Server = GatewaySpec["servers"][number];
+
+/** One host that a Gateway exposes on one of its ports. */
+export interface GatewayHost {
+  readonly port: number;
+  readonly host: string;
+}
+
+export function gatewayAt({ inventory }: World, name: string): KubeObject | null {
+  return inventory.of("gateway", name)[0] ?? null;
+}
+
+/** Where a VirtualService binds to a server: the narrower of each pair of hosts that overlap. */
+export function gatewayHosts(world: World, name: string): readonly GatewayHost[] {
+  const { memo, inventory } = world;
+  return memo.get(`gateway-hosts ${name}`, () => {
+    const gateway = gatewayAt(world, name);
+    if (!gateway) return [];
+    const found = new Map<string, GatewayHost>();
+    const add = (port: number, host: string): void => void found.set(`${port} ${host}`, { port, host });
+    const bound = inventory.keys(gatewayTable(name));
+    for (const server of servingServers(gateway)) {
+      const { number } = server.port;
+      for (const { host, from } of serverHosts(server, gateway)) {
+        // A redirect answers also where nothing is routed.
+        if (server.tls?.httpsRedirect === true) add(number, host);
+        for (const candidate of bound) {
+          const narrower = narrowerOf(candidate, host);
+          // Only where namespaces are told apart the routes themselves are looked at: else a change to one would be a change to all.
+          if (narrower !== null && (from === "*" || routesFor(world, name, number, narrower).length > 0))
+            add(number, narrower);
+        }
+      }
+    }
+    return [...found.values()].sort((a, b) => a.port - b.port || (a.host < b.host ? -1 : 1));
+  });
+}
+
+/** The first protocol of a port wins, as in Istio; applying another one is answered with a warning. */
+function servingServers(gateway: KubeObject): readonly Server[] {
+  const { servers } = gateway.spec as GatewaySpec;
+  return servers.filter(
+    ({ port }) => servers.find((other) => other.port.number === port.number)?.port.protocol === port.protocol,
+  );
+}
+
+/** `[namespace/]host` in parts; the namespace says whose VirtualServices bind. */
+function serverHosts(server: Server, gateway: KubeObject): readonly { readonly host: string; readonly from: string }[] {
+  return server.hosts.map((text) => {
+    const slash = text.indexOf("/");
+    const from = slash < 0 ? "*" : text.slice(0, slash);
+    return { host: text.slice(slash + 1).toLowerCase(), from: from === "." ? namespaceOf(gateway) : from };
+  });
+}
+
+function narrowerOf(first: string, second: string): string | null {
+  if (patternsOf(first).includes(second)) return first;
+  return patternsOf(second).includes(first) ? second : null;
+}
+
+/** The VirtualServices that give a host of a Gateway its routes, the oldest first. */
+function routesFor(world: World, name: string, port: number, host: string): readonly KubeObject[] {
+  const { inventory } = world;
+  const gateway = gatewayAt(world, name);
+  if (!gateway) return [];
+  const servers = servingServers(gateway).filter((server) => server.port.number === port);
+  const hosts = servers.flatMap((server) => serverHosts(server, gateway));
+  const table = gatewayTable(name);
+  const found = new Map<string, KubeObject>();
+  for (const pattern of patternsOf(host)) {
+    for (const route of inventory.of(table, pattern)) {
+      const namespace = namespaceOf(route);
+      const binds =
+        visible(route, GATEWAY_NAMESPACE) &&
+        hosts.some(
+          (server) => (server.from === "*" || server.from === namespace) && narrowerOf(pattern, server.host) === host,
+        );
+      if (binds) found.set(`${namespace}/${route.metadata.name}`, route);
+    }
+  }
+  return [...found.values()].sort(byAge);
+}
+
+/** The slice of one host of a Gateway's port. */
+export function gatewaySlice(world: World, name: string, port: number, host: string): CompiledSlice | null {
+  return world.memo.get(`gateway-slice ${name} ${port} ${host}`, () => {
+    const gateway = gatewayAt(world, name);
+    const server = gateway && serverFor(gateway, port, host);
+    if (!gateway || !server) return null;
+    const compiled = routesFor(world, name, port, host).map((route) =>
+      compileRoutes(world, route, { kind: "gateway", gateway: name, port }),
+    );
+    const routes = {
+      routes: catchAllsLast(compiled.flatMap((part) => part.routes)),
+      targets: compiled.flatMap((part) => part.targets),
+    };
+    const front = frontOf(world, gateway, server);
+    return assemble(world, { host, viewer: GATEWAY_NAMESPACE, service: null, ports: null, front }, routes);
+  });
+}
+
+/** The server whose hosts hold this one the most closely. */
+function serverFor(gateway: KubeObject, port: number, host: string): Server | null {
+  const servers = servingServers(gateway).filter((server) => server.port.number === port);
+  for (const pattern of patternsOf(host)) {
+    const found = servers.find((server) => serverHosts(server, gateway).some((entry) => entry.host === pattern));
+    if (found) return found;
+  }
+  // A VirtualService's wildcard over a server's narrower host: the host is the server's own.
+  return (
+    servers.find((server) => serverHosts(server, gateway).some((entry) => narrowerOf(entry.host, host) !== null)) ??
+    null
+  );
+}
+
+/** Istio's ingress gateway: who a Gateway's calls come from, whatever namespace its resource stands in. */
+const GATEWAY_APP = "istio-ingressgateway";
+const GATEWAY_SERVICE_ACCOUNT = "istio-ingressgateway-service-account";
+
+function frontOf(world: World, gateway: KubeObject, { tls, port }: Server): NonNullable<SliceHead["front"]> {
+  const { selector = {} } = gateway.spec as GatewaySpec;
+  const labels = { app: GATEWAY_APP, istio: "ingressgateway", ...selector };
+  return {
+    gateway: `${namespaceOf(gateway)}/${gateway.metadata.name}`,
+    workload: {
+      name: GATEWAY_APP,
+      namespace: GATEWAY_NAMESPACE,
+      principal: `${trustDomain(world)}/ns/${GATEWAY_NAMESPACE}/sa/${GATEWAY_SERVICE_ACCOUNT}`,
+      app: labels.app,
+      version: "latest",
+    },
+    policies: workloadPolicies(world, { namespace: GATEWAY_NAMESPACE, labels }, port.number),
+    clientCertificate:
+      tls?.mode === "MUTUAL" || tls?.mode === "ISTIO_MUTUAL"
+        ? "required"
+        : tls?.mode === "OPTIONAL_MUTUAL"
+          ? "optional"
+          : "none",
+    ...(tls?.httpsRedirect === true && { httpsRedirect: true }),
+  };
+}

@@ -1,0 +1,207 @@
+import { parseDuration } from "../../resources/duration.ts";
+import type { HeadersSpec } from "../../resources/header-operations.ts";
+import type { KubeObject } from "../../resources/object.ts";
+import type { StringMatchSpec } from "../../resources/string-match.ts";
+import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
+import type { HeaderOps, Route, RouteMatch, StringMatch } from "../../snapshot/model.ts";
+import { clusterId } from "../clusters.ts";
+import { gatewaysOf, qualifiedGateway } from "../entries.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, qualified, type Viewer, type World } from "../view.ts";
+import { serviceFor } from "./services.ts";
+
+type HttpRoute = VirtualServiceSpec["http"][number];
+type HttpMatch = NonNullable<HttpRoute["match"]>[number];
+
+/** Where routes are compiled for. */
+export type Place =
+  | {
+      readonly kind: "mesh";
+      readonly viewer: Viewer;
+      /** The service's ports; null where the host is no service, and any port is served. */
+      readonly ports: readonly number[] | null;
+    }
+  | { readonly kind: "gateway"; readonly gateway: string; readonly port: number };
+
+/** What a route points at. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string | undefined;
+}
+
+export interface CompiledRoutes {
+  readonly routes: readonly Route[];
+  readonly targets: readonly Target[];
+}
+
+/** A destination without a port is the request's own port, of a service that has several. */
+const REQUEST_PORT = 0;
+
+/** The HTTP routes of one VirtualService at a place, in order. */
+export function compileRoutes(world: World, object: KubeObject, place: Place): CompiledRoutes {
+  const { http } = object.spec as VirtualServiceSpec;
+  const routes: Route[] = [];
+  const targets: Target[] = [];
+  for (const [index, rule] of http.entries()) {
+    const matches = matchesAt(object, rule, place);
+    if (matches === null) continue;
+    const named = rule.name === undefined || rule.name === "" ? String(index) : rule.name;
+    const name = `${namespaceOf(object)}/${object.metadata.name}/${named}`;
+    const destinations = rule.route.map((destination) => ({
+      destination,
+      target: targetOf(world, object, destination.destination, place),
+    }));
+    const byPort = destinations.some(({ target }) => target.port === REQUEST_PORT);
+    for (const port of byPort ? portsOf(place) : [null]) {
+      const atPort = port === null ? matches : onPort(matches, port);
+      if (atPort === null) continue;
+      const chosen = destinations.map(({ destination, target }) => ({
+        destination,
+        target: target.port === REQUEST_PORT ? { ...target, port: port ?? 0 } : target,
+      }));
+      targets.push(...chosen.map(({ target }) => target));
+      routes.push({
+        name,
+        matches: atPort,
+        destinations: chosen.map(({ destination: { weight = 0, headers }, target }) => ({
+          cluster: clusterId(target.host, target.port, target.subset),
+          weight: rule.route.length === 1 ? 1 : weight,
+          ...headerOps(headers),
+        })),
+        ...(rule.rewrite && { rewrite: rule.rewrite }),
+        ...headerOps(rule.headers),
+        ...timeout(rule),
+      });
+    }
+  }
+  return { routes, targets };
+}
+
+/** What goes to a service that no VirtualService routes: each of its ports to itself. */
+export function defaultRoutes(host: string, ports: readonly number[]): CompiledRoutes {
+  const targets = ports.map((port) => ({ host, port, subset: undefined }));
+  const routes = targets.map(({ port }) => ({
+    name: "default",
+    matches: ports.length === 1 ? [] : [{ port }],
+    destinations: [{ cluster: clusterId(host, port, undefined), weight: 1 }],
+  }));
+  return { routes, targets };
+}
+
+/** Rules of a Gateway's host from several VirtualServices: as they stand, then those that match every request. */
+export function catchAllsLast(routes: readonly Route[]): readonly Route[] {
+  const isCatchAll = ({ matches }: Route): boolean => matches.length === 0 || matches.some(matchesAll);
+  return [...routes.filter((route) => !isCatchAll(route)), ...routes.filter(isCatchAll)];
+}
+
+function matchesAll({ uri, ...others }: RouteMatch): boolean {
+  const anyPath = uri === undefined || (uri.kind === "prefix" && (uri.value === "/" || uri.value === ""));
+  return anyPath && Object.keys(others).every((field) => field === "name");
+}
+
+function portsOf(place: Place): readonly number[] {
+  return place.kind === "gateway" ? [place.port] : (place.ports ?? [80]);
+}
+
+/** @returns the blocks that can hold here, empty for all requests; null where none can */
+function matchesAt(object: KubeObject, { match = [] }: HttpRoute, place: Place): readonly RouteMatch[] | null {
+  if (match.length === 0) return [];
+  const here = place.kind === "mesh" ? "mesh" : place.gateway;
+  const held = match.filter(({ gateways, port, sourceNamespace }) => {
+    const names = gateways?.map((name) => qualifiedGateway(name, namespaceOf(object))) ?? gatewaysOf(object);
+    if (!names.includes(here)) return false;
+    if (place.kind === "mesh") return true;
+    if (sourceNamespace !== undefined && sourceNamespace !== GATEWAY_NAMESPACE) return false;
+    return port === undefined || port === place.port;
+  });
+  return held.length === 0 ? null : held.map((block) => matchModel(block, place.kind === "mesh"));
+}
+
+function onPort(matches: readonly RouteMatch[], port: number): readonly RouteMatch[] | null {
+  if (matches.length === 0) return [{ port }];
+  const held = matches.filter((match) => match.port === undefined || match.port === port);
+  return held.length === 0 ? null : held.map((match) => ({ ...match, port }));
+}
+
+function matchModel(block: HttpMatch, inMesh: boolean): RouteMatch {
+  const { name, uri, ignoreUriCase, scheme, method, authority, headers, withoutHeaders, queryParams } = block;
+  const named = [
+    ...Object.entries(headers ?? {}).map(([header, match]) => ({ name: header.toLowerCase(), match: presence(match) })),
+    ...Object.entries(withoutHeaders ?? {}).map(([header, match]) => ({
+      name: header.toLowerCase(),
+      match: presence(match),
+      invert: true as const,
+    })),
+  ];
+  const query = Object.entries(queryParams ?? {}).map(([key, match]) => ({ name: key, match: presence(match) }));
+  return {
+    ...(name !== undefined && { name }),
+    ...(uri && { uri: uriModel(uri, ignoreUriCase === true) }),
+    ...(scheme && { scheme: stringModel(scheme) }),
+    ...(method && { method: stringModel(method) }),
+    ...(authority && { authority: stringModel(authority) }),
+    ...(named.length > 0 && { headers: named }),
+    ...(query.length > 0 && { query }),
+    ...(inMesh && block.port !== undefined && { port: block.port }),
+    ...(inMesh && block.sourceNamespace !== undefined && { sourceNamespace: block.sourceNamespace }),
+  };
+}
+
+function uriModel(spec: StringMatchSpec, ignoreCase: boolean): StringMatch {
+  const model = stringModel(spec);
+  return ignoreCase && (model.kind === "exact" || model.kind === "prefix") ? { ...model, ignoreCase: true } : model;
+}
+
+function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
+  if (exact !== undefined) return { kind: "exact", value: exact };
+  if (prefix !== undefined) return { kind: "prefix", value: prefix };
+  if (regex !== undefined) return { kind: "regex", value: regex };
+  throw new Error("a string match passed the checks without a value");
+}
+
+function presence(spec: StringMatchSpec): StringMatch {
+  const { exact, prefix, regex } = spec;
+  return (exact ?? prefix ?? regex) === undefined || regex === "*" ? { kind: "present" } : stringModel(spec);
+}
+
+function targetOf(
+  world: World,
+  object: KubeObject,
+  { host, subset, port }: HttpRoute["route"][number]["destination"],
+  place: Place,
+): Target {
+  const name = qualified(host, namespaceOf(object));
+  return { host: name, subset, port: port?.number ?? onlyPort(world, name, place) };
+}
+
+function onlyPort(world: World, host: string, place: Place): number {
+  const ports = serviceFor(world, host, viewerOf(place))?.ports ?? [];
+  return ports.length === 1 ? (ports[0]?.number ?? REQUEST_PORT) : REQUEST_PORT;
+}
+
+/** A Gateway's calls are made by its workload. */
+export function viewerOf(place: Place): Viewer {
+  return place.kind === "mesh" ? place.viewer : GATEWAY_NAMESPACE;
+}
+
+function timeout({ timeout: text }: HttpRoute): { readonly timeoutMs?: number } {
+  const timeoutMs = text === undefined ? 0 : (parseDuration(text) ?? 0);
+  return timeoutMs === 0 ? {} : { timeoutMs };
+}
+
+function headerOps(spec: HeadersSpec | undefined): { readonly request?: HeaderOps; readonly response?: HeaderOps } {
+  return { ...side("request", spec?.request), ...side("response", spec?.response) };
+}
+
+function side(name: "request" | "response", spec: HeadersSpec["request"]): Record<string, HeaderOps> {
+  if (spec === undefined) return {};
+  const { remove, set, add } = spec;
+  const pairs = (changes: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>
+    Object.entries(changes).map(([header, value]) => [header.toLowerCase(), value.replaceAll("%%", "%")]);
+  const ops = {
+    ...(remove && { remove: remove.map((header) => header.toLowerCase()) }),
+    ...(set && { set: pairs(set) }),
+    ...(add && { add: pairs(add) }),
+  };
+  return Object.keys(ops).length === 0 ? {} : { [name]: ops };
+}

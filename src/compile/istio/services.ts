@@ -1,0 +1,191 @@
+import type { EndpointSliceFields, ServiceSpec } from "../../resources/core.ts";
+import type { KubeObject } from "../../resources/object.ts";
+import { refKey, refOf } from "../../resources/object.ts";
+import type { ServiceEntrySpec } from "../../resources/service-entry.ts";
+import type { WorkloadEntrySpec } from "../../resources/workload-entry.ts";
+import type { EndpointAddress, Workload } from "../../snapshot/model.ts";
+import { addressKey, endpointAt, ownerOf, sliceEndpointWorkload } from "../addresses.ts";
+import { firstPair, originsOfHosts, workloadLabels } from "../entries.ts";
+import { namespaceOf, selects, serviceOfHost, trustDomain, type Viewer, visible, type World } from "../view.ts";
+
+/** What a host stands for: a Kubernetes Service or a ServiceEntry. */
+export interface ServiceInfo {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly ports: readonly ServicePort[];
+  readonly object: KubeObject;
+}
+
+interface ServicePort {
+  readonly number: number;
+  readonly name: string;
+  /** Of the workload: a number, or the name of one of its ports. */
+  readonly target: number | string;
+}
+
+/** An endpoint as it is registered for one service; its policies depend on its address alone. */
+export interface ServiceEndpoint {
+  readonly id: string;
+  readonly address: EndpointAddress;
+  /** What its registrations are looked up by, with the port. */
+  readonly key: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly workload: Workload;
+}
+
+/** The service behind a host as a namespace sees it: its own goes before others', the older before the younger. */
+export function serviceFor(world: World, host: string, viewer: Viewer): ServiceInfo | null {
+  const { memo, inventory } = world;
+  return memo.get(`service ${viewer} ${host}`, () => {
+    const candidates = inventory
+      .of("service", host)
+      .filter((object) => visible(object, viewer) && mayOwn(object, host));
+    const chosen =
+      candidates.find(({ kind }) => kind === "Service") ??
+      candidates.find((object) => namespaceOf(object) === viewer) ??
+      candidates[0];
+    return chosen ? infoOf(chosen, host) : null;
+  });
+}
+
+/** Names below a namespace's own are that namespace's: nobody else may stand in for its services (R19). */
+export function mayOwn(object: KubeObject, host: string): boolean {
+  const service = serviceOfHost(host);
+  return service === null || service.namespace === namespaceOf(object);
+}
+
+function infoOf(object: KubeObject, host: string): ServiceInfo {
+  const namespace = namespaceOf(object);
+  if (object.kind === "Service") {
+    const ports = ((object.spec as ServiceSpec).ports ?? [])
+      .filter(({ protocol = "TCP" }) => protocol === "TCP")
+      .map(({ port, name = "", targetPort }) => ({ number: port, name, target: targetPort ?? port }));
+    return { host, name: object.metadata.name, namespace, ports, object };
+  }
+  const ports = (object.spec as ServiceEntrySpec).ports.map(({ number, name, targetPort }) => ({
+    number,
+    name,
+    target: targetPort ?? number,
+  }));
+  return { host, name: host, namespace, ports, object };
+}
+
+/** Where a service's port is served: each address once, sorted, without those that it may not use. */
+export function endpointsOf(world: World, service: ServiceInfo, port: number): readonly ServiceEndpoint[] {
+  return world.memo.get(`endpoints ${refKey(refOf(service.object))} ${service.host} ${port}`, () => {
+    // Read here as well, so that the endpoints follow the object whoever asked first.
+    world.inventory.of("service", service.host);
+    const servicePort = service.ports.find(({ number }) => number === port);
+    if (!servicePort) return [];
+    const found =
+      service.object.kind === "Service"
+        ? kubernetesEndpoints(world, service, servicePort)
+        : entryEndpoints(world, service, servicePort);
+    const byId = new Map<string, ServiceEndpoint>();
+    for (const endpoint of found) if (!byId.has(endpoint.id)) byId.set(endpoint.id, endpoint);
+    return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  });
+}
+
+function kubernetesEndpoints(world: World, service: ServiceInfo, port: ServicePort): readonly ServiceEndpoint[] {
+  const { inventory } = world;
+  const { namespace, name, object } = service;
+  const slices = inventory
+    .of("endpoint-slice", `${namespace}/${name}`)
+    .flatMap((slice) => sliceEndpoints(world, slice, port));
+  const { selector = {} } = object.spec as ServiceSpec;
+  if (Object.keys(selector).length === 0) return slices;
+  return [...slices, ...selected(world, selector, namespace, port)];
+}
+
+function sliceEndpoints(world: World, slice: KubeObject, port: ServicePort): readonly ServiceEndpoint[] {
+  const { endpoints, ports = [] } = slice as unknown as EndpointSliceFields;
+  const number = ports.find(({ name = "" }) => name === port.name)?.port;
+  if (number === undefined) return [];
+  return endpoints
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap((endpoint) => {
+      const { name, labels, serviceAccount } = sliceEndpointWorkload(world, slice, endpoint);
+      const workload = workloadOf(world, name, namespaceOf(slice), serviceAccount, labels);
+      return endpoint.addresses.flatMap((address) => made(world, address, number, 1, labels, workload));
+    });
+}
+
+function entryEndpoints(world: World, service: ServiceInfo, port: ServicePort): readonly ServiceEndpoint[] {
+  const { object, namespace } = service;
+  const spec = object.spec as ServiceEntrySpec;
+  if (spec.workloadSelector !== undefined) return selected(world, spec.workloadSelector.labels ?? {}, namespace, port);
+  const target = typeof port.target === "number" ? port.target : port.number;
+  const byName = originsOfHosts(spec)
+    .filter((origin) => origin === `https://${service.host}`)
+    .flatMap((origin) =>
+      made(world, origin, target, 1, {}, workloadOf(world, object.metadata.name, namespace, null, {})),
+    );
+  const inline = (spec.endpoints ?? []).flatMap(
+    ({ address, ports, weight = 1, labels = {}, serviceAccount = null }) => {
+      const workload = workloadOf(world, labels["app"] ?? object.metadata.name, namespace, serviceAccount, labels);
+      return made(world, address, ports?.[port.name] ?? target, weight, labels, workload);
+    },
+  );
+  return [...byName, ...inline];
+}
+
+function selected(
+  world: World,
+  selector: Readonly<Record<string, string>>,
+  namespace: string,
+  port: ServicePort,
+): readonly ServiceEndpoint[] {
+  return world.inventory
+    .of("workload", `${namespace}/${firstPair(selector)}`)
+    .filter((entry) => selects(selector, workloadLabels(entry)))
+    .flatMap((entry) => {
+      const { address, ports = {}, weight = 1, serviceAccount = null } = entry.spec as WorkloadEntrySpec;
+      const labels = workloadLabels(entry);
+      const named = ports[port.name] ?? (typeof port.target === "string" ? ports[port.target] : port.target);
+      // A target that is a name which the workload does not have: it does not serve this port.
+      if (named === undefined) return [];
+      const workload = workloadOf(world, entry.metadata.name, namespace, serviceAccount, labels);
+      return made(world, address, named, weight, labels, workload);
+    });
+}
+
+/** None where the mesh's settings or another namespace's claim forbid the address. */
+function made(
+  world: World,
+  address: string,
+  port: number,
+  weight: number,
+  labels: Readonly<Record<string, string>>,
+  workload: Workload,
+): readonly ServiceEndpoint[] {
+  const key = addressKey(address);
+  const place = endpointAt(world, address, port, workload.namespace);
+  if (place === null || weight === 0) return [];
+  const owner = ownerOf(world, key, port);
+  if (owner !== null && owner !== workload.namespace) return [];
+  return [{ ...place, key, port, weight, labels, workload }];
+}
+
+function workloadOf(
+  world: World,
+  name: string,
+  namespace: string,
+  serviceAccount: string | null,
+  labels: Readonly<Record<string, string>>,
+): Workload {
+  return {
+    name,
+    namespace,
+    principal: serviceAccount === null ? null : `${trustDomain(world)}/ns/${namespace}/sa/${serviceAccount}`,
+    app: labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? name,
+    version:
+      labels["service.istio.io/canonical-revision"] ??
+      labels["app.kubernetes.io/version"] ??
+      labels["version"] ??
+      "latest",
+  };
+}

@@ -1,0 +1,114 @@
+import { FORMAT, type Cluster, type Front, type PolicySet, type Slice } from "../snapshot/model.ts";
+import { canonicalJson } from "../snapshot/canonical.ts";
+import { clusterFor, clusterId } from "./clusters.ts";
+import { restrictsPaths } from "./istio/policies.ts";
+import type { CompiledRoutes } from "./istio/routes.ts";
+import { meshConfig, patternsOf, type Viewer, type World } from "./view.ts";
+
+/** A slice with its text, and what it asks of the gateway that serves it. */
+export interface CompiledSlice {
+  readonly slice: Slice;
+  /** Canonical JSON. */
+  readonly text: string;
+  /** `namespace/name` of the service; null for a host that is none, and for a Gateway's. */
+  readonly service: string | null;
+  readonly bindings: readonly string[];
+  readonly usesPrivate: boolean;
+}
+
+/** What differs between a Gateway's host and one of the mesh. */
+export interface SliceHead {
+  readonly host: string;
+  readonly viewer: Viewer;
+  readonly service: string | null;
+  readonly ports: readonly number[] | null;
+  readonly front: (Omit<Front, "policySet"> & { readonly policies: PolicySet }) | null;
+}
+
+/** Puts a slice together: clusters once, policy sets once and numbered, paths as its policies need them. */
+export function assemble(world: World, head: SliceHead, { routes, targets }: CompiledRoutes): CompiledSlice {
+  const sets: PolicySet[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = (set: PolicySet): number => {
+    const text = canonicalJson(set);
+    const known = numbers.get(text);
+    if (known !== undefined) return known;
+    numbers.set(text, sets.length);
+    return sets.push(set) - 1;
+  };
+
+  const front = head.front && withNumber(head.front, numberOf);
+  const clusters: Record<string, Cluster> = {};
+  for (const { host, port, subset } of targets) {
+    const id = clusterId(host, port, subset);
+    if (Object.hasOwn(clusters, id)) continue;
+    const { cluster, endpoints } = clusterFor(world, head.viewer, host, port, subset);
+    clusters[id] = {
+      ...cluster,
+      endpoints: endpoints.map(({ policies, ...endpoint }) => ({ ...endpoint, policySet: numberOf(policies) })),
+    };
+  }
+  const slice: Slice = {
+    format: FORMAT,
+    host: head.host,
+    ...(front && { front }),
+    ...(head.ports && { ports: head.ports }),
+    path: {
+      mergeSlashes: meshConfig(world).pathNormalization?.normalization !== "BASE",
+      escapedSlashes: escapedSlashes(world, head.host),
+      params: sets.some(restrictsPaths) ? "REFUSE" : "CUT",
+    },
+    routes,
+    clusters,
+    policySets: sets,
+  };
+  return compiled(slice, head.service);
+}
+
+function withNumber(
+  { policies, ...front }: NonNullable<SliceHead["front"]>,
+  numberOf: (set: PolicySet) => number,
+): Front {
+  return { ...front, policySet: numberOf(policies) };
+}
+
+function compiled(slice: Slice, service: string | null): CompiledSlice {
+  const addresses = Object.values(slice.clusters).flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
+  const bindings = addresses.flatMap((address) => (address.kind === "binding" ? address.name : []));
+  return {
+    slice,
+    text: canonicalJson(slice),
+    service,
+    bindings: [...new Set(bindings)],
+    usesPrivate: addresses.some(({ kind }) => kind === "private"),
+  };
+}
+
+function escapedSlashes(world: World, host: string): Slice["path"]["escapedSlashes"] {
+  const { escapedSlashes: settings, pathNormalization } = meshConfig(world);
+  const byHost = patternsOf(host)
+    .map((pattern) => settings?.hosts?.find((entry) => entry.host.toLowerCase() === pattern)?.mode)
+    .find((mode) => mode !== undefined);
+  const decodes = pathNormalization?.normalization === "DECODE_AND_MERGE_SLASHES";
+  return byHost ?? settings?.default ?? (decodes ? "DECODE" : "REFUSE");
+}
+
+/** The slice for a gateway that lacks some of its bindings: their endpoints are left out. */
+export function withoutEndpoints(
+  { slice, service }: CompiledSlice,
+  has: (binding: string) => boolean,
+  hasPrivate: boolean,
+): CompiledSlice {
+  const clusters = Object.fromEntries(
+    Object.entries(slice.clusters).map(([id, cluster]) => [
+      id,
+      {
+        ...cluster,
+        endpoints: cluster.endpoints.filter(({ address }) =>
+          address.kind === "binding" ? has(address.name) : address.kind !== "private" || hasPrivate,
+        ),
+      },
+    ]),
+  );
+  return compiled({ ...slice, clusters }, service);
+}

@@ -1,0 +1,90 @@
+import type { MeshConfigSpec } from "../resources/mesh-config.ts";
+import type { KubeObject } from "../resources/object.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Memo } from "./memo.ts";
+
+/** The namespace for whom configuration is compiled; `*` stands for any that has no view of its own. */
+export type Viewer = string;
+
+/** What compilation reads: everything else comes from these. */
+export interface World {
+  readonly memo: Memo;
+  readonly inventory: Inventory;
+  readonly trustDomain: string;
+  /** True in the local mesh alone. */
+  readonly local: boolean;
+}
+
+/** Suffix of the names of Kubernetes services. */
+export const CLUSTER_DOMAIN = "cluster.local";
+
+const DEFAULT_ROOT_NAMESPACE = "istio-system";
+
+/** Where Istio's ingress gateways run: the workload that a Gateway resource stands for here. */
+export const GATEWAY_NAMESPACE = "istio-system";
+
+/** The mesh's settings; one object, `default`, in the namespace `istio-system`. */
+export function meshConfig({ inventory }: World): MeshConfigSpec {
+  const [config] = inventory.of("mesh-config", DEFAULT_ROOT_NAMESPACE);
+  return config?.spec ?? {};
+}
+
+export function rootNamespace(world: World): string {
+  return meshConfig(world).rootNamespace ?? DEFAULT_ROOT_NAMESPACE;
+}
+
+export function trustDomain(world: World): string {
+  return meshConfig(world).trustDomain ?? world.trustDomain;
+}
+
+export function namespaceOf({ metadata }: KubeObject): string {
+  return metadata.namespace ?? "";
+}
+
+/** A name without dots is one of the namespace of the object that it stands in. */
+export function qualified(host: string, namespace: string): string {
+  return host.includes(".") || host === "*" ? host.toLowerCase() : serviceHost(host.toLowerCase(), namespace);
+}
+
+export function serviceHost(name: string, namespace: string): string {
+  return `${name}.${namespace}.svc.${CLUSTER_DOMAIN}`;
+}
+
+/** The parts of a Kubernetes service's host; null for another. */
+export function serviceOfHost(host: string): { readonly name: string; readonly namespace: string } | null {
+  const suffix = `.svc.${CLUSTER_DOMAIN}`;
+  if (!host.endsWith(suffix)) return null;
+  const [name, namespace, ...more] = host.slice(0, -suffix.length).split(".");
+  return name !== undefined && namespace !== undefined && more.length === 0 ? { name, namespace } : null;
+}
+
+/** The host itself and the wildcards that hold it, the most specific first: `a.b.c`, `*.b.c`, `*.c`, `*`. */
+export function patternsOf(host: string): readonly string[] {
+  if (host === "*") return ["*"];
+  const patterns = [host];
+  const name = host.startsWith("*.") ? host.slice(2) : host;
+  for (let dot = name.indexOf("."); dot >= 0; dot = name.indexOf(".", dot + 1)) patterns.push(`*${name.slice(dot)}`);
+  patterns.push("*");
+  return patterns;
+}
+
+/** Which namespaces an object is exported to; null: all. */
+function exportedTo(object: KubeObject): readonly string[] | null {
+  const { exportTo } = (object.spec ?? {}) as { exportTo?: readonly string[] };
+  if (exportTo === undefined || exportTo.length === 0 || exportTo.includes("*")) return null;
+  return exportTo.map((name) => (name === "." ? namespaceOf(object) : name));
+}
+
+export function visible(object: KubeObject, viewer: Viewer): boolean {
+  return exportedTo(object)?.includes(viewer) ?? true;
+}
+
+/** Namespaces that alone see an object; none where all do. */
+export function onlyFor(object: KubeObject): readonly string[] {
+  return exportedTo(object) ?? [];
+}
+
+/** `resolve`d labels hold all of `wanted`. */
+export function selects(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
+}
