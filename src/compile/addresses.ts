@@ -172,3 +172,16 @@ export function sliceEndpointWorkload(
   }
   return { name: slice.metadata.name, labels: slice.metadata.labels ?? {}, serviceAccount: null };
 }
+
+/** The addresses that a WorkloadEntry or ServiceEntry writes, with their places. */
+export function addressesOf({
+  kind,
+  spec,
+}: KubeObject): readonly { readonly address: string; readonly field: string }[] {
+  if (kind === "WorkloadEntry") return [{ address: (spec as WorkloadEntrySpec).address, field: "spec.address" }];
+  if (kind !== "ServiceEntry") return [];
+  return ((spec as ServiceEntrySpec).endpoints ?? []).map(({ address }, index) => ({
+    address,
+    field: `spec.endpoints[${index}].address`,
+  }));
+}

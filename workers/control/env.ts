@@ -1,11 +1,11 @@
 import type { Authority } from "./authority.ts";
-import type { Hub } from "./hub.ts";
+import type { HubApi } from "./hub-api.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** Bindings, variables and secrets of the control Worker. */
 export interface Env {
   readonly DB: D1Database;
-  readonly HUB: DurableObjectNamespace<Hub>;
+  readonly HUB: { getByName(name: string): HubApi };
   readonly AUTHORITY: DurableObjectNamespace<Authority>;
   readonly TELEMETRY: DurableObjectNamespace<Telemetry>;
   readonly TRUST_DOMAIN: string;

@@ -33,11 +33,15 @@ interface LocalListener {
   readonly sni?: string;
 }
 
+const NO_URL = new URL("http://invalid/");
+
 /**
  * Reads the public way in. In production the deployment's `GATEWAY` and the URL tell the listener; `cf.tulleListener` is
  * believed only in the local mesh, where the edge writes it.
  */
-export function publicEntrance(request: Request, url: URL, env: Env): Entrance {
+export function publicEntrance(request: Request, env: Env): Entrance {
+  // A URL that is none is refused by the next step.
+  const url = URL.parse(request.url) ?? NO_URL;
   const cf: Readonly<Record<string, unknown>> = request.cf ?? {};
   const local = env.TULLE_LOCAL === undefined ? null : localListener(cf["tulleListener"]);
   const tls = typeof cf["tlsVersion"] === "string" && cf["tlsVersion"] !== "";

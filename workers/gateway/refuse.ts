@@ -61,12 +61,12 @@ export const PROTOCOL_ERROR: LocalAnswer = {
 };
 
 /** Fails closed: an exception while deciding is a deny (R18). */
-export const DECISION_FAILED: LocalAnswer = {
+export const DECISION_FAILED = {
   code: "decision_failed",
   status: 403,
   body: "RBAC: access denied",
   flag: "UAEX",
-};
+} as const satisfies LocalAnswer;
 
 export const BUG: LocalAnswer = { code: "internal_error", status: 500 };
 

@@ -4,8 +4,8 @@ import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import { passBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import type { Env } from "./env.ts";
 import { stripAnswer } from "./headers.ts";
+import type { Mesh } from "./mesh.ts";
 import type { Received } from "./receive.ts";
 import { BINDING_MISSING, CONNECTION_FAILURE, PROTOCOL_ERROR, TIMEOUT, refuse } from "./refuse.ts";
 
@@ -18,9 +18,9 @@ export async function send(
   received: Received,
   decision: Forward,
   endpoint: Endpoint,
-  env: Env,
+  mesh: Mesh,
 ): Promise<Response> {
-  const backend = backendFor(endpoint.address, env);
+  const backend = backendFor(endpoint.address, mesh.env);
   if (backend === null) return refuse(call, BINDING_MISSING);
   const client = call.request.signal;
   const deadline =
@@ -29,6 +29,7 @@ export async function send(
   const request = outgoing(call, received, decision, endpoint, backend, signal);
 
   call.attempts += 1;
+  mesh.active.add(endpoint);
   const sentAt = Date.now();
   const response = await backend.fetch(request).catch(() => null);
   call.upstreamMs = Date.now() - sentAt;
@@ -81,7 +82,7 @@ function endOf(
 }
 
 /** Nobody reads it: the client is gone, which is no failure of the service. */
-function gone(call: Call): Response {
+export function gone(call: Call): Response {
   call.end("DC");
   return new Response(null, { status: 499 });
 }

@@ -126,6 +126,28 @@ export function objectStore(database: D1Database) {
       }
     },
 
+    /** An audit row for what is no change of objects. */
+    async audit({
+      actor,
+      verb,
+      targets,
+      at,
+    }: {
+      actor: string;
+      verb: string;
+      targets: readonly string[];
+      at: number;
+    }): Promise<void> {
+      const { generation } = await this.counters();
+      const row = await nextAudit({ at, actor, verb, targets: JSON.stringify(targets), generation });
+      await db.insert(audit).values(row);
+    },
+
+    /** Rows after an id, oldest first. */
+    async audited(after: number): Promise<readonly (typeof audit.$inferSelect)[]> {
+      return db.select().from(audit).where(gt(audit.id, after)).orderBy(asc(audit.id)).limit(1_000);
+    },
+
     async saveDeployment(props: GatewayProps, registration: Registration, at: number): Promise<void> {
       const values = { props: JSON.stringify(props), registration: JSON.stringify(registration), at };
       await db
@@ -189,32 +211,27 @@ export function objectStore(database: D1Database) {
   }
 
   async function auditStatement(d1: D1Database, write: Commit, guard: string): Promise<D1PreparedStatement> {
-    const [last] = await db.select().from(audit).orderBy(desc(audit.id)).limit(1);
-    const entry = {
-      id: (last?.id ?? 0) + 1,
+    const row = await nextAudit({
       at: write.at,
       actor: write.actor,
       verb: write.verb,
       targets: JSON.stringify(write.changes.map(({ ref }) => refKey(ref))),
       generation: write.generation,
-      previous: last?.hash ?? "",
-    };
-    const hash = await auditHash(entry);
+    });
     return d1
       .prepare(
         `INSERT INTO audit (id, at, actor, verb, targets, generation, previous, hash) SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ${guard}`,
       )
-      .bind(
-        write.id,
-        entry.id,
-        entry.at,
-        entry.actor,
-        entry.verb,
-        entry.targets,
-        entry.generation,
-        entry.previous,
-        hash,
-      );
+      .bind(write.id, row.id, row.at, row.actor, row.verb, row.targets, row.generation, row.previous, row.hash);
+  }
+
+  /** Chained to the last row. Where two are made at once the second fails on its id, and so does what it tells of. */
+  async function nextAudit(
+    what: Omit<typeof audit.$inferSelect, "id" | "previous" | "hash">,
+  ): Promise<typeof audit.$inferSelect> {
+    const [last] = await db.select().from(audit).orderBy(desc(audit.id)).limit(1);
+    const row = { ...what, id: (last?.id ?? 0) + 1, previous: last?.hash ?? "" };
+    return { ...row, hash: await auditHash(row) };
   }
 }
 

@@ -31,7 +31,7 @@ export interface Circumstances {
   /** RFC 3339 without fraction. */
   readonly now: string;
   readonly uid: string;
-  namespaceExists(name: string): boolean;
+  readonly namespaceExists: (name: string) => boolean;
 }
 
 export function refOfOperation(operation: Operation): ObjectRef {
@@ -116,8 +116,8 @@ function isNamespace({ group, kind }: ObjectRef): boolean {
 }
 
 /** All but metadata and status: what a generation counts. */
-function fieldsOf({ metadata: _, status: __, ...fields }: KubeObject): unknown {
-  return fields;
+function fieldsOf(object: KubeObject): unknown {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => name !== "metadata" && name !== "status"));
 }
 
 function remove(

@@ -1,0 +1,56 @@
+import { Hono } from "hono";
+import { answer, type Api, authenticated, needsRole, noBrowserWrites } from "./access.ts";
+import { applyRoutes } from "./apply.ts";
+import { objectStore } from "./db/store.ts";
+import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
+import type { Env } from "./env.ts";
+import { kubeRoutes } from "./kube/routes.ts";
+import { failure } from "./kube/status.ts";
+import { listenerRoutes } from "./listeners.ts";
+import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
+
+/**
+ * The control API. What stands above `authenticated` is the whole list of what needs no token of ours (R21): the health
+ * check, the bootstrap and enrolment, which bring their own credentials, and the mesh's public certificate.
+ */
+export function controlApi(env: Env): Hono<Api> {
+  const authority = () => env.AUTHORITY.getByName("authority");
+  const app = new Hono<Api>({ strict: true });
+  app.use(noBrowserWrites);
+  app.get("/healthz", (c) => c.text("ok"));
+  app.route("/api/v1", bootstrapRoutes());
+  app.route("/api/v1", enrolRoutes(authority));
+  app.use(authenticated);
+  app.use("/metrics", needsRole("viewer"));
+  app.get("/metrics", async (c) => {
+    const { generation } = await objectStore(c.env.DB).counters();
+    const text = await c.env.TELEMETRY.getByName("telemetry").text(generation);
+    return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+  });
+  app.get("/api/v1/status", needsRole("viewer"), async (c) => c.json(await c.env.HUB.getByName("hub").status()));
+  app.get("/api/v1/audit", needsRole("admin"), async (c) =>
+    c.json({ entries: await objectStore(c.env.DB).audited(Number(c.req.query("after") ?? 0) || 0) }),
+  );
+  app.route("/api/v1", applyRoutes());
+  app.route("/api/v1", listenerRoutes());
+  app.route("/api/v1", tokenRoutes());
+  app.use("/api/v1/join-tokens", needsRole("admin"));
+  app.route("/api/v1", joinTokenRoutes(authority));
+  app.route("/k8s", kubeRoutes());
+  app.notFound((c) => answer(c, failure("NotFound", "the server could not find the requested resource")));
+  app.onError((error, c) => {
+    console.error({ event: "control_error", path: c.req.path, message: error.message });
+    if (!isDependency(error))
+      return answer(c, failure("InternalError", "an internal error occurred; see control's log"));
+    c.header("retry-after", "1");
+    return answer(c, failure("ServiceUnavailable", "the store did not answer; nothing is half done, try again"));
+  });
+  return app;
+}
+
+/** The database or an object that is away, as the platform words it; anything else is a bug of ours. */
+function isDependency(error: Error): boolean {
+  const { retryable, overloaded, durableObjectReset } = error as unknown as Record<string, unknown>;
+  if (retryable === true || overloaded === true || durableObjectReset === true) return true;
+  return /D1_|Failed query|Network connection lost|storage/i.test(`${error.message} ${String(error.cause)}`);
+}

@@ -1,0 +1,80 @@
+import { and, eq, isNull } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
+import { tokens } from "./schema.ts";
+
+export type Role = "viewer" | "editor" | "admin";
+
+/** Who makes a request, as its token says. */
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** The only namespace that it may touch; null: all. */
+  readonly namespace: string | null;
+}
+
+const TOKEN_BYTES = 32;
+
+/** Admin tokens: 256 random bits, shown once, kept as SHA-256 (R22). */
+export function tokenStore(database: D1Database) {
+  const db = drizzle(database);
+  return {
+    /** @param expiresAt epoch ms; null: never */
+    async create(
+      { name, role, namespace }: Omit<Account, "id">,
+      now: number,
+      expiresAt: number | null,
+    ): Promise<{ readonly id: string; readonly token: string }> {
+      const id = crypto.randomUUID();
+      const token = `tulle_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)))}`;
+      await db
+        .insert(tokens)
+        .values({ id, hash: bytesToHex(await digest(token)), name, role, namespace, createdAt: now, expiresAt });
+      return { id, token };
+    },
+
+    /** @returns null for one that is unknown, expired or revoked */
+    async find(token: string, now: number): Promise<Account | null> {
+      const sent = await digest(token);
+      const [row] = await db
+        .select()
+        .from(tokens)
+        .where(and(eq(tokens.hash, bytesToHex(sent)), isNull(tokens.revokedAt)));
+      if (!row || (row.expiresAt !== null && row.expiresAt <= now)) return null;
+      return { id: row.id, name: row.name, role: row.role, namespace: row.namespace };
+    },
+
+    async list(): Promise<
+      readonly (Account & { readonly expiresAt: number | null; readonly revokedAt: number | null })[]
+    > {
+      const rows = await db.select().from(tokens);
+      return rows.map(({ id, name, role, namespace, expiresAt, revokedAt }) => ({
+        id,
+        name,
+        role,
+        namespace,
+        expiresAt,
+        revokedAt,
+      }));
+    },
+
+    /** @returns whether there was one to revoke */
+    async revoke(id: string, now: number): Promise<boolean> {
+      const { meta } = await db
+        .update(tokens)
+        .set({ revokedAt: now })
+        .where(and(eq(tokens.id, id), isNull(tokens.revokedAt)));
+      return meta.changes === 1;
+    },
+  };
+}
+
+async function digest(text: string): Promise<ArrayBuffer> {
+  return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+}
+
+/** Compares by digest, so that neither length nor content shows in the time it takes. */
+export async function sameSecret(sent: string, secret: string): Promise<boolean> {
+  return crypto.subtle.timingSafeEqual(await digest(sent), await digest(secret));
+}

@@ -1,0 +1,64 @@
+// Decorators of the certificate library need it before anything of theirs is loaded.
+import "reflect-metadata";
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { Hono } from "hono";
+import type {
+  ConfigApi as ConfigSurface,
+  GatewayProps,
+  Registration,
+  RootAnswer,
+  StateApi as StateSurface,
+  StateApiProps,
+  TelemetryReport,
+} from "../../src/snapshot/rpc.ts";
+import type { Api } from "./access.ts";
+import { controlApi } from "./api.ts";
+import type { Env } from "./env.ts";
+
+export { Authority } from "./authority.ts";
+export { Hub } from "./hub.ts";
+export { Telemetry } from "./telemetry.ts";
+
+let app: Hono<Api> | null = null;
+
+export default {
+  async fetch(request, env, ctx): Promise<Response> {
+    app ??= controlApi(env);
+    return app.fetch(request, env, ctx);
+  },
+} satisfies ExportedHandler<Env>;
+
+/** What gateways bind: who they are stands in their props, which the deployer wrote. */
+export class ConfigApi extends WorkerEntrypoint<Env, GatewayProps> implements ConfigSurface {
+  async register(registration: Registration): Promise<void> {
+    const { gateway, fronts, gateways } = this.ctx.props;
+    if (typeof gateway !== "string" || !isNames(fronts) || !isNames(gateways))
+      throw new Error("this binding's deployer must write `props: { gateway, fronts, gateways }`");
+    const { bindings, hasPrivate, format } = registration;
+    if (!isNames(bindings) || typeof hasPrivate !== "boolean" || !Number.isSafeInteger(format))
+      throw new Error("a registration is { bindings, hasPrivate, format }");
+    await this.env.HUB.getByName("hub").register(
+      { gateway, fronts, gateways },
+      { bindings: bindings.filter((name) => name.startsWith("EP_")).sort(), hasPrivate, format },
+    );
+  }
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((member) => typeof member === "string");
+}
+
+/** What the State Worker binds. */
+export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements StateSurface {
+  async root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer> {
+    return this.env.HUB.getByName("hub").root(gateway, have);
+  }
+
+  async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
+    return this.env.HUB.getByName("hub").slices(gateway, ids);
+  }
+
+  async report(report: TelemetryReport): Promise<void> {
+    await this.env.TELEMETRY.getByName("telemetry").report(report);
+  }
+}

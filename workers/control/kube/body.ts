@@ -1,0 +1,41 @@
+import { err, ok, type Result } from "../../../src/result.ts";
+import { failure, type Status } from "./status.ts";
+
+/** One request's documents; larger sets are applied in parts. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** Reads a body as text, counting the bytes that come and not those that are announced (R26). */
+export async function readText(request: Request): Promise<Result<string, Status>> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES)
+      return err(failure("RequestEntityTooLarge", `the body is larger than ${MAX_BODY_BYTES} bytes; send it in parts`));
+    chunks.push(chunk);
+  }
+  try {
+    return ok(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await new Blob(chunks).arrayBuffer()));
+  } catch {
+    return err(failure("BadRequest", "the body is not UTF-8"));
+  }
+}
+
+export type Syntax = "json" | "yaml";
+
+const SYNTAXES: Readonly<Record<string, Syntax>> = {
+  "application/json": "json",
+  "application/yaml": "yaml",
+  "application/x-yaml": "yaml",
+  "text/yaml": "yaml",
+};
+
+/** @param otherwise where the client names no type */
+export function syntaxOf(contentType: string | undefined, otherwise: Syntax): Result<Syntax, Status> {
+  if (contentType === undefined) return ok(otherwise);
+  const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const syntax = Object.hasOwn(SYNTAXES, type) ? SYNTAXES[type] : undefined;
+  if (syntax !== undefined) return ok(syntax);
+  const message = `\`${type}\` is not read here; send \`Content-Type: application/yaml\` or \`application/json\``;
+  return err(failure("UnsupportedMediaType", message));
+}

@@ -1,0 +1,63 @@
+import { err, ok, type Result } from "../../../src/result.ts";
+import type { KubeObject } from "../../../src/resources/object.ts";
+import { failure, type Status } from "./status.ts";
+
+export type Selects = (object: KubeObject) => boolean;
+
+const NAME = "[A-Za-z0-9_.][-A-Za-z0-9_./]*";
+const VALUE = "[-A-Za-z0-9_.]*";
+const EQUALITY = new RegExp(`^(${NAME})\\s*(==|=|!=)\\s*(${VALUE})$`);
+const SET = new RegExp(`^(${NAME})\\s+(in|notin)\\s+\\(([^()]*)\\)$`);
+const PRESENCE = new RegExp(`^(!?)\\s*(${NAME})$`);
+
+/** `a=b,c!=d,e in (f,g),h,!i`: all must hold; `!=` and `notin` also where the label is absent. */
+export function labelSelector(text: string): Result<Selects, Status> {
+  const tests: Selects[] = [];
+  for (const part of splitOutside(text)) {
+    const test = labelTest(part);
+    if (test === null) return err(failure("BadRequest", `labelSelector: \`${part}\` is no requirement`));
+    tests.push(test);
+  }
+  return ok((object) => tests.every((test) => test(object)));
+}
+
+function labelTest(part: string): Selects | null {
+  const label = (object: KubeObject, name: string): string | undefined => object.metadata.labels?.[name];
+  const [, key, operator, value] = EQUALITY.exec(part) ?? [];
+  if (key !== undefined) return (object) => (label(object, key) === value) === (operator !== "!=");
+  const [, name, set, list] = SET.exec(part) ?? [];
+  if (name !== undefined && list !== undefined) {
+    const values = new Set(list.split(",").map((member) => member.trim()));
+    return (object) => values.has(label(object, name) ?? "\0") === (set === "in");
+  }
+  const [, not, present] = PRESENCE.exec(part) ?? [];
+  return present === undefined ? null : (object) => (label(object, present) === undefined) === (not === "!");
+}
+
+/** Commas inside of parentheses belong to a set. */
+function splitOutside(text: string): readonly string[] {
+  return text
+    .split(/,(?![^()]*\))/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+const FIELDS: Readonly<Record<string, (object: KubeObject) => string>> = {
+  "metadata.name": ({ metadata }) => metadata.name,
+  "metadata.namespace": ({ metadata }) => metadata.namespace ?? "",
+};
+
+/** `metadata.name=x` and `metadata.namespace=x`, with `=`, `==` and `!=`. */
+export function fieldSelector(text: string): Result<Selects, Status> {
+  const tests: Selects[] = [];
+  for (const part of splitOutside(text)) {
+    const [, field = "", operator, value] = EQUALITY.exec(part) ?? [];
+    const read = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
+    if (read === undefined)
+      return err(
+        failure("BadRequest", `fieldSelector: \`${part}\`: only metadata.name and metadata.namespace are known`),
+      );
+    tests.push((object) => (read(object) === value) === (operator !== "!="));
+  }
+  return ok((object) => tests.every((test) => test(object)));
+}

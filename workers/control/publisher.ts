@@ -1,0 +1,239 @@
+import { Compiler, type Scopes } from "../../src/compile/compiler.ts";
+import type { ObjectChange } from "../../src/compile/inventory.ts";
+import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
+import type { Finding } from "../../src/resources/finding.ts";
+import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { sliceId } from "../../src/snapshot/hash.ts";
+import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
+import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import {
+  importSigningKey,
+  MAX_ROOT_BYTES,
+  MAX_SLICE_BYTES,
+  type SigningKey,
+  signRoot,
+} from "../../src/snapshot/signature.ts";
+
+export interface Deployment {
+  readonly props: GatewayProps;
+  readonly registration: Registration;
+}
+
+/** A deployment with what was last published for it. */
+interface Published {
+  readonly deployment: Deployment;
+  readonly bindings: ReadonlySet<string>;
+  /** Of the configuration that `root` was made of; -1: none yet. */
+  version: number;
+  root: { readonly signed: SignedRoot; readonly generation: number; readonly issuedAt: number } | null;
+  /** Canonical JSON of the root without generation and time: a change that leaves it alone makes no new root. */
+  content: string;
+  slices: ReadonlyMap<string, string>;
+  problem: string | null;
+}
+
+/** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
+const SIGN_AGAIN_MS = 5 * 60_000;
+
+/** The compiler with what it makes for each gateway deployment: roots, signed, and their slices by id. */
+export class Publisher {
+  readonly #compiler: Compiler;
+  readonly #signingKey: Promise<SigningKey>;
+  readonly #trustAuthorities: readonly string[];
+  readonly #deployments = new Map<string, Published>();
+  readonly #ids = new WeakMap<CompiledSlice, string>();
+  /** Slices for gateways that lack some bindings, by which they have. */
+  readonly #parts = new WeakMap<CompiledSlice, Map<string, CompiledSlice>>();
+  #generation: number;
+  /** Grows with whatever a root is made of. */
+  #version = 0;
+
+  constructor(options: {
+    readonly local: boolean;
+    readonly trustDomain: string;
+    /** Ed25519, PKCS#8, base64. */
+    readonly signingKey: string;
+    /** CA certificates of the mesh, base64 DER. */
+    readonly authorities: readonly string[];
+    readonly generation: number;
+    readonly deployments: readonly Deployment[];
+  }) {
+    this.#compiler = new Compiler(options);
+    this.#signingKey = importSigningKey(options.signingKey);
+    this.#trustAuthorities = options.authorities;
+    this.#generation = options.generation;
+    for (const deployment of options.deployments) this.register(deployment);
+  }
+
+  /** @returns what is wrong, by `refKey`; where that is an error, or the change was only tried, take it back by `undo` */
+  apply(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
+    this.#version += 1;
+    return this.#compiler.apply(changes);
+  }
+
+  undo(changes: readonly ObjectChange[]): void {
+    this.#version += 1;
+    this.#compiler.undo(changes);
+  }
+
+  /** The changes applied so far are those of this generation. */
+  publish(generation: number): void {
+    this.#generation = generation;
+    this.#version += 1;
+  }
+
+  /** @returns the first host whose slice gateways would refuse for its size, or null */
+  oversized(): string | null {
+    for (const [scope, hosts] of this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] }))
+      for (const [host, { text }] of hosts) if (text.length > MAX_SLICE_BYTES) return `${scope} ${host}`;
+    return null;
+  }
+
+  /** @returns whether no registered gateway has this service binding, though there are gateways */
+  isUnbound(binding: string): boolean {
+    const published = [...this.#deployments.values()];
+    return published.length > 0 && !published.some(({ bindings }) => bindings.has(binding));
+  }
+
+  /** @returns whether this is news */
+  register(deployment: Deployment): boolean {
+    const { gateway } = deployment.props;
+    const known = this.#deployments.get(gateway);
+    if (known && canonicalJson(known.deployment) === canonicalJson(deployment)) return false;
+    this.#deployments.set(gateway, {
+      deployment,
+      bindings: new Set(deployment.registration.bindings),
+      version: -1,
+      root: known?.root ?? null,
+      content: "",
+      slices: known?.slices ?? new Map(),
+      problem: null,
+    });
+    return true;
+  }
+
+  /** @param now epoch ms */
+  async root(gateway: string, have: { generation: number; issuedAt: number } | null, now: number): Promise<RootAnswer> {
+    const published = this.#deployments.get(gateway);
+    if (!published) return { kind: "unknown" };
+    const root = await this.#current(published, now);
+    if (root === null) return { kind: "unknown" };
+    const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
+    return current ? { kind: "current" } : { kind: "root", root: root.signed };
+  }
+
+  async slices(gateway: string, ids: readonly string[], now: number): Promise<Record<string, string>> {
+    const published = this.#deployments.get(gateway);
+    if (!published) return {};
+    await this.#current(published, now);
+    const texts: Record<string, string> = {};
+    for (const id of ids) {
+      const text = published.slices.get(id);
+      if (text !== undefined) texts[id] = text;
+    }
+    return texts;
+  }
+
+  status(): readonly GatewayStatus[] {
+    return Array.from(this.#deployments.values(), ({ deployment, root, problem }) => ({
+      gateway: deployment.props.gateway,
+      generation: root?.generation ?? null,
+      bindings: deployment.registration.bindings,
+      format: deployment.registration.format,
+      problem,
+    }));
+  }
+
+  async #current(published: Published, now: number): Promise<Published["root"]> {
+    const stale = published.version !== this.#version;
+    if (stale) await this.#compileFor(published, now);
+    else if (published.root && now - published.root.issuedAt > SIGN_AGAIN_MS) await this.#sign(published, now);
+    return published.root;
+  }
+
+  async #compileFor(published: Published, now: number): Promise<void> {
+    const version = this.#version;
+    const generation = this.#generation;
+    const { props } = published.deployment;
+    const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
+    const maxAgeMs = this.#compiler.maxAgeMs;
+    const content = canonicalJson({ scopes, maxAgeMs });
+    if (content.length > MAX_ROOT_BYTES - 100_000) {
+      // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
+      published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
+      published.version = version;
+      return;
+    }
+    published.problem = null;
+    published.slices = slices;
+    if (content !== published.content || published.root === null) {
+      published.content = content;
+      await this.#sign(published, now, generation);
+    }
+    published.version = version;
+  }
+
+  async #sign(published: Published, now: number, generation?: number): Promise<void> {
+    const { scopes, maxAgeMs } = JSON.parse(published.content) as Pick<Root, "scopes"> & { maxAgeMs: number | null };
+    const root: Root = {
+      format: FORMAT,
+      gateway: published.deployment.props.gateway,
+      generation: generation ?? published.root?.generation ?? this.#generation,
+      // Of two roots of one generation the younger is the newer: it must not stand still.
+      issuedAt: Math.max(now, (published.root?.issuedAt ?? 0) + 1),
+      ...(maxAgeMs !== null && { maxAgeMs }),
+      trust: this.#trust(),
+      scopes,
+    };
+    const signed = await signRoot(root, await this.#signingKey);
+    published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
+  }
+
+  #trust(): Trust {
+    return { domain: this.#compiler.trustDomain, aliases: [], authorities: this.#trustAuthorities };
+  }
+
+  /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */
+  async #listed(
+    compiled: Scopes,
+    { bindings, deployment }: Published,
+  ): Promise<{ scopes: Record<string, Record<string, string>>; slices: Map<string, string> }> {
+    const scopes: Record<string, Record<string, string>> = {};
+    const slices = new Map<string, string>();
+    for (const [scope, hosts] of compiled) {
+      const listed: Record<string, string> = {};
+      for (const [host, whole] of hosts) {
+        const slice = this.#reachable(whole, bindings, deployment.registration.hasPrivate);
+        const id = this.#ids.get(slice) ?? (await sliceId(slice.text));
+        this.#ids.set(slice, id);
+        listed[host] = id;
+        slices.set(id, slice.text);
+      }
+      scopes[scope] = listed;
+    }
+    return { scopes, slices };
+  }
+
+  #reachable(slice: CompiledSlice, bindings: ReadonlySet<string>, hasPrivate: boolean): CompiledSlice {
+    const missing = slice.bindings.filter((binding) => !bindings.has(binding));
+    if (missing.length === 0 && (hasPrivate || !slice.usesPrivate)) return slice;
+    const key = `${hasPrivate} ${missing.join(" ")}`;
+    let parts = this.#parts.get(slice);
+    if (!parts) this.#parts.set(slice, (parts = new Map()));
+    const known = parts.get(key);
+    if (known) return known;
+    const part = withoutEndpoints(slice, (binding) => bindings.has(binding), hasPrivate);
+    parts.set(key, part);
+    return part;
+  }
+}
+
+/** What `GET /api/v1/status` tells of one gateway deployment. */
+export interface GatewayStatus {
+  readonly gateway: string;
+  /** Of its newest root; null: none was asked for since control started. */
+  readonly generation: number | null;
+  readonly bindings: readonly string[];
+  readonly format: number;
+  readonly problem: string | null;
+}

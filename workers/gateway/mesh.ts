@@ -1,0 +1,66 @@
+import { FORMAT } from "../../src/snapshot/model.ts";
+import type { Pools } from "./admit.ts";
+import { ActiveCounts, type Turns } from "./choose.ts";
+import type { Entrance } from "./entrance.ts";
+import type { Env } from "./env.ts";
+import { Configuration } from "./exchange.ts";
+import { PeerCache } from "./peer.ts";
+import { TokenVerifier } from "./tokens.ts";
+
+/** What the requests of one isolate share. */
+export interface Mesh {
+  readonly env: Env;
+  readonly configuration: Configuration;
+  readonly peers: PeerCache;
+  readonly tokens: TokenVerifier;
+  readonly active: ActiveCounts;
+  readonly pools: Pools;
+  readonly turns: Turns;
+  /** `cf.colo` of the public requests seen so far; `LOC` in the local mesh. */
+  location: string;
+}
+
+/** An isolate belongs to one deployment: its bindings and variables are the same for every request. */
+let only: Mesh | null = null;
+
+export function meshOf(env: Env): Mesh {
+  only ??= createMesh(env);
+  return only;
+}
+
+const LOCAL_LOCATION = "LOC";
+const UNKNOWN_LOCATION = "unknown";
+
+function createMesh(env: Env): Mesh {
+  const local = env.TULLE_LOCAL !== undefined;
+  const now = (): number => Date.now();
+  const mesh: Mesh = {
+    env,
+    configuration: new Configuration({
+      state: env.STATE,
+      control: env.CONTROL,
+      gateway: env.GATEWAY_NAME,
+      keys: env.SNAPSHOT_KEYS,
+      registration: {
+        bindings: Object.keys(env).filter((name) => name.startsWith("EP_")),
+        hasPrivate: env.PRIVATE !== undefined,
+        format: FORMAT,
+      },
+      location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
+      now,
+    }),
+    peers: new PeerCache(),
+    tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
+    active: new ActiveCounts(),
+    pools: new Map(),
+    turns: new WeakMap(),
+    location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
+  };
+  return mesh;
+}
+
+/** Only the platform's word on a public request counts; over a binding `cf` is the caller's own. */
+export function learnLocation(mesh: Mesh, entrance: Entrance): void {
+  if (mesh.location === UNKNOWN_LOCATION && entrance.kind === "public" && entrance.location !== null)
+    mesh.location = entrance.location;
+}
