@@ -133,7 +133,7 @@ export class Configuration {
 
   /** Waits a bounded time for what `lookup` could not give. */
   async resolve(scope: string, host: string, ctx: Context): Promise<Found | { readonly kind: "unavailable" }> {
-    const { now } = this.#deps;
+    const now = (): number => this.#deps.now();
     const here = this.#find(scope, host, now());
     if (here !== null) {
       await this.#news(ctx, STALE_WAIT_MS);
