@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const PROJECT = join(import.meta.dirname, "..");
+
+/** @param entry a file; @returns it as one ES module, bundled as for deployment */
+export async function bundleWorker(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    absWorkingDir: PROJECT,
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*", "node:*"],
+    logLevel: "silent",
+  });
+  const [file] = outputFiles;
+  if (!file) throw new Error(`no output for ${entry}`);
+  return file.text;
+}

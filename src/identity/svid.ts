@@ -1,0 +1,73 @@
+import { err, ok, type Result } from "../result.ts";
+import { base64ToBytes } from "../snapshot/bytes.ts";
+import type { Trust } from "../snapshot/model.ts";
+import { type Certificate, isSignedBy, parseCertificate } from "./certificate.ts";
+import type { Peer } from "./peer.ts";
+import { parseSpiffeId, type SpiffeId, workloadOf } from "./spiffe-id.ts";
+
+/** Why a certificate counts for nothing; for the operator's log. */
+export type SvidError = { readonly code: string };
+
+export interface Svid {
+  readonly id: SpiffeId;
+  /** Epoch ms: outside of these it counts no more. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
+const DIGITAL_SIGNATURE = 0;
+const CERT_SIGN = 5;
+const CRL_SIGN = 6;
+
+/**
+ * Judges a leaf as an X.509-SVID of the mesh (R10): no CA, one URI that is a SPIFFE id, signed by an authority that may
+ * speak for its trust domain. Validity is left to whoever looks: it changes with time.
+ *
+ * @see X509-SVID §5.2 https://spiffe.io/docs/latest/spiffe-specs/x509-svid/
+ */
+export async function judgeSvid(der: Uint8Array, trust: Trust): Promise<Result<Svid, SvidError>> {
+  const parsed = parseCertificate(der);
+  if (!parsed.ok) return parsed;
+  const leaf = parsed.value;
+  if (leaf.isCa) return err({ code: "certificate_is_ca" });
+  if (leaf.keyUsage?.[DIGITAL_SIGNATURE] !== true || leaf.keyUsage[CERT_SIGN] || leaf.keyUsage[CRL_SIGN])
+    return err({ code: "certificate_key_usage" });
+  const [uri, ...more] = leaf.uris;
+  if (uri === undefined || more.length > 0) return err({ code: "certificate_uri_count" });
+  const id = parseSpiffeId(uri);
+  if (!id.ok) return id;
+  if (!isTrusted(id.value.trustDomain, trust)) return err({ code: "trust_domain_unknown" });
+  for (const authority of authoritiesOf(trust)) {
+    if (await isSignedBy(leaf, authority))
+      return ok({ id: id.value, notBefore: leaf.notBefore, notAfter: leaf.notAfter });
+  }
+  return err({ code: "certificate_issuer_unknown" });
+}
+
+export function isTrusted(trustDomain: string, { domain, aliases }: Trust): boolean {
+  return trustDomain === domain || aliases.includes(trustDomain);
+}
+
+/** An id as policies see it: without the scheme, an alias under the mesh's own name. */
+export function peerOf(id: SpiffeId, { domain }: Trust, by: "certificate" | "binding"): Peer {
+  return {
+    principal: `${domain}${id.path}`,
+    namespace: workloadOf(id)?.namespace ?? null,
+    trustDomain: domain,
+    by,
+  };
+}
+
+const parsedAuthorities = new WeakMap<Trust, readonly Certificate[]>();
+
+function authoritiesOf(trust: Trust): readonly Certificate[] {
+  const known = parsedAuthorities.get(trust);
+  if (known) return known;
+  const authorities = trust.authorities.flatMap((text) => {
+    const der = base64ToBytes(text);
+    const parsed = der === null ? null : parseCertificate(der);
+    return parsed?.ok === true && parsed.value.isCa ? [parsed.value] : [];
+  });
+  parsedAuthorities.set(trust, authorities);
+  return authorities;
+}

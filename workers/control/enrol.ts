@@ -1,0 +1,93 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { isDnsLabel } from "../../src/resources/names.ts";
+import { answer, type Api, bearer } from "./access.ts";
+import type { Authority, EnrolmentRefusal } from "./authority.ts";
+import { objectStore } from "./db/store.ts";
+import { readText } from "./kube/body.ts";
+import { failure, type StatusReason } from "./kube/status.ts";
+
+type Authorities = () => DurableObjectStub<Authority>;
+
+const MAX_TOKEN_SECONDS = 600;
+const SVID_SECONDS = 3_600;
+const MAX_SVID_SECONDS = 86_400;
+
+const name = z.string().refine(isDnsLabel);
+const WantedToken = z.strictObject({
+  namespace: name,
+  serviceAccount: name,
+  ttlSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS).default(MAX_TOKEN_SECONDS),
+});
+const WantedSvid = z.strictObject({
+  csr: z.string().max(16_384),
+  ttlSeconds: z.int().min(1).max(MAX_SVID_SECONDS).default(SVID_SECONDS),
+});
+
+const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
+  token_unknown: "Unauthorized",
+  csr_malformed: "BadRequest",
+  csr_unproven: "Invalid",
+  csr_key: "Invalid",
+};
+
+const NO_STORE = { "cache-control": "no-store" };
+
+/** For workloads: a certificate against a join token, and the mesh's own certificate, which is public. */
+export function enrolRoutes(authority: Authorities): Hono<Api> {
+  const app = new Hono<Api>();
+  app.get("/bundle", async (c) => {
+    const { pem } = await authority().bundle();
+    return c.body(pem, 200, { "content-type": "application/x-pem-file" });
+  });
+  app.post("/enrol", async (c) => {
+    const token = bearer(c.req.header("authorization"));
+    if (token === null)
+      return answer(c, failure("Unauthorized", "Unauthorized: send the join token as a bearer token"));
+    const text = await readText(c.req.raw);
+    if (!text.ok) return answer(c, text.error);
+    const wanted = read(WantedSvid, text.value);
+    if (wanted === null) {
+      const form = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
+      return answer(c, failure("BadRequest", `send JSON: ${form}`));
+    }
+    const { csr, ttlSeconds } = wanted;
+    const enrolled = await authority().enrol({ token, csr, ttlMs: ttlSeconds * 1_000 });
+    if (!enrolled.ok) return answer(c, failure(REASONS[enrolled.code], enrolled.message));
+    return c.json(enrolled.value, 201, NO_STORE);
+  });
+  return app;
+}
+
+/** For the administrator, who says which workload a token is for. */
+export function joinTokenRoutes(authority: Authorities): Hono<Api> {
+  const app = new Hono<Api>();
+  app.post("/join-tokens", async (c) => {
+    const text = await readText(c.req.raw);
+    if (!text.ok) return answer(c, text.error);
+    const wanted = read(WantedToken, text.value);
+    if (wanted === null) {
+      const form = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_TOKEN_SECONDS}}`;
+      return answer(c, failure("BadRequest", `send JSON: ${form}`));
+    }
+    const { ttlSeconds, ...workload } = wanted;
+    const made = await authority().makeJoinToken(workload, ttlSeconds * 1_000);
+    await objectStore(c.env.DB).audit({
+      actor: c.var.account.name,
+      verb: "create-join-token",
+      targets: [made.spiffeId],
+      at: Date.now(),
+    });
+    return c.json(made, 201, NO_STORE);
+  });
+  return app;
+}
+
+function read<T>(schema: z.ZodType<T>, text: string): T | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
