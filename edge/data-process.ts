@@ -1,0 +1,148 @@
+import { mkdirSync } from "node:fs";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import type { Example } from "../examples/example.ts";
+import type { CallerProps } from "../src/snapshot/rpc.ts";
+import type { Layout } from "./layout.ts";
+import { startPrivateForwarder } from "./private-forwarder.ts";
+import { forgetRegistered } from "./runtime.ts";
+import type { Secrets } from "./secrets.ts";
+import { COMPATIBILITY_DATE, entryOf, GATEWAY_FLAGS, moduleOf } from "./workers.ts";
+
+export interface DataOptions {
+  readonly gateways: number;
+  readonly examples: readonly Example[];
+  /** A socket of its own for each service, and the `anonymous` one: for tests. */
+  readonly servicePorts: boolean;
+  /** The services' mesh binding leads nowhere: for tests. */
+  readonly unmeshed: boolean;
+}
+
+export interface DataProcess {
+  /** Ports of the gateways' own sockets. */
+  readonly gatewayPorts: readonly number[];
+  /** Worker to its port; empty without `servicePorts`. */
+  readonly services: Readonly<Record<string, number>>;
+  stop(): Promise<void>;
+}
+
+const STATE = "tulle-state";
+const PRIVATE = "tulle-private";
+/** A caller whose binding carries no props. */
+const ANONYMOUS = "anonymous";
+
+export function gatewayName(index: number): string {
+  return `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`;
+}
+
+/** Gateways, state and services in one runtime, as on one machine of Cloudflare's. */
+export async function startData(
+  layout: Layout,
+  secrets: Secrets,
+  options: DataOptions,
+  onLine: (line: { level: string; message: string }) => void,
+): Promise<DataProcess> {
+  mkdirSync(layout.registry, { recursive: true });
+  const forwarder = await startPrivateForwarder();
+  const names = Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
+  const services = await serviceWorkers(layout, options);
+  const bindings = Object.fromEntries(
+    options.examples.flatMap((example) => example.services.map(({ binding, worker }) => [binding, worker])),
+  );
+  const gatewayModules = await moduleOf("workers/gateway/index.ts");
+  forgetRegistered(layout.registry, [...names, STATE, PRIVATE, ...services.map(({ name }) => name)]);
+  const control = (entrypoint: string, props: Record<string, unknown>) => ({
+    name: "tulle-control",
+    entrypoint,
+    props,
+  });
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+      resourcePersistencePath: layout.dataState,
+      unsafeDevRegistryPath: layout.registry,
+      handleStructuredLogs: onLine,
+      workers: [
+        ...names.map((gateway) => ({
+          name: gateway,
+          modules: gatewayModules,
+          compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: GATEWAY_FLAGS,
+          bindings: {
+            GATEWAY_NAME: gateway,
+            SNAPSHOT_KEYS: JSON.stringify([secrets.snapshotPublicKey]),
+            TULLE_LOCAL: "1",
+          },
+          serviceBindings: {
+            STATE: { name: STATE, entrypoint: "State", props: { gateway } },
+            CONTROL: control("ConfigApi", { gateway, fronts: ["*"], gateways: ["*"] }),
+            PRIVATE,
+            ...bindings,
+          },
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+        })),
+        {
+          name: STATE,
+          modules: await moduleOf("workers/state/index.ts"),
+          compatibilityDate: COMPATIBILITY_DATE,
+          durableObjects: { CELL: { className: "Cell", useSQLite: true } },
+          serviceBindings: { CONTROL: control("StateApi", { state: STATE }) },
+        },
+        {
+          name: PRIVATE,
+          modules: await moduleOf("edge/private-worker.ts"),
+          compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: GATEWAY_FLAGS,
+          serviceBindings: { FORWARDER: { external: { address: `127.0.0.1:${forwarder.port}`, http: {} } } },
+        },
+        ...services,
+      ],
+    }),
+  );
+  await miniflare.ready;
+  const direct = await Promise.all(names.map(async (name) => miniflare.unsafeGetDirectURL(name)));
+  return {
+    gatewayPorts: direct.map(({ port }) => Number(port)),
+    services: options.servicePorts
+      ? Object.fromEntries(services.map(({ name }, index) => [name, layout.ports.service(index)]))
+      : {},
+    async stop() {
+      await miniflare.dispose();
+      await forwarder.close();
+    },
+  };
+}
+
+/** The example's services: plain Workers whose every `fetch` goes through the mesh, in the name that their deployer gave them. */
+async function serviceWorkers(layout: Layout, { examples, servicePorts, unmeshed }: DataOptions) {
+  const planned = examples.flatMap((example) =>
+    example.services.map((service) => ({
+      name: service.worker,
+      entry: entryOf(example, service),
+      vars: service.vars,
+      props: {
+        identity: service.identity,
+        workload: service.worker,
+        app: service.app,
+        version: service.version,
+      } as CallerProps,
+    })),
+  );
+  if (servicePorts) {
+    const vars = { SERVICE: ANONYMOUS, VERSION: "v1" };
+    planned.push({ name: ANONYMOUS, entry: "examples/article/echo-service.ts", vars, props: {} });
+  }
+  return Promise.all(
+    planned.map(async ({ name, entry, vars, props }, index) => ({
+      name,
+      modules: await moduleOf(entry),
+      compatibilityDate: COMPATIBILITY_DATE,
+      bindings: { ...vars },
+      outboundService: unmeshed
+        ? async () => Promise.reject(new Error("this mesh binding leads nowhere"))
+        : { name: gatewayName(0), entrypoint: "MeshEntrypoint", props: { ...props } },
+      ...(servicePorts && { unsafeDirectSockets: [{ host: "127.0.0.1", port: layout.ports.service(index) }] }),
+    })),
+  );
+}

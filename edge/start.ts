@@ -1,0 +1,50 @@
+import { announcement } from "./announce.ts";
+import { type LocalMesh, startMesh, StartError } from "./local-mesh.ts";
+import { parseOptions, USAGE } from "./options.ts";
+
+// Another mesh's registry, named by the environment, would win over this mesh's own.
+delete process.env["CLOUDFLARE_DEV_REGISTRY_PATH"];
+
+const parsed = parseOptions(process.argv.slice(2));
+if (!parsed.ok) {
+  if (parsed.error === null) console.log(USAGE);
+  else console.error(parsed.error);
+  process.exit(parsed.error === null ? 0 : 2);
+}
+const options = parsed.value;
+
+let mesh: LocalMesh | null = null;
+let stopping = false;
+
+async function end(code: number): Promise<void> {
+  if (stopping) process.exit(code === 0 ? 130 : code);
+  stopping = true;
+  await mesh?.stop();
+  process.exit(code);
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
+
+const startedAt = performance.now();
+try {
+  mesh = await startMesh(
+    options,
+    (step) => {
+      if (!options.json)
+        console.error(`${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s  ${step}`);
+    },
+    (line) => {
+      if (!options.json) console.log(line);
+    },
+  );
+} catch (error) {
+  if (!(error instanceof StartError)) console.error(error);
+  else console.error(error.message);
+  process.exit(1);
+}
+if (options.json) console.log(JSON.stringify(mesh.info));
+else console.error(announcement(mesh.info, mesh.accessLog));
+
+const broken = await mesh.broken;
+console.error(`${broken}; its last words are in the runtime's log of the state folder. Start again to mend it`);
+await end(1);
