@@ -11,7 +11,7 @@ export function certificateRequest(privateKey: KeyObject, publicKey: KeyObject):
   const algorithm = der(0x30, Buffer.from("06082a8648ce3d040302", "hex"));
   const signature = der(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", info, privateKey)]));
   const body = der(0x30, Buffer.concat([info, algorithm, signature])).toString("base64");
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${body.replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE REQUEST-----\n`;
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${body.replace(/.{1,64}/g, "$&\n")}-----END CERTIFICATE REQUEST-----\n`;
 }
 
 function der(tag: number, content: Buffer): Buffer {

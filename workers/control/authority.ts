@@ -1,7 +1,7 @@
 import * as x509 from "@peculiar/x509";
 import { DurableObject } from "cloudflare:workers";
 import { formatSpiffeId } from "../../src/identity/spiffe-id.ts";
-import { bytesToBase64, bytesToBase64Url, bytesToHex } from "../../src/snapshot/bytes.ts";
+import { base64ToBytes, bytesToBase64, bytesToBase64Url, bytesToHex } from "../../src/snapshot/bytes.ts";
 import type { Env } from "./env.ts";
 import { unwrapKey, wrapKey } from "./key-wrap.ts";
 
@@ -202,7 +202,11 @@ type ReadRequest = { readonly ok: true; readonly key: x509.PublicKey } | Extract
 async function readRequest(csr: string): Promise<ReadRequest> {
   let request: x509.Pkcs10CertificateRequest;
   try {
-    request = new x509.Pkcs10CertificateRequest(csr);
+    // Read here: the library takes no blank line, and much that is no request.
+    const [, base64] = /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END /.exec(csr) ?? [];
+    const der = base64ToBytes((base64 ?? "").replace(/\s/g, ""));
+    if (der === null) throw new Error("no PEM");
+    request = new x509.Pkcs10CertificateRequest(der);
   } catch {
     return { ok: false, code: "csr_malformed", message: "`csr` is no PKCS#10 request in PEM" };
   }
