@@ -121,7 +121,9 @@ async function keyPair(): Promise<CryptoKeyPair> {
 async function privatePem({ privateKey }: CryptoKeyPair): Promise<string> {
   const der = await crypto.subtle.exportKey("pkcs8", privateKey);
   if (!(der instanceof ArrayBuffer)) throw new Error("no PKCS#8 was exported");
-  const base64 = Buffer.from(der).toString("base64").replace(/.{1,64}/g, "$&\n");
+  const base64 = Buffer.from(der)
+    .toString("base64")
+    .replace(/.{1,64}/g, "$&\n");
   return `-----BEGIN PRIVATE KEY-----\n${base64}-----END PRIVATE KEY-----\n`;
 }
 

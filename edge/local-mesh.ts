@@ -229,7 +229,7 @@ async function openGateways(
   const meshCa = (): string => (existsSync(layout.meshCaFile) ? readFileSync(layout.meshCaFile, "utf8") : "");
   for (const [index, port] of data.gatewayPorts.entries()) {
     const plain: Target = { port, cf: (socket) => cfOf(socket, { port: 80 }) };
-    const mesh: Target = { port, cf: (socket) => cfOf(socket, { port: 443, mesh: true }) };
+    const mesh: Target = { port, cf: (socket) => cfOf(socket, { port: layout.ports.mesh(index), mesh: true }) };
     await open(layout.ports.gateway(index), plain, null, options, run);
     await open(layout.ports.mesh(index), mesh, { authority, clientCa: meshCa }, options, run);
   }

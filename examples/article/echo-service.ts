@@ -14,7 +14,7 @@ const LONGEST_WAIT_MS = 10_000;
  */
 export default countHits<Env>(async (request, env) => {
   const { pathname } = new URL(request.url);
-  const call = /^\/call\/([a-z-]+)(\/.*)$/.exec(pathname);
+  const call = /^\/call\/([a-z0-9.-]+)(\/.*)$/.exec(pathname);
   // `/call/payment-service/api/v1/charge` asks payment-service in this service's name.
   if (call !== null) {
     const [, host, path] = call;

@@ -13,12 +13,20 @@ function sent(received: Record<string, string>, trustPlatform = true, keepUpgrad
 
 describe("RequestHeaders", () => {
   it("keeps what is the client's to say", () => {
-    const headers = { accept: "text/html", authorization: "Bearer x", cookie: "a=1; b=2", "x-api-key": "k", baggage: "a=b" };
+    const headers = {
+      accept: "text/html",
+      authorization: "Bearer x",
+      cookie: "a=1; b=2",
+      "x-api-key": "k",
+      baggage: "a=b",
+    };
     expect(sent(headers)).toEqual(headers);
   });
 
   it.each([
-    ..."connection keep-alive proxy-connection proxy-authorization te trailer upgrade expect transfer-encoding".split(" "),
+    ..."connection keep-alive proxy-connection proxy-authorization te trailer upgrade expect transfer-encoding".split(
+      " ",
+    ),
     ..."http2-settings forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-prefix".split(" "),
     ..."x-forwarded-client-cert client-cert client-cert-chain x-envoy-peer-metadata x-envoy-original-path".split(" "),
     ..."x-original-url x-rewrite-url x-http-method-override x-method-override x-real-ip true-client-ip".split(" "),
@@ -33,7 +41,12 @@ describe("RequestHeaders", () => {
   });
 
   it("drops what Connection names, but not what frames the message", () => {
-    const headers = { connection: "close, X-Role,, authorization , host", "x-role": "admin", authorization: "b", host: "a" };
+    const headers = {
+      connection: "close, X-Role,, authorization , host",
+      "x-role": "admin",
+      authorization: "b",
+      host: "a",
+    };
     expect(sent(headers)).toEqual({ host: "a" });
   });
 

@@ -117,7 +117,7 @@ export class RunningMesh {
   }
 
   /** A certificate of the mesh's authority for this service account, through join token and CSR. */
-  async enrol(namespace: string, serviceAccount: string): Promise<Svid> {
+  async enrol(namespace: string, serviceAccount: string, ttlSeconds?: number): Promise<Svid> {
     const made = await this.control("/api/v1/join-tokens", {
       method: "POST",
       headers: { "content-type": "application/json" },
@@ -130,7 +130,7 @@ export class RunningMesh {
     const issued = await send(`${this.info.controlHttp}/api/v1/enrol`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ csr }),
+      body: JSON.stringify({ csr, ttlSeconds }),
     });
     if (issued.status !== 200 && issued.status !== 201) throw new Error(`enrol: ${issued.status} ${issued.text}`);
     const { certificate } = JSON.parse(issued.text) as { certificate: string };

@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
 import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
 import { toolPath } from "../support/tools.ts";
+import { unwrapKey } from "../../workers/control/key-wrap.ts";
 
 const openssl = toolPath("openssl") ?? "";
 const curl = toolPath("curl") ?? "";
@@ -61,14 +63,18 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
   let web: Svid;
 
   beforeAll(async () => {
-    mesh = await RunningMesh.start(["--port-base", "26000", "--loopback", "127.0.28.0/24", "--example", "all"]);
+    mesh = await RunningMesh.start(["--port-base", "26000", "--loopback", "127.0.28.0/24", "--service-ports"]);
     folder = mkdtempSync(join(tmpdir(), "tulle-tls-"));
     web = await mesh.enrol("default", "web");
     writeFileSync(join(folder, "web.pem"), web.cert);
     writeFileSync(join(folder, "web.key"), web.key);
     const bundle = await send(`${mesh.info.controlHttp}/api/v1/bundle`);
     writeFileSync(join(folder, "mesh-ca.pem"), bundle.text);
-    makeBadCertificates(folder);
+    makeForeignCertificate(folder);
+    await makeTwoNamedCertificate(folder, mesh.info.stateDir);
+    const expired = await mesh.enrol("default", "web", 1);
+    writeFileSync(join(folder, "expired.pem"), expired.cert);
+    writeFileSync(join(folder, "expired.key"), expired.key);
     await mesh.mustApply(WORLD);
     await eventually("the listeners", async () => (await ask("open", "open.test", "web")).status === 200, 20_000);
   });
@@ -125,43 +131,45 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
     expect(await ask("guarded", "web.test", "web")).toMatchObject({ status: 200 });
   });
 
-  it.each(["foreign", "expired", "two-names"])(
-    "a %s certificate counts as none, with the reason in the log",
-    async (cert) => {
-      expect(askMesh(cert)).toMatchObject({ status: 404 });
-      expect(await ask("guarded", "web.test", cert)).toMatchObject({ status: 403 });
-      expect(await ask("open", "open.test", cert)).toMatchObject({ status: 200 });
-      await eventually("the reason", () =>
-        mesh.accessLog().some((record) => record.authority.startsWith("open.test") && record.peer_refused !== null),
-      );
-    },
-  );
+  it.each([
+    { cert: "foreign", reason: "certificate_unverified" },
+    { cert: "expired", reason: "certificate_unverified" },
+    { cert: "two-names", reason: "certificate_uri_count" },
+  ])("a $cert certificate counts as none, with the reason in the log", async ({ cert, reason }) => {
+    expect(askMesh(cert)).toMatchObject({ status: 404 });
+    expect(await ask("guarded", "web.test", cert)).toMatchObject({ status: 403 });
+    expect(await ask("open", "open.test", cert)).toMatchObject({ status: 200 });
+    await eventually("the reason", () =>
+      mesh.accessLog().some((record) => record.authority.startsWith("open.test") && record.peer_refused === reason),
+    );
+  });
 
   it("under STRICT a call without identity is 403, and a browser through the Gateway is still served", async () => {
     await mesh.mustApply(STRICT);
-    const anonymous = () => send(`${mesh.info.services?.anonymous}/call/reviews-service/`);
+    const anonymous = () => send(`${mesh.info.services?.anonymous}/call/reviews-service.default.svc.cluster.local/`);
     await eventually("STRICT", async () => (await anonymous()).status === 403);
     expect((await send(mesh.info.page ?? "")).status).toBe(200);
     expect((await send(mesh.info.page ?? "")).text).toContain("PublisherA");
   });
 
-  /** One of another authority; and, signed by the mesh's own through the same code paths, none: those are made by hand. */
-  function makeBadCertificates(into: string): void {
+  const EXTENSIONS = (san: string) =>
+    `subjectAltName=critical,${san}\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n`;
+  const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+
+  function sign(into: string, name: string, san: string, ca: string, caKey: string): void {
     const run = (...args: string[]) => execFileSync(openssl, args, { cwd: into, stdio: "pipe" });
-    const names = {
-      foreign: "URI:spiffe://cluster.local/ns/default/sa/web",
-      expired: "URI:spiffe://cluster.local/ns/default/sa/web",
-      "two-names":
-        "URI:spiffe://cluster.local/ns/default/sa/web,URI:spiffe://cluster.local/ns/default/sa/order-service",
-    };
-    run(
+    writeFileSync(join(into, `${name}.ext`), EXTENSIONS(san));
+    run("req", ...NEW_KEY, "-subj", "/", "-keyout", `${name}.key`, "-out", `${name}.csr`);
+    const by = ["-CA", ca, "-CAkey", caKey, "-CAcreateserial", "-sha256", "-days", "1"];
+    run("x509", "-req", "-in", `${name}.csr`, ...by, "-extfile", `${name}.ext`, "-out", `${name}.pem`);
+  }
+
+  /** Another authority's certificate for a name of this mesh. */
+  function makeForeignCertificate(into: string): void {
+    const self = [
       "req",
       "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
+      ...NEW_KEY,
       "-days",
       "1",
       "-subj",
@@ -170,44 +178,34 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
       "ca.key",
       "-out",
       "ca.pem",
+    ];
+    execFileSync(openssl, self, { cwd: into, stdio: "pipe" });
+    sign(into, "foreign", "URI:spiffe://cluster.local/ns/default/sa/web", "ca.pem", "ca.key");
+  }
+
+  /** The mesh's own authority never issues one: it is signed here with its key, taken out of its storage by its secret. */
+  async function makeTwoNamedCertificate(into: string, state: string): Promise<void> {
+    const wrapped = readWrappedKey(join(state, "control"), into);
+    const secret = readFileSync(join(state, "key-encryption.secret"), "utf8").trim();
+    const pkcs8 = Buffer.from(await unwrapKey(wrapped, secret, "authority-key")).toString("base64");
+    writeFileSync(
+      join(into, "mesh-ca.key"),
+      `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`,
     );
-    for (const [name, san] of Object.entries(names)) {
-      writeFileSync(
-        join(into, `${name}.ext`),
-        `subjectAltName=critical,${san}\nbasicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n`,
-      );
-      run(
-        "req",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/",
-        "-keyout",
-        `${name}.key`,
-        "-out",
-        `${name}.csr`,
-      );
-      const days = name === "expired" ? "-1" : "1";
-      run(
-        "x509",
-        "-req",
-        "-in",
-        `${name}.csr`,
-        "-CA",
-        "ca.pem",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-days",
-        days,
-        "-extfile",
-        `${name}.ext`,
-        "-out",
-        `${name}.pem`,
-      );
+    const san = ["web", "order-service"].map((name) => `URI:spiffe://cluster.local/ns/default/sa/${name}`).join(",");
+    sign(into, "two-names", san, "mesh-ca.pem", "mesh-ca.key");
+  }
+
+  /** @param storage folder of control's objects; they are copied, since the runtime has them open */
+  function readWrappedKey(storage: string, into: string): string {
+    const files = readdirSync(storage, { recursive: true, encoding: "utf8" });
+    for (const file of files.filter((name) => /Authority.*\.sqlite$/.test(name) && !name.includes("metadata"))) {
+      for (const suffix of ["", "-wal"])
+        if (existsSync(join(storage, file + suffix)))
+          cpSync(join(storage, file + suffix), join(into, `ca.sqlite${suffix}`));
+      const row = new DatabaseSync(join(into, "ca.sqlite")).prepare("SELECT wrapped_key FROM ca").get();
+      if (typeof row?.["wrapped_key"] === "string") return row["wrapped_key"];
     }
+    throw new Error("no authority's key is stored");
   }
 });

@@ -1,5 +1,5 @@
 import type { Peer } from "../../src/identity/peer.ts";
-import { type Entrance, portOf } from "./entrance.ts";
+import { type Entrance, type Listener, portOf } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
 /** What a caller asks for, and as whom the configuration is looked at. */
@@ -31,7 +31,7 @@ export function wanted(received: Received, entrance: Entrance, peer: Peer): read
     places.push({ scope, host: received.authorityHost, port: listener.port });
   }
   if (peer.by === "certificate" && peer.namespace !== null) {
-    places.push({ scope: meshScope(peer), ...dialled(received, listener.sni) });
+    places.push({ scope: meshScope(peer), ...dialled(received, listener) });
   }
   return places;
 }
@@ -41,8 +41,11 @@ function meshScope(peer: Peer): string {
 }
 
 /** The Host header does not choose the service where the agent's SNI tells what was dialled. */
-function dialled(received: Received, sni: string | null): { host: string; port: number } {
-  const port = received.authorityPort ?? 80;
+function dialled(received: Received, listener: Listener): { host: string; port: number } {
+  const { sni } = listener;
+  const { authorityPort } = received;
+  // The listener's own port in Host says how it was reached, and nothing of the service.
+  const port = authorityPort === null || (listener.mesh && authorityPort === listener.port) ? 80 : authorityPort;
   if (sni === null) return { host: received.authorityHost, port };
   const name = sni.toLowerCase();
   const [, sniPort, host] = ISTIO_SNI.exec(name) ?? [];
