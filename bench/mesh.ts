@@ -48,12 +48,10 @@ export async function startBenchMesh(options: {
       port: 0,
       cf: false,
       resourcePersistencePath: join(options.folder, "state"),
-      handleRuntimeStdio: (stdout, stderr) => {
-        stdout.setEncoding("utf8").on("data", (text: string) => {
-          log.push(...text.split("\n"));
-          if (log.length > 2 * LOG_LINES) log.splice(0, log.length - LOG_LINES);
-        });
-        stderr.pipe(process.stderr);
+      handleStructuredLogs: ({ level, message }) => {
+        log.push(message);
+        if (log.length > 2 * LOG_LINES) log.splice(0, log.length - LOG_LINES);
+        if (level === "error") process.stderr.write(`${message}\n`);
       },
       workers: [
         {

@@ -21,7 +21,7 @@ const NONE: TlsClientAuth = {
 const MAX_LEAF_BYTES = 10_240;
 
 /** What the TLS handshake showed of the client. Node has verified the chain against the mesh's authority. */
-export function tlsClientAuth(socket: TLSSocket): TlsClientAuth {
+function tlsClientAuth(socket: TLSSocket): TlsClientAuth {
   const { raw } = socket.getPeerCertificate();
   if (raw === undefined) return NONE;
   const tooLarge = raw.length > MAX_LEAF_BYTES;

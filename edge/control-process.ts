@@ -8,7 +8,7 @@ import { COMPATIBILITY_DATE, moduleOf } from "./workers.ts";
 
 const MIGRATIONS = join(import.meta.dirname, "../migrations");
 const CONTROL = "tulle-control";
-export const TRUST_DOMAIN = "cluster.local";
+const TRUST_DOMAIN = "cluster.local";
 
 /** Control in a runtime of its own, so that it can be stopped alone. */
 export async function startControl(

@@ -30,7 +30,7 @@ const PRIVATE = "tulle-private";
 /** A caller whose binding carries no props. */
 const ANONYMOUS = "anonymous";
 
-export function gatewayName(index: number): string {
+function gatewayName(index: number): string {
   return `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`;
 }
 

@@ -14,7 +14,7 @@ export interface Options {
   readonly unmeshed: boolean;
 }
 
-export const EXAMPLES = ["bookinfo", "article"] as const;
+const EXAMPLES = ["bookinfo", "article"] as const;
 export type ExampleName = (typeof EXAMPLES)[number];
 
 const MAX_GATEWAYS = 16;

@@ -42,7 +42,7 @@ app.use(async (c, next) => {
 });
 
 app.use(async (c, next) => {
-  const scopes = String(c.get("claims").scope ?? "").split(" ");
+  const scopes = (c.get("claims") as { scope?: string }).scope?.split(" ") ?? [];
   if (!scopes.includes("items.read")) return c.text("RBAC: access denied", 403);
   if (c.req.path.startsWith("/api/v1/private/")) return c.text("RBAC: access denied", 403);
   return next();

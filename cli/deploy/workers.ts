@@ -18,7 +18,7 @@ export interface DeployedWorker {
   readonly sidecar?: { readonly main: string; readonly hosts: Readonly<Record<string, string>> };
 }
 
-export interface ServiceBinding {
+interface ServiceBinding {
   readonly binding: string;
   readonly service: string;
   readonly entrypoint?: string;
@@ -164,7 +164,7 @@ function hostsOf(callee: DescribedService, namespace: string, domain: string): r
 }
 
 /** `reviews-v2` -> `EP_REVIEWS_V2`: the name that an endpoint's address `binding:EP_REVIEWS_V2` gives. */
-export function endpointBinding(worker: string): string {
+function endpointBinding(worker: string): string {
   return `EP_${worker.toUpperCase().replaceAll("-", "_")}`;
 }
 

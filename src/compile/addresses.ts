@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from "../resources/address.ts";
-import type { EndpointSliceFields } from "../resources/core.ts";
+import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
@@ -166,7 +166,7 @@ export function sliceEndpointWorkload(
     // A reference into another namespace would borrow that namespace's identity.
     const [pod] = inventory.of("pod", `${namespace}/${targetRef.name}`);
     if (pod) {
-      const { serviceAccountName = "default" } = (pod.spec ?? {}) as { serviceAccountName?: string };
+      const { serviceAccountName = "default" } = (pod.spec ?? {}) as PodSpec;
       return { name: pod.metadata.name, labels: pod.metadata.labels ?? {}, serviceAccount: serviceAccountName };
     }
   }

@@ -16,7 +16,7 @@ export interface World {
 }
 
 /** Suffix of the names of Kubernetes services. */
-export const CLUSTER_DOMAIN = "cluster.local";
+const CLUSTER_DOMAIN = "cluster.local";
 
 const DEFAULT_ROOT_NAMESPACE = "istio-system";
 

@@ -52,7 +52,7 @@ export type TokenFact =
     }
   | { readonly ok: false; readonly code: TokenRefusal; /** For the operator. */ readonly detail: string };
 
-export type TokenRefusal = "jwt_invalid" | "jwt_audience" | "jwks_unavailable";
+type TokenRefusal = "jwt_invalid" | "jwt_audience" | "jwks_unavailable";
 
 /** A fact that is missing and costs I/O. */
 export interface Need {

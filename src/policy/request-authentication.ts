@@ -34,7 +34,7 @@ export type Authentication =
   | { readonly kind: "need"; readonly tokens: readonly TokenNeed[] }
   | { readonly kind: "refused"; readonly fact: Extract<TokenFact, { ok: false }>; readonly rule: string };
 
-export const NO_TOKENS: Authenticated = { kind: "authenticated", tokens: [], changes: [], dropParams: [] };
+const NO_TOKENS: Authenticated = { kind: "authenticated", tokens: [], changes: [], dropParams: [] };
 
 /** Texts of rule lists and their short names; a name is never used twice, so forgetting one only loses cached tokens. */
 const names = new Map<string, string>();

@@ -64,7 +64,7 @@ export const Headers = strict({
 export type HeadersSpec = z.infer<typeof Headers>;
 
 /** `Host` and `:authority`, in any case, name the request's authority. */
-export function isAuthority(name: string): boolean {
+function isAuthority(name: string): boolean {
   return name.toLowerCase() === "host" || name.toLowerCase() === ":authority";
 }
 

@@ -1,7 +1,7 @@
 import type { MetricDelta } from "../snapshot/rpc.ts";
 
 /** Labels of Istio's standard metrics, in the order in which a series is keyed. */
-export const METRIC_LABELS = [
+const METRIC_LABELS = [
   "reporter",
   "source_workload",
   "source_workload_namespace",
@@ -32,7 +32,7 @@ export const METRIC_LABELS = [
 export type MetricLabels = Readonly<Record<(typeof METRIC_LABELS)[number], string>>;
 
 /** Upper bounds of Istio's (Envoy's) duration buckets, milliseconds; one more counts what is longer. */
-export const DURATION_BUCKETS_MS = [
+const DURATION_BUCKETS_MS = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ] as const;

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { Compiler } from "../../src/compile/compiler.ts";
 import { everything, service, TestWorld } from "./world.ts";

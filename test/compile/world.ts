@@ -72,7 +72,7 @@ function told(object: KubeObject | null, { severity, field, message }: Finding):
 }
 
 /** Parsed as the control API does; throws where the schema refuses. */
-export function objectsOf(yaml: string): readonly KubeObject[] {
+function objectsOf(yaml: string): readonly KubeObject[] {
   const documents = parseDocuments(yaml, "yaml");
   if (!documents.ok) throw new Error(JSON.stringify(documents.error));
   return documents.value.map(({ value }) => {

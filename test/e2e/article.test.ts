@@ -52,7 +52,13 @@ describe("what the article claims", () => {
 
   beforeAll(async () => {
     mesh = await RunningMesh.start([
-      ...["--port-base", "22000", "--loopback", "127.0.23.0/24", "--example", "article", "--service-ports"],
+      "--port-base",
+      "22000",
+      "--loopback",
+      "127.0.23.0/24",
+      "--example",
+      "article",
+      "--service-ports",
     ]);
     order = await mesh.enrol("default", "order-service");
     web = await mesh.enrol("default", "web");

@@ -47,7 +47,7 @@ describe("Bookinfo, brought up by npm start", () => {
   });
 
   it("logs in, routes the user by header, and logs out", async () => {
-    await mesh.mustApply(`${routeReviewsTo("v1")}`);
+    await mesh.mustApply(routeReviewsTo("v1"));
     await mesh.mustApply(`
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -89,8 +89,14 @@ spec:
 describe("Bookinfo with its mesh bindings pointed at nothing", () => {
   it("shows the page's error blocks, and no other service is reached", async () => {
     const mesh = await RunningMesh.start([
-      ...["--port-base", "21500", "--loopback", "127.0.22.0/24", "--example", "bookinfo"],
-      ...["--service-ports", "--unmeshed"],
+      "--port-base",
+      "21500",
+      "--loopback",
+      "127.0.22.0/24",
+      "--example",
+      "bookinfo",
+      "--service-ports",
+      "--unmeshed",
     ]);
     try {
       const workers = ["details-v1", "reviews-v1", "reviews-v2", "reviews-v3", "ratings-v1"];

@@ -56,11 +56,11 @@ describe("changes under load", () => {
       await eventually("the first pair", async () => (await get("/b", gateway)).status === 403);
     }
     // What one answer shows of a generation: /a and /b are shut in turns, and what is open is served by v1.
-    let stop = false;
+    const load = { stop: false };
     let seen = 0;
     const torn: string[] = [];
-    const load = [0, 1].map(async (gateway) => {
-      for (let i = 0; !stop; i += 1) {
+    const loads = [0, 1].map(async (gateway) => {
+      for (let i = 0; !load.stop; i += 1) {
         const path = i % 2 === 0 ? "/a" : "/b";
         const answer = await get(path, gateway);
         seen += 1;
@@ -90,8 +90,8 @@ describe("changes under load", () => {
         times.push(performance.now() - start);
       }
     } finally {
-      stop = true;
-      await Promise.all(load);
+      load.stop = true;
+      await Promise.all(loads);
     }
     times.sort((a, b) => a - b);
     console.log(

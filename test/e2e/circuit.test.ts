@@ -23,7 +23,13 @@ describe("circuit breaking across two gateway deployments", () => {
 
   beforeAll(async () => {
     mesh = await RunningMesh.start([
-      ...["--port-base", "23000", "--loopback", "127.0.24.0/24", "--example", "article", "--service-ports"],
+      "--port-base",
+      "23000",
+      "--loopback",
+      "127.0.24.0/24",
+      "--example",
+      "article",
+      "--service-ports",
     ]);
     order = await mesh.enrol("default", "order-service");
     web = await mesh.enrol("default", "web");
@@ -74,7 +80,7 @@ describe("circuit breaking across two gateway deployments", () => {
     await settled(mesh);
     await eventually("the limit", async () => {
       const two = await Promise.all([call(web, 0, SLOW(300)), call(web, 0, SLOW(300))]);
-      return two.every(({ status }) => status === 200) && (await overlapped(mesh)) === false;
+      return two.every(({ status }) => status === 200) && !(await overlapped(mesh));
     });
     const started = Date.now();
     const running = call(web, 0, SLOW(2_500));

@@ -9,7 +9,7 @@ const READ_BYTES = 65_536;
 const SMALL_WAIT_MS = 1;
 
 /** How the passing of a body ended: whole, broken on the service's side, or on the client's. */
-export type BodyEnd = "whole" | "backend" | "client";
+type BodyEnd = "whole" | "backend" | "client";
 
 export interface PassedBody {
   readonly body: ReadableStream | ArrayBufferView | null;

@@ -9,7 +9,7 @@ import type { Received } from "./receive.ts";
 import { record } from "./record.ts";
 
 /** How the service's health was judged by this call; null: not at all (a local answer, a client that went away). */
-export type Outcome = "success" | "5xx" | "gateway_error";
+type Outcome = "success" | "5xx" | "gateway_error";
 
 /** What is known of a call so far: each step adds to it, the log line and the counts are made of it at the end. */
 export interface Call {

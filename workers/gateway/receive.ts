@@ -63,7 +63,7 @@ export function receive(request: Request, entrance: Entrance): Result<Received, 
 }
 
 /** The runtime's `request.url` is pasted together unparsed; null where it is no http URL. */
-export function parseUrl(text: string): URL | null {
+function parseUrl(text: string): URL | null {
   const url = URL.parse(text);
   return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url : null;
 }

@@ -23,7 +23,7 @@ export type Place =
   | { readonly kind: "gateway"; readonly gateway: string; readonly port: number };
 
 /** What a route points at. */
-export interface Target {
+interface Target {
   readonly host: string;
   readonly port: number;
   readonly subset: string | undefined;
@@ -180,7 +180,7 @@ function onlyPort(world: World, host: string, place: Place): number {
 }
 
 /** A Gateway's calls are made by its workload. */
-export function viewerOf(place: Place): Viewer {
+function viewerOf(place: Place): Viewer {
   return place.kind === "mesh" ? place.viewer : GATEWAY_NAMESPACE;
 }
 

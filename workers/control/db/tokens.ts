@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 import { tokens } from "./schema.ts";
 
-export type Role = "viewer" | "editor" | "admin";
+type Role = "viewer" | "editor" | "admin";
 
 /** Who makes a request, as its token says. */
 export interface Account {
