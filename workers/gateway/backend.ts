@@ -7,18 +7,11 @@ export interface Backend {
   origin(scheme: "http" | "https", authority: string): string;
   /** False where the endpoint's own name goes out as Host, whatever the caller dialled. */
   readonly keepsHost: boolean;
+  /** Nothing that was answered to one identity may be given to another (R35): true where the platform has a cache on the way. */
+  readonly cached: boolean;
   /** @throws whatever the platform throws; its text is not for the caller */
   fetch(request: Request): Promise<Response>;
 }
-
-/**
- * `manual`: bodies pass as they are encoded. By default the runtime would unpack what is read here and pack it again,
- * and its length would no longer be the one in Content-Length.
- */
-const RAW = { encodeResponseBody: "manual" } as const;
-
-/** Nothing that was answered to one identity may be given to another (R35). */
-const RAW_UNCACHED = { encodeResponseBody: "manual", cache: "no-store" } as const;
 
 /** @returns null where this deployment has no such binding */
 export function backendFor(address: EndpointAddress, env: Env): Backend | null {
@@ -29,7 +22,8 @@ export function backendFor(address: EndpointAddress, env: Env): Backend | null {
       return {
         origin: () => address.origin,
         keepsHost: false,
-        fetch: (request) => fetch(request, RAW_UNCACHED),
+        cached: true,
+        fetch: (request) => fetch(request),
       };
     case "private": {
       const { PRIVATE } = env;
@@ -37,7 +31,8 @@ export function backendFor(address: EndpointAddress, env: Env): Backend | null {
       return {
         origin: () => `http://${address.authority}`,
         keepsHost: true,
-        fetch: (request) => PRIVATE.fetch(request, RAW),
+        cached: false,
+        fetch: (request) => PRIVATE.fetch(request),
       };
     }
   }
@@ -51,6 +46,7 @@ function bindingBackend(name: string, env: Env): Backend | null {
   return {
     origin: (scheme, authority) => `${scheme}://${authority}`,
     keepsHost: true,
-    fetch: (request) => binding.fetch(request, RAW),
+    cached: false,
+    fetch: (request) => binding.fetch(request),
   };
 }

@@ -20,7 +20,23 @@ export interface PassedBody {
 type Read = ReadableStreamReadResult<Uint8Array>;
 
 /**
- * Passes an answer's body on in the cheapest way that still shows its end. A native pipe costs a half more than nothing for
+ * The bodies that are passed on untouched: none, or one so small, by its Content-Length, that its end is not worth watching.
+ *
+ * @returns undefined for any other
+ */
+export function wholeBody(
+  { body, headers }: Response,
+  count: (bytes: number) => void,
+): ReadableStream | null | undefined {
+  if (body === null) return null;
+  const length = contentLength(headers);
+  if (length === null || length > SMALL_BYTES) return undefined;
+  count(length);
+  return body;
+}
+
+/**
+ * Passes on what `wholeBody` does not, in the cheapest way that still shows its end. A native pipe costs a half more than nothing for
  * a small answer, reading in JavaScript as much again; so small bodies whose end is in sight go out as bytes.
  *
  * @param signal stops the reading; the client then sees a broken transfer, never a clean end
@@ -36,7 +52,6 @@ export async function passBody(
   const length = contentLength(response.headers);
   if (length === null) return passUnknown(body, signal, count);
   count(length);
-  if (length <= SMALL_BYTES) return { body, end: null };
   const pipe = new FixedLengthStream(length);
   const end = body.pipeTo(pipe.writable, { signal }).then(
     () => "whole" as const,

@@ -5,6 +5,7 @@ import type { TraceContext } from "../../src/telemetry/trace-context.ts";
 import type { Entrance } from "./entrance.ts";
 import { type End, openLease } from "./lease.ts";
 import type { Mesh } from "./mesh.ts";
+import { randomId } from "./random.ts";
 import type { Received } from "./receive.ts";
 import { record } from "./record.ts";
 
@@ -58,7 +59,7 @@ export function openCall(request: Request, entrance: Entrance, ctx: ExecutionCon
     ctx,
     startedAt: Date.now(),
     end: openLease(ctx, request.signal, (how) => record(call, how, mesh)),
-    requestId: crypto.randomUUID(),
+    requestId: randomId(),
     trace: null,
     received: null,
     peer: NO_PEER,

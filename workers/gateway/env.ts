@@ -18,5 +18,5 @@ export interface Env {
 
 /** What this Worker needs of a service binding. */
 export interface Fetching {
-  fetch(request: Request, init?: RequestInit): Promise<Response>;
+  fetch(request: Request): Promise<Response>;
 }

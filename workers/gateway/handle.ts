@@ -12,6 +12,7 @@ import type { Entrance } from "./entrance.ts";
 import type { ServingRoot } from "./exchange.ts";
 import { type Wanted, wanted } from "./find.ts";
 import { learnLocation, type Mesh } from "./mesh.ts";
+import { randomBytes } from "./random.ts";
 import { type Received, receive } from "./receive.ts";
 import {
   BUG,
@@ -101,8 +102,7 @@ function introduce(call: Call, received: Received): void {
   call.path = url.pathname;
   const id = inMesh ? headers.get("x-request-id") : null;
   if (id !== null && /^[\w.:-]{1,128}$/.test(id)) call.requestId = id;
-  const random = crypto.getRandomValues(new Uint8Array(24));
-  const trace = traceContext(headers.get("traceparent"), headers.get("tracestate"), inMesh, random);
+  const trace = traceContext(headers.get("traceparent"), headers.get("tracestate"), inMesh, randomBytes(24));
   call.trace = trace;
   headers.set("x-request-id", call.requestId);
   headers.set("traceparent", formatTraceparent(trace));

@@ -4,6 +4,7 @@ import { type MetricLabels, seriesKey } from "../../src/telemetry/metrics.ts";
 import { traceContext } from "../../src/telemetry/trace-context.ts";
 import { type Call, callerOf } from "./call.ts";
 import type { End } from "./lease.ts";
+import { randomBytes } from "./random.ts";
 import type { Mesh } from "./mesh.ts";
 
 /** Istio's word for what it does not know. */
@@ -90,7 +91,7 @@ function sourceOf({ source, entrance, peer }: Call): Workload {
 
 function log(call: Call, end: End, flag: string, mesh: Mesh, now: number): void {
   const { received, cluster, endpoint, request } = call;
-  const trace = call.trace ?? traceContext(null, null, false, crypto.getRandomValues(new Uint8Array(24)));
+  const trace = call.trace ?? traceContext(null, null, false, randomBytes(24));
   const line = accessRecord({
     startedAt: call.startedAt,
     request_id: call.requestId,

@@ -2,7 +2,7 @@ import type { Forward, HeaderChange } from "../../src/decide/types.ts";
 import { withoutCookie } from "../../src/decide/header-overlay.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
-import { passBody } from "./body.ts";
+import { passBody, wholeBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { stripAnswer } from "./headers.ts";
 import type { Mesh } from "./mesh.ts";
@@ -23,20 +23,19 @@ export async function send(
   const backend = backendFor(endpoint.address, mesh.env);
   if (backend === null) return refuse(call, BINDING_MISSING);
   const client = call.request.signal;
-  const deadline =
-    decision.route.model.timeoutMs === undefined ? null : AbortSignal.timeout(decision.route.model.timeoutMs);
-  const signal = deadline === null ? client : AbortSignal.any([client, deadline]);
-  const request = outgoing(call, received, decision, endpoint, backend, signal);
+  const { timeoutMs } = decision.route.model;
+  const request = outgoing(call, received, decision, endpoint, backend);
 
   call.attempts += 1;
   mesh.active.add(endpoint);
   const sentAt = Date.now();
-  const response = await backend.fetch(request).catch(() => null);
+  const response = await inTime(backend.fetch(request), timeoutMs);
   call.upstreamMs = Date.now() - sentAt;
   if (client.aborted) return gone(call);
-  if (response === null) {
+  if (response === null || response === "timeout") {
     call.outcome = "gateway_error";
-    return refuse(call, deadline?.aborted === true ? TIMEOUT : CONNECTION_FAILURE);
+    // The call under way is given up with this request: nothing else holds it.
+    return refuse(call, response === null ? CONNECTION_FAILURE : TIMEOUT);
   }
   const { status } = response;
   const switched = status === 101 && received.upgrade && response.webSocket !== null;
@@ -55,11 +54,37 @@ export async function send(
     return dressed(new Response(null, { status, headers, webSocket }), call, decision);
   }
   call.bytes = response.body === null ? 0 : null;
-  const passed = await passBody(response, signal, (bytes) => (call.bytes = (call.bytes ?? 0) + bytes));
+  const count = (bytes: number): void => {
+    call.bytes = (call.bytes ?? 0) + bytes;
+  };
+  const whole = wholeBody(response, count);
+  if (whole !== undefined) {
+    call.end("ok");
+    return dressed(answerOf(whole, response), call, decision);
+  }
+  // What is left of the time is for the body.
+  const deadline = timeoutMs === undefined ? null : AbortSignal.timeout(Math.max(1, timeoutMs - call.upstreamMs));
+  const signal = deadline === null ? client : AbortSignal.any([client, deadline]);
+  const passed = await passBody(response, signal, count);
   if (passed.end === null) call.end("ok");
   else call.ctx.waitUntil(passed.end.then((how) => call.end(endOf(how, client, deadline))));
-  const { statusText, headers } = response;
-  return dressed(new Response(passed.body, { status, statusText, headers, encodeBody: "manual" }), call, decision);
+  return dressed(answerOf(passed.body, response), call, decision);
+}
+
+/** Bodies stay encoded as they came: by default the runtime would unpack what is read here and pack it again. */
+function answerOf(body: BodyInit | null, { status, statusText, headers }: Response): Response {
+  return new Response(body, { status, statusText, headers, encodeBody: "manual" });
+}
+
+/** @returns null where the call failed */
+async function inTime(call: Promise<Response>, timeoutMs: number | undefined): Promise<Response | null | "timeout"> {
+  const answered = call.catch(() => null);
+  if (timeoutMs === undefined) return answered;
+  const { promise, resolve } = Promise.withResolvers<"timeout">();
+  const timer = setTimeout(resolve, timeoutMs, "timeout");
+  const first = await Promise.race([answered, promise]);
+  clearTimeout(timer);
+  return first;
 }
 
 /** @param answer a copy of the service's, mutable */
@@ -94,7 +119,6 @@ function outgoing(
   decision: Forward,
   endpoint: Endpoint,
   backend: Backend,
-  signal: AbortSignal,
 ): Request {
   const { method } = received;
   const authority = decision.authority ?? received.url.host;
@@ -106,7 +130,9 @@ function outgoing(
     headers: call.request.headers,
     body: bodiless ? null : call.request.body,
     redirect: "manual",
-    signal,
+    signal: call.request.signal,
+    encodeResponseBody: "manual",
+    ...(backend.cached && { cache: "no-store" }),
   });
   const { headers } = request;
   received.headers.applyTo(headers);
