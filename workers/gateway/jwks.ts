@@ -61,7 +61,7 @@ export class KeySets {
     if (useful || set.running === null) return usable;
     // Another request's promise alone would not keep this one alive.
     await Promise.race([set.running, scheduler.wait(Math.min(timeoutMs, MAX_WAIT_MS))]);
-    return set.keys ?? usable;
+    return set.keys !== null && this.#now() - set.fetchedAt < USABLE_MS ? set.keys : null;
   }
 
   #set(uri: string): KeySet {

@@ -113,13 +113,7 @@ export function gone(call: Call): Response {
 }
 
 /** Built from the parts that were decided on, never from the request as a whole: that may hold another, raw form of the URL. */
-function outgoing(
-  call: Call,
-  received: Received,
-  decision: Forward,
-  endpoint: Endpoint,
-  backend: Backend,
-): Request {
+function outgoing(call: Call, received: Received, decision: Forward, endpoint: Endpoint, backend: Backend): Request {
   const { method } = received;
   const authority = decision.authority ?? received.url.host;
   // Both parts of this text are canonical: the authority has been matched against a plain name, the path begins with `/`.

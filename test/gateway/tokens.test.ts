@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { TokenNeed } from "../../src/decide/types.ts";
+import type { JwtRule } from "../../src/snapshot/model.ts";
+import { TokenVerifier } from "../../workers/gateway/tokens.ts";
+import { rawToken, TestIssuer } from "../identity/tokens.ts";
+
+const ISSUER = "https://issuer.test";
+const ctx = { waitUntil: () => undefined };
+
+function rule(change: Partial<JwtRule> = {}): JwtRule {
+  return {
+    name: "default/jwt/0",
+    issuer: ISSUER,
+    audiences: ["api"],
+    keys: { kind: "remote", uri: "https://issuer.test/jwks.json", timeoutMs: 5_000 },
+    from: { headers: [], params: [], cookies: [] },
+    forwardOriginalToken: false,
+    outputClaimToHeaders: [],
+    spaceDelimitedClaims: [],
+    ...change,
+  };
+}
+
+describe("TokenVerifier", () => {
+  let issuer: TestIssuer;
+  let now: number;
+  let fetches: string[];
+  let answer: () => Response | Promise<Response>;
+  let verifier: TokenVerifier;
+
+  beforeEach(async () => {
+    issuer = await TestIssuer.create(["ES256"]);
+    now = 1_800_000_000_000;
+    fetches = [];
+    answer = () => Response.json(issuer.jwks);
+    verifier = new TokenVerifier({
+      now: () => now,
+      fetch: async (url) => {
+        fetches.push(url);
+        return answer();
+      },
+      local: false,
+    });
+    // The runtime's, which Node lacks.
+    Object.assign(globalThis, { scheduler: { wait: (ms: number) => new Promise((done) => setTimeout(done, ms)) } });
+  });
+
+  const claims = () => ({ iss: ISSUER, sub: "u1", aud: "api", exp: now / 1_000 + 600, azp: "app" });
+  const verify = async (token: string, rules: readonly JwtRule[] = [rule()], key = token) =>
+    verifier.verify({ key, token, rules } satisfies TokenNeed, ctx);
+
+  it("verifies once: then the token is a fact until it ends", async () => {
+    const token = await issuer.sign(claims());
+    expect(verifier.cached(token)).toBeUndefined();
+    expect(await verify(token)).toMatchObject({ ok: true, principal: `${ISSUER}/u1`, presenter: "app", rule: 0 });
+    expect(verifier.cached(token)).toMatchObject({ ok: true });
+    now += 661_000;
+    expect(verifier.cached(token)).toBeUndefined();
+  });
+
+  it("accepts by any rule of the issuer, and says which", async () => {
+    const token = await issuer.sign(claims());
+    const fact = await verify(token, [rule({ issuer: "https://other.test" }), rule({ audiences: ["x"] }), rule()]);
+    expect(fact).toMatchObject({ ok: true, rule: 2 });
+  });
+
+  it.each<{ name: string; change: Record<string, unknown>; code: string; detail?: string }>([
+    { name: "another issuer", change: { iss: "https://evil.test" }, code: "jwt_invalid", detail: "token_issuer" },
+    { name: "an issuer with a slash more", change: { iss: `${ISSUER}/` }, code: "jwt_invalid" },
+    { name: "another audience", change: { aud: "web" }, code: "jwt_audience" },
+    { name: "an audience that begins the same", change: { aud: "api2" }, code: "jwt_audience" },
+    { name: "no audience", change: { aud: undefined }, code: "jwt_audience" },
+    { name: "an end in the past", change: { exp: 1 }, code: "jwt_invalid", detail: "token_expired" },
+  ])("refuses a token with $name", async ({ change, code, detail }) => {
+    const fact = await verify(await issuer.sign({ ...claims(), ...change }));
+    expect(fact).toMatchObject({ ok: false, code, ...(detail !== undefined && { detail }) });
+  });
+
+  it("takes one audience of a list, and any where the rule names none", async () => {
+    expect((await verify(await issuer.sign({ ...claims(), aud: ["web", "api"] }))).ok).toBe(true);
+    expect((await verify(await issuer.sign({ ...claims(), aud: "x" }), [rule({ audiences: [] })])).ok).toBe(true);
+  });
+
+  it("refuses a token that another key signed, and remembers that for a moment", async () => {
+    const other = await TestIssuer.create(["ES256"]);
+    const token = await other.sign(claims());
+    expect(await verify(token)).toMatchObject({ ok: false, detail: "token_signature" });
+    expect(verifier.cached(token)).toMatchObject({ ok: false });
+    now += 11_000;
+    expect(verifier.cached(token)).toBeUndefined();
+  });
+
+  it("does not ask the issuer for tokens that are no tokens", async () => {
+    for (const token of ["x", rawToken('{"alg":"none"}', JSON.stringify({ ...claims(), exp: 1 }))]) await verify(token);
+    expect(fetches).toEqual([]);
+  });
+
+  it("fetches a key set once for many tokens, and again for an unknown key after 30 s", async () => {
+    for (let i = 0; i < 5; i += 1) await verify(await issuer.sign({ ...claims(), jti: String(i) }));
+    expect(fetches).toHaveLength(1);
+    const before = issuer;
+    issuer = await TestIssuer.create(["EdDSA"]);
+    const rotated = await issuer.sign(claims(), {}, "EdDSA");
+    expect(await verify(rotated, [rule()], "a")).toMatchObject({ ok: false, detail: "token_key" });
+    expect(fetches).toHaveLength(1);
+    now += 31_000;
+    expect(await verify(rotated, [rule()], "b")).toMatchObject({ ok: true });
+    expect(fetches).toHaveLength(2);
+    expect(before).not.toBe(issuer);
+  });
+
+  it.each<{ name: string; bad: () => Response }>([
+    { name: "an error", bad: () => new Response("no", { status: 500 }) },
+    { name: "a redirect", bad: () => Response.redirect("https://evil.test/", 302) },
+    { name: "no JSON", bad: () => new Response("{") },
+    { name: "too much", bad: () => new Response(" ".repeat(300_000)) },
+  ])("has no keys where the issuer answers $name, and keeps those it had", async ({ bad }) => {
+    answer = bad;
+    expect(await verify(await issuer.sign(claims()))).toMatchObject({ ok: false, code: "jwks_unavailable" });
+    answer = () => Response.json(issuer.jwks);
+    now += 6_000;
+    expect((await verify(await issuer.sign(claims()), [rule()], "a")).ok).toBe(true);
+    answer = bad;
+    now += 30 * 60_000;
+    expect((await verify(await issuer.sign(claims()), [rule()], "b")).ok).toBe(true);
+    now += 60 * 60_000;
+    expect(await verify(await issuer.sign(claims()), [rule()], "c")).toMatchObject({ code: "jwks_unavailable" });
+  });
+
+  it("asks nothing by plain http, nor with a user, outside of the local mesh", async () => {
+    for (const uri of ["http://127.0.0.1/jwks", "https://me@issuer.test/jwks", "data:application/json,{}"]) {
+      const keys = { kind: "remote" as const, uri, timeoutMs: 1_000 };
+      expect(await verify(await issuer.sign(claims()), [rule({ keys })], uri)).toMatchObject({
+        code: "jwks_unavailable",
+      });
+    }
+    expect(fetches).toEqual([]);
+  });
+
+  it("reads keys that stand in the policy itself", async () => {
+    const keys = { kind: "inline" as const, jwks: JSON.stringify(issuer.jwks) };
+    expect((await verify(await issuer.sign(claims()), [rule({ keys })])).ok).toBe(true);
+    expect(fetches).toEqual([]);
+  });
+});

@@ -1,0 +1,75 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const HOUR = 3_600_000;
+
+/** A certificate authority for tests, made by another implementation than the one under test. */
+export class TestAuthority {
+  readonly #keys: CryptoKeyPair;
+  readonly certificate: x509.X509Certificate;
+
+  private constructor(keys: CryptoKeyPair, certificate: x509.X509Certificate) {
+    this.#keys = keys;
+    this.certificate = certificate;
+  }
+
+  static async create(name = "CN=test authority"): Promise<TestAuthority> {
+    x509.cryptoProvider.set(crypto);
+    const keys = await keyPair();
+    const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+      serialNumber: "01",
+      name,
+      notBefore: new Date(Date.now() - HOUR),
+      notAfter: new Date(Date.now() + 1_000 * HOUR),
+      signingAlgorithm: ALGORITHM,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      ],
+    });
+    return new TestAuthority(keys, certificate);
+  }
+
+  get der(): string {
+    return Buffer.from(this.certificate.rawData).toString("base64");
+  }
+
+  async issue(options: {
+    readonly uris?: readonly string[];
+    readonly ca?: boolean;
+    readonly keyUsage?: number;
+    readonly notBefore?: number;
+    readonly notAfter?: number;
+    readonly more?: readonly x509.Extension[];
+  }): Promise<Uint8Array> {
+    const { uris = [], ca = false, keyUsage = x509.KeyUsageFlags.digitalSignature, more = [] } = options;
+    const names = [
+      ...uris.map((value) => ({ type: "url" as const, value })),
+      { type: "dns" as const, value: "a.test" },
+    ];
+    const certificate = await x509.X509CertificateGenerator.create({
+      serialNumber: "02",
+      subject: "",
+      issuer: this.certificate.subject,
+      notBefore: new Date(options.notBefore ?? Date.now() - HOUR),
+      notAfter: new Date(options.notAfter ?? Date.now() + HOUR),
+      signingAlgorithm: ALGORITHM,
+      publicKey: (await keyPair()).publicKey,
+      signingKey: this.#keys.privateKey,
+      extensions: [
+        new x509.SubjectAlternativeNameExtension(names, true),
+        new x509.BasicConstraintsExtension(ca, undefined, true),
+        new x509.KeyUsagesExtension(keyUsage, true),
+        ...more,
+      ],
+    });
+    return new Uint8Array(certificate.rawData);
+  }
+}
+
+async function keyPair(): Promise<CryptoKeyPair> {
+  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as unknown as CryptoKeyPair;
+}
