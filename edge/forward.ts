@@ -16,7 +16,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY,
 const PLATFORM_HEADER = /^(mf-|cf-)/i;
 
 /** @returns raw headers to send on: as they came and in their order, without what a client must not say */
-export function forwardedHeaders(request: IncomingMessage, target: Target): string[] {
+function forwardedHeaders(request: IncomingMessage, target: Target): string[] {
   const headers: string[] = [];
   const { rawHeaders, socket } = request;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {

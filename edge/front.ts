@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { EdgeAuthority } from "./certificates.ts";
 import { forward, forwardUpgrade, type Target } from "./forward.ts";
@@ -30,6 +30,12 @@ export async function openFront(address: string, port: number, target: Target, t
   });
   // A client may take its time with a body; what bounds a request is the gateway's business.
   server.requestTimeout = 0;
+  // Those that were upgraded are no longer the server's to close.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   const bound = await listen(server, address, port);
   return {
     address,
@@ -37,7 +43,7 @@ export async function openFront(address: string, port: number, target: Target, t
     close: async () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }

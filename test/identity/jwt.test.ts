@@ -97,12 +97,16 @@ describe("signature and times", () => {
   it("verifies no token of which a character was changed", async () => {
     const token = await issuer.sign(CLAIMS);
     await fc.assert(
-      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(..."abcXYZ019-_."), async (at, character) => {
-        const changed = token.slice(0, at) + character + token.slice(at + 1);
-        const read = readToken(changed);
-        const accepted = read.ok && (await isSigned(read.value, candidates(read.value, issuer.jwks.keys)));
-        expect(accepted).toBe(changed === token);
-      }),
+      fc.asyncProperty(
+        fc.nat(token.length - 1),
+        fc.constantFrom("a", "Z", "0", "9", "-", "_", ".", "A", "g"),
+        async (at, character) => {
+          const changed = token.slice(0, at) + character + token.slice(at + 1);
+          const read = readToken(changed);
+          const accepted = read.ok && (await isSigned(read.value, candidates(read.value, issuer.jwks.keys)));
+          expect(accepted).toBe(changed === token);
+        },
+      ),
       { numRuns: 300 },
     );
   });

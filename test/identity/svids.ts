@@ -44,12 +44,14 @@ export class TestAuthority {
     readonly notBefore?: number;
     readonly notAfter?: number;
     readonly more?: readonly x509.Extension[];
+    readonly keys?: CryptoKeyPair;
   }): Promise<Uint8Array> {
     const { uris = [], ca = false, keyUsage = x509.KeyUsageFlags.digitalSignature, more = [] } = options;
     const names = [
       ...uris.map((value) => ({ type: "url" as const, value })),
       { type: "dns" as const, value: "a.test" },
     ];
+    const { publicKey } = options.keys ?? (await keyPair());
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: "02",
       subject: "",
@@ -57,7 +59,7 @@ export class TestAuthority {
       notBefore: new Date(options.notBefore ?? Date.now() - HOUR),
       notAfter: new Date(options.notAfter ?? Date.now() + HOUR),
       signingAlgorithm: ALGORITHM,
-      publicKey: (await keyPair()).publicKey,
+      publicKey,
       signingKey: this.#keys.privateKey,
       extensions: [
         new x509.SubjectAlternativeNameExtension(names, true),
@@ -68,8 +70,20 @@ export class TestAuthority {
     });
     return new Uint8Array(certificate.rawData);
   }
+
+  /** A leaf for one URI with its key, as a TLS client takes them. */
+  async issueWithKey(uri: string): Promise<{ readonly cert: string; readonly key: string }> {
+    const keys = await keyPair();
+    const der = await this.issue({ uris: [uri], keys });
+    return { cert: new x509.X509Certificate(der as BufferSource).toString("pem"), key: await privatePem(keys) };
+  }
+}
+
+async function privatePem({ privateKey }: CryptoKeyPair): Promise<string> {
+  const der = Buffer.from((await crypto.subtle.exportKey("pkcs8", privateKey)) as ArrayBuffer).toString("base64");
+  return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
 }
 
 async function keyPair(): Promise<CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"])) as unknown as CryptoKeyPair;
+  return await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
 }

@@ -1,0 +1,541 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditHash } from "../../workers/control/db/store.ts";
+import { service } from "../compile/world.ts";
+import { RunningControl } from "./running.ts";
+
+const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
+
+function rule(name: string, change: Record<string, unknown> = {}, metadata: Record<string, unknown> = {}) {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "DestinationRule",
+    metadata: { name, ...metadata },
+    spec: { host: "x", ...change },
+  };
+}
+
+describe("the control API", () => {
+  let control: RunningControl;
+  beforeAll(async () => {
+    control = await RunningControl.start();
+  });
+  afterAll(() => control.stop());
+
+  it.each([
+    ["GET", "/metrics"],
+    ["GET", "/api/v1/status"],
+    ["GET", "/api/v1/audit"],
+    ["GET", "/api/v1/tokens"],
+    ["POST", "/api/v1/tokens"],
+    ["DELETE", "/api/v1/tokens/x"],
+    ["POST", "/api/v1/apply"],
+    ["POST", "/api/v1/join-tokens"],
+    ["POST", "/api/v1/bootstrap"],
+    ["POST", "/api/v1/gateways/default/x/listeners"],
+    ["GET", RULES],
+    ["POST", RULES],
+    ["PUT", `${RULES}/x`],
+    ["DELETE", `${RULES}/x`],
+    ["GET", "/k8s/api/v1/namespaces"],
+    ["GET", "/k8s/anything"],
+    ["GET", "/anything"],
+    ["GET", "/"],
+  ])("answers 401 to %s %s without, or with a wrong, token", async (method, path) => {
+    for (const authorization of ["", "Bearer wrong", "Basic YTpi", "Bearer "]) {
+      const headers = { "content-type": "application/json", ...(authorization !== "" && { authorization }) };
+      const answer = await control.raw(method, path, headers, method === "GET" ? undefined : "{}");
+      expect([authorization, answer.status]).toEqual([authorization, 401]);
+      expect(await answer.json()).toMatchObject({
+        kind: "Status",
+        status: "Failure",
+        reason: "Unauthorized",
+        code: 401,
+      });
+    }
+    expect(
+      (await control.raw(method, `${path}?token=x&access_token=x`, {}, method === "GET" ? undefined : "{}")).status,
+    ).toBe(401);
+  });
+
+  it("is open to the health check and the mesh's public certificate alone", async () => {
+    expect((await control.raw("GET", "/healthz", {})).status).toBe(200);
+    const bundle = await control.raw("GET", "/api/v1/bundle", {});
+    expect(await bundle.text()).toContain("BEGIN CERTIFICATE");
+  });
+
+  it("keeps tokens as hashes, and a token that was revoked or has ended opens nothing", async () => {
+    const made = await control.call("POST", "/api/v1/tokens", { name: "ci", role: "viewer" });
+    expect(made.status).toBe(201);
+    const { token, id } = made.json as unknown as { token: string; id: string };
+    expect((await control.call("GET", RULES, undefined, { token })).status).toBe(200);
+    const stored = JSON.stringify(await control.sql("SELECT * FROM tokens"));
+    expect(stored).not.toContain(token);
+    expect((await control.call("DELETE", `/api/v1/tokens/${id}`)).status).toBe(204);
+    expect((await control.call("GET", RULES, undefined, { token })).status).toBe(401);
+    expect((await control.call("DELETE", `/api/v1/tokens/${id}`)).status).toBe(404);
+    const ended = (await control.call("POST", "/api/v1/tokens", { name: "ci", role: "viewer", ttlSeconds: 60 })).json;
+    await control.sql(`UPDATE tokens SET expires_at = 1 WHERE id = '${ended["id"]}'`);
+    expect((await control.call("GET", RULES, undefined, { token: ended["token"] ?? "" })).status).toBe(401);
+    expect((await control.call("POST", "/api/v1/tokens", { name: "ci", role: "root" })).status).toBe(400);
+  });
+
+  it("lets viewers read, editors write in their namespaces, and the mesh's own be the administrator's", async () => {
+    await control.call("POST", "/k8s/api/v1/namespaces", {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "shop" },
+    });
+    const token = async (role: string, namespace?: string) =>
+      String((await control.call("POST", "/api/v1/tokens", { name: role, role, namespace })).json["token"]);
+    const [viewer, editor, shop] = [await token("viewer"), await token("editor"), await token("editor", "shop")];
+    const status = async (who: string, method: string, path: string, body?: unknown) =>
+      (await control.call(method, path, body, { token: who })).status;
+    const SHOP = RULES.replace("default", "shop");
+    const SYSTEM = RULES.replace("default", "istio-system");
+    expect(await status(viewer, "POST", RULES, rule("v"))).toBe(403);
+    expect(await status(viewer, "DELETE", `${RULES}/v`)).toBe(403);
+    expect(await status(editor, "POST", RULES, rule("e"))).toBe(201);
+    expect(await status(editor, "POST", SYSTEM, rule("e"))).toBe(403);
+    expect(
+      await status(editor, "POST", "/k8s/api/v1/namespaces", {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: "n" },
+      }),
+    ).toBe(403);
+    expect(await status(editor, "POST", "/api/v1/tokens", { name: "x", role: "admin" })).toBe(403);
+    expect(await status(editor, "POST", "/api/v1/join-tokens", { namespace: "default", serviceAccount: "x" })).toBe(
+      403,
+    );
+    expect(await status(editor, "GET", "/api/v1/audit")).toBe(403);
+    expect(await status(shop, "POST", SHOP, rule("s"))).toBe(201);
+    expect(await status(shop, "POST", RULES, rule("s"))).toBe(403);
+    expect(await status(shop, "GET", RULES)).toBe(403);
+    expect(await status(shop, "GET", "/k8s/apis/networking.istio.io/v1/destinationrules")).toBe(403);
+    expect(await status(shop, "POST", RULES, rule("s", {}, { namespace: "shop" }))).toBe(403);
+    const crossing = await control.call("POST", "/api/v1/apply", rule("s2", {}, { namespace: "default" }), {
+      token: shop,
+    });
+    expect([crossing.status, crossing.json["results"]?.[0]?.["status"]?.["code"]]).toEqual([422, 403]);
+    const mesh = {
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "MeshConfig",
+      metadata: { name: "default", namespace: "istio-system" },
+      spec: {},
+    };
+    expect((await control.call("POST", "/api/v1/apply", mesh, { token: editor })).status).toBe(422);
+  });
+
+  it("refuses writes from a browser's page, and bodies of another type or too large", async () => {
+    const origin = { origin: "https://evil.test", "content-type": "application/json" };
+    expect((await control.raw("POST", "/api/v1/apply", origin, "{}")).status).toBe(403);
+    const form = await control.call("POST", "/api/v1/apply", "a=b", { type: "application/x-www-form-urlencoded" });
+    expect([form.status, form.json["reason"]]).toEqual([415, "UnsupportedMediaType"]);
+    expect((await control.call("POST", RULES, "a", { type: "text/plain" })).status).toBe(415);
+    const large = await control.apply(`# ${"x".repeat(1_100_000)}`);
+    expect([large.status, large.json["reason"]]).toEqual([413, "RequestEntityTooLarge"]);
+  });
+
+  it("gives each object uid, generation and version, and keeps them through a write that changes nothing", async () => {
+    const made = (await control.call("POST", RULES, rule("once"))).json;
+    expect(made["metadata"]).toMatchObject({ name: "once", namespace: "default", generation: 1 });
+    expect(made["metadata"]?.["creationTimestamp"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const same = (await control.call("PUT", `${RULES}/once`, rule("once"))).json;
+    expect(same).toEqual(made);
+    const labelled = (await control.call("PUT", `${RULES}/once`, rule("once", {}, { labels: { a: "b" } }))).json;
+    expect(labelled["metadata"]).toMatchObject({ generation: 1, uid: made["metadata"]?.["uid"] });
+    expect(Number(labelled["metadata"]?.["resourceVersion"])).toBeGreaterThan(
+      Number(made["metadata"]?.["resourceVersion"]),
+    );
+    const changed = (await control.call("PUT", `${RULES}/once`, rule("once", { host: "y" }))).json;
+    expect(changed["metadata"]).toMatchObject({ generation: 2 });
+  });
+
+  it.each([
+    {
+      name: "creating what exists",
+      method: "POST",
+      path: RULES,
+      body: rule("twice"),
+      status: 409,
+      reason: "AlreadyExists",
+    },
+    {
+      name: "a stale version",
+      method: "PUT",
+      path: `${RULES}/twice`,
+      body: rule("twice", { host: "z" }, { resourceVersion: "1" }),
+      status: 409,
+      reason: "Conflict",
+    },
+    {
+      name: "another uid",
+      method: "PUT",
+      path: `${RULES}/twice`,
+      body: rule("twice", { host: "z" }, { uid: "other" }),
+      status: 409,
+      reason: "Conflict",
+    },
+    {
+      name: "a version on creation",
+      method: "POST",
+      path: RULES,
+      body: rule("new", {}, { resourceVersion: "1" }),
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "updating what is not there",
+      method: "PUT",
+      path: `${RULES}/none`,
+      body: rule("none"),
+      status: 404,
+      reason: "NotFound",
+    },
+    {
+      name: "deleting what is not there",
+      method: "DELETE",
+      path: `${RULES}/none`,
+      body: undefined,
+      status: 404,
+      reason: "NotFound",
+    },
+    {
+      name: "another name than the URL's",
+      method: "PUT",
+      path: `${RULES}/twice`,
+      body: rule("other"),
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "another namespace than the URL's",
+      method: "POST",
+      path: RULES,
+      body: rule("new", {}, { namespace: "shop" }),
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "another kind than the URL's",
+      method: "POST",
+      path: RULES.replace("destinationrules", "virtualservices"),
+      body: rule("new"),
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "a kind that nobody knows",
+      method: "GET",
+      path: RULES.replace("destinationrules", "nothings"),
+      body: undefined,
+      status: 404,
+      reason: "NotFound",
+    },
+    {
+      name: "a version that nobody knows",
+      method: "GET",
+      path: RULES.replace("/v1/", "/v9/"),
+      body: undefined,
+      status: 404,
+      reason: "NotFound",
+    },
+    { name: "no JSON", method: "POST", path: RULES, body: "{", status: 400, reason: "BadRequest" },
+    { name: "two documents", method: "POST", path: RULES, body: "[{},{}]", status: 400, reason: "BadRequest" },
+    {
+      name: "an object without a name",
+      method: "POST",
+      path: RULES,
+      body: { apiVersion: "networking.istio.io/v1", kind: "DestinationRule", spec: {} },
+      status: 422,
+      reason: "Invalid",
+    },
+    {
+      name: "PATCH, which is not built",
+      method: "PATCH",
+      path: `${RULES}/twice`,
+      body: {},
+      status: 415,
+      reason: "UnsupportedMediaType",
+    },
+    {
+      name: "a watch, which is not built",
+      method: "GET",
+      path: `${RULES}?watch=true`,
+      body: undefined,
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "a dry run of another kind",
+      method: "POST",
+      path: `${RULES}?dryRun=Some`,
+      body: rule("new"),
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "a method that nobody knows here",
+      method: "POST",
+      path: `${RULES}/twice`,
+      body: rule("twice"),
+      status: 405,
+      reason: "MethodNotAllowed",
+    },
+    {
+      name: "a selector that is none",
+      method: "GET",
+      path: `${RULES}?labelSelector=a%3D%3D%3Db`,
+      body: undefined,
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "a field that cannot be selected by",
+      method: "GET",
+      path: `${RULES}?fieldSelector=spec.host%3Dx`,
+      body: undefined,
+      status: 400,
+      reason: "BadRequest",
+    },
+    {
+      name: "deleting a namespace that the mesh needs",
+      method: "DELETE",
+      path: "/k8s/api/v1/namespaces/default",
+      body: undefined,
+      status: 403,
+      reason: "Forbidden",
+    },
+  ])("refuses $name", async ({ method, path, body, status, reason }) => {
+    await control.call("POST", RULES, rule("twice"));
+    const before = await control.sql("SELECT rv FROM meta");
+    const answer = await control.call(method, path, body);
+    expect([answer.status, answer.json["reason"], answer.json["kind"]]).toEqual([status, reason, "Status"]);
+    expect(await control.sql("SELECT rv FROM meta")).toEqual(before);
+  });
+
+  it("lists by namespace, label, name and in pages, in the version that was asked for", async () => {
+    await control.apply(
+      ["l1", "l2", "l3"]
+        .map((name, at) => JSON.stringify(rule(name, {}, { labels: { part: String(at % 2), set: "l" } })))
+        .join("\n---\n"),
+    );
+    const names = async (query: string) =>
+      (
+        (await control.call("GET", `${RULES}?${query}`)).json["items"] as unknown as { metadata: { name: string } }[]
+      ).map(({ metadata }) => metadata.name);
+    expect(await names("labelSelector=set%3Dl")).toEqual(["l1", "l2", "l3"]);
+    expect(await names("labelSelector=set%3Dl%2Cpart!%3D0")).toEqual(["l2"]);
+    expect(await names("labelSelector=set%20in%20(l)%2Cpart%20notin%20(1)")).toEqual(["l1", "l3"]);
+    expect(await names("labelSelector=part%2C!missing&fieldSelector=metadata.name%3Dl3")).toEqual(["l3"]);
+    const first = (await control.call("GET", `${RULES}?labelSelector=set%3Dl&limit=2`)).json;
+    expect(first["items"]).toHaveLength(2);
+    const token = encodeURIComponent(String(first["metadata"]?.["continue"]));
+    expect(await names(`labelSelector=set%3Dl&limit=2&continue=${token}`)).toEqual(["l3"]);
+    expect((await control.call("GET", `${RULES}?continue=x`)).status).toBe(400);
+    const old = (await control.call("GET", `${RULES.replace("/v1/", "/v1beta1/")}/l1`)).json;
+    expect(old["apiVersion"]).toBe("networking.istio.io/v1beta1");
+    const alias = (await control.call("GET", RULES.replace("networking.istio.io", "networking.example.com"))).json;
+    expect(alias["apiVersion"]).toBe("networking.example.com/v1");
+  });
+
+  it("stores all documents of an apply or none, Namespaces first, each with its own version", async () => {
+    const namespace = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: "late" } });
+    const inside = JSON.stringify(rule("inside", {}, { namespace: "late" }));
+    const answer = await control.apply(`${inside}\n---\n${namespace}`);
+    expect(answer.status).toBe(200);
+    const results = answer.json["results"] as unknown as { name: string; action: string; resourceVersion: string }[];
+    expect(results.map(({ name, action }) => `${name} ${action}`)).toEqual(["inside created", "late created"]);
+    expect(new Set(results.map(({ resourceVersion }) => resourceVersion)).size).toBe(2);
+    const again = await control.apply(`${inside}\n---\n${namespace}`);
+    expect(again.json["results"]).toMatchObject([{ action: "unchanged" }, { action: "unchanged" }]);
+    expect(again.json["generation"]).toBe(answer.json["generation"]);
+
+    const bad = await control.apply(
+      `${JSON.stringify(rule("good"))}\n---\n${JSON.stringify(rule("bad", {}, { namespace: "nowhere" }))}`,
+    );
+    expect(bad.status).toBe(422);
+    expect(bad.json["results"]).toMatchObject([{ name: "good" }, { name: "bad", line: 3, status: { code: 404 } }]);
+    expect((await control.call("GET", `${RULES}/good`)).status).toBe(404);
+  });
+
+  it("deletes a namespace with its content", async () => {
+    await control.apply(
+      `${JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: "gone" } })}\n---\n${JSON.stringify(rule("in", {}, { namespace: "gone" }))}`,
+    );
+    expect((await control.call("DELETE", "/k8s/api/v1/namespaces/gone")).json).toMatchObject({ status: "Success" });
+    expect(await control.sql("SELECT * FROM objects WHERE namespace = 'gone'")).toEqual([]);
+    const deleted = await control.sql(
+      "SELECT rv, type, kind FROM changes WHERE type = 'DELETED' ORDER BY rv DESC LIMIT 2",
+    );
+    expect(deleted.map(({ kind }) => kind)).toEqual(["DestinationRule", "Namespace"]);
+    expect(new Set(deleted.map(({ rv }) => rv)).size).toBe(2);
+  });
+
+  it("deletes under preconditions, and a collection by its labels", async () => {
+    const made = (await control.call("POST", RULES, rule("pre", {}, { labels: { sweep: "1" } }))).json;
+    const wrong = await control.call("DELETE", `${RULES}/pre`, { preconditions: { uid: "other" } });
+    expect([wrong.status, wrong.json["reason"]]).toEqual([409, "Conflict"]);
+    const { uid } = made["metadata"] as unknown as { uid: string };
+    const right = await control.call("DELETE", `${RULES}/pre`, { preconditions: { uid } });
+    expect(right.json).toMatchObject({ status: "Success", details: { uid } });
+    await control.call("POST", RULES, rule("swept", {}, { labels: { sweep: "1" } }));
+    expect((await control.call("DELETE", `${RULES}?labelSelector=sweep%3D1`)).json["items"]).toHaveLength(1);
+    expect((await control.call("GET", `${RULES}/swept`)).status).toBe(404);
+  });
+
+  it("answers warnings as headers and in the apply's results, and a dry run as if, storing nothing", async () => {
+    const made = await control.call("POST", `${RULES}?dryRun=All`, rule("warned", { host: "nobody" }));
+    expect(made.status).toBe(201);
+    expect(made.headers.get("warning")).toContain("there is no service");
+    expect((await control.call("GET", `${RULES}/warned`)).status).toBe(404);
+  });
+
+  it("chains the audit: every write has its row, and none can be changed unseen", async () => {
+    const before = (await control.sql("SELECT count(*) AS n FROM audit"))[0]?.["n"];
+    await control.apply(JSON.stringify(rule("audited")));
+    await control.call("DELETE", `${RULES}/audited`);
+    const rows = (await control.sql("SELECT * FROM audit ORDER BY id")) as unknown as (Parameters<
+      typeof auditHash
+    >[0] & { hash: string })[];
+    expect(rows).toHaveLength(Number(before) + 2);
+    expect(rows.at(-1)).toMatchObject({
+      actor: "admin",
+      verb: "delete",
+      targets: '["networking.istio.io/DestinationRule/default/audited"]',
+    });
+    let previous = "";
+    for (const row of rows) {
+      expect(row.previous).toBe(previous);
+      expect(await auditHash(row)).toBe(row.hash);
+      previous = row.hash;
+    }
+    expect(await auditHash({ ...rows[0]!, actor: "somebody" })).not.toBe(rows[0]?.hash);
+  });
+
+  it("applies nothing where the audit cannot be written, answers 503, and goes on when it can", async () => {
+    await control.sql("ALTER TABLE audit RENAME TO audit_away");
+    const failed = await control.apply(JSON.stringify(rule("lost")));
+    expect([failed.status, failed.json["reason"]]).toEqual([503, "ServiceUnavailable"]);
+    await control.sql("ALTER TABLE audit_away RENAME TO audit");
+    expect((await control.call("GET", `${RULES}/lost`)).status).toBe(404);
+    expect((await control.apply(JSON.stringify(rule("lost")))).status).toBe(200);
+  });
+
+  it("refuses what is wrong among other objects with its place, and stores nothing", async () => {
+    const entry = {
+      apiVersion: "networking.istio.io/v1",
+      kind: "WorkloadEntry",
+      metadata: { name: "outside" },
+      spec: { address: "10.1.2.3" },
+    };
+    const answer = await control.call("POST", RULES.replace("destinationrules", "workloadentries"), entry);
+    expect(answer.status).toBe(422);
+    expect(answer.json["details"]?.["causes"]?.[0]).toMatchObject({
+      field: "spec.address",
+      reason: "FieldValueInvalid",
+    });
+    expect(await control.sql("SELECT * FROM objects WHERE name = 'outside'")).toEqual([]);
+  });
+
+  it("takes who listens for a Gateway into its status alone", async () => {
+    const gateways = RULES.replace("destinationrules", "gateways");
+    const spec = {
+      selector: { a: "b" },
+      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["a.test"] }],
+    };
+    const made = await control.call("POST", gateways, {
+      apiVersion: "networking.istio.io/v1",
+      kind: "Gateway",
+      metadata: { name: "front" },
+      spec,
+    });
+    expect(made.json["status"]).toMatchObject({
+      conditions: [{ type: "Programmed", status: "False", reason: "Pending" }],
+    });
+    const before = (await control.call("GET", "/api/v1/status")).json["generation"];
+    const listening = { addresses: ["127.0.1.1"], boundPorts: { "80": 20_080 }, failed: [] };
+    const path = "/api/v1/gateways/default/front/listeners";
+    expect((await control.call("POST", path, listening)).status).toBe(204);
+    const after = (await control.call("GET", `${gateways}/front`)).json;
+    expect(after["status"]).toMatchObject({
+      addresses: [{ type: "IPAddress", value: "127.0.1.1" }],
+      conditions: [{ type: "Programmed", status: "True" }],
+    });
+    expect(after["metadata"]).toMatchObject({ generation: 1, annotations: { "tulle.dev/bound-ports": "80=20080" } });
+    expect((await control.call("GET", "/api/v1/status")).json["generation"]).toBe(before);
+    expect((await control.call("POST", path, { addresses: "x" })).status).toBe(400);
+    expect((await control.call("POST", path.replace("front", "none"), listening)).status).toBe(404);
+  });
+});
+
+describe("what gateways get", () => {
+  let control: RunningControl;
+  const registration = { bindings: ["EP_DEFAULT_REVIEWS_V1", "OTHER"], hasPrivate: false, format: 1 };
+  const payload = async (gateway: string) => {
+    const answer = await control.root(gateway);
+    if (answer.kind !== "root") throw new Error(answer.kind);
+    return JSON.parse(answer.root.payload) as { generation: number; scopes: Record<string, Record<string, string>> };
+  };
+  beforeAll(async () => {
+    control = await RunningControl.start();
+    await control.apply(`${service("reviews", { versions: ["v1", "v2"] })}\n---\n${service("ratings")}`);
+  });
+  afterAll(() => control.stop());
+
+  it("is nothing before they register, and nothing ever without props", async () => {
+    expect(await control.root("all")).toEqual({ kind: "unknown" });
+    await expect(control.rpc("NOBODY", "register", registration)).rejects.toThrow("props");
+    await expect(control.rpc("ALL", "register", { bindings: 1 })).rejects.toThrow("registration");
+  });
+
+  it("is their own root: the services that they front, without endpoints that they cannot reach", async () => {
+    await control.rpc("ALL", "register", registration);
+    await control.rpc("ONE", "register", registration);
+    expect(Object.keys((await payload("all")).scopes["mesh/default"] ?? {})).toEqual(["ratings", "reviews"]);
+    const { scopes } = await payload("one");
+    expect(Object.keys(scopes["mesh/default"] ?? {})).toEqual(["reviews"]);
+    const id = scopes["mesh/default"]?.["reviews"] ?? "";
+    const texts = (await control.rpc("STATE", "slices", "one", [id, "0".repeat(64)])) as Record<string, string>;
+    expect(Object.keys(texts)).toEqual([id]);
+    expect(texts[id]).toContain("EP_DEFAULT_REVIEWS_V1");
+    expect(texts[id]).not.toContain("EP_DEFAULT_REVIEWS_V2");
+  });
+
+  it("gives no gateway the slices of another", async () => {
+    const id = (await payload("all")).scopes["mesh/default"]?.["ratings"] ?? "";
+    expect(await control.rpc("STATE", "slices", "one", [id])).toEqual({});
+    expect(await control.rpc("STATE", "slices", "nobody", [id])).toEqual({});
+  });
+
+  it("moves only the roots that a change touches", async () => {
+    const [all, one] = [await payload("all"), await payload("one")];
+    await control.apply(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ratings }
+spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections: 3 } } } }`);
+    expect((await payload("all")).generation).toBeGreaterThan(all.generation);
+    expect(await payload("one")).toEqual(one);
+  });
+
+  it("says nothing new to who has the newest", async () => {
+    const answer = await control.root("all");
+    if (answer.kind !== "root") throw new Error(answer.kind);
+    const { generation, issuedAt } = JSON.parse(answer.root.payload) as { generation: number; issuedAt: number };
+    expect(await control.rpc("STATE", "root", "all", { generation, issuedAt })).toEqual({ kind: "current" });
+  });
+
+  it("sums each metric report once", async () => {
+    const report = {
+      source: "s",
+      sequence: 1,
+      metrics: [{ labels: JSON.stringify(["source"]), requests: 2, durationMsSum: 3, durationBuckets: [2] }],
+      dropped: {},
+    };
+    await control.rpc("STATE", "report", report);
+    await control.rpc("STATE", "report", report);
+    const text = String((await control.call("GET", "/metrics")).json["text"]);
+    expect(text).toMatch(/istio_requests_total\{reporter="source".*\} 2$/m);
+  });
+});

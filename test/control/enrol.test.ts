@@ -1,0 +1,107 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { unwrapKey, wrapKey } from "../../workers/control/key-wrap.ts";
+import { certificateRequest } from "../support/csr.ts";
+import { RunningControl } from "./running.ts";
+
+describe("enrolment", () => {
+  let control: RunningControl;
+  beforeAll(async () => {
+    control = await RunningControl.start();
+  });
+  afterAll(() => control.stop());
+
+  const joinToken = async (change: Record<string, unknown> = {}) => {
+    const wanted = { namespace: "default", serviceAccount: "web", ...change };
+    return control.call("POST", "/api/v1/join-tokens", wanted);
+  };
+  const token = async () => String((await joinToken()).json["token"]);
+  const enrol = async (join: string, body: unknown) => control.call("POST", "/api/v1/enrol", body, { token: join });
+  const keys = () => generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const request = ({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }) =>
+    certificateRequest(privateKey, publicKey);
+
+  it("gives a certificate for the token's workload, for an hour, for the request's key alone", async () => {
+    const pair = keys();
+    const answer = await enrol(await token(), { csr: request(pair) });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    const leaf = new X509Certificate(String(answer.json["certificate"]));
+    const ca = new X509Certificate(String(answer.json["bundle"]));
+    expect(leaf.subjectAltName).toBe("URI:spiffe://cluster.local/ns/default/sa/web");
+    expect([leaf.ca, leaf.subject ?? "", ca.ca]).toEqual([false, "", true]);
+    expect(leaf.verify(ca.publicKey)).toBe(true);
+    expect(leaf.checkIssued(ca)).toBe(true);
+    expect(leaf.publicKey.export({ format: "pem", type: "spki" })).toBe(
+      createPublicKey(pair.privateKey).export({ format: "pem", type: "spki" }),
+    );
+    const hours = (Date.parse(leaf.validTo) - Date.now()) / 3_600_000;
+    expect(hours).toBeGreaterThan(0.98);
+    expect(hours).toBeLessThanOrEqual(1);
+  });
+
+  it("takes each token once, also of two that come together", async () => {
+    const join = await token();
+    const answers = await Promise.all([enrol(join, { csr: request(keys()) }), enrol(join, { csr: request(keys()) })]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 401]);
+    expect((await enrol(join, { csr: request(keys()) })).status).toBe(401);
+  });
+
+  it("burns no token on a bad request", async () => {
+    const join = await token();
+    expect((await enrol(join, { csr: "nonsense" })).status).toBe(400);
+    expect((await enrol(join, { csr: request(keys()) })).status).toBe(201);
+  });
+
+  it("refuses a token that has ended", async () => {
+    const join = String((await joinToken({ ttlSeconds: 1 })).json["token"]);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect((await enrol(join, { csr: request(keys()) })).status).toBe(401);
+  });
+
+  it.each<{ name: string; body: () => unknown; status: number }>([
+    {
+      name: "a request without proof",
+      status: 422,
+      body: () => ({ csr: certificateRequest(keys().privateKey, keys().publicKey) }),
+    },
+    { name: "no request", status: 400, body: () => ({}) },
+    { name: "more than a day", status: 400, body: () => ({ csr: request(keys()), ttlSeconds: 86_401 }) },
+    { name: "no time", status: 400, body: () => ({ csr: request(keys()), ttlSeconds: 0 }) },
+    { name: "a name of one's own", status: 400, body: () => ({ csr: request(keys()), spiffeId: "spiffe://x/y" }) },
+    { name: "no JSON", status: 400, body: () => "{" },
+  ])("refuses $name", async ({ body, status }) => {
+    expect((await enrol(await token(), body())).status).toBe(status);
+  });
+
+  it.each([
+    { namespace: "Default" },
+    { namespace: "a/b" },
+    { serviceAccount: ".." },
+    { serviceAccount: "" },
+    { ttlSeconds: 601 },
+    { more: 1 },
+  ])("makes no token for %j", async (change) => {
+    expect((await joinToken(change)).status).toBe(400);
+  });
+
+  it("keeps the bundle: one authority for the life of the mesh", async () => {
+    const bundle = async () => (await control.raw("GET", "/api/v1/bundle", {})).text();
+    expect(await bundle()).toBe(await bundle());
+  });
+});
+
+describe("a wrapped key", () => {
+  const key = new Uint8Array([1, 2, 3]);
+
+  it("opens by its secret and purpose alone, and never looks the same twice", async () => {
+    const text = await wrapKey(key, "secret", "purpose");
+    expect(new Uint8Array(await unwrapKey(text, "secret", "purpose"))).toEqual(key);
+    expect(await wrapKey(key, "secret", "purpose")).not.toBe(text);
+    await expect(unwrapKey(text, "other", "purpose")).rejects.toThrow();
+    await expect(unwrapKey(text, "secret", "other")).rejects.toThrow();
+    await expect(unwrapKey(`${text.slice(0, -2)}AA`, "secret", "purpose")).rejects.toThrow();
+    await expect(unwrapKey(text.replace("v1", "v2"), "secret", "purpose")).rejects.toThrow();
+    expect(text).not.toContain(Buffer.from(key).toString("base64url"));
+  });
+});

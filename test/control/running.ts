@@ -1,0 +1,166 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { bundleWorker } from "../../edge/bundle.ts";
+import type { RootAnswer } from "../../src/snapshot/rpc.ts";
+
+const PROJECT = join(import.meta.dirname, "../..");
+const DATE = "2026-10-20";
+
+/** Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. */
+const CALLER = `
+export default {
+  async fetch(request, env) {
+    const { surface, method, args } = await request.json();
+    try { return Response.json({ value: await env[surface][method](...args) ?? null }); }
+    catch (error) { return Response.json({ error: String(error.message) }, { status: 500 }); }
+  },
+};`;
+
+/** The control Worker in the real runtime, with its database and objects. */
+export class RunningControl {
+  readonly secrets = { bootstrap: randomBytes(32).toString("base64url") };
+  readonly #miniflare: Miniflare;
+  #token = "";
+
+  private constructor(miniflare: Miniflare, bootstrap: string) {
+    this.#miniflare = miniflare;
+    this.secrets.bootstrap = bootstrap;
+  }
+
+  static async start(): Promise<RunningControl> {
+    const bootstrap = randomBytes(32).toString("base64url");
+    const { privateKey } = generateKeyPairSync("ed25519");
+    const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: "control", entrypoint, props });
+    const miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        host: "127.0.0.1",
+        port: 0,
+        cf: false,
+        handleStructuredLogs: () => undefined,
+        workers: [
+          {
+            name: "control",
+            modules: [
+              {
+                type: "ESModule",
+                path: "index.js",
+                contents: await bundleWorker(join(PROJECT, "workers/control/index.ts")),
+              },
+            ],
+            compatibilityDate: DATE,
+            d1Databases: { DB: "tulle" },
+            durableObjects: {
+              HUB: { className: "Hub", useSQLite: true },
+              AUTHORITY: { className: "Authority", useSQLite: true },
+              TELEMETRY: { className: "Telemetry", useSQLite: true },
+            },
+            bindings: {
+              TRUST_DOMAIN: "cluster.local",
+              BOOTSTRAP_SECRET: bootstrap,
+              KEY_ENCRYPTION_SECRET: randomBytes(32).toString("base64url"),
+              SNAPSHOT_PRIVATE_KEY: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+            },
+          },
+          {
+            name: "caller",
+            modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],
+            compatibilityDate: DATE,
+            serviceBindings: {
+              ALL: control("ConfigApi", { gateway: "all", fronts: ["*"], gateways: ["*"] }),
+              ONE: control("ConfigApi", { gateway: "one", fronts: ["default/reviews"], gateways: [] }),
+              NOBODY: control("ConfigApi", {}),
+              STATE: control("StateApi", { state: "s" }),
+            },
+          },
+        ],
+      }),
+    );
+    await miniflare.ready;
+    const database = await miniflare.getD1Database("DB", "control");
+    const folder = join(PROJECT, "migrations");
+    for (const name of readdirSync(folder)
+      .filter((file) => file.endsWith(".sql"))
+      .toSorted()) {
+      const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
+      await database.batch(statements.map((statement) => database.prepare(statement)));
+    }
+    const running = new RunningControl(miniflare, bootstrap);
+    const made = await running.raw("POST", "/api/v1/bootstrap", { authorization: `Bearer ${bootstrap}` });
+    running.#token = ((await made.json()) as { token: string }).token;
+    return running;
+  }
+
+  async stop(): Promise<void> {
+    await this.#miniflare.dispose();
+  }
+
+  async raw(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Response> {
+    const worker = await this.#worker("control");
+    const init = { method, headers, redirect: "manual" as const, ...(body !== undefined && { body }) };
+    return worker.fetch(`http://control.test${path}`, init);
+  }
+
+  /** As the administrator unless another token is given. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: { readonly token?: string; readonly type?: string } = {},
+  ): Promise<{ readonly status: number; readonly json: Json; readonly headers: Headers }> {
+    const headers = {
+      authorization: `Bearer ${options.token ?? this.#token}`,
+      ...(body !== undefined && { "content-type": options.type ?? "application/json" }),
+    };
+    const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+    const response = await this.raw(method, path, headers, text);
+    const answer = await response.text();
+    let json: Json = {};
+    try {
+      json = JSON.parse(answer) as Json;
+    } catch {
+      json = { text: answer } as unknown as Json;
+    }
+    return { status: response.status, json, headers: response.headers };
+  }
+
+  async apply(yaml: string, query = "") {
+    return this.call("POST", `/api/v1/apply${query}`, yaml, { type: "application/yaml" });
+  }
+
+  /** One call over a binding that gateways or the State Worker have. */
+  async rpc(
+    surface: "ALL" | "ONE" | "NOBODY" | "STATE",
+    method: string,
+    ...args: readonly unknown[]
+  ): Promise<unknown> {
+    const worker = await this.#worker("caller");
+    const response = await worker.fetch("http://caller.test/", {
+      method: "POST",
+      body: JSON.stringify({ surface, method, args }),
+    });
+    const { value, error } = (await response.json()) as { value?: unknown; error?: string };
+    if (error !== undefined) throw new Error(error);
+    return value;
+  }
+
+  async root(gateway: string): Promise<RootAnswer> {
+    return (await this.rpc("STATE", "root", gateway, null)) as RootAnswer;
+  }
+
+  async #worker(name: string): Promise<{ fetch(url: string, init?: RequestInit): Promise<Response> }> {
+    return (await this.#miniflare.getWorker(name)) as unknown as { fetch(url: string): Promise<Response> };
+  }
+
+  async sql(statement: string): Promise<readonly Record<string, unknown>[]> {
+    const database = await this.#miniflare.getD1Database("DB", "control");
+    const { results } = await database.prepare(statement).all();
+    return results as Record<string, unknown>[];
+  }
+}
+
+// What an API answers is looked at field by field in tests.
+export interface Json {
+  readonly [field: string]: Json & string & number;
+}

@@ -1,0 +1,288 @@
+import { describe, expect, it } from "vitest";
+import { decide } from "../../src/decide/decide.ts";
+import type { Decision, Facts, TokenFact } from "../../src/decide/types.ts";
+import type { LinkedSlice } from "../../src/snapshot/link.ts";
+import type { AuthorizationPolicyModel, Front, JwtRule, PolicySet } from "../../src/snapshot/model.ts";
+import { cluster, endpoint, facts, headers, OPEN, peer, slice } from "./requests.ts";
+
+const DRAWS = { destination: 0.5 };
+const asked = (of: LinkedSlice, request: Facts, draw = DRAWS): Decision => {
+  const decision = decide(of, request, draw);
+  if (decision.effect === "need") throw new Error("a fact is missing");
+  return decision;
+};
+
+const policy = (name: string, rules: AuthorizationPolicyModel["rules"]): AuthorizationPolicyModel => ({ name, rules });
+const allowPaths = (...paths: readonly string[]): PolicySet => ({
+  ...OPEN,
+  allow: [policy("default/paths", [{ to: [{ paths: paths.map((value) => ({ kind: "exact", value })) }] }])],
+});
+const JWT: JwtRule = {
+  name: "default/jwt/0",
+  issuer: "https://issuer.test",
+  audiences: [],
+  keys: { kind: "inline", jwks: '{"keys":[]}' },
+  from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: ["access_token"], cookies: ["session"] },
+  forwardOriginalToken: false,
+  outputPayloadToHeader: "x-payload",
+  outputClaimToHeaders: [{ header: "x-tier", claim: "tier" }],
+  spaceDelimitedClaims: [],
+};
+const TOKEN: TokenFact = {
+  ok: true,
+  principal: "https://issuer.test/u",
+  issuer: "https://issuer.test",
+  subject: "u",
+  audiences: [],
+  presenter: null,
+  claims: { tier: "gold" },
+  payload: "e30",
+  spaceDelimited: [],
+  rule: 0,
+};
+const FRONT: Front = {
+  gateway: "default/front",
+  workload: {
+    name: "gw",
+    namespace: "istio-system",
+    principal: "cluster.local/ns/istio-system/sa/gw",
+    app: "gw",
+    version: "latest",
+  },
+  policySet: 0,
+  clientCertificate: "none",
+};
+
+describe("decide", () => {
+  it("forwards what a route takes and no policy refuses", () => {
+    expect(asked(slice(), facts({ path: "/x" }))).toMatchObject({
+      effect: "forward",
+      path: "/x",
+      refusals: null,
+      bySet: null,
+      requestPrincipal: null,
+    });
+  });
+
+  it.each<{ name: string; of: LinkedSlice; request: Facts; code: string; status: number; flag: string }>([
+    { name: "without a route", of: slice({ routes: [] }), request: facts(), code: "no_route", status: 404, flag: "NR" },
+    {
+      name: "to a port that the service lacks",
+      of: slice({ ports: [9080] }),
+      request: facts(),
+      code: "no_route",
+      status: 404,
+      flag: "NR",
+    },
+    {
+      name: "to a cluster without endpoints",
+      of: slice({ clusters: { a: cluster("a", []) } }),
+      request: facts(),
+      code: "no_endpoint",
+      status: 503,
+      flag: "UH",
+    },
+    {
+      name: "without identity under STRICT",
+      of: slice({ policySets: [{ ...OPEN, mtls: "STRICT" }] }),
+      request: facts(),
+      code: "mtls_required",
+      status: 403,
+      flag: "UAEX",
+    },
+    {
+      name: "that no ALLOW matches",
+      of: slice({ policySets: [allowPaths("/a")] }),
+      request: facts({ path: "/b" }),
+      code: "rbac_denied_no_allow",
+      status: 403,
+      flag: "UAEX",
+    },
+    {
+      name: "that a DENY matches",
+      of: slice({ policySets: [{ ...OPEN, deny: [policy("default/d", [{}])] }] }),
+      request: facts(),
+      code: "rbac_denied_matched_policy",
+      status: 403,
+      flag: "UAEX",
+    },
+    {
+      name: "without the certificate that a Gateway requires",
+      of: slice({ front: { ...FRONT, clientCertificate: "required" } }),
+      request: facts(),
+      code: "client_certificate_required",
+      status: 403,
+      flag: "UAEX",
+    },
+    {
+      name: "of plain http where a Gateway redirects",
+      of: slice({ front: { ...FRONT, httpsRedirect: true } }),
+      request: facts({ path: "/a", query: "b=1" }),
+      code: "https_redirect",
+      status: 301,
+      flag: "",
+    },
+  ])("refuses a call $name", ({ of, request, code, status, flag }) => {
+    expect(asked(of, request)).toMatchObject({ effect: "refuse", code, status, flag });
+  });
+
+  it("redirects to the same path and query", () => {
+    const decision = asked(slice({ front: { ...FRONT, httpsRedirect: true } }), facts({ path: "/a", query: "b=1" }));
+    expect(decision).toMatchObject({ headers: [["location", "https://api.test/a?b=1"]] });
+  });
+
+  it("serves the same caller with identity under STRICT, and a browser that came by a Gateway", () => {
+    const strict = {
+      policySets: [OPEN, { ...OPEN, mtls: "STRICT" as const }],
+      clusters: { a: cluster("a", [endpoint("EP_A", 1)]) },
+    };
+    expect(asked(slice(strict), facts({ peer: peer("web") })).effect).toBe("forward");
+    expect(asked(slice({ ...strict, front: FRONT }), facts()).effect).toBe("forward");
+  });
+
+  it("shows a Gateway's policies the public peer, and the destination's the Gateway", () => {
+    const principals = (value: string): PolicySet => ({
+      ...OPEN,
+      allow: [policy("p", [{ from: [{ principals: [{ kind: "exact", value }] }] }])],
+    });
+    const of = (front: PolicySet, destination: PolicySet) =>
+      slice({ front: FRONT, policySets: [front, destination], clusters: { a: cluster("a", [endpoint("EP_A", 1)]) } });
+    const web = peer("web");
+    const gateway = principals("cluster.local/ns/istio-system/sa/gw");
+    const caller = principals("cluster.local/ns/default/sa/web");
+    expect(asked(of(caller, gateway), facts({ peer: web })).effect).toBe("forward");
+    expect(asked(of(caller, gateway), facts()).effect).toBe("refuse");
+    expect(asked(of(OPEN, caller), facts({ peer: web })).effect).toBe("refuse");
+  });
+
+  it("gives a verdict for each endpoint by its own policies", () => {
+    const decision = asked(
+      slice({
+        policySets: [allowPaths("/a"), OPEN],
+        clusters: { a: cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 1)]) },
+      }),
+      facts({ path: "/b" }),
+    );
+    expect(decision).toMatchObject({ effect: "forward" });
+    expect(decision.effect === "forward" && [...(decision.refusals?.keys() ?? [])]).toEqual([0]);
+  });
+
+  it("judges the path that will be sent, and never one that a rewrite makes ambiguous", () => {
+    const rewritten = (uri: string, prefix = "/x") =>
+      slice({
+        routes: [
+          {
+            name: "r",
+            matches: [{ uri: { kind: "prefix", value: prefix } }],
+            rewrite: { uri },
+            destinations: [{ cluster: "a", weight: 1 }],
+          },
+        ],
+        policySets: [allowPaths("/y/1")],
+      });
+    expect(asked(rewritten("/y"), facts({ path: "/x/1" }))).toMatchObject({ effect: "forward", path: "/y/1" });
+    expect(asked(rewritten("/z"), facts({ path: "/x/1" }))).toMatchObject({ code: "rbac_denied_no_allow" });
+    // `/x` + `./y/1` is `/y/1` only to those who resolve dots again.
+    expect(asked(rewritten("/secret/", "/x"), facts({ path: "/x../y/1" }))).toMatchObject({
+      effect: "forward",
+      path: "/y/1",
+    });
+  });
+
+  it("splits by weight, in the order of the destinations", () => {
+    const of = slice({
+      routes: [
+        {
+          name: "r",
+          matches: [],
+          destinations: [
+            { cluster: "a", weight: 90 },
+            { cluster: "b", weight: 10 },
+            { cluster: "c", weight: 0 },
+          ],
+        },
+      ],
+      clusters: Object.fromEntries(["a", "b", "c"].map((id) => [id, cluster(id, [endpoint(id)])])),
+    });
+    const chosen = (destination: number) => asked(of, facts(), { destination }).cluster?.model.id;
+    expect([0, 0.5, 0.899, 0.9, 0.99, 0.999_999].map(chosen)).toEqual(["a", "a", "a", "b", "b", "b"]);
+  });
+
+  it("denies where deciding throws", () => {
+    const broken = { ...slice(), policySets: [] };
+    expect(asked(broken, facts())).toMatchObject({ effect: "refuse", code: "decision_failed", status: 403 });
+  });
+});
+
+describe("decide on tokens", () => {
+  const withJwt = slice({ policySets: [{ ...OPEN, jwt: [JWT] }] });
+  const bearer = (token: string) => headers({ authorization: `Bearer ${token}` });
+
+  it("names the token that must be verified, once for each place that rules read", () => {
+    const decision = decide(withJwt, facts({ headers: bearer("t"), query: "access_token=u" }), DRAWS);
+    expect(decision.effect === "need" && decision.tokens.map(({ token }) => token)).toEqual(["t", "u"]);
+  });
+
+  it("takes a verified token out, and puts its claims into headers that a client cannot fill", () => {
+    const decision = asked(withJwt, facts({ headers: bearer("t"), tokens: { t: TOKEN } }));
+    expect(decision).toMatchObject({ effect: "forward", requestPrincipal: "https://issuer.test/u" });
+    const changes = decision.effect === "forward" ? decision.bySet?.get(0) : null;
+    expect(changes).toEqual(
+      expect.arrayContaining([
+        { op: "remove", name: "authorization" },
+        { op: "set", name: "x-payload", value: "e30" },
+        { op: "set", name: "x-tier", value: "gold" },
+      ]),
+    );
+    const none = asked(withJwt, facts({ headers: headers({ "x-tier": "gold" }) }));
+    expect(none.effect === "forward" && none.bySet?.get(0)).toContainEqual({ op: "remove", name: "x-tier" });
+  });
+
+  it("takes a token out of the query and out of the cookies", () => {
+    const query = asked(withJwt, facts({ query: "a=1&access_token=t", tokens: { t: TOKEN } }));
+    expect(query).toMatchObject({ query: "a=1" });
+    const cookie = asked(withJwt, facts({ headers: headers({ cookie: "a=1; session=t" }), tokens: { t: TOKEN } }));
+    expect(cookie.effect === "forward" && cookie.bySet?.get(0)).toContainEqual({
+      op: "remove-cookie",
+      name: "session",
+    });
+  });
+
+  it.each([
+    { code: "jwt_invalid", status: 401 },
+    { code: "jwt_audience", status: 403 },
+    { code: "jwks_unavailable", status: 401 },
+  ] as const)("answers $status to a token that is $code, though none is needed", ({ code, status }) => {
+    const bad: TokenFact = { ok: false, code, detail: "" };
+    const decision = asked(withJwt, facts({ headers: bearer("t"), tokens: { t: bad } }));
+    expect(decision).toMatchObject({ effect: "refuse", code, status });
+    const challenge = decision.effect === "refuse" && decision.headers?.[0]?.[0];
+    expect(challenge).toBe(status === 401 ? "www-authenticate" : undefined);
+  });
+
+  it("refuses one bad token beside a good one", () => {
+    const tokens = { t: TOKEN, u: { ok: false, code: "jwt_invalid", detail: "" } as const };
+    expect(asked(withJwt, facts({ headers: bearer("t"), query: "access_token=u", tokens }))).toMatchObject({
+      effect: "refuse",
+      status: 401,
+    });
+  });
+
+  it("asks for no token of a CORS preflight", () => {
+    const preflight = headers({
+      authorization: "Bearer t",
+      origin: "https://a.test",
+      "access-control-request-method": "GET",
+    });
+    expect(decide(withJwt, facts({ method: "OPTIONS", headers: preflight }), DRAWS).effect).toBe("forward");
+  });
+
+  it("tells a peer no more than the realm", () => {
+    const bad: TokenFact = { ok: false, code: "jwt_invalid", detail: "token_expired" };
+    const decision = asked(withJwt, facts({ path: '/a"b', headers: bearer("t"), tokens: { t: bad } }));
+    expect(decision).toMatchObject({
+      body: "Jwt verification fails",
+      headers: [["www-authenticate", 'Bearer realm="http://api.test/ab", error="invalid_token"']],
+    });
+  });
+});

@@ -1,0 +1,227 @@
+import "reflect-metadata";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as x509 from "@peculiar/x509";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EdgeAuthority } from "../../edge/certificates.ts";
+import { cfOf } from "../../edge/client-certificate.ts";
+import { type Front, openFront } from "../../edge/front.ts";
+import { startPrivateForwarder } from "../../edge/private-forwarder.ts";
+import { loadSecrets } from "../../edge/secrets.ts";
+import { TestAuthority } from "../identity/svids.ts";
+import { send } from "../support/http.ts";
+
+const WEB = "spiffe://cluster.local/ns/default/sa/web";
+
+describe("the edge", () => {
+  let folder: string;
+  let backend: Server;
+  let port: number;
+  let seen: IncomingMessage[];
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  const fronts: Front[] = [];
+  let authority: EdgeAuthority;
+  let mesh: TestAuthority;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "tulle-edge-"));
+    seen = [];
+    answer = (_, response) => response.end("ok");
+    backend = createServer((request, response) => {
+      seen.push(request);
+      answer(request, response);
+    });
+    backend.on("upgrade", (request, socket) => {
+      seen.push(request);
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+      socket.on("data", (data: Buffer) => socket.write(`echo ${data.toString()}`));
+    });
+    await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
+    port = (backend.address() as { port: number }).port;
+    authority = await EdgeAuthority.open(folder, join(folder, "ca.pem"));
+    mesh = await TestAuthority.create();
+  });
+  afterAll(async () => {
+    await Promise.all(fronts.map(async (front) => front.close()));
+    backend.closeAllConnections();
+    backend.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function front(tls: boolean): Promise<Front> {
+    const target = { port, cf: (socket: unknown) => cfOf(socket, { port: 443, mesh: true }) };
+    const clientCa = () => mesh.certificate.toString("pem");
+    const opened = await openFront("127.0.0.1", 0, target, tls ? { authority, clientCa } : null);
+    fronts.push(opened);
+    return opened;
+  }
+
+  const blobOf = (request: IncomingMessage | undefined) =>
+    JSON.parse(String(request?.headers["mf-cf-blob"])) as Record<string, Record<string, unknown>>;
+
+  it("strips what only the platform may say, and says it itself, once", async () => {
+    const { port: at } = await front(false);
+    await send(`http://127.0.0.1:${at}/`, {
+      host: "a.test",
+      headers: {
+        "MF-CF-Blob": '{"tlsClientAuth":{"certVerified":"SUCCESS"}}',
+        "mf-original-url": "http://evil.test/",
+        "CF-Connecting-IP": "1.2.3.4",
+        "cf-worker": "evil",
+        "x-kept": "1",
+      },
+    });
+    const request = seen.at(-1);
+    const names = request?.rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+    expect(names?.filter((name) => name === "mf-cf-blob")).toHaveLength(1);
+    expect(names).not.toContain("mf-original-url");
+    expect(names).not.toContain("cf-worker");
+    expect(request?.headers).toMatchObject({ "cf-connecting-ip": "127.0.0.1", "x-kept": "1", host: "a.test" });
+    expect(blobOf(request)).toEqual({ colo: "LOC", tulleListener: { port: 443, mesh: true } });
+  });
+
+  it("keeps path and Host as they came", async () => {
+    const { port: at } = await front(false);
+    await new Promise<void>((resolve) => {
+      const socket = connect(at, "127.0.0.1", () => {
+        socket.write("GET //a/../%2e%2e/b%2fc?x=%00 HTTP/1.1\r\nHost: A.Test:81\r\nConnection: close\r\n\r\n");
+      });
+      socket.on("close", () => resolve()).resume();
+    });
+    expect(seen.at(-1)?.url).toBe("//a/../%2e%2e/b%2fc?x=%00");
+    expect(seen.at(-1)?.headers.host).toBe("A.Test:81");
+  });
+
+  it.each(["good", "foreign", "none"])("tells of a %s client certificate what the handshake showed", async (which) => {
+    const { port: at } = await front(true);
+    const from = which === "foreign" ? await TestAuthority.create("CN=foreign") : mesh;
+    const { cert, key } = await from.issueWithKey(WEB);
+    const tls = {
+      ca: readFileSync(join(folder, "ca.pem"), "utf8"),
+      servername: "reviews",
+      ...(which !== "none" && { cert, key }),
+    };
+    expect((await send(`https://127.0.0.1:${at}/`, { tls })).status).toBe(200);
+    const blob = blobOf(seen.at(-1));
+    expect(blob["tulleListener"]).toMatchObject({ sni: "reviews" });
+    const { certPresented, certVerified, certRFC9440 } = blob["tlsClientAuth"] ?? {};
+    expect(certPresented).toBe(which === "none" ? "0" : "1");
+    expect(String(certVerified)).toMatch({ good: /^SUCCESS$/, foreign: /^FAILED:/, none: /^NONE$/ }[which] ?? /never/);
+    if (which === "good") {
+      const leaf = new x509.X509Certificate(Buffer.from(String(certRFC9440).slice(1, -1), "base64"));
+      expect(leaf.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON()).toContainEqual({
+        type: "url",
+        value: WEB,
+      });
+    }
+  });
+
+  it("shows a certificate for whatever name is asked for, trusted through its own authority", async () => {
+    const { port: at } = await front(true);
+    const ca = readFileSync(join(folder, "ca.pem"), "utf8");
+    const { request } = await import("node:https");
+    const trusted = (options: object) =>
+      new Promise<boolean>((resolve) => {
+        const call = request({ host: "127.0.0.1", port: at, ca, agent: false, ...options }, (response) => {
+          response.resume().on("end", () => resolve(true));
+        });
+        call.on("error", () => resolve(false)).end();
+      });
+    expect(await trusted({ servername: "shop.example.com", headers: { host: "shop.example.com" } })).toBe(true);
+    expect(await trusted({ servername: "" })).toBe(true);
+    expect(await trusted({ servername: "shop.example.com", ca: mesh.certificate.toString("pem") })).toBe(false);
+  });
+
+  it("takes the backend's connection down with the client's", async () => {
+    const { port: at } = await front(false);
+    const closed = new Promise<void>((resolve) => {
+      answer = (request) => request.socket.on("close", () => resolve());
+    });
+    const call = httpRequest({ host: "127.0.0.1", port: at, agent: false });
+    call.on("error", () => undefined).end();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    call.destroy();
+    await closed;
+    answer = (_, response) => response.end("ok");
+  });
+
+  it("breaks off where the backend does, and never makes a broken answer look whole", async () => {
+    const { port: at } = await front(false);
+    answer = (_, response) => {
+      response.write("half");
+      setTimeout(() => response.destroy(), 20);
+    };
+    await expect(send(`http://127.0.0.1:${at}/`)).rejects.toThrow();
+    answer = (_, response) => response.end("ok");
+  });
+
+  it("carries a WebSocket both ways", async () => {
+    const { port: at } = await front(false);
+    const text = await new Promise<string>((resolve, reject) => {
+      const call = httpRequest({
+        host: "127.0.0.1",
+        port: at,
+        headers: { connection: "Upgrade", upgrade: "websocket" },
+      });
+      call.on("upgrade", (_, socket) => {
+        socket.on("data", (data: Buffer) => {
+          socket.destroy();
+          resolve(data.toString());
+        });
+        socket.write("hello");
+      });
+      call.on("error", reject).end();
+    });
+    expect(text).toBe("echo hello");
+  });
+
+  it("names the error of a port that is taken", async () => {
+    const { port: at } = await front(false);
+    await expect(openFront("127.0.0.1", at, { port, cf: () => null }, null)).rejects.toMatchObject({
+      code: "EADDRINUSE",
+    });
+  });
+
+  it("forwards private endpoints to private addresses alone, whatever the Host says", async () => {
+    const forwarder = await startPrivateForwarder();
+    try {
+      const call = (target: string) =>
+        send(`http://127.0.0.1:${forwarder.port}/x`, { host: "api.test", headers: { "tulle-private-target": target } });
+      expect((await call(`127.0.0.1:${port}`)).text).toBe("ok");
+      expect(seen.at(-1)?.headers).toMatchObject({ host: "api.test" });
+      expect(seen.at(-1)?.headers["tulle-private-target"]).toBeUndefined();
+      for (const target of [
+        "169.254.169.254",
+        "1.1.1.1",
+        "[::ffff:1.1.1.1]:80",
+        "0.0.0.0",
+        "",
+        "user@127.0.0.1",
+        "127.0.0.1/x",
+      ])
+        await expect(call(target)).rejects.toThrow();
+    } finally {
+      await forwarder.close();
+    }
+  });
+
+  it("keeps its secrets for their owner alone, and the same over restarts", () => {
+    const secrets = loadSecrets(folder);
+    expect(loadSecrets(folder)).toEqual(secrets);
+    for (const name of ["bootstrap.secret", "key-encryption.secret", "snapshot.key", "ca.key"])
+      expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
+    expect(generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }).x).toHaveLength(
+      secrets.snapshotPublicKey.length,
+    );
+  });
+});

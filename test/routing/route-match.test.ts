@@ -1,0 +1,133 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { linkRoutes, matchRoute, type RouteView } from "../../src/routing/route-match.ts";
+import type { Route, RouteMatch, StringMatch } from "../../src/snapshot/model.ts";
+
+function view(change: Partial<RouteView> = {}): RouteView {
+  return {
+    method: "GET",
+    scheme: "http",
+    authority: "api.test:8080",
+    port: 8080,
+    path: "/a/b",
+    query: "q=1&q=2&empty=&flag",
+    headers: new Headers({ "x-a": "1, 2", "x-empty": "" }),
+    namespace: "default",
+    ...change,
+  };
+}
+
+const routeOf = (...matches: readonly RouteMatch[]) => ({
+  model: { name: "r", matches, destinations: [] } satisfies Route as Route,
+});
+const holds = (match: RouteMatch, change: Partial<RouteView> = {}): boolean =>
+  matchRoute(linkRoutes([routeOf(match)]), view(change)) !== null;
+
+describe("a match block", () => {
+  it.each<{ name: string; match: RouteMatch; want: boolean }>([
+    { name: "without fields", match: {}, want: true },
+    { name: "of an exact path", match: { uri: { kind: "exact", value: "/a/b" } }, want: true },
+    { name: "of another path", match: { uri: { kind: "exact", value: "/a" } }, want: false },
+    { name: "of a plain prefix", match: { uri: { kind: "prefix", value: "/a/" } }, want: true },
+    { name: "of a prefix within a segment", match: { uri: { kind: "prefix", value: "/a/b" } }, want: true },
+    { name: "of a path in another case", match: { uri: { kind: "exact", value: "/A/B" } }, want: false },
+    { name: "that ignores case", match: { uri: { kind: "prefix", value: "/A", ignoreCase: true } }, want: true },
+    { name: "of a regex on the whole path", match: { uri: { kind: "regex", value: "/a/." } }, want: true },
+    { name: "of a regex on a part", match: { uri: { kind: "regex", value: "/a" } }, want: false },
+    {
+      name: "of the authority with its port",
+      match: { authority: { kind: "exact", value: "api.test:8080" } },
+      want: true,
+    },
+    { name: "of a method in lower case", match: { method: { kind: "exact", value: "get" } }, want: false },
+    { name: "of a scheme", match: { scheme: { kind: "exact", value: "https" } }, want: false },
+    { name: "of a port", match: { port: 8080 }, want: true },
+    { name: "of another port", match: { port: 80 }, want: false },
+    { name: "of the caller's namespace", match: { sourceNamespace: "shop" }, want: false },
+    {
+      name: "of a repeated header, joined as Istio does",
+      match: { headers: [{ name: "x-a", match: { kind: "exact", value: "1,2" } }] },
+      want: true,
+    },
+    {
+      name: "of a header that is there and empty",
+      match: { headers: [{ name: "x-empty", match: { kind: "present" } }] },
+      want: true,
+    },
+    {
+      name: "of a header that is not there",
+      match: { headers: [{ name: "x-b", match: { kind: "regex", value: ".*" } }] },
+      want: false,
+    },
+    {
+      name: "without a header that is not there",
+      match: { headers: [{ name: "x-b", match: { kind: "exact", value: "1" }, invert: true }] },
+      want: true,
+    },
+    {
+      name: "without any value of a header that is not there",
+      match: { headers: [{ name: "x-b", match: { kind: "regex", value: ".*" }, invert: true }] },
+      want: false,
+    },
+    {
+      name: "without a header that is there",
+      match: { headers: [{ name: "x-a", match: { kind: "present" }, invert: true }] },
+      want: false,
+    },
+    {
+      name: "of the first value of a key",
+      match: { query: [{ name: "q", match: { kind: "exact", value: "1" } }] },
+      want: true,
+    },
+    {
+      name: "of the second value of a key",
+      match: { query: [{ name: "q", match: { kind: "exact", value: "2" } }] },
+      want: false,
+    },
+    {
+      name: "of a key without `=`",
+      match: { query: [{ name: "flag", match: { kind: "exact", value: "" } }] },
+      want: true,
+    },
+    { name: "of a key that is there", match: { query: [{ name: "empty", match: { kind: "present" } }] }, want: true },
+    { name: "of a key that is not there", match: { query: [{ name: "x", match: { kind: "present" } }] }, want: false },
+    { name: "of two fields of which one fails", match: { port: 8080, sourceNamespace: "shop" }, want: false },
+  ])("$name: $want", ({ match, want }) => {
+    expect(holds(match)).toBe(want);
+  });
+});
+
+it("the first route in order whose any block holds wins, as a scan of all would find it", () => {
+  const path = fc.constantFrom("/", "/a", "/a/b", "/ab", "/b");
+  const uri: fc.Arbitrary<StringMatch> = fc.oneof(
+    path.map((value): StringMatch => ({ kind: "exact", value })),
+    path.map((value): StringMatch => ({ kind: "prefix", value })),
+    fc.constant<StringMatch>({ kind: "prefix", value: "" }),
+    path.map((value): StringMatch => ({ kind: "exact", value: value.toUpperCase(), ignoreCase: true })),
+  );
+  const tier = fc.constantFrom("gold", "free", "x, y", "x,y");
+  const block: fc.Arbitrary<RouteMatch> = fc.record(
+    {
+      uri,
+      port: fc.constantFrom(80, 81),
+      headers: tier.map((value) => [{ name: "x-tier", match: { kind: "exact" as const, value } }]),
+    },
+    { requiredKeys: [] },
+  );
+  const routes = fc.array(fc.array(block, { maxLength: 3 }), { maxLength: 8 });
+  const request = fc.record({ path, port: fc.constantFrom(80, 81), tier: fc.option(tier) });
+  fc.assert(
+    fc.property(routes, request, (blocks, { path: at, port, tier: value }) => {
+      const all = blocks.map((matches) => routeOf(...matches));
+      const asked = view({ path: at, port, headers: new Headers(value === null ? {} : { "x-tier": value }) });
+      const naive = all.find((route) => {
+        const { matches } = route.model;
+        return (
+          matches.length === 0 || matches.some((match) => matchRoute(linkRoutes([routeOf(match)]), asked) !== null)
+        );
+      });
+      expect(matchRoute(linkRoutes(all), asked)?.route ?? null).toBe(naive ?? null);
+    }),
+    { numRuns: 1_500 },
+  );
+});

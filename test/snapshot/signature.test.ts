@@ -1,0 +1,115 @@
+import { generateKeyPairSync } from "node:crypto";
+import * as fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { sliceId } from "../../src/snapshot/hash.ts";
+import { FORMAT, type Root, type SignedRoot } from "../../src/snapshot/model.ts";
+import {
+  importSigningKey,
+  importVerifyKeys,
+  MAX_ROOT_BYTES,
+  readSlice,
+  signRoot,
+  type SigningKey,
+  type VerifyKey,
+  verifyRoot,
+} from "../../src/snapshot/signature.ts";
+
+const ROOT: Root = {
+  format: FORMAT,
+  gateway: "a",
+  generation: 7,
+  issuedAt: 1,
+  trust: { domain: "cluster.local", aliases: [], authorities: [] },
+  scopes: { "mesh/*": { reviews: "00" } },
+};
+
+describe("a signed root", () => {
+  let signing: SigningKey;
+  let keys: readonly VerifyKey[];
+  let signed: SignedRoot;
+
+  beforeAll(async () => {
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    signing = await importSigningKey(privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"));
+    keys = await importVerifyKeys(JSON.stringify([publicKey.export({ format: "jwk" }).x]));
+    signed = await signRoot(ROOT, signing);
+  });
+
+  it("is read back as it was written", async () => {
+    expect(await verifyRoot(signed, keys, "a")).toEqual({ ok: true, value: ROOT });
+  });
+
+  it.each<{ name: string; change: (of: SignedRoot) => SignedRoot; gateway?: string; code: string }>([
+    { name: "for another gateway", change: (of) => of, gateway: "b", code: "snapshot_gateway" },
+    {
+      name: "whose payload was changed",
+      change: (of) => ({ ...of, payload: of.payload.replace('"generation":7', '"generation":8') }),
+      code: "snapshot_unsigned",
+    },
+    {
+      name: "whose signature was changed",
+      change: (of) => ({ ...of, signature: `A${of.signature.slice(1)}` }),
+      code: "snapshot_unsigned",
+    },
+    { name: "without a signature", change: (of) => ({ ...of, signature: "" }), code: "snapshot_unsigned" },
+    { name: "of another key", change: (of) => ({ ...of, keyId: "0".repeat(16) }), code: "snapshot_key_unknown" },
+    {
+      name: "that is too large",
+      change: (of) => ({ ...of, payload: " ".repeat(MAX_ROOT_BYTES + 1) }),
+      code: "snapshot_oversized",
+    },
+    { name: "that is none", change: () => ({}) as SignedRoot, code: "snapshot_unreadable" },
+  ])("$name is refused", async ({ change, gateway = "a", code }) => {
+    expect(await verifyRoot(change(signed), keys, gateway)).toMatchObject({ ok: false, error: { code } });
+  });
+
+  it.each<{ name: string; root: object; code: string }>([
+    { name: "of a later format", root: { ...ROOT, format: FORMAT + 1 }, code: "snapshot_format" },
+    { name: "with a field that nobody knows", root: { ...ROOT, newer: true }, code: "snapshot_unreadable" },
+    { name: "without scopes", root: { ...ROOT, scopes: undefined }, code: "snapshot_unreadable" },
+    { name: "whose generation is text", root: { ...ROOT, generation: "7" }, code: "snapshot_unreadable" },
+  ])("$name is refused though it is signed", async ({ root, code }) => {
+    const odd = await signRoot(root as Root, signing);
+    expect(await verifyRoot(odd, keys, "a")).toMatchObject({ ok: false, error: { code } });
+  });
+});
+
+describe("a slice", () => {
+  const SLICE = { format: FORMAT, host: "a", path: {}, routes: [], clusters: {}, policySets: [] };
+
+  it("is taken under the hash of its text alone", async () => {
+    const text = canonicalJson(SLICE);
+    const id = await sliceId(text);
+    expect(await readSlice(text, id)).toMatchObject({ ok: true });
+    expect(await readSlice(`${text} `, id)).toMatchObject({ ok: false, error: { code: "slice_hash" } });
+  });
+
+  it.each([
+    { name: "of a later format", slice: { ...SLICE, format: FORMAT + 1 }, code: "snapshot_format" },
+    { name: "with a field that nobody knows", slice: { ...SLICE, faults: [] }, code: "snapshot_unreadable" },
+    { name: "without routes", slice: { ...SLICE, routes: undefined }, code: "snapshot_unreadable" },
+  ])("$name is refused", async ({ slice, code }) => {
+    const text = canonicalJson(slice);
+    expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: false, error: { code } });
+  });
+});
+
+it("canonical JSON reads back as what was written, whatever the order of its keys", () => {
+  const reversed = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(reversed);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .toReversed()
+        .map(([key, field]) => [key, reversed(field)]),
+    );
+  };
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = canonicalJson(value);
+      expect(canonicalJson(JSON.parse(text))).toBe(text);
+      expect(canonicalJson(reversed(value))).toBe(text);
+    }),
+  );
+});
