@@ -23,7 +23,13 @@ async function end(code: number): Promise<void> {
   process.exit(code);
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
+/** The runtime's library ends the process at a signal before anything else is closed: its hooks give way to ours. */
+function endOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.removeAllListeners(signal);
+    process.on(signal, () => void end(0));
+  }
+}
 
 const startedAt = performance.now();
 try {
@@ -42,6 +48,7 @@ try {
   else console.error(error.message);
   process.exit(1);
 }
+endOnSignals();
 if (options.json) console.log(JSON.stringify(mesh.info));
 else console.error(announcement(mesh.info, mesh.accessLog));
 

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import type { OutcomeReport } from "../../src/snapshot/rpc.ts";
+import { Breakers } from "../../workers/gateway/breakers.ts";
+import { Judgement } from "../../workers/state/judgement.ts";
+
+const SETTINGS = {
+  consecutive5xx: 5,
+  consecutiveGatewayErrors: 0,
+  intervalMs: 30_000,
+  baseEjectionMs: 30_000,
+  maxEjectionPercent: 10,
+  minHealthPercent: 0,
+  alwaysEjectOne: true,
+};
+const T0 = 1_800_000_000_000;
+const KEY = { caller: "order", cluster: "c", endpoint: "e" };
+const CLUSTERS = new Set(["c"]);
+
+function errors(breakers: Breakers, count: number, now: number, key = KEY): readonly OutcomeReport[] {
+  for (let i = 0; i < count; i += 1) breakers.record(key, SETTINGS, 1, "5xx", now);
+  return breakers.take();
+}
+
+describe("what the cell joins of several isolates", () => {
+  it("is an ejection where they saw five errors in a row between them", () => {
+    const cell = new Judgement();
+    for (const isolate of [new Breakers(), new Breakers()])
+      for (const report of errors(isolate, 3, T0 + 1)) cell.take(report, T0 + 2);
+    expect(cell.ejections(CLUSTERS, T0 + 3)).toMatchObject([{ ...KEY, durationMs: 30_000 }]);
+  });
+
+  it("is none where one of them saw a success between, and it asks the others to watch for one", () => {
+    const cell = new Judgement();
+    const [first, second] = [new Breakers(), new Breakers()];
+    for (const report of errors(first, 3, T0 + 1)) cell.take(report, T0 + 2);
+    expect(cell.suspects(CLUSTERS, T0 + 2)).toEqual([KEY]);
+    second.learn([], cell.suspects(CLUSTERS, T0 + 2), T0 + 2);
+    second.record(KEY, SETTINGS, 1, "success", T0 + 3);
+    for (const report of second.take()) cell.take(report, T0 + 4);
+    for (const report of errors(first, 1, T0 + 5)) cell.take(report, T0 + 6);
+    expect(cell.ejections(CLUSTERS, T0 + 7)).toEqual([]);
+  });
+
+  it("is for that caller alone, and told to those alone who serve the cluster", () => {
+    const cell = new Judgement();
+    for (const report of errors(new Breakers(), 5, T0 + 1)) cell.take(report, T0 + 1);
+    expect(cell.ejections(CLUSTERS, T0 + 2).map(({ caller }) => caller)).toEqual(["order"]);
+    expect(cell.ejections(new Set(["other"]), T0 + 2)).toEqual([]);
+  });
+
+  it("ejects what an isolate has ejected, from then on", () => {
+    const cell = new Judgement();
+    const isolate = new Breakers();
+    const [report] = errors(isolate, 5, T0 + 1_000);
+    expect(report?.ejectedAt).toBe(T0 + 1_000);
+    if (report) cell.take(report, T0 + 1_500);
+    expect(cell.ejections(CLUSTERS, T0 + 2_000)[0]?.at).toBe(T0 + 1_000);
+  });
+
+  it("believes no time that is far off", () => {
+    const cell = new Judgement();
+    const [report] = errors(new Breakers(), 5, T0 + 1_000);
+    if (report) cell.take({ ...report, ejectedAt: T0 + 900_000_000, lastErrorAt: 0 }, T0 + 1_500);
+    expect(cell.ejections(CLUSTERS, T0 + 2_000)[0]?.at).toBe(T0 + 1_500);
+  });
+
+  it("forgets an endpoint that is well again", () => {
+    const cell = new Judgement();
+    for (const report of errors(new Breakers(), 5, T0 + 1)) cell.take(report, T0 + 1);
+    expect(cell.ejections(CLUSTERS, T0 + 60_000)).toEqual([]);
+    expect(cell.suspects(CLUSTERS, T0 + 120_000)).toEqual([]);
+  });
+});
+
+describe("an isolate's own judgement", () => {
+  it("ejects for the caller at the fifth error, without any cell", () => {
+    const breakers = new Breakers();
+    errors(breakers, 4, T0);
+    expect(breakers.isEjected("order", "c", "e", T0)).toBe(false);
+    errors(breakers, 1, T0);
+    expect(breakers.isEjected("order", "c", "e", T0)).toBe(true);
+    expect(breakers.isEjected("web", "c", "e", T0)).toBe(false);
+    expect(breakers.isEjected("order", "c2", "e", T0)).toBe(false);
+    expect(breakers.isEjected("order", "c", "e", T0 + 30_000)).toBe(false);
+  });
+
+  it("takes over what the cell has ejected, up to the same sweep", () => {
+    const breakers = new Breakers();
+    breakers.learn([{ ...KEY, at: T0 + 1, durationMs: 30_000, intervalMs: 30_000 }], [], T0 + 2);
+    expect(breakers.isEjected("order", "c", "e", T0 + 59_999)).toBe(true);
+    expect(breakers.isEjected("order", "c", "e", T0 + 60_000)).toBe(false);
+    breakers.learn([], [], T0 + 3);
+    expect(breakers.isEjected("order", "c", "e", T0 + 4)).toBe(false);
+  });
+
+  it("tells what it saw once", () => {
+    const breakers = new Breakers();
+    expect(errors(breakers, 2, T0)).toHaveLength(1);
+    expect(breakers.take()).toEqual([]);
+  });
+});
