@@ -2,11 +2,17 @@ interface Env {
   readonly FORWARDER: { fetch(request: Request): Promise<Response> };
 }
 
-/** Stands for a Workers VPC network: the URL says where to connect, and the Host header may be another. */
+/**
+ * Stands for a Workers VPC network: the URL says where to connect, and the Host header may be another. Towards a plain
+ * server the runtime makes Host of the URL, so the two change places.
+ */
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
-    const onward = new Request(request);
-    onward.headers.set("tulle-private-target", new URL(request.url).host);
+    const url = new URL(request.url);
+    const target = url.host;
+    url.host = request.headers.get("host") ?? target;
+    const onward = new Request(url, request);
+    onward.headers.set("tulle-private-target", target);
     return env.FORWARDER.fetch(onward);
   },
 };

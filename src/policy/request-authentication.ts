@@ -164,7 +164,11 @@ function isPreflight({ method, headers }: TokenSource): boolean {
 function tokenAt({ kind, name, prefix }: Place, { headers, query }: TokenSource): string | null {
   if (kind === "header") {
     const value = headers.get(name);
-    return value !== null && value.startsWith(prefix) ? value.slice(prefix.length).trim() : null;
+    if (value === null) return null;
+    // The scheme of Authorization has no case (RFC 9110 §11.1); prefixes of other headers are compared as written.
+    const begins =
+      name === "authorization" ? value.toLowerCase().startsWith(prefix.toLowerCase()) : value.startsWith(prefix);
+    return begins ? value.slice(prefix.length).trim() : null;
   }
   if (kind === "param") return query === "" ? null : new URLSearchParams(query).get(name);
   return cookieValue(headers.get("cookie"), name);

@@ -54,9 +54,10 @@ export function canonicalPath(pathname: string, options: PathOptions): Result<Ca
   }
   path = path.replaceAll("\\", "/");
   path = withoutDotSegments(options.mergeSlashes ? path.replace(/\/{2,}/g, "/") : path);
+  // Some servers decode before they cut: where params are refused, the escaped form is one too.
+  if (options.params === "REFUSE" && /;|%3b/i.test(path)) return err({ code: "path_params" });
   if (!path.includes(";")) return ok({ match: path, forward: path });
 
-  if (options.params === "REFUSE") return err({ code: "path_params" });
   const segments = path.split("/").map((segment) => segment.replace(/;.*$/s, ""));
   // `/a/..;/b` is `/b` to servers that cut parameters before they resolve dots.
   const odd = path.split("/").some((segment, at) => segment.includes(";") && /^\.{0,2}$/.test(segments[at] ?? ""));

@@ -9,6 +9,8 @@ export interface LinkedSlice {
   readonly model: Slice;
   readonly routes: RouteIndex<LinkedRoute>;
   readonly policySets: readonly LinkedPolicySet[];
+  /** Headers that some route or policy looks at, lower case. */
+  readonly headerNames: ReadonlySet<string>;
 }
 
 export interface LinkedRoute {
@@ -39,7 +41,17 @@ export interface LinkedPolicySet {
 export function link(slice: Slice): LinkedSlice {
   const clusters = new Map(Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model)]));
   const routes = slice.routes.map((route) => linkRoute(route, clusters));
-  return { model: slice, routes: linkRoutes(routes), policySets: slice.policySets.map(linkSet) };
+  const policySets = slice.policySets.map(linkSet);
+  return { model: slice, routes: linkRoutes(routes), policySets, headerNames: headerNames(slice) };
+}
+
+function headerNames({ routes, policySets }: Slice): ReadonlySet<string> {
+  const inRoutes = routes.flatMap(({ matches }) =>
+    matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
+  );
+  const rules = policySets.flatMap(({ deny, allow }) => [...deny, ...allow].flatMap((policy) => policy.rules));
+  const inRules = rules.flatMap(({ when = [] }) => when.flatMap(({ key }) => (key.kind === "header" ? key.name : [])));
+  return new Set([...inRoutes, ...inRules]);
 }
 
 function linkCluster(model: Cluster): LinkedCluster {

@@ -37,8 +37,12 @@ describe("where a host is looked for", () => {
     expect(places("http://a.test/", front(), peer("web"))).toEqual(["gw/* a.test:80"]);
   });
 
-  it("is the mesh as its namespace sees it with one, after the Gateway", () => {
-    expect(places("http://reviews:9080/", front(), WEB)).toEqual(["gw/* reviews:80", "mesh/default reviews:9080"]);
+  it("is the mesh as its namespace sees it with one, but a Gateway's own listener serves its hosts first", () => {
+    expect(places("http://reviews:9080/", front(), WEB)).toEqual(["mesh/default reviews:9080", "gw/* reviews:80"]);
+    expect(places("http://a.test/", front({ gateway: "default/x", port: 443 }), WEB)).toEqual([
+      "gw/default/x/443 a.test:443",
+      "mesh/default a.test:80",
+    ]);
     expect(places("http://reviews/", front({ mesh: true, port: 18_030 }), WEB)).toEqual(["mesh/default reviews:80"]);
   });
 

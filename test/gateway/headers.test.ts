@@ -108,3 +108,22 @@ describe("stripAnswer", () => {
     expect(headers.get("upgrade")).toBe("websocket");
   });
 });
+
+describe("other spellings", () => {
+  it("of a header that a rule looks at are dropped, others are kept", () => {
+    const received = new Headers({ "x-role": "user", x_role: "admin", "x.role": "admin", api_key: "k" });
+    const headers = RequestHeaders.receive(received, false, false);
+    headers.dropAliases(new Set(["x-role"]));
+    expect(["x-role", "x_role", "x.role", "api_key"].map((name) => headers.get(name))).toEqual([
+      "user",
+      null,
+      null,
+      "k",
+    ]);
+  });
+
+  it("of several Cookie lines are one, joined as cookies are", () => {
+    const headers = RequestHeaders.receive(new Headers({ cookie: "a=1, b=2; c=x, y" }), false, false);
+    expect(headers.get("cookie")).toBe("a=1; b=2; c=x, y");
+  });
+});

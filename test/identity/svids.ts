@@ -33,6 +33,15 @@ export class TestAuthority {
     return new TestAuthority(keys, certificate);
   }
 
+  /** One that exists already. @param key PKCS#8, PEM */
+  static async of(certificate: string, key: string): Promise<TestAuthority> {
+    x509.cryptoProvider.set(crypto);
+    const pkcs8 = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ""), "base64");
+    const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, ALGORITHM, false, ["sign"]);
+    const parsed = new x509.X509Certificate(certificate);
+    return new TestAuthority({ privateKey, publicKey: await parsed.publicKey.export() }, parsed);
+  }
+
   get der(): string {
     return Buffer.from(this.certificate.rawData).toString("base64");
   }

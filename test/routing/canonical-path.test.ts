@@ -50,7 +50,9 @@ describe("canonicalPath", () => {
 
   it("cuts parameters for matching and forwards them, or refuses them", () => {
     expect(read("/a;v=1/b;c")).toEqual({ ok: true, value: { match: "/a/b", forward: "/a;v=1/b;c" } });
-    expect(read("/a;v=1", { params: "REFUSE" })).toMatchObject({ error: { code: "path_params" } });
+    for (const path of ["/a;v=1", "/a%3bv=1", "/a%3B"])
+      expect(read(path, { params: "REFUSE" })).toMatchObject({ error: { code: "path_params" } });
+    expect(read("/a%3bv")).toMatchObject({ value: { match: "/a%3bv" } });
   });
 
   it("treats escaped slashes as its host's option says", () => {

@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { authorityKey, keySecret } from "../support/authority-key.ts";
 import { send } from "../support/http.ts";
 import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
 import { toolPath } from "../support/tools.ts";
-import { unwrapKey } from "../../workers/control/key-wrap.ts";
 
 const openssl = toolPath("openssl") ?? "";
 const curl = toolPath("curl") ?? "";
@@ -198,27 +197,8 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
 
   /** The mesh's own authority never issues one: it is signed here with its key, taken out of its storage by its secret. */
   async function makeTwoNamedCertificate(into: string, state: string): Promise<void> {
-    const wrapped = readWrappedKey(join(state, "control"), into);
-    const secret = readFileSync(join(state, "key-encryption.secret"), "utf8").trim();
-    const pkcs8 = Buffer.from(await unwrapKey(wrapped, secret, "authority-key")).toString("base64");
-    writeFileSync(
-      join(into, "mesh-ca.key"),
-      `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`,
-    );
+    writeFileSync(join(into, "mesh-ca.key"), await authorityKey(join(state, "control"), keySecret(state)));
     const san = ["web", "order-service"].map((name) => `URI:spiffe://cluster.local/ns/default/sa/${name}`).join(",");
     sign(into, "two-names", san, "mesh-ca.pem", "mesh-ca.key");
-  }
-
-  /** @param storage folder of control's objects; they are copied, since the runtime has them open */
-  function readWrappedKey(storage: string, into: string): string {
-    const files = readdirSync(storage, { recursive: true, encoding: "utf8" });
-    for (const file of files.filter((name) => /Authority.*\.sqlite$/.test(name) && !name.includes("metadata"))) {
-      for (const suffix of ["", "-wal"])
-        if (existsSync(join(storage, file + suffix)))
-          cpSync(join(storage, file + suffix), join(into, `ca.sqlite${suffix}`));
-      const row = new DatabaseSync(join(into, "ca.sqlite")).prepare("SELECT wrapped_key FROM ca").get();
-      if (typeof row?.["wrapped_key"] === "string") return row["wrapped_key"];
-    }
-    throw new Error("no authority's key is stored");
   }
 });

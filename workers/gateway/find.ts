@@ -25,15 +25,12 @@ export function wanted(received: Received, entrance: Entrance, peer: Peer): read
     return [{ scope: meshScope(peer), host: withoutDot(url.hostname), port: portOf(url) }];
   }
   const { listener } = entrance;
-  const places: Wanted[] = [];
-  if (!listener.mesh) {
-    const scope = listener.gateway === null ? "gw/*" : `gw/${listener.gateway}/${listener.port}`;
-    places.push({ scope, host: received.authorityHost, port: listener.port });
-  }
-  if (peer.by === "certificate" && peer.namespace !== null) {
-    places.push({ scope: meshScope(peer), ...dialled(received, listener) });
-  }
-  return places;
+  const scope = listener.gateway === null ? "gw/*" : `gw/${listener.gateway}/${listener.port}`;
+  const exposed = listener.mesh ? [] : [{ scope, host: received.authorityHost, port: listener.port }];
+  if (peer.by !== "certificate" || peer.namespace === null) return exposed;
+  const inMesh = { scope: meshScope(peer), ...dialled(received, listener) };
+  // On a Gateway's own listener its policies come first; elsewhere a workload sees the mesh as it does from inside.
+  return listener.gateway === null ? [inMesh, ...exposed] : [...exposed, inMesh];
 }
 
 function meshScope(peer: Peer): string {

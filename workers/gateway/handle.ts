@@ -58,6 +58,7 @@ async function proceed(call: Call, mesh: Mesh): Promise<Response> {
   if (!found.ok) return refuse(call, found.error);
   const { slice, place } = found.value;
 
+  received.value.headers.dropAliases(slice.headerNames);
   const path = canonicalPath(received.value.url.pathname, slice.model.path);
   if (!path.ok) return refuse(call, { code: path.error.code, status: 400 });
   call.path = path.value.forward;

@@ -40,6 +40,10 @@ const PLATFORM_PREFIXES = ["cf-connecting-ip", "cf-pseudo-ipv4"];
 /** Headers that frame the message or name its receiver: `Connection` cannot take them away. */
 const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade"]);
 
+function foldedName(name: string): string {
+  return name.replace(/[._]/g, "-");
+}
+
 type Fate = "keep" | "drop" | "platform";
 
 /** A client may send any name; only so many are remembered. */
@@ -56,7 +60,7 @@ function fateOf(name: string): Fate {
 
 /** Servers fold `-`, `_` and `.` into one another (CGI, and frameworks after it), so names are judged folded (R9). */
 function judge(name: string): Fate {
-  const folded = name.replace(/[._]/g, "-");
+  const folded = foldedName(name);
   if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return "drop";
   if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return "drop";
   if (OURS.has(folded) && folded !== name) return "drop";
@@ -72,10 +76,13 @@ export class RequestHeaders implements HeaderView {
   readonly #received: Headers;
   readonly #dropped: Set<string>;
   readonly #ours = new Map<string, string>();
+  /** Names with `_` or `.`, which a server may take for another header. */
+  readonly #odd: readonly string[];
 
-  private constructor(received: Headers, dropped: Set<string>) {
+  private constructor(received: Headers, dropped: Set<string>, odd: readonly string[]) {
     this.#received = received;
     this.#dropped = dropped;
+    this.#odd = odd;
   }
 
   /**
@@ -84,7 +91,9 @@ export class RequestHeaders implements HeaderView {
    */
   static receive(received: Headers, trustPlatform: boolean, keepUpgrade: boolean): RequestHeaders {
     const dropped = new Set<string>();
+    const odd: string[] = [];
     for (const name of received.keys()) {
+      if (/[._]/.test(name)) odd.push(name);
       const fate = fateOf(name);
       if (fate === "keep" || (fate === "platform" && trustPlatform)) continue;
       if (name === "upgrade" && keepUpgrade) continue;
@@ -96,7 +105,19 @@ export class RequestHeaders implements HeaderView {
         if (name !== "" && !NOT_NAMEABLE.has(name)) dropped.add(name);
       }
     }
-    return new RequestHeaders(received, dropped);
+    const headers = new RequestHeaders(received, dropped, odd);
+    const cookies = received.get("cookie");
+    // Several lines arrive joined as of any header; cookies are joined by `; ` (RFC 9113 §8.2.3).
+    if (cookies?.includes(", ")) headers.set("cookie", cookies.replace(/, (?=[^;=,\s]+=)/g, "; "));
+    return headers;
+  }
+
+  /** Drops other spellings of headers that rules look at: the service must not see a value that no rule saw. */
+  dropAliases(names: ReadonlySet<string>): void {
+    for (const name of this.#odd) {
+      const folded = foldedName(name);
+      if (folded !== name && names.has(folded) && !names.has(name)) this.drop(name);
+    }
   }
 
   get(name: string): string | null {

@@ -107,11 +107,10 @@ function ruleModel({ from, to, when }: RuleSpec): AuthorizationRule {
     ...(to && { to: to.map(({ operation }) => operationModel(operation)) }),
     ...(when && {
       when: when.map(({ key, values, notValues }: ConditionSpec) => {
-        const present = headerOfKey(key) !== null;
         return {
           key: conditionKey(key),
-          ...(values && { values: values.map((value) => textMatch(value, present)) }),
-          ...(notValues && { notValues: notValues.map((value) => textMatch(value, present)) }),
+          ...(values && { values: values.map((value) => textMatch(value, false)) }),
+          ...(notValues && { notValues: notValues.map((value) => textMatch(value, false)) }),
         };
       }),
     }),
@@ -152,7 +151,7 @@ function operationModel(spec: OperationSpec): Operation {
 /**
  * Istio's plain values: `*` alone, `abc*`, `*abc`, else exact; a `*` within is an ordinary character.
  *
- * @param emptyToo whether `*` alone holds also for an empty value, as for headers and hosts
+ * @param emptyToo whether `*` alone holds also for an empty value, as for hosts; of a header it wants a value
  */
 function textMatch(value: string, emptyToo: boolean): StringMatch {
   if (value === "*") return { kind: emptyToo ? "present" : "nonempty" };

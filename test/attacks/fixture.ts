@@ -1,0 +1,198 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { bundleWorker } from "../../edge/bundle.ts";
+import { TestAuthority } from "../identity/svids.ts";
+import { authorityKey } from "../support/authority-key.ts";
+
+const PROJECT = join(import.meta.dirname, "../..");
+const DATE = "2026-10-20";
+const FLAGS = ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"];
+
+/** One request as the echo service saw it. */
+export interface Hit {
+  readonly host: string;
+  readonly target: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The mesh that attacks are tried on: control, state and a gateway as deployed, an echo service behind it, an issuer. */
+export class AttackedMesh {
+  readonly hits: Hit[] = [];
+  readonly fetched: string[] = [];
+  readonly authority: TestAuthority;
+  readonly #miniflare: Miniflare;
+  readonly #echo: Server;
+  readonly #folder: string;
+  readonly #gatewayPort: number;
+  #token = "";
+
+  private constructor(
+    miniflare: Miniflare,
+    echo: Server,
+    folder: string,
+    gatewayPort: number,
+    authority: TestAuthority,
+  ) {
+    this.#miniflare = miniflare;
+    this.#echo = echo;
+    this.#folder = folder;
+    this.#gatewayPort = gatewayPort;
+    this.authority = authority;
+  }
+
+  /** @param jwks what the issuer answers */
+  static async start(jwks: unknown): Promise<AttackedMesh> {
+    const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
+    const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+    const bootstrap = randomBytes(32).toString("base64url");
+    const secret = randomBytes(32).toString("base64url");
+    let mesh: AttackedMesh | null = null;
+    const echo = createServer((request, response) => {
+      mesh?.hits.push({
+        host: request.headers.host ?? "",
+        target: request.url ?? "",
+        method: request.method ?? "",
+        headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
+      });
+      request.resume();
+      if (request.url === "/redir") response.writeHead(302, { location: "https://evil.test/" });
+      if (request.url === "/resp-headers")
+        response.writeHead(200, {
+          "keep-alive": "timeout=5",
+          "x-mesh-identity": "x",
+          "x-envoy-upstream-service-time": "1",
+        });
+      response.end("ok");
+    });
+    await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
+    const { port } = echo.address() as { port: number };
+    const worker = async (entry: string) => [
+      { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(join(PROJECT, entry)) },
+    ];
+    const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: "control", entrypoint, props });
+    const miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        host: "127.0.0.1",
+        port: 0,
+        cf: false,
+        resourcePersistencePath: folder,
+        handleStructuredLogs: () => undefined,
+        workers: [
+          {
+            name: "gateway",
+            modules: await worker("workers/gateway/index.ts"),
+            compatibilityDate: DATE,
+            compatibilityFlags: FLAGS,
+            bindings: { GATEWAY_NAME: "g", SNAPSHOT_KEYS: JSON.stringify([publicKey.export({ format: "jwk" }).x]) },
+            serviceBindings: {
+              STATE: { name: "state", entrypoint: "State", props: { gateway: "g" } },
+              CONTROL: control("ConfigApi", { gateway: "g", fronts: ["*"], gateways: ["*"] }),
+              PRIVATE: { external: { address: `127.0.0.1:${port}`, http: {} } },
+            },
+            outboundService: (request: Request) => {
+              mesh?.fetched.push(request.url);
+              return Response.json(jwks);
+            },
+            unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          },
+          {
+            name: "state",
+            modules: await worker("workers/state/index.ts"),
+            compatibilityDate: DATE,
+            durableObjects: { CELL: { className: "Cell", useSQLite: true } },
+            serviceBindings: { CONTROL: control("StateApi", { state: "state" }) },
+          },
+          {
+            name: "control",
+            modules: await worker("workers/control/index.ts"),
+            compatibilityDate: DATE,
+            d1Databases: { DB: "tulle" },
+            durableObjects: {
+              HUB: { className: "Hub", useSQLite: true },
+              AUTHORITY: { className: "Authority", useSQLite: true },
+              TELEMETRY: { className: "Telemetry", useSQLite: true },
+            },
+            bindings: {
+              TRUST_DOMAIN: "mesh.example",
+              BOOTSTRAP_SECRET: bootstrap,
+              KEY_ENCRYPTION_SECRET: secret,
+              SNAPSHOT_PRIVATE_KEY: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+            },
+          },
+        ],
+      } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
+    );
+    await miniflare.ready;
+    const database = await miniflare.getD1Database("DB", "control");
+    for (const name of readdirSync(join(PROJECT, "migrations"))
+      .filter((file) => file.endsWith(".sql"))
+      .toSorted()) {
+      const statements = readFileSync(join(PROJECT, "migrations", name), "utf8").split("--> statement-breakpoint");
+      await database.batch(statements.map((statement) => database.prepare(statement)));
+    }
+    const call = (await miniflare.getWorker("control")) as unknown as { fetch: typeof fetch };
+    const bundle = await (await call.fetch("http://control/api/v1/bundle")).text();
+    const authority = await TestAuthority.of(bundle, await authorityKey(folder, secret));
+    const gatewayPort = Number((await miniflare.unsafeGetDirectURL("gateway")).port);
+    mesh = new AttackedMesh(miniflare, echo, folder, gatewayPort, authority);
+    const made = await call.fetch("http://control/api/v1/bootstrap", {
+      method: "POST",
+      headers: { authorization: `Bearer ${bootstrap}` },
+    });
+    mesh.#token = ((await made.json()) as { token: string }).token;
+    return mesh;
+  }
+
+  async stop(): Promise<void> {
+    await this.#miniflare.dispose();
+    this.#echo.closeAllConnections();
+    this.#echo.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async apply(text: string, dryRun = false): Promise<{ readonly status: number; readonly text: string }> {
+    const worker = (await this.#miniflare.getWorker("control")) as unknown as { fetch: typeof fetch };
+    const answer = await worker.fetch(`http://control/api/v1/apply${dryRun ? "?dryRun=All" : ""}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/yaml" },
+      body: text,
+    });
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  /** Sends bytes as they are (Latin-1) and reads one answer. A connection that is closed without one is a 400. */
+  async send(raw: string): Promise<Reply> {
+    return new Promise((resolve) => {
+      let answer = "";
+      const socket = connect(this.#gatewayPort, "127.0.0.1", () => socket.write(Buffer.from(raw, "latin1")));
+      const done = (): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        const [head = "", ...fields] = (answer.split("\r\n\r\n", 1)[0] ?? "").split("\r\n");
+        const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 400);
+        const headers = fields
+          .map((line) => line.split(/: ?(.*)/s))
+          .map(([name = "", value = ""]) => [name.toLowerCase(), value]);
+        resolve({ status, headers: Object.fromEntries(headers) as Record<string, string> });
+      };
+      const timer = setTimeout(done, 3_000);
+      socket.on("data", (data: Buffer) => {
+        answer += data.toString("latin1");
+        if (answer.includes("\r\n\r\n")) done();
+      });
+      socket.on("error", done);
+      socket.on("close", done);
+    });
+  }
+}
