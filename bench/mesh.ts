@@ -1,9 +1,9 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { bundleWorker } from "../edge/bundle.ts";
+import { COMPATIBILITY_DATE, controlWorker, gatewayWorker, migrate, stateWorker } from "../edge/miniflare-workers.ts";
+import { moduleOf } from "../edge/workers.ts";
 import type { AccessRecord } from "../src/telemetry/record.ts";
 import { commandOf, processTree } from "./cpu.ts";
 
@@ -18,9 +18,6 @@ export interface BenchMesh {
   stop(): Promise<void>;
 }
 
-const PROJECT = join(import.meta.dirname, "..");
-const DATE = "2026-10-20";
-const FLAGS = ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"];
 /** Log lines kept to look at afterwards. */
 const LOG_LINES = 20_000;
 
@@ -29,7 +26,12 @@ export async function startBenchMesh(options: {
   readonly folder: string;
 }): Promise<BenchMesh> {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  const bootstrap = randomBytes(32).toString("base64url");
+  const secrets = {
+    bootstrap: randomBytes(32).toString("base64url"),
+    keyEncryption: randomBytes(32).toString("base64url"),
+    snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+  };
+  const gateway = await gatewayWorker("tulle-gateway", publicKey.export({ format: "jwk" }).x ?? "");
   const [controlPort, barePort, honoPort, gatewayPort] = await Promise.all([
     freePort(),
     freePort(),
@@ -38,9 +40,6 @@ export async function startBenchMesh(options: {
   ]);
   const origin = { external: { address: `127.0.0.1:${options.originPort}`, http: {} } };
   const log: string[] = [];
-  const worker = async (entry: string) => [
-    { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(join(PROJECT, entry)) },
-  ];
   const socket = (port: number) => ({ unsafeDirectSockets: [{ host: "127.0.0.1", port }] });
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -56,77 +55,40 @@ export async function startBenchMesh(options: {
       workers: [
         {
           name: "bare",
-          modules: await worker("bench/workers/bare.ts"),
-          compatibilityDate: DATE,
+          modules: await moduleOf("bench/workers/bare.ts"),
+          compatibilityDate: COMPATIBILITY_DATE,
           serviceBindings: { ORIGIN: origin },
           ...socket(barePort),
         },
         {
           name: "hono-jose",
-          modules: await worker("bench/workers/hono-jose.ts"),
-          compatibilityDate: DATE,
+          modules: await moduleOf("bench/workers/hono-jose.ts"),
+          compatibilityDate: COMPATIBILITY_DATE,
           bindings: { JWKS_URL: `http://127.0.0.1:${options.originPort}/jwks.json` },
           serviceBindings: { ORIGIN: origin },
           ...socket(honoPort),
         },
         {
-          name: "tulle-gateway",
-          modules: await worker("workers/gateway/index.ts"),
-          compatibilityDate: DATE,
-          compatibilityFlags: FLAGS,
-          bindings: {
-            GATEWAY_NAME: "bench",
-            GATEWAY: "default/bench",
-            SNAPSHOT_KEYS: JSON.stringify([publicKey.export({ format: "jwk" }).x]),
-          },
+          ...gateway,
+          bindings: { ...gateway.bindings, GATEWAY: "default/bench" },
           serviceBindings: {
-            STATE: { name: "tulle-state", entrypoint: "State", props: { gateway: "bench" } },
-            CONTROL: {
-              name: "tulle-control",
-              entrypoint: "ConfigApi",
-              props: { gateway: "bench", fronts: ["*"], gateways: ["*"] },
-            },
+            ...gateway.serviceBindings,
             PRIVATE: origin,
             EP_BOUND_V1: "bound",
             EP_BOUND_V2: "bound",
           },
           ...socket(gatewayPort),
         },
-        { name: "bound", modules: await worker("bench/workers/service.ts"), compatibilityDate: DATE },
-        {
-          name: "tulle-state",
-          modules: await worker("workers/state/index.ts"),
-          compatibilityDate: DATE,
-          durableObjects: { CELL: { className: "Cell", useSQLite: true } },
-          serviceBindings: {
-            CONTROL: { name: "tulle-control", entrypoint: "StateApi", props: { state: "tulle-state" } },
-          },
-        },
-        {
-          name: "tulle-control",
-          modules: await worker("workers/control/index.ts"),
-          compatibilityDate: DATE,
-          d1Databases: { DB: "tulle" },
-          durableObjects: {
-            HUB: { className: "Hub", useSQLite: true },
-            AUTHORITY: { className: "Authority", useSQLite: true },
-            TELEMETRY: { className: "Telemetry", useSQLite: true },
-          },
-          bindings: {
-            TRUST_DOMAIN: "cluster.local",
-            BOOTSTRAP_SECRET: bootstrap,
-            KEY_ENCRYPTION_SECRET: randomBytes(32).toString("base64url"),
-            SNAPSHOT_PRIVATE_KEY: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
-          },
-          ...socket(controlPort),
-        },
+        { name: "bound", modules: await moduleOf("bench/workers/service.ts"), compatibilityDate: COMPATIBILITY_DATE },
+        await stateWorker(),
+        { ...(await controlWorker(secrets, "cluster.local", false)), ...socket(controlPort) },
       ],
     }),
   );
   await miniflare.ready;
   await migrate(miniflare);
   const control = `http://127.0.0.1:${controlPort}`;
-  const token = await firstToken(control, bootstrap);
+  const token = await firstToken(control, secrets.bootstrap);
   return {
     urls: {
       bare: `http://127.0.0.1:${barePort}`,
@@ -150,17 +112,6 @@ export async function startBenchMesh(options: {
     },
     stop: () => miniflare.dispose(),
   };
-}
-
-async function migrate(miniflare: Miniflare): Promise<void> {
-  const database = await miniflare.getD1Database("DB", "tulle-control");
-  const folder = join(PROJECT, "migrations");
-  for (const name of readdirSync(folder)
-    .filter((file) => file.endsWith(".sql"))
-    .toSorted()) {
-    const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
-    await database.batch(statements.map((statement) => database.prepare(statement)));
-  }
 }
 
 async function firstToken(control: string, secret: string): Promise<string> {

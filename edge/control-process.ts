@@ -1,13 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import type { Layout } from "./layout.ts";
+import { CONTROL, controlWorker, migrate } from "./miniflare-workers.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
-import { COMPATIBILITY_DATE, moduleOf } from "./workers.ts";
 
-const MIGRATIONS = join(import.meta.dirname, "../migrations");
-const CONTROL = "tulle-control";
 const TRUST_DOMAIN = "cluster.local";
 
 /** Control in a runtime of its own, so that it can be stopped alone. */
@@ -28,22 +25,7 @@ export async function startControl(
       handleStructuredLogs: onLine,
       workers: [
         {
-          name: CONTROL,
-          modules: await moduleOf("workers/control/index.ts"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          d1Databases: { DB: "tulle" },
-          durableObjects: {
-            HUB: { className: "Hub", useSQLite: true },
-            AUTHORITY: { className: "Authority", useSQLite: true },
-            TELEMETRY: { className: "Telemetry", useSQLite: true },
-          },
-          bindings: {
-            TRUST_DOMAIN,
-            TULLE_LOCAL: "1",
-            BOOTSTRAP_SECRET: secrets.bootstrap,
-            KEY_ENCRYPTION_SECRET: secrets.keyEncryption,
-            SNAPSHOT_PRIVATE_KEY: secrets.snapshotPrivateKey,
-          },
+          ...(await controlWorker(secrets, TRUST_DOMAIN, true)),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: layout.ports.controlDirect }],
         },
       ],
@@ -52,26 +34,4 @@ export async function startControl(
   await miniflare.ready;
   await migrate(miniflare);
   return { stop: () => miniflare.dispose() };
-}
-
-/** Each migration once, remembered where `wrangler d1 migrations` remembers them. */
-async function migrate(miniflare: Miniflare): Promise<void> {
-  const database = await miniflare.getD1Database("DB", CONTROL);
-  await database
-    .prepare(
-      "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
-    )
-    .run();
-  const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
-  const applied = new Set((results as { name: string }[]).map(({ name }) => name));
-  const files = readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith(".sql") && !applied.has(name))
-    .toSorted();
-  for (const name of files) {
-    const statements = readFileSync(join(MIGRATIONS, name), "utf8").split("--> statement-breakpoint");
-    await database.batch([
-      ...statements.map((statement) => database.prepare(statement)),
-      database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
-    ]);
-  }
 }

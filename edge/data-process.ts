@@ -3,10 +3,11 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import type { Example } from "../examples/example.ts";
 import type { CallerProps } from "../src/snapshot/rpc.ts";
 import type { Layout } from "./layout.ts";
+import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
 import { startPrivateForwarder } from "./private-forwarder.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
-import { COMPATIBILITY_DATE, entryOf, GATEWAY_FLAGS, moduleOf } from "./workers.ts";
+import { entryOf, moduleOf } from "./workers.ts";
 
 export interface DataOptions {
   readonly gateways: number;
@@ -25,7 +26,6 @@ export interface DataProcess {
   stop(): Promise<void>;
 }
 
-const STATE = "tulle-state";
 const PRIVATE = "tulle-private";
 /** A caller whose binding carries no props. */
 const ANONYMOUS = "anonymous";
@@ -48,13 +48,8 @@ export async function startData(
   const bindings = Object.fromEntries(
     options.examples.flatMap((example) => example.services.map(({ binding, worker }) => [binding, worker])),
   );
-  const gatewayModules = await moduleOf("workers/gateway/index.ts");
+  const gateways = await Promise.all(names.map(async (name) => gatewayWorker(name, secrets.snapshotPublicKey)));
   forgetRegistered(layout.registry, [...names, STATE, PRIVATE, ...services.map(({ name }) => name)]);
-  const control = (entrypoint: string, props: Record<string, unknown>) => ({
-    name: "tulle-control",
-    entrypoint,
-    props,
-  });
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -64,36 +59,17 @@ export async function startData(
       unsafeDevRegistryPath: layout.registry,
       handleStructuredLogs: onLine,
       workers: [
-        ...names.map((gateway) => ({
-          name: gateway,
-          modules: gatewayModules,
-          compatibilityDate: COMPATIBILITY_DATE,
-          compatibilityFlags: GATEWAY_FLAGS,
-          bindings: {
-            GATEWAY_NAME: gateway,
-            SNAPSHOT_KEYS: JSON.stringify([secrets.snapshotPublicKey]),
-            TULLE_LOCAL: "1",
-          },
-          serviceBindings: {
-            STATE: { name: STATE, entrypoint: "State", props: { gateway } },
-            CONTROL: control("ConfigApi", { gateway, fronts: ["*"], gateways: ["*"] }),
-            PRIVATE,
-            ...bindings,
-          },
+        ...gateways.map((gateway) => ({
+          ...gateway,
+          bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
+          serviceBindings: { ...gateway.serviceBindings, PRIVATE, ...bindings },
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         })),
-        {
-          name: STATE,
-          modules: await moduleOf("workers/state/index.ts"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          durableObjects: { CELL: { className: "Cell", useSQLite: true } },
-          serviceBindings: { CONTROL: control("StateApi", { state: STATE }) },
-        },
+        await stateWorker(),
         {
           name: PRIVATE,
           modules: await moduleOf("edge/private-worker.ts"),
           compatibilityDate: COMPATIBILITY_DATE,
-          compatibilityFlags: GATEWAY_FLAGS,
           serviceBindings: { FORWARDER: { external: { address: `127.0.0.1:${forwarder.port}`, http: {} } } },
         },
         ...services,

@@ -8,9 +8,6 @@ import type { ExampleName } from "./options.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 
-export const COMPATIBILITY_DATE = "2026-10-20";
-export const GATEWAY_FLAGS = ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"];
-
 const BY_NAME: Readonly<Record<ExampleName, Example>> = { bookinfo, article };
 
 export function exampleOf(name: ExampleName): Example {

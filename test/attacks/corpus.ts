@@ -54,7 +54,7 @@ export interface AttackCase {
   readonly must: Must;
 }
 
-export interface Must {
+interface Must {
   readonly status?: readonly number[];
   readonly upstream_hits?: number;
   readonly upstream_hits_max?: number;

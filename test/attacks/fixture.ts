@@ -1,17 +1,13 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { bundleWorker } from "../../edge/bundle.ts";
+import { CONTROL, controlWorker, gatewayWorker, migrate, stateWorker } from "../../edge/miniflare-workers.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { authorityKey } from "../support/authority-key.ts";
-
-const PROJECT = join(import.meta.dirname, "../..");
-const DATE = "2026-10-20";
-const FLAGS = ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"];
 
 /** One request as the echo service saw it. */
 export interface Hit {
@@ -55,8 +51,11 @@ export class AttackedMesh {
   static async start(jwks: unknown): Promise<AttackedMesh> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-    const bootstrap = randomBytes(32).toString("base64url");
-    const secret = randomBytes(32).toString("base64url");
+    const secrets = {
+      bootstrap: randomBytes(32).toString("base64url"),
+      keyEncryption: randomBytes(32).toString("base64url"),
+      snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+    };
     let mesh: AttackedMesh | null = null;
     const echo = createServer((request, response) => {
       mesh?.hits.push({
@@ -77,10 +76,7 @@ export class AttackedMesh {
     });
     await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
     const { port } = echo.address() as { port: number };
-    const worker = async (entry: string) => [
-      { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(join(PROJECT, entry)) },
-    ];
-    const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: "control", entrypoint, props });
+    const gateway = await gatewayWorker("gateway", publicKey.export({ format: "jwk" }).x ?? "");
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
@@ -90,14 +86,9 @@ export class AttackedMesh {
         handleStructuredLogs: () => undefined,
         workers: [
           {
-            name: "gateway",
-            modules: await worker("workers/gateway/index.ts"),
-            compatibilityDate: DATE,
-            compatibilityFlags: FLAGS,
-            bindings: { GATEWAY_NAME: "g", SNAPSHOT_KEYS: JSON.stringify([publicKey.export({ format: "jwk" }).x]) },
+            ...gateway,
             serviceBindings: {
-              STATE: { name: "state", entrypoint: "State", props: { gateway: "g" } },
-              CONTROL: control("ConfigApi", { gateway: "g", fronts: ["*"], gateways: ["*"] }),
+              ...gateway.serviceBindings,
               PRIVATE: { external: { address: `127.0.0.1:${port}`, http: {} } },
             },
             outboundService: (request: Request) => {
@@ -106,49 +97,21 @@ export class AttackedMesh {
             },
             unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
           },
-          {
-            name: "state",
-            modules: await worker("workers/state/index.ts"),
-            compatibilityDate: DATE,
-            durableObjects: { CELL: { className: "Cell", useSQLite: true } },
-            serviceBindings: { CONTROL: control("StateApi", { state: "state" }) },
-          },
-          {
-            name: "control",
-            modules: await worker("workers/control/index.ts"),
-            compatibilityDate: DATE,
-            d1Databases: { DB: "tulle" },
-            durableObjects: {
-              HUB: { className: "Hub", useSQLite: true },
-              AUTHORITY: { className: "Authority", useSQLite: true },
-              TELEMETRY: { className: "Telemetry", useSQLite: true },
-            },
-            bindings: {
-              TRUST_DOMAIN: "mesh.example",
-              BOOTSTRAP_SECRET: bootstrap,
-              KEY_ENCRYPTION_SECRET: secret,
-              SNAPSHOT_PRIVATE_KEY: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
-            },
-          },
+          await stateWorker(),
+          await controlWorker(secrets, "mesh.example", false),
         ],
-      } as unknown as Parameters<typeof convertV4MiniflareOptions>[0]),
+      }),
     );
     await miniflare.ready;
-    const database = await miniflare.getD1Database("DB", "control");
-    for (const name of readdirSync(join(PROJECT, "migrations"))
-      .filter((file) => file.endsWith(".sql"))
-      .toSorted()) {
-      const statements = readFileSync(join(PROJECT, "migrations", name), "utf8").split("--> statement-breakpoint");
-      await database.batch(statements.map((statement) => database.prepare(statement)));
-    }
-    const call = (await miniflare.getWorker("control")) as unknown as { fetch: typeof fetch };
+    await migrate(miniflare);
+    const call = (await miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
     const bundle = await (await call.fetch("http://control/api/v1/bundle")).text();
-    const authority = await TestAuthority.of(bundle, await authorityKey(folder, secret));
+    const authority = await TestAuthority.of(bundle, await authorityKey(folder, secrets.keyEncryption));
     const gatewayPort = Number((await miniflare.unsafeGetDirectURL("gateway")).port);
     mesh = new AttackedMesh(miniflare, echo, folder, gatewayPort, authority);
     const made = await call.fetch("http://control/api/v1/bootstrap", {
       method: "POST",
-      headers: { authorization: `Bearer ${bootstrap}` },
+      headers: { authorization: `Bearer ${secrets.bootstrap}` },
     });
     mesh.#token = ((await made.json()) as { token: string }).token;
     return mesh;
@@ -162,7 +125,7 @@ export class AttackedMesh {
   }
 
   async apply(text: string, dryRun = false): Promise<{ readonly status: number; readonly text: string }> {
-    const worker = (await this.#miniflare.getWorker("control")) as unknown as { fetch: typeof fetch };
+    const worker = (await this.#miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
     const answer = await worker.fetch(`http://control/api/v1/apply${dryRun ? "?dryRun=All" : ""}`, {
       method: "POST",
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/yaml" },

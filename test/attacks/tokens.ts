@@ -49,7 +49,7 @@ export class AttackIssuer {
     const head = encode(JSON.stringify(header ?? { alg: "RS256", kid: "rsa-1", typ: "JWT" }));
     const body = payload === "unencoded" ? "unencoded" : encode(payload ?? JSON.stringify(timed(claims ?? good, now)));
     const input = `${head}.${body}`;
-    const signature = this.#signature(by, input, String(header?.["alg"] ?? "RS256"));
+    const signature = this.#signature(by, input);
     if (signature === null) return null;
     if (serialization === "json") return JSON.stringify({ protected: head, payload: body, signature });
     const token = `${input}.${signature}`;
@@ -57,7 +57,7 @@ export class AttackIssuer {
     return mutate === "pad=" ? `${token}=` : null;
   }
 
-  #signature(by: string, input: string, alg: string): string | null {
+  #signature(by: string, input: string): string | null {
     const [name = "", how] = by.split(":");
     if (by === "empty") return "";
     if (name === "zeros") return Buffer.alloc(Number(how)).toString("base64url");
@@ -67,9 +67,7 @@ export class AttackIssuer {
     }
     const key = this.#keys.get(name);
     if (!key) return null;
-    const ec = alg.startsWith("ES") || key.private.asymmetricKeyType === "ec";
-    const options = key.private.asymmetricKeyType === "ec" ? { dsaEncoding: "ieee-p1363" as const } : {};
-    const signature = sign("sha256", Buffer.from(input), { key: key.private, ...(ec && options) });
+    const signature = sign("sha256", Buffer.from(input), { key: key.private, dsaEncoding: "ieee-p1363" });
     if (how === undefined) return signature.toString("base64url");
     return how === "truncate" ? signature.subarray(0, -1).toString("base64url") : null;
   }

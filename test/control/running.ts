@@ -1,12 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { bundleWorker } from "../../edge/bundle.ts";
+import { COMPATIBILITY_DATE, CONTROL, controlWorker, migrate } from "../../edge/miniflare-workers.ts";
 import type { RootAnswer } from "../../src/snapshot/rpc.ts";
-
-const PROJECT = join(import.meta.dirname, "../..");
-const DATE = "2026-10-20";
 
 /** Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. */
 const CALLER = `
@@ -20,19 +15,22 @@ export default {
 
 /** The control Worker in the real runtime, with its database and objects. */
 export class RunningControl {
-  readonly secrets = { bootstrap: randomBytes(32).toString("base64url") };
   readonly #miniflare: Miniflare;
   #token = "";
 
-  private constructor(miniflare: Miniflare, bootstrap: string) {
+  private constructor(miniflare: Miniflare) {
     this.#miniflare = miniflare;
-    this.secrets.bootstrap = bootstrap;
   }
 
   static async start(): Promise<RunningControl> {
     const bootstrap = randomBytes(32).toString("base64url");
     const { privateKey } = generateKeyPairSync("ed25519");
-    const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: "control", entrypoint, props });
+    const secrets = {
+      bootstrap,
+      keyEncryption: randomBytes(32).toString("base64url"),
+      snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+    };
+    const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: CONTROL, entrypoint, props });
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
@@ -40,33 +38,11 @@ export class RunningControl {
         cf: false,
         handleStructuredLogs: () => undefined,
         workers: [
-          {
-            name: "control",
-            modules: [
-              {
-                type: "ESModule",
-                path: "index.js",
-                contents: await bundleWorker(join(PROJECT, "workers/control/index.ts")),
-              },
-            ],
-            compatibilityDate: DATE,
-            d1Databases: { DB: "tulle" },
-            durableObjects: {
-              HUB: { className: "Hub", useSQLite: true },
-              AUTHORITY: { className: "Authority", useSQLite: true },
-              TELEMETRY: { className: "Telemetry", useSQLite: true },
-            },
-            bindings: {
-              TRUST_DOMAIN: "cluster.local",
-              BOOTSTRAP_SECRET: bootstrap,
-              KEY_ENCRYPTION_SECRET: randomBytes(32).toString("base64url"),
-              SNAPSHOT_PRIVATE_KEY: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
-            },
-          },
+          await controlWorker(secrets, "cluster.local", false),
           {
             name: "caller",
             modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],
-            compatibilityDate: DATE,
+            compatibilityDate: COMPATIBILITY_DATE,
             serviceBindings: {
               ALL: control("ConfigApi", { gateway: "all", fronts: ["*"], gateways: ["*"] }),
               ONE: control("ConfigApi", { gateway: "one", fronts: ["default/reviews"], gateways: [] }),
@@ -78,15 +54,8 @@ export class RunningControl {
       }),
     );
     await miniflare.ready;
-    const database = await miniflare.getD1Database("DB", "control");
-    const folder = join(PROJECT, "migrations");
-    for (const name of readdirSync(folder)
-      .filter((file) => file.endsWith(".sql"))
-      .toSorted()) {
-      const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
-      await database.batch(statements.map((statement) => database.prepare(statement)));
-    }
-    const running = new RunningControl(miniflare, bootstrap);
+    await migrate(miniflare);
+    const running = new RunningControl(miniflare);
     const made = await running.raw("POST", "/api/v1/bootstrap", { authorization: `Bearer ${bootstrap}` });
     running.#token = ((await made.json()) as { token: string }).token;
     return running;
@@ -97,7 +66,7 @@ export class RunningControl {
   }
 
   async raw(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Response> {
-    const worker = await this.#worker("control");
+    const worker = await this.#worker(CONTROL);
     const init = { method, headers, redirect: "manual" as const, ...(body !== undefined && { body }) };
     return worker.fetch(`http://control.test${path}`, init);
   }
@@ -154,7 +123,7 @@ export class RunningControl {
   }
 
   async sql(statement: string): Promise<readonly Record<string, unknown>[]> {
-    const database = await this.#miniflare.getD1Database("DB", "control");
+    const database = await this.#miniflare.getD1Database("DB", CONTROL);
     const { results } = await database.prepare(statement).all();
     return results as Record<string, unknown>[];
   }

@@ -84,7 +84,7 @@ export class TestAuthority {
   async issueWithKey(uri: string): Promise<{ readonly cert: string; readonly key: string }> {
     const keys = await keyPair();
     const der = await this.issue({ uris: [uri], keys });
-    return { cert: new x509.X509Certificate(der as BufferSource).toString("pem"), key: await privatePem(keys) };
+    return { cert: new x509.X509Certificate(der).toString("pem"), key: await privatePem(keys) };
   }
 }
 
