@@ -91,7 +91,7 @@ interface Run {
 
 async function bringUp(options: Options, layout: Layout, run: Run): Promise<LocalMesh> {
   const roles = options.only === null ? (["control", "data"] as const) : [options.only];
-  for (const role of roles) lock(layout, role, run);
+  for (const role of roles) await lock(layout, role, run);
   const secrets = loadSecrets(layout.state);
   const authority = await EdgeAuthority.open(layout.state, layout.caFile);
   const client = controlClient(layout.ports.controlDirect);
@@ -132,14 +132,14 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
   return { info, accessLog: layout.accessLog, broken: watch(pids, run), stop: run.stop };
 }
 
-function lock(layout: Layout, role: "control" | "data", { onStop }: Run): void {
+async function lock(layout: Layout, role: "control" | "data", { onStop }: Run): Promise<void> {
   const taken = takeLock(layout.state, role);
   if ("holder" in taken)
     throw new StartError(
       `${layout.state} is in use by process ${taken.holder}; stop it, or choose another folder with --state DIR`,
     );
   onStop(() => taken.release());
-  endOrphans(layout.state, role);
+  await endOrphans(layout.state, role);
 }
 
 /** @returns the runtime's processes that are new since the last look */

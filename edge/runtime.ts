@@ -48,11 +48,12 @@ export function runtimePids(parent: number): readonly number[] {
     .filter((pid) => isRuntime(pid) && parentOf(pid) === parent);
 }
 
-function statOf(pid: number): { readonly name: string; readonly parent: number } | null {
+function statOf(pid: number): { readonly name: string; readonly state: string; readonly parent: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");
     const end = text.lastIndexOf(")");
-    return { name: text.slice(text.indexOf("(") + 1, end), parent: Number(text.slice(end + 2).split(" ")[1]) };
+    const [state = "", parent] = text.slice(end + 2).split(" ");
+    return { name: text.slice(text.indexOf("(") + 1, end), state, parent: Number(parent) };
   } catch {
     return null;
   }
@@ -66,6 +67,11 @@ function parentOf(pid: number): number {
   return statOf(pid)?.parent ?? -1;
 }
 
+function isRunning(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== null && stat.state !== "Z";
+}
+
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -77,20 +83,24 @@ export function isAlive(pid: number): boolean {
 
 /** Remembers the runtime's processes, so that the next start finds those which a crash left behind. */
 export function recordPids(state: string, role: string, pids: readonly number[]): void {
-  writeFileSync(join(state, `${role}.pids`), JSON.stringify(pids));
+  writeFileSync(join(state, `${role}.pids`), JSON.stringify({ parent: process.pid, pids }));
 }
 
 /** Ends what an earlier start of this role left: a runtime whose parent is gone keeps its ports and answers. */
-export function endOrphans(state: string, role: string): void {
+export async function endOrphans(state: string, role: string): Promise<void> {
   const file = join(state, `${role}.pids`);
   if (!existsSync(file)) return;
-  const pids: unknown = JSON.parse(readFileSync(file, "utf8"));
-  for (const pid of Array.isArray(pids) ? (pids as number[]) : []) {
-    // A pid may belong to another program by now; one of the runtime whose parent is alive is another mesh's.
-    if (isRuntime(pid) && parentOf(pid) === 1) process.kill(pid, "SIGKILL");
-  }
+  const { parent, pids } = JSON.parse(readFileSync(file, "utf8")) as { parent: number; pids: readonly number[] };
+  // A pid may belong to another program by now, and one whose parent is still its own is in use.
+  const orphans = pids.filter((pid) => isRuntime(pid) && parentOf(pid) !== parent);
+  for (const pid of orphans) process.kill(pid, "SIGKILL");
+  // It keeps its ports until it is gone; one that nobody asks for its status stays in the list, without any.
+  const until = Date.now() + ORPHAN_MS;
+  while (Date.now() < until && orphans.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
   rmSync(file);
 }
+
+const ORPHAN_MS = 5_000;
 
 /** A stale entry of the dev registry keeps its name from being taken for a minute and more. */
 export function forgetRegistered(registry: string, names: readonly string[]): void {

@@ -31,7 +31,9 @@ describe("npm start", () => {
   afterAll(() => rmSync(state, { recursive: true, force: true }));
 
   const pids = (): readonly number[] =>
-    ["control", "data"].flatMap((role) => JSON.parse(readFileSync(join(state, `${role}.pids`), "utf8")) as number[]);
+    ["control", "data"].flatMap(
+      (role) => (JSON.parse(readFileSync(join(state, `${role}.pids`), "utf8")) as { pids: number[] }).pids,
+    );
 
   it("keeps its state over a restart, and leaves nothing running behind", async () => {
     const mesh = await RunningMesh.start([...PORTS, "--example", "article"], state);
