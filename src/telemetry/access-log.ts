@@ -53,6 +53,8 @@ function clipped(text: string | null, bytes: number): string | null {
 
 /** Printable ASCII takes one byte of JSON a character, save for quotes and backslashes; any other at most six (`\u001b`). */
 function clip(text: string, bytes: number): string {
+  // Short enough whatever its characters: the usual case.
+  if (text.length * 6 <= bytes) return text;
   const limit = /^[ !#-[\]-~]*$/.test(text) ? bytes : Math.floor(bytes / 6);
   return text.length <= limit ? text : text.slice(0, limit);
 }

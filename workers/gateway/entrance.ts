@@ -33,22 +33,19 @@ interface LocalListener {
   readonly sni?: string;
 }
 
-const NO_URL = new URL("http://invalid/");
-
 /**
  * Reads the public way in. In production the deployment's `GATEWAY` and the URL tell the listener; `cf.tulleListener` is
  * believed only in the local mesh, where the edge writes it.
  */
 export function publicEntrance(request: Request, env: Env): Entrance {
-  // A URL that is none is refused by the next step.
-  const url = URL.parse(request.url) ?? NO_URL;
+  const secure = request.url.startsWith("https:");
   const cf: Readonly<Record<string, unknown>> = request.cf ?? {};
   const local = env.TULLE_LOCAL === undefined ? null : localListener(cf["tulleListener"]);
   const tls = typeof cf["tlsVersion"] === "string" && cf["tlsVersion"] !== "";
-  const scheme = url.protocol === "https:" || (env.TULLE_LOCAL !== undefined && tls) ? "https" : "http";
+  const scheme = secure || (env.TULLE_LOCAL !== undefined && tls) ? "https" : "http";
   const listener: Listener =
     local === null
-      ? { gateway: env.GATEWAY ?? null, port: portOf(url), mesh: false, sni: null }
+      ? { gateway: env.GATEWAY ?? null, port: portIn(request.url) ?? (secure ? 443 : 80), mesh: false, sni: null }
       : {
           gateway: local.gateway ?? null,
           port: local.port,
@@ -62,6 +59,12 @@ export function publicEntrance(request: Request, env: Env): Entrance {
     location: typeof cf["colo"] === "string" && /^[A-Z]{3}$/.test(cf["colo"]) ? cf["colo"] : null,
     scheme,
   };
+}
+
+/** The port that a URL names; whether it is a URL at all is the next step's to judge. */
+function portIn(url: string): number | null {
+  const [, port] = /^[a-z]+:\/\/[^/?#]*:(\d{1,5})(?:[/?#]|$)/.exec(url) ?? [];
+  return port === undefined ? null : Number(port);
 }
 
 /** The URL's port, or its scheme's. */

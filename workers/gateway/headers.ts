@@ -44,7 +44,8 @@ function foldedName(name: string): string {
   return name.replace(/[._]/g, "-");
 }
 
-type Fate = "keep" | "drop" | "platform";
+/** `odd`: kept, but a server may take it for another header. */
+type Fate = "keep" | "odd" | "drop" | "platform";
 
 /** A client may send any name; only so many are remembered. */
 const REMEMBERED_NAMES = 2_000;
@@ -65,7 +66,7 @@ function judge(name: string): Fate {
   if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return "drop";
   if (OURS.has(folded) && folded !== name) return "drop";
   if (PLATFORM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return "platform";
-  return "keep";
+  return folded === name ? "keep" : "odd";
 }
 
 /**
@@ -93,9 +94,9 @@ export class RequestHeaders implements HeaderView {
     const dropped = new Set<string>();
     const odd: string[] = [];
     for (const name of received.keys()) {
-      if (/[._]/.test(name)) odd.push(name);
       const fate = fateOf(name);
-      if (fate === "keep" || (fate === "platform" && trustPlatform)) continue;
+      if (fate === "odd") odd.push(name);
+      if (fate === "keep" || fate === "odd" || (fate === "platform" && trustPlatform)) continue;
       if (name === "upgrade" && keepUpgrade) continue;
       dropped.add(name);
     }

@@ -34,8 +34,26 @@ function judge(call: Call, end: End, mesh: Mesh, now: number): void {
 
 /** In one gateway both of Istio's reporters are one hop. */
 function count(call: Call, flag: string, mesh: Mesh, durationMs: number): void {
-  mesh.configuration.metrics.add(seriesKey(labels(call, flag, "source")), durationMs);
-  mesh.configuration.metrics.add(seriesKey(labels(call, flag, "destination")), durationMs);
+  const { metrics } = mesh.configuration;
+  for (const key of seriesOf(call, flag)) metrics.add(key, durationMs);
+}
+
+/** Series by what their labels are made of: the same few come again and again, and each is a long text. */
+const seriesKeys = new Map<string, readonly string[]>();
+const MAX_SERIES_KEYS = 5_000;
+
+function seriesOf(call: Call, flag: string): readonly string[] {
+  const { generation, cluster, endpoint, status, source, peer, entrance } = call;
+  const props = entrance.kind === "mesh" ? entrance.props : null;
+  const caller = `${source?.principal} ${peer.principal} ${peer.by} ${props?.workload} ${props?.app} ${props?.version}`;
+  const made = `${generation} ${cluster?.model.id} ${endpoint?.id} ${status} ${flag} ${caller}`;
+  let keys = seriesKeys.get(made);
+  if (!keys) {
+    if (seriesKeys.size >= MAX_SERIES_KEYS) seriesKeys.clear();
+    keys = (["source", "destination"] as const).map((reporter) => seriesKey(labels(call, flag, reporter)));
+    seriesKeys.set(made, keys);
+  }
+  return keys;
 }
 
 function labels(call: Call, flag: string, reporter: "source" | "destination"): MetricLabels {
