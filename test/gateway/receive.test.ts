@@ -148,8 +148,8 @@ describe("receive", () => {
           const received = receive(asReceived(host, target), PUBLIC);
           if (!received.ok) return;
           expect(received.value.authority).toBe(host.toLowerCase());
-          expect(received.value.url.hostname.replace(/\.$/, "")).toBe(received.value.authorityHost);
-          if (target.startsWith("/")) expect(received.value.url.pathname).toBe(target);
+          expect(received.value.target.hostname.replace(/\.$/, "")).toBe(received.value.authorityHost);
+          if (target.startsWith("/")) expect(received.value.target.pathname).toBe(target);
         },
       ),
     );

@@ -67,15 +67,6 @@ function portIn(url: string): number | null {
   return port === undefined ? null : Number(port);
 }
 
-/** The URL's port, or its scheme's. */
-export function portOf(url: URL): number {
-  return url.port === "" ? defaultPort(url.protocol) : Number(url.port);
-}
-
-export function defaultPort(protocol: string): number {
-  return protocol === "https:" ? 443 : 80;
-}
-
 function localListener(value: unknown): LocalListener | null {
   if (typeof value !== "object" || value === null) return null;
   const { gateway, port, mesh, sni } = value as Record<string, unknown>;

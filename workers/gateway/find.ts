@@ -1,5 +1,5 @@
 import type { Peer } from "../../src/identity/peer.ts";
-import { type Entrance, type Listener, portOf } from "./entrance.ts";
+import type { Entrance, Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
 /** What a caller asks for, and as whom the configuration is looked at. */
@@ -21,8 +21,8 @@ const NAME = /^[a-z0-9.-]+$/;
  */
 export function wanted(received: Received, entrance: Entrance, peer: Peer): readonly Wanted[] {
   if (entrance.kind === "mesh") {
-    const { url } = received;
-    return [{ scope: meshScope(peer), host: withoutDot(url.hostname), port: portOf(url) }];
+    const { hostname, port } = received.target;
+    return [{ scope: meshScope(peer), host: withoutDot(hostname), port }];
   }
   const { listener } = entrance;
   const scope = listener.gateway === null ? "gw/*" : `gw/${listener.gateway}/${listener.port}`;

@@ -59,7 +59,7 @@ async function proceed(call: Call, mesh: Mesh): Promise<Response> {
   const { slice, place } = found.value;
 
   received.value.headers.dropAliases(slice.headerNames);
-  const path = canonicalPath(received.value.url.pathname, slice.model.path);
+  const path = canonicalPath(received.value.target.pathname, slice.model.path);
   if (!path.ok) return refuse(call, { code: path.error.code, status: 400 });
   call.path = path.value.forward;
 
@@ -97,10 +97,10 @@ async function proceed(call: Call, mesh: Mesh): Promise<Response> {
 
 /** Request id and trace context: continued where the caller is of the mesh, begun where it is anybody. */
 function introduce(call: Call, received: Received): void {
-  const { headers, clientIp, scheme, url } = received;
+  const { headers, clientIp, scheme, target } = received;
   const inMesh = call.entrance.kind === "mesh";
   call.received = received;
-  call.path = url.pathname;
+  call.path = target.pathname;
   const id = inMesh ? headers.get("x-request-id") : null;
   if (id !== null && /^[\w.:-]{1,128}$/.test(id)) call.requestId = id;
   const trace = traceContext(headers.get("traceparent"), headers.get("tracestate"), inMesh, randomBytes(24));
@@ -166,7 +166,7 @@ function factsOf(
   { port }: Wanted,
   path: { readonly match: string; readonly forward: string },
 ): Omit<Facts, "token"> {
-  const { method, scheme, authority, authorityHost, headers, url } = received;
+  const { method, scheme, authority, authorityHost, headers, target } = received;
   return {
     method,
     scheme,
@@ -175,7 +175,7 @@ function factsOf(
     port,
     path: path.match,
     forwardPath: path.forward,
-    query: url.search.slice(1),
+    query: target.query,
     headers,
     peer: call.peer,
   };

@@ -145,6 +145,12 @@ export class RequestHeaders implements HeaderView {
   }
 }
 
+/** Whether an answer holds a header that `stripAnswer` would delete. */
+export function needsStripping(headers: Headers): boolean {
+  for (const name of headers.keys()) if (fateOf(name) === "drop") return true;
+  return false;
+}
+
 /** Deletes from an answer what belongs to the service's connection and what only the mesh may say. */
 export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
   let seen: string[] | null = null;

@@ -1,10 +1,11 @@
 import { type Result, err, ok } from "../../src/result.ts";
-import { type Entrance, defaultPort, portOf } from "./entrance.ts";
+import type { Entrance } from "./entrance.ts";
 import { RequestHeaders } from "./headers.ts";
+import { readTarget, type Target } from "./target.ts";
 
 /** A request in its one canonical form, save for the path, whose options depend on the host's slice. */
 export interface Received {
-  readonly url: URL;
+  readonly target: Target;
   readonly method: string;
   readonly scheme: "http" | "https";
   /** Host as the rules match it: as received, lower case, with its port if it had one. */
@@ -40,9 +41,9 @@ const ADDRESS = /^[0-9A-Fa-f.:]{2,45}$/;
  * @param request untrusted in every byte
  */
 export function receive(request: Request, entrance: Entrance): Result<Received, ReceiveError> {
-  const url = parseUrl(request.url);
-  if (url === null || url.username !== "" || url.password !== "") return err({ code: "url_invalid", status: 400 });
-  const host = readHost(request.headers.get("host"), url, entrance.kind === "public");
+  const target = readTarget(request.url);
+  if (target === null) return err({ code: "url_invalid", status: 400 });
+  const host = readHost(request.headers.get("host"), target, entrance.kind === "public");
   if (host === null) return err({ code: "host_invalid", status: 400 });
   const { method } = request;
   if (NEVER.has(method)) return err({ code: "method_not_allowed", status: 405 });
@@ -52,20 +53,14 @@ export function receive(request: Request, entrance: Entrance): Result<Received, 
   const headers = RequestHeaders.receive(request.headers, onPublic, upgrade);
   const address = onPublic ? headers.get("cf-connecting-ip") : null;
   return ok({
-    url,
+    target,
     method,
-    scheme: entrance.kind === "public" ? entrance.scheme : url.protocol === "https:" ? "https" : "http",
+    scheme: entrance.kind === "public" ? entrance.scheme : target.secure ? "https" : "http",
     ...host,
     headers,
     clientIp: address !== null && ADDRESS.test(address) ? address : null,
     upgrade,
   });
-}
-
-/** The runtime's `request.url` is pasted together unparsed; null where it is no http URL. */
-function parseUrl(text: string): URL | null {
-  const url = URL.parse(text);
-  return url !== null && (url.protocol === "http:" || url.protocol === "https:") ? url : null;
 }
 
 /**
@@ -74,16 +69,17 @@ function parseUrl(text: string): URL | null {
  */
 function readHost(
   header: string | null,
-  url: URL,
+  target: Target,
   mustAgree: boolean,
 ): { authority: string; authorityHost: string; authorityPort: number | null } | null {
   if (header === null && mustAgree) return null;
-  const authority = (header ?? url.host).toLowerCase();
+  const authority = (header ?? target.host).toLowerCase();
   const [, name, port] = HOST.exec(authority) ?? [];
-  if (name === undefined || !HOST.test(url.host)) return null;
+  if (name === undefined || !HOST.test(target.host)) return null;
   const authorityPort = port === undefined ? null : Number(port);
   if (authorityPort !== null && (authorityPort === 0 || authorityPort > 65_535)) return null;
-  if (mustAgree && (name !== url.hostname || (authorityPort ?? defaultPort(url.protocol)) !== portOf(url))) return null;
+  if (mustAgree && (name !== target.hostname || (authorityPort ?? (target.secure ? 443 : 80)) !== target.port))
+    return null;
   const authorityHost = name.endsWith(".") ? name.slice(0, -1) : name;
   if (authorityHost === "" || authorityHost.includes("..") || authorityHost.startsWith(".")) return null;
   return { authority, authorityHost, authorityPort };

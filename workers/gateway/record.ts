@@ -123,7 +123,7 @@ function log(call: Call, end: End, flag: string, mesh: Mesh, now: number): void 
     scheme: received?.scheme ?? "http",
     authority: received?.authority ?? request.headers.get("host") ?? "",
     path: call.path,
-    query: received?.url.search.slice(1) ?? "",
+    query: received?.target.query ?? "",
     status: call.status,
     response_flags: flag,
     details: end === "ok" ? call.details : DETAILS[end],

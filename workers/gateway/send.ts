@@ -4,7 +4,7 @@ import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import { passBody, wholeBody } from "./body.ts";
 import type { Call } from "./call.ts";
-import { stripAnswer } from "./headers.ts";
+import { needsStripping, stripAnswer } from "./headers.ts";
 import type { Mesh } from "./mesh.ts";
 import type { Received } from "./receive.ts";
 import { BINDING_MISSING, CONNECTION_FAILURE, PROTOCOL_ERROR, TIMEOUT, refuse } from "./refuse.ts";
@@ -51,7 +51,7 @@ export async function send(
     // Its messages do not pass through here, so its end is not seen: the slot comes back with the handshake.
     call.end("ok");
     const { webSocket, headers } = response;
-    return dressed(new Response(null, { status, headers, webSocket }), call, decision);
+    return dressed(new Response(null, { status, headers, webSocket }), decision);
   }
   call.bytes = response.body === null ? 0 : null;
   const count = (bytes: number): void => {
@@ -60,7 +60,9 @@ export async function send(
   const whole = wholeBody(response, count);
   if (whole !== undefined) {
     call.end("ok");
-    return dressed(answerOf(whole, response), call, decision);
+    // What needs no change is passed on as it is: a copy costs as much as the decision.
+    const asIs = decision.response.length === 0 && !needsStripping(response.headers);
+    return asIs ? response : dressed(answerOf(whole, response), decision);
   }
   // What is left of the time is for the body.
   const deadline = timeoutMs === undefined ? null : AbortSignal.timeout(Math.max(1, timeoutMs - call.upstreamMs));
@@ -68,7 +70,7 @@ export async function send(
   const passed = await passBody(response, signal, count);
   if (passed.end === null) call.end("ok");
   else call.ctx.waitUntil(passed.end.then((how) => call.end(endOf(how, client, deadline))));
-  return dressed(answerOf(passed.body, response), call, decision);
+  return dressed(answerOf(passed.body, response), decision);
 }
 
 /** Bodies stay encoded as they came: by default the runtime would unpack what is read here and pack it again. */
@@ -88,11 +90,10 @@ async function inTime(call: Promise<Response>, timeoutMs: number | undefined): P
 }
 
 /** @param answer a copy of the service's, mutable */
-function dressed(answer: Response, call: Call, decision: Forward): Response {
+function dressed(answer: Response, decision: Forward): Response {
   const { headers } = answer;
   stripAnswer(headers, answer.status === 101);
   change(headers, decision.response);
-  headers.set("x-request-id", call.requestId);
   return answer;
 }
 
@@ -115,7 +116,7 @@ export function gone(call: Call): Response {
 /** Built from the parts that were decided on, never from the request as a whole: that may hold another, raw form of the URL. */
 function outgoing(call: Call, received: Received, decision: Forward, endpoint: Endpoint, backend: Backend): Request {
   const { method } = received;
-  const authority = decision.authority ?? received.url.host;
+  const authority = decision.authority ?? received.target.host;
   // Both parts of this text are canonical: the authority has been matched against a plain name, the path begins with `/`.
   const query = decision.query === "" ? "" : `?${decision.query}`;
   const bodiless = method === "GET" || method === "HEAD";
