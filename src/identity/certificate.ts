@@ -128,14 +128,16 @@ function readExtensions(der: Uint8Array, list: readonly Element[]): Result<Exten
   const found: Extensions = { isCa: false, keyUsage: null, uris: [] };
   for (const element of list) {
     const parts = element.tag === SEQUENCE ? readChildren(der, element) : null;
-    const [identifier, second] = parts ?? [];
-    const value = parts?.at(-1);
-    if (identifier?.tag !== OBJECT_IDENTIFIER || value?.tag !== OCTET_STRING) return malformed();
+    const [identifier, second, third, ...more] = parts ?? [];
+    const flag = third === undefined ? undefined : second;
+    const value = third ?? second;
+    if (identifier?.tag !== OBJECT_IDENTIFIER || value?.tag !== OCTET_STRING || more.length > 0) return malformed();
+    const critical = flag === undefined ? false : readBoolean(der, flag);
+    if (critical === null) return malformed();
     const name = bytesToHex(contentOf(der, identifier));
     // One that is there twice is read by some as the first and by others as the last.
     if (seen.has(name)) return malformed();
     seen.add(name);
-    const critical = second?.tag === BOOLEAN && der[second.start] === 0xff;
     const inner = readElement(der, value.start, value.end);
     if (inner === null || inner.end !== value.end) return malformed();
     if (!take(der, name, inner, found)) return malformed();
@@ -143,6 +145,12 @@ function readExtensions(der: Uint8Array, list: readonly Element[]): Result<Exten
     if (critical && !known) return err({ code: "certificate_extension_unknown" });
   }
   return ok(found);
+}
+
+/** @returns null for what is no boolean of DER: BER takes any byte but zero for true, and others may read it so (X.690 §11.1) */
+function readBoolean(der: Uint8Array, { tag, start, end }: Element): boolean | null {
+  if (tag !== BOOLEAN || end - start !== 1) return null;
+  return der[start] === 0xff ? true : der[start] === 0 ? false : null;
 }
 
 /** @returns false where the extension is not what its name says */
@@ -158,7 +166,9 @@ function take(der: Uint8Array, name: string, inner: Element, found: Extensions):
     const parts = inner.tag === SEQUENCE ? readChildren(der, inner) : null;
     if (parts === null) return false;
     const [first] = parts;
-    found.isCa = first?.tag === BOOLEAN && der[first.start] !== 0;
+    const isCa = first?.tag === BOOLEAN ? readBoolean(der, first) : false;
+    if (isCa === null) return false;
+    found.isCa = isCa;
   }
   if (name === KEY_USAGE) {
     if (inner.tag !== BIT_STRING || inner.end - inner.start < 2) return false;

@@ -34,6 +34,10 @@ const MAX_CHARACTERS = 16_384;
 /** Header parameters that let a token name its own key or its own rules (RFC 8725 §3). */
 const FORBIDDEN_PARAMETERS = ["jwk", "jku", "x5u", "x5c", "b64", "crit"];
 
+const RSA_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+const ED25519_ALGORITHMS = ["EdDSA", "Ed25519"];
+const ALGORITHMS = new Set(["ES256", "ES384", ...RSA_ALGORITHMS, ...ED25519_ALGORITHMS]);
+
 /** Clock skew that is allowed on `exp` and `nbf`, as Istio's proxies do. */
 const LEEWAY_S = 60;
 
@@ -50,6 +54,8 @@ export function readToken(text: string): Result<ReadToken, JwtError> {
   const forbidden = FORBIDDEN_PARAMETERS.some((name) => Object.hasOwn(header, name));
   if (forbidden || typeof alg !== "string" || (kid !== undefined && typeof kid !== "string"))
     return err({ code: "token_header" });
+  // The key decides which of these counts; `none` and the symmetric ones are not worth asking an issuer for keys.
+  if (!ALGORITHMS.has(alg)) return err({ code: "token_algorithm" });
   return ok({ text, algorithm: alg, keyId: kid ?? null, claims, payload: parts[1] ?? "" });
 }
 
@@ -68,7 +74,9 @@ function readObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null
 export function checkTimes({ claims }: ReadToken, now: number): JwtError | null {
   const { exp, nbf } = claims;
   const seconds = now / 1_000;
-  if (typeof exp !== "number" || (nbf !== undefined && typeof nbf !== "number")) return { code: "token_claims" };
+  // `1e999` is a number in JSON and infinite here: a token without end.
+  if (typeof exp !== "number" || !Number.isFinite(exp)) return { code: "token_claims" };
+  if (nbf !== undefined && typeof nbf !== "number") return { code: "token_claims" };
   if (exp + LEEWAY_S <= seconds) return { code: "token_expired" };
   return nbf !== undefined && nbf - LEEWAY_S > seconds ? { code: "token_not_yet_valid" } : null;
 }
@@ -79,7 +87,6 @@ export function endOf({ claims }: ReadToken): number {
 }
 
 const MIN_RSA_BITS = 2_048;
-const RSA_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 
 /**
  * The algorithms that a key may be used with: from its type and curve, and its own `alg` (R12). None for a key that is
@@ -88,7 +95,8 @@ const RSA_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
 export function algorithmsOf(key: JWK): readonly string[] {
   const { use, key_ops: operations, alg, d } = key;
   if (d !== undefined || (use !== undefined && use !== "sig")) return [];
-  if (operations !== undefined && !operations.includes("verify")) return [];
+  // The set is the issuer's: one key of an odd shape must not make the others useless.
+  if (operations !== undefined && !(Array.isArray(operations) && operations.includes("verify"))) return [];
   const possible = byType(key);
   return alg === undefined ? possible : possible.filter((name) => name === alg);
 }
@@ -99,7 +107,7 @@ function byType({ kty, crv, n }: JWK): readonly string[] {
     return modulus !== null && bitsOf(modulus) >= MIN_RSA_BITS ? RSA_ALGORITHMS : [];
   }
   if (kty === "EC") return crv === "P-256" ? ["ES256"] : crv === "P-384" ? ["ES384"] : [];
-  return kty === "OKP" && crv === "Ed25519" ? ["EdDSA", "Ed25519"] : [];
+  return kty === "OKP" && crv === "Ed25519" ? ED25519_ALGORITHMS : [];
 }
 
 function bitsOf(number: Uint8Array): number {
@@ -112,7 +120,8 @@ export function candidates({ keyId, algorithm }: ReadToken, keys: readonly JWK[]
   return keys.filter((key) => (keyId === null || key.kid === keyId) && algorithmsOf(key).includes(algorithm));
 }
 
-const imported = new WeakMap<JWK, Map<string, Promise<CryptoKey | Uint8Array>>>();
+/** Keys, not promises of them: one that a request left behind unfinished would hang all that come after. */
+const imported = new WeakMap<JWK, Map<string, CryptoKey | Uint8Array>>();
 
 /** @param keys those of `candidates` */
 export async function isSigned({ text, algorithm }: ReadToken, keys: readonly JWK[]): Promise<boolean> {
@@ -130,9 +139,11 @@ export async function isSigned({ text, algorithm }: ReadToken, keys: readonly JW
 async function importKey(key: JWK, algorithm: string): Promise<CryptoKey | Uint8Array> {
   let byAlgorithm = imported.get(key);
   if (!byAlgorithm) imported.set(key, (byAlgorithm = new Map()));
-  let promise = byAlgorithm.get(algorithm);
-  if (!promise) byAlgorithm.set(algorithm, (promise = importJWK({ ...key, alg: algorithm }, algorithm)));
-  return promise;
+  const known = byAlgorithm.get(algorithm);
+  if (known) return known;
+  const made = await importJWK({ ...key, alg: algorithm }, algorithm);
+  byAlgorithm.set(algorithm, made);
+  return made;
 }
 
 const MAX_KEYS = 100;

@@ -80,6 +80,20 @@ describe("a certificate's peer", () => {
     expect((await cache.certificate(good, other, Date.now())).refused).toBe("certificate_issuer_unknown");
   });
 
+  it("is forgotten where many others came since", async () => {
+    const cache = new PeerCache();
+    await cache.certificate(good, trust, Date.now());
+    for (let i = 0; i < 2_000; i += 1) await cache.certificate({ ...good, certRFC9440: `:${i}` }, trust, Date.now());
+    expect(cache.certificate(good, trust, Date.now())).toBeInstanceOf(Promise);
+  });
+
+  it("of an alias is written with the mesh's own name, by whichever way it came", async () => {
+    const id = WEB.replace("cluster.local", "old.test");
+    const principal = "cluster.local/ns/default/sa/web";
+    expect((await read(shown(await authority.issue({ uris: [id] })))).peer).toMatchObject({ principal });
+    expect(new PeerCache().binding({ identity: id }, trust).peer).toMatchObject({ principal });
+  });
+
   it("of a binding is what its props say, of the mesh's trust domain alone", () => {
     const cache = new PeerCache();
     expect(cache.binding({ identity: WEB }, trust).peer).toMatchObject({

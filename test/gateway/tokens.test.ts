@@ -91,8 +91,16 @@ describe("TokenVerifier", () => {
   });
 
   it("does not ask the issuer for tokens that are no tokens", async () => {
-    for (const token of ["x", rawToken('{"alg":"none"}', JSON.stringify({ ...claims(), exp: 1 }))]) await verify(token);
+    for (const token of ["x", rawToken('{"alg":"none"}', JSON.stringify(claims()), "")]) await verify(token);
     expect(fetches).toEqual([]);
+  });
+
+  it("keeps a verified token through a flood of bad ones", async () => {
+    const token = await issuer.sign(claims());
+    await verify(token);
+    for (let i = 0; i < 6_000; i += 1) await verify(`bad${i}`);
+    expect(verifier.cached(token)).toMatchObject({ ok: true });
+    expect(verifier.cached("bad0")).toBeUndefined();
   });
 
   it("fetches a key set once for many tokens, and again for an unknown key after 30 s", async () => {

@@ -40,6 +40,23 @@ describe("parseSpiffeId", () => {
     }
   });
 
+  it("takes exactly small letters, digits, `.`, `-` and `_` in a trust domain, of all bytes", () => {
+    for (let byte = 0; byte < 256; byte += 1) {
+      const character = String.fromCharCode(byte);
+      const read = parseSpiffeId(`spiffe://t${character}d/a`);
+      const domain = read.ok ? read.value.trustDomain : null;
+      // A slash ends the domain: what it takes is a shorter one.
+      const wanted = character === "/" ? "t" : /[a-z0-9._-]/.test(character) ? `t${character}d` : null;
+      expect([byte, domain]).toEqual([byte, wanted]);
+    }
+  });
+
+  it("takes 2,048 characters and no more", () => {
+    const head = "spiffe://td/";
+    expect(parseSpiffeId(head + "a".repeat(2_048 - head.length)).ok).toBe(true);
+    expect(parseSpiffeId(head + "a".repeat(2_049 - head.length)).ok).toBe(false);
+  });
+
   it.each(["/ns/a", "/ns/a/sa/b/c", "/sa/b/ns/a", "/x/a/sa/b"])("sees no Kubernetes workload in %s", (path) => {
     expect(workloadOf({ trustDomain: "td", path })).toBeNull();
   });

@@ -77,12 +77,37 @@ describe("judgeSvid", () => {
       fc.asyncProperty(fc.nat(leaf.length - 1), fc.integer({ min: 1, max: 255 }), async (at, by) => {
         const changed = Uint8Array.from(leaf);
         changed[at] = (changed[at] ?? 0) ^ by;
-        const judged = await judgeSvid(changed, trust);
-        // The algorithm stands twice, of which the outer one is not signed; what counts is that nothing signed can change.
-        if (judged.ok) expect(judged.value.id.path).toBe("/ns/default/sa/web");
+        expect((await judgeSvid(changed, trust)).ok).toBe(false);
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("reads a leaf that was cut or put together anew without throwing, and takes none", async () => {
+    const leaf = await authority.issue({ uris: [WEB] });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(leaf.length),
+        fc.nat(leaf.length),
+        fc.uint8Array({ maxLength: 8 }),
+        async (from, to, between) => {
+          const changed = Uint8Array.from([...leaf.subarray(0, from), ...between, ...leaf.subarray(to)]);
+          expect((await judgeSvid(changed, trust)).ok).toBe(Buffer.compare(changed, leaf) === 0);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("takes TRUE in DER's one spelling, so that no critical extension passes as another", async () => {
+    const leaf = await authority.issue({ uris: [WEB] });
+    const flags = [...leaf.keys()].filter((at) => leaf[at] === 1 && leaf[at + 1] === 1 && leaf[at + 2] === 0xff);
+    expect(flags).toHaveLength(3);
+    for (const at of flags) {
+      const changed = Uint8Array.from(leaf);
+      changed[at + 2] = 1;
+      expect(parseCertificate(changed)).toMatchObject({ ok: false, error: { code: "certificate_malformed" } });
+    }
   });
 
   it("reads arbitrary bytes as no certificate", () => {

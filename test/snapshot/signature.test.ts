@@ -49,7 +49,7 @@ describe("a signed root", () => {
     },
     {
       name: "whose signature was changed",
-      change: (of) => ({ ...of, signature: `A${of.signature.slice(1)}` }),
+      change: (of) => ({ ...of, signature: `${of.signature.startsWith("A") ? "B" : "A"}${of.signature.slice(1)}` }),
       code: "snapshot_unsigned",
     },
     { name: "without a signature", change: (of) => ({ ...of, signature: "" }), code: "snapshot_unsigned" },

@@ -9,6 +9,8 @@ import { failure, type StatusReason } from "./kube/status.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
 
+/** Anybody may send to these routes, and a request for a certificate is below 16 KiB. */
+const MAX_BODY_BYTES = 65_536;
 const MAX_TOKEN_SECONDS = 600;
 const SVID_SECONDS = 3_600;
 const MAX_SVID_SECONDS = 86_400;
@@ -44,7 +46,7 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     const token = bearer(c.req.header("authorization"));
     if (token === null)
       return answer(c, failure("Unauthorized", "Unauthorized: send the join token as a bearer token"));
-    const text = await readText(c.req.raw);
+    const text = await readText(c.req.raw, MAX_BODY_BYTES);
     if (!text.ok) return answer(c, text.error);
     const wanted = read(WantedSvid, text.value);
     if (wanted === null) {
@@ -63,7 +65,7 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
 export function joinTokenRoutes(authority: Authorities): Hono<Api> {
   const app = new Hono<Api>();
   app.post("/join-tokens", async (c) => {
-    const text = await readText(c.req.raw);
+    const text = await readText(c.req.raw, MAX_BODY_BYTES);
     if (!text.ok) return answer(c, text.error);
     const wanted = read(WantedToken, text.value);
     if (wanted === null) {

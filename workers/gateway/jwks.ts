@@ -53,10 +53,15 @@ export class KeySets {
     const useful = usable !== null && isUseful(usable);
     const pause = usable === null ? RETRY_MS : COOL_DOWN_MS;
     const due = usable === null || !useful || now - set.fetchedAt > REFRESH_AFTER_MS;
-    if (due && set.running === null && now - set.triedAt > pause) {
+    // Every pause is longer than a fetch may take, so there is one at a time. Whether one still seems to run is not asked:
+    // it dies unfinished with its request, and nobody would ever ask again.
+    if (due && now - set.triedAt > pause) {
       set.triedAt = now;
-      set.running = this.#refresh(uri, set, Math.min(timeoutMs, MAX_WAIT_MS)).finally(() => (set.running = null));
-      ctx.waitUntil(set.running);
+      const running = this.#refresh(uri, set, Math.min(timeoutMs, MAX_WAIT_MS)).finally(() => {
+        if (set.running === running) set.running = null;
+      });
+      set.running = running;
+      ctx.waitUntil(running);
     }
     if (useful || set.running === null) return usable;
     // Another request's promise alone would not keep this one alive.
@@ -80,6 +85,7 @@ export class KeySets {
     try {
       const init = { redirect: "manual" as const, signal: AbortSignal.timeout(timeoutMs) };
       const response = await this.#fetch(uri, { ...init, headers: { accept: "application/json" } });
+      if (response.status !== 200) await response.body?.cancel();
       const text = response.status === 200 ? await boundedText(response) : null;
       const keys = text === null ? null : readKeySet(text);
       if (keys === null) return;

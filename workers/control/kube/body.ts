@@ -5,13 +5,13 @@ import { failure, type Status } from "./status.ts";
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Reads a body as text, counting the bytes that come and not those that are announced (R26). */
-export async function readText(request: Request): Promise<Result<string, Status>> {
+export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Result<string, Status>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES)
-      return err(failure("RequestEntityTooLarge", `the body is larger than ${MAX_BODY_BYTES} bytes; send it in parts`));
+    if (bytes > maxBytes)
+      return err(failure("RequestEntityTooLarge", `the body is larger than ${maxBytes} bytes; send it in parts`));
     chunks.push(chunk);
   }
   try {
