@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { type Account, sameSecret, tokenStore } from "./db/tokens.ts";
 import type { Env } from "./env.ts";
-import { failure, type Status } from "./kube/status.ts";
+import { failure, type Status } from "../../src/kube/status.ts";
 
 export interface Api {
   readonly Bindings: Env;

@@ -5,7 +5,7 @@ import { objectStore } from "./db/store.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
 import { kubeRoutes } from "./kube/routes.ts";
-import { failure } from "./kube/status.ts";
+import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 

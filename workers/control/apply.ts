@@ -8,7 +8,7 @@ import { answer, type Api, refusal } from "./access.ts";
 import type { Account } from "./db/tokens.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { errorsOf, isDryRun, syntaxError, warningText } from "./kube/routes.ts";
-import { failure, invalid, type Status } from "./kube/status.ts";
+import { failure, invalid, type Status } from "../../src/kube/status.ts";
 
 /** One document of an apply, on its way. */
 interface Document {

@@ -5,7 +5,7 @@ import { answer, type Api, bearer } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority.ts";
 import { objectStore } from "./db/store.ts";
 import { readText } from "./kube/body.ts";
-import { failure, type StatusReason } from "./kube/status.ts";
+import { failure, type StatusReason } from "../../src/kube/status.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
 

@@ -1,8 +1,8 @@
 import type { Finding } from "../../src/resources/finding.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
-import type { Action, Operation } from "./kube/object-rules.ts";
-import type { Status } from "./kube/status.ts";
+import type { Action, Operation } from "../../src/kube/object-rules.ts";
+import type { Status } from "../../src/kube/status.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {

@@ -6,8 +6,8 @@ import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resour
 import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { type ObjectStore, objectStore, type StoredChange } from "./db/store.ts";
 import type { Env } from "./env.ts";
-import { type Action, type Operation, planOperation, refOfOperation } from "./kube/object-rules.ts";
-import { failure, invalid, type Status } from "./kube/status.ts";
+import { type Action, type Operation, planOperation, refOfOperation } from "../../src/kube/object-rules.ts";
+import { failure, invalid, type Status } from "../../src/kube/status.ts";
 import type { HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { answer, type Api, refusal } from "./access.ts";
 import { objectStore } from "./db/store.ts";
 import { readText } from "./kube/body.ts";
-import { failure, notFound } from "./kube/status.ts";
+import { failure, notFound } from "../../src/kube/status.ts";
 
 const Listening = z.strictObject({
   addresses: z.array(z.string().min(1).max(253)).max(16),

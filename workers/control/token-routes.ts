@@ -4,7 +4,7 @@ import { answer, type Api, isBootstrap, needsRole } from "./access.ts";
 import { objectStore } from "./db/store.ts";
 import { tokenStore } from "./db/tokens.ts";
 import { readText } from "./kube/body.ts";
-import { failure } from "./kube/status.ts";
+import { failure } from "../../src/kube/status.ts";
 
 const Wanted = z.strictObject({
   name: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/),

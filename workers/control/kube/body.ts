@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../../../src/result.ts";
-import { failure, type Status } from "./status.ts";
+import { failure, type Status } from "../../../src/kube/status.ts";
 
 /** One request's documents; larger sets are applied in parts. */
 const MAX_BODY_BYTES = 1024 * 1024;

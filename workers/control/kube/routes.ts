@@ -9,10 +9,10 @@ import { answer, type Api, refusal } from "../access.ts";
 import { objectStore } from "../db/store.ts";
 import type { WriteResult } from "../hub-api.ts";
 import { readText, syntaxOf } from "./body.ts";
-import type { Operation } from "./object-rules.ts";
-import { type ResourcePath, resourcePath } from "./path.ts";
-import { fieldSelector, labelSelector, type Selects } from "./selectors.ts";
-import { failure, invalid, notFound, type Status } from "./status.ts";
+import type { Operation } from "../../../src/kube/object-rules.ts";
+import { type ResourcePath, resourcePath } from "../../../src/kube/path.ts";
+import { fieldSelector, labelSelector, type Selects } from "../../../src/kube/selectors.ts";
+import { failure, invalid, notFound, type Status } from "../../../src/kube/status.ts";
 
 type Ask = Context<Api>;
 

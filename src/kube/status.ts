@@ -1,6 +1,6 @@
-import type { Finding } from "../../../src/resources/finding.ts";
-import type { ObjectRef } from "../../../src/resources/object.ts";
-import { KINDS } from "../../../src/resources/kinds.ts";
+import type { Finding } from "../resources/finding.ts";
+import type { ObjectRef } from "../resources/object.ts";
+import { KINDS } from "../resources/kinds.ts";
 
 /** A Kubernetes Status of failure: how every error below `/k8s` and `/api` is answered. */
 export interface Status {

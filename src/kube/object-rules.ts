@@ -1,7 +1,7 @@
-import { err, ok, type Result } from "../../../src/result.ts";
-import { canonicalJson } from "../../../src/snapshot/canonical.ts";
-import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
-import { refOf } from "../../../src/resources/object.ts";
+import { err, ok, type Result } from "../result.ts";
+import { canonicalJson } from "../snapshot/canonical.ts";
+import type { KubeObject, ObjectRef } from "../resources/object.ts";
+import { refOf } from "../resources/object.ts";
 import { alreadyExists, conflict, failure, notFound, type Status } from "./status.ts";
 
 /** What a caller asks to be done with one object. */

@@ -1,5 +1,5 @@
-import { findResource } from "../../../src/resources/kinds.ts";
-import type { KindInfo } from "../../../src/resources/kinds.ts";
+import { findResource } from "../resources/kinds.ts";
+import type { KindInfo } from "../resources/kinds.ts";
 
 /** What a path below `/k8s` names. */
 export interface ResourcePath {

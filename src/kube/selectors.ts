@@ -1,5 +1,5 @@
-import { err, ok, type Result } from "../../../src/result.ts";
-import type { KubeObject } from "../../../src/resources/object.ts";
+import { err, ok, type Result } from "../result.ts";
+import type { KubeObject } from "../resources/object.ts";
 import { failure, type Status } from "./status.ts";
 
 export type Selects = (object: KubeObject) => boolean;
