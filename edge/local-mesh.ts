@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ServerResponse } from "node:http";
 import type { Example } from "../examples/example.ts";
+import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { cfOf } from "./client-certificate.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
@@ -10,7 +11,6 @@ import { type DataProcess, startData } from "./data-process.ts";
 import type { Target } from "./forward.ts";
 import { type Front, openFront } from "./front.ts";
 import { GatewayListeners } from "./gateway-listeners.ts";
-import { kubeconfig } from "./kubeconfig.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { takeLock } from "./lock.ts";
 import type { Options } from "./options.ts";
@@ -124,7 +124,9 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
   if (listeners) await followGateways(listeners, client, layout, run);
 
   const info = infoOf(options, layout, data, page(examples, listeners));
-  writeSecret(layout.kubeconfigFile, kubeconfig(info.control, readFileSync(layout.caFile, "utf8"), token ?? ""));
+  const ca = readFileSync(layout.caFile).toString("base64");
+  const admin = { server: info.control, ca, user: "admin", token: token ?? "", namespace: "default" };
+  writeSecret(layout.kubeconfigFile, kubeconfig(admin));
   if (info.page !== undefined && options.only === null) {
     run.progress("waiting for the page");
     await untilServed(info.page);

@@ -21,9 +21,14 @@ export interface Fronted {
 
 export type Scopes = ReadonlyMap<Scope, ReadonlyMap<string, CompiledSlice>>;
 
+/** Before the `refKey` of an object: what is wrong with it, as derived. */
+const VERDICT = "verdict ";
+
 /** Resources to slices, incrementally: a change costs what it touches. Pure: whoever holds it stores and signs. */
 export class Compiler {
   readonly #world: World;
+  /** Objects whose verdict may be another by now. */
+  readonly #unchecked = new Set<string>();
 
   /** @param options.trustDomain of the deployment's certificates */
   constructor(options: { readonly local: boolean; readonly trustDomain: string }) {
@@ -32,23 +37,39 @@ export class Compiler {
   }
 
   /**
-   * Takes changes over, and says what is wrong with each changed object among all others; where that is an error, take them
-   * back by `undo`.
+   * Takes changes over, and says what is wrong with each changed object among all others, and with each other one whose
+   * verdict may have changed by it; where a changed one has an error, take them back by `undo`.
    *
    * @returns findings by `refKey`
    */
   apply(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
-    this.#world.inventory.change(changes);
+    this.#change(changes);
+    for (const { after } of changes) if (after !== null) this.#unchecked.add(refKey(refOf(after)));
     const findings = new Map<string, readonly Finding[]>();
-    for (const { after } of changes) {
-      if (after === null) continue;
-      findings.set(refKey(refOf(after)), checkObject(this.#world, after));
+    for (const key of this.#unchecked) {
+      const found = this.#verdict(key);
+      if (found !== null) findings.set(key, found);
     }
+    this.#unchecked.clear();
     return findings;
   }
 
   undo(changes: readonly ObjectChange[]): void {
-    this.#world.inventory.change(changes.map(({ before, after }) => ({ before: after, after: before })));
+    this.#change(changes.map(({ before, after }) => ({ before: after, after: before })));
+  }
+
+  #change(changes: readonly ObjectChange[]): void {
+    for (const key of this.#world.inventory.change(changes))
+      if (key.startsWith(VERDICT)) this.#unchecked.add(key.slice(VERDICT.length));
+  }
+
+  /** @returns null where there is no such object */
+  #verdict(key: string): readonly Finding[] | null {
+    const { memo, inventory } = this.#world;
+    return memo.get(`${VERDICT}${key}`, () => {
+      const object = inventory.object(key);
+      return object && checkObject(this.#world, object);
+    });
   }
 
   get trustDomain(): string {

@@ -15,10 +15,17 @@ export class Inventory {
   readonly #memo: Memo;
   readonly #entriesOf: (object: KubeObject) => Entries;
   readonly #tables = new Map<string, Map<string, Map<string, KubeObject>>>();
+  readonly #objects = new Map<string, KubeObject>();
 
   constructor(memo: Memo, entriesOf: (object: KubeObject) => Entries) {
     this.#memo = memo;
     this.#entriesOf = entriesOf;
+  }
+
+  /** One object by its `refKey`. */
+  object(key: string): KubeObject | null {
+    this.#memo.read(objectKey(key));
+    return this.#objects.get(key) ?? null;
   }
 
   /** The objects under a key, the oldest first. */
@@ -40,17 +47,20 @@ export class Inventory {
     return [...(this.#tables.get(table)?.keys() ?? [])].sort();
   }
 
-  change(changes: Iterable<ObjectChange>): void {
+  /** @returns the keys of derived values that were dropped by it */
+  change(changes: Iterable<ObjectChange>): readonly string[] {
     const touched = new Set<string>();
     for (const { before, after } of changes) {
       if (before) this.#remove(before, touched);
       if (after) this.#add(after, touched);
     }
-    this.#memo.invalidate(touched);
+    return this.#memo.invalidate(touched);
   }
 
   #add(object: KubeObject, touched: Set<string>): void {
     const name = refKey(refOf(object));
+    this.#objects.set(name, object);
+    touched.add(objectKey(name));
     for (const [table, key] of this.#entriesOf(object)) {
       touched.add(entryKey(table, key));
       let keys = this.#tables.get(table);
@@ -66,6 +76,8 @@ export class Inventory {
 
   #remove(object: KubeObject, touched: Set<string>): void {
     const name = refKey(refOf(object));
+    this.#objects.delete(name);
+    touched.add(objectKey(name));
     for (const [table, key] of this.#entriesOf(object)) {
       touched.add(entryKey(table, key));
       const keys = this.#tables.get(table);
@@ -76,6 +88,10 @@ export class Inventory {
       touched.add(keysKey(table));
     }
   }
+}
+
+function objectKey(name: string): string {
+  return `object ${name}`;
 }
 
 function entryKey(table: string, key: string): string {

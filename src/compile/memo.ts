@@ -40,9 +40,14 @@ export class Memo {
     return value;
   }
 
-  /** Drops whatever was derived from these, directly or not. */
-  invalidate(keys: Iterable<string>): void {
+  /**
+   * Drops whatever was derived from these, directly or not.
+   *
+   * @returns the keys of what was dropped
+   */
+  invalidate(keys: Iterable<string>): readonly string[] {
     const stale = [...keys];
+    const dropped: string[] = [];
     for (let key = stale.pop(); key !== undefined; key = stale.pop()) {
       const dependents = this.#dependents.get(key) ?? [];
       this.#dependents.delete(key);
@@ -52,7 +57,9 @@ export class Memo {
         this.#derived.delete(dependent);
         for (const source of derived.from) this.#dependents.get(source)?.delete(dependent);
         stale.push(dependent);
+        dropped.push(dependent);
       }
     }
+    return dropped;
   }
 }

@@ -1,18 +1,45 @@
+import type { Finding } from "../resources/finding.ts";
+import type { KindInfo } from "../resources/kinds.ts";
+import { apiVersionOf, KINDS } from "../resources/kinds.ts";
+import { type KubeObject, type ObjectRef, refOf } from "../resources/object.ts";
+import type { Parsed } from "../resources/parse.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
-import type { KubeObject, ObjectRef } from "../resources/object.ts";
-import { refOf } from "../resources/object.ts";
-import { alreadyExists, conflict, failure, notFound, type Status } from "./status.ts";
+import { withCondition } from "./conditions.ts";
+import { type KeyedLists, keyedLists } from "./list-keys.ts";
+import { type AppliedConfiguration, ownedAfterUpdate, serverSideApply, type Writer } from "./managed-fields.ts";
+import { applyPatch, type Patch } from "./patch.ts";
+import { alreadyExists, conflict, failure, invalid, notFound, type Status } from "./status.ts";
+
+/** Who writes, as far as the request says it. */
+export type Author = Omit<Writer, "time">;
 
 /** What a caller asks to be done with one object. */
 export type Operation =
-  | { readonly verb: "create" | "update" | "apply"; readonly object: KubeObject }
-  | { readonly verb: "delete"; readonly ref: ObjectRef; readonly uid?: string; readonly resourceVersion?: string }
-  /** Writes the status and some annotations, nothing else. */
+  /** `apply` creates or replaces. */
   | {
-      readonly verb: "status";
+      readonly verb: "create" | "update" | "apply";
+      readonly object: KubeObject;
+      readonly findings: readonly Finding[];
+      readonly author: Author;
+    }
+  /** Writes the object's `status` alone. */
+  | { readonly verb: "update-status"; readonly ref: ObjectRef; readonly object: KubeObject; readonly author: Author }
+  | { readonly verb: "patch"; readonly ref: ObjectRef; readonly patch: Patch; readonly author: Author }
+  | {
+      readonly verb: "server-side-apply";
       readonly ref: ObjectRef;
-      readonly status: unknown;
+      readonly applied: AppliedConfiguration;
+      readonly force: boolean;
+      readonly author: Author;
+    }
+  | { readonly verb: "delete"; readonly ref: ObjectRef; readonly uid?: string; readonly resourceVersion?: string }
+  /** What whoever listens for a Gateway says of it. */
+  | {
+      readonly verb: "report";
+      readonly ref: ObjectRef;
+      readonly addresses: readonly { readonly type: string; readonly value: string }[];
+      readonly programmed: { readonly status: "True" | "False"; readonly reason: string; readonly message: string };
       readonly annotations: Readonly<Record<string, string | null>>;
     };
 
@@ -23,8 +50,10 @@ export interface Planned {
   readonly action: Action;
   /** Null: it is deleted. */
   readonly after: KubeObject | null;
-  /** Whether the configuration differs by it, beyond status and annotations of the mesh's own. */
+  /** Whether the configuration differs by it, beyond status, ownership and annotations of the mesh's own. */
   readonly configuration: boolean;
+  /** Of the object's own form. */
+  readonly findings: readonly Finding[];
 }
 
 export interface Circumstances {
@@ -32,10 +61,11 @@ export interface Circumstances {
   readonly now: string;
   readonly uid: string;
   readonly namespaceExists: (name: string) => boolean;
+  readonly parse: (value: unknown) => Parsed;
 }
 
 export function refOfOperation(operation: Operation): ObjectRef {
-  return "object" in operation ? refOf(operation.object) : operation.ref;
+  return "object" in operation && operation.verb !== "update-status" ? refOf(operation.object) : operation.ref;
 }
 
 /**
@@ -48,23 +78,42 @@ export function planOperation(
   circumstances: Circumstances,
 ): Result<Planned, Status> {
   const ref = refOfOperation(operation);
+  if (operation.verb === "create" && before) return err(alreadyExists(ref));
+  if (before === null) {
+    if (operation.verb === "create" || operation.verb === "apply")
+      return create({ ...operation, owned: false }, ref, circumstances);
+    if (operation.verb === "server-side-apply" && operation.author.subresource === "")
+      return createApplied(operation, ref, circumstances);
+    return err(notFound(ref));
+  }
   switch (operation.verb) {
     case "create":
-      if (before) return err(alreadyExists(ref));
-      return create(operation.object, ref, circumstances);
     case "apply":
-      return before ? replace(before, operation.object, ref) : create(operation.object, ref, circumstances);
     case "update":
-      return before ? replace(before, operation.object, ref) : err(notFound(ref));
+      return replace(before, { ...operation, owned: false }, ref, circumstances);
+    case "update-status":
+      return replaceStatus(before, operation.object, operation.author, ref, circumstances);
+    case "patch":
+      return patched(before, operation, ref, circumstances);
+    case "server-side-apply":
+      return applied(before, operation, ref, circumstances);
     case "delete":
-      return before ? remove(before, operation, ref) : err(notFound(ref));
-    case "status":
-      return before ? ok(writeStatus(before, operation)) : err(notFound(ref));
+      return remove(before, operation, ref);
+    case "report":
+      return ok(report(before, operation, circumstances));
   }
 }
 
+/** An object as it shall become, and by whom. `owned`: its managedFields are worked out already. */
+interface Wanted {
+  readonly object: KubeObject;
+  readonly findings: readonly Finding[];
+  readonly author: Author;
+  readonly owned: boolean;
+}
+
 function create(
-  object: KubeObject,
+  { object, findings, author, owned }: Wanted,
   ref: ObjectRef,
   { now, uid, namespaceExists }: Circumstances,
 ): Result<Planned, Status> {
@@ -74,41 +123,84 @@ function create(
     return err(notFound({ group: "", kind: "Namespace", namespace: "", name: ref.namespace }));
   const { status: _, ...rest } = object;
   const metadata = { ...object.metadata, uid, creationTimestamp: now, generation: 1 };
-  const after =
-    ref.kind === "Namespace" && ref.group === "" ? activeNamespace({ ...rest, metadata }) : { ...rest, metadata };
-  return ok({ action: "created", after, configuration: true });
+  const after = isNamespace(ref) ? activeNamespace({ ...rest, metadata }) : { ...rest, metadata };
+  return ok({
+    action: "created",
+    after: owned ? after : owning(null, after, { ...author, time: now }, keyedLists(ref)),
+    configuration: true,
+    findings,
+  });
+}
+
+/** On creation everything is the author's, whatever the object says of its fields' managers. */
+function owning(before: KubeObject | null, after: KubeObject, writer: Writer, lists: KeyedLists): KubeObject {
+  if (before !== null) return ownedAfterUpdate(before, after, writer, lists);
+  const { managedFields: _, ...metadata } = after.metadata;
+  return ownedAfterUpdate(null, { ...after, metadata }, writer, lists);
 }
 
 function activeNamespace(object: KubeObject): KubeObject {
   return { ...object, spec: { finalizers: ["kubernetes"] }, status: { phase: "Active" } };
 }
 
-function replace(before: KubeObject, object: KubeObject, ref: ObjectRef): Result<Planned, Status> {
-  const { resourceVersion, uid } = object.metadata;
-  if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) return err(conflict(ref));
-  if (uid !== undefined && uid !== before.metadata.uid) return err(conflict(ref));
+function isStale(before: KubeObject, { resourceVersion, uid }: { resourceVersion?: string; uid?: string }): boolean {
+  return (
+    (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) ||
+    (uid !== undefined && uid !== before.metadata.uid)
+  );
+}
+
+function replace(
+  before: KubeObject,
+  { object, findings, author, owned }: Wanted,
+  ref: ObjectRef,
+  { now }: Circumstances,
+): Result<Planned, Status> {
+  if (isStale(before, object.metadata)) return err(conflict(ref));
   const { status: _, ...rest } = object;
-  const kept = {
-    uid: before.metadata.uid,
-    creationTimestamp: before.metadata.creationTimestamp,
-    resourceVersion: before.metadata.resourceVersion,
-    generation: before.metadata.generation,
-  };
   const draft: KubeObject = {
     ...rest,
-    metadata: { ...object.metadata, ...kept },
+    metadata: { ...object.metadata, ...serverMetadata(before) },
     ...(before.status !== undefined && { status: before.status }),
     ...(isNamespace(ref) && { spec: before.spec }),
-  } as KubeObject;
+  };
   const sameFields = canonicalJson(fieldsOf(before)) === canonicalJson(fieldsOf(draft));
-  if (sameFields && canonicalJson(before.metadata) === canonicalJson(draft.metadata))
-    return ok({ action: "unchanged", after: before, configuration: false });
   const generation = (before.metadata.generation ?? 1) + (sameFields ? 0 : 1);
-  return ok({
-    action: "configured",
-    after: { ...draft, metadata: { ...draft.metadata, generation } },
-    configuration: true,
-  });
+  const next: KubeObject = { ...draft, metadata: { ...draft.metadata, generation } };
+  return ok(settled(before, owned ? next : owning(before, next, { ...author, time: now }, keyedLists(ref)), findings));
+}
+
+/** What the store gives an object, and no writer changes. */
+function serverMetadata({ metadata }: KubeObject): Partial<KubeObject["metadata"]> {
+  const { uid, creationTimestamp, resourceVersion, generation } = metadata;
+  return {
+    ...(uid !== undefined && { uid }),
+    ...(creationTimestamp !== undefined && { creationTimestamp }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(generation !== undefined && { generation }),
+  };
+}
+
+/** Compares what is with what shall be: a write that changes nothing leaves the stored object as it is. */
+function settled(before: KubeObject, after: KubeObject, findings: readonly Finding[]): Planned {
+  if (canonicalJson(before) === canonicalJson(after))
+    return { action: "unchanged", after: before, configuration: false, findings };
+  const configuration = canonicalJson(configurationOf(before)) !== canonicalJson(configurationOf(after));
+  return { action: "configured", after, configuration, findings };
+}
+
+/** What a configuration is made of, and a rollback brings back: all but status, ownership and the store's own counters. */
+export function configurationOf(object: KubeObject): KubeObject {
+  const { status: _status, ...rest } = object;
+  const {
+    managedFields: _managed,
+    resourceVersion: _version,
+    generation: _generation,
+    uid: _uid,
+    creationTimestamp: _creation,
+    ...metadata
+  } = object.metadata;
+  return { ...rest, metadata } as KubeObject;
 }
 
 function isNamespace({ group, kind }: ObjectRef): boolean {
@@ -120,28 +212,161 @@ function fieldsOf(object: KubeObject): unknown {
   return Object.fromEntries(Object.entries(object).filter(([name]) => name !== "metadata" && name !== "status"));
 }
 
-function remove(
+function replaceStatus(
   before: KubeObject,
-  { uid, resourceVersion }: { uid?: string; resourceVersion?: string },
+  object: KubeObject,
+  author: Author,
   ref: ObjectRef,
+  { now }: Circumstances,
 ): Result<Planned, Status> {
-  const stale =
-    (uid !== undefined && uid !== before.metadata.uid) ||
-    (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion);
-  if (stale) return err(conflict(ref));
-  return ok({ action: "deleted", after: null, configuration: true });
+  if (isStale(before, object.metadata ?? {})) return err(conflict(ref));
+  const { status } = object;
+  if (typeof status !== "object" || status === null || Array.isArray(status)) {
+    const cause = {
+      severity: "error",
+      reason: "FieldValueInvalid",
+      field: "status",
+      message: "must be an object",
+    } as const;
+    return err(invalid(ref, [cause]));
+  }
+  const { managedFields } = object.metadata ?? {};
+  const draft = {
+    ...before,
+    metadata: { ...before.metadata, ...(managedFields !== undefined && { managedFields }) },
+    status,
+  };
+  const writer = { ...author, subresource: "status" as const, time: now };
+  return ok(settled(before, owning(before, draft, writer, keyedLists(ref)), []));
 }
 
-function writeStatus(before: KubeObject, { status, annotations }: Extract<Operation, { verb: "status" }>): Planned {
+function infoOf({ group, kind }: ObjectRef): KindInfo {
+  const info = KINDS.find((each) => each.group === group && each.kind === kind);
+  if (!info) throw new Error(`no kind ${group}/${kind}`);
+  return info;
+}
+
+function patched(
+  before: KubeObject,
+  { patch, author }: Extract<Operation, { verb: "patch" }>,
+  ref: ObjectRef,
+  circumstances: Circumstances,
+): Result<Planned, Status> {
+  if (patch.type === "strategic" && !infoOf(ref).core)
+    return err(
+      failure(
+        "UnsupportedMediaType",
+        `strategic merge patches are for Kubernetes' own kinds; send a ${ref.kind} \`application/merge-patch+json\` or \`application/json-patch+json\``,
+      ),
+    );
+  // The patch was written against the version that was asked for.
+  const changed = applyPatch({ ...before, apiVersion: author.apiVersion }, patch, keyedLists(ref));
+  if (!changed.ok) return changed;
+  const object = changed.value as KubeObject | null;
+  if (author.subresource === "status") {
+    const misnamed = otherObject(object, ref);
+    return misnamed === null && object
+      ? replaceStatus(before, object, author, ref, circumstances)
+      : err(misnamed ?? notFound(ref));
+  }
+  const parsed = parseFor(object, ref, circumstances);
+  return parsed.ok ? replace(before, { ...parsed.value, author, owned: false }, ref, circumstances) : parsed;
+}
+
+/** Reads what a patch has made of an object: it must still be the same one. */
+function parseFor(
+  value: unknown,
+  ref: ObjectRef,
+  { parse }: Circumstances,
+): Result<{ readonly object: KubeObject; readonly findings: readonly Finding[] }, Status> {
+  const misnamed = otherObject(value, ref);
+  if (misnamed) return err(misnamed);
+  const { object, findings } = parse(value);
+  if (object) return ok({ object, findings });
+  return err(
+    invalid(
+      ref,
+      findings.filter(({ severity }) => severity === "error"),
+    ),
+  );
+}
+
+/** What a write to one object may not turn it into: another one. */
+function otherObject(value: unknown, ref: ObjectRef): Status | null {
+  const { kind, metadata } = (typeof value === "object" && value ? value : {}) as Partial<KubeObject>;
+  const { name, namespace } = (typeof metadata === "object" && metadata ? metadata : {}) as Record<string, unknown>;
+  const same = kind === ref.kind && name === ref.name && (namespace ?? "") === ref.namespace;
+  return same ? null : failure("BadRequest", "kind, name and namespace of an object cannot be changed by a patch");
+}
+
+function createApplied(
+  operation: Extract<Operation, { verb: "server-side-apply" }>,
+  ref: ObjectRef,
+  circumstances: Circumstances,
+): Result<Planned, Status> {
+  const { applied: body, author, force } = operation;
+  const merged = serverSideApply(null, body, { ...author, time: circumstances.now }, force, keyedLists(ref));
+  if (!merged.ok) return merged;
+  const parsed = parseFor(merged.value, ref, circumstances);
+  return parsed.ok ? create({ ...parsed.value, author, owned: true }, ref, circumstances) : parsed;
+}
+
+function applied(
+  before: KubeObject,
+  { applied: body, author, force }: Extract<Operation, { verb: "server-side-apply" }>,
+  ref: ObjectRef,
+  circumstances: Circumstances,
+): Result<Planned, Status> {
+  if (isStale(before, body.metadata)) return err(conflict(ref));
+  const writer = { ...author, time: circumstances.now };
+  // Compared in one version: what was applied as v1beta1 is the same object.
+  const own = { ...body, apiVersion: before.apiVersion };
+  const merged = serverSideApply(before, own, writer, force, keyedLists(ref));
+  if (!merged.ok) return merged;
+  if (author.subresource === "status") return ok(settled(before, merged.value, []));
+  const parsed = parseFor(merged.value, ref, circumstances);
+  return parsed.ok ? replace(before, { ...parsed.value, author, owned: true }, ref, circumstances) : parsed;
+}
+
+function remove(
+  before: KubeObject,
+  options: { uid?: string; resourceVersion?: string },
+  ref: ObjectRef,
+): Result<Planned, Status> {
+  if (isStale(before, options)) return err(conflict(ref));
+  return ok({ action: "deleted", after: null, configuration: true, findings: [] });
+}
+
+/** The mesh itself as a writer. */
+export const MESH_AUTHOR = { manager: "tulle", subresource: "status" } as const;
+
+function report(
+  before: KubeObject,
+  { addresses, programmed, annotations }: Extract<Operation, { verb: "report" }>,
+  { now }: Circumstances,
+): Planned {
   const merged = { ...before.metadata.annotations, ...annotations };
   const kept = Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== null);
   const { annotations: _, ...metadata } = before.metadata;
-  const after: KubeObject = {
+  const annotated = {
     ...before,
     metadata: { ...metadata, ...(kept.length > 0 && { annotations: Object.fromEntries(kept) }) },
-    status,
+    status: { ...(before.status as Record<string, unknown> | undefined), addresses },
   };
-  if (canonicalJson(after) === canonicalJson(before))
-    return { action: "unchanged", after: before, configuration: false };
-  return { action: "configured", after, configuration: false };
+  const { generation } = before.metadata;
+  const condition = {
+    type: "Programmed",
+    ...programmed,
+    ...(generation !== undefined && { observedGeneration: generation }),
+  };
+  const after = withCondition(annotated, condition, now);
+  const planned = settled(before, after, []);
+  // Its annotations are the mesh's own words.
+  return { ...planned, configuration: false };
+}
+
+/** `apiVersion` as objects of a kind are stored. */
+export function storedVersion(ref: ObjectRef): string {
+  const { group, version } = infoOf(ref);
+  return apiVersionOf(group, version);
 }

@@ -42,21 +42,39 @@ function splitOutside(text: string): readonly string[] {
     .filter((part) => part !== "");
 }
 
-const FIELDS: Readonly<Record<string, (object: KubeObject) => string>> = {
+type ReadField = (object: KubeObject) => string;
+
+const FIELDS: Readonly<Record<string, ReadField>> = {
   "metadata.name": ({ metadata }) => metadata.name,
   "metadata.namespace": ({ metadata }) => metadata.namespace ?? "",
 };
 
-/** `metadata.name=x` and `metadata.namespace=x`, with `=`, `==` and `!=`. */
-export function fieldSelector(text: string): Result<Selects, Status> {
+function involved(name: string): ReadField {
+  return (object) => String((object["involvedObject"] as Record<string, unknown> | undefined)?.[name] ?? "");
+}
+
+/** What `kubectl describe` and `kubectl events` look Events up by. */
+const EVENT_FIELDS: Readonly<Record<string, ReadField>> = {
+  ...FIELDS,
+  ...Object.fromEntries(
+    ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].map((name) => [
+      `involvedObject.${name}`,
+      involved(name),
+    ]),
+  ),
+  reason: (object) => String(object["reason"] ?? ""),
+  type: (object) => String(object["type"] ?? ""),
+};
+
+/** `metadata.name=x` and `metadata.namespace=x`, with `=`, `==` and `!=`; of Events also what they are about. */
+export function fieldSelector(text: string, { kind }: { readonly kind: string }): Result<Selects, Status> {
+  const fields = kind === "Event" ? EVENT_FIELDS : FIELDS;
   const tests: Selects[] = [];
   for (const part of splitOutside(text)) {
     const [, field = "", operator, value] = EQUALITY.exec(part) ?? [];
-    const read = Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
+    const read = Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (read === undefined)
-      return err(
-        failure("BadRequest", `fieldSelector: \`${part}\`: only metadata.name and metadata.namespace are known`),
-      );
+      return err(failure("BadRequest", `fieldSelector: \`${part}\`: known here are ${Object.keys(fields).join(", ")}`));
     tests.push((object) => (read(object) === value) === (operator !== "!="));
   }
   return ok((object) => tests.every((test) => test(object)));

@@ -24,15 +24,44 @@ interface SyntaxProblem {
  * directives, merge keys or repeated keys.
  */
 export function parseDocuments(text: string, type: "yaml" | "json"): Result<readonly Written[], SyntaxProblem> {
+  const source = sourceOf(text);
+  if (!source.ok) return source;
+  const read = type === "json" ? readJson(source.value) : readYaml(source.value);
+  if (read.ok && read.value.length > MAX_DOCUMENTS)
+    return err({ message: TOO_MANY, line: read.value[MAX_DOCUMENTS]?.line ?? 1 });
+  return read;
+}
+
+/**
+ * Reads a body that is one value, such as a patch: a list stays a list, a `List` stays one object. The limits are those of
+ * `parseDocuments`; of a YAML stream, exactly one document may have something in it.
+ */
+export function parseOne(text: string, type: "yaml" | "json"): Result<unknown, SyntaxProblem> {
+  const source = sourceOf(text);
+  if (!source.ok) return source;
+  if (type === "json") {
+    const read = jsonValue(source.value);
+    return read.ok ? ok(read.value.value) : read;
+  }
+  const documents = yamlValues(source.value);
+  if (!documents.ok) return documents;
+  const [first, second] = documents.value;
+  if (first === undefined) return err({ message: "nothing is in it", line: 1 });
+  if (second !== undefined) return err({ message: "a second document; only one is read", line: second.line });
+  return ok(first.value);
+}
+
+interface Source {
+  readonly text: string;
+  readonly lines: Lines;
+}
+
+function sourceOf(text: string): Result<Source, SyntaxProblem> {
   // UTF-8 takes at least a byte for each UTF-16 unit, so most oversized texts need no encoding.
   if (text.length > MAX_BYTES || new TextEncoder().encode(text).length > MAX_BYTES)
     return err({ message: `more than ${MAX_BYTES} bytes; apply it in parts`, line: 1 });
   const plain = text.startsWith("\ufeff") ? text.slice(1) : text;
-  const lines = linesOf(plain);
-  const read = type === "json" ? readJson(plain, lines) : readYaml(plain, lines);
-  if (read.ok && read.value.length > MAX_DOCUMENTS)
-    return err({ message: TOO_MANY, line: read.value[MAX_DOCUMENTS]?.line ?? 1 });
-  return read;
+  return ok({ text: plain, lines: linesOf(plain) });
 }
 
 /** The line of an offset, both from the start of the text; lines count from 1. */
@@ -45,7 +74,13 @@ function linesOf(text: string): Lines {
   return (offset) => Math.max(1, counter.linePos(offset).line);
 }
 
-function readJson(text: string, lines: Lines): Result<readonly Written[], SyntaxProblem> {
+interface JsonValue {
+  readonly value: unknown;
+  /** Where its members begin, or those of its `items`. */
+  readonly members: readonly number[];
+}
+
+function jsonValue({ text, lines }: Source): Result<JsonValue, SyntaxProblem> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -56,10 +91,18 @@ function readJson(text: string, lines: Lines): Result<readonly Written[], Syntax
   }
   const scan = scanJson(text);
   if (!scan.ok) return err({ message: scan.message, line: lines(scan.offset) });
+  return ok({ value, members: scan.members });
+}
+
+function readJson(source: Source): Result<readonly Written[], SyntaxProblem> {
+  const read = jsonValue(source);
+  if (!read.ok) return read;
+  const { text, lines } = source;
+  const { value, members: offsets } = read.value;
   const members: readonly unknown[] | null = Array.isArray(value) ? value : listItems(value);
   if (members === null) return ok([{ value, line: lines(Math.max(0, text.search(/\S/))) }]);
   // A list inside a list is no file that anybody writes; as an object it is refused by its kind.
-  return ok(members.map((member, index) => ({ value: member, line: lines(scan.members[index] ?? 0) })));
+  return ok(members.map((member, index) => ({ value: member, line: lines(offsets[index] ?? 0) })));
 }
 
 /** The objects of a Kubernetes `List` (`List`, `VirtualServiceList`); null for any other object. */
@@ -103,7 +146,12 @@ function tokensOf(text: string, lines: Lines): Result<readonly CST.Token[], Synt
 /** What may not stand in YAML (1.2 section 5.1): control characters, a byte order mark inside the text, half a surrogate pair. */
 const UNPRINTABLE = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
-function readYaml(text: string, lines: Lines): Result<readonly Written[], SyntaxProblem> {
+interface YamlValue extends Written {
+  readonly document: Document.Parsed;
+}
+
+/** The documents of a stream, without empty ones. */
+function yamlValues({ text, lines }: Source): Result<readonly YamlValue[], SyntaxProblem> {
   const unprintable = text.search(UNPRINTABLE);
   if (unprintable >= 0)
     return err({ message: "a control character or a byte order mark; take it out", line: lines(unprintable) });
@@ -116,23 +164,32 @@ function readYaml(text: string, lines: Lines): Result<readonly Written[], Syntax
     uniqueKeys: false,
     prettyErrors: false,
   });
-  const written: Written[] = [];
+  const values: YamlValue[] = [];
   for (const document of composer.compose(tokens.value, false, text.length)) {
     const [error] = document.errors;
     if (error !== undefined) return err({ message: firstLine(error.message), line: lines(error.pos[0]) });
     const key = unreadableKey(document);
     if (key !== null) return err({ message: key.message, line: lines(key.offset) });
     const value: unknown = document.toJS();
-    if (value === null) continue;
-    const members = listItems(value);
-    const nodes = document.getIn(["items"], true);
-    if (members === null) written.push({ value, line: lines(startOf(document.contents)) });
-    else
-      members.forEach((member, index) =>
-        written.push({ value: member, line: lines(startOf(isSeq(nodes) ? nodes.items[index] : null)) }),
-      );
+    if (value !== null) values.push({ value, line: lines(startOf(document.contents)), document });
   }
-  return ok(written);
+  return ok(values);
+}
+
+function readYaml(source: Source): Result<readonly Written[], SyntaxProblem> {
+  const documents = yamlValues(source);
+  if (!documents.ok) return documents;
+  return ok(
+    documents.value.flatMap(({ value, line, document }) => {
+      const members = listItems(value);
+      if (members === null) return [{ value, line }];
+      const nodes = document.getIn(["items"], true);
+      return members.map((member, index) => ({
+        value: member,
+        line: source.lines(startOf(isSeq(nodes) ? nodes.items[index] : null)),
+      }));
+    }),
+  );
 }
 
 function startOf(node: unknown): number {

@@ -16,6 +16,8 @@ export interface KindInfo {
   readonly namespaced: boolean;
   /** Kubernetes' own kinds keep fields that we do not read; others refuse them. */
   readonly core: boolean;
+  /** Made by the mesh: listed and watched, never written by a client. */
+  readonly readOnly: boolean;
 }
 
 type Names = Pick<KindInfo, "kind" | "plural" | "shortNames">;
@@ -30,6 +32,7 @@ function core(names: Names, more: Partial<KindInfo> = {}): KindInfo {
     categories: [],
     namespaced: true,
     core: true,
+    readOnly: false,
     ...names,
     ...more,
   };
@@ -62,6 +65,7 @@ export const KINDS: readonly KindInfo[] = [
   core({ kind: "Pod", plural: "pods", shortNames: ["po"] }, { categories: ["all"] }),
   core({ kind: "Service", plural: "services", shortNames: ["svc"] }, { categories: ["all"] }),
   core({ kind: "EndpointSlice", plural: "endpointslices", shortNames: [] }, { group: "discovery.k8s.io" }),
+  core({ kind: "Event", plural: "events", shortNames: ["ev"] }, { readOnly: true }),
   networking({ kind: "ServiceEntry", plural: "serviceentries", shortNames: ["se"] }),
   networking({ kind: "WorkloadEntry", plural: "workloadentries", shortNames: ["we"] }),
   networking({ kind: "Gateway", plural: "gateways", shortNames: ["gw"] }),

@@ -25,13 +25,19 @@ export type Parsed =
   | { readonly object: KubeObject; readonly findings: readonly Finding[] }
   | { readonly object: null; readonly findings: readonly Finding[] };
 
-type SpecReader = (spec: unknown, report: Report, context: Context) => unknown;
+interface SpecReader {
+  readonly schema: z.ZodType;
+  readonly read: (spec: unknown, report: Report, context: Context) => unknown;
+}
 
 function reader<T>(schema: z.ZodType<T>, check?: (spec: T, report: Report, context: Context) => void): SpecReader {
-  return (spec, report, context) => {
-    const read = readShape(schema, spec, report);
-    if (read !== null) check?.(read, report, context);
-    return read;
+  return {
+    schema,
+    read: (spec, report, context) => {
+      const read = readShape(schema, spec, report);
+      if (read !== null) check?.(read, report, context);
+      return read;
+    },
   };
 }
 
@@ -51,6 +57,11 @@ const READERS: ReadonlyMap<string, SpecReader> = new Map([
   ["RequestAuthentication", reader(RequestAuthentication, checkRequestAuthentication)],
   ["MeshConfig", reader(MeshConfig, checkMeshConfig)],
 ]);
+
+/** The shape of each kind's spec, before its checks; of an EndpointSlice, of the fields beside `metadata`. */
+export const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(
+  [...READERS].map(([kind, { schema }]) => [kind, schema]),
+);
 
 /** Kinds that exist elsewhere and are refused here, by `group/Kind`. */
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
@@ -96,6 +107,10 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
     reportUnknownKind(apiVersion, kind, report);
     return null;
   }
+  if (info.readOnly) {
+    report.at("kind").error(`\`${kind}\`: the mesh itself writes them; they can be read`, "FieldValueForbidden");
+    return null;
+  }
   const stored = apiVersionOf(info.group, info.version);
   if (info.aliases.includes(apiVersion))
     report.at("apiVersion").warn(`\`${apiVersion}\` is a placeholder of articles; read and stored as \`${stored}\``);
@@ -105,7 +120,7 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
   if (plain === null || metadata === null) return null;
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = plain;
   const context = { metadata, local, object: report };
-  const read = READERS.get(kind);
+  const read = READERS.get(kind)?.read;
   if (read === undefined) throw new Error(`no schema for ${kind}`);
   const named = { apiVersion: stored, kind, metadata };
 

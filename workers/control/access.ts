@@ -1,15 +1,20 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { type Account, sameSecret, tokenStore } from "./db/tokens.ts";
-import type { Env } from "./env.ts";
+import { type Account, forbidden, mayDo, mayGetPath, type Verb, type Wish } from "../../src/kube/access.ts";
+import type { ResourcePath } from "../../src/kube/path.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
+import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
+import { err, ok, type Result } from "../../src/result.ts";
+import { objectStore } from "./db/store.ts";
+import { sameSecret, tokenStore } from "./db/tokens.ts";
+import type { Env } from "./env.ts";
 
 export interface Api {
   readonly Bindings: Env;
   readonly Variables: { readonly account: Account };
 }
 
-/** Namespaces whose objects hold for the whole mesh: the administrator's (R19). */
-const MESH_NAMESPACES = new Set(["istio-system"]);
+/** Where the mesh's own settings stand, and policies for the whole mesh unless they say otherwise. */
+const SYSTEM_NAMESPACE = "istio-system";
 
 /** The token of `Authorization: Bearer`, or null. Nowhere else is one looked for, least of all in the URL (R22). */
 export function bearer(header: string | undefined): string | null {
@@ -37,46 +42,39 @@ export const noBrowserWrites: MiddlewareHandler<Api> = async (c, next) => {
   return next();
 };
 
-/** What an account wants to do, in Kubernetes' words. */
-export interface Wish {
-  readonly verb: "get" | "list" | "create" | "update" | "delete";
-  readonly group: string;
-  /** Plural. */
-  readonly resource: string;
-  /** Empty for what has none, and for a list over all. */
-  readonly namespace: string;
+/** Namespaces whose objects hold for the whole mesh: the administrator's (R19). */
+export async function rootNamespaces(c: Context<Api>): Promise<ReadonlySet<string>> {
+  const ref = { group: "tulle.dev", kind: "MeshConfig", namespace: SYSTEM_NAMESPACE, name: "default" };
+  const { rootNamespace } = ((await objectStore(c.env.DB).get(ref))?.spec ?? {}) as MeshConfigSpec;
+  return new Set([SYSTEM_NAMESPACE, rootNamespace ?? SYSTEM_NAMESPACE]);
 }
 
-/** @returns the refusal, or null: viewers read, editors write in their namespaces, the mesh's own is the administrator's */
-export function refusal(account: Account, wish: Wish): Status | null {
-  return mayDo(account, wish) ? null : forbidden(account, wish);
+/** @returns the refusal, or null */
+export async function refusal(c: Context<Api>, wish: Wish): Promise<Status | null> {
+  const { account } = c.var;
+  // Only of an editor does it matter which namespace is the root.
+  const root = account.role === "editor" ? await rootNamespaces(c) : new Set<string>();
+  return mayDo(account, wish, root) ? null : forbidden(account, wish);
 }
 
-function mayDo({ role, namespace }: Account, wish: Wish): boolean {
-  if (namespace !== null && wish.namespace !== namespace) return false;
-  if (wish.verb === "get" || wish.verb === "list") return true;
-  if (role === "admin") return true;
-  return role === "editor" && wish.namespace !== "" && !MESH_NAMESPACES.has(wish.namespace);
+/** Whether the request's account may do this with what its path names. */
+export async function allowed(c: Context<Api>, path: ResourcePath, verb: Verb): Promise<Result<null, Status>> {
+  const { info, namespace, name, status } = path;
+  // A Namespace belongs to itself: who may touch one namespace alone may read it.
+  const own = info.kind === "Namespace" && verb === "get" ? name : namespace;
+  const resource = status ? `${info.plural}/status` : info.plural;
+  const refused = await refusal(c, { verb, group: info.group, resource, namespace: own ?? "" });
+  return refused === null ? ok(null) : err(refused);
 }
 
-function forbidden({ name }: Account, { verb, group, resource, namespace }: Wish): Status {
-  const scope = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
-  const of = group === "" ? resource : `${resource}.${group}`;
-  return failure(
-    "Forbidden",
-    `${of} is forbidden: User "${name}" cannot ${verb} resource "${resource}" in API group "${group}" ${scope}`,
-  );
-}
-
-/** For what is no resource: metrics, tokens. */
-export function needsRole(role: "viewer" | "admin"): MiddlewareHandler<Api> {
-  return async (c, next) => {
-    const { account } = c.var;
-    if (role === "admin" && (account.role !== "admin" || account.namespace !== null))
-      return answer(c, failure("Forbidden", `User "${account.name}" is no administrator of the mesh`));
-    return next();
-  };
-}
+/** For what is no resource: metrics, tokens, the history. */
+export const needsPath: MiddlewareHandler<Api> = async (c, next) => {
+  const { account } = c.var;
+  const { path } = c.req;
+  if (mayGetPath(account, path)) return next();
+  const limit = account.namespace === null ? "" : ` of namespace "${account.namespace}"`;
+  return answer(c, failure("Forbidden", `User "${account.name}", ${account.role}${limit}, cannot use ${path}`));
+};
 
 export async function isBootstrap(c: Context<Api>): Promise<boolean> {
   const sent = bearer(c.req.header("authorization"));

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { answer, type Api, authenticated, needsRole, noBrowserWrites } from "./access.ts";
+import { answer, type Api, authenticated, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
 import { objectStore } from "./db/store.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
@@ -7,6 +7,7 @@ import type { Env } from "./env.ts";
 import { kubeRoutes } from "./kube/routes.ts";
 import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
+import { revisionRoutes } from "./revisions.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 
 /**
@@ -21,20 +22,21 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", bootstrapRoutes());
   app.route("/api/v1", enrolRoutes(authority));
   app.use(authenticated);
-  app.use("/metrics", needsRole("viewer"));
+  app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
     const { generation } = await objectStore(c.env.DB).counters();
     const text = await c.env.TELEMETRY.getByName("telemetry").text(generation);
     return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });
-  app.get("/api/v1/status", needsRole("viewer"), async (c) => c.json(await c.env.HUB.getByName("hub").status()));
-  app.get("/api/v1/audit", needsRole("admin"), async (c) =>
+  app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
+  app.get("/api/v1/audit", needsPath, async (c) =>
     c.json({ entries: await objectStore(c.env.DB).audited(Number(c.req.query("after") ?? 0) || 0) }),
   );
   app.route("/api/v1", applyRoutes());
   app.route("/api/v1", listenerRoutes());
   app.route("/api/v1", tokenRoutes());
-  app.use("/api/v1/join-tokens", needsRole("admin"));
+  app.route("/api/v1", revisionRoutes());
+  app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/k8s", kubeRoutes());
   app.notFound((c) => answer(c, failure("NotFound", "the server could not find the requested resource")));

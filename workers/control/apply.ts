@@ -5,10 +5,12 @@ import { type KubeObject, refOf } from "../../src/resources/object.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
 import { parseObject } from "../../src/resources/parse.ts";
 import { answer, type Api, refusal } from "./access.ts";
-import type { Account } from "./db/tokens.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
-import { errorsOf, isDryRun, syntaxError, warningText } from "./kube/routes.ts";
+import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";
+import { errorsOf, warningText } from "./kube/write.ts";
+import type { Author } from "../../src/kube/object-rules.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import { err, ok, type Result } from "../../src/result.ts";
 
 /** One document of an apply, on its way. */
 interface Document {
@@ -36,6 +38,10 @@ export function applyRoutes(): Hono<Api> {
   app.post("/apply", async (c) => {
     const dryRun = isDryRun(c);
     if (!dryRun.ok) return answer(c, dryRun.error);
+    const condition = ifGeneration(c);
+    if (!condition.ok) return answer(c, condition.error);
+    const author = authorOf(c, { apiVersion: "v1", status: false });
+    if (!author.ok) return answer(c, author.error);
     const syntax = syntaxOf(c.req.header("content-type"), "yaml");
     if (!syntax.ok) return answer(c, syntax.error);
     const text = await readText(c.req.raw);
@@ -44,22 +50,23 @@ export function applyRoutes(): Hono<Api> {
     if (!parsed.ok) return answer(c, syntaxError(parsed.error));
     if (parsed.value.length === 0) return answer(c, failure("BadRequest", "there is no document in the body"));
 
-    const local = c.env.TULLE_LOCAL !== undefined;
-    const documents = parsed.value.map(({ value, line }) => readDocument(value, line, local, c.var.account));
+    const documents: Document[] = [];
+    for (const { value, line } of parsed.value) documents.push(await readDocument(c, value, line));
     if (documents.some(({ status }) => status !== null)) return c.json(refused(documents), 422);
 
     const ordered = documents
       .map((document, index) => ({ document, index }))
       .sort((a, b) => rank(a.document) - rank(b.document));
-    const operations = ordered.flatMap(({ document: { object } }) =>
-      object ? [{ verb: "apply" as const, object }] : [],
-    );
+    const operations = ordered.flatMap(({ document }) => operationOf(document, author.value));
     const written = await c.env.HUB.getByName("hub").write(operations, {
       actor: c.var.account.name,
       verb: "apply",
       dryRun: dryRun.value,
+      ...condition.value,
     });
     if (!written.ok) {
+      const whole = written.failures.find(({ index }) => index < 0);
+      if (whole) return answer(c, whole.status);
       const failed = new Map(written.failures.map(({ index, status }) => [ordered[index]?.index, status]));
       return c.json(
         refused(documents.map((document, index) => ({ ...document, status: failed.get(index) ?? null }))),
@@ -68,7 +75,7 @@ export function applyRoutes(): Hono<Api> {
     }
     const results = documents.map((document, index) => {
       const result = written.results[ordered.findIndex((entry) => entry.index === index)];
-      const warnings = [...document.findings, ...(result?.warnings ?? [])];
+      const warnings = result?.warnings ?? [];
       return {
         ...document.head,
         action: result?.action,
@@ -76,9 +83,24 @@ export function applyRoutes(): Hono<Api> {
         warnings: warnings.filter(({ severity }) => severity === "warning").map(warningText),
       };
     });
-    return c.json({ generation: written.generation, results });
+    return c.json({ generation: written.generation, results }, 200, { etag: `"${written.generation}"` });
   });
   return app;
+}
+
+/** `If-Match: "7"`: the write holds only while the configuration is of that generation (R27). */
+export function ifGeneration(c: Ask): Result<{ readonly ifGeneration?: number }, Status> {
+  const tag = c.req.header("if-match");
+  if (tag === undefined || tag.trim() === "*") return ok({});
+  const [, generation] = /^"(\d{1,15})"$/.exec(tag.trim()) ?? [];
+  if (generation !== undefined) return ok({ ifGeneration: Number(generation) });
+  return err(failure("BadRequest", 'If-Match: must be the number of a generation in quotes, as in `If-Match: "7"`'));
+}
+
+function operationOf({ object, findings }: Document, author: Author) {
+  return object
+    ? [{ verb: "apply" as const, object, findings, author: { ...author, apiVersion: object.apiVersion } }]
+    : [];
 }
 
 function rank({ head }: Document): number {
@@ -86,8 +108,8 @@ function rank({ head }: Document): number {
   return place < 0 ? FIRST.length : place;
 }
 
-function readDocument(value: unknown, line: number, local: boolean, account: Account): Document {
-  const { object, findings } = parseObject(value, { local });
+async function readDocument(c: Ask, value: unknown, line: number): Promise<Document> {
+  const { object, findings } = parseObject(value, { local: c.env.TULLE_LOCAL !== undefined });
   if (object === null) {
     const head = headOf(value);
     const ref = { group: head.apiVersion.includes("/") ? (head.apiVersion.split("/", 1)[0] ?? "") : "", ...head };
@@ -97,9 +119,9 @@ function readDocument(value: unknown, line: number, local: boolean, account: Acc
   const { namespace = "default" } = object.metadata;
   const placed = info?.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object;
   const ref = refOf(placed);
-  const wish = { verb: "update" as const, group: ref.group, resource: info?.plural ?? "", namespace: ref.namespace };
+  const wish = { verb: "patch" as const, group: ref.group, resource: info?.plural ?? "", namespace: ref.namespace };
   const head = { apiVersion: object.apiVersion, kind: object.kind, namespace: ref.namespace, name: ref.name };
-  return { line, head, object: placed, findings, status: refusal(account, wish) };
+  return { line, head, object: placed, findings, status: await refusal(c, wish) };
 }
 
 /** As much as can be read of a document that was refused. */

@@ -1,8 +1,10 @@
 import type { Finding } from "../../src/resources/finding.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
-import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Action, Operation } from "../../src/kube/object-rules.ts";
 import type { Status } from "../../src/kube/status.ts";
+import type { WatchWish } from "../../src/kube/watch.ts";
+import type { Result } from "../../src/result.ts";
+import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {
@@ -11,6 +13,8 @@ export interface WriteOptions {
   readonly verb: string;
   /** All but the store. */
   readonly dryRun: boolean;
+  /** Nothing is done where the configuration is of another generation (`If-Match`). */
+  readonly ifGeneration?: number;
 }
 
 export type WriteResult =
@@ -24,7 +28,7 @@ export type WriteResult =
         readonly warnings: readonly Finding[];
       }[];
     }
-  /** Nothing was stored. */
+  /** Nothing was stored. Where no operation was to blame the index is -1. */
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
 
 export interface HubStatus {
@@ -37,6 +41,12 @@ export interface HubStatus {
 export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** All of the operations, or none. */
   write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult>;
+  /** The configuration as of an earlier generation, as one new one. */
+  rollback(generation: number, options: WriteOptions): Promise<WriteResult>;
+  /** Newline-separated watch events. */
+  watch(wish: WatchWish): Promise<Result<ReadableStream, Status>>;
+  /** Kubernetes' Events as far back as the change log goes, with the resourceVersion they are as of. */
+  events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }>;
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;

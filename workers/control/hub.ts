@@ -1,15 +1,40 @@
 import { DurableObject } from "cloudflare:workers";
-import type { ObjectChange } from "../../src/compile/inventory.ts";
 import { addressesOf } from "../../src/compile/addresses.ts";
-import type { Finding } from "../../src/resources/finding.ts";
-import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
-import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
-import { type ObjectStore, objectStore, type StoredChange } from "./db/store.ts";
-import type { Env } from "./env.ts";
-import { type Action, type Operation, planOperation, refOfOperation } from "../../src/kube/object-rules.ts";
+import { rfc3339 } from "../../src/kube/events.ts";
+import type { Operation } from "../../src/kube/object-rules.ts";
+import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import {
+  eventsIn,
+  isEvents,
+  isWatched,
+  type LoggedChange,
+  type Seen,
+  seenEventsOf,
+  seenOf,
+  type WatchWish,
+} from "../../src/kube/watch.ts";
+import {
+  NAMESPACES,
+  namespaceRef,
+  type Plan,
+  type PlannedChange,
+  planWrite,
+  withVerdicts,
+  withVersion,
+} from "../../src/kube/write-plan.ts";
+import type { Finding } from "../../src/resources/finding.ts";
+import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
+import { parseObject } from "../../src/resources/parse.ts";
+import { err, ok, type Result } from "../../src/result.ts";
+import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import { type ObjectStore, objectStore } from "./db/store.ts";
+import type { Env } from "./env.ts";
+import { History } from "./history.ts";
 import type { HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
+import { restore } from "./restore.ts";
+import { Watches } from "./watches.ts";
 
 interface State {
   readonly objects: Map<string, KubeObject>;
@@ -18,33 +43,56 @@ interface State {
   generation: number;
 }
 
-/** What becomes of one object in a write. */
-interface Change extends ObjectChange {
-  readonly ref: ObjectRef;
-  /** Its own resourceVersion, also where the object is gone by it. */
-  readonly rv: number;
-}
-
-/** They exist from the start and cannot be deleted. */
-const NAMESPACES = ["default", "istio-system"];
-
 /** Soon enough that a crash between commit and publication is not noticed, late enough that it seldom fires for nothing. */
 const ALARM_AFTER_MS = 2_000;
+
+const SYSTEM = { actor: "system", dryRun: false } as const;
 
 /** The only writer and the only compiler: writes come one after the other, each compiled before it is stored. */
 export class Hub extends DurableObject<Env> implements HubApi {
   readonly #store: ObjectStore;
+  readonly #history: History;
+  readonly #watches = new Watches();
   #loading: Promise<State> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = objectStore(env.DB);
+    this.#history = new History(this.#store);
   }
 
-  /** All of the operations, or none. */
   async write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
     return this.#inTurn(async () => this.#write(await this.#state(), operations, options));
+  }
+
+  async rollback(generation: number, options: WriteOptions): Promise<WriteResult> {
+    return this.#inTurn(async () => {
+      const state = await this.#state();
+      const operations = await restore(this.#store, generation, state.objects, this.#parse);
+      if (!operations.ok) return { ok: false, failures: [{ index: -1, status: operations.error }] };
+      return this.#write(state, operations.value, options);
+    });
+  }
+
+  async watch(wish: WatchWish): Promise<Result<ReadableStream, Status>> {
+    return this.#inTurn(async () => {
+      const state = await this.#state();
+      const labels = labelSelector(wish.labelSelector);
+      if (!labels.ok) return labels;
+      const fields = fieldSelector(wish.fieldSelector, wish);
+      if (!fields.ok) return fields;
+      const selects = (object: KubeObject): boolean => labels.value(object) && fields.value(object);
+      const backlog = await this.#backlog(state, wish, selects);
+      return backlog.ok ? ok(this.#watches.open(wish, selects, backlog.value, state.rv)) : backlog;
+    });
+  }
+
+  async events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }> {
+    return this.#inTurn(async () => {
+      const { rv } = await this.#state();
+      return { rv, events: eventsIn(await this.#history.all()) };
+    });
   }
 
   /** @param props from the gateway's binding, never from its own words */
@@ -77,7 +125,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const state = await this.#state();
       const { rv } = await this.#store.counters();
       if (rv === state.rv) return;
-      this.#loading = null;
+      this.#forget();
       await this.#state();
     });
   }
@@ -91,10 +139,16 @@ export class Hub extends DurableObject<Env> implements HubApi {
 
   async #state(): Promise<State> {
     this.#loading ??= this.#load().catch((error: unknown) => {
-      this.#loading = null;
+      this.#forget();
       throw error;
     });
     return this.#loading;
+  }
+
+  /** What the database holds is read anew; watches, which may have missed something, begin again. */
+  #forget(): void {
+    this.#loading = null;
+    this.#watches.endAll();
   }
 
   async #load(): Promise<State> {
@@ -112,198 +166,178 @@ export class Hub extends DurableObject<Env> implements HubApi {
       generation: stored.generation,
       deployments,
     });
-    publisher.apply(stored.objects.map((after) => ({ before: null, after })));
+    const findings = publisher.apply(stored.objects.map((after) => ({ before: null, after })));
     const state: State = {
       objects: new Map(stored.objects.map((object) => [refKey(refOf(object)), object])),
       publisher,
       rv: stored.rv,
       generation: stored.generation,
     };
+    this.#history.begin(stored.rv, stored.compacted);
+    const nothing: Plan = { outcomes: [], failures: [], changes: new Map(), rv: state.rv };
+    const judged = withVerdicts(nothing, state, findings, this.#warningsOf, rfc3339(Date.now()));
+    await this.#commit(state, judged, { ...SYSTEM, verb: "status" });
     const missing = NAMESPACES.filter((name) => !state.objects.has(refKey(namespaceRef(name))));
-    if (missing.length > 0) {
-      const operations = missing.map((name) => ({
-        verb: "create" as const,
-        object: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
-      }));
-      await this.#write(state, operations, { actor: "system", verb: "create", dryRun: false });
-    }
+    const operations = missing.map((name) => ({
+      verb: "create" as const,
+      object: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
+      findings: [],
+      author: { manager: "tulle", subresource: "" as const, apiVersion: "v1" },
+    }));
+    if (operations.length > 0) await this.#write(state, operations, { ...SYSTEM, verb: "create" });
     return state;
   }
 
+  readonly #parse = (value: unknown) => parseObject(value, { local: this.env.TULLE_LOCAL !== undefined });
+
+  readonly #warningsOf = (object: KubeObject): readonly Finding[] =>
+    this.#parse(object).findings.filter(({ severity }) => severity === "warning");
+
   async #write(state: State, operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
-    const planned = plan(state, operations);
+    const { dryRun, ifGeneration } = options;
+    if (ifGeneration !== undefined && ifGeneration !== state.generation) {
+      const message = `the configuration is of generation ${state.generation}, not ${ifGeneration}; look at what changed, then write again`;
+      return { ok: false, failures: [{ index: -1, status: failure("PreconditionFailed", message) }] };
+    }
+    const now = rfc3339(Date.now());
+    const planned = planWrite(state, operations, { now, uid: () => crypto.randomUUID(), parse: this.#parse });
     if (planned.failures.length > 0) return { ok: false, failures: planned.failures };
-    const changes = [...planned.changes.values()];
-    const findings = state.publisher.apply(changes);
-    const failures = planned.outcomes.flatMap(({ ref }, index) => {
-      const errors = (findings.get(refKey(ref)) ?? []).filter(({ severity }) => severity === "error");
-      return errors.length > 0 ? [{ index, status: invalid(ref, errors) }] : [];
-    });
-    const oversized = failures.length === 0 && changes.length > 0 ? state.publisher.oversized() : null;
-    if (oversized !== null) {
-      const message = `the configuration of \`${oversized}\` would be larger than a gateway reads; split the host`;
-      failures.push({ index: 0, status: failure("RequestEntityTooLarge", message) });
-    }
-    if (failures.length > 0 || options.dryRun || changes.length === 0) {
-      state.publisher.undo(changes);
+    const configured = [...planned.changes.values()].filter(({ configuration }) => configuration);
+    const findings = state.publisher.apply(configured);
+    const failures = this.#failures(state, planned, findings);
+    const plan = withVerdicts(planned, state, findings, this.#warningsOf, now);
+    if (failures.length > 0 || dryRun || plan.changes.size === 0) {
+      state.publisher.undo(configured);
       if (failures.length > 0) return { ok: false, failures };
-      return { ok: true, generation: state.generation, results: this.#results(state, planned, findings) };
+      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings) };
     }
-    const landed = await this.#commit(state, planned, changes, options);
-    if (!landed) {
-      const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
-      return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
-    }
-    return { ok: true, generation: state.generation, results: this.#results(state, planned, findings) };
+    if (await this.#commit(state, plan, options))
+      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings) };
+    const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
+    return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
   }
 
-  #results({ publisher }: State, { outcomes }: Plan, findings: ReadonlyMap<string, readonly Finding[]>) {
-    return outcomes.map(({ action, object, ref }) => ({
-      action,
-      object,
-      warnings: [
-        ...(findings.get(refKey(ref)) ?? []).filter(({ severity }) => severity === "warning"),
-        ...(action === "deleted" ? [] : unbound(publisher, object)),
-      ],
-    }));
+  #failures({ publisher }: State, { outcomes, changes }: Plan, findings: ReadonlyMap<string, readonly Finding[]>) {
+    const failures = outcomes.flatMap(({ ref }, index) => {
+      const errors = (findings.get(refKey(ref)) ?? []).filter(({ severity }) => severity === "error");
+      return errors.length > 0 && changes.has(refKey(ref)) ? [{ index, status: invalid(ref, errors) }] : [];
+    });
+    const oversized = failures.length === 0 && changes.size > 0 ? publisher.oversized() : null;
+    if (oversized === null) return failures;
+    const message = `the configuration of \`${oversized}\` would be larger than a gateway reads; split the host`;
+    return [{ index: 0, status: failure("RequestEntityTooLarge", message) }];
   }
 
-  /** @throws where the database failed: then what it holds is read anew before anything else is done */
-  async #commit(
-    state: State,
-    { configuration, rv }: Plan,
-    changes: readonly Change[],
-    { actor, verb }: WriteOptions,
-  ): Promise<boolean> {
-    const generation = state.generation + (configuration ? 1 : 0);
+  /**
+   * Stores what was planned, and tells whoever watches.
+   *
+   * @returns false where another writer came between
+   * @throws where the database failed: then what it holds is read anew before anything else is done
+   */
+  async #commit(state: State, plan: Plan, { actor, verb }: WriteOptions): Promise<boolean> {
+    const changes = [...plan.changes.values()].toSorted((a, b) => a.rv - b.rv);
+    if (changes.length === 0) return true;
+    const at = Date.now();
+    const generation = state.generation + (changes.some(({ configuration }) => configuration) ? 1 : 0);
+    const logged = changes.map((change) => ({ ...loggedOf(change, at), configuration: change.configuration }));
     try {
-      await this.ctx.storage.setAlarm(Date.now() + ALARM_AFTER_MS);
+      await this.ctx.storage.setAlarm(at + ALARM_AFTER_MS);
       const landed = await this.#store.commit({
         id: crypto.randomUUID(),
         expectedRv: state.rv,
-        rv,
+        rv: plan.rv,
         generation,
-        changes: changes.map(stored),
+        changes: logged,
         actor,
         verb,
-        at: Date.now(),
+        at,
       });
       if (!landed) {
-        this.#loading = null;
+        this.#forget();
         return false;
       }
     } catch (error) {
-      this.#loading = null;
+      this.#forget();
       throw error;
     }
     for (const { ref, after } of changes) {
       if (after) state.objects.set(refKey(ref), after);
       else state.objects.delete(refKey(ref));
     }
-    state.rv = rv;
+    state.rv = plan.rv;
     state.generation = generation;
     state.publisher.publish(generation);
+    this.#history.add(logged, plan.rv);
+    this.#watches.publish(logged, plan.rv);
     await this.ctx.storage.deleteAlarm();
+    await this.#history.prune(plan.rv, at).catch(() => undefined);
     return true;
   }
-}
 
-interface Plan {
-  readonly outcomes: readonly { readonly action: Action; readonly object: KubeObject; readonly ref: ObjectRef }[];
-  readonly failures: readonly { readonly index: number; readonly status: Status }[];
-  /** Each changed object once, however often the write names it. */
-  readonly changes: ReadonlyMap<string, Change>;
-  readonly configuration: boolean;
-  readonly rv: number;
-}
-
-/** What the operations would make of the objects, one after the other. */
-function plan(state: State, operations: readonly Operation[]): Plan {
-  const changes = new Map<string, Change>();
-  const outcomes: { action: Action; object: KubeObject; ref: ObjectRef }[] = [];
-  const failures: { index: number; status: Status }[] = [];
-  let { rv } = state;
-  let configuration = false;
-  const now = `${new Date().toISOString().slice(0, 19)}Z`;
-  const current = (key: string): KubeObject | null => {
-    const change = changes.get(key);
-    return change ? change.after : (state.objects.get(key) ?? null);
-  };
-  const change = (ref: ObjectRef, after: KubeObject | null): KubeObject | null => {
-    const key = refKey(ref);
-    rv += 1;
-    const versioned = after && withVersion(after, rv);
-    const before = state.objects.get(key) ?? null;
-    if (before === null && versioned === null) changes.delete(key);
-    else changes.set(key, { ref, before, after: versioned, rv });
-    return versioned;
-  };
-
-  for (const [index, operation] of operations.entries()) {
-    const ref = refOfOperation(operation);
-    const before = current(refKey(ref));
-    const refusal = protectedNamespace(operation, ref);
-    const planned =
-      refusal === null
-        ? planOperation(before, operation, {
-            now,
-            uid: crypto.randomUUID(),
-            namespaceExists: (name) => current(refKey(namespaceRef(name))) !== null,
-          })
-        : { ok: false as const, error: refusal };
-    if (!planned.ok) {
-      failures.push({ index, status: planned.error });
-      continue;
+  /** What a new watch sees first. */
+  async #backlog(
+    state: State,
+    wish: WatchWish,
+    selects: (object: KubeObject) => boolean,
+  ): Promise<Result<readonly Seen[], Status>> {
+    const added = (object: KubeObject): Seen => ({ type: "ADDED", object });
+    if (wish.after === null) {
+      const all = isEvents(wish) ? eventsIn(await this.#history.all()) : [...state.objects.values()];
+      return ok(all.filter((object) => isWatched(wish, refOf(object)) && selects(object)).map(added));
     }
-    const { action, after } = planned.value;
-    configuration ||= planned.value.configuration;
-    if (action === "unchanged" && after) {
-      outcomes.push({ action, object: after, ref });
-      continue;
-    }
-    const object = change(ref, after === null ? null : withFirstStatus(after, action, now));
-    const last = object ?? before;
-    if (last) outcomes.push({ action, object: last, ref });
-    if (action === "deleted" && isNamespace(ref)) {
-      // Deleting a namespace deletes its content.
-      const all = [...[...state.objects.values()].map(refOf), ...[...changes.values()].map((made) => made.ref)];
-      for (const member of all)
-        if (member.namespace === ref.name && current(refKey(member)) !== null) change(member, null);
-    }
+    if (wish.after > state.rv || !this.#history.reaches(wish.after))
+      return err(failure("Expired", `too old resource version: ${wish.after} (${state.rv}); list again`));
+    const changes = await this.#history.after(wish.after, isEvents(wish) ? null : wish);
+    const watched = changes.filter(({ ref }) => isWatched(wish, ref));
+    return ok(
+      watched.flatMap((change) => {
+        if (isEvents(wish)) return seenEventsOf(change, selects);
+        const seen = seenOf(change, selects);
+        return seen ? [seen] : [];
+      }),
+    );
   }
-  return { outcomes, failures, changes, configuration, rv };
-}
-
-function isNamespace({ group, kind }: ObjectRef): boolean {
-  return group === "" && kind === "Namespace";
-}
-
-function namespaceRef(name: string): ObjectRef {
-  return { group: "", kind: "Namespace", namespace: "", name };
-}
-
-function protectedNamespace({ verb }: Operation, ref: ObjectRef): Status | null {
-  if (verb !== "delete" || !isNamespace(ref) || !NAMESPACES.includes(ref.name)) return null;
-  return failure("Forbidden", `namespaces "${ref.name}" is forbidden: the mesh needs this namespace`);
-}
-
-/** A Gateway serves nothing until whoever listens for it has said so. */
-function withFirstStatus(object: KubeObject, action: Action, now: string): KubeObject {
-  if (action !== "created" || object.kind !== "Gateway") return object;
-  const message = "nobody listens for it yet";
-  const condition = { type: "Programmed", status: "False", reason: "Pending", message, lastTransitionTime: now };
-  return { ...object, status: { conditions: [condition] } };
-}
-
-function withVersion(object: KubeObject, rv: number): KubeObject {
-  return { ...object, metadata: { ...object.metadata, resourceVersion: String(rv) } };
 }
 
 /** A deleted object's last state gets a version of its own, like any other change. */
-function stored({ ref, before, after, rv }: Change): StoredChange {
-  if (after) return { type: before ? "MODIFIED" : "ADDED", ref, object: after };
+function loggedOf({ ref, before, after, rv }: PlannedChange, at: number): LoggedChange {
+  const previousLabels = before && (before.metadata.labels ?? {});
+  if (after) return { type: before ? "MODIFIED" : "ADDED", ref, object: after, previousLabels, at };
   if (!before) throw new Error("a change from nothing to nothing");
-  return { type: "DELETED", ref, object: withVersion(before, rv) };
+  return { type: "DELETED", ref, object: withVersion(before, rv), previousLabels, at };
+}
+
+function resultsOf({ publisher, objects }: State, plan: Plan, findings: ReadonlyMap<string, readonly Finding[]>) {
+  const broken = brokenBy(plan);
+  return plan.outcomes.map(({ action, object, ref, findings: own }, index) => {
+    const changed = plan.changes.get(refKey(ref));
+    const found = changed ? (findings.get(refKey(ref)) ?? []) : [];
+    return {
+      action,
+      // Its status was written after the operation.
+      object: (action === "deleted" ? null : (changed?.after ?? objects.get(refKey(ref)))) ?? object,
+      warnings: [
+        ...[...own, ...found].filter(({ severity }) => severity === "warning"),
+        ...(action === "deleted" ? [] : unbound(publisher, object)),
+        ...(index === 0 ? broken : []),
+      ],
+    };
+  });
+}
+
+/** Other objects that are accepted no longer: whoever writes should know. */
+function brokenBy({ changes, outcomes }: Plan): readonly Finding[] {
+  const own = new Set(outcomes.map(({ ref }) => refKey(ref)));
+  return [...changes].flatMap(([key, { ref, after, configuration }]) => {
+    if (own.has(key) || configuration || after === null) return [];
+    const { conditions = [] } = (after.status ?? {}) as {
+      conditions?: readonly { type: string; status: string; message: string }[];
+    };
+    const accepted = conditions.find(({ type }) => type === "Accepted");
+    if (accepted?.status !== "False") return [];
+    const message = `${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
+    return [{ severity: "warning" as const, reason: "FieldValueInvalid" as const, field: "", message }];
+  });
 }
 
 function unbound(publisher: Publisher, object: KubeObject): readonly Finding[] {

@@ -30,6 +30,8 @@ interface Published {
   content: string;
   slices: ReadonlyMap<string, string>;
   problem: string | null;
+  /** What its cell had when it last looked, and when that was (epoch ms). */
+  seen: { readonly have: number | null; readonly at: number } | null;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -108,6 +110,7 @@ export class Publisher {
       content: "",
       slices: known?.slices ?? new Map(),
       problem: null,
+      seen: known?.seen ?? null,
     });
     return true;
   }
@@ -116,6 +119,7 @@ export class Publisher {
   async root(gateway: string, have: { generation: number; issuedAt: number } | null, now: number): Promise<RootAnswer> {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
+    published.seen = { have: have?.generation ?? null, at: now };
     const root = await this.#current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
@@ -135,9 +139,11 @@ export class Publisher {
   }
 
   status(): readonly GatewayStatus[] {
-    return Array.from(this.#deployments.values(), ({ deployment, root, problem }) => ({
+    return Array.from(this.#deployments.values(), ({ deployment, root, problem, seen }) => ({
       gateway: deployment.props.gateway,
       generation: root?.generation ?? null,
+      have: seen?.have ?? null,
+      seenAt: seen && new Date(seen.at).toISOString(),
       bindings: deployment.registration.bindings,
       format: deployment.registration.format,
       problem,
@@ -233,6 +239,10 @@ export interface GatewayStatus {
   readonly gateway: string;
   /** Of its newest root; null: none was asked for since control started. */
   readonly generation: number | null;
+  /** Of the root that its cell had when it last looked; null: none yet. */
+  readonly have: number | null;
+  /** RFC 3339; null: it did not look since control started. */
+  readonly seenAt: string | null;
   readonly bindings: readonly string[];
   readonly format: number;
   readonly problem: string | null;

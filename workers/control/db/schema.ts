@@ -7,6 +7,8 @@ export const meta = sqliteTable("meta", {
   rv: integer("rv").notNull(),
   generation: integer("generation").notNull(),
   writer: text("writer").notNull(),
+  /** The change log holds every change after this resourceVersion. */
+  compacted: integer("compacted").notNull().default(0),
 });
 
 export const objects = sqliteTable(
@@ -24,7 +26,7 @@ export const objects = sqliteTable(
   (table) => [primaryKey({ columns: [table.group, table.kind, table.namespace, table.name] })],
 );
 
-/** One row a changed object, kept: watches, history and rollback read it. */
+/** One row a changed object, for watches and Events; old ones are pruned. */
 export const changes = sqliteTable(
   "changes",
   {
@@ -38,10 +40,42 @@ export const changes = sqliteTable(
     name: text("name").notNull(),
     /** After the change; of a deleted object its last state. */
     json: text("json").notNull(),
+    /** JSON of the labels before the change: whether it left a selector. Null where the object was not there. */
+    previousLabels: text("previous_labels"),
     /** Epoch ms. */
     at: integer("at").notNull(),
   },
   (table) => [index("changes_generation").on(table.generation)],
+);
+
+/** Every generation of the configuration: who made it, and how many objects it changed. */
+export const generations = sqliteTable("generations", {
+  generation: integer("generation").primaryKey(),
+  /** Epoch ms. */
+  at: integer("at").notNull(),
+  actor: text("actor").notNull(),
+  verb: text("verb").notNull(),
+  changes: integer("changes").notNull(),
+});
+
+/** What each generation changed, kept: the configuration as of any of them can be put together again. */
+export const revisions = sqliteTable(
+  "revisions",
+  {
+    group: text("grp").notNull(),
+    kind: text("kind").notNull(),
+    namespace: text("namespace").notNull(),
+    name: text("name").notNull(),
+    generation: integer("generation").notNull(),
+    /** ADDED, MODIFIED or DELETED. */
+    type: text("type").notNull(),
+    /** The object's configuration: without status and the store's own metadata. Null: it was deleted. */
+    json: text("json"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.group, table.kind, table.namespace, table.name, table.generation] }),
+    index("revisions_generation").on(table.generation),
+  ],
 );
 
 /** Who did what: each row holds the hash of the one before it, none is ever deleted. */

@@ -1,10 +1,10 @@
-import { and, asc, desc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, lt, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { GatewayProps, Registration } from "../../../src/snapshot/rpc.ts";
 import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
 import { refKey } from "../../../src/resources/object.ts";
 import { bytesToHex } from "../../../src/snapshot/bytes.ts";
-import { audit, changes, deployments, meta, objects } from "./schema.ts";
+import { audit, changes, deployments, generations, meta, objects, revisions } from "./schema.ts";
 
 /** One changed object of a write. */
 export interface StoredChange {
@@ -12,6 +12,21 @@ export interface StoredChange {
   readonly ref: ObjectRef;
   /** After the change, with its own resourceVersion; of a deleted object its last state with a new one. */
   readonly object: KubeObject;
+  /** Labels before it: whether the object left a selector. Null where it was not there. */
+  readonly previousLabels: Readonly<Record<string, string>> | null;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** A generation of the configuration. */
+export interface Generation {
+  readonly generation: number;
+  /** Epoch ms. */
+  readonly at: number;
+  readonly actor: string;
+  readonly verb: string;
+  /** How many objects it changed. */
+  readonly changes: number;
 }
 
 /** One write, all or nothing. */
@@ -21,7 +36,10 @@ export interface Commit {
   readonly expectedRv: number;
   readonly rv: number;
   readonly generation: number;
-  readonly changes: readonly StoredChange[];
+  readonly changes: readonly (StoredChange & {
+    /** Whether it is one of the configuration, and so part of the generation. */
+    readonly configuration: boolean;
+  })[];
   readonly actor: string;
   readonly verb: string;
   /** Epoch ms. */
@@ -31,6 +49,13 @@ export interface Commit {
 export interface Counters {
   readonly rv: number;
   readonly generation: number;
+  /** The change log holds every change after this resourceVersion. */
+  readonly compacted: number;
+}
+
+function countersOf(row: typeof meta.$inferSelect | undefined): Counters {
+  const { rv = 0, generation = 0, compacted = 0 } = row ?? {};
+  return { rv, generation, compacted };
 }
 
 /** A bound value may be 2 MB. */
@@ -49,15 +74,14 @@ export function objectStore(database: D1Database) {
       ]);
       const [row] = counters;
       return {
-        rv: row?.rv ?? 0,
-        generation: row?.generation ?? 0,
+        ...countersOf(row),
         objects: rows.map(({ json }) => JSON.parse(json) as KubeObject),
       };
     },
 
     async counters(): Promise<Counters> {
       const [row] = await db.select().from(meta);
-      return { rv: row?.rv ?? 0, generation: row?.generation ?? 0 };
+      return countersOf(row);
     },
 
     async get(ref: ObjectRef): Promise<KubeObject | null> {
@@ -90,21 +114,85 @@ export function objectStore(database: D1Database) {
       ]);
       const [row] = counters;
       return {
-        rv: row?.rv ?? 0,
-        generation: row?.generation ?? 0,
+        ...countersOf(row),
         objects: rows.map(({ json }) => JSON.parse(json) as KubeObject),
       };
     },
 
-    /** Changes of the configuration after a generation, oldest first. */
-    async changesAfter(generation: number): Promise<readonly (StoredChange & { readonly generation: number })[]> {
-      const rows = await db.select().from(changes).where(gt(changes.generation, generation)).orderBy(asc(changes.rv));
-      return rows.map(({ type, group, kind, namespace, name, json, generation: of }) => ({
+    /** The change log after a resourceVersion, oldest first; of one kind, or of all. */
+    async changesAfter(
+      rv: number,
+      of: { readonly group: string; readonly kind: string } | null,
+    ): Promise<readonly StoredChange[]> {
+      const conditions = [gt(changes.rv, rv)];
+      if (of) conditions.push(eq(changes.group, of.group), eq(changes.kind, of.kind));
+      const rows = await db
+        .select()
+        .from(changes)
+        .where(and(...conditions))
+        .orderBy(asc(changes.rv));
+      return rows.map(({ type, group, kind, namespace, name, json, previousLabels, at }) => ({
         type: type as StoredChange["type"],
         ref: { group, kind, namespace, name },
         object: JSON.parse(json) as KubeObject,
-        generation: of,
+        previousLabels: previousLabels === null ? null : (JSON.parse(previousLabels) as Record<string, string>),
+        at,
       }));
+    },
+
+    /** Drops changes up to a resourceVersion that are older than a time, the oldest first. */
+    async prune(upTo: number, before: number): Promise<void> {
+      const old = and(lte(changes.rv, upTo), lt(changes.at, before));
+      const bound = sql`(SELECT coalesce(max(${changes.rv}), 0) FROM ${changes} WHERE ${old})`;
+      await db.batch([
+        db.update(meta).set({ compacted: sql`max(${meta.compacted}, ${bound})` }),
+        db.delete(changes).where(lte(changes.rv, sql`(SELECT ${meta.compacted} FROM ${meta})`)),
+      ]);
+    },
+
+    /** Newest first. */
+    async generations(before: number, limit: number): Promise<readonly Generation[]> {
+      return db
+        .select()
+        .from(generations)
+        .where(lt(generations.generation, before))
+        .orderBy(desc(generations.generation))
+        .limit(limit);
+    },
+
+    /** @returns the oldest generation that is kept; 0 where there is none */
+    async oldestGeneration(): Promise<number> {
+      const [row] = await db.select().from(generations).orderBy(asc(generations.generation)).limit(1);
+      return row?.generation ?? 0;
+    },
+
+    /** One generation with what it changed; null where it is not kept. */
+    async generation(
+      generation: number,
+    ): Promise<(Generation & { readonly changed: readonly (ObjectRef & { readonly type: string })[] }) | null> {
+      const [rows, changed] = await db.batch([
+        db.select().from(generations).where(eq(generations.generation, generation)),
+        db.select().from(revisions).where(eq(revisions.generation, generation)),
+      ]);
+      const [row] = rows;
+      return row
+        ? {
+            ...row,
+            changed: changed.map(({ type, group, kind, namespace, name }) => ({ type, group, kind, namespace, name })),
+          }
+        : null;
+    },
+
+    /** The configuration as of a generation: objects without status and the store's own metadata. */
+    async configurationAt(generation: number): Promise<readonly KubeObject[]> {
+      // SQLite takes the bare columns of a group from the row that has the maximum.
+      const { results } = await database
+        .prepare(
+          "SELECT json, max(generation) FROM revisions WHERE generation <= ?1 GROUP BY grp, kind, namespace, name",
+        )
+        .bind(generation)
+        .all<{ json: string | null }>();
+      return results.flatMap(({ json }) => (json === null ? [] : [JSON.parse(json) as KubeObject]));
     },
 
     /**
@@ -175,11 +263,13 @@ export function objectStore(database: D1Database) {
         .prepare("UPDATE meta SET rv = ?2, generation = ?3, writer = ?1 WHERE id = 1 AND rv = ?4")
         .bind(write.id, write.rv, write.generation, write.expectedRv),
     ];
-    const rows = write.changes.map(({ type, ref, object }) => ({
+    const rows = write.changes.map(({ type, ref, object, previousLabels, configuration }) => ({
       ...ref,
       type,
       rv: Number(object.metadata.resourceVersion),
       json: JSON.stringify(object),
+      labels: previousLabels && JSON.stringify(previousLabels),
+      configuration,
     }));
     for (const part of parts(rows)) {
       statements.push(
@@ -199,13 +289,30 @@ export function objectStore(database: D1Database) {
           .bind(write.id, part),
         d1
           .prepare(
-            `INSERT INTO changes (rv, generation, type, grp, kind, namespace, name, json, at)
-             SELECT value ->> 'rv', ?3, value ->> 'type', value ->> 'group', value ->> 'kind', value ->> 'namespace', value ->> 'name', value ->> 'json', ?4
+            `INSERT INTO changes (rv, generation, type, grp, kind, namespace, name, json, previous_labels, at)
+             SELECT value ->> 'rv', ?3, value ->> 'type', value ->> 'group', value ->> 'kind', value ->> 'namespace', value ->> 'name', value ->> 'json', value ->> 'labels', ?4
              FROM json_each(?2) WHERE ${guard}`,
           )
           .bind(write.id, part, write.generation, write.at),
+        d1
+          .prepare(
+            `INSERT INTO revisions (grp, kind, namespace, name, generation, type, json)
+             SELECT value ->> 'group', value ->> 'kind', value ->> 'namespace', value ->> 'name', ?3, value ->> 'type',
+               CASE value ->> 'type' WHEN 'DELETED' THEN NULL ELSE json_remove(value ->> 'json', '$.status', '$.metadata.managedFields', '$.metadata.resourceVersion', '$.metadata.generation', '$.metadata.uid', '$.metadata.creationTimestamp') END
+             FROM json_each(?2) WHERE value ->> 'configuration' = 1 AND ${guard}`,
+          )
+          .bind(write.id, part, write.generation),
       );
     }
+    const configured = write.changes.filter(({ configuration }) => configuration).length;
+    if (configured > 0)
+      statements.push(
+        d1
+          .prepare(
+            `INSERT INTO generations (generation, at, actor, verb, changes) SELECT ?2, ?3, ?4, ?5, ?6 WHERE ${guard}`,
+          )
+          .bind(write.id, write.generation, write.at, write.actor, write.verb, configured),
+      );
     statements.push(await auditStatement(d1, write, guard));
     return statements;
   }

@@ -1,18 +1,8 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { Account } from "../../../src/kube/access.ts";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 import { tokens } from "./schema.ts";
-
-type Role = "viewer" | "editor" | "admin";
-
-/** Who makes a request, as its token says. */
-export interface Account {
-  readonly id: string;
-  readonly name: string;
-  readonly role: Role;
-  /** The only namespace that it may touch; null: all. */
-  readonly namespace: string | null;
-}
 
 const TOKEN_BYTES = 32;
 

@@ -1,11 +1,11 @@
-import { err, ok, type Result } from "../../../src/result.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";
+import { err, ok, type Result } from "../../../src/result.ts";
 
 /** One request's documents; larger sets are applied in parts. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** Reads a body as text, counting the bytes that come and not those that are announced (R26). */
-export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Result<string, Status>> {
+/** Reads a body, counting the bytes that come and not those that are announced (R26). */
+export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Result<Uint8Array, Status>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
@@ -14,8 +14,17 @@ export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Pro
       return err(failure("RequestEntityTooLarge", `the body is larger than ${maxBytes} bytes; send it in parts`));
     chunks.push(chunk);
   }
+  return ok(new Uint8Array(await new Blob(chunks).arrayBuffer()));
+}
+
+export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Result<string, Status>> {
+  const bytes = await readBytes(request, maxBytes);
+  return bytes.ok ? utf8(bytes.value) : bytes;
+}
+
+export function utf8(bytes: Uint8Array): Result<string, Status> {
   try {
-    return ok(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await new Blob(chunks).arrayBuffer()));
+    return ok(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
     return err(failure("BadRequest", "the body is not UTF-8"));
   }
@@ -30,10 +39,15 @@ const SYNTAXES: Readonly<Record<string, Syntax>> = {
   "text/yaml": "yaml",
 };
 
+/** The type without its parameters, in lower case; null where none is named. */
+export function mediaType(contentType: string | undefined): string | null {
+  return contentType === undefined ? null : (contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "");
+}
+
 /** @param otherwise where the client names no type */
 export function syntaxOf(contentType: string | undefined, otherwise: Syntax): Result<Syntax, Status> {
-  if (contentType === undefined) return ok(otherwise);
-  const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const type = mediaType(contentType);
+  if (type === null) return ok(otherwise);
   const syntax = Object.hasOwn(SYNTAXES, type) ? SYNTAXES[type] : undefined;
   if (syntax !== undefined) return ok(syntax);
   const message = `\`${type}\` is not read here; send \`Content-Type: application/yaml\` or \`application/json\``;

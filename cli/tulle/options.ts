@@ -1,0 +1,47 @@
+import { InvalidArgumentError } from "commander";
+import { isDnsLabel } from "../../src/resources/names.ts";
+import { readDuration } from "./duration.ts";
+import type { Format } from "./output.ts";
+
+/** What every command takes. */
+export interface GlobalOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly server?: string;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly namespace?: string;
+  readonly output: Format;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+/** For an option that may be given more than once. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("Give a whole number.");
+  return value;
+}
+
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError("Give a whole number from 1.");
+  return value;
+}
+
+/** @returns milliseconds */
+export function positiveDuration(text: string): number {
+  const ms = readDuration(text);
+  if (ms === null || ms === 0) throw new InvalidArgumentError("Give a duration such as 90s, 10m, 24h or 7d.");
+  return ms;
+}
+
+export function dnsLabel(text: string): string {
+  if (!isDnsLabel(text))
+    throw new InvalidArgumentError("Give a name of lower-case letters, digits and `-`, at most 63.");
+  return text;
+}

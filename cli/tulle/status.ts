@@ -1,0 +1,124 @@
+import { setTimeout } from "node:timers/promises";
+import type { Command } from "commander";
+import { z } from "zod";
+import { ask, type Client, connect } from "./client.ts";
+import { CommandError } from "./command-error.ts";
+import { shortDuration } from "./duration.ts";
+import { type GlobalOptions, positiveNumber } from "./options.ts";
+import { complain, print, printStructured, printTable, type Style, tell } from "./output.ts";
+
+interface StatusOptions extends GlobalOptions {
+  readonly check?: true;
+  /** Seconds; true: the default. */
+  readonly wait?: number | true;
+}
+
+const DEFAULT_WAIT_SECONDS = 30;
+const POLL_MS = 250;
+/** A gateway that is alive asks for news more often than this. */
+const ALIVE_MS = 10_000;
+
+const Gateway = z.object({
+  gateway: z.string(),
+  generation: z.number().nullable(),
+  have: z.number().nullable(),
+  seenAt: z.string().nullable(),
+  format: z.number(),
+  bindings: z.array(z.string()),
+  problem: z.string().nullable(),
+});
+const MeshStatus = z.object({ generation: z.number(), resourceVersion: z.string(), gateways: z.array(Gateway) });
+type Gateway = z.infer<typeof Gateway>;
+type MeshStatus = z.infer<typeof MeshStatus>;
+
+interface Seen {
+  readonly status: MeshStatus;
+  /** Epoch ms by control's clock. */
+  readonly at: number;
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command("status")
+    .description("the mesh's generation, and which one each gateway has")
+    .option("--check", "exit with 1 where a gateway is behind or has a problem")
+    .option(
+      "--wait [seconds]",
+      `wait until the gateways seen in the last ${ALIVE_MS / 1_000} s have what is stored now (default: ${DEFAULT_WAIT_SECONDS})`,
+      positiveNumber,
+    )
+    .addHelpText("after", "\nExample:\n  $ tulle apply -f policies/ && tulle status --wait 10")
+    .action(async (_: unknown, command: Command) => status(command.optsWithGlobals<StatusOptions>()));
+}
+
+async function status({ check, wait, ...options }: StatusOptions): Promise<void> {
+  const client = connect(options);
+  const first = await read(client);
+  const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
+  const last = seconds === undefined ? first : await untilCurrent(client, first, seconds);
+  await show(last, options);
+  if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status))))
+    process.exitCode = 1;
+}
+
+async function read(client: Client): Promise<Seen> {
+  const { value, at } = await ask(client, { path: "/status" }, MeshStatus);
+  return { status: value, at };
+}
+
+/** What is stored while it waits is not waited for. */
+async function untilCurrent(client: Client, first: Seen, seconds: number): Promise<Seen> {
+  const wanted = new Map(first.status.gateways.map((gateway) => [gateway.gateway, wantedOf(gateway, first.status)]));
+  const deadline = performance.now() + seconds * 1_000;
+  for (let seen = first; ; seen = await read(client)) {
+    const { status, at } = seen;
+    const alive = status.gateways.filter(({ seenAt }) => seenAt !== null && at - Date.parse(seenAt) <= ALIVE_MS);
+    if (alive.length === 0) complain("warning", `no gateway was seen in the last ${ALIVE_MS / 1_000} s`);
+    const late = alive
+      .map((gateway) => ({ gateway, generation: wanted.get(gateway.gateway) ?? wantedOf(gateway, status) }))
+      .filter(({ gateway, generation }) => isLate(gateway, generation));
+    if (late.length === 0) return seen;
+    if (performance.now() >= deadline) {
+      const told = late.map(
+        ({ gateway, generation }) => `\`${gateway.gateway}\`: ${stateOf(gateway, generation).text}`,
+      );
+      throw new CommandError(
+        `not current after ${seconds} s: ${told.join(", ")}; its log says why it takes no newer one`,
+      );
+    }
+    await setTimeout(POLL_MS);
+  }
+}
+
+/** The newest generation that is made for a gateway: older than the mesh's where the last changes leave it alone. */
+function wantedOf(gateway: Gateway, status: MeshStatus): number {
+  return gateway.generation ?? status.generation;
+}
+
+function isLate({ problem, seenAt, have }: Gateway, wanted: number): boolean {
+  return problem !== null || (seenAt !== null && (have ?? 0) < wanted);
+}
+
+function stateOf(gateway: Gateway, wanted: number): { readonly text: string; readonly style: Style } {
+  const { problem, seenAt, have } = gateway;
+  if (problem !== null) return { text: problem, style: "red" };
+  if (seenAt === null) return { text: "not seen yet", style: "dim" };
+  if (isLate(gateway, wanted)) return { text: `behind by ${wanted - (have ?? 0)}`, style: "yellow" };
+  return { text: "current", style: "green" };
+}
+
+async function show({ status, at }: Seen, { output }: GlobalOptions): Promise<void> {
+  if (await printStructured(output, status)) return;
+  print(`mesh generation ${status.generation}`);
+  if (status.gateways.length === 0) return tell("no gateway has registered yet");
+  printTable(
+    ["GATEWAY", "GENERATION", "LAST SEEN", "FORMAT", "STATE"],
+    status.gateways.map((gateway) => [
+      gateway.gateway,
+      gateway.have === null ? "-" : String(gateway.have),
+      gateway.seenAt === null ? "-" : shortDuration(at - Date.parse(gateway.seenAt)),
+      String(gateway.format),
+      stateOf(gateway, wantedOf(gateway, status)),
+    ]),
+  );
+}

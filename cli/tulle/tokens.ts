@@ -1,0 +1,109 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { kubeconfig } from "../../src/kube/kubeconfig.ts";
+import { ask, connect } from "./client.ts";
+import { usageError } from "./command-error.ts";
+import { DAY, shortDuration } from "./duration.ts";
+import { type GlobalOptions, positiveDuration } from "./options.ts";
+import { type Cell, print, printStructured, printTable, tell } from "./output.ts";
+
+interface CreateOptions extends GlobalOptions {
+  readonly role: string;
+  /** Milliseconds; null: never. */
+  readonly ttl: number | null;
+}
+
+const ROLES = ["viewer", "editor", "admin"];
+const MAX_TTL_DAYS = 366;
+
+const Listed = z.object({
+  id: z.string(),
+  name: z.string(),
+  role: z.string(),
+  namespace: z.string().nullable(),
+  /** Epoch ms. */
+  expiresAt: z.number().nullable(),
+  revokedAt: z.number().nullable(),
+});
+const Tokens = z.object({ tokens: z.array(Listed) });
+const Created = Listed.omit({ revokedAt: true }).extend({ token: z.string() });
+
+export function addToken(program: Command): void {
+  const token = program.command("token").description("tokens for the control API: create, list, revoke");
+  token
+    .command("create <name>")
+    .description("print a new token, the only time that it is shown")
+    .addOption(new Option("--role <role>", "what it may do").choices(ROLES).makeOptionMandatory())
+    .addOption(new Option("--ttl <duration>", "how long it holds, or never").default(DAY, "24h").argParser(ttl))
+    .addHelpText(
+      "after",
+      `
+With -n it holds for that namespace alone, else for all. -o kubeconfig prints a kubeconfig that holds it.
+
+Example:
+  $ tulle token create ci --role editor -n shop --ttl 7d -o kubeconfig > ci.kubeconfig`,
+    )
+    .action(async (name: string, _: unknown, command: Command) =>
+      create(name, command.optsWithGlobals<CreateOptions>()),
+    );
+  token
+    .command("list")
+    .description("list the tokens that were made, without their secrets")
+    .addHelpText("after", "\nExample:\n  $ tulle token list -o json")
+    .action(async (_: unknown, command: Command) => list(command.optsWithGlobals<GlobalOptions>()));
+  token
+    .command("revoke <id>")
+    .description("end a token now")
+    .addHelpText("after", "\nExample:\n  $ tulle token revoke 5f0c3a52-6c1e-4d6f-9a53-0d6a3c0f2f0e")
+    .action(async (id: string, _: unknown, command: Command) => revoke(id, command.optsWithGlobals<GlobalOptions>()));
+}
+
+function ttl(text: string): number | null {
+  if (text === "never") return null;
+  const ms = positiveDuration(text);
+  if (ms < 60_000 || ms > MAX_TTL_DAYS * DAY) throw new InvalidArgumentError(`Give 1m to ${MAX_TTL_DAYS}d, or never.`);
+  return ms;
+}
+
+async function create(name: string, { role, ttl, ...options }: CreateOptions): Promise<void> {
+  if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
+    throw usageError(`\`${name}\` is no name for a token; use lower-case letters, digits, \`-\` and \`.\`, at most 63`);
+  const client = connect(options);
+  const { namespace, output } = options;
+  const body = JSON.stringify({ name, role, namespace, ...(ttl !== null && { ttlSeconds: Math.floor(ttl / 1_000) }) });
+  const { value } = await ask(client, { method: "POST", path: "/tokens", body }, Created);
+  const scope = value.namespace === null ? "" : ` of namespace ${value.namespace}`;
+  const life = ttl === null ? "never expires" : `expires in ${shortDuration(ttl)}`;
+  tell(`token ${value.id} for ${value.name}: ${value.role}${scope}, ${life}`);
+  if (await printStructured(output, value)) return;
+  if (output !== "kubeconfig") return print(value.token);
+  const { server, ca, insecure } = client.target;
+  const facts = { server, ca: ca === null ? null : Buffer.from(ca).toString("base64"), insecure };
+  const config = kubeconfig({ ...facts, user: name, token: value.token, namespace: namespace ?? "default" });
+  print(config.trimEnd());
+}
+
+async function list(options: GlobalOptions): Promise<void> {
+  const { value, at } = await ask(connect(options), { path: "/tokens" }, Tokens);
+  if (await printStructured(options.output, value)) return;
+  printTable(
+    ["ID", "NAME", "ROLE", "NAMESPACE", "EXPIRES", "STATE"],
+    value.tokens.map(({ id, name, role, namespace, expiresAt, revokedAt }): readonly Cell[] => [
+      id,
+      name,
+      role,
+      namespace ?? "(all)",
+      expiresAt === null ? "never" : new Date(expiresAt).toISOString().replace(/\.\d+/, ""),
+      revokedAt !== null
+        ? { text: "revoked", style: "dim" }
+        : expiresAt !== null && expiresAt <= at
+          ? { text: "expired", style: "dim" }
+          : { text: "active", style: "green" },
+    ]),
+  );
+}
+
+async function revoke(id: string, options: GlobalOptions): Promise<void> {
+  await ask(connect(options), { method: "DELETE", path: `/tokens/${encodeURIComponent(id)}` }, z.null());
+  if (!(await printStructured(options.output, { id, action: "revoked" }))) print(`token/${id} revoked`);
+}

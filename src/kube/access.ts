@@ -1,0 +1,120 @@
+import { KINDS } from "../resources/kinds.ts";
+import { failure, type Status } from "./status.ts";
+
+export type Role = "viewer" | "editor" | "admin";
+
+/** Who makes a request, as its token says. */
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+  /** The only namespace that it may touch; null: all. */
+  readonly namespace: string | null;
+}
+
+const READ_VERBS = ["get", "list", "watch"] as const;
+const WRITE_VERBS = ["create", "update", "patch", "delete", "deletecollection"] as const;
+export type Verb = (typeof READ_VERBS)[number] | (typeof WRITE_VERBS)[number];
+
+/** What an account wants to do, in Kubernetes' words. */
+export interface Wish {
+  readonly verb: Verb;
+  readonly group: string;
+  /** Plural; `plural/status` for the subresource. */
+  readonly resource: string;
+  /** Empty for what has none, and for all of them. */
+  readonly namespace: string;
+}
+
+/**
+ * The roles: viewers read, editors write besides, the administrator of the mesh does everything. A token of one namespace
+ * reaches nothing outside of it. What holds for the whole mesh is the administrator's: kinds without a namespace, and
+ * whatever stands in the mesh's root namespace (R19, R21).
+ *
+ * @param root the mesh's root namespace, and the one its settings stand in
+ */
+export function mayDo({ role, namespace }: Account, wish: Wish, root: ReadonlySet<string>): boolean {
+  if (namespace !== null && wish.namespace !== namespace) return false;
+  if (isRead(wish.verb)) return true;
+  if (role === "admin") return true;
+  return role === "editor" && wish.namespace !== "" && !root.has(wish.namespace);
+}
+
+function isRead(verb: Verb): boolean {
+  return READ_VERBS.some((read) => read === verb);
+}
+
+export function isVerb(verb: string): verb is Verb {
+  return [...READ_VERBS, ...WRITE_VERBS].some((known) => known === verb);
+}
+
+export function forbidden({ name }: Account, { verb, group, resource, namespace }: Wish): Status {
+  const scope = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
+  const of = group === "" ? resource : `${resource}.${group}`;
+  return failure(
+    "Forbidden",
+    `${of} is forbidden: User "${name}" cannot ${verb} resource "${resource}" in API group "${group}" ${scope}`,
+    { ...(group !== "" && { group }), kind: resource },
+  );
+}
+
+/** What `kubectl auth can-i` asks: `authorization.k8s.io/v1`. `*` stands for all. */
+export interface ResourceAttributes {
+  readonly namespace?: string;
+  readonly verb?: string;
+  readonly group?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly name?: string;
+}
+
+export interface Review {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** Answers by the same rules that requests are judged by. */
+export function review(account: Account, attributes: ResourceAttributes, root: ReadonlySet<string>): Review {
+  const { verb = "", group = "", resource = "", subresource = "", namespace = "", name = "" } = attributes;
+  if (verb === "*" || resource === "*" || group === "*") {
+    const all = account.role === "admin" && account.namespace === null;
+    return { allowed: all, reason: all ? "administrator of the mesh" : `role ${account.role} may not do everything` };
+  }
+  const info = KINDS.find((kind) => kind.group === group && kind.plural === resource) ?? aliased(group, resource);
+  if (!info) return { allowed: false, reason: `the server serves no \`${resource}\` of group \`${group}\`` };
+  if (!isVerb(verb)) return { allowed: false, reason: `\`${verb}\` is no verb of this server` };
+  if (info.readOnly && !isRead(verb)) return { allowed: false, reason: "these objects are written by the mesh alone" };
+  // A Namespace belongs to itself: who may touch one namespace alone may read it.
+  const own = info.kind === "Namespace" && isRead(verb) ? name : info.namespaced ? namespace : "";
+  const wish: Wish = {
+    verb,
+    group,
+    resource: subresource === "" ? resource : `${resource}/${subresource}`,
+    namespace: own,
+  };
+  const allowed = mayDo(account, wish, root);
+  const of = account.namespace === null ? "" : ` of namespace \`${account.namespace}\``;
+  return { allowed, reason: `${allowed ? "allowed" : "not allowed"} to role ${account.role}${of}` };
+}
+
+function aliased(group: string, resource: string) {
+  return KINDS.find((kind) => kind.plural === resource && kind.aliases.some((alias) => alias.startsWith(`${group}/`)));
+}
+
+/** Paths that are no resources: who may get them. */
+export function mayGetPath({ role, namespace }: Account, path: string): boolean {
+  if (/^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path) || path === "/k8s") return true;
+  if (path === "/metrics" || path === "/api/v1/status") return namespace === null;
+  return role === "admin" && namespace === null;
+}
+
+/** `authorization.k8s.io/v1` SelfSubjectRulesReview: all that may be done in one namespace. */
+export function rulesFor(account: Account, namespace: string, root: ReadonlySet<string>) {
+  return KINDS.flatMap((info) => {
+    const verbs = [...READ_VERBS, ...WRITE_VERBS].filter(
+      (verb) =>
+        review(account, { verb, group: info.group, resource: info.plural, namespace, name: namespace }, root).allowed,
+    );
+    return verbs.length === 0 ? [] : [{ verbs, apiGroups: [info.group], resources: [info.plural] }];
+  });
+}

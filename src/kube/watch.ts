@@ -1,0 +1,79 @@
+import type { KubeObject, ObjectRef } from "../resources/object.ts";
+import { type Change, EVENTS, eventsOf } from "./events.ts";
+import type { ResourceForm } from "./forms.ts";
+import type { Selects } from "./selectors.ts";
+
+/** What a client asks to be told of. */
+export interface WatchWish {
+  readonly group: string;
+  readonly kind: string;
+  /** That objects are answered in. */
+  readonly apiVersion: string;
+  /** Null: all, or a kind that has none. */
+  readonly namespace: string | null;
+  readonly labelSelector: string;
+  readonly fieldSelector: string;
+  readonly form: ResourceForm;
+  readonly includeObject: "None" | "Metadata" | "Object";
+  readonly bookmarks: boolean;
+  readonly timeoutMs: number;
+  /** Changes after this resourceVersion; null: first what there is. */
+  readonly after: number | null;
+  /** A bookmark tells the end of what there was. */
+  readonly initialBookmark: boolean;
+}
+
+export type EventType = "ADDED" | "MODIFIED" | "DELETED";
+
+/** A change as the log keeps it. */
+export interface LoggedChange extends Change {
+  readonly ref: ObjectRef;
+  /** Null where the object was not there before. */
+  readonly previousLabels: Readonly<Record<string, string>> | null;
+}
+
+export interface Seen {
+  readonly type: EventType;
+  readonly object: KubeObject;
+}
+
+/** Which changes a watch is about, before any selector. */
+export function isWatched(
+  { group, kind, namespace }: Pick<WatchWish, "group" | "kind" | "namespace">,
+  ref: ObjectRef,
+): boolean {
+  if (namespace !== null && ref.namespace !== namespace) return false;
+  return isEvents({ group, kind }) || (ref.group === group && ref.kind === kind);
+}
+
+export function isEvents({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
+  return group === EVENTS.group && kind === EVENTS.kind;
+}
+
+/** What a watch with these selectors sees of a change: an object that begins or ceases to match comes or goes. */
+export function seenOf(change: LoggedChange, selects: Selects): Seen | null {
+  const { object, previousLabels, type } = change;
+  const was =
+    previousLabels !== null && selects({ ...object, metadata: { ...object.metadata, labels: previousLabels } });
+  const is = type !== "DELETED" && selects(object);
+  if (is) return { type: was ? "MODIFIED" : "ADDED", object };
+  return was ? { type: "DELETED", object } : null;
+}
+
+/** The Events that a change makes, as a watch of Events sees them. */
+export function seenEventsOf(change: LoggedChange, selects: Selects): readonly Seen[] {
+  return eventsOf(change)
+    .filter(selects)
+    .map((object) => ({ type: "ADDED", object }));
+}
+
+/** Events of a stretch of the change log, oldest first; each once. */
+export function eventsIn(changes: Iterable<Change>): readonly KubeObject[] {
+  const events = new Map<string, KubeObject>();
+  for (const change of changes)
+    for (const event of eventsOf(change)) {
+      const key = `${event.metadata.namespace ?? ""}/${event.metadata.name}`;
+      if (!events.has(key)) events.set(key, event);
+    }
+  return [...events.values()];
+}

@@ -1,0 +1,213 @@
+import type { Finding } from "../resources/finding.ts";
+import { findKind } from "../resources/kinds.ts";
+import { type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
+import { canonicalJson } from "../snapshot/canonical.ts";
+import { conditionsOf, isCompiled, withAccepted, withCondition } from "./conditions.ts";
+import { keyedLists } from "./list-keys.ts";
+import { ownedAfterUpdate } from "./managed-fields.ts";
+import {
+  type Action,
+  type Circumstances,
+  MESH_AUTHOR,
+  type Operation,
+  planOperation,
+  refOfOperation,
+} from "./object-rules.ts";
+import { failure, type Status } from "./status.ts";
+
+/** What becomes of one object in a write. */
+export interface PlannedChange {
+  readonly ref: ObjectRef;
+  readonly before: KubeObject | null;
+  /** With its own resourceVersion; null: it is gone. */
+  readonly after: KubeObject | null;
+  /** Its own resourceVersion, also where the object is gone by it. */
+  readonly rv: number;
+  readonly configuration: boolean;
+}
+
+interface Outcome {
+  readonly ref: ObjectRef;
+  readonly action: Action;
+  /** After the operation; of a deleted one its last state. */
+  readonly object: KubeObject;
+  readonly findings: readonly Finding[];
+}
+
+export interface Plan {
+  readonly outcomes: readonly Outcome[];
+  readonly failures: readonly { readonly index: number; readonly status: Status }[];
+  /** Each changed object once, however often the write names it; by `refKey`. */
+  readonly changes: ReadonlyMap<string, PlannedChange>;
+  readonly rv: number;
+}
+
+/** What there is before the write. */
+interface Store {
+  readonly objects: ReadonlyMap<string, KubeObject>;
+  readonly rv: number;
+}
+
+/** They exist from the start and cannot be deleted. */
+export const NAMESPACES: readonly string[] = ["default", "istio-system"];
+
+export function namespaceRef(name: string): ObjectRef {
+  return { group: "", kind: "Namespace", namespace: "", name };
+}
+
+function isNamespace({ group, kind }: ObjectRef): boolean {
+  return group === "" && kind === "Namespace";
+}
+
+/** What the operations would make of the objects, one after the other. */
+export function planWrite(
+  store: Store,
+  operations: readonly Operation[],
+  circumstances: Omit<Circumstances, "uid" | "namespaceExists"> & { readonly uid: () => string },
+): Plan {
+  const changes = new Map<string, PlannedChange>();
+  const outcomes: Outcome[] = [];
+  const failures: { index: number; status: Status }[] = [];
+  let { rv } = store;
+  const current = (key: string): KubeObject | null => {
+    const change = changes.get(key);
+    return change ? change.after : (store.objects.get(key) ?? null);
+  };
+  const change = (ref: ObjectRef, after: KubeObject | null, configuration: boolean): KubeObject | null => {
+    const key = refKey(ref);
+    rv += 1;
+    const versioned = after && withVersion(after, rv);
+    const before = store.objects.get(key) ?? null;
+    const configured = configuration || (changes.get(key)?.configuration ?? false);
+    if (before === null && versioned === null) changes.delete(key);
+    else changes.set(key, { ref, before, after: versioned, rv, configuration: configured });
+    return versioned;
+  };
+
+  for (const [index, operation] of operations.entries()) {
+    const ref = refOfOperation(operation);
+    const before = current(refKey(ref));
+    const refusal = protectedNamespace(operation, ref);
+    const planned =
+      refusal === null
+        ? planOperation(before, operation, {
+            ...circumstances,
+            uid: circumstances.uid(),
+            namespaceExists: (name) => current(refKey(namespaceRef(name))) !== null,
+          })
+        : { ok: false as const, error: refusal };
+    if (!planned.ok) {
+      failures.push({ index, status: planned.error });
+      continue;
+    }
+    const { action, after, configuration, findings } = planned.value;
+    if (action === "unchanged" && after) {
+      outcomes.push({ ref, action, object: after, findings });
+      continue;
+    }
+    const last = change(ref, after, configuration) ?? before;
+    if (last) outcomes.push({ ref, action, object: last, findings });
+    if (action === "deleted" && isNamespace(ref)) {
+      // Deleting a namespace deletes its content.
+      const all = [...[...store.objects.values()].map(refOf), ...[...changes.values()].map((made) => made.ref)];
+      for (const member of all)
+        if (member.namespace === ref.name && current(refKey(member)) !== null) change(member, null, true);
+    }
+  }
+  return { outcomes, failures, changes, rv };
+}
+
+function protectedNamespace({ verb }: Operation, ref: ObjectRef): Status | null {
+  if (verb !== "delete" || !isNamespace(ref) || !NAMESPACES.includes(ref.name)) return null;
+  return failure("Forbidden", `namespaces "${ref.name}" is forbidden: the mesh needs this namespace`);
+}
+
+export function withVersion(object: KubeObject, rv: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(rv) } };
+}
+
+/**
+ * Writes the mesh's own conditions into what changed, and into every other object whose verdict did.
+ *
+ * @param findings of the compiler, by `refKey`: of all that was changed, and of others whose verdict may be another now
+ * @param warningsOf what an object's own form is warned of
+ */
+export function withVerdicts(
+  plan: Plan,
+  store: Store,
+  findings: ReadonlyMap<string, readonly Finding[]>,
+  warningsOf: (object: KubeObject) => readonly Finding[],
+  now: string,
+): Plan {
+  const changes = new Map(plan.changes);
+  const own = new Map(plan.outcomes.map((outcome) => [refKey(outcome.ref), outcome.findings]));
+  for (const [key, change] of plan.changes) {
+    const { after, before, configuration } = change;
+    if (after === null || !isMeshKind(after)) continue;
+    const judged = configuration
+      ? withAccepted(withFirstStatus(after, before, now), [...(own.get(key) ?? []), ...(findings.get(key) ?? [])], now)
+      : withKeptVerdict(after, before, now);
+    changes.set(key, { ...change, after: owned(after, judged, now) });
+  }
+  let { rv } = plan;
+  for (const [key, found] of findings) {
+    const before = store.objects.get(key);
+    if (before === undefined || plan.changes.has(key) || !isMeshKind(before) || saysSo(before, found)) continue;
+    const judged = withAccepted(before, [...warningsOf(before), ...found], now);
+    if (canonicalJson(judged) === canonicalJson(before)) continue;
+    rv += 1;
+    changes.set(key, {
+      ref: refOf(before),
+      before,
+      after: withVersion(owned(before, judged, now), rv),
+      rv,
+      configuration: false,
+    });
+  }
+  return { ...plan, changes, rv };
+}
+
+function isMeshKind({ apiVersion, kind }: KubeObject): boolean {
+  const info = findKind(apiVersion, kind);
+  return info !== undefined && isCompiled(info);
+}
+
+/** Without anything found there is nothing to word anew. */
+function saysSo(object: KubeObject, found: readonly Finding[]): boolean {
+  const accepted = conditionsOf(object).find(({ type }) => type === "Accepted");
+  return (
+    found.length === 0 &&
+    accepted?.status === "True" &&
+    accepted.observedGeneration === object.metadata.generation &&
+    accepted.message === "compiled"
+  );
+}
+
+/** A Gateway serves nothing until whoever listens for it has said so. */
+function withFirstStatus(object: KubeObject, before: KubeObject | null, now: string): KubeObject {
+  if (before !== null || object.kind !== "Gateway") return object;
+  const { generation } = object.metadata;
+  const condition = {
+    type: "Programmed",
+    status: "False",
+    reason: "Pending",
+    message: "nobody listens for it yet",
+    ...(generation !== undefined && { observedGeneration: generation }),
+  } as const;
+  return withCondition(object, condition, now);
+}
+
+/** A write of the status alone does not change what the compiler said. */
+function withKeptVerdict(object: KubeObject, before: KubeObject | null, now: string): KubeObject {
+  const verdict = before && conditionsOf(before).find(({ type }) => type === "Accepted");
+  if (!verdict) return object;
+  const judged = withCondition(object, verdict, now);
+  const status = judged.status as { conditions: readonly { type: string }[] };
+  const conditions = status.conditions.map((each) => (each.type === verdict.type ? verdict : each));
+  return { ...judged, status: { ...status, conditions } };
+}
+
+function owned(before: KubeObject, after: KubeObject, now: string): KubeObject {
+  const writer = { ...MESH_AUTHOR, apiVersion: before.apiVersion, time: now };
+  return ownedAfterUpdate(before, after, writer, keyedLists(refOf(before)));
+}

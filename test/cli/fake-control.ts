@@ -1,0 +1,74 @@
+import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { failure, type StatusReason } from "../../src/kube/status.ts";
+
+export interface Asked {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface Answer {
+  readonly status?: number;
+  /** Sent as JSON; a text as it is. */
+  readonly body?: unknown;
+}
+
+/** By method and path without query: `POST /api/v1/apply`. */
+export type Routes = Readonly<Record<string, (asked: Asked) => Answer | Promise<Answer> | null>>;
+
+/** Stands in for control: says what a test wants, and keeps what it was asked. */
+export interface FakeControl {
+  readonly url: string;
+  readonly asked: Asked[];
+  /** Of the test that runs; null as an answer breaks the connection. */
+  routes: Routes;
+  close(): Promise<void>;
+}
+
+/** @param tls a certificate with its key, PEM */
+export async function startFakeControl(tls?: { readonly cert: string; readonly key: string }): Promise<FakeControl> {
+  const listener: RequestListener = (request, response) => {
+    let body = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+    request.on("end", () => {
+      const { method = "", url: path = "", headers } = request;
+      const asked = { method, path, headers, body };
+      control.asked.push(asked);
+      const route = control.routes[`${method} ${path.split("?", 1)[0]}`];
+      void Promise.resolve(route ? route(asked) : refused("NotFound", `no route for ${method} ${path}`)).then(
+        (answer) => {
+          if (answer === null) return request.socket.destroy();
+          const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
+          response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
+          return response.end(text);
+        },
+      );
+    });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const control: FakeControl = {
+    url: `${tls ? "https" : "http"}://127.0.0.1:${port}`,
+    asked: [],
+    routes: {},
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+  return control;
+}
+
+export function refused(reason: StatusReason, message: string, details?: object): Answer {
+  const status = failure(reason, message, details);
+  return { status: status.code, body: status };
+}

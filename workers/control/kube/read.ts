@@ -1,0 +1,220 @@
+import { acceptedForm } from "../../../src/kube/accept.ts";
+import { inForm, listInForm, type ResourceForm } from "../../../src/kube/forms.ts";
+import type { ResourcePath } from "../../../src/kube/path.ts";
+import { fieldSelector, labelSelector, type Selects } from "../../../src/kube/selectors.ts";
+import { failure, notFound, type Status } from "../../../src/kube/status.ts";
+import { isEvents } from "../../../src/kube/watch.ts";
+import type { KubeObject } from "../../../src/resources/object.ts";
+import { err, ok, type Result } from "../../../src/result.ts";
+import { allowed } from "../access.ts";
+import { objectStore } from "../db/store.ts";
+import { type Ask, isTrue, refAt } from "./request.ts";
+
+/** Objects read from the database at once, where selectors may leave few of them. */
+const PAGE = 500;
+/** A watch without a wish of its own ends after this, and up to as long again: not all at once. */
+const WATCH_MS = 30 * 60_000;
+const MAX_WATCH_MS = 4 * 60 * 60_000;
+
+export async function get(c: Ask, path: ResourcePath, name: string): Promise<Result<Response, Status>> {
+  const may = await allowed(c, path, "get");
+  if (!may.ok) return may;
+  const form = formOf(c);
+  if (!form.ok) return form;
+  const ref = refAt(path, name);
+  const object = isEvents(path.info)
+    ? (await eventsOf(c, path)).items.find(({ metadata }) => metadata.name === name)
+    : await objectStore(c.env.DB).get(ref);
+  if (!object) return err(notFound(ref));
+  const options = formOptions(c, path);
+  return options.ok ? ok(c.json(inForm(form.value, path.info, object, options.value) as object)) : options;
+}
+
+function formOf(c: Ask): Result<ResourceForm, Status> {
+  const form = acceptedForm(c.req.header("accept"), ["table", "metadata"]);
+  const message = "only `application/json` is served, as objects, as a Table or as PartialObjectMetadata (meta.k8s.io)";
+  return form ? ok(form) : err(failure("NotAcceptable", message));
+}
+
+const INCLUDES = ["None", "Metadata", "Object"] as const;
+
+function formOptions(c: Ask, { apiVersion }: ResourcePath) {
+  const wish = c.req.query("includeObject") ?? "Metadata";
+  const includeObject = INCLUDES.find((known) => known === wish);
+  if (includeObject === undefined)
+    return err(failure("BadRequest", `includeObject: \`${wish.slice(0, 64)}\` is not ${INCLUDES.join(", ")}`));
+  return ok({ apiVersion, includeObject, withColumns: true, now: Date.now() });
+}
+
+export async function list(c: Ask, path: ResourcePath): Promise<Result<Response, Status>> {
+  if (isTrue(c.req.query("watch"))) return watch(c, path);
+  const may = await allowed(c, path, "list");
+  if (!may.ok) return may;
+  const form = formOf(c);
+  if (!form.ok) return form;
+  const options = formOptions(c, path);
+  if (!options.ok) return options;
+  const selected = selectors(c, path);
+  if (!selected.ok) return selected;
+  const { limit: limitText, continue: token } = c.req.query();
+  const limit = limitText === undefined || limitText === "0" ? Number.POSITIVE_INFINITY : Number(limitText);
+  if (!(limit >= 1)) return err(failure("BadRequest", `limit: \`${limitText}\` is no positive number`));
+  const from = token === undefined || token === "" ? null : readContinue(token);
+  if (token !== undefined && token !== "" && from === null)
+    return err(failure("BadRequest", "continue: this is no token of a list; list from the start"));
+
+  const found = isEvents(path.info)
+    ? pageOf(await eventsOf(c, path), selected.value, limit, from)
+    : await page(c, path, selected.value, limit, from);
+  // All pages are as of the first one's version: who watches from there on misses nothing that changed between them.
+  const rv = from?.rv ?? found.rv;
+  if (from && from.rv < found.compacted)
+    return err(failure("Expired", "the list that `continue` belongs to is too old; list from the start"));
+  const exact = c.req.query("resourceVersionMatch") === "Exact" ? c.req.query("resourceVersion") : undefined;
+  if (exact !== undefined && exact !== String(rv))
+    return err(
+      failure("Expired", `the objects as of resourceVersion \`${exact.slice(0, 32)}\` are not kept; list the newest`),
+    );
+  const last = found.items.at(-1);
+  const next = found.more && last ? continueAfter(last, rv) : undefined;
+  const metadata = { resourceVersion: String(rv), ...(next !== undefined && { continue: next }) };
+  return ok(c.json(listInForm(form.value, path.info, found.items, metadata, options.value) as object));
+}
+
+interface Page {
+  readonly items: readonly KubeObject[];
+  readonly rv: number;
+  /** The change log begins after it. */
+  readonly compacted: number;
+  readonly more: boolean;
+}
+
+/** Where a page ended, and the resourceVersion of the list. */
+interface Place {
+  readonly namespace: string;
+  readonly name: string;
+  readonly rv: number;
+}
+
+export async function page(
+  c: Ask,
+  path: ResourcePath,
+  selects: Selects,
+  limit: number,
+  from: Place | null,
+): Promise<Page> {
+  const store = objectStore(c.env.DB);
+  const items: KubeObject[] = [];
+  let first: { readonly rv: number; readonly compacted: number } | null = null;
+  let after: { readonly namespace: string; readonly name: string } | null = from;
+  for (;;) {
+    const { objects, ...counters } = await store.list(path.info, path.namespace, after, Math.min(PAGE, limit + 1));
+    first ??= counters;
+    for (const object of objects) {
+      if (!selects(object)) continue;
+      if (items.length === limit) return { items, ...first, more: true };
+      items.push(object);
+    }
+    const last = objects.at(-1);
+    if (objects.length < Math.min(PAGE, limit + 1) || !last) return { items, ...first, more: false };
+    after = { namespace: last.metadata.namespace ?? "", name: last.metadata.name };
+  }
+}
+
+/** Events are a view of the change log, which the Hub has. */
+async function eventsOf(c: Ask, { namespace }: ResourcePath): Promise<{ items: readonly KubeObject[]; rv: number }> {
+  const { rv, events } = await c.env.HUB.getByName("hub").events();
+  return { rv, items: events.filter(({ metadata }) => namespace === null || metadata.namespace === namespace) };
+}
+
+function pageOf(
+  { items, rv }: { items: readonly KubeObject[]; rv: number },
+  selects: Selects,
+  limit: number,
+  from: Place | null,
+): Page {
+  const key = ({ namespace = "", name }: { readonly namespace?: string; readonly name: string }) =>
+    `${namespace}/${name}`;
+  const selected = items
+    .filter(selects)
+    .toSorted((a, b) => (key(a.metadata) < key(b.metadata) ? -1 : 1))
+    .filter(({ metadata }) => from === null || key(metadata) > key(from));
+  return { items: selected.slice(0, limit), rv, compacted: 0, more: selected.length > limit };
+}
+
+function continueAfter({ metadata }: KubeObject, rv: number): string {
+  return btoa(JSON.stringify([metadata.namespace ?? "", metadata.name, rv]));
+}
+
+function readContinue(token: string): Place | null {
+  try {
+    const value: unknown = JSON.parse(atob(token));
+    if (!Array.isArray(value)) return null;
+    const [namespace, name, rv] = value as unknown[];
+    return typeof namespace === "string" && typeof name === "string" && Number.isSafeInteger(rv)
+      ? { namespace, name, rv: Number(rv) }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+export function selectors(c: Ask, { info }: ResourcePath): Result<Selects, Status> {
+  const labels = labelSelector(c.req.query("labelSelector") ?? "");
+  if (!labels.ok) return labels;
+  const fields = fieldSelector(c.req.query("fieldSelector") ?? "", info);
+  if (!fields.ok) return fields;
+  return ok((object) => labels.value(object) && fields.value(object));
+}
+
+async function watch(c: Ask, path: ResourcePath): Promise<Result<Response, Status>> {
+  const may = await allowed(c, path, "watch");
+  if (!may.ok) return may;
+  const form = formOf(c);
+  if (!form.ok) return form;
+  const options = formOptions(c, path);
+  if (!options.ok) return options;
+  const start = watchStart(c);
+  if (!start.ok) return start;
+  const { timeoutSeconds } = c.req.query();
+  const timeoutMs = timeoutSeconds === undefined ? (1 + Math.random()) * WATCH_MS : Number(timeoutSeconds) * 1_000;
+  if (!(timeoutMs >= 0))
+    return err(failure("BadRequest", `timeoutSeconds: \`${timeoutSeconds}\` is no number of seconds`));
+  const stream = await c.env.HUB.getByName("hub").watch({
+    group: path.info.group,
+    kind: path.info.kind,
+    apiVersion: path.apiVersion,
+    namespace: path.namespace,
+    labelSelector: c.req.query("labelSelector") ?? "",
+    fieldSelector: c.req.query("fieldSelector") ?? "",
+    form: form.value,
+    includeObject: options.value.includeObject,
+    bookmarks: isTrue(c.req.query("allowWatchBookmarks")),
+    timeoutMs: Math.min(timeoutMs, MAX_WATCH_MS),
+    ...start.value,
+  });
+  if (!stream.ok) return stream;
+  // Compressed, a stream is held back until it ends: `identity` and `manual` say that it stays as it is.
+  const headers = { "content-type": "application/json", "content-encoding": "identity", "cache-control": "no-store" };
+  return ok(new Response(stream.value, { headers, encodeBody: "manual" }));
+}
+
+/** Where a watch begins. */
+function watchStart(c: Ask): Result<{ readonly after: number | null; readonly initialBookmark: boolean }, Status> {
+  const { resourceVersion = "", sendInitialEvents, resourceVersionMatch } = c.req.query();
+  const version = resourceVersion === "" || resourceVersion === "0" ? null : Number(resourceVersion);
+  if (version !== null && !(Number.isSafeInteger(version) && version >= 0))
+    return err(failure("BadRequest", `resourceVersion: \`${resourceVersion.slice(0, 32)}\` is none of this server`));
+  if (sendInitialEvents === undefined) {
+    if (resourceVersionMatch !== undefined)
+      return err(failure("Invalid", "resourceVersionMatch: is for lists, and for watches with `sendInitialEvents`"));
+    return ok({ after: version, initialBookmark: false });
+  }
+  if (resourceVersionMatch !== "NotOlderThan")
+    return err(failure("Invalid", "resourceVersionMatch: must be `NotOlderThan` where `sendInitialEvents` is set"));
+  if (!isTrue(sendInitialEvents)) return ok({ after: version, initialBookmark: false });
+  if (!isTrue(c.req.query("allowWatchBookmarks")))
+    return err(failure("Invalid", "allowWatchBookmarks: is needed where `sendInitialEvents` is set"));
+  // What there is is never older than any version that this server has told.
+  return ok({ after: null, initialBookmark: true });
+}

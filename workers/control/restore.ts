@@ -1,0 +1,50 @@
+import type { Operation } from "../../src/kube/object-rules.ts";
+import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import { NAMESPACES } from "../../src/kube/write-plan.ts";
+import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
+import type { Parsed } from "../../src/resources/parse.ts";
+import { err, ok, type Result } from "../../src/result.ts";
+import type { ObjectStore } from "./db/store.ts";
+
+/** What brings a generation back: what it had is written, what it had not goes. */
+export async function restore(
+  store: ObjectStore,
+  generation: number,
+  objects: ReadonlyMap<string, KubeObject>,
+  parse: (value: unknown) => Parsed,
+): Promise<Result<readonly Operation[], Status>> {
+  if ((await store.generation(generation)) === null) return err(await unknownGeneration(store, generation));
+  const wanted = await store.configurationAt(generation);
+  const writes: Operation[] = [];
+  const kept = new Set<string>();
+  for (const value of wanted.toSorted((a, b) => rank(refOf(a)) - rank(refOf(b)))) {
+    const { object, findings } = parse(value);
+    const ref = refOf(value);
+    // It was written by an older version, and what that took is not what this one takes.
+    if (object === null)
+      return err(
+        invalid(
+          ref,
+          findings.filter(({ severity }) => severity === "error"),
+        ),
+      );
+    kept.add(refKey(ref));
+    const author = { manager: "tulle-rollback", subresource: "" as const, apiVersion: object.apiVersion };
+    writes.push({ verb: "apply", object, findings, author });
+  }
+  const gone = [...objects.values()]
+    .map(refOf)
+    .filter((ref) => !kept.has(refKey(ref)) && !(rank(ref) === 0 && NAMESPACES.includes(ref.name)))
+    .toSorted((a, b) => rank(b) - rank(a));
+  return ok([...writes, ...gone.map((ref) => ({ verb: "delete" as const, ref }))]);
+}
+
+/** Namespaces come before what stands in them, and go after it. */
+function rank({ group, kind }: ObjectRef): number {
+  return group === "" && kind === "Namespace" ? 0 : 1;
+}
+
+export async function unknownGeneration(store: ObjectStore, generation: number): Promise<Status> {
+  const [oldest, { generation: newest }] = await Promise.all([store.oldestGeneration(), store.counters()]);
+  return failure("NotFound", `there is no generation ${generation}; those from ${oldest} to ${newest} are kept`);
+}

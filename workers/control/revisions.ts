@@ -1,0 +1,88 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { rfc3339 } from "../../src/kube/events.ts";
+import { failure } from "../../src/kube/status.ts";
+import { answer, type Api, needsPath } from "./access.ts";
+import { ifGeneration } from "./apply.ts";
+import { type Generation, objectStore } from "./db/store.ts";
+import { readText } from "./kube/body.ts";
+import { isDryRun } from "./kube/request.ts";
+import { unknownGeneration } from "./restore.ts";
+
+export const Rollback = z.strictObject({ generation: z.int().min(1) });
+
+const MAX_LISTED = 500;
+const LISTED = 50;
+
+/** The configuration's history: each generation, what it changed, and the way back to it. For the administrator. */
+export function revisionRoutes(): Hono<Api> {
+  const app = new Hono<Api>();
+  for (const path of ["/revisions", "/revisions/*", "/rollback"]) app.use(path, needsPath);
+  app.get("/revisions", async (c) => {
+    const limit = numberIn(c.req.query("limit"), LISTED);
+    const before = numberIn(c.req.query("before"), Number.MAX_SAFE_INTEGER);
+    if (limit === null || limit > MAX_LISTED || before === null)
+      return answer(c, failure("BadRequest", `limit must be 1 to ${MAX_LISTED}, before the number of a generation`));
+    const store = objectStore(c.env.DB);
+    const [listed, oldest] = await Promise.all([store.generations(before, limit), store.oldestGeneration()]);
+    return c.json({ revisions: listed.map(shown), oldest });
+  });
+  app.get("/revisions/:generation", async (c) => {
+    const generation = numberIn(c.req.param("generation"), 0);
+    const store = objectStore(c.env.DB);
+    const found = generation === null ? null : await store.generation(generation);
+    if (!found) return answer(c, await unknownGeneration(store, generation ?? 0));
+    const { changed, ...head } = found;
+    return c.json({ ...shown(head), changes: changed });
+  });
+  app.post("/rollback", async (c) => {
+    const dryRun = isDryRun(c);
+    if (!dryRun.ok) return answer(c, dryRun.error);
+    const condition = ifGeneration(c);
+    if (!condition.ok) return answer(c, condition.error);
+    const text = await readText(c.req.raw);
+    if (!text.ok) return answer(c, text.error);
+    const wanted = read(text.value);
+    if (wanted === null) return answer(c, failure("BadRequest", 'send JSON: {"generation": N}'));
+    const written = await c.env.HUB.getByName("hub").rollback(wanted.generation, {
+      actor: c.var.account.name,
+      verb: `rollback to ${wanted.generation}`,
+      dryRun: dryRun.value,
+      ...condition.value,
+    });
+    if (!written.ok) {
+      const [first] = written.failures;
+      if (!first) throw new Error("a rollback failed without a reason");
+      return answer(c, first.status);
+    }
+    const results = written.results
+      .filter(({ action }) => action !== "unchanged")
+      .map(({ action, object: { apiVersion, kind, metadata } }) => ({
+        apiVersion,
+        kind,
+        namespace: metadata.namespace ?? "",
+        name: metadata.name,
+        action,
+      }));
+    return c.json({ generation: written.generation, results }, 200, { etag: `"${written.generation}"` });
+  });
+  return app;
+}
+
+function shown({ generation, at, actor, verb, changes }: Generation) {
+  return { generation, at: rfc3339(at), actor, verb, changes };
+}
+
+function numberIn(text: string | undefined, otherwise: number): number | null {
+  if (text === undefined) return otherwise;
+  return /^[1-9]\d{0,15}$/.test(text) ? Number(text) : null;
+}
+
+function read(text: string): z.infer<typeof Rollback> | null {
+  try {
+    const parsed = Rollback.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,188 @@
+import { type KindInfo, KINDS } from "../../src/resources/kinds.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
+import {
+  isEvents,
+  isWatched,
+  type LoggedChange,
+  type Seen,
+  seenEventsOf,
+  seenOf,
+  type WatchWish,
+} from "../../src/kube/watch.ts";
+import type { Selects } from "../../src/kube/selectors.ts";
+import { inForm } from "../../src/kube/forms.ts";
+
+/** Clients that asked for them learn at least this often how far they are. */
+const BOOKMARK_EVERY_MS = 60_000;
+/** Changes that wait for one slow client; past it the client has to list again. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+const MAX_CHUNK_BYTES = 64 * 1024;
+
+/** The open watches. Each change is told to all of them in the order of the resourceVersions. */
+export class Watches {
+  readonly #open = new Set<Watch>();
+  #rv = 0;
+
+  /**
+   * @param backlog what the client shall see first
+   * @param rv the resourceVersion that it is as of: nothing newer was published yet
+   */
+  open(wish: WatchWish, selects: Selects, backlog: Iterable<Seen>, rv: number): ReadableStream {
+    this.#rv = rv;
+    const watch = new Watch(wish, selects, () => this.#open.delete(watch));
+    this.#open.add(watch);
+    for (const seen of backlog) watch.tell(seen);
+    if (wish.initialBookmark) watch.bookmark(this.#rv, true);
+    watch.startTimers(() => this.#rv);
+    return watch.stream();
+  }
+
+  /** @param changes in the order of their resourceVersions */
+  publish(changes: readonly LoggedChange[], rv: number): void {
+    this.#rv = rv;
+    for (const watch of this.#open) for (const change of changes) watch.publish(change);
+  }
+
+  endAll(): void {
+    for (const watch of this.#open) watch.end();
+  }
+}
+
+class Watch {
+  readonly #wish: WatchWish;
+  readonly #info: KindInfo;
+  readonly #selects: Selects;
+  readonly #onEnd: () => void;
+  readonly #encoder = new TextEncoder();
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #limit = Number.POSITIVE_INFINITY;
+  #first = true;
+  #ended = false;
+  #wake: (() => void) | null = null;
+  #timers: readonly ReturnType<typeof setTimeout>[] = [];
+
+  constructor(wish: WatchWish, selects: Selects, onEnd: () => void) {
+    const info = KINDS.find(({ group, kind }) => group === wish.group && kind === wish.kind);
+    if (!info) throw new Error(`no kind ${wish.group}/${wish.kind}`);
+    this.#wish = wish;
+    this.#info = info;
+    this.#selects = selects;
+    this.#onEnd = onEnd;
+  }
+
+  publish(change: LoggedChange): void {
+    if (this.#ended || !isWatched(this.#wish, change.ref)) return;
+    if (isEvents(this.#wish)) for (const seen of seenEventsOf(change, this.#selects)) this.tell(seen);
+    else {
+      const seen = seenOf(change, this.#selects);
+      if (seen) this.tell(seen);
+    }
+  }
+
+  tell({ type, object }: Seen): void {
+    this.#push({ type, object: this.#formed(object) });
+  }
+
+  bookmark(rv: number, endsInitial = false): void {
+    const { apiVersion, kind, form } = this.#wish;
+    const metadata = {
+      resourceVersion: String(rv),
+      ...(endsInitial && { annotations: { "k8s.io/initial-events-end": "true" } }),
+    };
+    const place: KubeObject = { kind, apiVersion, metadata: { ...metadata, name: "" } };
+    const formed = this.#formed(place) as KubeObject;
+    const object = {
+      ...formed,
+      metadata,
+      // A bookmark is no row.
+      ...(form.as === "table" && { rows: [] }),
+    };
+    this.#push({ type: "BOOKMARK", object });
+  }
+
+  #formed(object: KubeObject): unknown {
+    const { form, apiVersion, includeObject } = this.#wish;
+    const withColumns = this.#first;
+    this.#first = false;
+    return inForm(form, this.#info, object, { apiVersion, includeObject, withColumns, now: Date.now() });
+  }
+
+  /** @param rv how far everything was told */
+  startTimers(rv: () => number): void {
+    // What waits from here on is changes, not the list that the client asked for.
+    this.#limit = this.#waitingBytes + MAX_WAITING_BYTES;
+    const { timeoutMs, bookmarks } = this.#wish;
+    const timeout = setTimeout(() => {
+      if (bookmarks) this.bookmark(rv());
+      this.end();
+    }, timeoutMs);
+    const tick = bookmarks ? [setInterval(() => this.bookmark(rv()), BOOKMARK_EVERY_MS)] : [];
+    this.#timers = [timeout, ...tick];
+  }
+
+  stream(): ReadableStream {
+    const { readable, writable } = new IdentityTransformStream();
+    void this.#pump(writable.getWriter());
+    return readable;
+  }
+
+  /** Ends cleanly with the watch; a client that went away ends the watch. */
+  async #pump(writer: WritableStreamDefaultWriter): Promise<void> {
+    try {
+      for (;;) {
+        const chunk = this.#next();
+        if (chunk) await writer.write(chunk);
+        else if (this.#ended) break;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+      await writer.close();
+    } catch {
+      this.end();
+    }
+  }
+
+  #next(): Uint8Array | null {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for (const part of this.#waiting) {
+      if (bytes > 0 && bytes + part.length > MAX_CHUNK_BYTES) break;
+      parts.push(part);
+      bytes += part.length;
+    }
+    if (parts.length === 0) return null;
+    this.#waiting.splice(0, parts.length);
+    this.#waitingBytes -= bytes;
+    const [only] = parts;
+    if (parts.length === 1 && only) return only;
+    const chunk = new Uint8Array(bytes);
+    let at = 0;
+    for (const part of parts) {
+      chunk.set(part, at);
+      at += part.length;
+    }
+    return chunk;
+  }
+
+  #push(event: unknown): void {
+    if (this.#ended) return;
+    const bytes = this.#encoder.encode(`${JSON.stringify(event)}\n`);
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > this.#limit) {
+      this.#waiting = [];
+      this.end();
+    }
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#onEnd();
+    this.#wake?.();
+    this.#wake = null;
+  }
+}
