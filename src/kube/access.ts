@@ -101,11 +101,15 @@ function aliased(group: string, resource: string) {
   return KINDS.find((kind) => kind.plural === resource && kind.aliases.some((alias) => alias.startsWith(`${group}/`)));
 }
 
-/** Paths that are no resources: who may get them. */
-export function mayGetPath({ role, namespace }: Account, path: string): boolean {
-  if (/^\/(api|apis|openapi|version|healthz|livez|readyz)(\/|$)/.test(path) || path === "/k8s") return true;
-  if (path === "/metrics" || path === "/api/v1/status") return namespace === null;
-  return role === "admin" && namespace === null;
+/** Who may use a path beside `/k8s`: metrics and the mesh's status tell of all namespaces; the rest is the administrator's. */
+export function mayUse({ role, namespace }: Account, path: string): boolean {
+  if (namespace !== null) return false;
+  return path === "/metrics" || path === "/api/v1/status" || role === "admin";
+}
+
+/** What kubectl calls non-resource URLs: discovery is everybody's who has a token. */
+export function mayGetPath(account: Account, path: string): boolean {
+  return /^\/(api|apis|openapi|version)(\/|$)/.test(path) || (path === "/metrics" && mayUse(account, path));
 }
 
 /** `authorization.k8s.io/v1` SelfSubjectRulesReview: all that may be done in one namespace. */

@@ -10,6 +10,7 @@ export interface ListKeys {
 export type KeyedLists = ReadonlyMap<string, ListKeys>;
 
 const CONDITIONS = ["status.conditions", { apply: ["type"], merge: "type" }] as const;
+const OWNERS = ["metadata.ownerReferences", { apply: ["uid"], merge: "uid" }] as const;
 
 function byName(path: string): readonly [string, ListKeys] {
   return [path, { apply: ["name"], merge: "name" }];
@@ -26,19 +27,22 @@ function podLists(containers: string): readonly (readonly [string, ListKeys])[] 
 
 /** By `group/Kind`. All other lists are one value each, as in Istio's resource definitions. */
 const LISTS: ReadonlyMap<string, KeyedLists> = new Map([
-  ["/Service", new Map<string, ListKeys>([CONDITIONS, ["spec.ports", { apply: ["port", "protocol"], merge: "port" }]])],
+  ["/Service", new Map<string, ListKeys>([CONDITIONS, OWNERS, ["spec.ports", { apply: ["port", "protocol"], merge: "port" }]])],
   [
     "/Pod",
     new Map<string, ListKeys>([
       CONDITIONS,
+      OWNERS,
       ...podLists("spec.containers"),
       ...podLists("spec.initContainers"),
       byName("spec.volumes"),
+      byName("spec.imagePullSecrets"),
+      ["spec.hostAliases", { apply: ["ip"], merge: "ip" }],
     ]),
   ],
 ]);
 
-const GENERAL: KeyedLists = new Map<string, ListKeys>([CONDITIONS]);
+const GENERAL: KeyedLists = new Map<string, ListKeys>([CONDITIONS, OWNERS]);
 
 export function keyedLists({ group, kind }: { readonly group: string; readonly kind: string }): KeyedLists {
   return LISTS.get(`${group}/${kind}`) ?? GENERAL;

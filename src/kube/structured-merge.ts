@@ -151,8 +151,8 @@ export function merge(live: unknown, applied: unknown, lists: KeyedLists, path =
 
 /**
  * Removes the fields that an applier had applied before: those of `last` that are not in `kept`, and have nothing in it
- * below them. A member of a keyed list goes as a whole, or stays with its key. A map or list goes only when it is empty:
- * because of this, or because it was applied as an empty one.
+ * below them. A member of a keyed list goes as a whole, or stays with its key. A map or list goes only when nothing is
+ * left in it.
  *
  * @param kept what the applier applies now and all that others own
  */
@@ -184,15 +184,12 @@ function pruneField(
 ): unknown {
   const keys = lists.get(path);
   const members = membersOf(value, keys);
-  const goes = last.member && kept === undefined;
-  if (!isPlain(value) && members === null) return goes ? undefined : value;
-  const rest =
-    isPlain(value) || members === null
-      ? prune(value as Fields, last, kept ?? NO_FIELDS, lists, path)
-      : pruneMembers(members, last, kept ?? NO_FIELDS, lists, path, keys?.apply ?? []);
-  const isBare = Object.keys(rest).length === 0;
-  const wasBare = Object.keys(value as object).length === 0;
-  return isBare && kept === undefined && (last.member || !wasBare) ? undefined : rest;
+  const others = kept ?? NO_FIELDS;
+  if (!isPlain(value) && members === null) return last.member && kept === undefined ? undefined : value;
+  const rest = members
+    ? pruneMembers(members, last, others, lists, path, keys?.apply ?? [])
+    : prune(value as Fields, last, others, lists, path);
+  return Object.keys(rest).length === 0 && kept === undefined ? undefined : rest;
 }
 
 function pruneMembers(

@@ -251,7 +251,7 @@ describe("the control API", () => {
       reason: "Invalid",
     },
     {
-      name: "PATCH, which is not built",
+      name: "a patch of no type",
       method: "PATCH",
       path: `${RULES}/twice`,
       body: {},
@@ -259,12 +259,44 @@ describe("the control API", () => {
       reason: "UnsupportedMediaType",
     },
     {
-      name: "a watch, which is not built",
+      name: "a watch from no version",
       method: "GET",
-      path: `${RULES}?watch=true`,
+      path: `${RULES}?watch=true&resourceVersion=abc`,
       body: undefined,
       status: 400,
       reason: "BadRequest",
+    },
+    {
+      name: "a watch with initial events that wants no bookmark",
+      method: "GET",
+      path: `${RULES}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan`,
+      body: undefined,
+      status: 422,
+      reason: "Invalid",
+    },
+    {
+      name: "a list of a version that is not kept",
+      method: "GET",
+      path: `${RULES}?resourceVersion=1&resourceVersionMatch=Exact`,
+      body: undefined,
+      status: 410,
+      reason: "Expired",
+    },
+    {
+      name: "an Event, which the mesh itself writes",
+      method: "POST",
+      path: "/k8s/api/v1/namespaces/default/events",
+      body: { apiVersion: "v1", kind: "Event", metadata: { name: "x" } },
+      status: 405,
+      reason: "MethodNotAllowed",
+    },
+    {
+      name: "the status of a kind that has none",
+      method: "GET",
+      path: "/k8s/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/x/status",
+      body: undefined,
+      status: 404,
+      reason: "NotFound",
     },
     {
       name: "a dry run of another kind",
@@ -451,7 +483,10 @@ describe("the control API", () => {
       spec,
     });
     expect(made.json["status"]).toMatchObject({
-      conditions: [{ type: "Programmed", status: "False", reason: "Pending" }],
+      conditions: [
+        { type: "Accepted", status: "True", observedGeneration: 1 },
+        { type: "Programmed", status: "False", reason: "Pending" },
+      ],
     });
     const before = (await control.call("GET", "/api/v1/status")).json["generation"];
     const listening = { addresses: ["127.0.1.1"], boundPorts: { "80": 20_080 }, failed: [] };
@@ -460,7 +495,10 @@ describe("the control API", () => {
     const after = (await control.call("GET", `${gateways}/front`)).json;
     expect(after["status"]).toMatchObject({
       addresses: [{ type: "IPAddress", value: "127.0.1.1" }],
-      conditions: [{ type: "Programmed", status: "True" }],
+      conditions: [
+        { type: "Accepted", status: "True" },
+        { type: "Programmed", status: "True" },
+      ],
     });
     expect(after["metadata"]).toMatchObject({ generation: 1, annotations: { "tulle.dev/bound-ports": "80=20080" } });
     expect((await control.call("GET", "/api/v1/status")).json["generation"]).toBe(before);

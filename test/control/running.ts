@@ -71,6 +71,11 @@ export class RunningControl {
     return worker.fetch(`http://control.test${path}`, init);
   }
 
+  /** The administrator's credentials, as headers. */
+  auth(): Record<string, string> {
+    return { authorization: `Bearer ${this.#token}` };
+  }
+
   /** As the administrator unless another token is given. */
   async call(
     method: string,

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
-import { type Account, forbidden, mayDo, mayGetPath, type Verb, type Wish } from "../../src/kube/access.ts";
+import { type Account, forbidden, mayDo, mayUse, type Verb, type Wish } from "../../src/kube/access.ts";
 import type { ResourcePath } from "../../src/kube/path.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
@@ -71,7 +71,7 @@ export async function allowed(c: Context<Api>, path: ResourcePath, verb: Verb): 
 export const needsPath: MiddlewareHandler<Api> = async (c, next) => {
   const { account } = c.var;
   const { path } = c.req;
-  if (mayGetPath(account, path)) return next();
+  if (mayUse(account, path)) return next();
   const limit = account.namespace === null ? "" : ` of namespace "${account.namespace}"`;
   return answer(c, failure("Forbidden", `User "${account.name}", ${account.role}${limit}, cannot use ${path}`));
 };

@@ -204,6 +204,7 @@ interface ReadObject {
 async function readObject(c: Ask, path: ResourcePath, name: string | null): Promise<Result<ReadObject, Status>> {
   const value = await readValue(c);
   if (!value.ok) return value;
+  if (Array.isArray(value.value)) return err(failure("BadRequest", "the body must be one object, not a list"));
   const { object, findings } = parseObject(value.value, { local: c.env.TULLE_LOCAL !== undefined });
   if (object === null) {
     const given = (value.value as { metadata?: { name?: unknown } } | null | undefined)?.metadata?.name;

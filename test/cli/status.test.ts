@@ -1,0 +1,110 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { folderFor, tulle } from "./tulle.ts";
+
+let control: FakeControl;
+let folder: string;
+
+beforeAll(async () => {
+  control = await startFakeControl();
+  folder = folderFor(control.url);
+});
+afterAll(async () => {
+  await control.close();
+  rmSync(folder, { recursive: true });
+});
+
+function gateway(name: string, more: object = {}) {
+  const seenAt = new Date(Date.now() - 2_000).toISOString();
+  return { gateway: name, generation: 12, have: 12, seenAt, format: 1, bindings: ["A"], problem: null, ...more };
+}
+
+const CURRENT = gateway("current");
+const OLDER = gateway("older", { generation: 9, have: 9 });
+const BEHIND = gateway("behind", { have: 10 });
+const EMPTY = gateway("empty", { have: null });
+const UNSEEN = gateway("unseen", { generation: null, have: null, seenAt: null });
+const BROKEN = gateway("broken", { problem: "its root is too large" });
+const GONE = gateway("gone", { have: 3, seenAt: "2020-01-01T00:00:00Z" });
+
+/** Answers these states one after the other, the last one again and again. */
+function answers(...states: readonly (readonly object[])[]): void {
+  let next = 0;
+  control.routes = {
+    "GET /api/v1/status": () => {
+      const gateways = states[Math.min(next, states.length - 1)];
+      next += 1;
+      return { body: { generation: 12, resourceVersion: "40", gateways } };
+    },
+  };
+}
+
+describe("tulle status", () => {
+  it("prints a line for each gateway", async () => {
+    answers([CURRENT, OLDER, BEHIND, EMPTY, UNSEEN, BROKEN]);
+    const { code, stdout } = await tulle(folder, ["status"]);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll(/\b[1-9]s /g, "2s ").split("\n")).toEqual([
+      "mesh generation 12",
+      "GATEWAY   GENERATION   LAST SEEN   FORMAT   STATE",
+      "current   12           2s          1        current",
+      "older     9            2s          1        current",
+      "behind    10           2s          1        behind by 2",
+      "empty     -            2s          1        behind by 12",
+      "unseen    -            -           1        not seen yet",
+      "broken    12           2s          1        its root is too large",
+      "",
+    ]);
+  });
+
+  it("prints JSON as it was answered", async () => {
+    answers([CURRENT]);
+    const { stdout } = await tulle(folder, ["status", "-o", "json"]);
+    expect(JSON.parse(stdout)).toEqual({ generation: 12, resourceVersion: "40", gateways: [CURRENT] });
+  });
+
+  it.each([
+    { name: "current ones", gateways: [CURRENT, OLDER, UNSEEN], code: 0 },
+    { name: "no gateway", gateways: [], code: 0 },
+    { name: "one behind", gateways: [CURRENT, BEHIND], code: 1 },
+    { name: "one without any", gateways: [EMPTY], code: 1 },
+    { name: "one with a problem", gateways: [BROKEN], code: 1 },
+  ])("--check ends with $code for $name", async ({ gateways, code }) => {
+    answers(gateways);
+    expect((await tulle(folder, ["status", "--check"])).code).toBe(code);
+  });
+
+  it("--wait asks until all that are alive are current", async () => {
+    answers([CURRENT, BEHIND, GONE], [CURRENT, BEHIND, GONE], [CURRENT, gateway("behind"), GONE]);
+    control.asked.length = 0;
+    const { code, stdout } = await tulle(folder, ["status", "--wait", "20"]);
+    expect(code).toBe(0);
+    expect(control.asked).toHaveLength(3);
+    expect(stdout).toContain("behind    12");
+  });
+
+  it("--wait does not wait for what is stored meanwhile", async () => {
+    answers([BEHIND], [gateway("behind", { generation: 13, have: 12 })]);
+    expect((await tulle(folder, ["status", "--wait"])).code).toBe(0);
+  });
+
+  it("--wait ends with 1 when time is up, and says who is late", async () => {
+    answers([CURRENT, BEHIND, BROKEN]);
+    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("not current after 1 s: `behind`: behind by 2, `broken`: its root is too large");
+  });
+
+  it("--wait warns where no gateway is alive", async () => {
+    answers([GONE, UNSEEN]);
+    const { code, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: no gateway was seen in the last 10 s\n" });
+  });
+
+  it("refuses a time that is none", async () => {
+    const { code, stderr } = await tulle(folder, ["status", "--wait", "soon"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("Give a whole number");
+  });
+});

@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RunningControl } from "./running.ts";
+import { WatchStream } from "../support/watch.ts";
+
+const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
+
+function rule(name: string, host = "x", labels: Record<string, string> = {}) {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "DestinationRule",
+    metadata: { name, labels },
+    spec: { host },
+  };
+}
+
+describe("a watch", () => {
+  let control: RunningControl;
+  const open: WatchStream[] = [];
+  beforeAll(async () => {
+    control = await RunningControl.start();
+    await control.call("POST", RULES, rule("first"));
+  });
+  afterAll(async () => {
+    for (const stream of open) await stream.close();
+    await control.stop();
+  });
+
+  async function watch(query: string, path = RULES, accept = "application/json"): Promise<WatchStream> {
+    const response = await control.raw("GET", `${path}?watch=true&${query}`, { ...control.auth(), accept });
+    const stream = new WatchStream(response);
+    open.push(stream);
+    return stream;
+  }
+
+  async function version(): Promise<string> {
+    return String((await control.call("GET", RULES)).json["metadata"]?.["resourceVersion"]);
+  }
+
+  it("answers at once, also where nothing happens, uncompressed", async () => {
+    const stream = await watch(`resourceVersion=${await version()}`);
+    expect(stream.response.status).toBe(200);
+    expect(stream.response.headers.get("content-type")).toBe("application/json");
+    expect(await stream.seen(50)).toEqual([]);
+  });
+
+  it("begins with what there is, and goes on with what happens", async () => {
+    const stream = await watch("");
+    expect((await stream.next()).type).toBe("ADDED");
+    const made = await control.call("POST", RULES, rule("second"));
+    const added = await stream.next();
+    expect([added.type, added.object]).toEqual(["ADDED", made.json]);
+    const changed = await control.call("PUT", `${RULES}/second`, rule("second", "y"));
+    expect(await stream.next()).toEqual({ type: "MODIFIED", object: changed.json });
+    await control.call("DELETE", `${RULES}/second`);
+    const deleted = await stream.next();
+    expect(deleted.type).toBe("DELETED");
+    expect(Number(deleted.object.metadata.resourceVersion)).toBeGreaterThan(
+      Number(changed.json["metadata"]?.["resourceVersion"]),
+    );
+    expect(deleted.object).toMatchObject({ spec: { host: "y" } });
+  });
+
+  it("tells every change after a version, in order, each once", async () => {
+    const from = await version();
+    for (let at = 0; at < 5; at += 1) await control.call("PUT", `${RULES}/first`, rule("first", `h${at}`));
+    const stream = await watch(`resourceVersion=${from}`);
+    for (let at = 5; at < 8; at += 1) await control.call("PUT", `${RULES}/first`, rule("first", `h${at}`));
+    const hosts: unknown[] = [];
+    for (let at = 0; at < 8; at += 1) hosts.push((await stream.next()).object["spec"]);
+    expect(hosts).toEqual(Array.from({ length: 8 }, (_, at) => ({ host: `h${at}` })));
+  });
+
+  it("says nothing of a write that changes nothing", async () => {
+    const stream = await watch(`resourceVersion=${await version()}`);
+    const { json } = await control.call("GET", `${RULES}/first`);
+    await control.call("PUT", `${RULES}/first`, json);
+    await control.call("PUT", `${RULES}/first?dryRun=All`, rule("first", "dry"));
+    expect(await stream.seen(100)).toEqual([]);
+  });
+
+  it("lets objects come and go as they begin and cease to match a label", async () => {
+    const stream = await watch(`resourceVersion=${await version()}&labelSelector=team%3Da`);
+    await control.call("POST", RULES, rule("moving", "x", { team: "b" }));
+    await control.call("PUT", `${RULES}/moving`, rule("moving", "x", { team: "a" }));
+    await control.call("PUT", `${RULES}/moving`, rule("moving", "y", { team: "a" }));
+    await control.call("PUT", `${RULES}/moving`, rule("moving", "y", { team: "b" }));
+    await control.call("DELETE", `${RULES}/moving`);
+    await control.call("POST", RULES, rule("last", "x", { team: "a" }));
+    const types = [];
+    for (let at = 0; at < 4; at += 1) types.push((await stream.next()).type);
+    expect(types).toEqual(["ADDED", "MODIFIED", "DELETED", "ADDED"]);
+    await control.call("DELETE", `${RULES}/last`);
+  });
+
+  it("replays the same coming and going from the change log", async () => {
+    const from = await version();
+    await control.call("POST", RULES, rule("replayed", "x", { team: "b" }));
+    await control.call("PUT", `${RULES}/replayed`, rule("replayed", "x", { team: "a" }));
+    await control.call("PUT", `${RULES}/replayed`, rule("replayed", "x", { team: "b" }));
+    await control.call("DELETE", `${RULES}/replayed`);
+    const stream = await watch(`resourceVersion=${from}&labelSelector=team%3Da`);
+    expect([(await stream.next()).type, (await stream.next()).type]).toEqual(["ADDED", "DELETED"]);
+    expect(await stream.seen(50)).toEqual([]);
+  });
+
+  it("looks at one object by its name, and at one namespace", async () => {
+    await control.call("POST", "/k8s/api/v1/namespaces", {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "shop" },
+    });
+    const one = await watch(`fieldSelector=metadata.name%3Dlast`);
+    const shop = await watch("", RULES.replace("default", "shop"));
+    const all = await watch(`resourceVersion=${await version()}`, RULES.replace("/namespaces/default", ""));
+    await control.call("POST", RULES.replace("default", "shop"), rule("last"));
+    await control.call("POST", RULES, rule("last"));
+    expect((await one.next()).object.metadata.namespace).toBe("default");
+    expect((await shop.next()).object.metadata.namespace).toBe("shop");
+    expect([(await all.next()).object.metadata.namespace, (await all.next()).object.metadata.namespace]).toEqual([
+      "shop",
+      "default",
+    ]);
+    await control.call("DELETE", `${RULES}/last`);
+  });
+
+  it("answers in the version, and the placeholder group, that was asked for", async () => {
+    const old = await watch("", RULES.replace("/v1/", "/v1alpha3/"));
+    expect((await old.next()).object.apiVersion).toBe("networking.istio.io/v1alpha3");
+    const alias = await watch("", RULES.replace("networking.istio.io", "networking.example.com"));
+    expect((await alias.next()).object.apiVersion).toBe("networking.example.com/v1");
+  });
+
+  it("sends rows of a Table, whose columns stand in the first event alone", async () => {
+    const accept = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+    const stream = await watch("", RULES, accept);
+    const first = (await stream.next()).object as unknown as { columnDefinitions: unknown[]; rows: unknown[] };
+    expect(first.columnDefinitions.length).toBeGreaterThan(2);
+    expect(first.rows).toHaveLength(1);
+    await control.call("PUT", `${RULES}/first`, rule("first", "table"));
+    const second = (await stream.next()).object as unknown as { kind: string; columnDefinitions: null };
+    expect([second.kind, second.columnDefinitions]).toEqual(["Table", null]);
+  });
+
+  it("sends metadata alone to whom that is enough", async () => {
+    const accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
+    const stream = await watch("", RULES, accept);
+    expect(Object.keys((await stream.next()).object)).toEqual(["kind", "apiVersion", "metadata"]);
+  });
+
+  it("ends cleanly at its time, after a bookmark where they are wanted", async () => {
+    const stream = await watch("resourceVersion=0&timeoutSeconds=1&allowWatchBookmarks=true");
+    const events = await stream.rest();
+    const last = events.at(-1);
+    expect(last).toEqual({
+      type: "BOOKMARK",
+      object: {
+        kind: "DestinationRule",
+        apiVersion: "networking.istio.io/v1",
+        metadata: { resourceVersion: await version() },
+      },
+    });
+    const plain = await watch("resourceVersion=0&timeoutSeconds=1");
+    expect((await plain.rest()).map(({ type }) => type)).not.toContain("BOOKMARK");
+  });
+
+  it("marks the end of what there was with a bookmark where initial events were asked for", async () => {
+    const stream = await watch(
+      "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion=",
+    );
+    expect((await stream.next()).type).toBe("ADDED");
+    const bookmark = await stream.next();
+    expect(bookmark).toMatchObject({
+      type: "BOOKMARK",
+      object: { metadata: { annotations: { "k8s.io/initial-events-end": "true" } } },
+    });
+    await control.call("PUT", `${RULES}/first`, rule("first", "after"));
+    expect((await stream.next()).type).toBe("MODIFIED");
+  });
+
+  it("answers 410 to a version that is not kept, or not there yet", async () => {
+    const ahead = await watch("resourceVersion=999999999");
+    expect([ahead.response.status, (await ahead.body())["reason"]]).toEqual([410, "Expired"]);
+  });
+
+  it("shows Events: the turns of an object's conditions, selected as kubectl describe does", async () => {
+    const events = "/k8s/api/v1/namespaces/default/events";
+    const stream = await watch(`resourceVersion=${await version()}`, events);
+    const made = await control.call("POST", RULES, rule("eventful"));
+    const { uid, resourceVersion } = made.json["metadata"] as unknown as Record<string, string>;
+    const event = await stream.next();
+    expect(event).toMatchObject({
+      type: "ADDED",
+      object: {
+        kind: "Event",
+        metadata: { resourceVersion, namespace: "default" },
+        involvedObject: { kind: "DestinationRule", name: "eventful", uid },
+        reason: "Accepted",
+        type: "Normal",
+      },
+    });
+    const selector = encodeURIComponent(`involvedObject.name=eventful,involvedObject.uid=${uid}`);
+    const listed = await control.call("GET", `${events}?fieldSelector=${selector}`);
+    expect(listed.json["items"]).toEqual([event.object]);
+    expect((await control.call("GET", `${events}/${event.object.metadata.name}`)).json).toEqual(event.object);
+    expect((await control.call("GET", `${events}/none`)).status).toBe(404);
+  });
+});
