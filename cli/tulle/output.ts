@@ -35,7 +35,7 @@ export function paint(style: Style, text: string): string {
 }
 
 /** Text that others wrote may hold what moves a terminal's cursor or rewrites what stands there; lines are kept. */
-export function printable(text: string): string {
+function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 

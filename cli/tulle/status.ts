@@ -68,24 +68,24 @@ async function read(client: Client): Promise<Seen> {
 
 /** What is stored while it waits is not waited for. */
 async function untilCurrent(client: Client, first: Seen, seconds: number): Promise<Seen> {
-  const wanted = new Map(first.status.gateways.map((gateway) => [gateway.gateway, wantedOf(gateway, first.status)]));
+  const start = first.status.generation;
+  const seenFirst = new Map(first.status.gateways.map(({ gateway, seenAt }) => [gateway, seenAt]));
+  // Control makes a gateway's next generation when the gateway asks: until it has asked once more, what it wants is not known.
+  const isUnsure = ({ gateway, have, seenAt }: Gateway): boolean =>
+    (have ?? 0) < start && seenFirst.get(gateway) === seenAt;
   const deadline = performance.now() + seconds * 1_000;
   for (let seen = first; ; seen = await read(client)) {
     const { status, at } = seen;
     const alive = status.gateways.filter(({ seenAt }) => seenAt !== null && at - Date.parse(seenAt) <= ALIVE_MS);
     if (alive.length === 0) complain("warning", `no gateway was seen in the last ${ALIVE_MS / 1_000} s`);
-    const late = alive
-      .map((gateway) => ({ gateway, generation: wanted.get(gateway.gateway) ?? wantedOf(gateway, status) }))
-      .filter(({ gateway, generation }) => isLate(gateway, generation));
+    const late = alive.flatMap((gateway) => {
+      const wanted = Math.min(wantedOf(gateway, status), start);
+      if (isLate(gateway, wanted)) return [`\`${gateway.gateway}\`: ${stateOf(gateway, wanted).text}`];
+      return isUnsure(gateway) ? [`\`${gateway.gateway}\`: has not asked for news yet`] : [];
+    });
     if (late.length === 0) return seen;
-    if (performance.now() >= deadline) {
-      const told = late.map(
-        ({ gateway, generation }) => `\`${gateway.gateway}\`: ${stateOf(gateway, generation).text}`,
-      );
-      throw new CommandError(
-        `not current after ${seconds} s: ${told.join(", ")}; its log says why it takes no newer one`,
-      );
-    }
+    if (performance.now() >= deadline)
+      throw new CommandError(`not current after ${seconds} s: ${late.join(", ")}; the log of each gateway says more`);
     await setTimeout(POLL_MS);
   }
 }

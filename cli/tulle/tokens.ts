@@ -9,8 +9,8 @@ import { type Cell, print, printStructured, printTable, tell } from "./output.ts
 
 interface CreateOptions extends GlobalOptions {
   readonly role: string;
-  /** Milliseconds; null: never. */
-  readonly ttl: number | null;
+  /** Milliseconds; the parser takes null for no value at all. */
+  readonly ttl: number | "never";
 }
 
 const ROLES = ["viewer", "editor", "admin"];
@@ -58,8 +58,8 @@ Example:
     .action(async (id: string, _: unknown, command: Command) => revoke(id, command.optsWithGlobals<GlobalOptions>()));
 }
 
-function ttl(text: string): number | null {
-  if (text === "never") return null;
+function ttl(text: string): number | "never" {
+  if (text === "never") return text;
   const ms = positiveDuration(text);
   if (ms < 60_000 || ms > MAX_TTL_DAYS * DAY) throw new InvalidArgumentError(`Give 1m to ${MAX_TTL_DAYS}d, or never.`);
   return ms;
@@ -70,10 +70,15 @@ async function create(name: string, { role, ttl, ...options }: CreateOptions): P
     throw usageError(`\`${name}\` is no name for a token; use lower-case letters, digits, \`-\` and \`.\`, at most 63`);
   const client = connect(options);
   const { namespace, output } = options;
-  const body = JSON.stringify({ name, role, namespace, ...(ttl !== null && { ttlSeconds: Math.floor(ttl / 1_000) }) });
+  const body = JSON.stringify({
+    name,
+    role,
+    namespace,
+    ...(ttl !== "never" && { ttlSeconds: Math.floor(ttl / 1_000) }),
+  });
   const { value } = await ask(client, { method: "POST", path: "/tokens", body }, Created);
   const scope = value.namespace === null ? "" : ` of namespace ${value.namespace}`;
-  const life = ttl === null ? "never expires" : `expires in ${shortDuration(ttl)}`;
+  const life = ttl === "never" ? "never expires" : `expires in ${shortDuration(ttl)}`;
   tell(`token ${value.id} for ${value.name}: ${value.role}${scope}, ${life}`);
   if (await printStructured(output, value)) return;
   if (output !== "kubeconfig") return print(value.token);

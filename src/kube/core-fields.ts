@@ -11,7 +11,6 @@ function at(paths: readonly string[], fields: Fields): Fields {
 const HANDLER: Fields = {
   exec: ["command[]"],
   httpGet: ["host", "httpHeaders[{}]", "path", "port*", "scheme"],
-  sleep: ["seconds#"],
   tcpSocket: ["host", "port*"],
 };
 

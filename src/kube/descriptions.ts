@@ -54,7 +54,10 @@ const TRAFFIC_SETTINGS: Descriptions = {
   "loadBalancer.simple": "The rule that picks; LEAST_REQUEST by default.",
   connectionPool: "How much may be under way at once.",
   "connectionPool.tcp": "Limits that Istio sets on connections.",
+  "connectionPool.tcp.maxConnections": "Requests that may be under way; the others wait.",
   "connectionPool.http": "Limits on requests.",
+  "connectionPool.http.http1MaxPendingRequests": "Requests that may wait; others are refused with 503.",
+  "connectionPool.http.http2MaxRequests": "As `tcp.maxConnections`; the smaller one counts.",
   outlierDetection: "When an endpoint that fails gets no requests for a while.",
   "outlierDetection.consecutive5xxErrors": "Answers 500 and above in a row that eject; 5 by default, 0 for never.",
   "outlierDetection.consecutiveGatewayErrors": "Answers 502, 503 and 504 in a row that eject; off by default.",
@@ -69,6 +72,18 @@ const TRAFFIC_SETTINGS: Descriptions = {
   "tls.mode":
     "DISABLE: plain HTTP; SIMPLE: HTTPS; ISTIO_MUTUAL: with the mesh's own identities, as is done for endpoints of the mesh anyway.",
   "tls.insecureSkipVerify": "Can only be false: certificates are always verified.",
+};
+
+const STRING_MATCH: Descriptions = {
+  exact: "The whole value, letter by letter.",
+  prefix: "What the value begins with.",
+  regex: "A regular expression of RE2 for the whole value.",
+};
+
+const HEADER_OPERATIONS: Descriptions = {
+  remove: "Names; this is done first.",
+  set: "Names and values; replaces what is there.",
+  add: "Names and values; what is there stays.",
 };
 
 const JWT_RULE: Descriptions = {
@@ -191,6 +206,12 @@ export const DESCRIPTIONS: Descriptions = {
   "VirtualService.spec.http.match.port": "The port that was called.",
   "VirtualService.spec.http.match.sourceNamespace": "The namespace of the caller.",
   "VirtualService.spec.http.match.gateways": "Replaces the `gateways` above for this block.",
+  ...at(
+    ["uri", "scheme", "method", "authority", "headers", "withoutHeaders", "queryParams"].map(
+      (field) => `VirtualService.spec.http.match.${field}`,
+    ),
+    STRING_MATCH,
+  ),
   "VirtualService.spec.http.route": "Where requests go; one is picked by its weight for each request.",
   "VirtualService.spec.http.route.destination": "A service, and which of its endpoints.",
   "VirtualService.spec.http.route.destination.host": "The service's name; a short one is one of the namespace.",
@@ -206,6 +227,15 @@ export const DESCRIPTIONS: Descriptions = {
   "VirtualService.spec.http.headers": "Changes of headers for all destinations.",
   "VirtualService.spec.http.headers.request": "What is removed, set and added on the request.",
   "VirtualService.spec.http.headers.response": "What is removed, set and added on the answer.",
+  ...at(
+    [
+      "VirtualService.spec.http.headers.request",
+      "VirtualService.spec.http.headers.response",
+      "VirtualService.spec.http.route.headers.request",
+      "VirtualService.spec.http.route.headers.response",
+    ],
+    HEADER_OPERATIONS,
+  ),
 
   DestinationRule: "Says how calls reach a service, after it was chosen.",
   "DestinationRule.spec": "The service, its subsets, and the settings for calls.",

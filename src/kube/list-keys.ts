@@ -22,12 +22,16 @@ function podLists(containers: string): readonly (readonly [string, ListKeys])[] 
     byName(`${containers}.env`),
     [`${containers}.ports`, { apply: ["containerPort", "protocol"], merge: "containerPort" }],
     [`${containers}.volumeMounts`, { apply: ["mountPath"], merge: "mountPath" }],
+    [`${containers}.volumeDevices`, { apply: ["devicePath"], merge: "devicePath" }],
   ];
 }
 
 /** By `group/Kind`. All other lists are one value each, as in Istio's resource definitions. */
 const LISTS: ReadonlyMap<string, KeyedLists> = new Map([
-  ["/Service", new Map<string, ListKeys>([CONDITIONS, OWNERS, ["spec.ports", { apply: ["port", "protocol"], merge: "port" }]])],
+  [
+    "/Service",
+    new Map<string, ListKeys>([CONDITIONS, OWNERS, ["spec.ports", { apply: ["port", "protocol"], merge: "port" }]]),
+  ],
   [
     "/Pod",
     new Map<string, ListKeys>([
@@ -35,7 +39,9 @@ const LISTS: ReadonlyMap<string, KeyedLists> = new Map([
       OWNERS,
       ...podLists("spec.containers"),
       ...podLists("spec.initContainers"),
+      ...podLists("spec.ephemeralContainers"),
       byName("spec.volumes"),
+      ["spec.topologySpreadConstraints", { apply: ["topologyKey", "whenUnsatisfiable"], merge: "topologyKey" }],
       byName("spec.imagePullSecrets"),
       ["spec.hostAliases", { apply: ["ip"], merge: "ip" }],
     ]),

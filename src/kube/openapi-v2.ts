@@ -149,10 +149,9 @@ const LENGTH_DELIMITED = 2;
 
 function varint(value: number): Uint8Array {
   const bytes: number[] = [];
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return Uint8Array.from([...bytes, rest]);
-    bytes.push((rest & 0x7f) | 0x80);
-  }
+  let rest = value;
+  for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return Uint8Array.of(...bytes, rest);
 }
 
 function encodeVarint(field: number, value: number): Uint8Array {
@@ -163,6 +162,8 @@ function encodeBytes(field: number, value: Uint8Array): Uint8Array {
   return concatenate([varint(field * 8 + LENGTH_DELIMITED), varint(value.length), value]);
 }
 
+const UTF8 = new TextEncoder();
+
 function encodeString(field: number, value: string): Uint8Array {
-  return encodeBytes(field, new TextEncoder().encode(value));
+  return encodeBytes(field, UTF8.encode(value));
 }

@@ -79,7 +79,7 @@ export function readProtobuf(bytes: Uint8Array): Result<unknown, Status> {
   const envelope = decode(bytes.subarray(MAGIC.length), ENVELOPE);
   if (envelope === null) return malformed;
 
-  const { type = {}, raw = new Uint8Array() } = envelope as { type?: Partial<TypeMeta>; raw?: Uint8Array };
+  const { type = {}, raw } = envelope as { type?: Partial<TypeMeta>; raw?: Uint8Array };
   const { apiVersion = "", kind = "" } = type;
   // DeleteOptions is a kind of every group.
   const message = kind === "DeleteOptions" ? DELETE_OPTIONS : OBJECTS.get(`${apiVersion}/${kind}`);
@@ -89,7 +89,8 @@ export function readProtobuf(bytes: Uint8Array): Result<unknown, Status> {
       failure("UnsupportedMediaType", `${what} is not read as protobuf; use kubectl apply -f, which sends JSON`),
     );
   }
-  const object = decode(raw, message);
+  // An object without fields is there too, with no bytes; what lacks it was cut off.
+  const object = raw === undefined ? null : decode(raw, message);
   return object === null ? malformed : ok({ apiVersion, kind, ...object });
 }
 

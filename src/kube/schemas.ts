@@ -31,7 +31,7 @@ export interface Schema {
   readonly [extension: `x-${string}`]: unknown;
 }
 
-export type Properties = Readonly<Record<string, Schema>>;
+type Properties = Readonly<Record<string, Schema>>;
 
 /** A kind under one of the names that it is served as. */
 export interface GroupVersionKind {
@@ -175,7 +175,7 @@ function fieldsOf({ kind, core }: KindInfo): Properties {
   return { spec, status: core ? STATUS : MESH_STATUS };
 }
 
-/** Optional fields, defaults and refinements leave no trace; what a schema notes beside its shape becomes a description. */
+/** Refinements leave no trace; what a schema notes beside its shape becomes a description. */
 function fromZod(zod: z.ZodType): Schema {
   const { $schema: _, ...schema } = z.toJSONSchema(zod, {
     target: "openapi-3.0",

@@ -80,8 +80,8 @@ describe("tulle apply", () => {
   it("reads stdin, as YAML or JSON", async () => {
     expect((await tulle(folder, ["apply", "-f", "-"], { stdin: service("a") })).code).toBe(0);
     const json = JSON.stringify([
-      { kind: "x", metadata: { name: "b" } },
-      { kind: "x", metadata: { name: "c" } },
+      { apiVersion: "x", kind: "x", metadata: { name: "b" } },
+      { apiVersion: "x", kind: "x", metadata: { name: "c" } },
     ]);
     expect((await tulle(folder, ["apply", "-f", "-"], { stdin: json })).code).toBe(0);
     expect(sentNames()).toEqual([["a"], ["b", "c"]]);
@@ -91,7 +91,7 @@ describe("tulle apply", () => {
     write(folder, "dir/b.yml", service("b"));
     write(folder, "dir/a.yaml", service("a"));
     write(folder, "dir/README.md", "no manifest");
-    write(folder, "dir/sub/c.json", JSON.stringify({ kind: "x", metadata: { name: "c" } }));
+    write(folder, "dir/sub/c.json", JSON.stringify({ apiVersion: "x", kind: "x", metadata: { name: "c" } }));
     symlinkSync(join(folder, "dir"), join(folder, "dir/sub/around"));
     await tulle(folder, ["apply", "-f", "dir"]);
     await tulle(folder, ["apply", "-Rf", "dir"]);
@@ -127,7 +127,7 @@ describe("the namespace of tulle apply", () => {
     service("empty", '""'),
     service("other", "other"),
     "apiVersion: v1\nkind: Namespace\nmetadata: { name: own }\n",
-    "kind: Odd\nmetadata: { name: odd }\n",
+    "apiVersion: x\nkind: Odd\nmetadata: { name: odd }\n",
   );
   const namespaces = () =>
     Object.fromEntries(
@@ -185,7 +185,13 @@ describe("what tulle apply refuses before anything is sent", () => {
       says: "stdin:1: `.inf`",
       code: 1,
     },
-    { name: "bytes that are no text", args: ["-f", "-"], stdin: "\ud800", says: "", code: 1 },
+    {
+      name: "bytes that are no text",
+      args: ["-f", "-"],
+      stdin: Buffer.from([0xff]),
+      says: "`stdin` is not UTF-8",
+      code: 1,
+    },
     { name: "stdin twice", args: ["-f", "-", "-f", "-"], says: "reads stdin, once", code: 2 },
     { name: "no file", args: [], says: "required option `-f, --filename <file>` not specified", code: 2 },
     { name: "an odd generation", args: ["-f", "-", "--if-generation", "-1"], says: "Give a whole number", code: 2 },

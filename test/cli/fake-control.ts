@@ -18,7 +18,7 @@ interface Answer {
 }
 
 /** By method and path without query: `POST /api/v1/apply`. */
-export type Routes = Readonly<Record<string, (asked: Asked) => Answer | Promise<Answer> | null>>;
+type Routes = Readonly<Record<string, (asked: Asked) => Answer | Promise<Answer> | null>>;
 
 /** Stands in for control: says what a test wants, and keeps what it was asked. */
 export interface FakeControl {
@@ -39,14 +39,15 @@ export async function startFakeControl(tls?: { readonly cert: string; readonly k
       const asked = { method, path, headers, body };
       control.asked.push(asked);
       const route = control.routes[`${method} ${path.split("?", 1)[0]}`];
-      void Promise.resolve(route ? route(asked) : refused("NotFound", `no route for ${method} ${path}`)).then(
-        (answer) => {
+      const answering = Promise.resolve(asked).then(route ?? (() => refused("NotFound", `no ${method} ${path}`)));
+      void answering
+        .catch((error: unknown) => refused("InternalError", String(error)))
+        .then((answer) => {
           if (answer === null) return request.socket.destroy();
           const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
           response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
           return response.end(text);
-        },
-      );
+        });
     });
   };
   const server = tls ? createTlsServer(tls, listener) : createServer(listener);

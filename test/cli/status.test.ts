@@ -84,6 +84,25 @@ describe("tulle status", () => {
     expect(stdout).toContain("behind    12");
   });
 
+  it("--wait does not trust what control made before the gateway asked again", async () => {
+    const [before, asked] = [
+      { generation: 11, have: 11 },
+      { generation: 12, have: 11 },
+    ];
+    const [early, later] = [1_900, 1_800].map((ms) => ({ seenAt: new Date(Date.now() - ms).toISOString() }));
+    const seen = (more: object): object => gateway("a", more);
+    answers([seen(before)], [seen({ ...asked, ...early })], [seen({ ...early, have: 12 })]);
+    control.asked.length = 0;
+    expect((await tulle(folder, ["status", "--wait", "20"])).code).toBe(0);
+    expect(control.asked).toHaveLength(3);
+    answers([seen({ ...before, ...early })], [seen({ ...before, ...later })]);
+    expect((await tulle(folder, ["status", "--wait", "20"])).code).toBe(0);
+    answers([seen({ ...before, ...later })]);
+    const never = await tulle(folder, ["status", "--wait", "1"]);
+    expect(never.code).toBe(1);
+    expect(never.stderr).toContain("`a`: has not asked for news yet");
+  });
+
   it("--wait does not wait for what is stored meanwhile", async () => {
     answers([BEHIND], [gateway("behind", { generation: 13, have: 12 })]);
     expect((await tulle(folder, ["status", "--wait"])).code).toBe(0);

@@ -17,7 +17,7 @@ export interface Ended {
 export async function tulle(
   folder: string,
   args: readonly string[],
-  { env = {}, stdin = "" }: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string } = {},
+  { env = {}, stdin = "" }: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string | Buffer } = {},
 ): Promise<Ended> {
   // Most of a run is the start: kept compiled it takes half the time.
   const cached = { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...env };

@@ -41,7 +41,7 @@ const step = fc.oneof(
   fc.record({ remove: fc.constantFrom(...kinds, "WorkloadEntry" as const), object: name, of: namespace }),
 );
 
-it("what is compiled change by change equals what is compiled at once, and an undone change leaves nothing", () => {
+it("what is compiled change by change equals what is compiled at once, verdicts included, and an undone change leaves nothing", () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 25 }), (steps) => {
       const world = new TestWorld();
@@ -65,7 +65,9 @@ it("what is compiled change by change equals what is compiled at once, and an un
         }
       }
       const fresh = new Compiler({ local: true, trustDomain: "cluster.local" });
-      fresh.apply([...world.objects.values()].map((after) => ({ before: null, after })));
+      const verdicts = fresh.apply([...world.objects.values()].map((after) => ({ before: null, after })));
+      world.compile([]);
+      expect(new Map([...world.verdicts].toSorted())).toEqual(new Map([...verdicts].toSorted()));
       expect(world.everything()).toEqual(everything(fresh));
     }),
     { numRuns: 150 },

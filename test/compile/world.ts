@@ -10,12 +10,14 @@ import type { Slice } from "../../src/snapshot/model.ts";
 export class TestWorld {
   readonly compiler = new Compiler({ local: true, trustDomain: "cluster.local" });
   readonly objects = new Map<string, KubeObject>();
+  /** What was last said of each object, by `refKey`. */
+  readonly verdicts = new Map<string, readonly Finding[]>();
   #seconds = 0;
 
   /** @returns all findings, as `Kind/name field: message`, those of severity error with `error ` before */
   apply(yaml: string): readonly string[] {
     const changes = objectsOf(yaml).map((object) => this.#change(object));
-    const findings = this.compiler.apply(changes);
+    const findings = this.compile(changes);
     return changes.flatMap(({ after }) =>
       (after === null ? [] : (findings.get(refKey(refOf(after))) ?? [])).map((finding) => told(after, finding)),
     );
@@ -27,7 +29,15 @@ export class TestWorld {
         object.kind === kind && object.metadata.name === name && (object.metadata.namespace ?? "") === namespace,
     ) ?? ["", null];
     this.objects.delete(key);
-    if (before) this.compiler.apply([{ before, after: null }]);
+    this.verdicts.delete(key);
+    if (before) this.compile([{ before, after: null }]);
+  }
+
+  /** Takes changes over, and what is said of them and of others. */
+  compile(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
+    const findings = this.compiler.apply(changes);
+    for (const [key, found] of findings) this.verdicts.set(key, found);
+    return findings;
   }
 
   slice(scope: string, host: string): Slice | null {
