@@ -1,4 +1,5 @@
 import { KINDS } from "../resources/kinds.ts";
+import { hasStatus } from "./discovery.ts";
 import { failure, type Status } from "./status.ts";
 
 export type Role = "viewer" | "editor" | "admin";
@@ -73,6 +74,8 @@ export interface Review {
   readonly reason: string;
 }
 
+const STATUS_VERBS = ["get", "update", "patch"] as const satisfies readonly Verb[];
+
 /** Answers by the same rules that requests are judged by. */
 export function review(account: Account, attributes: ResourceAttributes, root: ReadonlySet<string>): Review {
   const { verb = "", group = "", resource = "", subresource = "", namespace = "", name = "" } = attributes;
@@ -84,8 +87,11 @@ export function review(account: Account, attributes: ResourceAttributes, root: R
   if (!info) return { allowed: false, reason: `the server serves no \`${resource}\` of group \`${group}\`` };
   if (!isVerb(verb)) return { allowed: false, reason: `\`${verb}\` is no verb of this server` };
   if (info.readOnly && !isRead(verb)) return { allowed: false, reason: "these objects are written by the mesh alone" };
-  // A Namespace belongs to itself: who may touch one namespace alone may read it.
-  const own = info.kind === "Namespace" && isRead(verb) ? name : info.namespaced ? namespace : "";
+  const isStatus = subresource === "status" && hasStatus(info) && STATUS_VERBS.some((known) => known === verb);
+  if (subresource !== "" && !isStatus)
+    return { allowed: false, reason: `the server does not ${verb} \`${resource}/${subresource}\`` };
+  // A Namespace belongs to itself: who may touch one namespace alone may read it, but not list or watch for it.
+  const own = info.kind === "Namespace" && verb === "get" ? name : info.namespaced ? namespace : "";
   const wish: Wish = {
     verb,
     group,
@@ -107,9 +113,12 @@ export function mayUse({ role, namespace }: Account, path: string): boolean {
   return path === "/metrics" || path === "/api/v1/status" || role === "admin";
 }
 
+/** Where a client learns what is served, below `/k8s`. The paths of the mesh's own API begin with `/api/v1/`. */
+const DISCOVERY = /^\/(api(\/v1)?|apis(\/[^/]+){0,2}|openapi\/v[23](\/.+)?|version)$/;
+
 /** What kubectl calls non-resource URLs: discovery is everybody's who has a token. */
 export function mayGetPath(account: Account, path: string): boolean {
-  return /^\/(api|apis|openapi|version)(\/|$)/.test(path) || (path === "/metrics" && mayUse(account, path));
+  return DISCOVERY.test(path) || mayUse(account, path);
 }
 
 /** `authorization.k8s.io/v1` SelfSubjectRulesReview: all that may be done in one namespace. */
@@ -119,6 +128,9 @@ export function rulesFor(account: Account, namespace: string, root: ReadonlySet<
       (verb) =>
         review(account, { verb, group: info.group, resource: info.plural, namespace, name: namespace }, root).allowed,
     );
-    return verbs.length === 0 ? [] : [{ verbs, apiGroups: [info.group], resources: [info.plural] }];
+    if (verbs.length === 0) return [];
+    const rule = { verbs, apiGroups: [info.group], resources: [info.plural] };
+    const isOwnAlone = info.kind === "Namespace" && account.namespace !== null;
+    return [isOwnAlone ? { ...rule, resourceNames: [account.namespace] } : rule];
   });
 }
