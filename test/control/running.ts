@@ -71,6 +71,11 @@ export class RunningControl {
     return worker.fetch(`http://control.test${path}`, init);
   }
 
+  /** Where it listens, for what no client library would send. */
+  async url(): Promise<URL> {
+    return this.#miniflare.ready;
+  }
+
   /** The administrator's credentials, as headers. */
   auth(): Record<string, string> {
     return { authorization: `Bearer ${this.#token}` };

@@ -1,0 +1,54 @@
+import { apiVersionOf, type KindInfo } from "../../src/resources/kinds.ts";
+
+/** Hosts outside of the mesh that the samples name: each belongs to one namespace alone. */
+export const SAMPLE_HOSTS = ["*.held.test"] as const;
+
+/** What makes an object of a kind one that is taken, whatever namespace it stands in. */
+function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unknown>> {
+  const selector = { matchLabels: { app: "held" } };
+  switch (kind) {
+    case "Pod":
+      return { spec: { containers: [{ name: "a", image: "a" }] } };
+    case "Service":
+      return { spec: { ports: [{ name: "http", port: 80 }] } };
+    case "EndpointSlice":
+      return { addressType: "IPv4", endpoints: [], ports: [] };
+    case "ServiceEntry": {
+      const ports = [{ number: 443, name: "https", protocol: "HTTPS" }];
+      const hosts = [`${namespace}.held.test`];
+      return { spec: { hosts, location: "MESH_EXTERNAL", resolution: "DNS", exportTo: ["."], ports } };
+    }
+    case "WorkloadEntry":
+      return { spec: { address: `binding:EP_${namespace.toUpperCase().replaceAll("-", "_")}` } };
+    case "Gateway": {
+      const servers = [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["./held.test"] }];
+      return { spec: { selector: { app: "held" }, servers } };
+    }
+    case "VirtualService":
+      return { spec: { hosts: ["held"], exportTo: ["."], http: [{ route: [{ destination: { host: "held" } }] }] } };
+    case "DestinationRule":
+      return { spec: { host: "held", exportTo: ["."] } };
+    case "AuthorizationPolicy":
+      return { spec: { selector, action: "DENY", rules: [{ to: [{ operation: { paths: ["/x"] } }] }] } };
+    case "PeerAuthentication":
+      return { spec: { selector, mtls: { mode: "PERMISSIVE" } } };
+    case "RequestAuthentication":
+      return { spec: { selector, jwtRules: [] } };
+    case "MeshConfig":
+      return { spec: { rootNamespace: "mesh-root", egress: { allowedHosts: SAMPLE_HOSTS } } };
+    default:
+      return {};
+  }
+}
+
+/** An object of a kind that control stores. */
+export function sampleOf({ group, version, kind, namespaced }: KindInfo, namespace: string, name: string) {
+  const metadata = { name, ...(namespaced && { namespace }) };
+  return { apiVersion: apiVersionOf(group, version), kind, metadata, ...fieldsOf(kind, namespace) };
+}
+
+/** The path of a kind below `/k8s`, in one namespace or in all. */
+export function collectionOf({ group, version, plural }: KindInfo, namespace: string): string {
+  const root = group === "" ? `/k8s/api/${version}` : `/k8s/apis/${group}/${version}`;
+  return namespace === "" ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
+}
