@@ -51,6 +51,10 @@ export function forward(request: IncomingMessage, response: ServerResponse, targ
     answered = true;
     response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders);
     answer.pipe(response);
+    // A watch without events yet has an answer all the same: its headers wait for no body.
+    setImmediate(() => {
+      if (!response.writableEnded) response.flushHeaders();
+    });
     // A broken answer must not look like a whole one.
     answer.on("error", () => response.destroy());
     answer.on("aborted", () => response.destroy());

@@ -54,8 +54,8 @@ function patchedBy(type: Patch["type"], object: unknown, body: unknown, lists: K
   }
 }
 
-/** A copy without prototypes, `__proto__` members or undefined ones; the error is a line that says what else was there. */
-function plainCopy(input: unknown): Result<unknown, string> {
+/** JSON as it came from a client, copied: no prototypes, `__proto__` members or undefined ones; the error is a line that says what else was there. */
+export function plainCopy(input: unknown): Result<unknown, string> {
   const findings: Finding[] = [];
   const value = toPlain(input, false, reportTo(findings));
   const [problem] = findings;

@@ -22,7 +22,9 @@ export function labelSelector(text: string): Result<Selects, Status> {
 }
 
 function labelTest(part: string): Selects | null {
-  const label = (object: KubeObject, name: string): string | undefined => object.metadata.labels?.[name];
+  const label = ({ metadata: { labels = {} } }: KubeObject, name: string): string | undefined =>
+    // Else every object would have a label `constructor`, and `delete -l constructor` would take them all.
+    Object.hasOwn(labels, name) ? labels[name] : undefined;
   const [, key, operator, value] = EQUALITY.exec(part) ?? [];
   if (key !== undefined) return (object) => (label(object, key) === value) === (operator !== "!=");
   const [, name, set, list] = SET.exec(part) ?? [];

@@ -18,8 +18,8 @@ beforeAll(async () => {
   const objects = [
     ...NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
     sampleOf(kindNamed("MeshConfig"), "istio-system", "default"),
-    ...KINDS.filter(({ namespaced, readOnly, kind }) => namespaced && !readOnly && kind !== "MeshConfig").flatMap((info) =>
-      NAMESPACES.map((namespace) => sampleOf(info, namespace, HELD)),
+    ...KINDS.filter(({ namespaced, readOnly, kind }) => namespaced && !readOnly && kind !== "MeshConfig").flatMap(
+      (info) => NAMESPACES.map((namespace) => sampleOf(info, namespace, HELD)),
     ),
   ];
   const answer = await control.call("POST", "/api/v1/apply", objects);
@@ -43,13 +43,6 @@ function tokenOf(name: string): string {
   return token;
 }
 
-/** Everything that a write could have left behind. */
-async function stored(): Promise<string> {
-  const tables = ["meta", "objects", "changes", "generations", "revisions", "audit", "tokens", "deployments"];
-  const rows = await Promise.all(tables.map((table) => control.sql(`SELECT * FROM ${table}`)));
-  return JSON.stringify(rows);
-}
-
 /** Not one after the other, nor all at once. */
 async function each<T>(tasks: readonly T[], run: (task: T) => Promise<void>): Promise<void> {
   const waiting = [...tasks];
@@ -68,6 +61,9 @@ interface Attempt {
   readonly type?: string;
   readonly body?: unknown;
 }
+
+const REVIEWS = "/k8s/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const REVIEW = { kind: "SelfSubjectAccessReview", apiVersion: "authorization.k8s.io/v1" };
 
 const MERGE = "application/merge-patch+json";
 const JSON_PATCH = "application/json-patch+json";
@@ -143,7 +139,7 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
   const may = (info: KindInfo, verb: Verb, at: Place) => tableSays(account, verb, placeOf(info.kind, verb, at));
 
   it("gets 403 exactly where the table refuses, and leaves nothing there", async () => {
-    const before = await stored();
+    const before = await control.dump();
     const tasks = KINDS.flatMap((info) =>
       places.flatMap((at) => attempts(info, at).map((attempt) => ({ info, at, ...attempt }))),
     );
@@ -160,7 +156,7 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
       else expect([200, 201, ...refusedFor(info, at, type)], what).toContain(answer.status);
       if (answer.status === 403) expect(answer.json, what).toMatchObject({ kind: "Status", reason: "Forbidden" });
     });
-    expect(await stored()).toBe(before);
+    expect(await control.dump()).toBe(before);
   });
 
   it("is told by a review what then happens", async () => {
@@ -181,16 +177,227 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
   });
 });
 
-const REVIEWS = "/k8s/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
-const REVIEW = { kind: "SelfSubjectAccessReview", apiVersion: "authorization.k8s.io/v1" };
-
 /** Why what is allowed may fail all the same: a kind's own rules. */
 function refusedFor({ kind, core, readOnly }: KindInfo, at: Place, type: string | undefined): readonly number[] {
   if (readOnly) return [404];
   // One namespace at a time.
   if (at === "") return [405];
-  if (type === STRATEGIC && !core) return [415];
   // There is one MeshConfig, and no other can be made.
-  if (kind === "MeshConfig") return [404, 422];
+  if (kind === "MeshConfig") return [404, 415, 422];
+  if (type === STRATEGIC && !core) return [415];
   return [];
 }
+
+describe("what names a namespace", () => {
+  const rules = kindNamed("DestinationRule");
+  const SHOP = collectionOf(rules, "shop");
+  const foreign = sampleOf(rules, "other", HELD);
+  const merge = (metadata: object) => ({ method: "PATCH", path: `${SHOP}/${HELD}`, type: MERGE, body: { metadata } });
+  const patch = (...operations: object[]) => ({
+    method: "PATCH",
+    path: `${SHOP}/${HELD}`,
+    type: JSON_PATCH,
+    body: operations,
+  });
+
+  it.each([
+    { name: "an object of another namespace posted to its own", method: "POST", path: SHOP, body: foreign },
+    { name: "one put there", method: "PUT", path: `${SHOP}/${HELD}`, body: foreign },
+    { name: "its status put there", method: "PUT", path: `${SHOP}/${HELD}/status`, body: { ...foreign, status: {} } },
+    {
+      name: "one applied there",
+      method: "PATCH",
+      path: `${SHOP}/${HELD}?fieldManager=m`,
+      type: APPLY,
+      body: foreign,
+    },
+    { name: "an object of another name", method: "PUT", path: `${SHOP}/${HELD}`, body: sampleOf(rules, "shop", "y") },
+    { name: "a merge patch to another namespace", ...merge({ namespace: "other" }) },
+    { name: "one to no namespace", ...merge({ namespace: null }) },
+    { name: "one to another name", ...merge({ name: "y" }) },
+    { name: "a JSON patch of the namespace", ...patch({ op: "replace", path: "/metadata/namespace", value: "other" }) },
+    { name: "one of the name", ...patch({ op: "replace", path: "/metadata/name", value: "y" }) },
+    { name: "one that takes both away", ...patch({ op: "remove", path: "/metadata" }) },
+    { name: "one of the whole object", ...patch({ op: "replace", path: "", value: foreign }) },
+    {
+      name: "one that moves the name to the namespace",
+      ...patch({ op: "copy", from: "/metadata/name", path: "/metadata/namespace" }),
+    },
+    {
+      name: "a patch of the status to another namespace",
+      method: "PATCH",
+      path: `${SHOP}/${HELD}/status`,
+      type: MERGE,
+      body: { metadata: { namespace: "other" }, status: {} },
+    },
+  ])("is the URL's: nobody's $name is taken", async ({ method, path, body, ...more }) => {
+    const before = await control.dump();
+    for (const name of ["editor-of-shop", "admin-of-shop", "editor", "admin"]) {
+      const type = "type" in more ? { type: more.type } : {};
+      const answer = await control.call(method, path, body, { token: tokenOf(name), ...type });
+      expect([name, answer.status, answer.json["reason"]]).toEqual([name, 400, "BadRequest"]);
+    }
+    expect(await control.dump()).toBe(before);
+  });
+
+  const own = sampleOf(rules, "shop", HELD);
+  const { namespace: _, ...nowhere } = own.metadata;
+  it.each([
+    { name: "another's", body: [foreign] },
+    { name: "another's among its own", body: [own, foreign, own] },
+    { name: "another's in a List", body: { apiVersion: "v1", kind: "List", items: [own, foreign] } },
+    { name: "none, which is `default`", body: [{ ...own, metadata: nowhere }] },
+    { name: "one that holds for the mesh", body: [sampleOf(rules, "istio-system", HELD)] },
+    {
+      name: "another's by the placeholder of articles",
+      body: [{ ...foreign, apiVersion: "networking.example.com/v1" }],
+    },
+    { name: "another's in an older version", body: [{ ...foreign, apiVersion: "networking.istio.io/v1beta1" }] },
+    {
+      name: "a Namespace, were it its own",
+      body: [{ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } }],
+    },
+    { name: "the mesh's settings", body: [sampleOf(kindNamed("MeshConfig"), "istio-system", "default")] },
+  ])("is each document's in an apply: $name is refused, and all with it", async ({ body }) => {
+    const before = await control.dump();
+    for (const name of ["editor-of-shop", "admin-of-shop"])
+      for (const query of ["", "?dryRun=All"]) {
+        const answer = await control.call("POST", `/api/v1/apply${query}`, body, { token: tokenOf(name) });
+        const codes = (answer.json["results"] as unknown as { status?: { code: number } }[]).map(
+          ({ status }) => status?.code,
+        );
+        expect([answer.status, codes.filter((code) => code !== undefined)]).toEqual([422, [403]]);
+      }
+    expect(await control.dump()).toBe(before);
+  });
+
+  it("is compared as it is meant, however the URL spells it", async () => {
+    const status = async (namespace: string) =>
+      (await control.call("GET", collectionOf(rules, namespace), undefined, { token: tokenOf("viewer-of-shop") }))
+        .status;
+    expect([await status("%73hop"), await status("sh%6Fp")]).toEqual([200, 200]);
+    expect([await status("%6fther"), await status("shop%2fother"), await status("shop%00")]).toEqual([403, 403, 403]);
+    expect([await status("shop/../other"), await status("shop/%2e%2e/other")]).toEqual([403, 403]);
+    // `/SHOP` is no namespace that anybody has; nor is there one without a name.
+    expect([await status("SHOP"), await status("shop%20"), await status("*"), await status("%2a")]).toEqual([
+      403, 403, 403, 403,
+    ]);
+    expect([await status("shop/"), await status("/shop")]).toEqual([404, 404]);
+  });
+
+  it.each(
+    KINDS.filter(({ namespaced, readOnly }) => namespaced && !readOnly).map((info) => ({ info, kind: info.kind })),
+  )("is the same under every group and version of a $kind", async ({ info }) => {
+    const before = await control.dump();
+    const served = [
+      ...info.versions.map((version) => (info.group === "" ? version : `${info.group}/${version}`)),
+      ...info.aliases,
+    ];
+    for (const apiVersion of served) {
+      const path = collectionOf(info, "other").replace(
+        /\/k8s\/apis?\/.*?\/namespaces/,
+        apiVersion.includes("/") ? `/k8s/apis/${apiVersion}/namespaces` : `/k8s/api/${apiVersion}/namespaces`,
+      );
+      const status = async (name: string, method: string, body?: unknown) =>
+        (await control.call(method, path, body, { token: tokenOf(name) })).status;
+      const body = { ...sampleOf(info, "other", FRESH), apiVersion };
+      expect([apiVersion, await status("viewer-of-shop", "GET")]).toEqual([apiVersion, 403]);
+      expect([apiVersion, await status("viewer", "GET")]).toEqual([apiVersion, 200]);
+      for (const name of ["viewer", "editor-of-shop", "admin-of-shop"]) {
+        expect([apiVersion, name, await status(name, "POST", body)]).toEqual([apiVersion, name, 403]);
+        expect([apiVersion, name, await status(name, "DELETE")]).toEqual([apiVersion, name, 403]);
+      }
+    }
+    expect(await control.dump()).toBe(before);
+  });
+
+  it("is the Gateway's where somebody says that they listen for it", async () => {
+    const body = { addresses: ["10.0.0.1"], boundPorts: {}, failed: [] };
+    const before = await control.dump();
+    const status = async (name: string, namespace: string) =>
+      (await control.call("POST", `/api/v1/gateways/${namespace}/${HELD}/listeners`, body, { token: tokenOf(name) }))
+        .status;
+    for (const name of ["viewer", "viewer-of-shop"]) expect([name, await status(name, "shop")]).toEqual([name, 403]);
+    for (const name of ["editor-of-shop", "admin-of-shop"])
+      for (const namespace of ["other", "istio-system", "%6fther", "mesh-root"])
+        expect([name, namespace, await status(name, namespace)]).toEqual([name, namespace, 403]);
+    expect(await status("editor", "istio-system")).toBe(403);
+    expect(await control.dump()).toBe(before);
+    expect(await status("editor-of-shop", "shop")).toBe(204);
+  });
+
+  it("goes with what a page of a list is continued from, which opens no other", async () => {
+    const place = (token: string) => encodeURIComponent(btoa(token));
+    const names = async (namespace: string, query: string) => {
+      const path = `${collectionOf(rules, namespace)}?${query}`;
+      const answer = await control.call("GET", path, undefined, { token: tokenOf("viewer-of-shop") });
+      const items = (answer.json["items"] ?? []) as unknown as { metadata: { namespace: string } }[];
+      return [answer.status, [...new Set(items.map(({ metadata }) => metadata.namespace))]];
+    };
+    expect(await names("shop", `continue=${place('["other","",1]')}`)).toEqual([200, ["shop"]]);
+    expect(await names("shop", `continue=${place('["a","a",1]')}`)).toEqual([200, ["shop"]]);
+    expect(await names("other", `continue=${place('["shop","a",1]')}`)).toEqual([403, []]);
+    expect(await names("shop", "fieldSelector=metadata.namespace%3Dother")).toEqual([200, []]);
+  });
+});
+
+describe("paths beside the Kubernetes API", () => {
+  const OF_THE_MESH = [
+    { method: "GET", path: "/metrics" },
+    { method: "HEAD", path: "/metrics" },
+    { method: "GET", path: "/%6detrics" },
+    { method: "GET", path: "/api/v1/status" },
+    { method: "GET", path: "/api/v1/%73tatus?namespace=shop" },
+  ];
+  const OF_THE_ADMINISTRATOR = [
+    { method: "GET", path: "/api/v1/audit" },
+    { method: "HEAD", path: "/api/v1/audit" },
+    { method: "GET", path: "/api/v1/audit?after=0&namespace=shop" },
+    { method: "GET", path: "/api/v1/tokens" },
+    { method: "GET", path: "/api/v1/%74okens" },
+    { method: "POST", path: "/api/v1/tokens", body: { name: "x", role: "viewer", namespace: "shop" } },
+    { method: "POST", path: "/api/v1/tokens", body: { name: "x", role: "admin" } },
+    { method: "DELETE", path: "/api/v1/tokens/x" },
+    { method: "GET", path: "/api/v1/revisions" },
+    { method: "GET", path: "/api/v1/revisions/1" },
+    { method: "POST", path: "/api/v1/rollback", body: { generation: 1 } },
+    { method: "POST", path: "/api/v1/rollback?dryRun=All", body: { generation: 1 } },
+    { method: "POST", path: "/api/v1/join-tokens", body: { namespace: "shop", serviceAccount: "a" } },
+    { method: "POST", path: "/api/v1/join%2Dtokens", body: { namespace: "shop", serviceAccount: "a" } },
+  ];
+
+  it("are not for tokens of one namespace, whatever their role, and most for the administrator alone", async () => {
+    const before = await control.dump();
+    for (const { name, namespace } of ACCOUNTS)
+      for (const { method, path, ...more } of [...OF_THE_MESH, ...OF_THE_ADMINISTRATOR]) {
+        const isOfTheMesh = OF_THE_MESH.some((each) => each.path === path);
+        if (name === "admin" || (namespace === null && isOfTheMesh)) continue;
+        const body = "body" in more ? more.body : undefined;
+        const answer = await control.call(method, path, body, { token: tokenOf(name) });
+        expect([name, method, path, answer.status]).toEqual([name, method, path, 403]);
+      }
+    expect(await control.dump()).toBe(before);
+  });
+
+  it("answer those whom they are for", async () => {
+    for (const name of ["viewer", "editor", "admin"])
+      for (const { method, path } of OF_THE_MESH)
+        expect([name, path, (await control.call(method, path, undefined, { token: tokenOf(name) })).status]).toEqual([
+          name,
+          path,
+          200,
+        ]);
+    for (const path of ["audit", "tokens", "revisions", "revisions/1"])
+      expect((await control.call("GET", `/api/v1/${path}`)).status).toBe(200);
+  });
+
+  it("leave nobody a way to change or delete the audit or the history", async () => {
+    const before = await control.dump();
+    for (const path of ["/audit", "/audit/1", "/revisions", "/revisions/1", "/status", "/tokens"])
+      for (const method of ["DELETE", "PUT", "PATCH"])
+        expect([method, path, (await control.call(method, `/api/v1${path}`, {})).status]).toEqual([method, path, 404]);
+    for (const path of ["/audit", "/revisions", "/revisions/1", "/status"])
+      expect([path, (await control.call("POST", `/api/v1${path}`, {})).status]).toEqual([path, 404]);
+    expect(await control.dump()).toBe(before);
+  });
+});

@@ -132,6 +132,19 @@ export class RunningControl {
     return (await this.#miniflare.getWorker(name)) as unknown as { fetch(url: string): Promise<Response> };
   }
 
+  /** The database as the Worker has it. */
+  async database(): Promise<D1Database> {
+    return (await this.#miniflare.getD1Database("DB", CONTROL)) as unknown as D1Database;
+  }
+
+  /** All that it holds: what a write could have left behind. */
+  async dump(): Promise<string> {
+    const tables = await this.sql(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
+    );
+    return JSON.stringify(await Promise.all(tables.map(({ name }) => this.sql(`SELECT * FROM ${String(name)}`))));
+  }
+
   async sql(statement: string): Promise<readonly Record<string, unknown>[]> {
     const database = await this.#miniflare.getD1Database("DB", CONTROL);
     const { results } = await database.prepare(statement).all();

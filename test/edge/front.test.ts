@@ -155,6 +155,20 @@ describe("the edge", () => {
     answer = (_, response) => response.end("ok");
   });
 
+  it("passes the head of an answer on at once, though its body has not begun", async () => {
+    const { port: at } = await front(false);
+    answer = (_, response) => response.flushHeaders();
+    const call = httpRequest({ host: "127.0.0.1", port: at, agent: false });
+    const headed = new Promise<number>((resolve, reject) => {
+      call.on("response", ({ statusCode = 0 }) => resolve(statusCode)).on("error", reject);
+      call.setTimeout(5_000, () => reject(new Error("the head did not come")));
+    });
+    call.end();
+    expect(await headed).toBe(200);
+    call.on("error", () => undefined).destroy();
+    answer = (_, response) => response.end("ok");
+  });
+
   it("breaks off where the backend does, and never makes a broken answer look whole", async () => {
     const { port: at } = await front(false);
     answer = (_, response) => {

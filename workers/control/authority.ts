@@ -33,6 +33,10 @@ const CA_LIFE_MS = 10 * 365 * 86_400_000;
 /** Clocks of workloads differ. */
 const BACKDATED_MS = 60_000;
 const MIN_RSA_BITS = 2_048;
+/** Each check of a signature is work for whoever is called, and more bits gain nothing over so few hours. */
+const MAX_RSA_BITS = 4_096;
+/** Below it, what many have signed or padded badly can be forged (FIPS 186-5 §5.4). */
+const MIN_RSA_EXPONENT = 65_537n;
 const CURVES = new Set(["P-256", "P-384"]);
 
 interface Ca {
@@ -222,17 +226,20 @@ async function readRequest(csr: string): Promise<ReadRequest> {
   return { ok: true, key: request.publicKey };
 }
 
-/** P-256, P-384, Ed25519, or RSA of 2,048 bits and more (R28). */
+/** P-256, P-384, Ed25519, or RSA of 2,048 to 4,096 bits (R28). */
 function keyProblem(algorithm: unknown): string | null {
-  const { name, namedCurve, modulusLength } = algorithm as {
+  const { name, namedCurve, modulusLength, publicExponent } = algorithm as {
     name: string;
     namedCurve?: string;
     modulusLength?: number;
+    publicExponent?: Uint8Array;
   };
   if (name === "ECDSA" && namedCurve !== undefined && CURVES.has(namedCurve)) return null;
   if (name === "Ed25519") return null;
-  if (name.startsWith("RSA") && modulusLength !== undefined && modulusLength >= MIN_RSA_BITS) return null;
-  return "the key must be P-256, P-384, Ed25519, or RSA of at least 2048 bits";
+  const bits = name.startsWith("RSA") ? (modulusLength ?? 0) : 0;
+  const exponent = BigInt(`0x0${bytesToHex(publicExponent ?? new Uint8Array())}`);
+  if (bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS && exponent >= MIN_RSA_EXPONENT) return null;
+  return "the key must be P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits with an exponent of at least 65537";
 }
 
 /** Positive and never the same (RFC 5280 §4.1.2.2). */

@@ -4,7 +4,7 @@ import { isDnsLabel } from "../../src/resources/names.ts";
 import { answer, type Api, bearer } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority.ts";
 import { objectStore } from "./db/store.ts";
-import { readText } from "./kube/body.ts";
+import { readJson } from "./json-body.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
@@ -26,6 +26,9 @@ const WantedSvid = z.strictObject({
   ttlSeconds: z.int().min(1).max(MAX_SVID_SECONDS).default(SVID_SECONDS),
 });
 
+const TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_TOKEN_SECONDS}}`;
+const SVID_FORM = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
+
 const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
   token_unknown: "Unauthorized",
   csr_malformed: "BadRequest",
@@ -46,14 +49,9 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     const token = bearer(c.req.header("authorization"));
     if (token === null)
       return answer(c, failure("Unauthorized", "Unauthorized: send the join token as a bearer token"));
-    const text = await readText(c.req.raw, MAX_BODY_BYTES);
-    if (!text.ok) return answer(c, text.error);
-    const wanted = read(WantedSvid, text.value);
-    if (wanted === null) {
-      const form = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
-      return answer(c, failure("BadRequest", `send JSON: ${form}`));
-    }
-    const { csr, ttlSeconds } = wanted;
+    const wanted = await readJson(c.req.raw, WantedSvid, SVID_FORM, MAX_BODY_BYTES);
+    if (!wanted.ok) return answer(c, wanted.error);
+    const { csr, ttlSeconds } = wanted.value;
     const enrolled = await authority().enrol({ token, csr, ttlMs: ttlSeconds * 1_000 });
     if (!enrolled.ok) return answer(c, failure(REASONS[enrolled.code], enrolled.message));
     return c.json(enrolled.value, 201, NO_STORE);
@@ -65,14 +63,9 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
 export function joinTokenRoutes(authority: Authorities): Hono<Api> {
   const app = new Hono<Api>();
   app.post("/join-tokens", async (c) => {
-    const text = await readText(c.req.raw, MAX_BODY_BYTES);
-    if (!text.ok) return answer(c, text.error);
-    const wanted = read(WantedToken, text.value);
-    if (wanted === null) {
-      const form = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_TOKEN_SECONDS}}`;
-      return answer(c, failure("BadRequest", `send JSON: ${form}`));
-    }
-    const { ttlSeconds, ...workload } = wanted;
+    const wanted = await readJson(c.req.raw, WantedToken, TOKEN_FORM, MAX_BODY_BYTES);
+    if (!wanted.ok) return answer(c, wanted.error);
+    const { ttlSeconds, ...workload } = wanted.value;
     const made = await authority().makeJoinToken(workload, ttlSeconds * 1_000);
     await objectStore(c.env.DB).audit({
       actor: c.var.account.name,
@@ -83,13 +76,4 @@ export function joinTokenRoutes(authority: Authorities): Hono<Api> {
     return c.json(made, 201, NO_STORE);
   });
   return app;
-}
-
-function read<T>(schema: z.ZodType<T>, text: string): T | null {
-  try {
-    const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }

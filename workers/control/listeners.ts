@@ -1,8 +1,7 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { answer, type Api, refusal } from "./access.ts";
-import { readText } from "./kube/body.ts";
-import { failure } from "../../src/kube/status.ts";
+import { readJson } from "./json-body.ts";
 
 const Listening = z.strictObject({
   addresses: z.array(z.string().min(1).max(253)).max(16),
@@ -26,12 +25,9 @@ export function listenerRoutes(): Hono<Api> {
       namespace,
     });
     if (refused !== null) return answer(c, refused);
-    const text = await readText(c.req.raw);
-    if (!text.ok) return answer(c, text.error);
-    const read = readListening(text.value);
-    if (read === null)
-      return answer(c, failure("BadRequest", "send JSON: {addresses: [], boundPorts: {}, failed: [{port, reason}]}"));
-    const { addresses, boundPorts, failed } = read;
+    const read = await readJson(c.req.raw, Listening, "{addresses: [], boundPorts: {}, failed: [{port, reason}]}");
+    if (!read.ok) return answer(c, read.error);
+    const { addresses, boundPorts, failed } = read.value;
     const ports = Object.entries(boundPorts).map(([logical, bound]) => `${logical}=${bound}`);
     const written = await c.env.HUB.getByName("hub").write(
       [
@@ -53,13 +49,4 @@ export function listenerRoutes(): Hono<Api> {
     return failure_ ? answer(c, failure_.status) : c.body(null, 204);
   });
   return app;
-}
-
-function readListening(text: string): z.infer<typeof Listening> | null {
-  try {
-    const read = Listening.safeParse(JSON.parse(text));
-    return read.success ? read.data : null;
-  } catch {
-    return null;
-  }
 }

@@ -5,7 +5,7 @@ import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, needsPath } from "./access.ts";
 import { ifGeneration } from "./apply.ts";
 import { type Generation, objectStore } from "./db/store.ts";
-import { readText } from "./kube/body.ts";
+import { readJson } from "./json-body.ts";
 import { isDryRun } from "./kube/request.ts";
 import { unknownGeneration } from "./restore.ts";
 
@@ -40,13 +40,12 @@ export function revisionRoutes(): Hono<Api> {
     if (!dryRun.ok) return answer(c, dryRun.error);
     const condition = ifGeneration(c);
     if (!condition.ok) return answer(c, condition.error);
-    const text = await readText(c.req.raw);
-    if (!text.ok) return answer(c, text.error);
-    const wanted = read(text.value);
-    if (wanted === null) return answer(c, failure("BadRequest", 'send JSON: {"generation": N}'));
-    const written = await c.env.HUB.getByName("hub").rollback(wanted.generation, {
+    const wanted = await readJson(c.req.raw, Rollback, '{"generation": N}');
+    if (!wanted.ok) return answer(c, wanted.error);
+    const { generation } = wanted.value;
+    const written = await c.env.HUB.getByName("hub").rollback(generation, {
       actor: c.var.account.name,
-      verb: `rollback to ${wanted.generation}`,
+      verb: `rollback to ${generation}`,
       dryRun: dryRun.value,
       ...condition.value,
     });
@@ -76,13 +75,4 @@ function shown({ generation, at, actor, verb, changes }: Generation) {
 function numberIn(text: string | undefined, otherwise: number): number | null {
   if (text === undefined) return otherwise;
   return /^[1-9]\d{0,15}$/.test(text) ? Number(text) : null;
-}
-
-function read(text: string): z.infer<typeof Rollback> | null {
-  try {
-    const parsed = Rollback.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
 }

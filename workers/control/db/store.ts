@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, lt, lte, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/d1";
 import type { GatewayProps, Registration } from "../../../src/snapshot/rpc.ts";
 import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
@@ -42,6 +43,15 @@ export interface Commit {
   })[];
   readonly actor: string;
   readonly verb: string;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** Who did what beside the objects. */
+export interface AuditEntry {
+  readonly actor: string;
+  readonly verb: string;
+  readonly targets: readonly string[];
   /** Epoch ms. */
   readonly at: number;
 }
@@ -202,33 +212,32 @@ export function objectStore(database: D1Database) {
      * @returns false where another write came between; throws where the database failed and nothing landed
      */
     async commit(write: Commit): Promise<boolean> {
-      const statements = await commitStatements(database, write);
-      try {
-        const [first] = await database.batch(statements);
-        return first?.meta.changes === 1;
-      } catch (error) {
-        // The connection may have been lost after the commit: then the repeat of this write would be a second one.
-        const [row] = await db.select().from(meta);
-        if (row?.writer === write.id) return true;
-        throw error;
-      }
+      return afterLastAudit(async () => {
+        const statements = await commitStatements(database, write);
+        try {
+          const [first] = await database.batch(statements);
+          return first?.meta.changes === 1;
+        } catch (error) {
+          // The connection may have been lost after the commit: then the repeat of this write would be a second one.
+          const [row] = await db.select().from(meta);
+          if (row?.writer === write.id) return true;
+          throw error;
+        }
+      });
     },
 
-    /** An audit row for what is no change of objects. */
-    async audit({
-      actor,
-      verb,
-      targets,
-      at,
-    }: {
-      actor: string;
-      verb: string;
-      targets: readonly string[];
-      at: number;
-    }): Promise<void> {
-      const { generation } = await this.counters();
-      const row = await nextAudit({ at, actor, verb, targets: JSON.stringify(targets), generation });
-      await db.insert(audit).values(row);
+    /**
+     * An audit row for what is no change of objects.
+     *
+     * @param change what it tells of, where that is one in this database: neither lands without the other (R27)
+     */
+    async audit({ actor, verb, targets, at }: AuditEntry, change?: BatchItem<"sqlite">): Promise<void> {
+      await afterLastAudit(async () => {
+        const { generation } = await this.counters();
+        const row = await nextAudit({ at, actor, verb, targets: JSON.stringify(targets), generation });
+        const insert = db.insert(audit).values(row);
+        await (change ? db.batch([insert, change]) : insert);
+      });
     },
 
     /** Rows after an id, oldest first. */
@@ -343,6 +352,25 @@ export function objectStore(database: D1Database) {
 }
 
 export type ObjectStore = ReturnType<typeof objectStore>;
+
+/** Of so many writers at once each gets its row; each round one of them does. */
+const AUDIT_ATTEMPTS = 32;
+
+/** Tries again where another row took the place behind the last one. */
+async function afterLastAudit<T>(write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      if (attempt === AUDIT_ATTEMPTS || !isAuditRace(error)) throw error;
+    }
+  }
+}
+
+function isAuditRace(error: unknown): boolean {
+  const { message, cause } = error as Error;
+  return /UNIQUE constraint failed: audit\.id/.test(`${message} ${String(cause)}`);
+}
 
 /** The hash of an audit row over all its fields and the hash before it: a row that was changed or taken out shows. */
 export async function auditHash(row: Omit<typeof audit.$inferSelect, "hash">): Promise<string> {

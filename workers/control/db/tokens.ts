@@ -3,24 +3,30 @@ import { drizzle } from "drizzle-orm/d1";
 import type { Account } from "../../../src/kube/access.ts";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 import { tokens } from "./schema.ts";
+import { objectStore } from "./store.ts";
 
 const TOKEN_BYTES = 32;
 
 /** Admin tokens: 256 random bits, shown once, kept as SHA-256 (R22). */
 export function tokenStore(database: D1Database) {
   const db = drizzle(database);
+  const objects = objectStore(database);
   return {
-    /** @param expiresAt epoch ms; null: never */
+    /**
+     * @param expiresAt epoch ms; null: never
+     * @param actor who makes it, for the audit
+     */
     async create(
       { name, role, namespace }: Omit<Account, "id">,
       now: number,
       expiresAt: number | null,
+      actor: string,
     ): Promise<{ readonly id: string; readonly token: string }> {
       const id = crypto.randomUUID();
       const token = `tulle_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)))}`;
-      await db
-        .insert(tokens)
-        .values({ id, hash: bytesToHex(await digest(token)), name, role, namespace, createdAt: now, expiresAt });
+      const hash = bytesToHex(await digest(token));
+      const made = db.insert(tokens).values({ id, hash, name, role, namespace, createdAt: now, expiresAt });
+      await objects.audit({ actor, verb: "create-token", targets: [`token/${id}`], at: now }, made);
       return { id, token };
     },
 
@@ -49,13 +55,17 @@ export function tokenStore(database: D1Database) {
       }));
     },
 
-    /** @returns whether there was one to revoke */
-    async revoke(id: string, now: number): Promise<boolean> {
-      const { meta } = await db
-        .update(tokens)
-        .set({ revokedAt: now })
-        .where(and(eq(tokens.id, id), isNull(tokens.revokedAt)));
-      return meta.changes === 1;
+    /**
+     * @param actor who revokes it, for the audit
+     * @returns whether there was one to revoke
+     */
+    async revoke(id: string, now: number, actor: string): Promise<boolean> {
+      const valid = and(eq(tokens.id, id), isNull(tokens.revokedAt));
+      const found = await db.select({ id: tokens.id }).from(tokens).where(valid);
+      if (found.length === 0) return false;
+      const revoked = db.update(tokens).set({ revokedAt: now }).where(valid);
+      await objects.audit({ actor, verb: "revoke-token", targets: [`token/${id}`], at: now }, revoked);
+      return true;
     },
   };
 }

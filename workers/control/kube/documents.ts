@@ -52,7 +52,8 @@ const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 const V2_WISH = /application\/com\.github\.(proto-openapi|googleapis\.gnostic)\.spec\.v2[@.]v1\.0\+protobuf/i;
 
 async function json(c: Ask, make: () => object): Promise<Response> {
-  return send(c, await fixed(new URL(c.req.url).pathname, JSON_TYPE, () => JSON.stringify(make())));
+  // Not by the path as sent, which has any number of spellings: each would be kept.
+  return send(c, await fixed(c.req.path, JSON_TYPE, () => JSON.stringify(make())));
 }
 
 /** Discovery and OpenAPI: what a client reads before it asks for anything. */

@@ -57,8 +57,10 @@ export async function list(c: Ask, path: ResourcePath): Promise<Result<Response,
   const selected = selectors(c, path);
   if (!selected.ok) return selected;
   const { limit: limitText, continue: token } = c.req.query();
-  const limit = limitText === undefined || limitText === "0" ? Number.POSITIVE_INFINITY : Number(limitText);
-  if (!(limit >= 1)) return err(failure("BadRequest", `limit: \`${limitText}\` is no positive number`));
+  if (limitText !== undefined && !/^\d{1,19}$/.test(limitText))
+    return err(failure("BadRequest", `limit: \`${limitText.slice(0, 32)}\` is no number of objects`));
+  // As in Kubernetes, 0 is no limit.
+  const limit = Number(limitText) || Number.POSITIVE_INFINITY;
   const from = token === undefined || token === "" ? null : readContinue(token);
   if (token !== undefined && token !== "" && from === null)
     return err(failure("BadRequest", "continue: this is no token of a list; list from the start"));

@@ -42,7 +42,7 @@ export function reviewRoutes(): Hono<Api> {
     const namespace = typeof spec?.namespace === "string" ? spec.namespace : "default";
     const resourceRules = rulesFor(c.var.account, namespace, await rootNamespaces(c));
     const nonResourceRules = [
-      { verbs: ["get"], nonResourceURLs: ["/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version"] },
+      { verbs: ["get"], nonResourceURLs: ["/api", "/api/v1", "/apis", "/apis/*", "/openapi/*", "/version"] },
     ];
     const status = { resourceRules, nonResourceRules, incomplete: false };
     return c.json(reviewed("SelfSubjectRulesReview", spec, status), 201);

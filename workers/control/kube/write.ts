@@ -1,6 +1,8 @@
+import { z } from "zod";
 import { hasStatus } from "../../../src/kube/discovery.ts";
 import type { AppliedConfiguration } from "../../../src/kube/managed-fields.ts";
 import type { Author, Operation } from "../../../src/kube/object-rules.ts";
+import { plainCopy } from "../../../src/kube/patch.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import { failure, invalid, type Status } from "../../../src/kube/status.ts";
 import type { Finding } from "../../../src/resources/finding.ts";
@@ -48,11 +50,19 @@ async function updateStatus(
 ): Promise<Result<Response, Status>> {
   const value = await readValue(c);
   if (!value.ok) return value;
-  const named = namedAs(path, name, value.value);
+  const plain = plainBody(value.value);
+  if (!plain.ok) return plain;
+  const named = namedAs(path, name, plain.value);
   if (!named.ok) return named;
-  const valid = validated(c, path, value.value);
+  const valid = validated(c, path, plain.value);
   if (!valid.ok) return valid;
   return write(c, path, { verb: "update-status", ref: refAt(path, name), object: named.value, author }, 200);
+}
+
+/** A body whose status is stored as it came: no schema rebuilds that (R25). */
+function plainBody(value: unknown): Result<unknown, Status> {
+  const plain = plainCopy(value);
+  return plain.ok ? plain : err(failure("BadRequest", plain.error));
 }
 
 /** A body of a write to one object: an object of the URL's kind, namespace and name. */
@@ -117,7 +127,9 @@ async function serverSideApply(
   body: unknown,
   author: Author,
 ): Promise<Result<Response, Status>> {
-  const named = namedAs(path, name, body);
+  const plain = plainBody(body);
+  if (!plain.ok) return plain;
+  const named = namedAs(path, name, plain.value);
   if (!named.ok) return named;
   if (c.req.query("fieldManager") === undefined)
     return err(failure("BadRequest", "fieldManager: an apply says who it is: ?fieldManager=NAME"));
@@ -148,6 +160,7 @@ export async function remove(c: Ask, path: ResourcePath): Promise<Result<Respons
   const operations = items.map(({ metadata }) => ({
     verb: "delete" as const,
     ref: { ...refAt(path, metadata.name), namespace: metadata.namespace ?? "" },
+    ...preconditions,
   }));
   const written = await ask(c, operations, "deletecollection", dryRun);
   if (!written.ok) return written;
@@ -176,6 +189,12 @@ async function removeOne(
   return ok(c.json({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details }));
 }
 
+/** What is read of them. A precondition of another type must not be taken for none. */
+const DeleteOptions = z.looseObject({
+  preconditions: z.looseObject({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
+  dryRun: z.array(z.literal("All")).nullish(),
+});
+
 /** DeleteOptions: its preconditions hold, and so does its dry run; how dependents go is moot, since nothing here has any. */
 async function readOptions(
   c: Ask,
@@ -184,14 +203,17 @@ async function readOptions(
   if (!asked.ok) return asked;
   const value = await readValue(c);
   if (!value.ok) return value;
-  const { preconditions, dryRun = [] } = (value.value ?? {}) as { preconditions?: unknown; dryRun?: unknown };
-  if (!Array.isArray(dryRun) || dryRun.some((wish) => wish !== "All"))
-    return err(failure("BadRequest", "dryRun: must be `[All]` where it is set"));
-  const { uid, resourceVersion } = (preconditions ?? {}) as { uid?: unknown; resourceVersion?: unknown };
+  const read = DeleteOptions.safeParse(value.value ?? {});
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    return err(failure("BadRequest", `DeleteOptions: ${issue?.path.join(".")}: ${issue?.message}`));
+  }
+  const { preconditions, dryRun } = read.data;
+  const { uid, resourceVersion } = preconditions ?? {};
   return ok({
     ...(typeof uid === "string" && { uid }),
     ...(typeof resourceVersion === "string" && { resourceVersion }),
-    dryRun: asked.value || dryRun.length > 0,
+    dryRun: asked.value || (dryRun ?? []).length > 0,
   });
 }
 
