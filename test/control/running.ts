@@ -128,6 +128,11 @@ export class RunningControl {
     return (await this.rpc("STATE", "root", gateway, null)) as RootAnswer;
   }
 
+  /** Takes the Hub out of memory: the next call loads it from what is stored. */
+  async evict(): Promise<void> {
+    await this.#miniflare.unsafeEvictDurableObject(CONTROL, "Hub", { name: "hub" });
+  }
+
   async #worker(name: string): Promise<{ fetch(url: string, init?: RequestInit): Promise<Response> }> {
     return (await this.#miniflare.getWorker(name)) as unknown as { fetch(url: string): Promise<Response> };
   }

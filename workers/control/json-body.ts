@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { plainCopy } from "../../src/kube/patch.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { parseOne } from "../../src/resources/documents.ts";
 import { err, ok, type Result } from "../../src/result.ts";
@@ -19,6 +20,8 @@ export async function readJson<T>(
   const text = await readText(request, maxBytes);
   if (!text.ok) return text;
   const value = parseOne(text.value, "json");
-  const read = value.ok ? schema.safeParse(value.value) : null;
+  // A record's schema would drop a member `__proto__` in silence.
+  const plain = value.ok ? plainCopy(value.value) : null;
+  const read = plain?.ok === true ? schema.safeParse(plain.value) : null;
   return read?.success === true ? ok(read.data) : err(failure("BadRequest", `send JSON: ${form}`));
 }
