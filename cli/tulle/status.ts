@@ -27,7 +27,11 @@ const Gateway = z.object({
   bindings: z.array(z.string()),
   problem: z.string().nullable(),
 });
-const MeshStatus = z.object({ generation: z.number(), resourceVersion: z.string(), gateways: z.array(Gateway) });
+const MeshStatus = z.looseObject({
+  generation: z.number(),
+  resourceVersion: z.string(),
+  gateways: z.array(Gateway),
+});
 type Gateway = z.infer<typeof Gateway>;
 type MeshStatus = z.infer<typeof MeshStatus>;
 
@@ -41,7 +45,7 @@ export function addStatus(program: Command): void {
   program
     .command("status")
     .description("the mesh's generation, and which one each gateway has")
-    .option("--check", "exit with 1 where a gateway is behind or has a problem")
+    .option("--check", "exit with 1 where a gateway in use is behind, or one has a problem")
     .option(
       "--wait [seconds]",
       `wait until the gateways seen in the last ${ALIVE_MS / 1_000} s have what is stored now (default: ${DEFAULT_WAIT_SECONDS})`,
@@ -57,7 +61,7 @@ async function status({ check, wait, ...options }: StatusOptions): Promise<void>
   const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
   const last = seconds === undefined ? first : await untilCurrent(client, first, seconds);
   await show(last, options);
-  if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status))))
+  if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status), last.at)))
     process.exitCode = 1;
 }
 
@@ -69,19 +73,14 @@ async function read(client: Client): Promise<Seen> {
 /** What is stored while it waits is not waited for. */
 async function untilCurrent(client: Client, first: Seen, seconds: number): Promise<Seen> {
   const start = first.status.generation;
-  const seenFirst = new Map(first.status.gateways.map(({ gateway, seenAt }) => [gateway, seenAt]));
-  // Control makes a gateway's next generation when the gateway asks: until it has asked once more, what it wants is not known.
-  const isUnsure = ({ gateway, have, seenAt }: Gateway): boolean =>
-    (have ?? 0) < start && seenFirst.get(gateway) === seenAt;
   const deadline = performance.now() + seconds * 1_000;
   for (let seen = first; ; seen = await read(client)) {
     const { status, at } = seen;
-    const alive = status.gateways.filter(({ seenAt }) => seenAt !== null && at - Date.parse(seenAt) <= ALIVE_MS);
+    const alive = status.gateways.filter((gateway) => isAlive(gateway, at));
     if (alive.length === 0) complain("warning", `no gateway was seen in the last ${ALIVE_MS / 1_000} s`);
     const late = alive.flatMap((gateway) => {
       const wanted = Math.min(wantedOf(gateway, status), start);
-      if (isLate(gateway, wanted)) return [`\`${gateway.gateway}\`: ${stateOf(gateway, wanted).text}`];
-      return isUnsure(gateway) ? [`\`${gateway.gateway}\`: has not asked for news yet`] : [];
+      return isLate(gateway, wanted, at) ? [`\`${gateway.gateway}\`: ${stateOf(gateway, wanted, at).text}`] : [];
     });
     if (late.length === 0) return seen;
     if (performance.now() >= deadline)
@@ -95,16 +94,24 @@ function wantedOf(gateway: Gateway, status: MeshStatus): number {
   return gateway.generation ?? status.generation;
 }
 
-function isLate({ problem, seenAt, have }: Gateway, wanted: number): boolean {
-  return problem !== null || (seenAt !== null && (have ?? 0) < wanted);
+function isAlive({ seenAt }: Gateway, at: number): boolean {
+  return seenAt !== null && at - Date.parse(seenAt) <= ALIVE_MS;
 }
 
-function stateOf(gateway: Gateway, wanted: number): { readonly text: string; readonly style: Style } {
+/** One without requests asks for nothing, and gets the newest with the next request. */
+function isLate(gateway: Gateway, wanted: number, at: number): boolean {
+  return gateway.problem !== null || (isAlive(gateway, at) && (gateway.have ?? 0) < wanted);
+}
+
+function stateOf(gateway: Gateway, wanted: number, at: number): { readonly text: string; readonly style: Style } {
   const { problem, seenAt, have } = gateway;
   if (problem !== null) return { text: problem, style: "red" };
   if (seenAt === null) return { text: "not seen yet", style: "dim" };
-  if (isLate(gateway, wanted)) return { text: `behind by ${wanted - (have ?? 0)}`, style: "yellow" };
-  return { text: "current", style: "green" };
+  const behind = wanted - (have ?? 0);
+  if (behind <= 0) return { text: "current", style: "green" };
+  return isAlive(gateway, at)
+    ? { text: `behind by ${behind}`, style: "yellow" }
+    : { text: `idle, behind by ${behind}`, style: "dim" };
 }
 
 async function show({ status, at }: Seen, { output }: GlobalOptions): Promise<void> {
@@ -118,7 +125,7 @@ async function show({ status, at }: Seen, { output }: GlobalOptions): Promise<vo
       gateway.have === null ? "-" : String(gateway.have),
       gateway.seenAt === null ? "-" : shortDuration(at - Date.parse(gateway.seenAt)),
       String(gateway.format),
-      stateOf(gateway, wantedOf(gateway, status)),
+      stateOf(gateway, wantedOf(gateway, status), at),
     ]),
   );
 }

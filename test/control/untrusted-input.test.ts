@@ -1,6 +1,6 @@
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { auditHash } from "../../workers/control/db/store.ts";
 import { RunningControl } from "./running.ts";
 
@@ -48,14 +48,21 @@ beforeAll(async () => {
 });
 afterAll(() => control.stop());
 
+/** What was there before the first refusal of a test: afterwards it must be there still. */
+let untouched: string | null = null;
+afterEach(async () => {
+  const before = untouched;
+  untouched = null;
+  if (before !== null) expect(await control.dump()).toBe(before);
+});
+
 /** Refused as the client's fault, and nothing was stored. */
 async function refuses(method: string, path: string, body?: string, type?: string): Promise<void> {
-  const before = await control.dump();
+  untouched ??= await control.dump();
   const answer = await control.call(method, path, body, type === undefined ? {} : { type });
   const what = `${method} ${path} ${(body ?? "").slice(0, 80)} -> ${answer.status} ${answer.json["message"]}`;
   expect([400, 404, 410, 413, 415, 422], what).toContain(answer.status);
   expect(answer.json["kind"], what).toBe("Status");
-  expect(await control.dump(), what).toBe(before);
 }
 
 describe("what a URL asks for", () => {

@@ -29,7 +29,7 @@ it("20 writers that read, add one and write back 50 times each lose no update", 
     for (let accepted = 0; accepted < UPDATES;) {
       const { json } = await control.call("GET", `${PATH}/counted`);
       const count = Number(json["metadata"]?.["annotations"]?.["count"]) + 1;
-      const metadata = { ...(json["metadata"] as object), annotations: { count: String(count) } };
+      const metadata = { ...(json["metadata"] as unknown as object), annotations: { count: String(count) } };
       const written = await control.call("PUT", `${PATH}/counted`, { ...json, metadata });
       if (written.status === 200) [accepted, tries] = [accepted + 1, 0];
       else {

@@ -89,4 +89,24 @@ describe("an informer of @kubernetes/client-node", () => {
     expect(lists).toBe(1);
     expect(errors).toBeLessThan(20);
   });
+
+  it("costs nothing any more once it is gone: the Hub forgets a watch whose client left", async () => {
+    const watches = async () => Number(JSON.parse((await mesh.control("/api/v1/status")).text)["watches"]);
+    const headers = { authorization: `Bearer ${mesh.token}` };
+    const before = await watches();
+    const aborts = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const abort = new AbortController();
+        await fetch(`${mesh.info.controlHttp}${RULES}?watch=true&resourceVersion=0`, { headers, signal: abort.signal });
+        return abort;
+      }),
+    );
+    expect(await watches()).toBe(before + 5);
+    for (const abort of aborts) abort.abort();
+    let change = 0;
+    await eventually("they are forgotten", async () => {
+      await put("rule-0", `gone-${(change += 1)}`);
+      return (await watches()) <= before;
+    });
+  });
 });

@@ -34,6 +34,8 @@ export type WriteResult =
 export interface HubStatus {
   readonly generation: number;
   readonly resourceVersion: string;
+  /** Open ones. */
+  readonly watches: number;
   readonly gateways: readonly GatewayStatus[];
 }
 

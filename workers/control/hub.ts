@@ -115,7 +115,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async status(): Promise<HubStatus> {
     return this.#inTurn(async () => {
       const { generation, rv, publisher } = await this.#state();
-      return { generation, resourceVersion: String(rv), gateways: publisher.status() };
+      const gateways = await publisher.status(Date.now());
+      return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways };
     });
   }
 

@@ -138,7 +138,8 @@ export class Publisher {
     return texts;
   }
 
-  status(): readonly GatewayStatus[] {
+  async status(now: number): Promise<readonly GatewayStatus[]> {
+    for (const published of this.#deployments.values()) await this.#current(published, now);
     return Array.from(this.#deployments.values(), ({ deployment, root, problem, seen }) => ({
       gateway: deployment.props.gateway,
       generation: root?.generation ?? null,

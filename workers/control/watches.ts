@@ -43,6 +43,10 @@ export class Watches {
     for (const watch of this.#open) for (const change of changes) watch.publish(change);
   }
 
+  get size(): number {
+    return this.#open.size;
+  }
+
   endAll(): void {
     for (const watch of this.#open) watch.end();
   }
