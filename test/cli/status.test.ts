@@ -54,7 +54,7 @@ function answers(...states: readonly (readonly object[])[]): void {
 
 describe("tulle status", () => {
   it("prints a line for each gateway", async () => {
-    answers([CURRENT, OLDER, BEHIND, EMPTY, UNSEEN, BROKEN, gateway("quiet", { have: 3, seenAt: seen(61_500) })]);
+    answers([CURRENT, OLDER, BEHIND, EMPTY, UNSEEN, BROKEN, gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 30_000) })]);
     const { code, stdout } = await tulle(folder, ["status"]);
     expect(code).toBe(0);
     expect(stdout.replaceAll(/\b[1-9]s /g, "2s ").split("\n")).toEqual([
@@ -66,7 +66,7 @@ describe("tulle status", () => {
       "empty     -            2s          1        behind by 12",
       "unseen    -            -           1        not seen yet",
       "broken    12           2s          1        its root is too large",
-      "quiet     3            61s         1        idle, behind by 9",
+      "quiet     3            1h          1        idle, behind by 9",
       "",
     ]);
   });
