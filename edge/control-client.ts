@@ -16,7 +16,16 @@ export interface ControlClient {
 
 /** What the edge reads of a Gateway. */
 export interface GatewayObject {
-  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly generation: number;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly value: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly observedGeneration?: number }[];
+  };
   readonly spec: {
     readonly servers: readonly {
       readonly port: { readonly number: number; readonly protocol: string };

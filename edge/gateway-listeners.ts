@@ -56,7 +56,7 @@ export class GatewayListeners {
     }
     for (const key of this.#failed.keys()) if (!wanted.has(key)) this.#failed.delete(key);
     for (const [key, one] of wanted) if (!this.#open.has(key)) await this.#openOne(key, one);
-    for (const { metadata } of gateways) await this.#tell(metadata, control, token);
+    for (const gateway of gateways) await this.#tell(gateway, control, token);
   }
 
   /** @returns a URL of a Gateway's first plain listener; null where it has none */
@@ -112,7 +112,8 @@ export class GatewayListeners {
     return address;
   }
 
-  async #tell({ namespace, name }: GatewayObject["metadata"], control: ControlClient, token: string): Promise<void> {
+  async #tell(object: GatewayObject, control: ControlClient, token: string): Promise<void> {
+    const { namespace, name } = object.metadata;
     const gateway = `${namespace}/${name}`;
     const opened = [...this.#open.values()].filter(({ wanted }) => wanted.gateway === gateway);
     const listening: Listening = {
@@ -127,10 +128,22 @@ export class GatewayListeners {
         .map(([key, reason]) => ({ port: Number(key.split(" ")[1]), reason })),
     };
     const text = JSON.stringify(listening);
-    if (this.#told.get(gateway) === text) return;
+    // What stands in the object may have been written over since, or the object be another one of this name.
+    if (this.#told.get(gateway) === text && shows(object, listening)) return;
     await control.listening(token, namespace, name, listening);
     this.#told.set(gateway, text);
   }
+}
+
+/** Whether a Gateway says of itself, as it stands, what the edge says of it. */
+function shows({ metadata, status }: GatewayObject, { addresses, boundPorts }: Listening): boolean {
+  const ports = Object.entries(boundPorts).map(([logical, bound]) => `${logical}=${bound}`);
+  const programmed = status?.conditions?.find(({ type }) => type === "Programmed");
+  return (
+    status?.addresses?.map(({ value }) => value).join() === addresses.join() &&
+    (metadata.annotations?.["tulle.dev/bound-ports"] ?? "") === ports.join(",") &&
+    programmed?.observedGeneration === metadata.generation
+  );
 }
 
 /** One listener a port: of several servers on it the first says what it speaks, and the strictest what it asks of clients. */

@@ -51,8 +51,12 @@ const FIELDS: Readonly<Record<string, ReadField>> = {
   "metadata.namespace": ({ metadata }) => metadata.namespace ?? "",
 };
 
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 function involved(name: string): ReadField {
-  return (object) => String((object["involvedObject"] as Record<string, unknown> | undefined)?.[name] ?? "");
+  return (object) => textOf((object["involvedObject"] as Record<string, unknown> | undefined)?.[name]);
 }
 
 /** What `kubectl describe` and `kubectl events` look Events up by. */
@@ -64,8 +68,8 @@ const EVENT_FIELDS: Readonly<Record<string, ReadField>> = {
       involved(name),
     ]),
   ),
-  reason: (object) => String(object["reason"] ?? ""),
-  type: (object) => String(object["type"] ?? ""),
+  reason: (object) => textOf(object["reason"]),
+  type: (object) => textOf(object["type"]),
 };
 
 /** `metadata.name=x` and `metadata.namespace=x`, with `=`, `==` and `!=`; of Events also what they are about. */

@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AttackCase, type AttackRequest, expanded, readCorpus, type TlsClient } from "./corpus.ts";
+import {
+  type AttackCase,
+  type AttackRequest,
+  CONTROL_CLASSES,
+  expanded,
+  readCorpus,
+  type TlsClient,
+} from "./corpus.ts";
 import { AttackedMesh, type Reply } from "./fixture.ts";
 import { AttackIssuer } from "./tokens.ts";
 
-const CORPUS = readCorpus();
+const CORPUS = readCorpus().filter((attack) => !CONTROL_CLASSES.has(attack.class));
 /** Settings of a case that this runner arranges, beside the base fixture. */
 const ARRANGED = new Set([
   "base",

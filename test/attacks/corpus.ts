@@ -66,8 +66,14 @@ interface Must {
   readonly no_fetch_to?: readonly string[];
   readonly apply?: "rejected" | "accepted";
   readonly words?: string;
+  readonly state_unchanged?: boolean;
+  readonly body_absent?: readonly string[];
+  readonly max_ms?: number;
   readonly [other: string]: unknown;
 }
+
+/** Classes whose cases are tried on the control Worker alone; `control.test.ts` has them. */
+export const CONTROL_CLASSES: ReadonlySet<string> = new Set(["admin-api", "ca-and-enrolment", "yaml-and-json-input"]);
 
 export function readCorpus(): readonly AttackCase[] {
   if (!existsSync(CORPUS)) return [];

@@ -1,7 +1,7 @@
 import { apiVersionOf, type KindInfo } from "../../src/resources/kinds.ts";
 
 /** Hosts outside of the mesh that the samples name: each belongs to one namespace alone. */
-export const SAMPLE_HOSTS = ["*.held.test"] as const;
+const SAMPLE_HOSTS = ["*.held.test"] as const;
 
 /** What makes an object of a kind one that is taken, whatever namespace it stands in. */
 function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unknown>> {

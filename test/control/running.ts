@@ -139,7 +139,7 @@ export class RunningControl {
 
   /** The database as the Worker has it. */
   async database(): Promise<D1Database> {
-    return (await this.#miniflare.getD1Database("DB", CONTROL)) as unknown as D1Database;
+    return this.#miniflare.getD1Database("DB", CONTROL);
   }
 
   /** All that it holds: what a write could have left behind. */

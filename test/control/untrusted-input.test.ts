@@ -459,7 +459,7 @@ describe("a body of more than 1 MiB", () => {
     const url = new URL(path, await control.url());
     const headers = { ...control.auth(), "content-type": type, "transfer-encoding": "chunked" };
     return new Promise((resolve, reject) => {
-      const request = httpRequest(url, { method, headers }, (answer) => {
+      const request = httpRequest(url.href, { method, headers }, (answer) => {
         answer.resume();
         resolve(answer.statusCode ?? 0);
         answer.on("end", () => request.destroy());
@@ -517,11 +517,15 @@ describe("a body of more than 1 MiB", () => {
   it("is read by nobody before there are credentials", async () => {
     const url = new URL("/api/v1/apply", await control.url());
     const status = await new Promise((resolve, reject) => {
-      const request = httpRequest(url, { method: "POST", headers: { "transfer-encoding": "chunked" } }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-        request.destroy();
-      });
+      const request = httpRequest(
+        url.href,
+        { method: "POST", headers: { "transfer-encoding": "chunked" } },
+        (answer) => {
+          answer.resume();
+          resolve(answer.statusCode);
+          request.destroy();
+        },
+      );
       request.on("error", reject);
       request.write("{");
       // It never ends, and is answered all the same.

@@ -89,7 +89,7 @@ describe("what an account of one namespace may read of Namespaces", () => {
     // Neither a list nor a watch is of one name, whatever a client selects.
     expect([say("list", own), say("watch", own)]).toEqual([false, false]);
     expect([say("get", ""), say("get", "other", own), say("get", `${own}x`)]).toEqual([false, false, false]);
-    const [rule] = rulesFor(each, own, ROOTS).filter(({ resources }) => resources.includes("namespaces"));
+    const rule = rulesFor(each, own, ROOTS).find(({ resources }) => resources.includes("namespaces"));
     expect(rule).toMatchObject({ verbs: ["get"], resourceNames: [own] });
   });
 });

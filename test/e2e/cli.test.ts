@@ -1,0 +1,122 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tulle as runTulle } from "../cli/tulle.ts";
+import { send } from "../support/http.ts";
+import { eventually, RunningMesh } from "../support/mesh.ts";
+
+const GATEWAYS = "/k8s/apis/networking.istio.io/v1/namespaces/default/gateways";
+
+const DENY = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: shut }
+spec: { action: DENY, selector: { matchLabels: { app: productpage } }, rules: [{}] }
+`;
+
+/** The command line with a real mesh. */
+describe("tulle", () => {
+  let mesh: RunningMesh;
+  let folder: string;
+  beforeAll(async () => {
+    mesh = await RunningMesh.start(["--port-base", "29500", "--loopback", "127.0.35.0/24", "--example", "bookinfo"]);
+    folder = mkdtempSync(join(tmpdir(), "tulle-cli-"));
+    writeFileSync(join(folder, "shut.yaml"), DENY);
+  });
+  afterAll(async () => {
+    await mesh.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const tulle = async (...args: readonly string[]) =>
+    runTulle(folder, [...args, "--kubeconfig", mesh.info.kubeconfigFile]);
+
+  async function page(): Promise<number> {
+    return (await send(mesh.info.page ?? "")).status;
+  }
+
+  async function generation(): Promise<number> {
+    return Number((JSON.parse((await tulle("status", "-o", "json")).stdout) as { generation: number }).generation);
+  }
+
+  it("applies a bad policy, waits until gateways have it, and takes it back by one rollback", async () => {
+    const good = await generation();
+    const applied = await tulle("apply", "-f", "shut.yaml");
+    expect([applied.code, applied.stdout]).toEqual([0, "authorizationpolicy.security.istio.io/shut created\n"]);
+    await eventually("the page is shut", async () => (await page()) === 403, 3_000);
+    const waited = await tulle("status", "--wait", "10", "--check");
+    expect([waited.code, waited.stdout]).toEqual([0, expect.stringContaining("current")]);
+    const tried = await tulle("rollback", String(good), "--dry-run");
+    expect([tried.code, await page()]).toEqual([0, 403]);
+    const back = await tulle("rollback", String(good));
+    expect([back.code, back.stdout]).toEqual([0, expect.stringContaining("shut deleted")]);
+    await eventually("the page is open", async () => (await page()) === 200, 3_000);
+    const listed = await tulle("revisions", "--limit", "2");
+    expect(listed.stdout).toContain(`rollback to ${good}`);
+  });
+
+  it("refuses a rollback to what never was, and an apply for another generation", async () => {
+    expect((await tulle("rollback", "99999")).code).toBe(1);
+    const late = await tulle("apply", "-f", "shut.yaml", "--if-generation", "1");
+    expect([late.code, late.stderr]).toEqual([1, expect.stringContaining("generation")]);
+    expect(await page()).toBe(200);
+  });
+
+  it("makes a token that reaches one namespace, and takes it back", async () => {
+    const made = await tulle("token", "create", "ci", "--role", "viewer", "-n", "default");
+    const headers = { authorization: `Bearer ${made.stdout.trim()}` };
+    const ask = async (path: string) => (await send(`${mesh.info.controlHttp}${path}`, { headers })).status;
+    expect([made.code, await ask(GATEWAYS), await ask(GATEWAYS.replace("default", "istio-system"))]).toEqual([
+      0, 200, 403,
+    ]);
+    const tokens = JSON.parse((await tulle("token", "list", "-o", "json")).stdout) as {
+      tokens: { id: string; name: string }[];
+    };
+    const id = tokens.tokens.find(({ name }) => name === "ci")?.id ?? "";
+    expect((await tulle("token", "revoke", id)).code).toBe(0);
+    expect(await ask(GATEWAYS)).toBe(401);
+  });
+
+  it("enrols a workload, whose certificate opens the mesh", async () => {
+    const enrolled = await tulle("cert", "enrol", "--service-account", "bookinfo-productpage");
+    expect(enrolled.code).toBe(0);
+    const [cert, key] = ["pem", "key"].map((end) => readFileSync(join(folder, `bookinfo-productpage.${end}`), "utf8"));
+    const answer = await mesh.asWorkload({ cert: cert ?? "", key: key ?? "" }, "http://details:9080/details/0");
+    expect(answer.status).toBe(200);
+    const shown = await tulle("cert", "show", "bookinfo-productpage.pem");
+    expect([shown.code, shown.stdout]).toEqual([
+      0,
+      expect.stringContaining("spiffe://cluster.local/ns/default/sa/bookinfo-productpage"),
+    ]);
+  });
+
+  it("keeps a Gateway's status true: replaced, deleted and made again", async () => {
+    const name = "bookinfo-gateway";
+    const read = async () =>
+      JSON.parse((await mesh.control(`${GATEWAYS}/${name}`)).text) as {
+        spec: unknown;
+        metadata: { generation: number; annotations?: Record<string, string> };
+        status: { addresses?: unknown[]; conditions: { type: string; status: string; observedGeneration: number }[] };
+      };
+    const programmed = async () => {
+      const { status, metadata } = await read();
+      const condition = status.conditions.find(({ type }) => type === "Programmed");
+      return (
+        condition?.status === "True" &&
+        condition.observedGeneration === metadata.generation &&
+        (status.addresses ?? []).length > 0
+      );
+    };
+    await eventually("it is programmed", programmed);
+    const { spec } = await read();
+    const object = { apiVersion: "networking.istio.io/v1", kind: "Gateway", metadata: { name }, spec };
+    const changed = { ...object, metadata: { name, labels: { a: "b" } } };
+    await mesh.mustApply(JSON.stringify(changed));
+    await eventually("it is programmed after the change", programmed);
+    await mesh.control(`${GATEWAYS}/${name}`, { method: "DELETE" });
+    await mesh.mustApply(JSON.stringify(object));
+    await eventually("the new one is programmed", programmed);
+    await eventually("the page is back", async () => (await page()) === 200);
+  });
+});
