@@ -6,10 +6,10 @@ import { checkObject } from "./check.ts";
 import { entriesOf } from "./entries.ts";
 import { byAge, Inventory, type ObjectChange } from "./inventory.ts";
 import { gatewayAt, gatewayHosts, gatewaySlice } from "./istio/gateway-hosts.ts";
-import { meshHosts, meshSlice, namesOf, viewersOf } from "./istio/mesh-hosts.ts";
+import { meshHosts, meshListings } from "./istio/mesh-hosts.ts";
 import { Memo } from "./memo.ts";
 import type { CompiledSlice } from "./slices.ts";
-import { meshConfig, serviceOfHost, trustDomain, type World } from "./view.ts";
+import { meshConfig, trustDomain, type World } from "./view.ts";
 
 /** Whose hosts a gateway deployment serves; `*` is all. */
 export interface Fronted {
@@ -29,6 +29,8 @@ export class Compiler {
   readonly #world: World;
   /** Objects whose verdict may be another by now. */
   readonly #unchecked = new Set<string>();
+  /** By who asked, until something changes. */
+  readonly #scopes = new Map<string, Scopes>();
 
   /** @param options.trustDomain of the deployment's certificates */
   constructor(options: { readonly local: boolean; readonly trustDomain: string }) {
@@ -59,6 +61,7 @@ export class Compiler {
   }
 
   #change(changes: readonly ObjectChange[]): void {
+    this.#scopes.clear();
     for (const key of this.#world.inventory.change(changes))
       if (key.startsWith(VERDICT)) this.#unchecked.add(key.slice(VERDICT.length));
   }
@@ -84,6 +87,9 @@ export class Compiler {
 
   /** Hosts by scope, with their slices. What did not change is not compiled again: its slice is the same object. */
   scopes(fronted: Fronted): Scopes {
+    const key = JSON.stringify([fronted.fronts, fronted.gateways]);
+    const known = this.#scopes.get(key);
+    if (known) return known;
     const scopes = new Map<Scope, Map<string, CompiledSlice>>();
     const put = (scope: Scope, host: string, slice: CompiledSlice): void => {
       const hosts = scopes.get(scope);
@@ -92,6 +98,7 @@ export class Compiler {
     };
     this.#meshScopes(fronted.fronts, put);
     this.#gatewayScopes(fronted.gateways, put);
+    this.#scopes.set(key, scopes);
     return scopes;
   }
 
@@ -99,20 +106,8 @@ export class Compiler {
     const all = fronts.includes("*");
     const named = new Set(fronts);
     const fronted = ({ service }: CompiledSlice): boolean => all || (service !== null && named.has(service));
-    for (const host of meshHosts(this.#world)) {
-      const general = meshSlice(this.#world, host, "*");
-      if (general && fronted(general)) for (const name of namesOf(host, "*")) put("mesh/*", name, general);
-      const viewers = new Set(viewersOf(this.#world, host));
-      const own = serviceOfHost(host)?.namespace;
-      if (own !== undefined) viewers.add(own);
-      for (const viewer of viewers) {
-        const slice = meshSlice(this.#world, host, viewer);
-        if (!slice || !fronted(slice)) continue;
-        const differs = slice.text !== general?.text;
-        const listed = differs ? [] : namesOf(host, "*");
-        for (const name of namesOf(host, viewer)) if (!listed.includes(name)) put(`mesh/${viewer}`, name, slice);
-      }
-    }
+    for (const host of meshHosts(this.#world))
+      for (const { scope, name, slice } of meshListings(this.#world, host)) if (fronted(slice)) put(scope, name, slice);
   }
 
   #gatewayScopes(names: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {

@@ -37,6 +37,35 @@ export function meshSlice(world: World, host: string, viewer: Viewer): CompiledS
   });
 }
 
+/** A name under which a host is dialled in a scope of the mesh, with what it gets there. */
+export interface MeshListing {
+  readonly scope: `mesh/${string}`;
+  readonly name: string;
+  readonly slice: CompiledSlice;
+}
+
+/** Where a host is listed: for all, and for the namespaces that see it differently or by more names. */
+export function meshListings(world: World, host: string): readonly MeshListing[] {
+  return world.memo.get(`mesh-listings ${host}`, () => {
+    const general = meshSlice(world, host, "*");
+    const everywhere = general ? namesOf(host, "*") : [];
+    const listings: MeshListing[] = everywhere.flatMap((name) =>
+      general ? [{ scope: "mesh/*", name, slice: general }] : [],
+    );
+    const viewers = new Set(viewersOf(world, host));
+    const own = serviceOfHost(host)?.namespace;
+    if (own !== undefined) viewers.add(own);
+    for (const viewer of viewers) {
+      const slice = meshSlice(world, host, viewer);
+      if (!slice) continue;
+      const listed = slice.text === general?.text ? everywhere : [];
+      for (const name of namesOf(host, viewer))
+        if (!listed.includes(name)) listings.push({ scope: `mesh/${viewer}`, name, slice });
+    }
+    return listings;
+  });
+}
+
 /** In the mesh VirtualServices for one host are not merged: the oldest wins whole, an exact host before a wildcard. */
 export function routeFor(world: World, host: string, viewer: Viewer): KubeObject | null {
   for (const pattern of patternsOf(host)) {
@@ -47,7 +76,7 @@ export function routeFor(world: World, host: string, viewer: Viewer): KubeObject
 }
 
 /** Namespaces whose view of a host may differ from that of all: those named by `exportTo`, and those with rules of their own. */
-export function viewersOf(world: World, host: string): readonly string[] {
+function viewersOf(world: World, host: string): readonly string[] {
   const { memo, inventory } = world;
   return memo.get(`viewers ${host}`, () => {
     const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
@@ -72,7 +101,7 @@ export function viewersOf(world: World, host: string): readonly string[] {
 }
 
 /** All names of a host that a caller may dial: of a Kubernetes service also the shorter ones. */
-export function namesOf(host: string, viewer: Viewer): readonly string[] {
+function namesOf(host: string, viewer: Viewer): readonly string[] {
   const service = serviceOfHost(host);
   if (!service) return [host];
   const { name, namespace } = service;
