@@ -2,7 +2,7 @@ import { KINDS } from "../resources/kinds.ts";
 import { hasStatus } from "./discovery.ts";
 import { failure, type Status } from "./status.ts";
 
-export type Role = "viewer" | "editor" | "admin";
+type Role = "viewer" | "editor" | "admin";
 
 /** Who makes a request, as its token says. */
 export interface Account {

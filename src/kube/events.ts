@@ -1,4 +1,3 @@
-import { apiVersionOf, findKind } from "../resources/kinds.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { type Condition, conditionsOf } from "./conditions.ts";
 
@@ -65,13 +64,7 @@ function eventOf(object: KubeObject, condition: Condition, time: string): KubeOb
   };
 }
 
-/** The kind that an Event is about, as its plural. */
-export function involvedResource(event: KubeObject): string {
-  const { apiVersion = "", kind = "" } = (event["involvedObject"] ?? {}) as { apiVersion?: string; kind?: string };
-  return findKind(apiVersion, kind)?.plural ?? kind;
-}
-
-export const EVENTS = { group: "", kind: "Event", apiVersion: apiVersionOf("", "v1") } as const;
+export const EVENTS = { group: "", kind: "Event" } as const;
 
 /** FNV-1a over two lanes: names must differ, nothing more. */
 function hex64(text: string): string {

@@ -1,6 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import type { KindInfo } from "../resources/kinds.ts";
-import { apiVersionOf, KINDS } from "../resources/kinds.ts";
+import { KINDS } from "../resources/kinds.ts";
 import { type KubeObject, type ObjectRef, refOf } from "../resources/object.ts";
 import type { Parsed } from "../resources/parse.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -190,7 +190,7 @@ function settled(before: KubeObject, after: KubeObject, findings: readonly Findi
 }
 
 /** What a configuration is made of, and a rollback brings back: all but status, ownership and the store's own counters. */
-export function configurationOf(object: KubeObject): KubeObject {
+function configurationOf(object: KubeObject): KubeObject {
   const { status: _status, ...rest } = object;
   const {
     managedFields: _managed,
@@ -200,7 +200,7 @@ export function configurationOf(object: KubeObject): KubeObject {
     creationTimestamp: _creation,
     ...metadata
   } = object.metadata;
-  return { ...rest, metadata } as KubeObject;
+  return { ...rest, metadata };
 }
 
 function isNamespace({ group, kind }: ObjectRef): boolean {
@@ -363,10 +363,4 @@ function report(
   const planned = settled(before, after, []);
   // Its annotations are the mesh's own words.
   return { ...planned, configuration: false };
-}
-
-/** `apiVersion` as objects of a kind are stored. */
-export function storedVersion(ref: ObjectRef): string {
-  const { group, version } = infoOf(ref);
-  return apiVersionOf(group, version);
 }

@@ -23,7 +23,7 @@ export interface WatchWish {
   readonly initialBookmark: boolean;
 }
 
-export type EventType = "ADDED" | "MODIFIED" | "DELETED";
+type EventType = "ADDED" | "MODIFIED" | "DELETED";
 
 /** A change as the log keeps it. */
 export interface LoggedChange extends Change {

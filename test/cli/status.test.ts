@@ -54,7 +54,15 @@ function answers(...states: readonly (readonly object[])[]): void {
 
 describe("tulle status", () => {
   it("prints a line for each gateway", async () => {
-    answers([CURRENT, OLDER, BEHIND, EMPTY, UNSEEN, BROKEN, gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 30_000) })]);
+    answers([
+      CURRENT,
+      OLDER,
+      BEHIND,
+      EMPTY,
+      UNSEEN,
+      BROKEN,
+      gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 30_000) }),
+    ]);
     const { code, stdout } = await tulle(folder, ["status"]);
     expect(code).toBe(0);
     expect(stdout.replaceAll(/\b[1-9]s /g, "2s ").split("\n")).toEqual([

@@ -167,9 +167,9 @@ describe("the Kubernetes API", () => {
         '.spec.ports[port=80,protocol="TCP"].name',
       ]);
       const less = await apply("two", service("keyed", [port(443)]), false, at);
-      expect((less.json["spec"]?.["ports"] as unknown as { port: number }[]).map(({ port: number }) => number)).toEqual(
-        [80, 443],
-      );
+      expect(
+        ((less.json["spec"]?.["ports"] ?? []) as unknown as { port: number }[]).map(({ port: number }) => number),
+      ).toEqual([80, 443]);
     });
 
     it("applies to the status alone at /status", async () => {
@@ -253,9 +253,9 @@ describe("the Kubernetes API", () => {
       };
       expect(whole.rows[0]?.object.spec).toEqual({ host: "x" });
       const accept = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
-      expect(Object.keys((await (await get(`${RULES}/formed`, { accept })).json()) as object)).not.toContain("spec");
+      expect(Object.keys(await (await get(`${RULES}/formed`, { accept })).json())).not.toContain("spec");
       const browser = await get(RULES, { accept: "text/html,*/*;q=0.1" });
-      expect(((await browser.json()) as { kind: string }).kind).toBe("DestinationRuleList");
+      expect((await browser.json<{ kind: string }>()).kind).toBe("DestinationRuleList");
       expect((await get(RULES, { accept: "application/vnd.kubernetes.protobuf" })).status).toBe(406);
       expect((await get(`${RULES}?includeObject=Some`, { accept: TABLE })).status).toBe(400);
     });

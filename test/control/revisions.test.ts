@@ -132,7 +132,7 @@ metadata: { name: shop }${rule("c", "x", "shop")}${rule("a", "y")}`);
     const written = await send(`"${now}"`);
     expect([written.status, written.headers.get("etag")]).toEqual([200, `"${now + 1}"`]);
     const late = await send(`"${now}"`);
-    expect([late.status, ((await late.json()) as { reason: string }).reason]).toEqual([412, "PreconditionFailed"]);
+    expect([late.status, (await late.json<{ reason: string }>()).reason]).toEqual([412, "PreconditionFailed"]);
     expect((await send("7")).status).toBe(400);
     expect(await generation()).toBe(now + 1);
   });

@@ -37,7 +37,7 @@ describe("tulle", () => {
   }
 
   async function generation(): Promise<number> {
-    return Number((JSON.parse((await tulle("status", "-o", "json")).stdout) as { generation: number }).generation);
+    return (JSON.parse((await tulle("status", "-o", "json")).stdout) as { generation: number }).generation;
   }
 
   it("applies a bad policy, waits until gateways have it, and takes it back by one rollback", async () => {

@@ -23,7 +23,7 @@ export function meshHosts(world: World): readonly string[] {
 }
 
 /** The slice of a host as a namespace sees it; null where it does not. */
-export function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | null {
+function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | null {
   return world.memo.get(`mesh-slice ${viewer} ${host}`, () => {
     const service = serviceFor(world, host, viewer);
     const route = routeFor(world, host, viewer);

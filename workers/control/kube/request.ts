@@ -14,7 +14,7 @@ import { mediaType, readBytes, syntaxOf, utf8 } from "./body.ts";
 
 export type Ask = Context<Api>;
 
-export const PROTOBUF = "application/vnd.kubernetes.protobuf";
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
 
 /** The body as one value: JSON, YAML, or what kubectl sends as protobuf. An empty one is undefined. */
 export async function readValue(c: Ask): Promise<Result<unknown, Status>> {
