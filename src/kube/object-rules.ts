@@ -1,7 +1,7 @@
 import type { Finding } from "../resources/finding.ts";
 import type { KindInfo } from "../resources/kinds.ts";
 import { KINDS } from "../resources/kinds.ts";
-import { type KubeObject, type ObjectRef, refOf } from "../resources/object.ts";
+import { type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
 import type { Parsed } from "../resources/parse.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
@@ -123,7 +123,7 @@ function create(
     return err(notFound({ group: "", kind: "Namespace", namespace: "", name: ref.namespace }));
   const { status: _, ...rest } = object;
   const metadata = { ...object.metadata, uid, creationTimestamp: now, generation: 1 };
-  const after = isNamespace(ref) ? activeNamespace({ ...rest, metadata }) : { ...rest, metadata };
+  const after = isNamespace(ref) ? { ...rest, ...ACTIVE, metadata: labelledByName(metadata) } : { ...rest, metadata };
   return ok({
     action: "created",
     after: owned ? after : owning(null, after, { ...author, time: now }, keyedLists(ref)),
@@ -139,8 +139,11 @@ function owning(before: KubeObject | null, after: KubeObject, writer: Writer, li
   return ownedAfterUpdate(null, { ...after, metadata }, writer, lists);
 }
 
-function activeNamespace(object: KubeObject): KubeObject {
-  return { ...object, spec: { finalizers: ["kubernetes"] }, status: { phase: "Active" } };
+const ACTIVE = { spec: { finalizers: ["kubernetes"] }, status: { phase: "Active" } } as const;
+
+/** Kubernetes labels each namespace with its name, so that selectors can name one. */
+function labelledByName(metadata: ObjectMeta): ObjectMeta {
+  return { ...metadata, labels: { ...metadata.labels, "kubernetes.io/metadata.name": metadata.name } };
 }
 
 function isStale(before: KubeObject, { resourceVersion, uid }: { resourceVersion?: string; uid?: string }): boolean {
@@ -158,9 +161,10 @@ function replace(
 ): Result<Planned, Status> {
   if (isStale(before, object.metadata)) return err(conflict(ref));
   const { status: _, ...rest } = object;
+  const metadata = { ...object.metadata, ...serverMetadata(before) };
   const draft: KubeObject = {
     ...rest,
-    metadata: { ...object.metadata, ...serverMetadata(before) },
+    metadata: isNamespace(ref) ? labelledByName(metadata) : metadata,
     ...(before.status !== undefined && { status: before.status }),
     ...(isNamespace(ref) && { spec: before.spec }),
   };

@@ -348,6 +348,16 @@ describe("the Kubernetes API", () => {
     }
   });
 
+  it("labels a namespace with its name, whatever a client makes of its labels", async () => {
+    const path = "/k8s/api/v1/namespaces";
+    const body = { apiVersion: "v1", kind: "Namespace", metadata: { name: "labelled", labels: { a: "b" } } };
+    const made = await control.call("POST", path, body);
+    expect(made.json["metadata"]?.["labels"]).toEqual({ a: "b", "kubernetes.io/metadata.name": "labelled" });
+    const patch = { metadata: { labels: { a: null, "kubernetes.io/metadata.name": "other" } } };
+    const patched = await control.call("PATCH", `${path}/labelled`, patch, { type: STRATEGIC });
+    expect(patched.json["metadata"]?.["labels"]).toEqual({ "kubernetes.io/metadata.name": "labelled" });
+  });
+
   it("warns of a placeholder group, and stores Istio's", async () => {
     const path = RULES.replace("networking.istio.io", "networking.example.com");
     const made = await control.call("POST", path, { ...rule("aliased"), apiVersion: "networking.example.com/v1" });
