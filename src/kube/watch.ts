@@ -66,14 +66,3 @@ export function seenEventsOf(change: LoggedChange, selects: Selects): readonly S
     .filter(selects)
     .map((object) => ({ type: "ADDED", object }));
 }
-
-/** Events of a stretch of the change log, oldest first; each once. */
-export function eventsIn(changes: Iterable<Change>): readonly KubeObject[] {
-  const events = new Map<string, KubeObject>();
-  for (const change of changes)
-    for (const event of eventsOf(change)) {
-      const key = `${event.metadata.namespace ?? ""}/${event.metadata.name}`;
-      if (!events.has(key)) events.set(key, event);
-    }
-  return [...events.values()];
-}

@@ -1,4 +1,6 @@
+import { eventsOf } from "../../src/kube/events.ts";
 import type { LoggedChange } from "../../src/kube/watch.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
 import type { ObjectStore } from "./db/store.ts";
 
 /** The newest changes are kept in memory too: most watches begin where the last one ended. */
@@ -6,6 +8,8 @@ const IN_MEMORY = 2_000;
 /** What is younger than both is kept (kube-api: at least 10 minutes and 1,000 changes). */
 const KEPT_CHANGES = 5_000;
 const KEPT_MS = 60 * 60_000;
+/** Events are for people, who look at the newest. */
+const MAX_EVENTS = 5_000;
 /** Pruning is a write of its own. */
 const PRUNE_EVERY_MS = 60_000;
 
@@ -15,6 +19,8 @@ export class History {
   /** Every change after `#from`, oldest first. */
   #recent: LoggedChange[] = [];
   #from = 0;
+  /** By namespace and name, oldest first; null: nobody asked yet. */
+  #events: Map<string, KubeObject> | null = null;
   /** The database has every change after this one. */
   #compacted = 0;
   #prunedAt = 0;
@@ -27,9 +33,11 @@ export class History {
     this.#recent = [];
     this.#from = rv;
     this.#compacted = compacted;
+    this.#events = null;
   }
 
   add(changes: readonly LoggedChange[], rv: number): void {
+    if (this.#events) addEvents(this.#events, changes);
     if (changes.length >= IN_MEMORY) {
       this.#recent = [];
       this.#from = rv;
@@ -54,8 +62,14 @@ export class History {
     return this.#recent.filter((change) => (versionOf(change) ?? 0) > rv);
   }
 
-  async all(): Promise<readonly LoggedChange[]> {
-    return this.after(this.#compacted, null);
+  /** Kubernetes' Events of the changes that are kept, the oldest first; each once. */
+  async events(): Promise<readonly KubeObject[]> {
+    if (!this.#events) {
+      const events = new Map<string, KubeObject>();
+      addEvents(events, await this.after(this.#compacted, null));
+      this.#events = events;
+    }
+    return [...this.#events.values()];
   }
 
   async prune(rv: number, now: number): Promise<void> {
@@ -63,6 +77,19 @@ export class History {
     this.#prunedAt = now;
     await this.#store.prune(rv - KEPT_CHANGES, now - KEPT_MS);
     this.#compacted = (await this.#store.counters()).compacted;
+    for (const [key, { metadata }] of this.#events ?? [])
+      if (Number(metadata.resourceVersion) <= this.#compacted) this.#events?.delete(key);
+  }
+}
+
+function addEvents(events: Map<string, KubeObject>, changes: readonly LoggedChange[]): void {
+  for (const event of changes.flatMap(eventsOf)) {
+    const key = `${event.metadata.namespace ?? ""}/${event.metadata.name}`;
+    if (!events.has(key)) events.set(key, event);
+  }
+  for (const key of events.keys()) {
+    if (events.size <= MAX_EVENTS) break;
+    events.delete(key);
   }
 }
 

@@ -4,16 +4,7 @@ import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
-import {
-  eventsIn,
-  isEvents,
-  isWatched,
-  type LoggedChange,
-  type Seen,
-  seenEventsOf,
-  seenOf,
-  type WatchWish,
-} from "../../src/kube/watch.ts";
+import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import {
   NAMESPACES,
   namespaceRef,
@@ -91,7 +82,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }> {
     return this.#inTurn(async () => {
       const { rv } = await this.#state();
-      return { rv, events: eventsIn(await this.#history.all()) };
+      return { rv, events: await this.#history.events() };
     });
   }
 
@@ -281,19 +272,23 @@ export class Hub extends DurableObject<Env> implements HubApi {
     wish: WatchWish,
     selects: (object: KubeObject) => boolean,
   ): Promise<Result<readonly Seen[], Status>> {
-    const added = (object: KubeObject): Seen => ({ type: "ADDED", object });
-    if (wish.after === null) {
-      const all = isEvents(wish) ? eventsIn(await this.#history.all()) : [...state.objects.values()];
-      return ok(all.filter((object) => isWatched(wish, refOf(object)) && selects(object)).map(added));
+    const { after } = wish;
+    if (after !== null && (after > state.rv || !this.#history.reaches(after)))
+      return err(failure("Expired", `too old resource version: ${after} (${state.rv}); list again`));
+    if (after === null || isEvents(wish)) {
+      const all = isEvents(wish) ? await this.#history.events() : [...state.objects.values()];
+      const begun = all.filter(
+        (object) =>
+          isWatched(wish, refOf(object)) &&
+          selects(object) &&
+          (after === null || Number(object.metadata.resourceVersion) > after),
+      );
+      return ok(begun.map((object) => ({ type: "ADDED", object })));
     }
-    if (wish.after > state.rv || !this.#history.reaches(wish.after))
-      return err(failure("Expired", `too old resource version: ${wish.after} (${state.rv}); list again`));
-    const changes = await this.#history.after(wish.after, isEvents(wish) ? null : wish);
-    const watched = changes.filter(({ ref }) => isWatched(wish, ref));
+    const changes = await this.#history.after(after, wish);
     return ok(
-      watched.flatMap((change) => {
-        if (isEvents(wish)) return seenEventsOf(change, selects);
-        const seen = seenOf(change, selects);
+      changes.flatMap((change) => {
+        const seen = isWatched(wish, change.ref) ? seenOf(change, selects) : null;
         return seen ? [seen] : [];
       }),
     );
