@@ -144,7 +144,9 @@ async function main(): Promise<void> {
     writeFileSync(keptPath, `${JSON.stringify({ databaseId, snapshotKeys }, null, 2)}\n`);
     writeFileSync(bootstrapPath, made.secrets.BOOTSTRAP_SECRET, { mode: 0o600 });
   }
-  console.log(`Deployed. The first admin token: POST /api/v1/bootstrap with the secret in ${shown(bootstrapPath)}.`);
+  console.log(
+    `Deployed. The first administrator's token: npx tulle token bootstrap --server https://CONTROL --token-file ${shown(bootstrapPath)} -o kubeconfig`,
+  );
 }
 
 await main();

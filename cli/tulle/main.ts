@@ -34,7 +34,8 @@ const program = new Command("tulle")
       process.env["NO_COLOR"] = "1";
       delete process.env["FORCE_COLOR"];
     }
-    if (output === "kubeconfig" && (command.name() !== "create" || command.parent?.name() !== "token"))
+    const makesToken = command.parent?.name() === "token" && ["create", "bootstrap"].includes(command.name());
+    if (output === "kubeconfig" && !makesToken)
       throw usageError("`-o kubeconfig` is for `tulle token create`; use table, json or yaml");
   })
   .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");

@@ -5,6 +5,7 @@ import { ask, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
 import { type GlobalOptions, positiveDuration } from "./options.ts";
+import type { Target } from "./target.ts";
 import { type Cell, print, printStructured, printTable, tell } from "./output.ts";
 
 interface CreateOptions extends GlobalOptions {
@@ -26,10 +27,11 @@ const Listed = z.object({
   revokedAt: z.number().nullable(),
 });
 const Tokens = z.object({ tokens: z.array(Listed) });
+const Bootstrapped = z.object({ id: z.string(), token: z.string() });
 const Created = Listed.omit({ revokedAt: true }).extend({ token: z.string() });
 
 export function addToken(program: Command): void {
-  const token = program.command("token").description("tokens for the control API: create, list, revoke");
+  const token = program.command("token").description("tokens for the control API: create, bootstrap, list, revoke");
   token
     .command("create <name>")
     .description("print a new token, the only time that it is shown")
@@ -46,6 +48,19 @@ Example:
     .action(async (name: string, _: unknown, command: Command) =>
       create(name, command.optsWithGlobals<CreateOptions>()),
     );
+  token
+    .command("bootstrap")
+    .description("print the first administrator's token of a deployed mesh, for its bootstrap secret")
+    .addHelpText(
+      "after",
+      `
+The secret is the token to call with: what \`npm run deploy\` leaves in .deploy/bootstrap-secret.
+
+Example:
+  $ tulle token bootstrap --server https://control.example.com --token-file .deploy/bootstrap-secret \\
+      -o kubeconfig > mesh.kubeconfig`,
+    )
+    .action(async (_: unknown, command: Command) => bootstrap(command.optsWithGlobals<GlobalOptions>()));
   token
     .command("list")
     .description("list the tokens that were made, without their secrets")
@@ -81,11 +96,27 @@ async function create(name: string, { role, ttl, ...options }: CreateOptions): P
   const life = ttl === "never" ? "never expires" : `expires in ${shortDuration(ttl)}`;
   tell(`token ${value.id} for ${value.name}: ${value.role}${scope}, ${life}`);
   if (await printStructured(output, value)) return;
-  if (output !== "kubeconfig") return print(value.token);
-  const { server, ca, insecure } = client.target;
+  printToken(client.target, options, name, value.token);
+}
+
+/** The token alone, or a kubeconfig that holds it. */
+function printToken(
+  { server, ca, insecure }: Target,
+  { output, namespace = "default" }: GlobalOptions,
+  user: string,
+  token: string,
+): void {
+  if (output !== "kubeconfig") return print(token);
   const facts = { server, ca: ca === null ? null : Buffer.from(ca).toString("base64"), insecure };
-  const config = kubeconfig({ ...facts, user: name, token: value.token, namespace: namespace ?? "default" });
-  print(config.trimEnd());
+  print(kubeconfig({ ...facts, user, token, namespace }).trimEnd());
+}
+
+async function bootstrap(options: GlobalOptions): Promise<void> {
+  const client = connect(options);
+  const { value } = await ask(client, { method: "POST", path: "/bootstrap" }, Bootstrapped);
+  tell(`token ${value.id} for admin: admin, never expires`);
+  if (await printStructured(options.output, value)) return;
+  printToken(client.target, options, "admin", value.token);
 }
 
 async function list(options: GlobalOptions): Promise<void> {

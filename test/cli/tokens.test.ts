@@ -118,3 +118,25 @@ describe("tulle token revoke", () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: "error: there is no token `x` to revoke\n" });
   });
 });
+
+describe("tulle token bootstrap", () => {
+  it("prints the first administrator's token for the bootstrap secret, or a kubeconfig that holds it", async () => {
+    control.routes = { "POST /api/v1/bootstrap": () => ({ status: 201, body: { id: "id-2", token: "tulle_first" } }) };
+    const secret = write(folder, "bootstrap-secret", "the-secret\n");
+    const args = ["token", "bootstrap", "--server", control.url, "--token-file", secret];
+    const { code, stdout, stderr } = await tulle(folder, args);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "tulle_first\n" });
+    expect(stderr).not.toContain("the-secret");
+    expect(control.asked.at(-1)?.headers.authorization).toBe("Bearer the-secret");
+    const config = await tulle(folder, [...args, "-o", "kubeconfig"]);
+    expect(config.stdout).toContain("tulle_first");
+    expect(config.stdout).toContain(`${control.url}/k8s`);
+  });
+
+  it("ends with 1 where the secret is wrong", async () => {
+    control.routes = {
+      "POST /api/v1/bootstrap": () => refused("Unauthorized", "this needs the bootstrap secret"),
+    };
+    expect((await tulle(folder, ["token", "bootstrap"])).code).toBe(1);
+  });
+});

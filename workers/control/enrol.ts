@@ -1,6 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
-import { isDnsLabel } from "../../src/resources/names.ts";
+import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
 import { answer, type Api, bearer } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority.ts";
 import { objectStore } from "./db/store.ts";
@@ -11,23 +10,6 @@ type Authorities = () => DurableObjectStub<Authority>;
 
 /** Anybody may send to these routes, and a request for a certificate is below 16 KiB. */
 const MAX_BODY_BYTES = 65_536;
-const MAX_TOKEN_SECONDS = 600;
-const SVID_SECONDS = 3_600;
-const MAX_SVID_SECONDS = 86_400;
-
-const name = z.string().refine(isDnsLabel);
-const WantedToken = z.strictObject({
-  namespace: name,
-  serviceAccount: name,
-  ttlSeconds: z.int().min(1).max(MAX_TOKEN_SECONDS).default(MAX_TOKEN_SECONDS),
-});
-const WantedSvid = z.strictObject({
-  csr: z.string().max(16_384),
-  ttlSeconds: z.int().min(1).max(MAX_SVID_SECONDS).default(SVID_SECONDS),
-});
-
-const TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_TOKEN_SECONDS}}`;
-const SVID_FORM = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
 
 const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
   token_unknown: "Unauthorized",
@@ -49,7 +31,7 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     const token = bearer(c.req.header("authorization"));
     if (token === null)
       return answer(c, failure("Unauthorized", "Unauthorized: send the join token as a bearer token"));
-    const wanted = await readJson(c.req.raw, WantedSvid, SVID_FORM, MAX_BODY_BYTES);
+    const wanted = await readJson(c.req.raw, WantedCertificate, CERTIFICATE_FORM, MAX_BODY_BYTES);
     if (!wanted.ok) return answer(c, wanted.error);
     const { csr, ttlSeconds } = wanted.value;
     const enrolled = await authority().enrol({ token, csr, ttlMs: ttlSeconds * 1_000 });
@@ -63,7 +45,7 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
 export function joinTokenRoutes(authority: Authorities): Hono<Api> {
   const app = new Hono<Api>();
   app.post("/join-tokens", async (c) => {
-    const wanted = await readJson(c.req.raw, WantedToken, TOKEN_FORM, MAX_BODY_BYTES);
+    const wanted = await readJson(c.req.raw, WantedJoinToken, JOIN_TOKEN_FORM, MAX_BODY_BYTES);
     if (!wanted.ok) return answer(c, wanted.error);
     const { ttlSeconds, ...workload } = wanted.value;
     const made = await authority().makeJoinToken(workload, ttlSeconds * 1_000);

@@ -1,14 +1,7 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import { Listening } from "../../src/api/bodies.ts";
 import { answer, type Api, refusal } from "./access.ts";
 import { readJson } from "./json-body.ts";
-
-const Listening = z.strictObject({
-  addresses: z.array(z.string().min(1).max(253)).max(16),
-  /** Logical port to the one that could be bound, where they differ. */
-  boundPorts: z.record(z.string().regex(/^\d{1,5}$/), z.int().min(1).max(65_535)),
-  failed: z.array(z.strictObject({ port: z.int(), reason: z.string().max(500) })).max(100),
-});
 
 const BOUND_PORTS = "tulle.dev/bound-ports";
 

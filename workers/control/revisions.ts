@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import { Rollback } from "../../src/api/bodies.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, needsPath } from "./access.ts";
@@ -8,8 +8,6 @@ import { type Generation, objectStore } from "./db/store.ts";
 import { readJson } from "./json-body.ts";
 import { isDryRun } from "./kube/request.ts";
 import { unknownGeneration } from "./restore.ts";
-
-export const Rollback = z.strictObject({ generation: z.int().min(1) });
 
 const MAX_LISTED = 500;
 const LISTED = 50;

@@ -1,22 +1,9 @@
 import { Hono } from "hono";
-import { z } from "zod";
+import { WantedToken } from "../../src/api/bodies.ts";
 import { answer, type Api, isBootstrap, needsPath } from "./access.ts";
 import { tokenStore } from "./db/tokens.ts";
 import { readJson } from "./json-body.ts";
 import { failure } from "../../src/kube/status.ts";
-import { isDnsLabel } from "../../src/resources/names.ts";
-
-const Wanted = z.strictObject({
-  name: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/),
-  role: z.enum(["viewer", "editor", "admin"]),
-  namespace: z.string().refine(isDnsLabel).optional(),
-  /** Absent: it never ends by itself. */
-  ttlSeconds: z
-    .int()
-    .min(60)
-    .max(366 * 86_400)
-    .optional(),
-});
 
 const FORM = '{"name": "ci", "role": "viewer" | "editor" | "admin", "namespace"?: "shop", "ttlSeconds"?: 86400}';
 
@@ -40,7 +27,7 @@ export function tokenRoutes(): Hono<Api> {
   app.use("/tokens/*", needsPath);
   app.get("/tokens", async (c) => c.json({ tokens: await tokenStore(c.env.DB).list() }));
   app.post("/tokens", async (c) => {
-    const wanted = await readJson(c.req.raw, Wanted, FORM);
+    const wanted = await readJson(c.req.raw, WantedToken, FORM);
     if (!wanted.ok) return answer(c, wanted.error);
     const { name, role, namespace = null, ttlSeconds } = wanted.value;
     const now = Date.now();

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { isDnsLabel } from "../resources/names.ts";
+
+// What is sent to the plain API: routes read bodies by these schemas, and the OpenAPI document is made from them.
+
+const MAX_JOIN_SECONDS = 600;
+const SVID_SECONDS = 3_600;
+const MAX_SVID_SECONDS = 86_400;
+const MAX_TOKEN_SECONDS = 366 * 86_400;
+
+/** Refinements leave no trace in a JSON schema, so the words say it. */
+const label = z.string().refine(isDnsLabel);
+
+export const WantedToken = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/)
+    .describe("Who it is for; stands in the audit and in refusals."),
+  role: z.enum(["viewer", "editor", "admin"]).describe("What it may do."),
+  namespace: label.optional().describe("The only namespace that it reaches, a DNS label. Absent: all."),
+  ttlSeconds: z
+    .int()
+    .min(60)
+    .max(MAX_TOKEN_SECONDS)
+    .optional()
+    .describe("How long it holds. Absent: it never ends by itself."),
+});
+
+export const WantedJoinToken = z.strictObject({
+  namespace: label.describe("Of the workload, a DNS label."),
+  serviceAccount: label.describe("Of the workload, a DNS label."),
+  ttlSeconds: z.int().min(1).max(MAX_JOIN_SECONDS).default(MAX_JOIN_SECONDS).describe("How long it can be used."),
+});
+export const JOIN_TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_JOIN_SECONDS}}`;
+
+export const WantedCertificate = z.strictObject({
+  csr: z.string().max(16_384).describe("PKCS#10 in PEM with an ECDSA P-256 key. Only its public key counts."),
+  ttlSeconds: z
+    .int()
+    .min(1)
+    .max(MAX_SVID_SECONDS)
+    .default(SVID_SECONDS)
+    .describe("How long the certificate holds; not longer than the mesh's own."),
+});
+export const CERTIFICATE_FORM = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
+
+export const Rollback = z.strictObject({
+  generation: z.int().min(1).describe("The one to go back to, as `GET /api/v1/revisions` lists it."),
+});
+
+export const Listening = z.strictObject({
+  addresses: z.array(z.string().min(1).max(253)).max(16).describe("Where it listens: addresses or names."),
+  boundPorts: z
+    .record(z.string().regex(/^\d{1,5}$/), z.int().min(1).max(65_535))
+    .describe("Port of the Gateway to the port that could be bound, where they differ."),
+  failed: z
+    .array(z.strictObject({ port: z.int(), reason: z.string().max(500) }))
+    .max(100)
+    .describe("Ports that could not be opened."),
+});
