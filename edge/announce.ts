@@ -7,9 +7,7 @@ export function announcement(info: MeshInfo, accessLog: string): string {
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;
   };
-  const ca = short(info.caFile);
   const token = short(info.tokenFile);
-  const host = info.page === undefined ? "" : "productpage.default.svc.cluster.local";
   const lines = [
     "",
     "The mesh is up.",
@@ -20,30 +18,29 @@ export function announcement(info: MeshInfo, accessLog: string): string {
     `  metrics   ${info.metrics}`,
     `  log       ${short(accessLog)}, and below: one line a request`,
     "",
-    "Apply a policy (no store for a dry run: add ?dryRun=All):",
+    "Manage it with kubectl, or with tulle (npx tulle --help):",
     "",
-    `  curl --cacert ${ca} -H "Authorization: Bearer $(cat ${token})" -H 'Content-Type: application/yaml' \\`,
-    `    --data-binary @policy.yaml ${info.control}/api/v1/apply`,
+    `  export KUBECONFIG=${short(info.kubeconfigFile)}`,
+    "  kubectl get istio-io -A",
+    "  kubectl apply -f policy.yaml           a dry run: --dry-run=server",
+    "  npx tulle apply -f policies/           all or nothing",
+    "  npx tulle status                       which gateway has which generation",
+    "  npx tulle rollback N                   an earlier generation back; npx tulle revisions lists them",
     "",
     "See what is counted:",
     "",
     `  curl -H "Authorization: Bearer $(cat ${token})" ${info.metrics}`,
     "",
-    "Call as a workload, with a certificate of the mesh (a key, a request, a join token, the certificate, a call):",
+    "Call as a workload, with a certificate of the mesh:",
     "",
-    "  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj / -keyout web.key -out web.csr",
-    `  JOIN=$(curl -s -H "Authorization: Bearer $(cat ${token})" -d '{"namespace":"default","serviceAccount":"web"}' \\`,
-    `    ${info.controlHttp}/api/v1/join-tokens | node -pe 'JSON.parse(require("fs").readFileSync(0)).token')`,
-    `  node -p 'JSON.stringify({csr: require("fs").readFileSync("web.csr", "utf8")})' | curl -s -d @- \\`,
-    `    -H "Authorization: Bearer $JOIN" ${info.controlHttp}/api/v1/enrol \\`,
-    `    | node -pe 'JSON.parse(require("fs").readFileSync(0)).certificate' > web.pem`,
-    ...(host === ""
+    "  npx tulle cert enrol --service-account web",
+    ...(info.page === undefined
       ? []
       : [
           `  curl --insecure --cert web.pem --key web.key -H "Host: details.default.svc.cluster.local:9080" ${info.mesh}/details/0`,
         ]),
     "",
-    "kubeconfig: " + short(info.kubeconfigFile) + "   Ctrl-C ends everything.",
+    "Ctrl-C ends everything.",
     "",
   ];
   return lines.join("\n");

@@ -36,7 +36,9 @@ const program = new Command("tulle")
     }
     const makesToken = command.parent?.name() === "token" && ["create", "bootstrap"].includes(command.name());
     if (output === "kubeconfig" && !makesToken)
-      throw usageError("`-o kubeconfig` is for `tulle token create`; use table, json or yaml");
+      throw usageError(
+        "`-o kubeconfig` is for `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
+      );
   })
   .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
 

@@ -236,15 +236,26 @@ describe("a token", () => {
     expect(Number((await control.sql("SELECT count(*) AS n FROM audit"))[0]?.["n"])).toBe(before + 16);
   });
 
-  it("is not made, nor revoked, where the audit cannot tell of it", async () => {
+  it.each([
+    {
+      name: "be read",
+      away: "ALTER TABLE audit RENAME TO audit_away",
+      back: "ALTER TABLE audit_away RENAME TO audit",
+    },
+    {
+      name: "be written",
+      away: "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END",
+      back: "DROP TRIGGER full",
+    },
+  ])("is not made, nor revoked, where the audit cannot $name", async ({ away, back }) => {
     const { id, token } = await made();
-    await control.sql("ALTER TABLE audit RENAME TO audit_away");
+    await control.sql(away);
     const before = await control.dump();
-    const bootstrap = async () => control.call("POST", "/api/v1/tokens", { name: "lost", role: "admin" });
-    expect((await bootstrap()).status).toBe(503);
-    expect((await control.call("DELETE", `/api/v1/tokens/${id}`)).status).toBe(503);
-    expect(await control.dump()).toBe(before);
-    await control.sql("ALTER TABLE audit_away RENAME TO audit");
+    const create = await control.call("POST", "/api/v1/tokens", { name: "lost", role: "admin" });
+    const revoke = await control.call("DELETE", `/api/v1/tokens/${id}`);
+    const after = await control.dump();
+    await control.sql(back);
+    expect([create.status, revoke.status, after]).toEqual([503, 503, before]);
     expect(await status(`Bearer ${token}`)).toBe(200);
     expect((await control.call("DELETE", `/api/v1/tokens/${id}`)).status).toBe(204);
     expect(await status(`Bearer ${token}`)).toBe(401);

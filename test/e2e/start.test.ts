@@ -125,7 +125,8 @@ spec: { selector: { matchLabels: { app: order-service } } }
     const code = await new Promise((resolve) => child.once("close", resolve));
     expect(code).toBe(0);
     expect(err).toMatch(/page +http:\/\/127\.0\.29\.1/);
-    expect(err).toContain("/api/v1/apply");
+    expect(err).toContain("kubectl apply -f");
+    expect(err).toContain("npx tulle status");
     expect(err).toContain("/metrics");
     expect(JSON.parse(out.split("\n")[0] ?? "")).toMatchObject({ event: "access", gateway: "gateway-a" });
   }, 60_000);

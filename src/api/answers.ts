@@ -1,0 +1,154 @@
+import { z } from "zod";
+
+// What the plain API answers. Nothing is read by these schemas but by the tests that hold them against real answers; the
+// OpenAPI document is made from them.
+
+const epochMs = z.int().min(0);
+const generation = z.int().min(0).describe("Number of the configuration; each write that changes it adds one.");
+
+const Cause = z.strictObject({ reason: z.string(), field: z.string(), message: z.string() });
+
+/** Kubernetes' form of every error. */
+export const Status = z.strictObject({
+  kind: z.literal("Status"),
+  apiVersion: z.literal("v1"),
+  metadata: z.strictObject({}),
+  status: z.literal("Failure"),
+  message: z.string().describe("For people."),
+  reason: z.string().describe("For programs: one for each kind of failure."),
+  details: z
+    .strictObject({
+      name: z.string().optional(),
+      group: z.string().optional(),
+      kind: z.string().optional().describe("Plural of the resource, or the kind where it is invalid."),
+      causes: z.array(Cause).optional().describe("Each field that is wrong, with its path."),
+      retryAfterSeconds: z.int().optional(),
+    })
+    .optional(),
+  code: z.int().describe("The HTTP status again."),
+});
+
+const head = {
+  apiVersion: z.string(),
+  kind: z.string(),
+  namespace: z.string().describe("Empty for what stands in none."),
+  name: z.string(),
+};
+
+export const Applied = z.strictObject({
+  generation,
+  results: z.array(
+    z.strictObject({
+      ...head,
+      action: z.enum(["created", "configured", "unchanged"]),
+      resourceVersion: z.string(),
+      warnings: z.array(z.string()).describe("What was stored but does not do what it seems to."),
+    }),
+  ),
+});
+
+/** A Status that tells of each document as well. */
+export const ApplyRefused = z.strictObject({
+  ...Status.shape,
+  results: z
+    .array(z.strictObject({ ...head, line: z.int().min(1), status: Status.optional() }))
+    .describe("All documents in their order; those that were refused have a `status`."),
+});
+
+export const RolledBack = z.strictObject({
+  generation,
+  results: z.array(z.strictObject({ ...head, action: z.enum(["created", "configured", "deleted"]) })),
+});
+
+export const MeshStatus = z.strictObject({
+  generation,
+  resourceVersion: z.string(),
+  watches: z.int().min(0).describe("Open ones."),
+  gateways: z.array(
+    z.strictObject({
+      gateway: z.string(),
+      generation: z.int().nullable().describe("Of the newest configuration made for it."),
+      have: z.int().nullable().describe("Of what it had when it last looked."),
+      seenAt: z.string().nullable().describe("RFC 3339; null: not since control started."),
+      bindings: z.array(z.string()),
+      format: z.int().describe("Version of the configuration's form that it reads."),
+      problem: z.string().nullable(),
+    }),
+  ),
+});
+
+const tokenHead = {
+  id: z.string(),
+  name: z.string(),
+  role: z.enum(["viewer", "editor", "admin"]),
+  namespace: z.string().nullable().describe("The only one that it reaches; null: all."),
+  expiresAt: epochMs.nullable().describe("Epoch milliseconds; null: never."),
+};
+const secret = z.string().describe("The only time that it is shown.");
+
+export const TokenMade = z.strictObject({ ...tokenHead, token: secret });
+export const Bootstrapped = z.strictObject({ id: z.string(), token: secret });
+export const Tokens = z.strictObject({
+  tokens: z.array(
+    z.strictObject({ ...tokenHead, revokedAt: epochMs.nullable().describe("Epoch milliseconds; null: it is not.") }),
+  ),
+});
+
+const spiffeId = z.string().describe("`spiffe://trust-domain/ns/NAMESPACE/sa/SERVICE_ACCOUNT`");
+
+export const JoinTokenMade = z.strictObject({
+  token: secret,
+  spiffeId,
+  expiresAt: epochMs.describe("Epoch milliseconds."),
+});
+
+export const Enrolled = z.strictObject({
+  certificate: z.string().describe("PEM."),
+  bundle: z.string().describe("The mesh's own certificate, PEM."),
+  spiffeId,
+  expiresAt: epochMs.describe("Epoch milliseconds."),
+});
+
+const revision = {
+  generation,
+  at: z.string().describe("RFC 3339."),
+  actor: z.string().describe("The token's name."),
+  verb: z.string(),
+};
+
+export const Revisions = z.strictObject({
+  revisions: z
+    .array(z.strictObject({ ...revision, changes: z.int().describe("How many objects it changed.") }))
+    .describe("Newest first."),
+  oldest: z.int().describe("The oldest generation that is kept."),
+});
+
+export const Revision = z.strictObject({
+  ...revision,
+  changes: z.array(
+    z.strictObject({
+      type: z.enum(["ADDED", "MODIFIED", "DELETED"]),
+      group: z.string(),
+      kind: z.string(),
+      namespace: z.string(),
+      name: z.string(),
+    }),
+  ),
+});
+
+export const Audit = z.strictObject({
+  entries: z
+    .array(
+      z.strictObject({
+        id: z.int(),
+        at: epochMs.describe("Epoch milliseconds."),
+        actor: z.string(),
+        verb: z.string(),
+        targets: z.string().describe("JSON: a list of what was touched."),
+        generation: z.int().nullable(),
+        previous: z.string().describe("The `hash` of the row before."),
+        hash: z.string().describe("SHA-256 over this row and the one before."),
+      }),
+    )
+    .describe("Oldest first, at most 1,000."),
+});
