@@ -41,7 +41,7 @@ export const Applied = z.strictObject({
     z.strictObject({
       ...head,
       action: z.enum(["created", "configured", "unchanged"]),
-      resourceVersion: z.string(),
+      resourceVersion: z.string().optional().describe("Absent where a dry run would create the object."),
       warnings: z.array(z.string()).describe("What was stored but does not do what it seems to."),
     }),
   ),
@@ -145,7 +145,7 @@ export const Audit = z.strictObject({
         actor: z.string(),
         verb: z.string(),
         targets: z.string().describe("JSON: a list of what was touched."),
-        generation: z.int().nullable(),
+        generation,
         previous: z.string().describe("The `hash` of the row before."),
         hash: z.string().describe("SHA-256 over this row and the one before."),
       }),

@@ -34,7 +34,10 @@ export const WantedJoinToken = z.strictObject({
 export const JOIN_TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_JOIN_SECONDS}}`;
 
 export const WantedCertificate = z.strictObject({
-  csr: z.string().max(16_384).describe("PKCS#10 in PEM: P-256, P-384, Ed25519, or RSA of 2,048 to 4,096 bits. Only its public key counts."),
+  csr: z
+    .string()
+    .max(16_384)
+    .describe("PKCS#10 in PEM: P-256, P-384, Ed25519, or RSA of 2,048 to 4,096 bits. Only its public key counts."),
   ttlSeconds: z
     .int()
     .min(1)

@@ -113,8 +113,8 @@ export function mayUse({ role, namespace }: Account, path: string): boolean {
   return path === "/metrics" || path === "/api/v1/status" || role === "admin";
 }
 
-/** Where a client learns what is served, below `/k8s`. The paths of the mesh's own API begin with `/api/v1/`. */
-const DISCOVERY = /^\/(api(\/v1)?|apis(\/[^/]+){0,2}|openapi\/v[23](\/.+)?|version)$/;
+/** Where a client learns what is served: below `/k8s`, and of the mesh's own API, whose paths begin with `/api/v1/`. */
+const DISCOVERY = /^\/(api(\/v1(\/openapi\.json)?)?|apis(\/[^/]+){0,2}|openapi\/v[23](\/.+)?|version)$/;
 
 /** What kubectl calls non-resource URLs: discovery is everybody's who has a token. */
 export function mayGetPath(account: Account, path: string): boolean {

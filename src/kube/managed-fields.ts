@@ -14,6 +14,7 @@ import {
   readFieldSet,
   union,
 } from "./field-set.ts";
+import { KUBECTL, lastApplied, withLastApplied } from "./last-applied.ts";
 import type { KeyedLists } from "./list-keys.ts";
 import { conflict, failure, invalid, notFound, type Status } from "./status.ts";
 import {
@@ -211,6 +212,8 @@ function takenFrom(owners: Owners, before: FieldTree, after: FieldTree): Map<str
  *   with a meaning.
  * - `status` in a body for the main resource and all but `status` in one for the subresource have no effect; neither has
  *   metadata of the server's (preconditions like `resourceVersion` are the caller's to check).
+ * - What kubectl applied on the client's side, and nobody has changed since, kubectl takes over without a conflict; where
+ *   there is a record of that, it is kept up to date.
  * - On an object without managedFields nobody is in conflict; Kubernetes would make a manager `before-first-apply`.
  *
  * @param live null: the object is created, with the server's metadata as applied
@@ -249,13 +252,26 @@ export function serverSideApply(
 
   const from = treeOf(live, writer, lists);
   const to = fieldTree(merged, lists);
+  const isKubectl = writer.manager === KUBECTL;
+  const handedOver = isKubectl ? lastAppliedFields(live, from, writer, lists) : NO_FIELDS;
   const conflicts = [...others.values()]
-    .map(({ entry, fields }) => ({ who: inWords(entry), paths: pathsOf(changedFields(fields, from, to)) }))
+    .map(({ entry, fields }) => {
+      const changed = difference(changedFields(fields, from, to), handedOver);
+      return { who: inWords(entry), paths: pathsOf(changed) };
+    })
     .filter(({ paths }) => paths.length > 0);
   if (conflicts.length > 0 && !force) return err(applyConflict(ref, conflicts));
 
   const owners = takenFrom(others, from, to).set(key, owning(self, owned, writer));
-  return ok(withOwners(withFields(live, body, merged, subresource), owners));
+  const after = withOwners(withFields(live, body, merged, subresource), owners);
+  return ok(isKubectl && subresource === "" ? withLastApplied(after, body) : after);
+}
+
+/** What kubectl's client-side apply wrote and nobody has changed since: its server-side apply takes it over. */
+function lastAppliedFields(live: KubeObject | null, there: FieldTree, writer: Writer, lists: KeyedLists): FieldSet {
+  const last = treeOf(lastApplied(live), writer, lists);
+  const fields = writtenFields(NO_TREE, last);
+  return difference(fields, changedFields(fields, last, there));
 }
 
 /** What a writer can own: the fields of an object without what names it and what is the server's. */

@@ -260,12 +260,12 @@ function patched(
     return err(
       failure(
         "UnsupportedMediaType",
-        `strategic merge patches are for Kubernetes' own kinds; send a ${ref.kind} \`application/merge-patch+json\` or \`application/json-patch+json\``,
+        `strategic merge patches are for Kubernetes' own kinds; for kind ${ref.kind} send \`application/merge-patch+json\` or \`application/json-patch+json\``,
       ),
     );
   // The patch was written against the version that was asked for.
   const changed = applyPatch({ ...before, apiVersion: author.apiVersion }, patch, keyedLists(ref));
-  if (!changed.ok) return changed;
+  if (!changed.ok) return err(patchProblem(changed.error, ref));
   const object = changed.value as KubeObject | null;
   if (author.subresource === "status") {
     const misnamed = otherObject(object, ref);
@@ -275,6 +275,13 @@ function patched(
   }
   const parsed = parseFor(object, ref, circumstances);
   return parsed.ok ? replace(before, { ...parsed.value, author, owned: false }, ref, circumstances) : parsed;
+}
+
+/** Older clients print nothing of what is Invalid but its causes. */
+function patchProblem(problem: Status, ref: ObjectRef): Status {
+  if (problem.reason !== "Invalid") return problem;
+  const { message } = problem;
+  return invalid(ref, [{ severity: "error", reason: "FieldValueInvalid", field: "patch", message }]);
 }
 
 /** Reads what a patch has made of an object: it must still be the same one. */

@@ -36,12 +36,9 @@ function labelTest(part: string): Selects | null {
   return present === undefined ? null : (object) => (label(object, present) === undefined) === (not === "!");
 }
 
-/** Commas inside of parentheses belong to a set. */
+/** Commas inside of parentheses belong to a set. Each character is looked at a bounded number of times: anybody may ask. */
 function splitOutside(text: string): readonly string[] {
-  return text
-    .split(/,(?![^()]*\))/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+  return (text.match(/(?:\([^()]*\)|[^,])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
 }
 
 type ReadField = (object: KubeObject) => string;

@@ -7,7 +7,7 @@ import type { Report } from "./report.ts";
 import { readShape } from "./shape.ts";
 
 /** As in Kubernetes: the sum of all keys and values, in bytes of UTF-8. */
-const MAX_ANNOTATIONS = 262_144;
+export const MAX_ANNOTATIONS = 262_144;
 
 const annotationKey = text(
   (key) => isLabelKey(key.toLowerCase()),
@@ -54,8 +54,8 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
   if (!info.namespaced && namespace !== undefined)
     report.at("namespace").error(`a ${info.kind} stands in no namespace; leave it out`);
 
-  const size = new TextEncoder().encode(Object.entries(annotations).flat().join("")).length;
-  if (size > MAX_ANNOTATIONS) report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
+  if (annotationsSize(annotations) > MAX_ANNOTATIONS)
+    report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
   if (!info.core) {
     if (finalizers.length > 0)
       report.at("finalizers").warn("stored, without effect: deleting removes the object at once");
@@ -63,4 +63,9 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
       report.at("ownerReferences").warn("stored, without effect: objects are not deleted with their owner");
   }
   return metadata;
+}
+
+/** What Kubernetes limits: the bytes of all names and values together. */
+export function annotationsSize(annotations: Readonly<Record<string, string>>): number {
+  return new TextEncoder().encode(Object.entries(annotations).flat().join("")).length;
 }

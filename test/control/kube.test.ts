@@ -358,6 +358,12 @@ describe("the Kubernetes API", () => {
     expect(patched.json["metadata"]?.["labels"]).toEqual({ "kubernetes.io/metadata.name": "labelled" });
   });
 
+  it.each(["healthz", "livez", "readyz"])("answers /%s, as tools ask before they begin", async (check) => {
+    const answer = await get(`/k8s/${check}`);
+    expect([answer.status, await answer.text()]).toEqual([200, "ok"]);
+    expect((await control.raw("GET", `/k8s/${check}`, {})).status).toBe(401);
+  });
+
   it("warns of a placeholder group, and stores Istio's", async () => {
     const path = RULES.replace("networking.istio.io", "networking.example.com");
     const made = await control.call("POST", path, { ...rule("aliased"), apiVersion: "networking.example.com/v1" });

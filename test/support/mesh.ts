@@ -20,6 +20,8 @@ export interface MeshInfo {
   readonly kubeconfigFile: string;
   readonly caFile: string;
   readonly stateDir: string;
+  readonly gatewayClassName: string;
+  readonly controllerName: string;
   readonly gateways: readonly string[];
   readonly meshes: readonly string[];
   /** With `--service-ports`: straight to the example services, past the mesh, by the name of the Worker. */

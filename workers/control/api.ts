@@ -7,6 +7,7 @@ import type { Env } from "./env.ts";
 import { kubeRoutes } from "./kube/routes.ts";
 import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
+import { openApiRoutes } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 
@@ -32,6 +33,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.get("/api/v1/audit", needsPath, async (c) =>
     c.json({ entries: await objectStore(c.env.DB).audited(Number(c.req.query("after") ?? 0) || 0) }),
   );
+  app.route("/api/v1", openApiRoutes());
   app.route("/api/v1", applyRoutes());
   app.route("/api/v1", listenerRoutes());
   app.route("/api/v1", tokenRoutes());

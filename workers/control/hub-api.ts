@@ -17,17 +17,16 @@ export interface WriteOptions {
   readonly ifGeneration?: number;
 }
 
+/** What became of one operation. */
+export interface Written {
+  readonly action: Action;
+  /** After the write; of a deleted one its last state. */
+  readonly object: KubeObject;
+  readonly warnings: readonly Finding[];
+}
+
 export type WriteResult =
-  | {
-      readonly ok: true;
-      readonly generation: number;
-      readonly results: readonly {
-        readonly action: Action;
-        /** After the write; of a deleted one its last state. */
-        readonly object: KubeObject;
-        readonly warnings: readonly Finding[];
-      }[];
-    }
+  | { readonly ok: true; readonly generation: number; readonly results: readonly Written[] }
   /** Nothing was stored. Where no operation was to blame the index is -1. */
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
 

@@ -22,7 +22,7 @@ import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
-import type { HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
+import type { HubApi, HubStatus, WriteOptions, WriteResult, Written } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { Watches } from "./watches.ts";
@@ -201,7 +201,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
     if (failures.length > 0 || dryRun || plan.changes.size === 0) {
       state.publisher.undo(configured);
       if (failures.length > 0) return { ok: false, failures };
-      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings) };
+      const results = resultsOf(state, plan, findings);
+      return { ok: true, generation: state.generation, results: dryRun ? results.map(asIfStored(state)) : results };
     }
     if (await this.#commit(state, plan, options))
       return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings) };
@@ -319,6 +320,16 @@ function resultsOf({ publisher, objects }: State, plan: Plan, findings: Readonly
       ],
     };
   });
+}
+
+/** A dry run gives no version: what it answers has that of the object that is there, if one is. */
+function asIfStored({ objects }: State) {
+  return (result: Written): Written => {
+    const { resourceVersion: _, ...metadata } = result.object.metadata;
+    const { resourceVersion } = objects.get(refKey(refOf(result.object)))?.metadata ?? {};
+    const kept = { ...metadata, ...(resourceVersion !== undefined && { resourceVersion }) };
+    return { ...result, object: { ...result.object, metadata: kept } };
+  };
 }
 
 /** Other objects that are accepted no longer: whoever writes should know. */

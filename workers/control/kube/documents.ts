@@ -11,54 +11,23 @@ import {
 import { encodeOpenApiV2, openApiV2 } from "../../../src/kube/openapi-v2.ts";
 import { openApiV3Document, openApiV3Index, openApiV3Paths } from "../../../src/kube/openapi-v3.ts";
 import { failure } from "../../../src/kube/status.ts";
-import { bytesToHex } from "../../../src/snapshot/bytes.ts";
 import { answer, type Api } from "../access.ts";
+import { type Fixed, fixed, JSON_TYPE, sendFixed } from "../fixed-document.ts";
 import type { Ask } from "./request.ts";
 
-/** A document that is the same as long as this version of control runs. */
-interface Fixed {
-  readonly body: string | Uint8Array<ArrayBuffer>;
-  readonly type: string;
-  readonly etag: string;
-}
-
-const made = new Map<string, Promise<Fixed>>();
-
-/** Made at the first wish, and kept: schemas are worked out from those that objects are read by. */
-async function fixed(key: string, type: string, make: () => string | Uint8Array<ArrayBuffer>): Promise<Fixed> {
-  let document = made.get(key);
-  if (!document) {
-    document = (async () => {
-      const body = make();
-      const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-      const hash = bytesToHex(await crypto.subtle.digest("SHA-256", bytes));
-      return { body, type, etag: `"${hash}"` };
-    })();
-    made.set(key, document);
-  }
-  return document;
-}
-
-function send(c: Ask, { body, type, etag }: Fixed): Response {
-  const headers = { etag, vary: "Accept", "cache-control": "no-cache" };
-  const known = (c.req.header("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  if (known.includes(etag)) return new Response(null, { status: 304, headers });
-  return new Response(body, { headers: { ...headers, "content-type": type } });
-}
-
-const JSON_TYPE = "application/json";
 /** As kubectl asks for it, but for `@`, which its older versions cannot read in an answer. */
 const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const V2_WISH = /application\/com\.github\.(proto-openapi|googleapis\.gnostic)\.spec\.v2[@.]v1\.0\+protobuf/i;
 
 async function json(c: Ask, make: () => object): Promise<Response> {
   // Not by the path as sent, which has any number of spellings: each would be kept.
-  return send(c, await fixed(c.req.path, JSON_TYPE, () => JSON.stringify(make())));
+  return sendFixed(c, await fixed(c.req.path, JSON_TYPE, () => JSON.stringify(make())));
 }
 
 /** Discovery and OpenAPI: what a client reads before it asks for anything. */
 export function documentRoutes(): Hono<Api> {
   const app = new Hono<Api>();
+  for (const check of ["/healthz", "/livez", "/readyz"]) app.get(check, (c) => c.text("ok"));
   app.get("/version", async (c) => json(c, version));
   app.get("/api", async (c) => discovery(c, "core", apiVersions));
   app.get("/apis", async (c) => discovery(c, "groups", apiGroupList));
@@ -70,7 +39,7 @@ export function documentRoutes(): Hono<Api> {
   app.get("/apis/:group/:version", async (c) => resources(c, `${c.req.param("group")}/${c.req.param("version")}`));
   app.get("/openapi/v2", async (c) => {
     if (!V2_WISH.test(c.req.header("accept") ?? "")) return json(c, openApiV2);
-    return send(c, await fixed("v2 protobuf", V2_PROTOBUF, () => Uint8Array.from(encodeOpenApiV2(openApiV2()))));
+    return sendFixed(c, await fixed("v2 protobuf", V2_PROTOBUF, () => Uint8Array.from(encodeOpenApiV2(openApiV2()))));
   });
   app.get("/openapi/v3", async (c) => {
     const hashes = new Map<string, string>();
@@ -79,7 +48,7 @@ export function documentRoutes(): Hono<Api> {
   });
   app.get("/openapi/v3/*", async (c) => {
     const path = new URL(c.req.url).pathname.replace(/^.*?\/openapi\/v3\//, "");
-    return openApiV3Paths().includes(path) ? send(c, await openApi(path)) : nowhere(c);
+    return openApiV3Paths().includes(path) ? sendFixed(c, await openApi(path)) : nowhere(c);
   });
   return app;
 }
@@ -92,7 +61,7 @@ async function discovery(c: Ask, part: "core" | "groups", plain: () => object): 
   const form = acceptedForm(c.req.header("accept"), ["discovery"]);
   if (form?.as !== "discovery") return json(c, plain);
   const make = () => JSON.stringify(aggregatedDiscovery(part, form.version));
-  return send(c, await fixed(`${part} ${form.version}`, contentTypeOf(form), make));
+  return sendFixed(c, await fixed(`${part} ${form.version}`, contentTypeOf(form), make));
 }
 
 async function resources(c: Ask, apiVersion: string): Promise<Response> {

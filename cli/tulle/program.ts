@@ -1,0 +1,71 @@
+import { Command, Option } from "commander";
+import manifest from "../../package.json" with { type: "json" };
+import { addApply } from "./apply.ts";
+import { addCert } from "./certificates.ts";
+import { usageError } from "./command-error.ts";
+import { addCompletion } from "./completion.ts";
+import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
+import { complain, FORMATS, print, printStructured } from "./output.ts";
+import { addRevisions, addRollback } from "./revisions.ts";
+import { addStatus } from "./status.ts";
+import { addToken } from "./tokens.ts";
+
+/** All commands. Nothing runs before it is told to parse. */
+export function tulleProgram(): Command {
+  const program = new Command("tulle")
+    .description("talk to the control of a mesh: apply policies, see what gateways have, make tokens and certificates")
+    .option("--kubeconfig <file>", "whom to talk to (default: $TULLE_KUBECONFIG, $KUBECONFIG, .tulle/kubeconfig)")
+    .option("--context <name>", "a context of the kubeconfig (default: its current one)")
+    .addOption(
+      new Option("--server <url>", "control's URL, in place of a kubeconfig").conflicts(["kubeconfig", "context"]),
+    )
+    .option("--token-file <file>", "holds the token to send")
+    .option("--ca-file <file>", "holds the certificate to trust, PEM")
+    .option("-n, --namespace <name>", "the namespace of what names none (default: the context's)", dnsLabel)
+    .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"))
+    .addOption(new Option("--timeout <duration>", "for each answer").default(30_000, "30s").argParser(positiveDuration))
+    .option("--no-color", "no colour, as with NO_COLOR=1")
+    .version(manifest.version)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text) => complain("error", lowered(text)) })
+    .exitOverride()
+    .hook("preAction", (_, command) => {
+      const { output, color } = command.optsWithGlobals<GlobalOptions & { color: boolean }>();
+      if (!color) {
+        process.env["NO_COLOR"] = "1";
+        delete process.env["FORCE_COLOR"];
+      }
+      const makesToken = command.parent?.name() === "token" && ["create", "bootstrap"].includes(command.name());
+      if (output === "kubeconfig" && !makesToken)
+        throw usageError(
+          "`-o kubeconfig` is for `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
+        );
+    })
+    .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
+
+  addApply(program);
+  addStatus(program);
+  addRevisions(program);
+  addRollback(program);
+  addToken(program);
+  addCert(program);
+  addCompletion(program);
+  program
+    .command("version")
+    .description("print this program's version")
+    .addHelpText("after", "\nExample:\n  $ tulle version -o json")
+    .action(async (_: unknown, command: Command) => {
+      const { version } = manifest;
+      const { output } = command.optsWithGlobals<GlobalOptions>();
+      if (!(await printStructured(output, { version }))) print(version);
+    });
+  return program;
+}
+
+/** As the parser words its errors, in our words' form. */
+function lowered(text: string): string {
+  return text
+    .trim()
+    .replace(/^error: /, "")
+    .replaceAll("'", "`");
+}

@@ -1,0 +1,518 @@
+import {
+  Applied,
+  ApplyRefused,
+  Audit,
+  Bootstrapped,
+  Enrolled,
+  JoinTokenMade,
+  MeshStatus,
+  Revision,
+  Revisions,
+  RolledBack,
+  Status,
+  TokenMade,
+  Tokens,
+} from "./answers.ts";
+import { Listening, Rollback, WantedCertificate, WantedJoinToken, WantedToken } from "./bodies.ts";
+import {
+  BARE_CURL,
+  type Content,
+  CURL,
+  curl,
+  DRY_RUN,
+  errors,
+  FIELD_MANAGER,
+  jsonSchema,
+  type JsonSchema,
+  type Operation,
+  type Parameter,
+  pathParameter,
+  type Response,
+  withBody,
+} from "./operation.ts";
+
+/** By their names in the document. What is sent is read as `input`; what is answered is as `output` says. */
+const SENT = { WantedToken, WantedJoinToken, WantedCertificate, Rollback, Listening };
+const ANSWERED = {
+  Status,
+  Applied,
+  ApplyRefused,
+  RolledBack,
+  MeshStatus,
+  TokenMade,
+  Bootstrapped,
+  Tokens,
+  JoinTokenMade,
+  Enrolled,
+  Revisions,
+  Revision,
+  Audit,
+};
+
+export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
+  return Object.fromEntries([
+    ...Object.entries(ANSWERED).map(([name, schema]) => [name, jsonSchema(schema, "output")] as const),
+    ...Object.entries(SENT).map(([name, schema]) => [name, jsonSchema(schema, "input")] as const),
+  ]);
+}
+
+function json(name: keyof typeof SENT | keyof typeof ANSWERED): Content {
+  return { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
+}
+
+function body(name: keyof typeof SENT) {
+  return { required: true, content: json(name) } as const;
+}
+
+function answer(description: string, name: keyof typeof ANSWERED): Response {
+  return { description, content: json(name) };
+}
+
+const TEXT: Content = { "text/plain": { schema: { type: "string" } } };
+const ETAG = { ETag: { description: "The generation in quotes, for `If-Match`.", schema: { type: "string" } } };
+const NOTHING: Response = { description: "Done; there is nothing to say." };
+
+const IF_MATCH: Parameter = {
+  name: "If-Match",
+  in: "header",
+  description: 'A generation in quotes, as in `"7"`: nothing is done where the configuration is of another one.',
+  schema: { type: "string", pattern: '^(\\*|"\\d{1,15}")$' },
+};
+
+const OBJECTS: Content = {
+  "application/yaml": { schema: { description: "A stream of documents." } },
+  "application/json": {
+    schema: {
+      description: "One object, an array of them, or a `List`.",
+      anyOf: [{ type: "object" }, { type: "array", items: { type: "object" } }],
+    },
+  },
+};
+
+const TOUR = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: tour }
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front, namespace: tour }
+spec:
+  selector: { istio: tour }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [tour.test] }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: birds, namespace: tour }
+spec: { host: birds, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }`;
+
+const MISSPELT = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: birds, namespace: tour }
+spec: { hots: birds }`;
+
+const BIRDS =
+  '{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",\n    "metadata": {"name": "birds", "namespace": "tour"}, "spec": {"host": "birds"}}';
+
+const YAML_BODY = "-H 'Content-Type: application/yaml' --data-binary @-";
+const CODE_ONLY = "-o /dev/null -w '%{http_code}\\n'";
+/** What there is to count on: the newest generation comes first in the answer. */
+const GENERATION = `generation=$(${CURL} \\\n  "$TULLE/api/v1/status" | sed -E 's/^\\{"generation":([0-9]+).*/\\1/')`;
+
+function field(name: string): string {
+  return `sed -E 's/.*"${name}":"([^"]+)".*/\\1/'`;
+}
+
+/** Of the plain API, by path and method in lower case, in the order of the page. */
+export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  "/api/v1/apply": {
+    post: {
+      operationId: "apply",
+      summary: "Store objects: all of them, or none",
+      description:
+        "Takes up to 500 documents and 1 MiB. Namespaces are stored before what stands in them, the rest as given. All of them are checked together with everything that is stored; one error refuses them all. What is stored already is `unchanged`. An object that names no namespace is of `default`.",
+      tags: ["Mesh"],
+      parameters: [DRY_RUN, FIELD_MANAGER, IF_MATCH],
+      requestBody: { required: true, content: OBJECTS },
+      responses: {
+        "200": { ...answer("What became of each document, in their order.", "Applied"), headers: ETAG },
+        ...errors("BadRequest", "PreconditionFailed", "RequestEntityTooLarge", "UnsupportedMediaType", "Conflict"),
+        "422": answer("A document was refused, also for want of rights, and so none was stored.", "ApplyRefused"),
+      },
+      "x-tulle-role": "editor",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: withBody(curl("/api/v1/apply?fieldManager=ci", YAML_BODY), "YAML", TOUR),
+          "x-expect": {
+            results: [
+              { kind: "Namespace", name: "tour", action: "created" },
+              { kind: "Gateway", namespace: "tour", name: "front", action: "created" },
+              {
+                kind: "DestinationRule",
+                namespace: "tour",
+                name: "birds",
+                action: "created",
+                warnings: ["spec.host: there is no service `birds.tour.svc.cluster.local` yet"],
+              },
+            ],
+          },
+        },
+        {
+          lang: "kubectl",
+          source: withBody("kubectl apply -f -", "YAML", TOUR),
+          "x-expect": "namespace/tour\ndestinationrule.networking.istio.io/birds",
+        },
+        {
+          lang: "curl",
+          label: "Only while nothing else was changed",
+          source: `${GENERATION}\n${curl("/api/v1/apply", '-H "If-Match: \\"$generation\\""', `--json '${BIRDS}'`)}`,
+          "x-expect": { results: [{ name: "birds", action: "configured" }] },
+        },
+        {
+          lang: "curl",
+          label: "What is refused",
+          source: withBody(
+            `${curl("/api/v1/apply", YAML_BODY).replace(" --fail-with-body", "")} -w '\\n%{http_code}\\n'`,
+            "YAML",
+            MISSPELT,
+          ),
+          "x-expect":
+            '"message":"nothing was stored: line 1: DestinationRule.networking.istio.io \\"birds\\" is invalid: spec.hots: unknown field"\n422',
+        },
+      ],
+    },
+  },
+  "/api/v1/status": {
+    get: {
+      operationId: "status",
+      summary: "The mesh's generation, and which one each gateway has",
+      tags: ["Mesh"],
+      responses: { "200": answer("How the mesh is.", "MeshStatus"), ...errors("Forbidden") },
+      "x-tulle-role": "viewer",
+      "x-codeSamples": [
+        { lang: "curl", source: curl("/api/v1/status"), "x-expect": { gateways: [] } },
+        { lang: "kubectl", source: "kubectl get --raw /api/v1/status", "x-expect": { gateways: [] } },
+      ],
+    },
+  },
+  "/api/v1/revisions": {
+    get: {
+      operationId: "listRevisions",
+      summary: "What was changed, newest first",
+      description:
+        "Each write that changed the configuration is one generation. What the mesh itself writes into `status` makes none.",
+      tags: ["Mesh"],
+      parameters: [
+        {
+          name: "limit",
+          in: "query",
+          description: "At most so many.",
+          schema: { type: "integer", minimum: 1, maximum: 500, default: 50 },
+        },
+        { name: "before", in: "query", description: "Only older ones.", schema: { type: "integer", minimum: 1 } },
+      ],
+      responses: { "200": answer("The generations.", "Revisions"), ...errors("BadRequest", "Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/revisions?limit=3"),
+          "x-expect": { revisions: [{ actor: "admin", verb: "apply" }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/revisions/{generation}": {
+    get: {
+      operationId: "readRevision",
+      summary: "Which objects one generation changed",
+      tags: ["Mesh"],
+      parameters: [{ ...pathParameter("generation", "As the list has it."), schema: { type: "integer", minimum: 1 } }],
+      responses: { "200": answer("The generation.", "Revision"), ...errors("Forbidden", "NotFound") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/revisions/1"),
+          "x-expect": { generation: 1, changes: [{ type: "ADDED", kind: "Namespace", name: "default" }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/rollback": {
+    post: {
+      operationId: "rollback",
+      summary: "Make all objects what they were at a generation, as a new one",
+      description:
+        "Objects that there were not at that generation are deleted. Their `status` and `resourceVersion` do not go back. The result is checked like any other write.",
+      tags: ["Mesh"],
+      parameters: [DRY_RUN, IF_MATCH],
+      requestBody: body("Rollback"),
+      responses: {
+        "200": { ...answer("What it changed.", "RolledBack"), headers: ETAG },
+        ...errors("BadRequest", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Invalid"),
+      },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          label: "Undo the last change, as a dry run",
+          source: `${GENERATION}\n${curl("/api/v1/rollback?dryRun=All", '--json "{\\"generation\\": $((generation - 1))}"')}`,
+          "x-expect": { results: [{ kind: "DestinationRule", name: "birds", action: "configured" }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/audit": {
+    get: {
+      operationId: "audit",
+      summary: "Who did what",
+      description: "Writes, tokens and join tokens. Each row has the hash of the one before it; none is ever deleted.",
+      tags: ["Mesh"],
+      parameters: [
+        {
+          name: "after",
+          in: "query",
+          description: "Only rows with a larger `id`.",
+          schema: { type: "integer", minimum: 0, default: 0 },
+        },
+      ],
+      responses: { "200": answer("The rows.", "Audit"), ...errors("Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/audit?after=0"),
+          "x-expect": { entries: [{ id: 1, actor: "bootstrap", verb: "create-token" }] },
+        },
+      ],
+    },
+  },
+  "/metrics": {
+    get: {
+      operationId: "metrics",
+      summary: "All gateways' metrics, in Prometheus' text format",
+      tags: ["Mesh"],
+      responses: { "200": { description: "The sums of all gateways.", content: TEXT }, ...errors("Forbidden") },
+      "x-tulle-role": "viewer",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/metrics"),
+          "x-expect": "# TYPE istio_requests_total counter\ntulle_configuration_generation",
+        },
+        {
+          lang: "kubectl",
+          source: "kubectl get --raw /metrics",
+          "x-expect": "# TYPE istio_requests_total counter",
+        },
+      ],
+    },
+  },
+  "/healthz": {
+    get: {
+      operationId: "health",
+      summary: "Whether control runs",
+      tags: ["Mesh"],
+      security: [],
+      responses: { "200": { description: "It does.", content: TEXT } },
+      "x-tulle-role": null,
+      "x-codeSamples": [{ lang: "curl", source: `${BARE_CURL} "$TULLE/healthz"`, "x-expect": "ok" }],
+    },
+  },
+  "/api/v1/gateways/{namespace}/{name}/listeners": {
+    post: {
+      operationId: "reportListeners",
+      summary: "Say where a Gateway is listened for",
+      description:
+        "For whoever opens the ports of Gateways, such as the local edge: it becomes the Gateway's `status.addresses` and its condition `Programmed`. The role is what a write to `gateways/status` needs. This is no change of the configuration.",
+      tags: ["Mesh"],
+      parameters: [pathParameter("namespace", "The Gateway's."), pathParameter("name", "The Gateway's.")],
+      requestBody: body("Listening"),
+      responses: { "204": NOTHING, ...errors("BadRequest", "Forbidden", "NotFound") },
+      "x-tulle-role": "editor",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl(
+            "/api/v1/gateways/tour/front/listeners",
+            `--json '{"addresses": ["127.0.0.9"], "boundPorts": {"80": 20080}, "failed": []}'`,
+            CODE_ONLY,
+          ),
+          "x-expect": "204",
+        },
+      ],
+    },
+  },
+  "/api/v1/openapi.json": {
+    get: {
+      operationId: "openapi",
+      summary: "This API as an OpenAPI 3.1 document",
+      description:
+        "What this page is made from, samples included. Kubernetes' own documents, with the schemas of all kinds, are below `/k8s/openapi/`.",
+      tags: ["Mesh"],
+      responses: {
+        "200": {
+          description: "The document.",
+          headers: { ETag: { description: "For `If-None-Match`.", schema: { type: "string" } } },
+          content: { "application/json": { schema: { type: "object" } } },
+        },
+        "304": { description: "It is the one that `If-None-Match` names." },
+        ...errors(),
+      },
+      "x-tulle-role": "viewer",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/openapi.json"),
+          "x-expect": { openapi: "3.1.0", info: { title: "Tulle" } },
+        },
+      ],
+    },
+  },
+  "/api/v1/bootstrap": {
+    post: {
+      operationId: "bootstrap",
+      summary: "An administrator's token, for the bootstrap secret",
+      description:
+        "For the first token of a deployment. `npm start` does this by itself, and keeps the secret in `.tulle/bootstrap.secret`; `npm run deploy` in `.deploy/bootstrap-secret`.",
+      tags: ["Access"],
+      security: [{ bootstrapSecret: [] }],
+      responses: { "201": answer("The token, which never ends by itself.", "Bootstrapped"), ...errors() },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: `${BARE_CURL} -X POST \\\n  -H "Authorization: Bearer $(cat .tulle/bootstrap.secret)" "$TULLE/api/v1/bootstrap"`,
+          "x-expect": '"token":"tulle_',
+        },
+      ],
+    },
+  },
+  "/api/v1/tokens": {
+    post: {
+      operationId: "createToken",
+      summary: "A new token for this API",
+      tags: ["Access"],
+      requestBody: body("WantedToken"),
+      responses: {
+        "201": answer("The token; only its hash is kept.", "TokenMade"),
+        ...errors("BadRequest", "Forbidden"),
+      },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl(
+            "/api/v1/tokens",
+            `--json '{"name": "ci", "role": "editor", "namespace": "tour", "ttlSeconds": 3600}'`,
+          ),
+          "x-expect": { name: "ci", role: "editor", namespace: "tour" },
+        },
+      ],
+    },
+    get: {
+      operationId: "listTokens",
+      summary: "The tokens that were made, without their secrets",
+      tags: ["Access"],
+      responses: { "200": answer("All of them, revoked and expired ones too.", "Tokens"), ...errors("Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/tokens"),
+          "x-expect": { tokens: [{ name: "ci", role: "editor", namespace: "tour", revokedAt: null }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/tokens/{id}": {
+    delete: {
+      operationId: "revokeToken",
+      summary: "End a token now",
+      tags: ["Access"],
+      parameters: [pathParameter("id", "As the list has it.")],
+      responses: { "204": NOTHING, ...errors("Forbidden", "NotFound") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: [
+            `id=$(${curl("/api/v1/tokens", `--json '{"name": "short", "role": "viewer"}'`)} | ${field("id")})`,
+            curl("/api/v1/tokens/$id", "-X DELETE", CODE_ONLY),
+          ].join("\n"),
+          "x-expect": "204",
+        },
+      ],
+    },
+  },
+  "/api/v1/join-tokens": {
+    post: {
+      operationId: "createJoinToken",
+      summary: "A token that gets one workload one certificate",
+      tags: ["Access"],
+      requestBody: body("WantedJoinToken"),
+      responses: {
+        "201": answer("The token; it can be used once.", "JoinTokenMade"),
+        ...errors("BadRequest", "Forbidden"),
+      },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/join-tokens", `--json '{"namespace": "tour", "serviceAccount": "guide"}'`),
+          "x-expect": { spiffeId: "spiffe://cluster.local/ns/tour/sa/guide" },
+        },
+      ],
+    },
+  },
+  "/api/v1/enrol": {
+    post: {
+      operationId: "enrol",
+      summary: "A certificate, for a join token",
+      description:
+        "The workload makes a key, which stays with it, and a request that is signed by it. `tulle cert enrol` does all of this in one step.",
+      tags: ["Access"],
+      security: [{ joinToken: [] }],
+      requestBody: body("WantedCertificate"),
+      responses: {
+        "201": answer("The certificate: one URI, the workload's SPIFFE ID.", "Enrolled"),
+        ...errors("BadRequest", "Invalid"),
+      },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: [
+            `token=$(${curl("/api/v1/join-tokens", `--json '{"namespace": "tour", "serviceAccount": "guide"}'`)} \\\n  | ${field("token")})`,
+            "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \\\n  -keyout guide.key -subj / -out guide.csr 2>/dev/null",
+            `${BARE_CURL} -H "Authorization: Bearer $token" \\\n  --json "{\\"csr\\": \\"$(awk '{printf "%s\\\\n", $0}' guide.csr)\\"}" "$TULLE/api/v1/enrol"`,
+          ].join("\n"),
+          "x-expect": { spiffeId: "spiffe://cluster.local/ns/tour/sa/guide" },
+        },
+      ],
+    },
+  },
+  "/api/v1/bundle": {
+    get: {
+      operationId: "bundle",
+      summary: "The mesh's own certificate",
+      description: "What certificates of workloads are checked against. It is public.",
+      tags: ["Access"],
+      security: [],
+      responses: {
+        "200": { description: "PEM.", content: { "application/x-pem-file": { schema: { type: "string" } } } },
+      },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: `${BARE_CURL} "$TULLE/api/v1/bundle"`,
+          "x-expect": "-----BEGIN CERTIFICATE-----",
+        },
+      ],
+    },
+  },
+};

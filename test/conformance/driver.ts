@@ -1,0 +1,269 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import type { AccessRecord } from "../../src/telemetry/record.ts";
+import { send } from "../support/http.ts";
+import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+
+/** What the runner passes to `start`; see the README beside it. */
+interface StartOptions {
+  readonly index: number;
+  readonly tmpDir: string;
+}
+
+interface Caller {
+  readonly namespace?: string | null;
+  /** SPIFFE id without its scheme. */
+  readonly principal: string | null;
+  readonly mtls?: boolean;
+  readonly plaintext?: boolean;
+}
+
+/** A service of the mesh, or a host outside. */
+interface Callee {
+  readonly service?: string;
+  readonly namespace?: string;
+  readonly host?: string;
+  readonly port: number;
+}
+
+interface GatewayRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly api?: string;
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: Svid & { readonly ca: string; readonly servername: string };
+}
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** Areas of the suite in which something is built; in these a field that is not is listed in `gaps.json`. */
+const FEATURES = [
+  "authorization",
+  "bookinfo",
+  "circuit-breaking",
+  "egress",
+  "gateway-routing",
+  "jwt-claim-routing",
+  "load-balancing",
+  "mesh-route-selection",
+  "path-normalization",
+  "peer-authentication",
+  "request-authentication",
+  "timeouts",
+  "traffic-shifting",
+  "validation/authorizationpolicy",
+  "validation/destinationrule",
+  "validation/gateway",
+  "validation/peerauthentication",
+  "validation/requestauthentication",
+  "validation/serviceentry",
+  "validation/virtualservice",
+  "validation/workloadentry",
+  "virtual-service",
+];
+
+/** Below the ports that the system gives to clients, of which any may be taken for a moment. */
+const FIRST_PORT = 31_000;
+const PORTS_EACH = 100;
+/** Third number of the first mesh's loopback network. */
+const FIRST_NETWORK = 60;
+const TRUST_DOMAIN = "cluster.local";
+const MESH_CONFIG = "/k8s/apis/tulle.dev/v1alpha1/namespaces/istio-system/meshconfigs/default";
+
+/** A local mesh of its own for the runner, and the ways into it. */
+export async function start({ index, tmpDir }: StartOptions) {
+  const mesh = await RunningMesh.start(
+    [
+      "--empty",
+      "--port-base",
+      String(FIRST_PORT + PORTS_EACH * index),
+      "--loopback",
+      `127.0.${FIRST_NETWORK + index}.0/24`,
+    ],
+    join(tmpDir, "state"),
+  );
+  const identities = new Map<string, Promise<Svid | null>>();
+  const identityOf = async (caller: Caller): Promise<Svid | null> => {
+    const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/default`;
+    let identity = identities.get(principal);
+    if (!identity) identities.set(principal, (identity = enrol(mesh, principal)));
+    return identity;
+  };
+  const meshAddress = async (caller: Caller, callee: Callee): Promise<Place | null> => {
+    const identity = await identityOf(caller);
+    return identity && { ...at(mesh.info.mesh), tls: { ...identity, ca: mesh.ca, servername: dialled(callee) } };
+  };
+  return {
+    controlUrl: `${mesh.info.controlHttp}/k8s`,
+    token: mesh.token,
+    gatewayClassName: mesh.info.gatewayClassName,
+    controllerName: mesh.info.controllerName,
+    features: FEATURES,
+    meshAddress,
+    gatewayAddress: async (gateway: GatewayRef, listener: { readonly port: number }, caller: Caller) =>
+      gatewayAddress(mesh, gateway, listener.port, async () => identityOf(caller)),
+    /** From outside the mesh shows itself to verified callers alone: without an identity there is no way to a workload. */
+    workloadAddress: async (workload: Callee, caller: Caller): Promise<Place | null> =>
+      caller.mtls === true ? meshAddress(caller, { ...workload, port: await servicePort(mesh, workload) }) : null,
+    meshConfig: async (settings: Settings) => applyMeshConfig(mesh, settings),
+    settled: async () => settled(mesh),
+    stop: async () => mesh.stop(),
+  };
+}
+
+function at(url: string): { readonly host: string; readonly port: number } {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+}
+
+/** The SNI by which an Istio sidecar names what its workload dialled. */
+function dialled({ service, namespace, host, port }: Callee): string {
+  const name = service === undefined ? (host ?? "").replace(/:\d+$/, "") : `${service}.${namespace}.svc.cluster.local`;
+  return `outbound_.${port}_._.${name.toLowerCase()}`;
+}
+
+/** @returns null for a caller of another trust domain, or with no service account's name */
+async function enrol(mesh: RunningMesh, principal: string): Promise<Svid | null> {
+  const [, namespace, serviceAccount] = /^cluster\.local\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal) ?? [];
+  if (namespace === undefined || serviceAccount === undefined) return null;
+  return mesh.enrol(namespace, serviceAccount);
+}
+
+interface GatewayObject {
+  readonly metadata: { readonly generation: number; readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly servers: readonly {
+      readonly port: { readonly number: number };
+      readonly tls?: { readonly mode?: string };
+    }[];
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly value: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly observedGeneration?: number }[];
+  };
+}
+
+/** Once the edge listens. @returns null where the Gateway has no such port */
+async function gatewayAddress(
+  mesh: RunningMesh,
+  { namespace, name, api }: GatewayRef,
+  port: number,
+  identity: () => Promise<Svid | null>,
+): Promise<Place | null> {
+  if (api !== "networking.istio.io") return null;
+  const read = async () =>
+    getObject<GatewayObject>(mesh, `apis/networking.istio.io/v1/namespaces/${namespace}/gateways/${name}`);
+  await eventually(`${namespace}/${name} is listened for`, async () => isListenedFor(await read()), 10_000);
+  const gateway = await read();
+  const server = gateway?.spec.servers.find((one) => one.port.number === port);
+  const host = gateway?.status?.addresses?.[0]?.value;
+  if (server === undefined || host === undefined) return null;
+  const bound = (gateway?.metadata.annotations?.["tulle.dev/bound-ports"] ?? "")
+    .split(",")
+    .map((pair) => pair.split("="))
+    .find(([logical]) => logical === String(port))?.[1];
+  const place = { host, port: bound === undefined ? port : Number(bound) };
+  if (server.tls?.mode !== "ISTIO_MUTUAL") return place;
+  const shown = await identity();
+  return shown && { ...place, tls: { ...shown, ca: mesh.ca, servername: `${name}.${namespace}.svc.cluster.local` } };
+}
+
+function isListenedFor(gateway: GatewayObject | null): boolean {
+  const programmed = gateway?.status?.conditions?.find(({ type }) => type === "Programmed");
+  return (
+    (gateway?.status?.addresses?.length ?? 0) > 0 && programmed?.observedGeneration === gateway?.metadata.generation
+  );
+}
+
+interface ServiceObject {
+  readonly spec: { readonly ports?: readonly { readonly port: number; readonly targetPort?: number | string }[] };
+}
+
+/** What a caller dials to get to this port of the workload. */
+async function servicePort(mesh: RunningMesh, { service, namespace, port }: Callee): Promise<number> {
+  if (service === undefined) return port;
+  const object = await getObject<ServiceObject>(mesh, `api/v1/namespaces/${namespace}/services/${service}`);
+  return object?.spec.ports?.find(({ targetPort }) => targetPort === port)?.port ?? port;
+}
+
+async function getObject<T>(mesh: RunningMesh, path: string): Promise<T | null> {
+  const { status, text } = await mesh.control(`/k8s/${path}`);
+  if (status === 404) return null;
+  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+  return JSON.parse(text) as T;
+}
+
+/** Thrown in the shape in which the runner tells a refusal from a failure. */
+class Refused extends Error {
+  readonly refusal: unknown;
+
+  constructor(status: number, text: string) {
+    const body = JSON.parse(text) as { message: string; details?: { causes?: readonly { field: string }[] } };
+    super(`MeshConfig: HTTP ${status} ${body.message}`);
+    this.refusal = {
+      kind: "MeshConfig",
+      status,
+      message: body.message,
+      fields: (body.details?.causes ?? []).map(({ field }) => field),
+    };
+  }
+}
+
+/** Istio's defaults, which our own are stricter than, and what the case sets; a setting that is not built is refused. */
+async function applyMeshConfig(mesh: RunningMesh, settings: Settings): Promise<void> {
+  const { escapedSlashes, outboundTrafficPolicy, ...others } = settings;
+  const { mode } = outboundTrafficPolicy as { readonly mode: string };
+  const spec = {
+    ...Object.fromEntries(Object.entries(others).filter(([, value]) => !isEmpty(value))),
+    escapedSlashes: { default: escapedSlashes },
+    ...(mode !== "ALLOW_ANY" && { outboundTrafficPolicy }),
+    egress: { allowedHosts: ["127.0.0.1"] },
+    privateRanges: [{ range: "127.0.0.0/8", namespaces: ["*"] }],
+  };
+  const metadata = { name: "default", namespace: "istio-system" };
+  const { status, text } = await mesh.control(`${MESH_CONFIG}?fieldManager=tulle-conformance-driver&force=true`, {
+    method: "PATCH",
+    headers: { "content-type": "application/apply-patch+yaml" },
+    body: JSON.stringify({ apiVersion: "tulle.dev/v1alpha1", kind: "MeshConfig", metadata, spec }),
+  });
+  if (status >= 300) throw new Refused(status, text);
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.keys(value).length === 0;
+}
+
+const SETTLE_MS = 10_000;
+const TAIL_BYTES = 32_768;
+
+/** Until the gateway that all ways in lead to decides by what was written last: its access log says by which generation. */
+async function settled(mesh: RunningMesh): Promise<void> {
+  const { text } = await mesh.control("/api/v1/status");
+  const { generation } = JSON.parse(text) as { generation: number };
+  const host = `generation-${generation}.settled.invalid`;
+  await eventually(
+    `the gateway has generation ${generation}`,
+    async () => {
+      await send(`${mesh.info.gateway}/`, { host });
+      return newestRecords(mesh).some((record) => record.authority === host && record.generation >= generation);
+    },
+    SETTLE_MS,
+  );
+}
+
+function newestRecords(mesh: RunningMesh): readonly AccessRecord[] {
+  const file = openSync(join(mesh.info.stateDir, "access.log"), "r");
+  try {
+    const { size } = fstatSync(file);
+    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    readSync(file, bytes, 0, bytes.length, size - bytes.length);
+    const [, ...lines] = `\n${bytes.toString("utf8")}`.split("\n");
+    return lines.filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => JSON.parse(line) as AccessRecord);
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
+
+function labelled(labels?: Readonly<Record<string, string>>): KubeObject {
+  return { apiVersion: "v1", kind: "Service", metadata: { name: "a", namespace: "shop", ...(labels && { labels }) } };
+}
+
+describe("a label selector", () => {
+  const selects = (text: string, labels?: Readonly<Record<string, string>>): boolean | number => {
+    const read = labelSelector(text);
+    return read.ok ? read.value(labelled(labels)) : read.error.code;
+  };
+
+  it.each<{ text: string; labels?: Record<string, string>; want: boolean | number }>([
+    { text: "", want: true },
+    { text: " , ,", want: true },
+    { text: "a=b", labels: { a: "b" }, want: true },
+    { text: "a==b", labels: { a: "c" }, want: false },
+    { text: "a!=b", want: true },
+    { text: "a in (b,c),d", labels: { a: "c", d: "" }, want: true },
+    { text: "a in (b,c),d", labels: { a: "c" }, want: false },
+    { text: "a notin (b, c) , !d", labels: { a: "x" }, want: true },
+    { text: "a notin (b,c)", want: true },
+    { text: "a in ()", labels: { a: "" }, want: true },
+    { text: "a in (b", want: 400 },
+    { text: "a in b)", want: 400 },
+    { text: "a in ((b),c)", want: 400 },
+    { text: "a,b)", want: 400 },
+    { text: "a=b=c", want: 400 },
+    { text: "a>1", want: 400 },
+    // Every object of JavaScript has these.
+    { text: "constructor", labels: { a: "b" }, want: false },
+    { text: "!toString", labels: { a: "b" }, want: true },
+    { text: "__proto__", want: false },
+    { text: "constructor", labels: JSON.parse('{"constructor":"x"}') as Record<string, string>, want: true },
+  ])("`$text` of $labels: $want", ({ text, labels, want }) => {
+    expect(selects(text, labels)).toBe(want);
+  });
+
+  it.each([",", "a,", "(,", "a in (b,", "()", "(", "a=b ", "a!"])("of very many `%s` is read in a moment", (part) => {
+    const from = performance.now();
+    selects(part.repeat(500_000 / part.length));
+    selects(`(${part.repeat(500_000 / part.length)}`);
+    // A look at what is left for each comma would take minutes.
+    expect(performance.now() - from).toBeLessThan(5_000);
+  });
+});
+
+describe("a field selector", () => {
+  it.each([
+    { text: "metadata.name=a", want: true },
+    { text: "metadata.name!=a", want: false },
+    { text: "metadata.name=a,metadata.namespace==shop", want: true },
+    { text: "spec.host=a", want: 400 },
+    { text: "constructor=a", want: 400 },
+    { text: "metadata.name", want: 400 },
+  ])("`$text`: $want", ({ text, want }) => {
+    const read = fieldSelector(text, { kind: "Service" });
+    expect(read.ok ? read.value(labelled()) : read.error.code).toBe(want);
+  });
+});
