@@ -38,9 +38,8 @@ interface Leaf {
 /** The commands that do something, in the order of the help. */
 export function leavesOf(command: Command, above = ""): readonly Leaf[] {
   const path = `${above} ${command.name()}`.trim();
-  const below = command.createHelp().visibleCommands(command);
-  const known = below.filter(({ name }) => name.call(undefined) !== "help");
-  return known.length === 0 ? [{ command, path }] : known.flatMap((each) => leavesOf(each, path));
+  const { commands } = command;
+  return commands.length === 0 ? [{ command, path }] : commands.flatMap((each) => leavesOf(each, path));
 }
 
 /** What is common to all stands at the top of the page. */
@@ -72,8 +71,7 @@ function rest(command: Command): readonly string[] {
   let help = "";
   command.configureOutput({ writeOut: (text) => (help += text), getOutHelpWidth: () => 1_000 });
   command.outputHelp();
-  const shown = command.createHelp().formatHelp(command, command.createHelp());
-  const [remarks = "", example = ""] = help.slice(help.indexOf(shown) + shown.length).split("Example:\n");
+  const [remarks = "", example = ""] = help.slice(command.helpInformation().length).split("Example:\n");
   const told = remarks.trim();
   return [...(told === "" ? [] : [told]), fence(example.replaceAll(/^ {2}/gm, "").trimEnd())];
 }

@@ -74,6 +74,11 @@ const FIRST_NETWORK = 60;
 const TRUST_DOMAIN = "cluster.local";
 const MESH_CONFIG = "/k8s/apis/tulle.dev/v1alpha1/namespaces/istio-system/meshconfigs/default";
 
+/** Istio knows no egress list and no ranges: what the cases name is allowed. */
+const RANGES = ["127.0.0.0/8", "10.0.0.0/8", "1.0.0.0/8", "2.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+const PRIVATE_NAMES = ["com", "org", "net"];
+const EGRESS = ["127.0.0.1", "foo.com", "google.com", "*.google.com", "httpbin.org"];
+
 /** A local mesh of its own for the runner, and the ways into it. */
 export async function start({ index, tmpDir }: StartOptions) {
   const mesh = await RunningMesh.start(
@@ -86,6 +91,7 @@ export async function start({ index, tmpDir }: StartOptions) {
     ],
     join(tmpDir, "state"),
   );
+  await applyMeshConfig(mesh, { escapedSlashes: "KEEP", outboundTrafficPolicy: { mode: "ALLOW_ANY" } });
   const identities = new Map<string, Promise<Svid | null>>();
   const identityOf = async (caller: Caller): Promise<Svid | null> => {
     const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/default`;
@@ -221,8 +227,8 @@ async function applyMeshConfig(mesh: RunningMesh, settings: Settings): Promise<v
     ...Object.fromEntries(Object.entries(others).filter(([, value]) => !isEmpty(value))),
     escapedSlashes: { default: escapedSlashes },
     ...(mode !== "ALLOW_ANY" && { outboundTrafficPolicy }),
-    egress: { allowedHosts: ["127.0.0.1"] },
-    privateRanges: [{ range: "127.0.0.0/8", namespaces: ["*"] }],
+    egress: { allowedHosts: EGRESS },
+    privateRanges: [...RANGES, ...PRIVATE_NAMES].map((range) => ({ range, namespaces: ["*"] })),
   };
   const metadata = { name: "default", namespace: "istio-system" };
   const { status, text } = await mesh.control(`${MESH_CONFIG}?fieldManager=tulle-conformance-driver&force=true`, {
