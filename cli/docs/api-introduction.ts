@@ -1,4 +1,4 @@
-/** What docs/api.md says before the operations; `wrap` of the page leaves it as it is. */
+/** What docs/api.md says before the operations. */
 export const INTRODUCTION = `# The API
 
 <!-- Made by \`npm run docs\` from src/api/ and cli/docs/; a test fails where it is not what they make. -->
@@ -92,7 +92,7 @@ cause for each field) unless \`force=true\`. Other writes take what they change.
 ## Watches
 
 A list has a \`resourceVersion\`; a watch from there on misses nothing. Without one a watch tells first of what there is. The change log
-goes back at least an hour and 5,000 changes; what is older is answered 410 \`Expired\`: list again. A watch ends after its
+goes back at least an hour, and at least 5,000 changes; what is older is answered 410 \`Expired\`: list again. A watch ends after its
 \`timeoutSeconds\`, or after 30 to 60 minutes; \`kubectl get --watch\` ends with it, informers go on by themselves.
 
 ## Limits

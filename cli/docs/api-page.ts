@@ -46,7 +46,7 @@ function section(document: OpenApi, heading: string, operation: Operation): stri
   return [
     `### ${summary}`,
     `\`${heading}\`\n\n${whoMay(operation)}`,
-    ...(description === undefined ? [] : [description]),
+    ...(description === undefined ? [] : [wrapped(description)]),
     ...(parameters.length === 0 ? [] : [parameterTable(parameters)]),
     ...(requestBody === undefined ? [] : [bodyOf(document, requestBody.content)]),
     answers(document, responses),
@@ -176,9 +176,41 @@ function sampleGroup([label, samples]: readonly [string, readonly Sample[]]): st
   const blocks = samples.flatMap(({ lang, source, "x-expect": expected }) => [
     `${NAMES[lang]}:`,
     fence(lang === "javascript" ? "js" : "bash", source),
-    typeof expected === "string" ? fence("text", expected) : fence("json", JSON.stringify(expected, null, 2)),
+    typeof expected === "string" ? fence("text", expected) : fence("json", shortJson(expected, "")),
   ]);
   return [...(label === "" ? [] : [`#### ${label}`]), ...blocks].join("\n\n");
+}
+
+const WIDTH = 130;
+const JSON_WIDTH = 100;
+
+function wrapped(text: string): string {
+  let line = "";
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    if (line.length + word.length >= WIDTH) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join("\n");
+}
+
+/** What fits on a line stands on one. */
+function shortJson(value: unknown, indent: string): string {
+  const isList = Array.isArray(value);
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const below = (inner: string): readonly string[] =>
+    isList
+      ? (value as readonly unknown[]).map((each) => shortJson(each, inner))
+      : Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${shortJson(each, inner)}`);
+  const [open, close] = isList ? ["[", "]"] : ["{ ", " }"];
+  const short = `${open}${below("").join(", ")}${close}`;
+  if (indent.length + short.length <= JSON_WIDTH && !short.includes("\n")) return short;
+  const inner = `${indent}  `;
+  return `${open.trim()}\n${below(inner)
+    .map((line) => `${inner}${line}`)
+    .join(",\n")}\n${indent}${close.trim()}`;
 }
 
 function fence(language: string, text: string): string {

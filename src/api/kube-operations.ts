@@ -265,8 +265,10 @@ const path = "/apis/networking.istio.io/v1/namespaces/default/destinationrules";
 const informer = makeInformer(config, path, () => api.listNamespacedCustomObject(rules));
 for (const type of ["add", "update", "delete"])
   informer.on(type, ({ metadata }) => console.log(type, metadata.name));
-// It ends with an error where control is restarted; begun again it goes on where it was.
-informer.on("error", () => setTimeout(() => informer.start(), 1_000));
+// Where control is restarted its watch ends with an error; begun again it goes on where it was.
+informer.on("error", (error) => {
+  if (error.name !== "AbortError") setTimeout(() => informer.start(), 1_000);
+});
 await informer.start();
 console.log("host:", informer.get("fish", "default").spec.host);
 await informer.stop();`,

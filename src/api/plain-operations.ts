@@ -192,8 +192,8 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       responses: { "200": answer("How the mesh is.", "MeshStatus"), ...errors("Forbidden") },
       "x-tulle-role": "viewer",
       "x-codeSamples": [
-        { lang: "curl", source: curl("/api/v1/status"), "x-expect": { gateways: [] } },
-        { lang: "kubectl", source: "kubectl get --raw /api/v1/status", "x-expect": { gateways: [] } },
+        { lang: "curl", source: curl("/api/v1/status"), "x-expect": '{"generation":\n"gateways":[' },
+        { lang: "kubectl", source: "kubectl get --raw /api/v1/status", "x-expect": '{"generation":\n"gateways":[' },
       ],
     },
   },

@@ -1,6 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import type { KindInfo } from "../resources/kinds.ts";
-import { KINDS } from "../resources/kinds.ts";
+import { findKind, KINDS } from "../resources/kinds.ts";
 import { type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
 import type { Parsed } from "../resources/parse.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -304,10 +304,13 @@ function parseFor(
 
 /** What a write to one object may not turn it into: another one. */
 function otherObject(value: unknown, ref: ObjectRef): Status | null {
-  const { kind, metadata } = (typeof value === "object" && value ? value : {}) as Partial<KubeObject>;
+  const { apiVersion, kind, metadata } = (typeof value === "object" && value ? value : {}) as Partial<KubeObject>;
   const { name, namespace } = (typeof metadata === "object" && metadata ? metadata : {}) as Record<string, unknown>;
-  const same = kind === ref.kind && name === ref.name && (namespace ?? "") === ref.namespace;
-  return same ? null : failure("BadRequest", "kind, name and namespace of an object cannot be changed by a patch");
+  const { group } = findKind(String(apiVersion), ref.kind) ?? {};
+  const same = group === ref.group && kind === ref.kind && name === ref.name && (namespace ?? "") === ref.namespace;
+  return same
+    ? null
+    : failure("BadRequest", "apiVersion, kind, name and namespace of an object cannot be changed by a patch");
 }
 
 function createApplied(

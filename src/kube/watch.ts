@@ -5,6 +5,8 @@ import type { Selects } from "./selectors.ts";
 
 /** What a client asks to be told of. */
 export interface WatchWish {
+  /** Of the token: nobody holds all of the watches. */
+  readonly account: string;
   readonly group: string;
   readonly kind: string;
   /** That objects are answered in. */

@@ -268,7 +268,9 @@ function newestRecords(mesh: RunningMesh): readonly AccessRecord[] {
     const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
     readSync(file, bytes, 0, bytes.length, size - bytes.length);
     const [, ...lines] = `\n${bytes.toString("utf8")}`.split("\n");
-    return lines.filter((line) => line.startsWith("{") && line.endsWith("}")).map((line) => JSON.parse(line) as AccessRecord);
+    return lines
+      .filter((line) => line.startsWith("{") && line.endsWith("}"))
+      .map((line) => JSON.parse(line) as AccessRecord);
   } finally {
     closeSync(file);
   }

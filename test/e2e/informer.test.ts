@@ -109,4 +109,19 @@ describe("an informer of @kubernetes/client-node", () => {
       return (await watches()) <= before;
     });
   });
+
+  it("has its share of the watches, and is told to wait past it", async () => {
+    const headers = { authorization: `Bearer ${mesh.token}` };
+    const abort = new AbortController();
+    const open = async () =>
+      fetch(`${mesh.info.controlHttp}${RULES}?watch=true&resourceVersion=0`, { headers, signal: abort.signal });
+    const answers = await Promise.all(Array.from({ length: 201 }, open));
+    const late = answers.filter(({ status }) => status === 429);
+    expect(late.length).toBeGreaterThan(0);
+    expect(late[0]?.headers.get("retry-after")).toBe("1");
+    expect(answers.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(200);
+    const head = await fetch(`${mesh.info.controlHttp}${RULES}?watch=true`, { method: "HEAD", headers });
+    expect(head.status).toBe(200);
+    abort.abort();
+  });
 });

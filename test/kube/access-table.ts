@@ -14,10 +14,10 @@ const TABLE = `
   admin  shop          |  -    w     -          -            -
   viewer istio-system  |  -    -     -          r            -
   editor istio-system  |  -    -     -          r            -
-  admin  istio-system  |  -    -     -          w            -
+  admin  istio-system  |  -    -     -          r            -
   viewer mesh-root     |  -    -     -          -            r
   editor mesh-root     |  -    -     -          -            r
-  admin  mesh-root     |  -    -     -          -            w
+  admin  mesh-root     |  -    -     -          -            r
 `;
 
 /** Where something stands; empty: at the cluster scope, or in all namespaces at once. */

@@ -180,8 +180,6 @@ export function tableRows(text: string): readonly Readonly<Record<string, string
   const [head = "", ...lines] = text.split("\n").filter((line) => line.trim() !== "");
   const titles = [...head.matchAll(/\S+(?: \S+)*/g)].map(({ 0: title, index }) => ({ title, index }));
   return lines.map((line) =>
-    Object.fromEntries(
-      titles.map(({ title, index }, at) => [title, line.slice(index, titles[at + 1]?.index).trim()]),
-    ),
+    Object.fromEntries(titles.map(({ title, index }, at) => [title, line.slice(index, titles[at + 1]?.index).trim()])),
   );
 }

@@ -52,8 +52,9 @@ export async function rootNamespaces(c: Context<Api>): Promise<ReadonlySet<strin
 /** @returns the refusal, or null */
 export async function refusal(c: Context<Api>, wish: Wish): Promise<Status | null> {
   const { account } = c.var;
-  // Only of an editor does it matter which namespace is the root.
-  const root = account.role === "editor" ? await rootNamespaces(c) : new Set<string>();
+  // The administrator of the mesh may write everywhere, and a viewer nowhere: which namespace is the root matters to others.
+  const isAnswered = account.role === "viewer" || (account.role === "admin" && account.namespace === null);
+  const root = isAnswered ? new Set<string>() : await rootNamespaces(c);
   return mayDo(account, wish, root) ? null : forbidden(account, wish);
 }
 
@@ -76,11 +77,18 @@ export const needsPath: MiddlewareHandler<Api> = async (c, next) => {
   return answer(c, failure("Forbidden", `User "${account.name}", ${account.role}${limit}, cannot use ${path}`));
 };
 
+/** Whom a write is put down to, and how far they see. */
+export function actorOf(c: Context<Api>): { readonly actor: string; readonly namespace: string | null } {
+  const { name, namespace } = c.var.account;
+  return { actor: name, namespace };
+}
+
 export async function isBootstrap(c: Context<Api>): Promise<boolean> {
   const sent = bearer(c.req.header("authorization"));
   return sent !== null && c.env.BOOTSTRAP_SECRET !== "" && (await sameSecret(sent, c.env.BOOTSTRAP_SECRET));
 }
 
 export function answer(c: Context<Api>, status: Status): Response {
+  if (status.reason === "TooManyRequests") c.header("retry-after", "1");
   return c.json(status, status.code as 400);
 }

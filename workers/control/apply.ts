@@ -4,7 +4,7 @@ import { findKind } from "../../src/resources/kinds.ts";
 import { type KubeObject, refOf } from "../../src/resources/object.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
 import { parseObject } from "../../src/resources/parse.ts";
-import { answer, type Api, refusal } from "./access.ts";
+import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";
 import { errorsOf, warningText } from "./kube/write.ts";
@@ -59,7 +59,7 @@ export function applyRoutes(): Hono<Api> {
       .sort((a, b) => rank(a.document) - rank(b.document));
     const operations = ordered.flatMap(({ document }) => operationOf(document, author.value));
     const written = await c.env.HUB.getByName("hub").write(operations, {
-      actor: c.var.account.name,
+      ...actorOf(c),
       verb: "apply",
       dryRun: dryRun.value,
       ...condition.value,

@@ -11,6 +11,8 @@ export interface WriteOptions {
   readonly actor: string;
   /** For the audit: `apply`, `create`, … */
   readonly verb: string;
+  /** The only namespace that the actor may look at: of others it is told nothing. Null: all. */
+  readonly namespace: string | null;
   /** All but the store. */
   readonly dryRun: boolean;
   /** Nothing is done where the configuration is of another generation (`If-Match`). */

@@ -37,7 +37,7 @@ interface State {
 /** Soon enough that a crash between commit and publication is not noticed, late enough that it seldom fires for nothing. */
 const ALARM_AFTER_MS = 2_000;
 
-const SYSTEM = { actor: "system", dryRun: false } as const;
+const SYSTEM = { actor: "system", namespace: null, dryRun: false } as const;
 
 /** The only writer and the only compiler: writes come one after the other, each compiled before it is stored. */
 export class Hub extends DurableObject<Env> implements HubApi {
@@ -69,6 +69,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async watch(wish: WatchWish): Promise<Result<ReadableStream, Status>> {
     return this.#inTurn(async () => {
       const state = await this.#state();
+      if (!this.#watches.hasRoomFor(wish.account))
+        return err(failure("TooManyRequests", "too many watches are open; close some that nobody reads"));
       const labels = labelSelector(wish.labelSelector);
       if (!labels.ok) return labels;
       const fields = fieldSelector(wish.fieldSelector, wish);
@@ -201,11 +203,11 @@ export class Hub extends DurableObject<Env> implements HubApi {
     if (failures.length > 0 || dryRun || plan.changes.size === 0) {
       state.publisher.undo(configured);
       if (failures.length > 0) return { ok: false, failures };
-      const results = resultsOf(state, plan, findings);
+      const results = resultsOf(state, plan, findings, options);
       return { ok: true, generation: state.generation, results: dryRun ? results.map(asIfStored(state)) : results };
     }
     if (await this.#commit(state, plan, options))
-      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings) };
+      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings, options) };
     const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
     return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
   }
@@ -304,8 +306,13 @@ function loggedOf({ ref, before, after, rv }: PlannedChange, at: number): Logged
   return { type: "DELETED", ref, object: withVersion(before, rv), previousLabels, at };
 }
 
-function resultsOf({ publisher, objects }: State, plan: Plan, findings: ReadonlyMap<string, readonly Finding[]>) {
-  const broken = brokenBy(plan);
+function resultsOf(
+  { publisher, objects }: State,
+  plan: Plan,
+  findings: ReadonlyMap<string, readonly Finding[]>,
+  { namespace }: WriteOptions,
+) {
+  const broken = brokenBy(plan, namespace);
   return plan.outcomes.map(({ action, object, ref, findings: own }, index) => {
     const changed = plan.changes.get(refKey(ref));
     const found = changed ? (findings.get(refKey(ref)) ?? []) : [];
@@ -333,10 +340,11 @@ function asIfStored({ objects }: State) {
 }
 
 /** Other objects that are accepted no longer: whoever writes should know. */
-function brokenBy({ changes, outcomes }: Plan): readonly Finding[] {
+function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readonly Finding[] {
   const own = new Set(outcomes.map(({ ref }) => refKey(ref)));
   return [...changes].flatMap(([key, { ref, after, configuration }]) => {
     if (own.has(key) || configuration || after === null) return [];
+    if (namespace !== null && ref.namespace !== namespace) return [];
     const { conditions = [] } = (after.status ?? {}) as {
       conditions?: readonly { type: string; status: string; message: string }[];
     };

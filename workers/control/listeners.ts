@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { Listening } from "../../src/api/bodies.ts";
-import { answer, type Api, refusal } from "./access.ts";
+import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readJson } from "./json-body.ts";
 
 const BOUND_PORTS = "tulle.dev/bound-ports";
@@ -36,7 +36,7 @@ export function listenerRoutes(): Hono<Api> {
           annotations: { [BOUND_PORTS]: ports.length === 0 ? null : ports.join(",") },
         },
       ],
-      { actor: c.var.account.name, verb: "listeners", dryRun: false },
+      { ...actorOf(c), verb: "listeners", dryRun: false },
     );
     const [failure_] = written.ok ? [] : written.failures;
     return failure_ ? answer(c, failure_.status) : c.body(null, 204);

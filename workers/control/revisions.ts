@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { Rollback } from "../../src/api/bodies.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import { failure } from "../../src/kube/status.ts";
-import { answer, type Api, needsPath } from "./access.ts";
+import { actorOf, answer, type Api, needsPath } from "./access.ts";
 import { ifGeneration } from "./apply.ts";
 import { type Generation, objectStore } from "./db/store.ts";
 import { readJson } from "./json-body.ts";
@@ -42,7 +42,7 @@ export function revisionRoutes(): Hono<Api> {
     if (!wanted.ok) return answer(c, wanted.error);
     const { generation } = wanted.value;
     const written = await c.env.HUB.getByName("hub").rollback(generation, {
-      actor: c.var.account.name,
+      ...actorOf(c),
       verb: `rollback to ${generation}`,
       dryRun: dryRun.value,
       ...condition.value,

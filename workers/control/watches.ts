@@ -17,6 +17,9 @@ const BOOKMARK_EVERY_MS = 60_000;
 /** Changes that wait for one slow client; past it the client has to list again. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
+/** A controller opens one for each kind; what is more than this is a client that forgets its own. */
+const MAX_OF_ACCOUNT = 200;
+const MAX_OPEN = 2_000;
 
 /** The open watches. Each change is told to all of them in the order of the resourceVersions. */
 export class Watches {
@@ -41,6 +44,14 @@ export class Watches {
   publish(changes: readonly LoggedChange[], rv: number): void {
     this.#rv = rv;
     for (const watch of this.#open) for (const change of changes) watch.publish(change);
+  }
+
+  /** Whether this account may open one more. */
+  hasRoomFor(account: string): boolean {
+    if (this.#open.size >= MAX_OPEN) return false;
+    let own = 0;
+    for (const watch of this.#open) if (watch.account === account) own += 1;
+    return own < MAX_OF_ACCOUNT;
   }
 
   get size(): number {
@@ -73,6 +84,10 @@ class Watch {
     this.#info = info;
     this.#selects = selects;
     this.#onEnd = onEnd;
+  }
+
+  get account(): string {
+    return this.#wish.account;
   }
 
   publish(change: LoggedChange): void {

@@ -47,7 +47,7 @@ function formOptions(c: Ask, { apiVersion }: ResourcePath) {
 }
 
 export async function list(c: Ask, path: ResourcePath): Promise<Result<Response, Status>> {
-  if (isTrue(c.req.query("watch"))) return watch(c, path);
+  if (isTrue(c.req.query("watch")) && c.req.method !== "HEAD") return watch(c, path);
   const may = await allowed(c, path, "list");
   if (!may.ok) return may;
   const form = formOf(c);
@@ -183,6 +183,7 @@ async function watch(c: Ask, path: ResourcePath): Promise<Result<Response, Statu
   if (!(timeoutMs >= 0))
     return err(failure("BadRequest", `timeoutSeconds: \`${timeoutSeconds}\` is no number of seconds`));
   const stream = await c.env.HUB.getByName("hub").watch({
+    account: c.var.account.id,
     group: path.info.group,
     kind: path.info.kind,
     apiVersion: path.apiVersion,

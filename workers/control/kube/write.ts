@@ -10,7 +10,7 @@ import { findKind } from "../../../src/resources/kinds.ts";
 import type { KubeObject } from "../../../src/resources/object.ts";
 import { parseObject } from "../../../src/resources/parse.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
-import { allowed } from "../access.ts";
+import { actorOf, allowed } from "../access.ts";
 import type { WriteResult } from "../hub-api.ts";
 import { mediaType, readBytes } from "./body.ts";
 import { page, selectors } from "./read.ts";
@@ -271,7 +271,7 @@ async function ask(
   verb: string,
   dryRun: boolean,
 ): Promise<Result<Extract<WriteResult, { ok: true }>, Status>> {
-  const written = await c.env.HUB.getByName("hub").write(operations, { actor: c.var.account.name, verb, dryRun });
+  const written = await c.env.HUB.getByName("hub").write(operations, { ...actorOf(c), verb, dryRun });
   if (written.ok) return ok(written);
   const [first] = written.failures;
   if (!first) throw new Error("a write failed without a reason");
