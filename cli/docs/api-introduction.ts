@@ -39,8 +39,8 @@ below. \`npm start\` leaves an administrator's in \`.tulle/token\`. \`tulle toke
 | \`editor\` | that, and write objects that stand in a namespace other than the mesh's root namespace |
 | \`admin\` | everything: the root namespace, Namespaces, tokens, history, rollback |
 
-A token of one namespace reaches nothing outside of it, whatever its role; status, metrics, tokens and history span all namespaces and
-so are not for it. \`kubectl auth can-i --list\` says what a token may do. kubectl sends tokens over TLS alone: give it the https
+A token of one namespace reaches nothing outside of it, whatever its role, and writes nothing where that is the root namespace; status,
+metrics, tokens and history span all namespaces and so are not for it. \`kubectl auth can-i --list\` says what a token may do. kubectl sends tokens over TLS alone: give it the https
 address.
 
 ## Errors
@@ -105,6 +105,7 @@ goes back at least an hour, and at least 5,000 changes; what is older is answere
 | a page of revisions | 500 |
 | rows of one answer of the audit | 1,000 |
 | a watch | 4 hours; 16 MiB that wait for a slow client |
+| open watches | 200 of one token, 2,000 in all |
 
 Larger sets are applied in parts; \`tulle apply\` does that by itself.
 

@@ -95,7 +95,7 @@ function typeOf(schema: JsonSchema): string {
     ...(typeof low === "number" && hasTop ? [`${low} to ${high}${unit}`] : []),
     ...(typeof low === "number" && !hasTop && low > 0 ? [`from ${low}`] : []),
     ...(typeof low !== "number" && hasTop ? [`at most ${high}${unit}`] : []),
-    ...(otherwise === undefined ? [] : [`else ${String(otherwise)}`]),
+    ...(otherwise === undefined ? [] : [`else ${JSON.stringify(otherwise)}`]),
   ].join("; ");
 }
 
@@ -163,7 +163,7 @@ function answers(document: OpenApi, responses: Operation["responses"]): string {
 
 function shapeOf(document: OpenApi, { content = {} }: Response): string {
   const { properties } = resolve(document, Object.values(content)[0]?.schema);
-  const names = Object.keys((properties ?? {}) as object).filter((name) => name !== "kind" && name !== "apiVersion");
+  const names = Object.keys(properties ?? {}).filter((name) => name !== "kind" && name !== "apiVersion");
   return names.length === 0 ? "" : ` Fields: ${names.map((name) => `\`${name}\``).join(", ")}.`;
 }
 

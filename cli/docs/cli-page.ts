@@ -16,7 +16,7 @@ export function cliPage(program: Command): string {
   const sections = leavesOf(program).map(({ command, path }) =>
     [
       `## ${path}`,
-      `${sentence(command.description())}`,
+      sentence(command.description()),
       fence(`${path} ${usageOf(command)}`.trim()),
       ...options(command.createHelp().visibleOptions(command)),
       ...rest(command),

@@ -22,7 +22,7 @@ const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationru
 const PLACE: readonly Parameter[] = [
   pathParameter("group", "`networking.istio.io`, `security.istio.io`, … For Namespaces and Services: `/k8s/api/v1/…`."),
   pathParameter("version", "One of the group's, such as `v1`."),
-  pathParameter("namespace", "Left out with the word before it: all namespaces."),
+  pathParameter("namespace", "Of a list it may be left out with the word before it: all namespaces."),
   pathParameter("plural", "As discovery has it: `destinationrules`."),
 ];
 const NAME = pathParameter("name", "The object's.");
@@ -185,7 +185,7 @@ console.log(metadata.name, "is of generation", metadata.generation);`,
         ),
         query("limit", "integer", "At most so many; `metadata.continue` of the answer gets the rest."),
         query("continue", "string", "Of the page before."),
-        query("watch", "boolean", "Tell changes from now on, or those after `resourceVersion`."),
+        query("watch", "boolean", "Tell changes as they come."),
         query(
           "resourceVersion",
           "string",
@@ -196,7 +196,7 @@ console.log(metadata.name, "is of generation", metadata.generation);`,
       ],
       responses: {
         "200": { description: "The list, or lines of watch events.", content: OBJECT },
-        ...errors("BadRequest", "Forbidden", "NotFound", "Expired"),
+        ...errors("BadRequest", "Forbidden", "NotFound", "Expired", "TooManyRequests"),
       },
       "x-tulle-role": "viewer",
       "x-codeSamples": [

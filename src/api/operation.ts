@@ -79,6 +79,7 @@ const REASONS = {
   RequestEntityTooLarge: "The body is larger than is read.",
   UnsupportedMediaType: "The body's `Content-Type` is not read here.",
   Invalid: "What the body says cannot be. Every cause names its field.",
+  TooManyRequests: "Too many watches are open, of this token or of all. Try again after `Retry-After` seconds.",
   Expired: "The history does not go back so far. List again.",
   ServiceUnavailable: "The store did not answer. Nothing is half done; try again after `Retry-After` seconds.",
 } as const satisfies Partial<Record<StatusReason, string>>;

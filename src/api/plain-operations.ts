@@ -252,7 +252,15 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       requestBody: body("Rollback"),
       responses: {
         "200": { ...answer("What it changed.", "RolledBack"), headers: ETAG },
-        ...errors("BadRequest", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Invalid"),
+        ...errors(
+          "BadRequest",
+          "RequestEntityTooLarge",
+          "Forbidden",
+          "NotFound",
+          "Conflict",
+          "PreconditionFailed",
+          "Invalid",
+        ),
       },
       "x-tulle-role": "admin",
       "x-codeSamples": [
@@ -331,7 +339,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       tags: ["Mesh"],
       parameters: [pathParameter("namespace", "The Gateway's."), pathParameter("name", "The Gateway's.")],
       requestBody: body("Listening"),
-      responses: { "204": NOTHING, ...errors("BadRequest", "Forbidden", "NotFound") },
+      responses: { "204": NOTHING, ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden", "NotFound") },
       "x-tulle-role": "editor",
       "x-codeSamples": [
         {
@@ -399,7 +407,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       requestBody: body("WantedToken"),
       responses: {
         "201": answer("The token; only its hash is kept.", "TokenMade"),
-        ...errors("BadRequest", "Forbidden"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden"),
       },
       "x-tulle-role": "admin",
       "x-codeSamples": [
@@ -456,7 +464,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       requestBody: body("WantedJoinToken"),
       responses: {
         "201": answer("The token; it can be used once.", "JoinTokenMade"),
-        ...errors("BadRequest", "Forbidden"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden"),
       },
       "x-tulle-role": "admin",
       "x-codeSamples": [
@@ -479,7 +487,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       requestBody: body("WantedCertificate"),
       responses: {
         "201": answer("The certificate: one URI, the workload's SPIFFE ID.", "Enrolled"),
-        ...errors("BadRequest", "Invalid"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Invalid"),
       },
       "x-tulle-role": null,
       "x-codeSamples": [

@@ -132,7 +132,7 @@ export function registrationsIn(world: World, object: KubeObject, key: string): 
         ...inline.map(({ labels = {}, ports = {} }) => ({
           namespace,
           labels,
-          ports: spec.ports.map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
+          ports: (spec.ports ?? []).map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
         })),
       ];
     }

@@ -99,7 +99,7 @@ export function originsOfHosts({
   endpoints,
   workloadSelector,
 }: ServiceEntrySpec): readonly string[] {
-  const byName = resolution === "DNS" && endpoints === undefined && workloadSelector === undefined;
+  const byName = resolution === "DNS" && (endpoints ?? []).length === 0 && workloadSelector === undefined;
   return byName ? hosts.map((host) => `https://${host.toLowerCase()}`) : [];
 }
 

@@ -6,6 +6,8 @@ interface Notes {
   readonly refused?: Readonly<Record<string, string>>;
   /** The field only tunes connections: it is stored and answered with this warning. */
   readonly tuning?: { readonly instead: string; readonly silentFor?: unknown };
+  /** What is said where the field is missing. */
+  readonly missing?: string;
 }
 
 export const NOTES = z.registry<Notes>();
@@ -37,6 +39,13 @@ export function strict<S extends z.core.$ZodLooseShape>(
 ): z.ZodObject<S, z.core.$strict> {
   const schema = z.strictObject(shape);
   NOTES.add(schema, { refused });
+  return schema;
+}
+
+/** A list that must be there and have members. @param missing what is said otherwise */
+export function neededList<S extends z.ZodType>(member: S, missing: string): z.ZodArray<S> {
+  const schema = z.array(member).min(1, { error: missing });
+  NOTES.add(schema, { missing });
   return schema;
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
 import { isHostPattern } from "./host.ts";
 import { isDnsLabel, labels } from "./names.ts";
 import { protocol } from "./protocol.ts";
@@ -15,7 +15,8 @@ const serverHost = text((value) => {
 
 const Port = strict(
   {
-    number: portNumber,
+    /** 0 is for Unix sockets, of which `bind` is refused. */
+    number: z.int().min(0).max(65_535),
     protocol,
     name: z.string().min(1),
   },
@@ -67,6 +68,7 @@ export function checkGateway(spec: GatewaySpec, report: Report): void {
   const protocols = new Map<number, string>();
   for (const [index, server] of spec.servers.entries()) {
     const place = report.at("servers", index);
+    if (server.port.number === 0) place.at("port", "number").error("must be at least 1");
     if (portNames.has(server.port.name))
       place.at("port", "name").error(`\`${server.port.name}\` is there twice`, "FieldValueDuplicate");
     portNames.add(server.port.name);
@@ -90,11 +92,11 @@ function checkTls(server: ServerSpec, report: Report): void {
     return;
   }
   if (tls === undefined) return report.error("a port that speaks HTTPS needs it", "FieldValueRequired");
-  if (tls.httpsRedirect === true) report.at("httpsRedirect").error("is for ports that speak HTTP");
+  if (tls.httpsRedirect === true) report.at("httpsRedirect").warn("has no effect on a port that speaks HTTPS");
   if (tls.mode === undefined)
     return report
       .at("mode")
-      .error("is needed: Istio's default, PASSTHROUGH, cannot work on workers", "FieldValueRequired");
+      .error(`is needed: Istio's default, PASSTHROUGH, ${never(REASON.framing)}`, "FieldValueRequired");
   if (tls.mode === "ISTIO_MUTUAL") {
     if (tls.credentialName !== undefined)
       report.at("credentialName").error("ISTIO_MUTUAL uses the mesh's own certificates; leave it out");

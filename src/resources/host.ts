@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { later, text } from "./fields.ts";
+import { later, never, REASON } from "./fields.ts";
 import { isDnsLabel, isHostName } from "./names.ts";
 
 /** A host name, `*`, or `*.` and a host name. */
@@ -7,7 +7,18 @@ export function isHostPattern(host: string): boolean {
   return host === "*" || isHostName(host.startsWith("*.") ? host.slice(2) : host);
 }
 
-export const hostPattern = text(isHostPattern, "a host name, `*`, or `*.` followed by a host name; without port");
+/** What Istio takes in a list of hosts and we refuse. */
+function refusedPattern(host: string): string | null {
+  if (host.startsWith("outbound_.")) return never(`it is what a sidecar's TLS asks for; ${REASON.framing}`);
+  const isPartOfLabel = /^\*[^.]/.test(host) && isHostName(host.slice(1).replace(/^-/, ""));
+  return isPartOfLabel ? later("a `*` for a part of a name; write `*.` followed by a host name") : null;
+}
+
+export const hostPattern = z.string().superRefine((host, ctx) => {
+  if (isHostPattern(host)) return;
+  const message = refusedPattern(host) ?? "must be a host name, `*`, or `*.` followed by a host name; without port";
+  ctx.addIssue({ code: "custom", message });
+});
 
 /** Whether some host fits both patterns (they are compared without case). */
 export function overlap(first: string, second: string): boolean {

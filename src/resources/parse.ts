@@ -17,7 +17,7 @@ import { type Report, reportTo } from "./report.ts";
 import { checkRequestAuthentication, RequestAuthentication } from "./request-authentication.ts";
 import { checkServiceEntry, ServiceEntry } from "./service-entry.ts";
 import { readShape } from "./shape.ts";
-import { checkVirtualService, VirtualService } from "./virtual-service.ts";
+import { checkVirtualService, VirtualService, withEmptyMatches } from "./virtual-service.ts";
 import { checkWorkloadEntry, WorkloadEntry } from "./workload-entry.ts";
 
 /** `object` is null exactly where a finding is an error. */
@@ -30,11 +30,15 @@ interface SpecReader {
   readonly read: (spec: unknown, report: Report, context: Context) => unknown;
 }
 
-function reader<T>(schema: z.ZodType<T>, check?: (spec: T, report: Report, context: Context) => void): SpecReader {
+function reader<T>(
+  schema: z.ZodType<T>,
+  check?: (spec: T, report: Report, context: Context) => void,
+  prepare: (spec: unknown, report: Report) => unknown = (spec) => spec,
+): SpecReader {
   return {
     schema,
     read: (spec, report, context) => {
-      const read = readShape(schema, spec, report);
+      const read = readShape(schema, prepare(spec, report), report);
       if (read !== null) check?.(read, report, context);
       return read;
     },
@@ -50,7 +54,7 @@ const READERS: ReadonlyMap<string, SpecReader> = new Map([
   ["ServiceEntry", reader(ServiceEntry, checkServiceEntry)],
   ["WorkloadEntry", reader(WorkloadEntry, checkWorkloadEntry)],
   ["Gateway", reader(Gateway, checkGateway)],
-  ["VirtualService", reader(VirtualService, checkVirtualService)],
+  ["VirtualService", reader(VirtualService, checkVirtualService, withEmptyMatches)],
   ["DestinationRule", reader(DestinationRule, checkDestinationRule)],
   ["AuthorizationPolicy", reader(AuthorizationPolicy, checkAuthorizationPolicy)],
   ["PeerAuthentication", reader(PeerAuthentication, checkPeerAuthentication)],

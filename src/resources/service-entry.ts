@@ -17,14 +17,14 @@ const Port = strict({
 export const ServiceEntry = strict(
   {
     hosts: list(hostPattern).max(256),
-    ports: list(Port).max(100),
+    ports: z.array(Port).max(100).exactOptional(),
     location: choice(["MESH_EXTERNAL", "MESH_INTERNAL"]).exactOptional(),
     resolution: choice(["STATIC", "DNS"], {
       NONE: later("say `DNS`, which is the same for a host that is no wildcard"),
       DNS_ROUND_ROBIN: later("`DNS` works"),
       DYNAMIC_DNS: later(),
     }).exactOptional(),
-    endpoints: list(WorkloadEntry).exactOptional(),
+    endpoints: z.array(WorkloadEntry).exactOptional(),
     workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
     exportTo: exportTo.exactOptional(),
   },
@@ -36,10 +36,11 @@ export const ServiceEntry = strict(
   },
 );
 
-/** `resolution` is always set. With DNS and no endpoints the hosts are where it is: `https://` and the host. An absent protocol is HTTP. */
+/** `resolution` is always set. Empty `endpoints` are none. With DNS and no endpoints the hosts are where it is: `https://` and the host. An absent protocol is HTTP. */
 export type ServiceEntrySpec = z.infer<typeof ServiceEntry>;
 
 export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, context: Context): void {
+  const { endpoints = [], ports = [] } = spec;
   for (const [index, host] of spec.hosts.entries()) {
     const place = report.at("hosts", index);
     if (host === "*") place.error("`*` alone would be every host");
@@ -48,7 +49,7 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
     if (
       host.startsWith("*.") &&
       spec.resolution === "DNS" &&
-      spec.endpoints === undefined &&
+      endpoints.length === 0 &&
       spec.workloadSelector === undefined
     )
       place.error("a wildcard cannot be looked up: name `endpoints`", "FieldValueRequired");
@@ -57,24 +58,25 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
     report
       .at("resolution")
       .error("say `DNS` or `STATIC`: Istio's default, `NONE`, is not supported yet", "FieldValueRequired");
-  checkPorts(spec, report.at("ports"));
-  if (spec.endpoints !== undefined && spec.workloadSelector !== undefined)
+  if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called");
+  checkPorts(ports, report.at("ports"));
+  if (endpoints.length > 0 && spec.workloadSelector !== undefined)
     report.at("endpoints").error("cannot go with `workloadSelector`: leave one out");
-  if (spec.resolution === "STATIC" && spec.endpoints === undefined && spec.workloadSelector === undefined)
+  if (spec.resolution === "STATIC" && endpoints.length === 0 && spec.workloadSelector === undefined)
     report.at("endpoints").error("STATIC needs `endpoints` or a `workloadSelector`", "FieldValueRequired");
-  for (const [index, endpoint] of (spec.endpoints ?? []).entries()) {
+  for (const [index, endpoint] of endpoints.entries()) {
     const place = report.at("endpoints", index);
     checkWorkloadEntry(endpoint, place, context);
     for (const name of Object.keys(endpoint.ports ?? {}))
-      if (!spec.ports.some((port) => port.name === name))
+      if (!ports.some((port) => port.name === name))
         place.at("ports", name).error(`the service has no port \`${name}\``);
   }
 }
 
-function checkPorts(spec: ServiceEntrySpec, report: Report): void {
+function checkPorts(ports: readonly z.infer<typeof Port>[], report: Report): void {
   const numbers = new Set<number>();
   const names = new Set<string>();
-  for (const [index, port] of spec.ports.entries()) {
+  for (const [index, port] of ports.entries()) {
     if (numbers.has(port.number))
       report.at(index, "number").error(`port ${port.number} is there twice`, "FieldValueDuplicate");
     if (names.has(port.name)) report.at(index, "name").error(`\`${port.name}\` is there twice`, "FieldValueDuplicate");

@@ -26,7 +26,9 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, report: Repor
       for (const key of issue.keys) reportUnknown(object, key, place.at(key));
     } else if (issue.code === "invalid_key") place.error(issue.issues[0]?.message ?? issue.message);
     else if (issue.code !== "custom" && issue.input === undefined) {
-      if (!refusing.has(pathKey(issue.path.slice(0, -1)))) place.error("is required", "FieldValueRequired");
+      const field = schemaAt(schema, issue.path);
+      if (!refusing.has(pathKey(issue.path.slice(0, -1))))
+        place.error((field && NOTES.get(field)?.missing) ?? "is required", "FieldValueRequired");
     } else place.error(issue.message, issue.code === "invalid_value" ? "FieldValueNotSupported" : "FieldValueInvalid");
   }
   return null;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { neverCanonical } from "./canonical-path.ts";
 import { durationOrZero } from "./duration.ts";
-import { later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
 import { hostName, isDnsLabel, isDnsSubdomain, isHostName, namespaceName } from "./names.ts";
@@ -107,7 +107,7 @@ const HttpRoute = strict(
 
 export const VirtualService = strict(
   {
-    hosts: list(hostPattern).max(1_000),
+    hosts: neededList(hostPattern, `is required: a delegate, which has none, is ${later()}`).max(1_000),
     gateways: list(gatewayName).max(1_000).exactOptional(),
     exportTo: exportTo.exactOptional(),
     http: list(HttpRoute),
@@ -122,6 +122,19 @@ export const VirtualService = strict(
 export type VirtualServiceSpec = z.infer<typeof VirtualService>;
 type HttpRouteSpec = z.infer<typeof HttpRoute>;
 type HttpMatchSpec = z.infer<typeof HttpMatch>;
+
+/** To Istio a null among the matches is a block without conditions. */
+export function withEmptyMatches(spec: unknown, report: Report): unknown {
+  const { http } = (spec ?? {}) as { readonly http?: unknown };
+  if (!Array.isArray(http)) return spec;
+  const rules = http.map((rule: unknown, index) => {
+    const { match } = (rule ?? {}) as { readonly match?: unknown };
+    if (!Array.isArray(match) || !match.includes(null)) return rule;
+    report.at("http", index, "match").warn("null is read as `{}`, which matches every request");
+    return { ...Object(rule), match: match.map((block: unknown) => block ?? {}) };
+  });
+  return { ...Object(spec), http: rules };
+}
 
 export function checkVirtualService(spec: VirtualServiceSpec, report: Report): void {
   checkHosts(spec, report);

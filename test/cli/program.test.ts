@@ -81,7 +81,7 @@ describe("tulle completion", () => {
     if (first.error) return; // No bash here.
     expect(spawnSync("bash", ["-n", file]).status).toBe(0);
     expect(first.stdout).toBe("token\n");
-    expect(completed("token", "").stdout).toMatch(/^create list revoke help /);
+    expect(completed("token", "").stdout).toMatch(/^create bootstrap list revoke help /);
     expect(completed("-n", "apply", "status", "--w").stdout).toBe("--wait\n");
     expect(completed("token", "create", "x", "--role", "").stdout).toBe("viewer editor admin\n");
     expect(completed("version", "-o", "").stdout).toBe("table json yaml kubeconfig\n");

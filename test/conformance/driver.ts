@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
@@ -91,7 +92,13 @@ export async function start({ index, tmpDir }: StartOptions) {
     ],
     join(tmpDir, "state"),
   );
-  await applyMeshConfig(mesh, { escapedSlashes: "KEEP", outboundTrafficPolicy: { mode: "ALLOW_ANY" } });
+  try {
+    // Cases of validation come without settings.
+    await applyMeshConfig(mesh, { escapedSlashes: "KEEP", outboundTrafficPolicy: { mode: "ALLOW_ANY" } });
+  } catch (error) {
+    await mesh.stop();
+    throw error;
+  }
   const identities = new Map<string, Promise<Svid | null>>();
   const identityOf = async (caller: Caller): Promise<Svid | null> => {
     const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/default`;
@@ -100,7 +107,7 @@ export async function start({ index, tmpDir }: StartOptions) {
     return identity;
   };
   const meshAddress = async (caller: Caller, callee: Callee): Promise<Place | null> => {
-    const identity = await identityOf(caller);
+    const identity = isNamed(callee) ? await identityOf(caller) : null;
     return identity && { ...at(mesh.info.mesh), tls: { ...identity, ca: mesh.ca, servername: dialled(callee) } };
   };
   return {
@@ -126,15 +133,20 @@ function at(url: string): { readonly host: string; readonly port: number } {
   return { host: hostname, port: Number(port) };
 }
 
+/** A workload that no service stands for has no way in: it is no host. */
+function isNamed({ service, host }: Callee): boolean {
+  return service !== undefined || (host !== undefined && host !== "");
+}
+
 /** The SNI by which an Istio sidecar names what its workload dialled. */
 function dialled({ service, namespace, host, port }: Callee): string {
   const name = service === undefined ? (host ?? "").replace(/:\d+$/, "") : `${service}.${namespace}.svc.cluster.local`;
   return `outbound_.${port}_._.${name.toLowerCase()}`;
 }
 
-/** @returns null for a caller of another trust domain, or with no service account's name */
+/** @returns null for a caller of another trust domain, or whose service account's name is none */
 async function enrol(mesh: RunningMesh, principal: string): Promise<Svid | null> {
-  const [, namespace, serviceAccount] = /^cluster\.local\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal) ?? [];
+  const [, namespace, serviceAccount] = /^cluster\.local\/ns\/([^/]+)\/sa\/([a-z0-9.-]+)$/.exec(principal) ?? [];
   if (namespace === undefined || serviceAccount === undefined) return null;
   return mesh.enrol(namespace, serviceAccount);
 }
@@ -246,19 +258,25 @@ function isEmpty(value: unknown): boolean {
 const SETTLE_MS = 10_000;
 const TAIL_BYTES = 32_768;
 
-/** Until the gateway that all ways in lead to decides by what was written last: its access log says by which generation. */
+interface MeshStatus {
+  readonly gateways: readonly { readonly gateway: string; readonly generation: number | null }[];
+}
+
+/**
+ * Until the gateway that all ways in lead to decides by its newest root: its access log says by which generation. Writes
+ * that change nothing for a gateway give it no new root.
+ */
 async function settled(mesh: RunningMesh): Promise<void> {
-  const { text } = await mesh.control("/api/v1/status");
-  const { generation } = JSON.parse(text) as { generation: number };
-  const host = `generation-${generation}.settled.invalid`;
-  await eventually(
-    `the gateway has generation ${generation}`,
-    async () => {
-      await send(`${mesh.info.gateway}/`, { host });
-      return newestRecords(mesh).some((record) => record.authority === host && record.generation >= generation);
-    },
-    SETTLE_MS,
-  );
+  const host = `${randomUUID()}.settled.invalid`;
+  const isSettled = async (): Promise<boolean> => {
+    const { text } = await mesh.control("/api/v1/status");
+    const { gateways } = JSON.parse(text) as MeshStatus;
+    await send(`${mesh.info.gateway}/`, { host });
+    const record = newestRecords(mesh).findLast(({ authority }) => authority === host);
+    const newest = gateways.find(({ gateway }) => gateway === record?.gateway)?.generation ?? null;
+    return newest !== null && record !== undefined && record.generation >= newest;
+  };
+  await eventually("the gateway has its newest root", isSettled, SETTLE_MS);
 }
 
 function newestRecords(mesh: RunningMesh): readonly AccessRecord[] {

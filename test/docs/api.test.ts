@@ -24,14 +24,12 @@ describe("the JavaScript samples of docs/api.md", () => {
   });
 
   // Each works with what the ones before it have made.
-  it.each(samplesOf("javascript").map((sample, index) => ({ ...sample, index })))(
-    "$name",
-    async ({ index, source, "x-expect": expected }) => {
+  for (const [index, { name, source, "x-expect": expected }] of samplesOf("javascript").entries())
+    it(name, async () => {
       const file = join(modules, `${index}.mjs`);
       writeFileSync(file, source);
       const { code, stdout, stderr } = await folder.run(process.execPath, [file], { env: {} });
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expectPrinted(stdout, expected);
-    },
-  );
+    });
 });

@@ -199,6 +199,7 @@ describe("paths that are no resources", () => {
     "/apis/networking.istio.io",
     "/apis/networking.istio.io/v1",
     "/openapi/v2",
+    "/api/v1/openapi.json",
     "/openapi/v3",
     "/openapi/v3/apis/networking.istio.io/v1",
     "/version",

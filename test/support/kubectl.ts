@@ -145,6 +145,10 @@ export class KubectlStream {
       });
   }
 
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** The first line that matches; fails where none comes. */
   async line(pattern: RegExp, ms = 10_000): Promise<Line> {
     const until = Date.now() + ms;

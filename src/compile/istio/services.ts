@@ -65,7 +65,7 @@ function infoOf(object: KubeObject, host: string): ServiceInfo {
       .map(({ port, name = "", targetPort }) => ({ number: port, name, target: targetPort ?? port }));
     return { host, name: object.metadata.name, namespace, ports, object };
   }
-  const ports = (object.spec as ServiceEntrySpec).ports.map(({ number, name, targetPort }) => ({
+  const ports = ((object.spec as ServiceEntrySpec).ports ?? []).map(({ number, name, targetPort }) => ({
     number,
     name,
     target: targetPort ?? number,

@@ -1,0 +1,199 @@
+import { generateKeyPairSync } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { z } from "zod";
+import {
+  Applied,
+  ApplyRefused,
+  Audit,
+  Enrolled,
+  JoinTokenMade,
+  MeshStatus,
+  Revision,
+  Revisions,
+  RolledBack,
+  Status,
+  TokenMade,
+  Tokens,
+} from "../../src/api/answers.ts";
+import { openApiDocument } from "../../src/api/openapi.ts";
+import type { Operation } from "../../src/api/operation.ts";
+import { type Account, mayGetPath, mayUse } from "../../src/kube/access.ts";
+import { controlApi } from "../../workers/control/api.ts";
+import type { Env } from "../../workers/control/env.ts";
+import { certificateRequest } from "../support/csr.ts";
+import { RunningControl } from "./running.ts";
+
+const { paths, components } = openApiDocument();
+
+const OPERATIONS = Object.entries(paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+);
+const PLAIN = OPERATIONS.filter(({ path }) => !path.startsWith("/k8s/"));
+
+function named(method: string, path: string): string {
+  return `${method} ${path}`;
+}
+
+describe("the OpenAPI document", () => {
+  it("has every route beside the Kubernetes API, and no other", () => {
+    const { routes } = controlApi({} as Env);
+    // Middlewares are of all methods; so is the Kubernetes API, as far as its paths are read by code of its own.
+    const plain = routes.filter(({ method, path }) => method !== "ALL" && !path.startsWith("/k8s/"));
+    const known = plain.map(({ method, path }) => named(method, path.replaceAll(/:([^/]+)/g, "{$1}")));
+    expect(PLAIN.map(({ method, path }) => named(method, path)).toSorted()).toEqual([...new Set(known)].toSorted());
+    expect(routes.some(({ method, path }) => method === "ALL" && path === "/k8s/*")).toBe(true);
+  });
+
+  it("has names, tags and samples for every operation, and what it refers to", () => {
+    const ids = OPERATIONS.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { operation } of OPERATIONS) {
+      expect(operation.summary).toMatch(/^[A-Z][^\n]*[^.]$/);
+      expect(operation["x-codeSamples"].map(({ lang }) => lang)).toContain("curl");
+    }
+    const referred = [...JSON.stringify(paths).matchAll(/"#\/components\/(\w+)\/(\w+)"/g)];
+    for (const [, part = "", name = ""] of referred)
+      expect(Object.keys((components as unknown as Record<string, object>)[part] ?? {})).toContain(name);
+    const used = new Set(referred.map(([, , name]) => name));
+    for (const name of [...Object.keys(components.schemas), ...Object.keys(components.responses)])
+      if (name !== "Status") expect(used).toContain(name);
+  });
+
+  it("names a parameter for each part of a path that has a name", () => {
+    for (const { path, operation } of OPERATIONS) {
+      const wanted = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const given = (operation.parameters ?? []).filter((each) => each.in === "path").map(({ name }) => name);
+      expect([path, given]).toEqual([path, wanted]);
+    }
+  });
+
+  it("says of every route which role it needs, as the rules do", () => {
+    const of = (role: Account["role"]): Account => ({ id: role, name: role, role, namespace: null });
+    for (const { path, operation } of PLAIN) {
+      const { "x-tulle-role": role } = operation;
+      const byObjects = path === "/api/v1/apply" || path.startsWith("/api/v1/gateways/");
+      if (role === null || byObjects) continue;
+      const may = path === "/api/v1/openapi.json" ? mayGetPath : mayUse;
+      expect([path, may(of("viewer"), path), may(of("admin"), path)]).toEqual([path, role === "viewer", true]);
+    }
+  });
+});
+
+describe("control", () => {
+  let control: RunningControl;
+  beforeAll(async () => {
+    control = await RunningControl.start();
+  });
+  afterAll(() => control.stop());
+
+  it("serves the document to every token, once", async () => {
+    const made = await control.call("POST", "/api/v1/tokens", { name: "v", role: "viewer", namespace: "default" });
+    const token = String(made.json["token"]);
+    const answer = await control.raw("GET", "/api/v1/openapi.json", { authorization: `Bearer ${token}` });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+    const etag = answer.headers.get("etag") ?? "";
+    const again = { authorization: `Bearer ${token}`, "if-none-match": etag };
+    expect((await control.raw("GET", "/api/v1/openapi.json", again)).status).toBe(304);
+    expect((await control.raw("GET", "/api/v1/openapi.json", {})).status).toBe(401);
+  });
+
+  const rule = (host: string) => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "DestinationRule",
+    metadata: { name: "x", namespace: "default" },
+    spec: { host },
+  });
+  const gateway = {
+    apiVersion: "networking.istio.io/v1",
+    kind: "Gateway",
+    metadata: { name: "front" },
+    spec: {
+      selector: { istio: "front" },
+      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["a.test"] }],
+    },
+  };
+
+  it("answers in the forms that the document says", async () => {
+    const seen = new Set<string>();
+    async function expectForm(
+      operationId: string,
+      [method, path, body, more]: Parameters<RunningControl["call"]>,
+      code: number,
+      form: z.ZodType | null,
+    ): Promise<Record<string, unknown>> {
+      const operation = OPERATIONS.find((each) => each.operation.operationId === operationId)?.operation;
+      if (!operation) throw new Error(`no operation ${operationId}`);
+      const answer = await control.call(method, path, body, more);
+      expect([operationId, answer.status, answer.json["message"]]).toEqual([
+        operationId,
+        code,
+        code < 400 ? undefined : expect.any(String),
+      ]);
+      expect(Object.keys(operation.responses)).toContain(String(code));
+      if (form) expect([operationId, form.safeParse(answer.json).error?.issues]).toEqual([operationId, undefined]);
+      if (form) expect(schemaOf(operation, code)).toBe(nameOf(form));
+      seen.add(operationId);
+      return answer.json;
+    }
+
+    const apply = "/api/v1/apply";
+    await expectForm("apply", ["POST", apply, [rule("a"), gateway]], 200, Applied);
+    await expectForm("apply", ["POST", `${apply}?dryRun=All`, rule("new")], 200, Applied);
+    await expectForm("apply", ["POST", apply, [rule("b"), { ...rule("b"), spec: { hots: "b" } }]], 422, ApplyRefused);
+    await expectForm("apply", ["POST", `${apply}?dryRun=x`, rule("b")], 400, Status);
+    await expectForm("apply", ["POST", apply, rule("b")], 200, Applied);
+    await expectForm("status", ["GET", "/api/v1/status"], 200, MeshStatus);
+    await expectForm("listRevisions", ["GET", "/api/v1/revisions?limit=2"], 200, Revisions);
+    const { generation } = await expectForm("readRevision", ["GET", "/api/v1/revisions/2"], 200, Revision);
+    await expectForm("readRevision", ["GET", "/api/v1/revisions/999"], 404, Status);
+    await expectForm("rollback", ["POST", "/api/v1/rollback", { generation }], 200, RolledBack);
+    await expectForm("audit", ["GET", "/api/v1/audit"], 200, Audit);
+    const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
+    const listeners = "/api/v1/gateways/default/front/listeners";
+    await expectForm("reportListeners", ["POST", listeners, listening], 204, null);
+    const wanted = { name: "ci", role: "editor", namespace: "default", ttlSeconds: 60 };
+    const { id } = await expectForm("createToken", ["POST", "/api/v1/tokens", wanted], 201, TokenMade);
+    await expectForm("listTokens", ["GET", "/api/v1/tokens"], 200, Tokens);
+    await expectForm("revokeToken", ["DELETE", `/api/v1/tokens/${String(id)}`], 204, null);
+    await expectForm("revokeToken", ["DELETE", `/api/v1/tokens/${String(id)}`], 404, Status);
+    const workload = { namespace: "default", serviceAccount: "web" };
+    const join = await expectForm("createJoinToken", ["POST", "/api/v1/join-tokens", workload], 201, JoinTokenMade);
+    const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const csr = { csr: certificateRequest(privateKey, publicKey) };
+    const token = String(join["token"]);
+    await expectForm("enrol", ["POST", "/api/v1/enrol", csr, { token }], 201, Enrolled);
+    await expectForm("enrol", ["POST", "/api/v1/enrol", csr, { token }], 401, Status);
+    await expectForm("bootstrap", ["POST", "/api/v1/bootstrap"], 401, Status);
+
+    const texts = ["metrics", "health", "openapi", "bundle"];
+    expect([...seen, ...texts].toSorted()).toEqual(PLAIN.map(({ operation }) => operation.operationId).toSorted());
+  });
+});
+
+const FORMS = {
+  Applied,
+  ApplyRefused,
+  RolledBack,
+  MeshStatus,
+  TokenMade,
+  Tokens,
+  JoinTokenMade,
+  Enrolled,
+  Revisions,
+  Revision,
+  Audit,
+  Status,
+};
+
+function nameOf(form: z.ZodType): string | undefined {
+  return Object.entries(FORMS).find(([, each]) => each === form)?.[0];
+}
+
+/** The name of the schema that an operation's answer has, in the document. */
+function schemaOf({ responses }: Operation, code: number): string | undefined {
+  const given = responses[String(code)];
+  const response = given && "$ref" in given ? components.responses[given.$ref.split("/").at(-1) ?? ""] : given;
+  const { $ref } = Object.values(response?.content ?? {})[0]?.schema ?? {};
+  return typeof $ref === "string" ? $ref.split("/").at(-1) : undefined;
+}

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { apiPage } from "../../cli/docs/api-page.ts";
+import { cliPage, leavesOf } from "../../cli/docs/cli-page.ts";
+import { tulleProgram } from "../../cli/tulle/program.ts";
+import { openApiDocument } from "../../src/api/openapi.ts";
+
+function page(name: string): string {
+  return readFileSync(join(import.meta.dirname, "../../docs", name), "utf8");
+}
+
+/** Where one fails: `npm run docs` makes the page anew. */
+describe("the pages that `npm run docs` makes", () => {
+  it("docs/api.md is what the OpenAPI document says", () => {
+    expect(page("api.md")).toBe(apiPage(openApiDocument()));
+  });
+
+  it("docs/cli.md is what the commands' help says", () => {
+    expect(page("cli.md")).toBe(cliPage(tulleProgram()));
+  });
+
+  it("docs/cli.md has every command, with an example", () => {
+    const sections = page("cli.md").split("\n## ").slice(2);
+    const commands = leavesOf(tulleProgram()).map(({ path }) => path);
+    expect(sections.map((section) => section.split("\n", 1)[0])).toEqual(commands);
+    for (const section of sections) expect(section).toContain("\n$ ");
+    expect(commands).toContain("tulle token create");
+  });
+});
