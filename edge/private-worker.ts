@@ -10,6 +10,8 @@ export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const url = new URL(request.url);
     const target = url.host;
+    // A host without a port leaves the one before it in place.
+    url.port = "";
     url.host = request.headers.get("host") ?? target;
     const onward = new Request(url, request);
     onward.headers.set("tulle-private-target", target);

@@ -1,4 +1,5 @@
 import type { KubeObject, ObjectMeta } from "../resources/object.ts";
+import { LAST_APPLIED } from "./last-applied.ts";
 
 /** Versions of `meta.k8s.io`; they differ in nothing but their name. */
 export type MetaVersion = "v1" | "v1beta1";
@@ -94,8 +95,16 @@ export interface PartialMetadata {
   readonly metadata: ObjectMeta;
 }
 
-export function partialMetadata({ metadata }: KubeObject, version: MetaVersion): PartialMetadata {
+export function partialMetadata(object: KubeObject, version: MetaVersion): PartialMetadata {
+  const metadata = object.kind === "Secret" ? withoutLastApplied(object.metadata) : object.metadata;
   return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata };
+}
+
+/** Of a Secret that annotation is the data, which is no metadata. */
+function withoutLastApplied(metadata: ObjectMeta): ObjectMeta {
+  const { annotations = {}, ...rest } = metadata;
+  const { [LAST_APPLIED]: applied, ...others } = annotations;
+  return applied === undefined ? metadata : { ...rest, annotations: others };
 }
 
 /** What a list says of itself. */

@@ -30,15 +30,19 @@ export interface Wish {
 /**
  * The roles: viewers read, editors write besides, the administrator of the mesh does everything. A token of one namespace
  * reaches nothing outside of it. What holds for the whole mesh is the administrator's: kinds without a namespace, and
- * whatever stands in the mesh's root namespace (R19, R21).
+ * whatever stands in the mesh's root namespace (R19, R21). A Secret is read by whoever may write it.
  *
  * @param root the mesh's root namespace, and the one its settings stand in
  */
 export function mayDo({ role, namespace }: Account, wish: Wish, root: ReadonlySet<string>): boolean {
   if (namespace !== null && wish.namespace !== namespace) return false;
-  if (isRead(wish.verb)) return true;
+  if (isRead(wish.verb) && !isOfSecrets(wish)) return true;
   if (role === "admin") return namespace === null || !root.has(wish.namespace);
   return role === "editor" && wish.namespace !== "" && !root.has(wish.namespace);
+}
+
+function isOfSecrets({ group, resource }: Wish): boolean {
+  return group === "" && (resource === "secrets" || resource.startsWith("secrets/"));
 }
 
 function isRead(verb: Verb): boolean {

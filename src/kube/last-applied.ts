@@ -5,7 +5,7 @@ import { isPlain } from "./field-set.ts";
 import { plainCopy } from "./patch.ts";
 
 /** Where kubectl's client-side apply keeps what it applied; from it the next one works out what to remove. */
-const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+export const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** The manager of a server-side apply by kubectl to which no other name was given. */
 export const KUBECTL = "kubectl";

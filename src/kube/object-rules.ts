@@ -1,3 +1,4 @@
+import { checkChange, withEncodedText } from "../resources/core.ts";
 import type { Finding } from "../resources/finding.ts";
 import type { KindInfo } from "../resources/kinds.ts";
 import { findKind, KINDS } from "../resources/kinds.ts";
@@ -10,6 +11,7 @@ import { type KeyedLists, keyedLists } from "./list-keys.ts";
 import { type AppliedConfiguration, ownedAfterUpdate, serverSideApply, type Writer } from "./managed-fields.ts";
 import { applyPatch, type Patch } from "./patch.ts";
 import { alreadyExists, conflict, failure, invalid, notFound, type Status } from "./status.ts";
+import { cannotBeOpened, isUnreadable } from "./unreadable.ts";
 
 /** Who writes, as far as the request says it. */
 export type Author = Omit<Writer, "time">;
@@ -86,6 +88,8 @@ export function planOperation(
       return createApplied(operation, ref, circumstances);
     return err(notFound(ref));
   }
+  const isWhole = operation.verb === "apply" || operation.verb === "update" || operation.verb === "delete";
+  if (!isWhole && isUnreadable(before)) return err(cannotBeOpened(ref));
   switch (operation.verb) {
     case "create":
     case "apply":
@@ -160,12 +164,15 @@ function replace(
   { now }: Circumstances,
 ): Result<Planned, Status> {
   if (isStale(before, object.metadata)) return err(conflict(ref));
+  const isReadable = !isUnreadable(before);
+  const refused = isReadable ? checkChange(before, object) : [];
+  if (refused.length > 0) return err(invalid(ref, refused));
   const { status: _, ...rest } = object;
   const metadata = { ...object.metadata, ...serverMetadata(before) };
   const draft: KubeObject = {
     ...rest,
     metadata: isNamespace(ref) ? labelledByName(metadata) : metadata,
-    ...(before.status !== undefined && { status: before.status }),
+    ...(before.status !== undefined && isReadable && { status: before.status }),
     ...(isNamespace(ref) && { spec: before.spec }),
   };
   const sameFields = canonicalJson(fieldsOf(before)) === canonicalJson(fieldsOf(draft));
@@ -319,10 +326,17 @@ function createApplied(
   circumstances: Circumstances,
 ): Result<Planned, Status> {
   const { applied: body, author, force } = operation;
-  const merged = serverSideApply(null, body, { ...author, time: circumstances.now }, force, keyedLists(ref));
+  const merged = serverSideApply(null, encoded(body), { ...author, time: circumstances.now }, force, keyedLists(ref));
   if (!merged.ok) return merged;
   const parsed = parseFor(merged.value, ref, circumstances);
   return parsed.ok ? create({ ...parsed.value, author, owned: true }, ref, circumstances) : parsed;
+}
+
+/** So that the fields of a Secret that were applied as text are known as what they are stored as. */
+function encoded(applied: AppliedConfiguration): AppliedConfiguration {
+  return refOf(applied).group === "" && applied.kind === "Secret"
+    ? (withEncodedText(applied) as AppliedConfiguration)
+    : applied;
 }
 
 function applied(
@@ -334,7 +348,7 @@ function applied(
   if (isStale(before, body.metadata)) return err(conflict(ref));
   const writer = { ...author, time: circumstances.now };
   // Compared in one version: what was applied as v1beta1 is the same object.
-  const own = { ...body, apiVersion: before.apiVersion };
+  const own = encoded({ ...body, apiVersion: before.apiVersion });
   const merged = serverSideApply(before, own, writer, force, keyedLists(ref));
   if (!merged.ok) return merged;
   if (author.subresource === "status") return ok(settled(before, merged.value, []));

@@ -1,8 +1,9 @@
 import { err, ok, type Result } from "../result.ts";
+import { bytesToBase64 } from "../snapshot/bytes.ts";
 import { failure, type Status } from "./status.ts";
 
-// Clients that know a kind may send it as protobuf: kubectl 1.32 does in `create namespace` and `auth can-i`, and does not
-// fall back to JSON. What it sends is read here; objects of other kinds come as JSON from `kubectl apply -f`.
+// Clients that know a kind may send it as protobuf: kubectl 1.32 does in `create namespace`, `create secret` and `auth can-i`,
+// and does not fall back to JSON. What it sends is read here; objects of other kinds come as JSON from `kubectl apply -f`.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 
 /** The fields of a message that are read, by number; others are skipped. */
@@ -11,7 +12,7 @@ interface Message {
 }
 
 /** `text` that is empty stands for no field: Kubernetes' encoder writes it so. `given` is a text that is kept as it is. */
-type FieldType = "text" | "given" | "texts" | "number" | "boolean" | "bytes" | "map" | Message;
+type FieldType = "text" | "given" | "texts" | "number" | "boolean" | "bytes" | "map" | "base64-map" | Message;
 
 // Field numbers: `generated.proto` of k8s.io/apimachinery and k8s.io/api.
 
@@ -58,6 +59,20 @@ const DELETE_OPTIONS: Message = {
 /** By `apiVersion/kind`. */
 const OBJECTS: ReadonlyMap<string, Message> = new Map<string, Message>([
   ["v1/Namespace", { 1: METADATA }],
+  [
+    "v1/ConfigMap",
+    { 1: METADATA, 2: ["data", "map"], 3: ["binaryData", "base64-map"], 4: ["immutable", "boolean"] },
+  ],
+  [
+    "v1/Secret",
+    {
+      1: METADATA,
+      2: ["data", "base64-map"],
+      3: ["type", "text"],
+      4: ["stringData", "map"],
+      5: ["immutable", "boolean"],
+    },
+  ],
   ["authorization.k8s.io/v1/SelfSubjectAccessReview", { 1: METADATA, 2: ["spec", ACCESS] }],
   ["authorization.k8s.io/v1/SelfSubjectRulesReview", { 1: METADATA, 2: ["spec", { 1: ["namespace", "text"] }] }],
   ["authentication.k8s.io/v1/SelfSubjectReview", { 1: METADATA }],
@@ -127,11 +142,12 @@ function valueOf({ value }: Field, type: FieldType, before: unknown): unknown {
   }
   if (!(value instanceof Uint8Array)) return null;
   if (type === "bytes") return value;
-  if (type === "map") {
-    const entry = decode(value, MAP_ENTRY);
+  if (type === "map" || type === "base64-map") {
+    const entry = decode(value, type === "map" ? MAP_ENTRY : BYTES_ENTRY);
     if (entry === null) return null;
     const map = before instanceof Object ? before : {};
-    const { key = "", value: text = "" } = entry as { key?: string; value?: string };
+    const { key = "", value: given = "" } = entry as { key?: string; value?: string | Uint8Array };
+    const text = typeof given === "string" ? given : bytesToBase64(given);
     // Assigned like this, a key `__proto__` is one like any other.
     return Object.defineProperty(map, key, { value: text, enumerable: true, configurable: true, writable: true });
   }
@@ -147,6 +163,7 @@ function valueOf({ value }: Field, type: FieldType, before: unknown): unknown {
 }
 
 const MAP_ENTRY: Message = { 1: ["key", "given"], 2: ["value", "given"] };
+const BYTES_ENTRY: Message = { 1: ["key", "given"], 2: ["value", "bytes"] };
 
 function textOf(bytes: Uint8Array): string | null {
   try {

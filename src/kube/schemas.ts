@@ -166,12 +166,12 @@ export function objectSchema(info: KindInfo): Schema {
 }
 
 /** What stands beside `apiVersion`, `kind` and `metadata`. */
-function fieldsOf({ kind, core }: KindInfo): Properties {
+function fieldsOf({ kind, core, flat }: KindInfo): Properties {
   if (kind === "Event") return EVENT_FIELDS;
   const zod = SCHEMAS.get(kind);
   if (zod === undefined) throw new Error(`no schema for ${kind}`);
   const spec = fromZod(zod);
-  if (kind === "EndpointSlice") return spec.properties ?? {};
+  if (flat) return spec.properties ?? {};
   return { spec, status: core ? STATUS : MESH_STATUS };
 }
 

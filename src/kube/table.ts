@@ -128,6 +128,15 @@ const COLUMNS: ReadonlyMap<string, readonly Column[]> = new Map([
       CORE_AGE,
     ],
   ],
+  ["/ConfigMap", [text("Data", "How many values it holds.", configMapCount), CORE_AGE]],
+  [
+    "/Secret",
+    [
+      text("Type", "What it is for; tells which values must be there.", ({ type }) => textOf(type)),
+      text("Data", "How many values it holds.", ({ data }) => String(countOf(data))),
+      CORE_AGE,
+    ],
+  ],
   [
     "networking.istio.io/ServiceEntry",
     [
@@ -318,6 +327,14 @@ function slicePorts({ ports }: KubeObject): Cell {
 
 function sliceAddresses({ endpoints }: KubeObject): Cell {
   return firstOf(listOf(endpoints).flatMap((endpoint) => listOf(at(endpoint, "addresses")).map(textOf)));
+}
+
+function configMapCount({ data, binaryData }: KubeObject): Cell {
+  return String(countOf(data) + countOf(binaryData));
+}
+
+function countOf(map: unknown): number {
+  return Object.keys(Object(map)).length;
 }
 
 function firstOf(values: readonly string[]): string {

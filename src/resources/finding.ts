@@ -7,7 +7,8 @@ export interface Finding {
     | "FieldValueRequired"
     | "FieldValueNotSupported"
     | "FieldValueDuplicate"
-    | "FieldValueForbidden";
+    | "FieldValueForbidden"
+    | "FieldValueTooLong";
   /** `spec.http[0].match[1].uri`. */
   readonly field: string;
   /** Lower case, no full stop; what is wrong, then how to mend it. */

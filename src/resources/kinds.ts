@@ -16,6 +16,8 @@ export interface KindInfo {
   readonly namespaced: boolean;
   /** Kubernetes' own kinds keep fields that we do not read; others refuse them. */
   readonly core: boolean;
+  /** Its fields stand beside `metadata`, not in a `spec`. */
+  readonly flat: boolean;
   /** Made by the mesh: listed and watched, never written by a client. */
   readonly readOnly: boolean;
 }
@@ -32,6 +34,7 @@ function core(names: Names, more: Partial<KindInfo> = {}): KindInfo {
     categories: [],
     namespaced: true,
     core: true,
+    flat: false,
     readOnly: false,
     ...names,
     ...more,
@@ -64,8 +67,10 @@ export const KINDS: readonly KindInfo[] = [
   core({ kind: "Namespace", plural: "namespaces", shortNames: ["ns"] }, { namespaced: false }),
   core({ kind: "Pod", plural: "pods", shortNames: ["po"] }, { categories: ["all"] }),
   core({ kind: "Service", plural: "services", shortNames: ["svc"] }, { categories: ["all"] }),
-  core({ kind: "EndpointSlice", plural: "endpointslices", shortNames: [] }, { group: "discovery.k8s.io" }),
-  core({ kind: "Event", plural: "events", shortNames: ["ev"] }, { readOnly: true }),
+  core({ kind: "EndpointSlice", plural: "endpointslices", shortNames: [] }, { group: "discovery.k8s.io", flat: true }),
+  core({ kind: "ConfigMap", plural: "configmaps", shortNames: ["cm"] }, { flat: true }),
+  core({ kind: "Secret", plural: "secrets", shortNames: [] }, { flat: true }),
+  core({ kind: "Event", plural: "events", shortNames: ["ev"] }, { flat: true, readOnly: true }),
   networking({ kind: "ServiceEntry", plural: "serviceentries", shortNames: ["se"] }),
   networking({ kind: "WorkloadEntry", plural: "workloadentries", shortNames: ["we"] }),
   networking({ kind: "Gateway", plural: "gateways", shortNames: ["gw"] }),

@@ -5,7 +5,7 @@ export interface KubeObject<Spec = unknown> {
   readonly metadata: ObjectMeta;
   readonly spec?: Spec;
   readonly status?: unknown;
-  /** Kinds without a spec (EndpointSlice) keep their fields at the top. */
+  /** Kinds without a spec (EndpointSlice, Secret) keep their fields at the top. */
   readonly [field: string]: unknown;
 }
 

@@ -1,6 +1,19 @@
 import type { z } from "zod";
 import { AuthorizationPolicy, checkAuthorizationPolicy } from "./authorization-policy.ts";
-import { checkEndpointSlice, checkService, EndpointSlice, Namespace, Pod, Service } from "./core.ts";
+import {
+  checkConfigMap,
+  checkEndpointSlice,
+  checkSecret,
+  checkService,
+  ConfigMap,
+  EndpointSlice,
+  Namespace,
+  Pod,
+  Secret,
+  Service,
+  withCanonicalData,
+  withEncodedText,
+} from "./core.ts";
 import { checkDestinationRule, DestinationRule } from "./destination-rule.ts";
 import { later, never } from "./fields.ts";
 import type { Finding } from "./finding.ts";
@@ -45,12 +58,14 @@ function reader<T>(
   };
 }
 
-/** How the spec of each kind is read; of an EndpointSlice, which has none, the fields beside `metadata`. */
+/** How the spec of each kind is read; of flat kinds, which have none, the fields beside `metadata`. */
 const READERS: ReadonlyMap<string, SpecReader> = new Map([
   ["Namespace", reader(Namespace)],
   ["Pod", reader(Pod)],
   ["Service", reader(Service, checkService)],
   ["EndpointSlice", reader(EndpointSlice, checkEndpointSlice)],
+  ["ConfigMap", reader(ConfigMap, checkConfigMap, withCanonicalData)],
+  ["Secret", reader(Secret, checkSecret, withEncodedText)],
   ["ServiceEntry", reader(ServiceEntry, checkServiceEntry)],
   ["WorkloadEntry", reader(WorkloadEntry, checkWorkloadEntry)],
   ["Gateway", reader(Gateway, checkGateway)],
@@ -62,7 +77,7 @@ const READERS: ReadonlyMap<string, SpecReader> = new Map([
   ["MeshConfig", reader(MeshConfig, checkMeshConfig)],
 ]);
 
-/** The shape of each kind's spec, before its checks; of an EndpointSlice, of the fields beside `metadata`. */
+/** The shape of each kind's spec, before its checks; of flat kinds, of the fields beside `metadata`. */
 export const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(
   [...READERS].map(([kind, { schema }]) => [kind, schema]),
 );
@@ -76,8 +91,6 @@ const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
   ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
   ["telemetry.istio.io/Telemetry", later()],
   ["tulle.dev/RateLimitPolicy", later()],
-  ["/Secret", later()],
-  ["/ConfigMap", later()],
 ]);
 
 /**
@@ -128,9 +141,9 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
   if (read === undefined) throw new Error(`no schema for ${kind}`);
   const named = { apiVersion: stored, kind, metadata };
 
-  if (kind === "EndpointSlice") {
-    const slice = fieldsOf(read(body, report, context));
-    return slice === null ? null : { ...slice, ...named };
+  if (info.flat) {
+    const fields = fieldsOf(read(body, report, context));
+    return fields === null ? null : { ...fields, ...named };
   }
   const { spec, status, ...others } = body;
   if (!info.core)
@@ -142,12 +155,20 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
   return checked === null ? null : { ...others, ...named, spec: checked, ...(status === undefined ? {} : { status }) };
 }
 
-function reportUnknownKind(apiVersion: string, kind: string, report: Report): void {
+/** @returns what is said of a kind that exists elsewhere and is refused here; null for all others */
+export function refusedKind(apiVersion: string, kind: string): Finding | null {
   const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
   const refused = group.startsWith("gateway.networking.")
     ? later("Gateway API")
     : REFUSED_KINDS.get(`${group}/${kind}`);
-  if (refused !== undefined) return report.at("kind").error(`\`${kind}\`: ${refused}`, "FieldValueNotSupported");
+  if (refused === undefined) return null;
+  const message = `\`${kind.slice(0, 64)}\`: ${refused}`;
+  return { severity: "error", reason: "FieldValueNotSupported", field: "kind", message };
+}
+
+function reportUnknownKind(apiVersion: string, kind: string, report: Report): void {
+  const refused = refusedKind(apiVersion, kind);
+  if (refused !== null) return report.at("kind").error(refused.message, refused.reason);
   const elsewhere = KINDS.find((info) => info.kind === kind);
   if (elsewhere !== undefined)
     return report

@@ -154,8 +154,9 @@ async function enrol(mesh: RunningMesh, principal: string): Promise<Svid | null>
 interface GatewayObject {
   readonly metadata: { readonly generation: number; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: {
+    readonly selector?: Readonly<Record<string, string>>;
     readonly servers: readonly {
-      readonly port: { readonly number: number };
+      readonly port: { readonly number: number; readonly protocol: string };
       readonly tls?: { readonly mode?: string };
     }[];
   };
@@ -165,7 +166,12 @@ interface GatewayObject {
   };
 }
 
-/** Once the edge listens. @returns null where the Gateway has no such port */
+/**
+ * Once the edge listens. In Istio the Gateways of one workload share its ports: where several would be meant, it is the
+ * way in to any Gateway's hosts.
+ *
+ * @returns null where the Gateway has no such port
+ */
 async function gatewayAddress(
   mesh: RunningMesh,
   { namespace, name, api }: GatewayRef,
@@ -185,9 +191,25 @@ async function gatewayAddress(
     .map((pair) => pair.split("="))
     .find(([logical]) => logical === String(port))?.[1];
   const place = { host, port: bound === undefined ? port : Number(bound) };
+  if (port === 80 && server.port.protocol === "HTTP" && (await sharing(mesh, gateway)) > 1) return at(mesh.info.gateway);
   if (server.tls?.mode !== "ISTIO_MUTUAL") return place;
   const shown = await identity();
   return shown && { ...place, tls: { ...shown, ca: mesh.ca, servername: `${name}.${namespace}.svc.cluster.local` } };
+}
+
+/** How many Gateways select the same workload and port as this one. */
+async function sharing(mesh: RunningMesh, gateway: GatewayObject | null): Promise<number> {
+  const all = await getObject<{ readonly items: readonly GatewayObject[] }>(
+    mesh,
+    "apis/networking.istio.io/v1/gateways",
+  );
+  const selected = ({ spec }: GatewayObject): string => JSON.stringify(Object.entries(spec.selector ?? {}).toSorted());
+  return (all?.items ?? []).filter(
+    (one) =>
+      gateway !== null &&
+      selected(one) === selected(gateway) &&
+      one.spec.servers.some(({ port }) => port.number === 80),
+  ).length;
 }
 
 function isListenedFor(gateway: GatewayObject | null): boolean {
@@ -235,9 +257,11 @@ class Refused extends Error {
 async function applyMeshConfig(mesh: RunningMesh, settings: Settings): Promise<void> {
   const { escapedSlashes, outboundTrafficPolicy, ...others } = settings;
   const { mode } = outboundTrafficPolicy as { readonly mode: string };
+  const { normalization } = (others["pathNormalization"] ?? {}) as { readonly normalization?: string };
   const spec = {
     ...Object.fromEntries(Object.entries(others).filter(([, value]) => !isEmpty(value))),
-    escapedSlashes: { default: escapedSlashes },
+    // To Istio the normalization comes first; here what is written for escaped slashes does.
+    ...(normalization !== "DECODE_AND_MERGE_SLASHES" && { escapedSlashes: { default: escapedSlashes } }),
     ...(mode !== "ALLOW_ANY" && { outboundTrafficPolicy }),
     egress: { allowedHosts: EGRESS },
     privateRanges: [...RANGES, ...PRIVATE_NAMES].map((range) => ({ range, namespaces: ["*"] })),

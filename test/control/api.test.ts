@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auditHash } from "../../workers/control/db/store.ts";
+import { auditHash } from "../../workers/control/db/audit.ts";
 import { service } from "../compile/world.ts";
 import { RunningControl } from "./running.ts";
 

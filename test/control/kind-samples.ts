@@ -13,6 +13,10 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       return { spec: { ports: [{ name: "http", port: 80 }] } };
     case "EndpointSlice":
       return { addressType: "IPv4", endpoints: [], ports: [] };
+    case "ConfigMap":
+      return { data: { a: "b" } };
+    case "Secret":
+      return { type: "Opaque", data: { a: "Yg==" } };
     case "ServiceEntry": {
       const ports = [{ number: 443, name: "https", protocol: "HTTPS" }];
       const hosts = [`${namespace}.held.test`];

@@ -63,7 +63,20 @@ describe("the Kubernetes API", () => {
       const before = (await control.call("GET", path)).json;
       const tried = await patch(MERGE, { spec: { host: "dry" } }, "?dryRun=All");
       expect(tried.json["spec"]).toEqual({ host: "dry" });
+      // It has no version of its own: a client would show a difference in it.
+      expect(tried.json["metadata"]?.["resourceVersion"]).toBe(before["metadata"]?.["resourceVersion"]);
       expect((await control.call("GET", path)).json).toEqual(before);
+      const made = await control.call("POST", `${RULES}?dryRun=All`, rule("never"));
+      expect([made.status, made.json["metadata"]?.["resourceVersion"]]).toEqual([201, undefined]);
+    });
+
+    it("tells why an operation failed among the causes, which is all that older clients print", async () => {
+      const failed = await patch(JSON_PATCH, [{ op: "test", path: "/spec/host", value: "no" }]);
+      expect(failed.json["details"]).toMatchObject({
+        name: "patched",
+        kind: "DestinationRule",
+        causes: [{ reason: "FieldValueInvalid", field: "patch" }],
+      });
     });
 
     it.each([
@@ -389,6 +402,44 @@ describe("the Kubernetes API", () => {
     expect(rules.json["status"]?.["resourceRules"]?.["length"]).toBeGreaterThan(10);
     const none = await control.call("POST", "/k8s/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", { spec: {} });
     expect(none.status).toBe(400);
+  });
+});
+
+describe("kinds that are refused", () => {
+  let control: RunningControl;
+  beforeAll(async () => {
+    control = await RunningControl.start();
+  });
+  afterAll(() => control.stop());
+
+  const route = { apiVersion: "gateway.networking.k8s.io/v1", kind: "HTTPRoute", metadata: { name: "a" } };
+  const routes = "/k8s/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes";
+
+  it.each([
+    ["POST", `${routes}?dryRun=All`, route, "application/json"],
+    ["PUT", `${routes}/a`, route, "application/json"],
+    ["PATCH", `${routes}/a?fieldManager=test`, route, APPLY],
+    [
+      "POST",
+      "/k8s/apis/networking.istio.io/v1/namespaces/default/sidecars",
+      { apiVersion: "networking.istio.io/v1", kind: "Sidecar", metadata: { name: "a" } },
+      "application/json",
+    ],
+  ])("%s %s says why", async (method, path, body, type) => {
+    const { status, json } = await control.call(method, path, body, { type });
+    expect(status).toBe(422);
+    expect(json).toMatchObject({
+      reason: "Invalid",
+      details: { kind: body.kind, causes: [{ reason: "FieldValueNotSupported", field: "kind" }] },
+    });
+  });
+
+  it("are no resources to those who read, and other kinds to nobody", async () => {
+    expect((await control.call("GET", routes)).status).toBe(404);
+    expect((await control.call("DELETE", `${routes}/a`)).status).toBe(404);
+    const other = { apiVersion: "example.com/v1", kind: "Route", metadata: { name: "a" } };
+    expect((await control.call("POST", "/k8s/apis/example.com/v1/namespaces/default/routes", other)).status).toBe(404);
+    expect((await control.raw("POST", routes, {})).status).toBe(401);
   });
 });
 

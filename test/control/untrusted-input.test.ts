@@ -1,7 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { auditHash } from "../../workers/control/db/store.ts";
+import { auditHash } from "../../workers/control/db/audit.ts";
 import { RunningControl } from "./running.ts";
 
 const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";

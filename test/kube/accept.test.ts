@@ -133,6 +133,14 @@ describe("partial metadata", () => {
     });
   });
 
+  it("of a Secret is without what kubectl applied, which is its data", () => {
+    const applied = "kubectl.kubernetes.io/last-applied-configuration";
+    const metadata = { name: "a", annotations: { [applied]: '{"data":{"a":"Yg=="}}', other: "kept" } };
+    const secret = { apiVersion: "v1", kind: "Secret", metadata, data: { a: "Yg==" } };
+    expect(partialMetadata(secret, "v1").metadata).toEqual({ name: "a", annotations: { other: "kept" } });
+    expect(partialMetadata({ ...secret, kind: "ConfigMap" }, "v1").metadata).toEqual(metadata);
+  });
+
   it("of a list keeps the list's own metadata", () => {
     expect(partialMetadataList([object], { resourceVersion: "9", continue: "next" }, "v1beta1")).toEqual({
       kind: "PartialObjectMetadataList",

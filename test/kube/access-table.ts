@@ -49,12 +49,15 @@ const ROWS: readonly Row[] = TABLE.trim()
 
 export const ACCOUNTS: readonly Account[] = ROWS.map(({ account }) => account);
 
-/** What the table says. A Namespace is read, alone and by its name, in the place that it makes; else it stands in none. */
-export function tableSays(account: Account, verb: Verb, place: Place): boolean {
+/**
+ * What the table says. A Namespace is read, alone and by its name, in the place that it makes; else it stands in none. A
+ * Secret is read by whoever writes it.
+ */
+export function tableSays(account: Account, verb: Verb, place: Place, kind: string): boolean {
   const row = ROWS.find((each) => each.account.name === account.name);
   const letter = row?.reach.get(place);
   if (letter === undefined || !/^[-rw]$/.test(letter)) throw new Error(`the table lacks ${account.name} in ${place}`);
-  return letter === "w" || (letter === "r" && READS.some((read) => read === verb));
+  return letter === "w" || (letter === "r" && kind !== "Secret" && READS.some((read) => read === verb));
 }
 
 /** The place where the table is looked up for a request that names a kind, and of a Namespace its own name. */

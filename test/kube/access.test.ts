@@ -34,7 +34,7 @@ describe.each(ACCOUNTS.map((each) => ({ each, name: each.name })))("$name", ({ e
             verb,
             at,
             resource,
-            tableSays(each, verb, place),
+            tableSays(each, verb, place, info.kind),
           ]);
         }
       }
@@ -45,7 +45,7 @@ describe.each(ACCOUNTS.map((each) => ({ each, name: each.name })))("$name", ({ e
       for (const at of PLACES) {
         const place = placeOf(info.kind, verb, at);
         const served = info.readOnly ? READS.some((read) => read === verb) : true;
-        const want = served && tableSays(each, verb, place);
+        const want = served && tableSays(each, verb, place, info.kind);
         const names = info.kind === "Namespace" ? { name: at } : { namespace: at, name: "x" };
         const groups = [info.group, ...info.aliases.map((alias) => alias.split("/", 1)[0] ?? "")];
         for (const group of groups) {
@@ -72,7 +72,7 @@ describe.each(ACCOUNTS.map((each) => ({ each, name: each.name })))("$name", ({ e
         );
         const want = VERBS.filter((verb) => {
           const served = info.readOnly ? READS.some((read) => read === verb) : true;
-          return served && tableSays(each, verb, placeOf(info.kind, verb, namespace));
+          return served && tableSays(each, verb, placeOf(info.kind, verb, namespace), info.kind);
         });
         expect([info.kind, namespace, listed?.verbs ?? []]).toEqual([info.kind, namespace, want]);
       }
@@ -96,7 +96,7 @@ describe("what an account of one namespace may read of Namespaces", () => {
 
 describe("a review", () => {
   it.each([
-    { name: "a kind that is not served", attributes: { verb: "get", group: "", resource: "secrets" } },
+    { name: "a kind that is not served", attributes: { verb: "get", group: "", resource: "nodes" } },
     { name: "a kind of another group", attributes: { verb: "get", group: "apps", resource: "pods" } },
     { name: "a Kind for a plural", attributes: { verb: "get", group: "", resource: "Pod" } },
     { name: "a verb that is none", attributes: { verb: "impersonate", group: "", resource: "pods" } },
@@ -178,9 +178,9 @@ describe("a refusal", () => {
 
   it("has words for everything that the table refuses", () => {
     const refusals = ACCOUNTS.flatMap((each) =>
-      KINDS.flatMap(({ group, plural }) =>
+      KINDS.flatMap(({ group, plural, kind }) =>
         VERBS.flatMap((verb) =>
-          PLACES.filter((place) => !tableSays(each, verb, place)).map((namespace: Place) =>
+          PLACES.filter((place) => !tableSays(each, verb, place, kind)).map((namespace: Place) =>
             forbidden(each, { verb, group, resource: plural, namespace }),
           ),
         ),

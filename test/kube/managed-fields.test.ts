@@ -438,6 +438,53 @@ describe("serverSideApply", () => {
     });
   });
 
+  describe("after kubectl's client-side apply", () => {
+    const LAST = "kubectl.kubernetes.io/last-applied-configuration";
+    const last = policy({ action: "DENY", rules: [] });
+    const client = by("kubectl-client-side-apply");
+    const recorded = (text: string) => policy(last.spec, { annotations: { [LAST]: text } });
+    const made = ownedAfterUpdate(null, recorded(JSON.stringify(last)), client, POLICY);
+    const wanted = policy({ action: "ALLOW", rules: [] });
+
+    it("is kubectl without conflict, and keeps the record of what was applied", () => {
+      const after = mustApply(made, wanted, by("kubectl", 1));
+      expect(after.spec).toEqual(wanted.spec);
+      expect(JSON.parse(after.metadata.annotations?.[LAST] ?? "")).toMatchObject({ spec: wanted.spec });
+      expect(mustApply(after, wanted, by("kubectl", 2))).toEqual(after);
+    });
+
+    it("has others in conflict, and leaves them the record", () => {
+      expect(mustRefuse(made, wanted, by("ci", 1)).code).toBe(409);
+      const forced = mustApply(made, wanted, by("ci", 1), { force: true });
+      expect(forced.metadata.annotations).toEqual(made.metadata.annotations);
+    });
+
+    it("does not take over what was changed since", () => {
+      const changed = ownedAfterUpdate(made, { ...made, spec: { action: "CUSTOM", rules: [] } }, by("ci", 1), POLICY);
+      const { details } = mustRefuse(changed, wanted, by("kubectl", 2));
+      expect(details?.causes?.map(({ field }) => field)).toEqual([".spec.action"]);
+    });
+
+    it.each([
+      { name: "a brace", text: "{" },
+      { name: "a number", text: "7" },
+      { name: "null", text: "null" },
+      { name: "an object without metadata", text: "{}" },
+      { name: "metadata that are none", text: '{"metadata":7}' },
+      { name: "a deep list", text: "[".repeat(100_000) + "]".repeat(100_000) },
+    ])("goes by no record that is $name", ({ text }) => {
+      const odd = ownedAfterUpdate(null, recorded(text), client, POLICY);
+      expect(mustRefuse(odd, wanted, by("kubectl", 1)).code).toBe(409);
+    });
+
+    it("makes no record that was not there, and none that is too long", () => {
+      const plain = mustApply(null, wanted, by("kubectl"));
+      expect(plain.metadata.annotations).toBe(undefined);
+      const long = policy({ action: "ALLOW", rules: ["x".repeat(262_144)] });
+      expect(mustApply(made, long, by("kubectl", 1)).metadata.annotations).toEqual({ [LAST]: "" });
+    });
+  });
+
   it("refuses a body with managedFields, unless they are null", () => {
     expect(mustRefuse(null, policy({}, { managedFields: [] }), by("ci"))).toMatchObject({
       code: 400,

@@ -127,6 +127,8 @@ describe("encodeOpenApiV2", () => {
       "/api/v1/namespaces/{namespace}/pods/{name}",
       "/api/v1/namespaces/{namespace}/services/{name}",
       "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices/{name}",
+      "/api/v1/namespaces/{namespace}/configmaps/{name}",
+      "/api/v1/namespaces/{namespace}/secrets/{name}",
     ]);
   });
 });

@@ -112,6 +112,49 @@ describe("readProtobuf", () => {
     );
   });
 
+  it("reads the data of a Secret and a ConfigMap, bytes as base64", () => {
+    const named = message(1, text(1, "a"));
+    const secret = envelope(
+      "v1",
+      "Secret",
+      named,
+      message(2, text(1, "key"), bytes(2, [0xff, 0x00])),
+      message(2, text(1, "empty")),
+      text(3, "Opaque"),
+      message(4, text(1, "word"), text(2, "b")),
+      integer(5, 1n),
+    );
+    expect(readProtobuf(secret)).toEqual({
+      ok: true,
+      value: {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "a" },
+        data: { key: "/wA=", empty: "" },
+        type: "Opaque",
+        stringData: { word: "b" },
+        immutable: true,
+      },
+    });
+    const map = envelope(
+      "v1",
+      "ConfigMap",
+      named,
+      message(2, text(1, "a"), text(2, "b")),
+      message(3, text(1, "c"), bytes(2, [0x61])),
+    );
+    expect(readProtobuf(map)).toEqual({
+      ok: true,
+      value: {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "a" },
+        data: { a: "b" },
+        binaryData: { c: "YQ==" },
+      },
+    });
+  });
+
   it("reads DeleteOptions of any group", () => {
     const input = envelope(
       "networking.istio.io/v1",
@@ -179,7 +222,7 @@ describe("readProtobuf", () => {
   });
 
   it("never throws", () => {
-    const kinds = ["Namespace", "DeleteOptions", "SelfSubjectAccessReview", "Pod"];
+    const kinds = ["Namespace", "Secret", "DeleteOptions", "SelfSubjectAccessReview", "Pod"];
     fc.assert(
       fc.property(fc.constantFrom(...kinds), fc.uint8Array({ maxLength: 200 }), fc.boolean(), (kind, noise, inside) => {
         const input = inside

@@ -96,6 +96,9 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "addressType: IPv4\nendpoints: [{addresses: [10.0.0.1], conditions: {ready: true}, nodeName: n, targetRef: {kind: Pod, name: p}}]\nports: [{port: 80, name: a}]",
   ],
   ["discovery.k8s.io/v1", "EndpointSlice", "addressType: FQDN"],
+  ["v1", "ConfigMap", "data: {a.txt: b}\nbinaryData: {c: AA==}\nimmutable: true\nunheard: {of: 1}"],
+  ["v1", "Secret", "type: kubernetes.io/tls\ndata: {tls.crt: '', tls.key: AA==}\nstringData: {a: b}\nimmutable: false"],
+  ["v1", "Secret", "stringData: {a: b}"],
   [
     "networking.istio.io/v1",
     "ServiceEntry",

@@ -105,6 +105,8 @@ describe("columnsOf", () => {
     ["Service", ["Name", "Type", "Cluster-IP", "External-IP", "Port(s)", "Age"], ["Selector"]],
     ["Pod", ["Name", "Ready", "Status", "Restarts", "Age"], []],
     ["EndpointSlice", ["Name", "AddressType", "Ports", "Endpoints", "Age"], []],
+    ["ConfigMap", ["Name", "Data", "Age"], []],
+    ["Secret", ["Name", "Type", "Data", "Age"], []],
     ["Event", ["Last Seen", "Type", "Reason", "Object", "Message"], ["Name"]],
     ["ServiceEntry", ["Name", "Hosts", "Location", "Resolution", "Status", "Age"], []],
     ["WorkloadEntry", ["Name", "Status", "Age", "Address"], []],
@@ -296,6 +298,9 @@ describe("cells", () => {
       }),
       { AddressType: "FQDN", Ports: "<unset>", Endpoints: "a.example,b.example,c.example + 2 more..." },
     ],
+    [object("ConfigMap", {}), { Data: "0", Age: "2m3s" }],
+    [object("ConfigMap", { data: { a: "x", b: "y" }, binaryData: { c: "" } }), { Data: "3" }],
+    [object("Secret", { type: "kubernetes.io/tls", data: { a: "", b: "" } }), { Type: "kubernetes.io/tls", Data: "2" }],
     [
       object("Event", {
         lastTimestamp: "2026-07-01T11:59:55Z",

@@ -89,11 +89,7 @@ describe("Gateway", () => {
       "Invalid spec.servers[0].tls.credentialName",
     ],
     ["PASSTHROUGH", `{${https}, hosts: [a.com], tls: {mode: PASSTHROUGH}}`, "NotSupported spec.servers[0].tls.mode"],
-    [
-      "a redirect from https",
-      `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, httpsRedirect: true}}`,
-      "Invalid spec.servers[0].tls.httpsRedirect",
-    ],
+    ["port 0", "{port: {number: 0, name: http, protocol: HTTP}, hosts: [a.com]}", "Invalid spec.servers[0].port.number"],
     [
       "TLS on plain HTTP",
       `{${http}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: cert}}`,
@@ -115,6 +111,18 @@ describe("Gateway", () => {
 
   it("refuses a Gateway without servers", () => {
     expect(found("networking.istio.io/v1", "Gateway", "{selector: {a: b}}")).toEqual(["error Required spec.servers"]);
+  });
+
+  it("warns of a redirect from https, which Istio ignores", () => {
+    expect(of(`{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, httpsRedirect: true}}`)).toEqual([
+      "warning Invalid spec.servers[0].tls.httpsRedirect",
+    ]);
+  });
+
+  it("says of a Unix socket what is wrong with it, and nothing of its port 0", () => {
+    expect(of("{port: {number: 0, name: http, protocol: HTTP}, hosts: [a.com], bind: 'unix://@foo'}")).toEqual([
+      "error NotSupported spec.servers[0].bind",
+    ]);
   });
 
   it("warns of an empty selector, and of two protocols on one port", () => {

@@ -27,6 +27,16 @@ describe("ServiceEntry", () => {
     expect(of(spec)).toEqual([]);
   });
 
+  it.each(["", "ports: [], "])("warns of no ports: %s", (none) => {
+    expect(of(`{hosts: [a.com], ${none}resolution: DNS}`)).toEqual(["warning Invalid spec.ports"]);
+  });
+
+  it("takes an empty list of endpoints for none", () => {
+    expect(of(at("resolution: DNS, endpoints: []"))).toEqual([]);
+    expect(of(at("resolution: STATIC, endpoints: []"))).toEqual(["error Required spec.endpoints"]);
+    expect(of(at("resolution: STATIC, endpoints: [], workloadSelector: {labels: {app: api}}"))).toEqual([]);
+  });
+
   it.each([
     ["no hosts", `{${ports}, resolution: DNS}`, "Required spec.hosts"],
     ["`*`", `{hosts: ["*"], ${ports}, resolution: STATIC, endpoints: [{address: 10.0.0.1}]}`, "Invalid spec.hosts[0]"],
@@ -41,7 +51,7 @@ describe("ServiceEntry", () => {
       "Invalid spec.hosts",
     ],
     ["a wildcard that nobody can look up", `{hosts: ["*.a.com"], ${ports}, resolution: DNS}`, "Required spec.hosts[0]"],
-    ["no ports", "{hosts: [a.com], resolution: DNS}", "Required spec.ports"],
+    ["a star for part of a label", `{hosts: ["*washingtonpost.com"], ${ports}, resolution: DNS}`, "Invalid spec.hosts[0]"],
     [
       "a number of a port twice",
       "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 80, name: b}]}",

@@ -191,6 +191,23 @@ spec:
     ]);
   });
 
+  it("says of a VirtualService without hosts that it is a delegate, and of an SNI that it cannot be seen", () => {
+    const messages = (hosts: string) =>
+      parsed(
+        `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {${hosts}http: [{${one}}]}}`,
+      ).findings.map(({ message }) => message);
+    for (const none of ["", "hosts: [], "]) expect(messages(none)).toEqual([expect.stringContaining("not supported yet")]);
+    expect(messages("hosts: [outbound_.80_._.a.b.svc], ")).toEqual([expect.stringContaining("cannot work here")]);
+  });
+
+  it("takes a null among the matches for a block that matches everything, and says so", () => {
+    const { object, findings } = parsed(
+      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{match: [null], ${one}}]}}`,
+    );
+    expect(object?.spec).toMatchObject({ http: [{ match: [{}] }] });
+    expect(findings).toMatchObject([{ severity: "warning", field: "spec.http[0].match" }]);
+  });
+
   it("warns of a rule behind one that matches everything", () => {
     const behind = (first: string) => of(`{hosts: [a], http: [{${first}${one}}, {name: second, ${one}}]}`);
     const warning = ["warning Invalid spec.http[1]"];

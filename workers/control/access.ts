@@ -45,7 +45,7 @@ export const noBrowserWrites: MiddlewareHandler<Api> = async (c, next) => {
 /** Namespaces whose objects hold for the whole mesh: the administrator's (R19). */
 export async function rootNamespaces(c: Context<Api>): Promise<ReadonlySet<string>> {
   const ref = { group: "tulle.dev", kind: "MeshConfig", namespace: SYSTEM_NAMESPACE, name: "default" };
-  const { rootNamespace } = ((await objectStore(c.env.DB).get(ref))?.spec ?? {}) as MeshConfigSpec;
+  const { rootNamespace } = ((await objectStore(c.env).get(ref))?.spec ?? {}) as MeshConfigSpec;
   return new Set([SYSTEM_NAMESPACE, rootNamespace ?? SYSTEM_NAMESPACE]);
 }
 

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { answer, type Api, authenticated, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
+import { auditLog } from "./db/audit.ts";
 import { objectStore } from "./db/store.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
@@ -25,13 +26,13 @@ export function controlApi(env: Env): Hono<Api> {
   app.use(authenticated);
   app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
-    const { generation } = await objectStore(c.env.DB).counters();
+    const { generation } = await objectStore(c.env).counters();
     const text = await c.env.TELEMETRY.getByName("telemetry").text(generation);
     return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
   app.get("/api/v1/audit", needsPath, async (c) =>
-    c.json({ entries: await objectStore(c.env.DB).audited(Number(c.req.query("after") ?? 0) || 0) }),
+    c.json({ entries: await auditLog(c.env.DB).after(Number(c.req.query("after") ?? 0) || 0) }),
   );
   app.route("/api/v1", openApiRoutes());
   app.route("/api/v1", applyRoutes());

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
 import { answer, type Api, bearer } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority.ts";
-import { objectStore } from "./db/store.ts";
+import { auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 
@@ -49,7 +49,7 @@ export function joinTokenRoutes(authority: Authorities): Hono<Api> {
     if (!wanted.ok) return answer(c, wanted.error);
     const { ttlSeconds, ...workload } = wanted.value;
     const made = await authority().makeJoinToken(workload, ttlSeconds * 1_000);
-    await objectStore(c.env.DB).audit({
+    await auditLog(c.env.DB).add({
       actor: c.var.account.name,
       verb: "create-join-token",
       targets: [made.spiffeId],

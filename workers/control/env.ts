@@ -13,7 +13,7 @@ export interface Env {
   readonly TULLE_LOCAL?: string;
   /** Makes the first admin token. */
   readonly BOOTSTRAP_SECRET: string;
-  /** Wraps the authority's key. */
+  /** Wraps the authority's key, and seals Secrets. */
   readonly KEY_ENCRYPTION_SECRET: string;
   /** Signs roots: Ed25519, PKCS#8, base64. */
   readonly SNAPSHOT_PRIVATE_KEY: string;

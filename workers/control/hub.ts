@@ -49,7 +49,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#store = objectStore(env.DB);
+    this.#store = objectStore(env);
     this.#history = new History(this.#store);
   }
 

@@ -1,6 +1,8 @@
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import { cannotBeOpened, isUnreadable } from "../../src/kube/unreadable.ts";
 import { NAMESPACES } from "../../src/kube/write-plan.ts";
+import { checkChange } from "../../src/resources/core.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
 import type { Parsed } from "../../src/resources/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
@@ -18,8 +20,9 @@ export async function restore(
   const writes: Operation[] = [];
   const kept = new Set<string>();
   for (const value of wanted.toSorted((a, b) => rank(refOf(a)) - rank(refOf(b)))) {
-    const { object, findings } = parse(value);
     const ref = refOf(value);
+    if (isUnreadable(value)) return err(cannotBeOpened(ref));
+    const { object, findings } = parse(value);
     // It was written by an older version, and what that took is not what this one takes.
     if (object === null)
       return err(
@@ -29,6 +32,9 @@ export async function restore(
         ),
       );
     kept.add(refKey(ref));
+    const present = objects.get(refKey(ref));
+    // What may not be changed is made anew.
+    if (present && checkChange(present, object).length > 0) writes.push({ verb: "delete", ref });
     const author = { manager: "tulle-rollback", subresource: "" as const, apiVersion: object.apiVersion };
     writes.push({ verb: "apply", object, findings, author });
   }

@@ -21,13 +21,13 @@ export function revisionRoutes(): Hono<Api> {
     const before = numberIn(c.req.query("before"), Number.MAX_SAFE_INTEGER);
     if (limit === null || limit > MAX_LISTED || before === null)
       return answer(c, failure("BadRequest", `limit must be 1 to ${MAX_LISTED}, before the number of a generation`));
-    const store = objectStore(c.env.DB);
+    const store = objectStore(c.env);
     const [listed, oldest] = await Promise.all([store.generations(before, limit), store.oldestGeneration()]);
     return c.json({ revisions: listed.map(shown), oldest });
   });
   app.get("/revisions/:generation", async (c) => {
     const generation = numberIn(c.req.param("generation"), 0);
-    const store = objectStore(c.env.DB);
+    const store = objectStore(c.env);
     const found = generation === null ? null : await store.generation(generation);
     if (!found) return answer(c, await unknownGeneration(store, generation ?? 0));
     const { changed, ...head } = found;

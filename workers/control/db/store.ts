@@ -1,11 +1,12 @@
 import { and, asc, desc, eq, gt, lt, lte, sql } from "drizzle-orm";
-import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/d1";
 import type { GatewayProps, Registration } from "../../../src/snapshot/rpc.ts";
 import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
 import { refKey } from "../../../src/resources/object.ts";
-import { bytesToHex } from "../../../src/snapshot/bytes.ts";
-import { audit, changes, deployments, generations, meta, objects, revisions } from "./schema.ts";
+import type { Env } from "../env.ts";
+import { afterLastAudit, auditLog } from "./audit.ts";
+import { changes, deployments, generations, meta, objects, revisions } from "./schema.ts";
+import { sealing } from "./sealed.ts";
 
 /** One changed object of a write. */
 export interface StoredChange {
@@ -47,15 +48,6 @@ export interface Commit {
   readonly at: number;
 }
 
-/** Who did what beside the objects. */
-export interface AuditEntry {
-  readonly actor: string;
-  readonly verb: string;
-  readonly targets: readonly string[];
-  /** Epoch ms. */
-  readonly at: number;
-}
-
 export interface Counters {
   readonly rv: number;
   readonly generation: number;
@@ -71,22 +63,29 @@ function countersOf(row: typeof meta.$inferSelect | undefined): Counters {
 /** A bound value may be 2 MB. */
 const MAX_PARAMETER_CHARACTERS = 600_000;
 
-/** All SQL of the objects, their changes and the audit. */
-export function objectStore(database: D1Database) {
+/** Of a row: what names its object, and the object. */
+const ROW = {
+  group: objects.group,
+  kind: objects.kind,
+  namespace: objects.namespace,
+  name: objects.name,
+  json: objects.json,
+};
+
+/** All SQL of the objects and their changes. Secrets are sealed on their way in and opened on their way out. */
+export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "DB" | "KEY_ENCRYPTION_SECRET">) {
   const db = drizzle(database);
+  const log = auditLog(database);
+  const { toRow, fromRow } = sealing(KEY_ENCRYPTION_SECRET);
+  const opened = async (rows: readonly (ObjectRef & { readonly json: string })[]): Promise<readonly KubeObject[]> =>
+    Promise.all(rows.map(async ({ json, ...ref }) => fromRow(json, ref)));
 
   return {
     /** Counters and all objects as of one moment. */
     async load(): Promise<Counters & { readonly objects: readonly KubeObject[] }> {
-      const [counters, rows] = await db.batch([
-        db.select().from(meta),
-        db.select({ json: objects.json }).from(objects),
-      ]);
+      const [counters, rows] = await db.batch([db.select().from(meta), db.select(ROW).from(objects)]);
       const [row] = counters;
-      return {
-        ...countersOf(row),
-        objects: rows.map(({ json }) => JSON.parse(json) as KubeObject),
-      };
+      return { ...countersOf(row), objects: await opened(rows) };
     },
 
     async counters(): Promise<Counters> {
@@ -96,7 +95,7 @@ export function objectStore(database: D1Database) {
 
     async get(ref: ObjectRef): Promise<KubeObject | null> {
       const [row] = await db.select({ json: objects.json }).from(objects).where(isRef(ref));
-      return row ? (JSON.parse(row.json) as KubeObject) : null;
+      return row ? fromRow(row.json, ref) : null;
     },
 
     /**
@@ -116,17 +115,14 @@ export function objectStore(database: D1Database) {
       const [counters, rows] = await db.batch([
         db.select().from(meta),
         db
-          .select({ json: objects.json })
+          .select(ROW)
           .from(objects)
           .where(and(...conditions))
           .orderBy(asc(objects.namespace), asc(objects.name))
           .limit(limit),
       ]);
       const [row] = counters;
-      return {
-        ...countersOf(row),
-        objects: rows.map(({ json }) => JSON.parse(json) as KubeObject),
-      };
+      return { ...countersOf(row), objects: await opened(rows) };
     },
 
     /** The change log after a resourceVersion, oldest first; of one kind, or of all. */
@@ -141,13 +137,18 @@ export function objectStore(database: D1Database) {
         .from(changes)
         .where(and(...conditions))
         .orderBy(asc(changes.rv));
-      return rows.map(({ type, group, kind, namespace, name, json, previousLabels, at }) => ({
-        type: type as StoredChange["type"],
-        ref: { group, kind, namespace, name },
-        object: JSON.parse(json) as KubeObject,
-        previousLabels: previousLabels === null ? null : (JSON.parse(previousLabels) as Record<string, string>),
-        at,
-      }));
+      return Promise.all(
+        rows.map(async ({ type, group, kind, namespace, name, json, previousLabels, at }) => {
+          const ref = { group, kind, namespace, name };
+          return {
+            type: type as StoredChange["type"],
+            ref,
+            object: await fromRow(json, ref),
+            previousLabels: previousLabels === null ? null : (JSON.parse(previousLabels) as Record<string, string>),
+            at,
+          };
+        }),
+      );
     },
 
     /** Drops changes up to a resourceVersion that are older than a time, the oldest first. */
@@ -198,11 +199,16 @@ export function objectStore(database: D1Database) {
       // SQLite takes the bare columns of a group from the row that has the maximum.
       const { results } = await database
         .prepare(
-          "SELECT json, max(generation) FROM revisions WHERE generation <= ?1 GROUP BY grp, kind, namespace, name",
+          `SELECT grp AS "group", kind, namespace, name, json, max(generation) FROM revisions
+           WHERE generation <= ?1 GROUP BY grp, kind, namespace, name`,
         )
         .bind(generation)
-        .all<{ json: string | null }>();
-      return results.flatMap(({ json }) => (json === null ? [] : [JSON.parse(json) as KubeObject]));
+        .all<ObjectRef & { json: string | null }>();
+      return opened(
+        results.flatMap(({ group, kind, namespace, name, json }) =>
+          json === null ? [] : [{ group, kind, namespace, name, json }],
+        ),
+      );
     },
 
     /**
@@ -224,25 +230,6 @@ export function objectStore(database: D1Database) {
           throw error;
         }
       });
-    },
-
-    /**
-     * An audit row for what is no change of objects.
-     *
-     * @param change what it tells of, where that is one in this database: neither lands without the other (R27)
-     */
-    async audit({ actor, verb, targets, at }: AuditEntry, change?: BatchItem<"sqlite">): Promise<void> {
-      await afterLastAudit(async () => {
-        const { generation } = await this.counters();
-        const row = await nextAudit({ at, actor, verb, targets: JSON.stringify(targets), generation });
-        const insert = db.insert(audit).values(row);
-        await (change ? db.batch([insert, change]) : insert);
-      });
-    },
-
-    /** Rows after an id, oldest first. */
-    async audited(after: number): Promise<readonly (typeof audit.$inferSelect)[]> {
-      return db.select().from(audit).where(gt(audit.id, after)).orderBy(asc(audit.id)).limit(1_000);
     },
 
     async saveDeployment(props: GatewayProps, registration: Registration, at: number): Promise<void> {
@@ -272,14 +259,16 @@ export function objectStore(database: D1Database) {
         .prepare("UPDATE meta SET rv = ?2, generation = ?3, writer = ?1 WHERE id = 1 AND rv = ?4")
         .bind(write.id, write.rv, write.generation, write.expectedRv),
     ];
-    const rows = write.changes.map(({ type, ref, object, previousLabels, configuration }) => ({
-      ...ref,
-      type,
-      rv: Number(object.metadata.resourceVersion),
-      json: JSON.stringify(object),
-      labels: previousLabels && JSON.stringify(previousLabels),
-      configuration,
-    }));
+    const rows = await Promise.all(
+      write.changes.map(async ({ type, ref, object, previousLabels, configuration }) => ({
+        ...ref,
+        type,
+        rv: Number(object.metadata.resourceVersion),
+        json: await toRow(object, ref),
+        labels: previousLabels && JSON.stringify(previousLabels),
+        configuration,
+      })),
+    );
     for (const part of parts(rows)) {
       statements.push(
         d1
@@ -327,7 +316,7 @@ export function objectStore(database: D1Database) {
   }
 
   async function auditStatement(d1: D1Database, write: Commit, guard: string): Promise<D1PreparedStatement> {
-    const row = await nextAudit({
+    const row = await log.next({
       at: write.at,
       actor: write.actor,
       verb: write.verb,
@@ -340,43 +329,9 @@ export function objectStore(database: D1Database) {
       )
       .bind(write.id, row.id, row.at, row.actor, row.verb, row.targets, row.generation, row.previous, row.hash);
   }
-
-  /** Chained to the last row. Where two are made at once the second fails on its id, and so does what it tells of. */
-  async function nextAudit(
-    what: Omit<typeof audit.$inferSelect, "id" | "previous" | "hash">,
-  ): Promise<typeof audit.$inferSelect> {
-    const [last] = await db.select().from(audit).orderBy(desc(audit.id)).limit(1);
-    const row = { ...what, id: (last?.id ?? 0) + 1, previous: last?.hash ?? "" };
-    return { ...row, hash: await auditHash(row) };
-  }
 }
 
 export type ObjectStore = ReturnType<typeof objectStore>;
-
-/** Of so many writers at once each gets its row; each round one of them does. */
-const AUDIT_ATTEMPTS = 32;
-
-/** Tries again where another row took the place behind the last one. */
-async function afterLastAudit<T>(write: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await write();
-    } catch (error) {
-      if (attempt === AUDIT_ATTEMPTS || !isAuditRace(error)) throw error;
-    }
-  }
-}
-
-function isAuditRace(error: unknown): boolean {
-  const { message, cause } = error as Error;
-  return /UNIQUE constraint failed: audit\.id/.test(`${message} ${String(cause)}`);
-}
-
-/** The hash of an audit row over all its fields and the hash before it: a row that was changed or taken out shows. */
-export async function auditHash(row: Omit<typeof audit.$inferSelect, "hash">): Promise<string> {
-  const text = JSON.stringify([row.id, row.at, row.actor, row.verb, row.targets, row.generation, row.previous]);
-  return bytesToHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-}
 
 function isRef({ group, kind, namespace, name }: ObjectRef) {
   return and(

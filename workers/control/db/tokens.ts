@@ -2,15 +2,15 @@ import { and, eq, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { Account } from "../../../src/kube/access.ts";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
+import { auditLog } from "./audit.ts";
 import { tokens } from "./schema.ts";
-import { objectStore } from "./store.ts";
 
 const TOKEN_BYTES = 32;
 
 /** Admin tokens: 256 random bits, shown once, kept as SHA-256 (R22). */
 export function tokenStore(database: D1Database) {
   const db = drizzle(database);
-  const objects = objectStore(database);
+  const log = auditLog(database);
   return {
     /**
      * @param expiresAt epoch ms; null: never
@@ -26,7 +26,7 @@ export function tokenStore(database: D1Database) {
       const token = `tulle_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)))}`;
       const hash = bytesToHex(await digest(token));
       const made = db.insert(tokens).values({ id, hash, name, role, namespace, createdAt: now, expiresAt });
-      await objects.audit({ actor, verb: "create-token", targets: [`token/${id}`], at: now }, made);
+      await log.add({ actor, verb: "create-token", targets: [`token/${id}`], at: now }, made);
       return { id, token };
     },
 
@@ -64,7 +64,7 @@ export function tokenStore(database: D1Database) {
       const found = await db.select({ id: tokens.id }).from(tokens).where(valid);
       if (found.length === 0) return false;
       const revoked = db.update(tokens).set({ revokedAt: now }).where(valid);
-      await objects.audit({ actor, verb: "revoke-token", targets: [`token/${id}`], at: now }, revoked);
+      await log.add({ actor, verb: "revoke-token", targets: [`token/${id}`], at: now }, revoked);
       return true;
     },
   };

@@ -24,7 +24,7 @@ export async function get(c: Ask, path: ResourcePath, name: string): Promise<Res
   const ref = refAt(path, name);
   const object = isEvents(path.info)
     ? (await eventsOf(c, path)).items.find(({ metadata }) => metadata.name === name)
-    : await objectStore(c.env.DB).get(ref);
+    : await objectStore(c.env).get(ref);
   if (!object) return err(notFound(ref));
   const options = formOptions(c, path);
   return options.ok ? ok(c.json(inForm(form.value, path.info, object, options.value) as object)) : options;
@@ -105,7 +105,7 @@ export async function page(
   limit: number,
   from: Place | null,
 ): Promise<Page> {
-  const store = objectStore(c.env.DB);
+  const store = objectStore(c.env);
   const items: KubeObject[] = [];
   let first: { readonly rv: number; readonly compacted: number } | null = null;
   let after: { readonly namespace: string; readonly name: string } | null = from;

@@ -7,6 +7,7 @@ import { documentRoutes } from "./documents.ts";
 import { get, list } from "./read.ts";
 import type { Ask } from "./request.ts";
 import { reviewRoutes } from "./reviews.ts";
+import { unserved } from "./unserved.ts";
 import { create, patch, remove, servesStatus, update } from "./write.ts";
 
 /** Kubernetes' REST for the kinds of the mesh, mounted under `/k8s`. */
@@ -17,8 +18,7 @@ export function kubeRoutes(): Hono<Api> {
   app.all("*", async (c) => {
     const segments = decoded(new URL(c.req.url).pathname).slice(2);
     const path = segments.includes(null) ? null : resourcePath(segments as string[]);
-    if (path === null || !servesStatus(path))
-      return answer(c, failure("NotFound", "the server could not find the requested resource"));
+    if (path === null || !servesStatus(path)) return answer(c, await unserved(c));
     const result = await handle(c, path);
     return result.ok ? result.value : answer(c, result.error);
   });
