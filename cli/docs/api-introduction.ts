@@ -35,7 +35,7 @@ below. \`npm start\` leaves an administrator's in \`.tulle/token\`. \`tulle toke
 
 | role | what it may do |
 | --- | --- |
-| \`viewer\` | read objects and watch them; status and metrics |
+| \`viewer\` | read and watch objects other than Secrets; status and metrics |
 | \`editor\` | that, and write objects that stand in a namespace other than the mesh's root namespace |
 | \`admin\` | everything: the root namespace, Namespaces, tokens, history, rollback |
 

@@ -59,10 +59,7 @@ const DELETE_OPTIONS: Message = {
 /** By `apiVersion/kind`. */
 const OBJECTS: ReadonlyMap<string, Message> = new Map<string, Message>([
   ["v1/Namespace", { 1: METADATA }],
-  [
-    "v1/ConfigMap",
-    { 1: METADATA, 2: ["data", "map"], 3: ["binaryData", "base64-map"], 4: ["immutable", "boolean"] },
-  ],
+  ["v1/ConfigMap", { 1: METADATA, 2: ["data", "map"], 3: ["binaryData", "base64-map"], 4: ["immutable", "boolean"] }],
   [
     "v1/Secret",
     {

@@ -107,7 +107,8 @@ export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: 
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing");
-  if (spec.action === "DENY") for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
+  if (spec.action === "DENY")
+    for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
   for (const [index, rule] of (spec.rules ?? []).entries()) checkRule(rule, report.at("rules", index));
 }
 

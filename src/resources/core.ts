@@ -37,6 +37,16 @@ export const Service = z.looseObject({
 /** An absent or empty `selector` selects nothing: the endpoints are those of its EndpointSlices. */
 export type ServiceSpec = z.infer<typeof Service>;
 
+/**
+ * A Service without an address inside of a cluster says so, as a headless one does: programs that wait until a cluster has
+ * given it one (`helm install --wait`) would wait for ever.
+ */
+export function withClusterIp(spec: unknown): unknown {
+  if (typeof spec !== "object" || spec === null || Array.isArray(spec)) return spec;
+  const { type = "ClusterIP", clusterIP = "" } = spec as { readonly type?: unknown; readonly clusterIP?: unknown };
+  return type === "ClusterIP" && clusterIP === "" ? { ...spec, clusterIP: "None" } : spec;
+}
+
 export function checkService(spec: ServiceSpec, report: Report): void {
   if (spec.type === "ExternalName") {
     report.at("type").warn("`ExternalName` is stored and not served; write a ServiceEntry for a host outside");
@@ -193,13 +203,17 @@ function isTexts(value: unknown): value is Texts {
 }
 
 function canonicalValues(values: Texts): Texts {
-  const canonical = Object.entries(values).map(([key, value]) => [key, isBase64(value) ? canonicalBase64(value) : value]);
+  const canonical = Object.entries(values).map(([key, value]) => [
+    key,
+    isBase64(value) ? canonicalBase64(value) : value,
+  ]);
   return Object.fromEntries(canonical) as Texts;
 }
 
 export function checkConfigMap({ data = {}, binaryData = {} }: z.infer<typeof ConfigMap>, report: Report): void {
   for (const key of Object.keys(binaryData))
-    if (Object.hasOwn(data, key)) report.at("binaryData", key).error("is in `data` too; keep one", "FieldValueDuplicate");
+    if (Object.hasOwn(data, key))
+      report.at("binaryData", key).error("is in `data` too; keep one", "FieldValueDuplicate");
   const texts = sum(Object.values(data), (value) => UTF8.encode(value).length);
   checkSize(texts + sum(Object.values(binaryData), bytesIn), report);
 }

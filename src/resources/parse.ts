@@ -12,6 +12,7 @@ import {
   Secret,
   Service,
   withCanonicalData,
+  withClusterIp,
   withEncodedText,
 } from "./core.ts";
 import { checkDestinationRule, DestinationRule } from "./destination-rule.ts";
@@ -62,7 +63,7 @@ function reader<T>(
 const READERS: ReadonlyMap<string, SpecReader> = new Map([
   ["Namespace", reader(Namespace)],
   ["Pod", reader(Pod)],
-  ["Service", reader(Service, checkService)],
+  ["Service", reader(Service, checkService, withClusterIp)],
   ["EndpointSlice", reader(EndpointSlice, checkEndpointSlice)],
   ["ConfigMap", reader(ConfigMap, checkConfigMap, withCanonicalData)],
   ["Secret", reader(Secret, checkSecret, withEncodedText)],

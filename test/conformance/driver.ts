@@ -191,7 +191,8 @@ async function gatewayAddress(
     .map((pair) => pair.split("="))
     .find(([logical]) => logical === String(port))?.[1];
   const place = { host, port: bound === undefined ? port : Number(bound) };
-  if (port === 80 && server.port.protocol === "HTTP" && (await sharing(mesh, gateway)) > 1) return at(mesh.info.gateway);
+  if (port === 80 && server.port.protocol === "HTTP" && (await sharing(mesh, gateway)) > 1)
+    return at(mesh.info.gateway);
   if (server.tls?.mode !== "ISTIO_MUTUAL") return place;
   const shown = await identity();
   return shown && { ...place, tls: { ...shown, ca: mesh.ca, servername: `${name}.${namespace}.svc.cluster.local` } };
@@ -203,7 +204,11 @@ async function sharing(mesh: RunningMesh, gateway: GatewayObject | null): Promis
     mesh,
     "apis/networking.istio.io/v1/gateways",
   );
-  const selected = ({ spec }: GatewayObject): string => JSON.stringify(Object.entries(spec.selector ?? {}).toSorted());
+  const selected = ({ spec }: GatewayObject): string =>
+    Object.entries(spec.selector ?? {})
+      .map(([key, value]) => `${key}=${value}`)
+      .toSorted((one, other) => (one < other ? -1 : 1))
+      .join();
   return (all?.items ?? []).filter(
     (one) =>
       gateway !== null &&

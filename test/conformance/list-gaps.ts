@@ -69,7 +69,7 @@ function reasonsOf({ message, fields }: Refusal): readonly (readonly [string, st
   });
 }
 
-const UNSUPPORTED = /not supported yet|cannot work here/;
+const UNSUPPORTED = /not supported yet|cannot work here|the mesh was deployed with/;
 
 function gapsOf(name: string, refusals: readonly Refusal[]): readonly Gap[] {
   return refusals.flatMap((refusal) =>
@@ -105,7 +105,8 @@ try {
     const gaps = gapsOf(test.name, refusals);
     const others = gaps.filter(({ reason }) => !UNSUPPORTED.test(reason));
     if (gaps.length > 0 && others.length === 0) found.push(...gaps);
-    else if (others.length > 0) for (const { field, reason } of others) console.log(`${test.name}  ${field}: ${reason}`);
+    else if (others.length > 0)
+      for (const { field, reason } of others) console.log(`${test.name}  ${field}: ${reason}`);
     else console.log(`${test.name}  was not refused for a field`);
   }
 } finally {

@@ -136,7 +136,8 @@ function isKept({ kind, readOnly }: KindInfo, verb: Verb, at: Place): boolean {
 
 describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $name", ({ name, places }) => {
   const account = ACCOUNTS.find((each) => each.name === name)!;
-  const may = (info: KindInfo, verb: Verb, at: Place) => tableSays(account, verb, placeOf(info.kind, verb, at), info.kind);
+  const may = (info: KindInfo, verb: Verb, at: Place) =>
+    tableSays(account, verb, placeOf(info.kind, verb, at), info.kind);
 
   it("gets 403 exactly where the table refuses, and leaves nothing there", async () => {
     const before = await control.dump();

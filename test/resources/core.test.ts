@@ -32,6 +32,18 @@ describe("Service", () => {
     expect(of(spec)).toEqual([`error ${error}`]);
   });
 
+  it.each([
+    ["{ports: [{port: 80}]}", "None"],
+    ["{ports: [{port: 80}], clusterIP: ''}", "None"],
+    ["{ports: [{port: 80}], type: ClusterIP}", "None"],
+    ["{ports: [{port: 80}], clusterIP: 10.0.0.1}", "10.0.0.1"],
+    ["{ports: [{port: 80}], type: LoadBalancer}", undefined],
+    ["{type: ExternalName, externalName: a.com}", undefined],
+  ])("%s has the address %s, for which nobody has to wait", (spec, want) => {
+    const { object } = parsed(`{apiVersion: v1, kind: Service, metadata: {name: a}, spec: ${spec}}`);
+    expect((object?.spec as { clusterIP?: string } | undefined)?.clusterIP).toBe(want);
+  });
+
   it("warns of what is stored and not served", () => {
     expect(of("{type: ExternalName, externalName: a.com}")).toEqual(["warning Invalid spec.type"]);
     expect(of("{ports: [{port: 53, protocol: UDP}]}")).toEqual(["warning Invalid spec.ports[0].protocol"]);
@@ -175,7 +187,11 @@ describe("Secret", () => {
     ["base64 in lines", { data: { a: "YWFh\nYmI=\r\n" } }, { type: "Opaque", data: { a: "YWFhYmI=" } }],
     ["bits that no byte has", { data: { a: "Yh==" } }, { type: "Opaque", data: { a: "Yg==" } }],
     ["no texts", { data: { a: "" }, stringData: {} }, { type: "Opaque", data: { a: "" } }],
-    ["as much as may be", { stringData: { a: "x".repeat(MiB) } }, { type: "Opaque", data: { a: btoa("x".repeat(MiB)) } }],
+    [
+      "as much as may be",
+      { stringData: { a: "x".repeat(MiB) } },
+      { type: "Opaque", data: { a: btoa("x".repeat(MiB)) } },
+    ],
     [
       "a certificate with its key, whatever they are",
       { type: "kubernetes.io/tls", data: { "tls.crt": "" }, stringData: { "tls.key": "" }, immutable: false },

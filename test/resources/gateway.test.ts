@@ -89,7 +89,11 @@ describe("Gateway", () => {
       "Invalid spec.servers[0].tls.credentialName",
     ],
     ["PASSTHROUGH", `{${https}, hosts: [a.com], tls: {mode: PASSTHROUGH}}`, "NotSupported spec.servers[0].tls.mode"],
-    ["port 0", "{port: {number: 0, name: http, protocol: HTTP}, hosts: [a.com]}", "Invalid spec.servers[0].port.number"],
+    [
+      "port 0",
+      "{port: {number: 0, name: http, protocol: HTTP}, hosts: [a.com]}",
+      "Invalid spec.servers[0].port.number",
+    ],
     [
       "TLS on plain HTTP",
       `{${http}, hosts: [a.com], tls: {mode: SIMPLE, credentialName: cert}}`,

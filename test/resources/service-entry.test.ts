@@ -51,7 +51,11 @@ describe("ServiceEntry", () => {
       "Invalid spec.hosts",
     ],
     ["a wildcard that nobody can look up", `{hosts: ["*.a.com"], ${ports}, resolution: DNS}`, "Required spec.hosts[0]"],
-    ["a star for part of a label", `{hosts: ["*washingtonpost.com"], ${ports}, resolution: DNS}`, "Invalid spec.hosts[0]"],
+    [
+      "a star for part of a label",
+      `{hosts: ["*washingtonpost.com"], ${ports}, resolution: DNS}`,
+      "Invalid spec.hosts[0]",
+    ],
     [
       "a number of a port twice",
       "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 80, name: b}]}",

@@ -196,7 +196,8 @@ spec:
       parsed(
         `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {${hosts}http: [{${one}}]}}`,
       ).findings.map(({ message }) => message);
-    for (const none of ["", "hosts: [], "]) expect(messages(none)).toEqual([expect.stringContaining("not supported yet")]);
+    for (const none of ["", "hosts: [], "])
+      expect(messages(none)).toEqual([expect.stringContaining("not supported yet")]);
     expect(messages("hosts: [outbound_.80_._.a.b.svc], ")).toEqual([expect.stringContaining("cannot work here")]);
   });
 

@@ -449,7 +449,7 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
           row: {
             NAME: "reviews",
             TYPE: "ClusterIP",
-            "CLUSTER-IP": "<none>",
+            "CLUSTER-IP": "None",
             "EXTERNAL-IP": "<none>",
             "PORT(S)": "9080/TCP",
             SELECTOR: "app=reviews",

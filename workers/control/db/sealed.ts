@@ -57,8 +57,9 @@ export function sealing(secret: string): Sealing {
         return { apiVersion, kind, metadata: { ...metadata, ...(annotations && { annotations }) }, ...fields };
       } catch {
         console.error({ event: "object_unreadable", object: refKey(ref) });
+        const { annotations: _, ...open } = metadata;
         const { name, namespace } = ref;
-        return unreadable({ apiVersion: "v1", kind: ref.kind, metadata: { ...metadata, name, namespace } });
+        return unreadable({ apiVersion: "v1", kind: ref.kind, metadata: { ...open, name, namespace } });
       }
     },
   };

@@ -76,9 +76,9 @@ const ROW = {
 export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "DB" | "KEY_ENCRYPTION_SECRET">) {
   const db = drizzle(database);
   const log = auditLog(database);
-  const { toRow, fromRow } = sealing(KEY_ENCRYPTION_SECRET);
+  const vault = sealing(KEY_ENCRYPTION_SECRET);
   const opened = async (rows: readonly (ObjectRef & { readonly json: string })[]): Promise<readonly KubeObject[]> =>
-    Promise.all(rows.map(async ({ json, ...ref }) => fromRow(json, ref)));
+    Promise.all(rows.map(async ({ json, ...ref }) => vault.fromRow(json, ref)));
 
   return {
     /** Counters and all objects as of one moment. */
@@ -95,7 +95,7 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
 
     async get(ref: ObjectRef): Promise<KubeObject | null> {
       const [row] = await db.select({ json: objects.json }).from(objects).where(isRef(ref));
-      return row ? fromRow(row.json, ref) : null;
+      return row ? vault.fromRow(row.json, ref) : null;
     },
 
     /**
@@ -143,7 +143,7 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
           return {
             type: type as StoredChange["type"],
             ref,
-            object: await fromRow(json, ref),
+            object: await vault.fromRow(json, ref),
             previousLabels: previousLabels === null ? null : (JSON.parse(previousLabels) as Record<string, string>),
             at,
           };
@@ -264,7 +264,7 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
         ...ref,
         type,
         rv: Number(object.metadata.resourceVersion),
-        json: await toRow(object, ref),
+        json: await vault.toRow(object, ref),
         labels: previousLabels && JSON.stringify(previousLabels),
         configuration,
       })),
