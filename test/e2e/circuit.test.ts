@@ -99,7 +99,9 @@ describe("circuit breaking across two gateway deployments", () => {
   }, 60_000);
 
   it("still has its one slot after 1,000 clients went away", async () => {
-    for (let round = 0; round < 20; round += 1) {
+    // On a busy machine some go before their request has come: those are not what is looked for.
+    const gone = () => mesh.accessLog().filter((record) => record.response_flags.includes("DC")).length;
+    for (let round = 0; round < 20 || (gone() <= 500 && round < 80); round += 1) {
       await Promise.all(
         Array.from({ length: 50 }, async () => {
           const signal = AbortSignal.timeout(20 + Math.floor(Math.random() * 60));
@@ -109,7 +111,7 @@ describe("circuit breaking across two gateway deployments", () => {
     }
     await eventually("the slot", async () => (await call(web, 0)).status === 200, 10_000);
     for (let i = 0; i < 5; i += 1) expect((await call(web, 0)).status).toBe(200);
-    expect(mesh.accessLog().filter((record) => record.response_flags.includes("DC")).length).toBeGreaterThan(500);
+    expect(gone()).toBeGreaterThan(500);
   }, 120_000);
 });
 
