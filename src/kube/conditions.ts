@@ -37,6 +37,11 @@ function isCondition(value: unknown): value is Condition {
   );
 }
 
+/** What the compiler said of an object last. */
+export function acceptedOf(object: KubeObject): Condition | undefined {
+  return conditionsOf(object).find(({ type }) => type === "Accepted");
+}
+
 /**
  * Sets one condition among the others; where its status stays the same, so does the time of its transition.
  *

@@ -1,7 +1,6 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
 import type { Finding } from "../resources/finding.ts";
-import type { KindInfo } from "../resources/kinds.ts";
-import { findKind, KINDS } from "../resources/kinds.ts";
+import { findKind, kindOf } from "../resources/kinds.ts";
 import { type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
 import type { Parsed } from "../resources/parse.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -251,19 +250,13 @@ function replaceStatus(
   return ok(settled(before, owning(before, draft, writer, keyedLists(ref)), []));
 }
 
-function infoOf({ group, kind }: ObjectRef): KindInfo {
-  const info = KINDS.find((each) => each.group === group && each.kind === kind);
-  if (!info) throw new Error(`no kind ${group}/${kind}`);
-  return info;
-}
-
 function patched(
   before: KubeObject,
   { patch, author }: Extract<Operation, { verb: "patch" }>,
   ref: ObjectRef,
   circumstances: Circumstances,
 ): Result<Planned, Status> {
-  if (patch.type === "strategic" && !infoOf(ref).core)
+  if (patch.type === "strategic" && kindOf(ref)?.core !== true)
     return err(
       failure(
         "UnsupportedMediaType",

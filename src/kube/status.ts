@@ -1,6 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import type { ObjectRef } from "../resources/object.ts";
-import { KINDS } from "../resources/kinds.ts";
+import { kindOf } from "../resources/kinds.ts";
 
 /** A Kubernetes Status of failure: how every error below `/k8s` and `/api` is answered. */
 export interface Status {
@@ -65,7 +65,7 @@ export function failure(reason: StatusReason, message: string, details?: StatusD
 
 /** `reviews.networking.istio.io "x"`, as Kubernetes words it. */
 function named({ group, kind, name }: ObjectRef): { readonly text: string; readonly details: StatusDetails } {
-  const plural = KINDS.find((info) => info.group === group && info.kind === kind)?.plural ?? kind;
+  const plural = kindOf({ group, kind })?.plural ?? kind;
   const text = `${group === "" ? plural : `${plural}.${group}`} "${name}"`;
   return { text, details: { name, ...(group !== "" && { group }), kind: plural } };
 }

@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectRef } from "../resources/object.ts";
-import { type Change, EVENTS, eventsOf } from "./events.ts";
+import { type Change, EVENTS } from "./events.ts";
 import type { ResourceForm } from "./forms.ts";
 import type { Selects } from "./selectors.ts";
 
@@ -45,7 +45,7 @@ export function isWatched(
   ref: ObjectRef,
 ): boolean {
   if (namespace !== null && ref.namespace !== namespace) return false;
-  return isEvents({ group, kind }) || (ref.group === group && ref.kind === kind);
+  return ref.group === group && ref.kind === kind;
 }
 
 export function isEvents({ group, kind }: { readonly group: string; readonly kind: string }): boolean {
@@ -60,11 +60,4 @@ export function seenOf(change: LoggedChange, selects: Selects): Seen | null {
   const is = type !== "DELETED" && selects(object);
   if (is) return { type: was ? "MODIFIED" : "ADDED", object };
   return was ? { type: "DELETED", object } : null;
-}
-
-/** The Events that a change makes, as a watch of Events sees them. */
-export function seenEventsOf(change: LoggedChange, selects: Selects): readonly Seen[] {
-  return eventsOf(change)
-    .filter(selects)
-    .map((object) => ({ type: "ADDED", object }));
 }

@@ -2,7 +2,7 @@ import type { Finding } from "../resources/finding.ts";
 import { findKind } from "../resources/kinds.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
-import { conditionsOf, isCompiled, withAccepted, withCondition } from "./conditions.ts";
+import { acceptedOf, isCompiled, withAccepted, withCondition } from "./conditions.ts";
 import { keyedLists } from "./list-keys.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
 import {
@@ -174,7 +174,7 @@ function isMeshKind({ apiVersion, kind }: KubeObject): boolean {
 
 /** Without anything found there is nothing to word anew. */
 function saysSo(object: KubeObject, found: readonly Finding[]): boolean {
-  const accepted = conditionsOf(object).find(({ type }) => type === "Accepted");
+  const accepted = acceptedOf(object);
   return (
     found.length === 0 &&
     accepted?.status === "True" &&
@@ -199,7 +199,7 @@ function withFirstStatus(object: KubeObject, before: KubeObject | null, now: str
 
 /** A write of the status alone does not change what the compiler said. */
 function withKeptVerdict(object: KubeObject, before: KubeObject | null, now: string): KubeObject {
-  const verdict = before && conditionsOf(before).find(({ type }) => type === "Accepted");
+  const verdict = before && acceptedOf(before);
   if (!verdict) return object;
   const judged = withCondition(object, verdict, now);
   const status = judged.status as { conditions: readonly { type: string }[] };

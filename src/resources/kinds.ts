@@ -106,6 +106,11 @@ export function findKind(apiVersion: string, kind: string): KindInfo | undefined
   return KINDS.find((info) => info.kind === kind && isServedAs(info, apiVersion));
 }
 
+/** The kind of an object as it is stored. */
+export function kindOf({ group, kind }: { readonly group: string; readonly kind: string }): KindInfo | undefined {
+  return KINDS.find((info) => info.group === group && info.kind === kind);
+}
+
 /** The kind behind a path `/apis/group/version/plural`, in any served version or alias group. */
 export function findResource(group: string, version: string, plural: string): KindInfo | undefined {
   return KINDS.find((info) => info.plural === plural && isServedAs(info, apiVersionOf(group, version)));

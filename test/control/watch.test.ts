@@ -204,4 +204,15 @@ describe("a watch", () => {
     expect((await control.call("GET", `${events}/${event.object.metadata.name}`)).json).toEqual(event.object);
     expect((await control.call("GET", `${events}/none`)).status).toBe(404);
   });
+
+  it("shows the turn of a condition once, however often its object changes in that second", async () => {
+    const stream = await watch(`resourceVersion=${await version()}`, "/k8s/api/v1/namespaces/default/events");
+    for (let at = 0; at < 5; at += 1) {
+      await control.call("POST", RULES, rule(`turned-${at}`));
+      await control.call("PUT", `${RULES}/turned-${at}`, rule(`turned-${at}`, "y"));
+    }
+    const names = (await stream.seen(300)).map(({ object }) => object.metadata.name);
+    expect(names).toHaveLength(5);
+    expect(new Set(names).size).toBe(5);
+  });
 });

@@ -36,8 +36,13 @@ export class History {
     this.#events = null;
   }
 
-  add(changes: readonly LoggedChange[], rv: number): void {
-    if (this.#events) addEvents(this.#events, changes);
+  /** @returns the Events that are new by it; none where nobody has asked for Events yet */
+  add(changes: readonly LoggedChange[], rv: number): readonly KubeObject[] {
+    this.#keep(changes, rv);
+    return this.#events ? addEvents(this.#events, changes) : [];
+  }
+
+  #keep(changes: readonly LoggedChange[], rv: number): void {
     if (changes.length >= IN_MEMORY) {
       this.#recent = [];
       this.#from = rv;
@@ -82,15 +87,20 @@ export class History {
   }
 }
 
-function addEvents(events: Map<string, KubeObject>, changes: readonly LoggedChange[]): void {
+/** @returns those that were not there: of several changes in one second only the first tells of a turn */
+function addEvents(events: Map<string, KubeObject>, changes: readonly LoggedChange[]): readonly KubeObject[] {
+  const fresh: KubeObject[] = [];
   for (const event of changes.flatMap(eventsOf)) {
     const key = `${event.metadata.namespace ?? ""}/${event.metadata.name}`;
-    if (!events.has(key)) events.set(key, event);
+    if (events.has(key)) continue;
+    events.set(key, event);
+    fresh.push(event);
   }
   for (const key of events.keys()) {
     if (events.size <= MAX_EVENTS) break;
     events.delete(key);
   }
+  return fresh;
 }
 
 function versionOf(change: LoggedChange | undefined): number | undefined {

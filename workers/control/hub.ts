@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { addressesOf } from "../../src/compile/addresses.ts";
+import { acceptedOf } from "../../src/kube/conditions.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
@@ -262,8 +263,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     state.rv = plan.rv;
     state.generation = generation;
     state.publisher.publish(generation);
-    this.#history.add(logged, plan.rv);
-    this.#watches.publish(logged, plan.rv);
+    this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
     await this.ctx.storage.deleteAlarm();
     await this.#history.prune(plan.rv, at).catch(() => undefined);
     return true;
@@ -342,14 +342,11 @@ function asIfStored({ objects }: State) {
 /** Other objects that are accepted no longer: whoever writes should know. */
 function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readonly Finding[] {
   const own = new Set(outcomes.map(({ ref }) => refKey(ref)));
-  return [...changes].flatMap(([key, { ref, after, configuration }]) => {
+  return [...changes].flatMap(([key, { ref, before, after, configuration }]) => {
     if (own.has(key) || configuration || after === null) return [];
     if (namespace !== null && ref.namespace !== namespace) return [];
-    const { conditions = [] } = (after.status ?? {}) as {
-      conditions?: readonly { type: string; status: string; message: string }[];
-    };
-    const accepted = conditions.find(({ type }) => type === "Accepted");
-    if (accepted?.status !== "False") return [];
+    const accepted = acceptedOf(after);
+    if (accepted?.status !== "False" || (before && acceptedOf(before)?.status === "False")) return [];
     const message = `${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
     return [{ severity: "warning" as const, reason: "FieldValueInvalid" as const, field: "", message }];
   });

@@ -1,14 +1,6 @@
-import { type KindInfo, KINDS } from "../../src/resources/kinds.ts";
-import type { KubeObject } from "../../src/resources/object.ts";
-import {
-  isEvents,
-  isWatched,
-  type LoggedChange,
-  type Seen,
-  seenEventsOf,
-  seenOf,
-  type WatchWish,
-} from "../../src/kube/watch.ts";
+import { type KindInfo, kindOf } from "../../src/resources/kinds.ts";
+import { type KubeObject, refOf } from "../../src/resources/object.ts";
+import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import type { Selects } from "../../src/kube/selectors.ts";
 import { inForm } from "../../src/kube/forms.ts";
 
@@ -40,10 +32,13 @@ export class Watches {
     return watch.stream();
   }
 
-  /** @param changes in the order of their resourceVersions */
-  publish(changes: readonly LoggedChange[], rv: number): void {
+  /**
+   * @param changes in the order of their resourceVersions
+   * @param events that they make
+   */
+  publish(changes: readonly LoggedChange[], events: readonly KubeObject[], rv: number): void {
     this.#rv = rv;
-    for (const watch of this.#open) for (const change of changes) watch.publish(change);
+    for (const watch of this.#open) watch.publish(changes, events);
   }
 
   /** Whether this account may open one more. */
@@ -78,7 +73,7 @@ class Watch {
   #timers: readonly ReturnType<typeof setTimeout>[] = [];
 
   constructor(wish: WatchWish, selects: Selects, onEnd: () => void) {
-    const info = KINDS.find(({ group, kind }) => group === wish.group && kind === wish.kind);
+    const info = kindOf(wish);
     if (!info) throw new Error(`no kind ${wish.group}/${wish.kind}`);
     this.#wish = wish;
     this.#info = info;
@@ -90,11 +85,14 @@ class Watch {
     return this.#wish.account;
   }
 
-  publish(change: LoggedChange): void {
-    if (this.#ended || !isWatched(this.#wish, change.ref)) return;
-    if (isEvents(this.#wish)) for (const seen of seenEventsOf(change, this.#selects)) this.tell(seen);
-    else {
-      const seen = seenOf(change, this.#selects);
+  publish(changes: readonly LoggedChange[], events: readonly KubeObject[]): void {
+    if (isEvents(this.#wish)) {
+      for (const object of events)
+        if (isWatched(this.#wish, refOf(object)) && this.#selects(object)) this.tell({ type: "ADDED", object });
+      return;
+    }
+    for (const change of changes) {
+      const seen = isWatched(this.#wish, change.ref) ? seenOf(change, this.#selects) : null;
       if (seen) this.tell(seen);
     }
   }
