@@ -337,6 +337,25 @@ describe("the Kubernetes API", () => {
       expect((await control.call("DELETE", RULES.replace("/namespaces/default", ""))).status).toBe(405);
     });
 
+    it("are deleted though others delete and change them meanwhile", async () => {
+      const names = Array.from({ length: 8 }, (_, at) => `race-${at}`);
+      const labels = { race: "on" };
+      for (const name of names) await control.call("POST", RULES, { ...rule(name), metadata: { name, labels } });
+      const collection = async () => control.call("DELETE", `${RULES}?labelSelector=race%3Don`);
+      const answers = await Promise.all([
+        collection(),
+        collection(),
+        control.call("DELETE", `${RULES}/race-0`),
+        control.call("PATCH", `${RULES}/race-7`, { metadata: { labels: { race: "off" } } }, { type: MERGE }),
+      ]);
+      expect(answers.slice(0, 2).map(({ status }) => status)).toEqual([200, 200]);
+      const left = await control.call("GET", `${RULES}?labelSelector=race%3Don`);
+      expect(left.json["items"]).toHaveLength(0);
+      // Whoever took it out of the selection in time keeps it.
+      const taken = answers[3]?.status === 200;
+      expect((await control.call("GET", `${RULES}/race-7`)).status).toBe(taken ? 200 : 404);
+    });
+
     it("hold a precondition of a deletion", async () => {
       const { json } = await control.call("POST", RULES, rule("guarded"));
       const other = { preconditions: { uid: "other" } };

@@ -4,6 +4,7 @@ import type { AppliedConfiguration } from "../../../src/kube/managed-fields.ts";
 import type { Author, Operation } from "../../../src/kube/object-rules.ts";
 import { plainCopy } from "../../../src/kube/patch.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
+import type { Selects } from "../../../src/kube/selectors.ts";
 import { failure, invalid, type Status } from "../../../src/kube/status.ts";
 import type { Finding } from "../../../src/resources/finding.ts";
 import { findKind } from "../../../src/resources/kinds.ts";
@@ -156,13 +157,7 @@ export async function remove(c: Ask, path: ResourcePath): Promise<Result<Respons
     return err(failure("MethodNotAllowed", "delete a collection in one namespace at a time"));
   const selected = selectors(c, path);
   if (!selected.ok) return selected;
-  const { items } = await page(c, path, selected.value, Number.POSITIVE_INFINITY, null);
-  const operations = items.map(({ metadata }) => ({
-    verb: "delete" as const,
-    ref: { ...refAt(path, metadata.name), namespace: metadata.namespace ?? "" },
-    ...preconditions,
-  }));
-  const written = await ask(c, operations, "deletecollection", dryRun);
+  const written = await removeSelected(c, path, selected.value, preconditions, dryRun);
   if (!written.ok) return written;
   return ok(
     c.json({
@@ -172,6 +167,31 @@ export async function remove(c: Ask, path: ResourcePath): Promise<Result<Respons
       items: written.value.results.map(({ object }) => ({ ...object, apiVersion: path.apiVersion })),
     }),
   );
+}
+
+/** What was selected may be gone, or be another object, before it is deleted: then it is selected anew. */
+const SELECTIONS = 5;
+
+async function removeSelected(
+  c: Ask,
+  path: ResourcePath,
+  selects: Selects,
+  preconditions: { uid?: string; resourceVersion?: string },
+  dryRun: boolean,
+) {
+  for (let selection = 1; ; selection += 1) {
+    const { items } = await page(c, path, selects, Number.POSITIVE_INFINITY, null);
+    const operations = items.map(({ metadata: { name, namespace = "", uid, resourceVersion } }) => ({
+      verb: "delete" as const,
+      ref: { ...refAt(path, name), namespace },
+      ...(uid !== undefined && { uid }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
+      ...preconditions,
+    }));
+    const written = await ask(c, operations, "deletecollection", dryRun);
+    const isStale = !written.ok && (written.error.reason === "NotFound" || written.error.reason === "Conflict");
+    if (!isStale || Object.keys(preconditions).length > 0 || selection === SELECTIONS) return written;
+  }
 }
 
 async function removeOne(
