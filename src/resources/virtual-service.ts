@@ -213,5 +213,5 @@ function matchesAll(match: HttpMatchSpec): boolean {
   } = match;
   if (Object.values(rest).some((value) => value !== undefined)) return false;
   if ([headers, withoutHeaders, queryParams].some((map) => Object.keys(map).length > 0)) return false;
-  return uri === undefined || uri.prefix === "/" || uri.prefix === "";
+  return uri === undefined || uri.prefix === "/" || uri.prefix === "" || uri.regex === ".*";
 }

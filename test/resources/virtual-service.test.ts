@@ -216,6 +216,8 @@ spec:
     expect(behind("match: [], ")).toEqual(warning);
     expect(behind("match: [{uri: {exact: /a}}, {name: all}], ")).toEqual(warning);
     expect(behind("match: [{uri: {prefix: /}}], ")).toEqual(warning);
+    expect(behind('match: [{uri: {regex: ".*"}}], ')).toEqual(warning);
+    expect(behind('match: [{uri: {regex: "/.*"}}], ')).toEqual([]);
     expect(behind("match: [{uri: {prefix: /}, headers: {a: {}}}], ")).toEqual([]);
     expect(behind("match: [{port: 80}], ")).toEqual([]);
   });

@@ -4,8 +4,9 @@ import { gatewayTable } from "../entries.ts";
 import { byAge } from "../inventory.ts";
 import { assemble, type CompiledSlice, type SliceHead } from "../slices.ts";
 import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible, type World } from "../view.ts";
+import { mergeRoutes } from "./merge.ts";
 import { workloadPolicies } from "./policies.ts";
-import { catchAllsLast, compileRoutes } from "./routes.ts";
+import { compileRoutes } from "./routes.ts";
 
 type Server = GatewaySpec["servers"][number];
 
@@ -99,12 +100,12 @@ export function gatewaySlice(world: World, name: string, port: number, host: str
     const compiled = routesFor(world, name, port, host).map((route) =>
       compileRoutes(world, route, { kind: "gateway", gateway: name, port }),
     );
-    const routes = {
-      routes: catchAllsLast(compiled.flatMap((part) => part.routes)),
-      targets: compiled.flatMap((part) => part.targets),
-    };
     const front = frontOf(world, gateway, server);
-    return assemble(world, { host, viewer: GATEWAY_NAMESPACE, service: null, ports: null, front }, routes);
+    return assemble(
+      world,
+      { host, viewer: GATEWAY_NAMESPACE, service: null, ports: null, front },
+      mergeRoutes(compiled),
+    );
   });
 }
 

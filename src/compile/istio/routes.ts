@@ -53,7 +53,8 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
     }));
     const byPort = destinations.some(({ target }) => target.port === REQUEST_PORT);
     for (const port of byPort ? portsOf(place) : [null]) {
-      const atPort = port === null ? matches : onPort(matches, port);
+      // A Gateway's slice is that of one port: its matches name none.
+      const atPort = port === null || place.kind === "gateway" ? matches : onPort(matches, port);
       if (atPort === null) continue;
       const chosen = destinations.map(({ destination, target }) => ({
         destination,
@@ -86,17 +87,6 @@ export function defaultRoutes(host: string, ports: readonly number[]): CompiledR
     destinations: [{ cluster: clusterId(host, port, undefined), weight: 1 }],
   }));
   return { routes, targets };
-}
-
-/** Rules of a Gateway's host from several VirtualServices: as they stand, then those that match every request. */
-export function catchAllsLast(routes: readonly Route[]): readonly Route[] {
-  const isCatchAll = ({ matches }: Route): boolean => matches.length === 0 || matches.some(matchesAll);
-  return [...routes.filter((route) => !isCatchAll(route)), ...routes.filter(isCatchAll)];
-}
-
-function matchesAll({ uri, ...others }: RouteMatch): boolean {
-  const anyPath = uri === undefined || (uri.kind === "prefix" && (uri.value === "/" || uri.value === ""));
-  return anyPath && Object.keys(others).every((field) => field === "name");
 }
 
 function portsOf(place: Place): readonly number[] {
