@@ -1,13 +1,52 @@
+import { generateKeyPairSync } from "node:crypto";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
+import { COMPATIBILITY_DATE, GATEWAY_FLAGS } from "./edge/miniflare-workers.ts";
+
+const snapshotKey = generateKeyPairSync("ed25519");
+
+/** Runs the gateway's and the state Worker's files where they run in production. */
+const workerd = cloudflareTest({
+  main: "./test/workerd/support/main.ts",
+  miniflare: {
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: GATEWAY_FLAGS,
+    cf: false,
+    durableObjects: {
+      CELL: { className: "Cell", useSQLite: true },
+      REQUESTS: { className: "Requests", useSQLite: true },
+    },
+    serviceBindings: {
+      CONTROL: { name: kCurrentWorker, entrypoint: "Control" },
+      STATE: { name: kCurrentWorker, entrypoint: "State", props: { gateway: "gateway" } },
+    },
+    bindings: {
+      GATEWAY_NAME: "gateway",
+      TULLE_LOCAL: "1",
+      SNAPSHOT_KEYS: JSON.stringify([snapshotKey.publicKey.export({ format: "jwk" }).x]),
+      SNAPSHOT_PRIVATE_KEY: snapshotKey.privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+    },
+  },
+});
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    // What drives system tools runs by `npm run test:tools`, which lists a missing tool.
-    exclude: ["test/tools/**", "node_modules/**"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Tests start real runtimes; more than one a core only makes them time out.
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          // What drives system tools runs by `npm run test:tools`, which lists a missing tool.
+          exclude: ["test/tools/**", "test/workerd/**", "node_modules/**"],
+        },
+      },
+      { extends: true, plugins: [workerd], test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] } },
+    ],
   },
 });

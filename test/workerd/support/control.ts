@@ -1,0 +1,97 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { canonicalJson } from "../../../src/snapshot/canonical.ts";
+import { sliceId } from "../../../src/snapshot/hash.ts";
+import { FORMAT, type Root, type SignedRoot, type Slice } from "../../../src/snapshot/model.ts";
+import type { ConfigApi, Registration, RootAnswer, StateApi, TelemetryReport } from "../../../src/snapshot/rpc.ts";
+import { importSigningKey, signRoot } from "../../../src/snapshot/signature.ts";
+
+/** What control knows of one gateway, as the test wrote it. */
+interface Published {
+  root: SignedRoot | null;
+  readonly slices: Map<string, string>;
+}
+
+/** What a test tells control, and what control was told. Gateways have a name of their own in each test. */
+export const control = {
+  gateways: new Map<string, Published>(),
+  /** Neither answers nor fails, as a peer that is frozen. */
+  frozen: false,
+  away: false,
+  registrations: [] as Registration[],
+  reports: [] as TelemetryReport[],
+  /** Calls of `root`, by gateway. */
+  looks: new Map<string, number>(),
+};
+
+/** Stands where control stands, and speaks as it does: to the state Worker and to gateways, by RPC. */
+export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
+  async root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer> {
+    control.looks.set(gateway, (control.looks.get(gateway) ?? 0) + 1);
+    await answering();
+    const root = control.gateways.get(gateway)?.root;
+    if (!root) return { kind: "unknown" };
+    const { generation, issuedAt } = JSON.parse(root.payload) as Root;
+    return have?.generation === generation && have.issuedAt === issuedAt ? { kind: "current" } : { kind: "root", root };
+  }
+
+  async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
+    await answering();
+    const all = control.gateways.get(gateway)?.slices;
+    return Object.fromEntries(ids.flatMap((id) => (all?.has(id) ? [[id, all.get(id) ?? ""]] : [])));
+  }
+
+  async report(report: TelemetryReport): Promise<void> {
+    await answering();
+    control.reports.push(report);
+  }
+
+  async register(registration: Registration): Promise<void> {
+    await answering();
+    control.registrations.push(registration);
+  }
+}
+
+async function answering(): Promise<void> {
+  while (control.frozen) await scheduler.wait(10);
+  if (control.away) throw new Error("control is away");
+}
+
+export interface Publication {
+  readonly gateway: string;
+  readonly generation: number;
+  /** Epoch ms; now, where it isn't told. */
+  readonly issuedAt?: number;
+  readonly maxAgeMs?: number;
+  /** By scope and host. */
+  readonly slices: Readonly<Record<string, Readonly<Record<string, Slice>>>>;
+}
+
+/** Signs a root that lists these slices, and lets control give it out. @returns the root as it travels */
+export async function publish(publication: Publication, privateKey: string): Promise<SignedRoot> {
+  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices } = publication;
+  const texts = new Map<string, string>();
+  const scopes: Record<string, Record<string, string>> = {};
+  for (const [scope, hosts] of Object.entries(slices)) {
+    const ids: Record<string, string> = {};
+    for (const [host, slice] of Object.entries(hosts)) {
+      const text = canonicalJson(slice);
+      const id = await sliceId(text);
+      texts.set(id, text);
+      ids[host] = id;
+    }
+    scopes[scope] = ids;
+  }
+  const trust = { domain: "cluster.local", aliases: [], authorities: [] };
+  const root: Root = {
+    format: FORMAT,
+    gateway,
+    generation,
+    issuedAt,
+    trust,
+    scopes,
+    ...(maxAgeMs !== undefined && { maxAgeMs }),
+  };
+  const signed = await signRoot(root, await importSigningKey(privateKey));
+  control.gateways.set(gateway, { root: signed, slices: texts });
+  return signed;
+}

@@ -1,0 +1,35 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { ExchangeDown, ExchangeUp, StateProps, StateRpc } from "../../../src/snapshot/rpc.ts";
+import { exports, type TestEnv } from "./env.ts";
+
+/** What a test does to the talk of one gateway with its cell, and what it saw of it. */
+export interface Tap {
+  /** What went up, in order, also where it got lost. */
+  readonly ups: ExchangeUp[];
+  /** `cut`: fails at once. `answer_lost`: arrives, but the answer doesn't. `frozen`: neither answers nor fails. */
+  way: "open" | "cut" | "answer_lost" | "frozen";
+  /** Alters what comes down. */
+  tamper: ((down: ExchangeDown) => ExchangeDown) | null;
+}
+
+const taps = new Map<string, Tap>();
+
+export function tapOf(gateway: string): Tap {
+  let tap = taps.get(gateway);
+  if (!tap) taps.set(gateway, (tap = { ups: [], way: "open", tamper: null }));
+  return tap;
+}
+
+/** The way from a gateway to the state Worker's entrypoint, with a hand on it. */
+export class Wire extends WorkerEntrypoint<TestEnv, StateProps> implements StateRpc {
+  async exchange(up: ExchangeUp): Promise<ExchangeDown> {
+    const { gateway } = this.ctx.props;
+    const tap = tapOf(gateway);
+    tap.ups.push(up);
+    while (tap.way === "frozen") await scheduler.wait(10);
+    if (tap.way === "cut") throw new Error("the cell is away");
+    const down = await exports.State({ props: { gateway } }).exchange(up);
+    if (tap.way === "answer_lost") throw new Error("the answer is lost");
+    return tap.tamper?.(down) ?? down;
+  }
+}
