@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from "../resources/address.ts";
+import { type Address, addressKey, parseAddress } from "../resources/address.ts";
 import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
@@ -14,25 +14,6 @@ export interface Registration {
   readonly labels: Readonly<Record<string, string>>;
   /** Null: any. */
   readonly ports: readonly number[] | null;
-}
-
-/** An address without its port, in its one form: what registrations are looked up by. */
-export function addressKey(address: string): string {
-  const parsed = parseAddress(address, true);
-  return parsed.ok ? textOf(parsed.value) : address;
-}
-
-function textOf(address: Address): string {
-  switch (address.kind) {
-    case "binding":
-      return `binding:${address.name}`;
-    case "origin":
-      return address.origin;
-    case "ip":
-      return address.ip;
-    case "name":
-      return address.name;
-  }
 }
 
 /** @returns the endpoint's address and id; null where the mesh's settings do not allow it */

@@ -1,3 +1,4 @@
+import { addressKey } from "../resources/address.ts";
 import type { EndpointSliceFields } from "../resources/core.ts";
 import type { DestinationRuleSpec } from "../resources/destination-rule.ts";
 import type { Finding } from "../resources/finding.ts";
@@ -7,7 +8,7 @@ import type { RequestAuthenticationSpec } from "../resources/request-authenticat
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
-import { addressKey, addressProblem, isEgressAllowed, ownerOf, registrationsIn } from "./addresses.ts";
+import { addressProblem, isEgressAllowed, ownerOf, registrationsIn } from "./addresses.ts";
 import { gatewaysOf, originsOfHosts, selectorOf } from "./entries.ts";
 import { gatewayAt } from "./istio/gateway-hosts.ts";
 import { destinationPolicy } from "./istio/destination-rules.ts";

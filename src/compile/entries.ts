@@ -1,10 +1,10 @@
+import { addressKey } from "../resources/address.ts";
 import type { EndpointSliceFields, ServiceSpec } from "../resources/core.ts";
 import type { DestinationRuleSpec } from "../resources/destination-rule.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
-import { addressKey } from "./addresses.ts";
 import type { Entries } from "./inventory.ts";
 import { namespaceOf, qualified, serviceHost } from "./view.ts";
 

@@ -141,3 +141,22 @@ export function sliceAddressProblem(address: string, type: "IPv4" | "IPv6" | "FQ
   if (ip === null || (type === "IPv6") !== address.includes(":")) return `\`${address}\` is no ${type} address`;
   return ipProblem(ip, local);
 }
+
+/** An address without its port, in its one form: what registrations are looked up by. */
+export function addressKey(address: string): string {
+  const parsed = parseAddress(address, true);
+  return parsed.ok ? textOf(parsed.value) : address;
+}
+
+function textOf(address: Address): string {
+  switch (address.kind) {
+    case "binding":
+      return `binding:${address.name}`;
+    case "origin":
+      return address.origin;
+    case "ip":
+      return address.ip;
+    case "name":
+      return address.name;
+  }
+}

@@ -2,7 +2,6 @@ import * as x509 from "@peculiar/x509";
 import { DurableObject } from "cloudflare:workers";
 import { formatSpiffeId } from "../../src/identity/spiffe-id.ts";
 import { base64ToBytes, bytesToBase64, bytesToBase64Url, bytesToHex } from "../../src/snapshot/bytes.ts";
-import type { Env } from "./env.ts";
 import { unwrapKey, wrapKey } from "./key-wrap.ts";
 
 export interface JoinToken {
@@ -39,16 +38,22 @@ const MAX_RSA_BITS = 4_096;
 const MIN_RSA_EXPONENT = 65_537n;
 const CURVES = new Set(["P-256", "P-384"]);
 
+/** What of control's environment it uses. */
+interface AuthorityEnv {
+  readonly TRUST_DOMAIN: string;
+  readonly KEY_ENCRYPTION_SECRET: string;
+}
+
 interface Ca {
   readonly key: CryptoKey;
   readonly certificate: x509.X509Certificate;
 }
 
 /** The mesh's certificate authority. Its key is made here at the first start and leaves only wrapped, into its own storage. */
-export class Authority extends DurableObject<Env> {
+export class Authority extends DurableObject<AuthorityEnv> {
   #ca: Promise<Ca> | null = null;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: AuthorityEnv) {
     super(ctx, env);
     x509.cryptoProvider.set(crypto);
     ctx.storage.sql.exec(

@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "./env.ts";
 import type { TelemetryReport } from "../../src/snapshot/rpc.ts";
 import { foldedKey, MetricSums, prometheusText } from "../../src/telemetry/metrics.ts";
 
@@ -11,14 +10,14 @@ const WRITE_AFTER_MS = 1_000;
 const MAX_SOURCES = 1_000;
 
 /** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
-export class Telemetry extends DurableObject<Env> {
+export class Telemetry extends DurableObject<object> {
   readonly #sums = new MetricSums();
   readonly #dropped = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
   readonly #unwritten = new Set<string>();
   #folded = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: object) {
     super(ctx, env);
     const { sql } = ctx.storage;
     sql.exec("CREATE TABLE IF NOT EXISTS series (labels TEXT PRIMARY KEY, delta TEXT NOT NULL)");

@@ -1,8 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
-import type { ExchangeDown, ExchangeUp } from "../../src/snapshot/rpc.ts";
-import type { Env } from "./env.ts";
+import type { ExchangeDown, ExchangeUp, StateApi } from "../../src/snapshot/rpc.ts";
 import { Judgement } from "./judgement.ts";
 import { LastGood } from "./last-good.ts";
 import { Outbox } from "./outbox.ts";
@@ -29,10 +28,15 @@ interface Gateway {
   unknown: boolean;
 }
 
+/** What of the state Worker's environment it uses. */
+interface CellEnv {
+  readonly CONTROL: StateApi;
+}
+
 type Hosts = ExchangeUp["hosts"];
 
 /** Shared by the gateway isolates of one location: the last good configuration, and what all of them saw of endpoints. */
-export class Cell extends DurableObject<Env> {
+export class Cell extends DurableObject<CellEnv> {
   readonly #lastGood: LastGood;
   readonly #outbox: Outbox;
   readonly #judgement = new Judgement();
@@ -42,7 +46,7 @@ export class Cell extends DurableObject<Env> {
   readonly #clusters = new Map<string, readonly string[]>();
   readonly #isolates = new Map<string, { sequence: number; at: number }>();
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: CellEnv) {
     super(ctx, env);
     this.#lastGood = new LastGood(ctx.storage);
     this.#outbox = new Outbox(env.CONTROL);

@@ -1,10 +1,11 @@
+import { addressKey } from "../../resources/address.ts";
 import type { EndpointSliceFields, ServiceSpec } from "../../resources/core.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { refKey, refOf } from "../../resources/object.ts";
 import type { ServiceEntrySpec } from "../../resources/service-entry.ts";
 import type { WorkloadEntrySpec } from "../../resources/workload-entry.ts";
 import type { EndpointAddress, Workload } from "../../snapshot/model.ts";
-import { addressKey, endpointAt, ownerOf, sliceEndpointWorkload } from "../addresses.ts";
+import { endpointAt, ownerOf, sliceEndpointWorkload } from "../addresses.ts";
 import { firstPair, originsOfHosts, workloadLabels } from "../entries.ts";
 import { namespaceOf, selects, serviceOfHost, trustDomain, type Viewer, visible, type World } from "../view.ts";
 
