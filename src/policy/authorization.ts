@@ -1,4 +1,4 @@
-import { headerValues } from "../match/header-values.ts";
+import { type HeaderTest, linkAnyValue, linkEveryValue } from "../match/header-values.ts";
 import { type Anchors, RuleIndex } from "../match/rule-index.ts";
 import { isPlainExact, linkAny, linkMatch, type Matcher } from "../match/string-match.ts";
 import type {
@@ -189,19 +189,13 @@ function linkOperation(operation: Operation, deny: boolean): Test {
 type ListTest = (values: readonly string[] | null) => boolean;
 
 function linkCondition({ key, values, notValues }: Condition, deny: boolean): Test {
+  if (key.kind === "header") return linkHeader(key.name, values, notValues, deny);
   const parts: ListTest[] = [];
-  // A header's values are the client's to multiply: a permission wants each to match, a denial any (R6). What a token
-  // lists (audiences, claims) was signed by its issuer: one member is enough, as in Istio.
-  const every = key.kind === "header" && !deny;
-  const some = key.kind === "header" && deny;
-  if (values) parts.push(wantedList(linkAny(values, deny), every));
-  if (notValues) parts.push(unwantedList(linkAny(notValues, !deny), some));
+  // What a token lists (audiences, claims) was signed by its issuer: one member is enough, as in Istio.
+  if (values) parts.push(wantedList(linkAny(values, deny)));
+  if (notValues) parts.push(unwantedList(linkAny(notValues, !deny)));
   const test: ListTest = (list) => parts.every((part) => part(list));
   switch (key.kind) {
-    case "header": {
-      const { name } = key;
-      return ({ headers }) => test(headerValues(name, headers.get(name)));
-    }
     case "source.principal":
       return ({ peer }) => test(single(peer.principal));
     case "source.namespace":
@@ -219,20 +213,38 @@ function linkCondition({ key, values, notValues }: Condition, deny: boolean): Te
   }
 }
 
+/**
+ * A header's values are the client's to multiply: what is unsure denies (R6). Of values that are wanted a denial takes any and
+ * a permission wants every one; of values that are not, a permission fears any, and a denial holds unless every one is there.
+ */
+function linkHeader(
+  name: string,
+  values: readonly StringMatch[] | undefined,
+  notValues: readonly StringMatch[] | undefined,
+  deny: boolean,
+): Test {
+  const parts: HeaderTest[] = [];
+  if (values) parts.push(deny ? linkAnyValue(name, values, true) : linkEveryValue(name, values, false));
+  if (notValues) {
+    const matches = deny ? linkEveryValue(name, notValues, false) : linkAnyValue(name, notValues, true);
+    parts.push((text) => !matches(text));
+  }
+  return ({ headers }) => {
+    const text = headers.get(name);
+    return parts.every((part) => part(text));
+  };
+}
+
 function single(value: string | null): readonly string[] | null {
   return value === null ? null : [value];
 }
 
-function wantedList(matches: Matcher, every: boolean): ListTest {
-  return (values) => values !== null && values.length > 0 && (every ? values.every(matches) : values.some(matches));
+function wantedList(matches: Matcher): ListTest {
+  return (values) => values !== null && values.some(matches);
 }
 
-/** @param some of a denial: one value that is not among the unwanted ones is enough to deny */
-function unwantedList(matches: Matcher, some: boolean): ListTest {
-  return (values) => {
-    if (values === null) return true;
-    return some ? !values.every(matches) : !values.some(matches);
-  };
+function unwantedList(matches: Matcher): ListTest {
+  return (values) => values === null || !values.some(matches);
 }
 
 function tokenTest(test: ListTest, deny: boolean, valuesOf: (token: VerifiedToken) => readonly string[] | null): Test {

@@ -1,5 +1,4 @@
-/** Escapes of letters, digits and `-._~`, which are decoded before paths are compared. */
-const UNRESERVED = /%(2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
+import { withoutNeedlessEscapes } from "../routing/unreserved.ts";
 
 /**
  * Requests are compared by their canonical path (R1). A rule that is written in another form never matches, which opens
@@ -14,7 +13,7 @@ export function neverCanonical(path: string): string | null {
     return "never matches: `;` and what follows it is cut from each segment before paths are compared";
   if (path.includes("\\") || path.split("/").some((segment) => segment === "." || segment === ".."))
     return "never matches: `.`, `..` and `\\` are resolved before paths are compared";
-  if (UNRESERVED.test(path))
+  if (withoutNeedlessEscapes(path) !== path)
     return "never matches: escaped letters, digits, `-`, `.`, `_` and `~` are decoded before paths are compared";
   if (path.includes("//"))
     return "never matches unless slashes are left as they are (`normalization: BASE` in MeshConfig)";

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { PathOptions } from "../snapshot/model.ts";
+import { withoutNeedlessEscapes } from "./unreserved.ts";
 
 /** Why a path is refused. A `code` is public: add, never rename. */
 export interface PathError {
@@ -29,9 +30,6 @@ const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;
 /** Complete UTF-8 sequences that spell a character in more bytes than it needs; `%c0%af` is a slash to lax decoders. */
 const OVERLONG = /%c[01]%[89ab][0-9a-f]|%e0%[89][0-9a-f]%[89ab][0-9a-f]|%f0%8[0-9a-f]%[89ab][0-9a-f]%[89ab][0-9a-f]/i;
 
-/** Escapes of letters, digits, `-`, `.` and `_`: the same path with or without. */
-const UNRESERVED = /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|3[0-9]|2[de]|5f)/gi;
-
 /**
  * The one path of a request, made once, for routing, policy, logs and forwarding (R1, R2). Running it on its own result
  * changes nothing; nothing is decoded twice.
@@ -47,7 +45,7 @@ export function canonicalPath(pathname: string, options: PathOptions): Result<Ca
   if (/%00/.test(pathname)) return err({ code: "path_null" });
   if (OVERLONG.test(pathname)) return err({ code: "path_overlong_utf8" });
 
-  let path = pathname.replace(UNRESERVED, (escape) => String.fromCharCode(Number.parseInt(escape.slice(1), 16)));
+  let path = withoutNeedlessEscapes(pathname);
   if (/%2f|%5c/i.test(path)) {
     if (options.escapedSlashes === "REFUSE") return err({ code: "path_escaped_slash" });
     if (options.escapedSlashes === "DECODE") path = path.replace(/%2f|%5c/gi, "/");

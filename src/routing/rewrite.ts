@@ -1,11 +1,15 @@
 import type { HeaderChange } from "../decide/types.ts";
 import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snapshot/model.ts";
 
-/** What a route makes of a path: where the uri matched by prefix that prefix is swapped, else the whole path. */
+/**
+ * What a route makes of a path: where the uri matched by prefix that prefix is swapped, else the whole path. A match that
+ * names no uri holds for the prefix `/`, as in Istio.
+ */
 export function rewritePath(path: string, rewrite: Route["rewrite"], match: RouteMatch): string | null {
   const uri = rewrite?.uri;
   if (uri === undefined) return null;
-  return match.uri?.kind === "prefix" ? uri + path.slice(match.uri.value.length) : uri;
+  if (match.uri === undefined) return uri + path.slice(1);
+  return match.uri.kind === "prefix" ? uri + path.slice(match.uri.value.length) : uri;
 }
 
 /** Header changes of a route and its chosen destination, ready. `authority` is what `Host` in them asks for. */

@@ -1,3 +1,4 @@
+import { namedHeaders, type NamedHeaders } from "../match/header-names.ts";
 import { linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
 import { type LinkedJwt, linkJwt } from "../policy/request-authentication.ts";
 import { type LinkedOps, linkOps } from "../routing/rewrite.ts";
@@ -9,8 +10,8 @@ export interface LinkedSlice {
   readonly model: Slice;
   readonly routes: RouteIndex<LinkedRoute>;
   readonly policySets: readonly LinkedPolicySet[];
-  /** Headers that some route or policy looks at, lower case. */
-  readonly headerNames: ReadonlySet<string>;
+  /** Headers that some route or policy looks at, sets or takes away. */
+  readonly headerNames: NamedHeaders;
 }
 
 export interface LinkedRoute {
@@ -45,13 +46,33 @@ export function link(slice: Slice): LinkedSlice {
   return { model: slice, routes: linkRoutes(routes), policySets, headerNames: headerNames(slice) };
 }
 
-function headerNames({ routes, policySets }: Slice): ReadonlySet<string> {
-  const inRoutes = routes.flatMap(({ matches }) =>
-    matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
-  );
-  const rules = policySets.flatMap(({ deny, allow }) => [...deny, ...allow].flatMap((policy) => policy.rules));
-  const inRules = rules.flatMap(({ when = [] }) => when.flatMap(({ key }) => (key.kind === "header" ? key.name : [])));
-  return new Set([...inRoutes, ...inRules]);
+/** Whatever a rule does with a header: matches it, sets or removes it, reads a token from it, writes a claim into it. */
+function headerNames({ routes, policySets }: Slice): NamedHeaders {
+  return namedHeaders([...routes.flatMap(namesOfRoute), ...policySets.flatMap(namesOfSet)]);
+}
+
+function namesOfRoute({ matches, request, destinations }: Route): readonly string[] {
+  const changes = [request, ...destinations.map((destination) => destination.request)];
+  return [
+    ...matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
+    ...changes.flatMap((ops) => [
+      ...(ops?.remove ?? []),
+      ...(ops?.set ?? []).map(([name]) => name),
+      ...(ops?.add ?? []).map(([name]) => name),
+    ]),
+  ];
+}
+
+function namesOfSet({ jwt, deny, allow }: PolicySet): readonly string[] {
+  const rules = [...deny, ...allow].flatMap((policy) => policy.rules);
+  return [
+    ...rules.flatMap(({ when = [] }) => when.flatMap(({ key }) => (key.kind === "header" ? key.name : []))),
+    ...jwt.flatMap(({ from, outputPayloadToHeader, outputClaimToHeaders }) => [
+      ...from.headers.map(({ name }) => name),
+      ...outputClaimToHeaders.map(({ header }) => header),
+      ...(outputPayloadToHeader === undefined ? [] : [outputPayloadToHeader]),
+    ]),
+  ];
 }
 
 function linkCluster(model: Cluster): LinkedCluster {

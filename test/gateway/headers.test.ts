@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { namedHeaders } from "../../src/match/header-names.ts";
 import { RequestHeaders, stripAnswer } from "../../workers/gateway/headers.ts";
 
 /** What the service would get. */
@@ -113,12 +114,25 @@ describe("other spellings", () => {
   it("of a header that a rule looks at are dropped, others are kept", () => {
     const received = new Headers({ "x-role": "user", x_role: "admin", "x.role": "admin", api_key: "k" });
     const headers = RequestHeaders.receive(received, false, false);
-    headers.dropAliases(new Set(["x-role"]));
+    headers.dropAliases(namedHeaders(["x-role"]));
     expect(["x-role", "x_role", "x.role", "api_key"].map((name) => headers.get(name))).toEqual([
       "user",
       null,
       null,
       "k",
+    ]);
+  });
+
+  it("of a name that a rule writes with `_` are dropped as well, but not what frames the message", () => {
+    const received = new Headers({ "x-role": "admin", x_role: "user", "content-type": "text/plain" });
+    const headers = RequestHeaders.receive(received, false, false);
+    headers.set("x-request-id", "ours");
+    headers.dropAliases(namedHeaders(["x_role", "content_type", "x_request_id"]));
+    expect(["x-role", "x_role", "content-type", "x-request-id"].map((name) => headers.get(name))).toEqual([
+      null,
+      "user",
+      "text/plain",
+      "ours",
     ]);
   });
 

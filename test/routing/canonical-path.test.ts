@@ -12,7 +12,8 @@ describe("canonicalPath", () => {
     ["/a/b", "/a/b"],
     ["//a///b//", "/a/b/"],
     ["/a/./b/../c", "/a/c"],
-    ["/%61%2D%7E", "/a-%7E"],
+    ["/%61%2D%7E", "/a-~"],
+    ["/%7eroot/%5f%2Dx", "/~root/_-x"],
     ["/a/%2e%2e/b", "/b"],
     ["/a/.%2e/b", "/b"],
     ["/a\\b", "/a/b"],
@@ -41,6 +42,42 @@ describe("canonicalPath", () => {
     [`/${"a".repeat(20_000)}`, "path_too_long"],
   ])("of %s is refused: %s", (path, code) => {
     expect(read(path)).toMatchObject({ ok: false, error: { code } });
+  });
+
+  it("has no escapes of unreserved characters and keeps all others, in every mode", () => {
+    const unreserved = /^[A-Za-z0-9\-._~]$/;
+    for (let code = 1; code < 256; code += 1) {
+      if ([0x2e, 0x2f, 0x3b, 0x5c, 0xc0, 0xc1].includes(code)) continue;
+      const hex = code.toString(16).padStart(2, "0");
+      const character = String.fromCharCode(code);
+      for (const escape of [`%${hex}`, `%${hex.toUpperCase()}`]) {
+        const canonical = `/a${unreserved.test(character) ? character : escape}b`;
+        for (const escapedSlashes of ["REFUSE", "KEEP", "DECODE"] as const)
+          for (const mergeSlashes of [true, false])
+            expect(read(`/a${escape}b`, { escapedSlashes, mergeSlashes })).toEqual({
+              ok: true,
+              value: { match: canonical, forward: canonical },
+            });
+      }
+    }
+  });
+
+  it("is the same however many unreserved characters were escaped", () => {
+    const plain = fc
+      .array(fc.constantFrom("a", "Z", "0", "9", "-", ".", "_", "~", "/"), { maxLength: 12 })
+      .map((all) => `/${all.join("")}`);
+    const escaped = fc.tuple(plain, fc.infiniteStream(fc.constantFrom("plain", "lower", "upper")));
+    fc.assert(
+      fc.property(escaped, ([path, stream]) => {
+        const written = path.split("").map((character) => {
+          const [how] = stream.take(1);
+          if (character === "/" || how === "plain") return character;
+          const hex = character.charCodeAt(0).toString(16);
+          return `%${how === "lower" ? hex : hex.toUpperCase()}`;
+        });
+        expect(read(written.join(""))).toEqual(read(path));
+      }),
+    );
   });
 
   it("decodes nothing twice", () => {

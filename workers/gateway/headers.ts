@@ -1,4 +1,5 @@
 import type { HeaderView } from "../../src/decide/types.ts";
+import { foldedName, isOtherSpelling, type NamedHeaders } from "../../src/match/header-names.ts";
 
 /** Headers that belong to one connection (RFC 9110 §7.6.1), and `expect`, which this hop answers. */
 const HOP_BY_HOP = new Set([
@@ -40,10 +41,6 @@ const PLATFORM_PREFIXES = ["cf-connecting-ip", "cf-pseudo-ipv4"];
 /** Headers that frame the message or name its receiver: `Connection` cannot take them away. */
 const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade"]);
 
-function foldedName(name: string): string {
-  return name.replace(/[._]/g, "-");
-}
-
 /** `odd`: kept, but a server may take it for another header. */
 type Fate = "keep" | "odd" | "drop" | "platform";
 
@@ -59,7 +56,6 @@ function fateOf(name: string): Fate {
   return fate;
 }
 
-/** Servers fold `-`, `_` and `.` into one another (CGI, and frameworks after it), so names are judged folded (R9). */
 function judge(name: string): Fate {
   const folded = foldedName(name);
   if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return "drop";
@@ -113,12 +109,10 @@ export class RequestHeaders implements HeaderView {
     return headers;
   }
 
-  /** Drops other spellings of headers that rules look at: the service must not see a value that no rule saw. */
-  dropAliases(names: ReadonlySet<string>): void {
-    for (const name of this.#odd) {
-      const folded = foldedName(name);
-      if (folded !== name && names.has(folded) && !names.has(name)) this.drop(name);
-    }
+  /** Drops other spellings of headers that rules name: the service must not see a value that no rule saw. */
+  dropAliases(named: NamedHeaders): void {
+    for (const name of this.#odd) if (isOtherSpelling(name, named)) this.drop(name);
+    for (const name of named.dashed) if (!this.#ours.has(name)) this.drop(name);
   }
 
   get(name: string): string | null {
