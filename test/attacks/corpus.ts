@@ -1,8 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The shared corpus of attacks, used in place; a checkout on its own has the unit tests. */
-const CORPUS = join(import.meta.dirname, "../../../shared/attacks");
+const FOLDER = import.meta.dirname;
 
 export interface AttackRequest {
   readonly method?: string;
@@ -16,12 +15,8 @@ export interface AttackRequest {
   readonly jwt2?: TokenSpec;
   readonly mutate?: string;
   readonly cf_connecting_ip?: string;
-  readonly via?: string;
-  readonly scheme?: string;
-  readonly generator?: string;
   readonly apply?: boolean;
   readonly value?: string;
-  readonly from_ip?: string;
 }
 
 export interface TlsClient {
@@ -54,8 +49,9 @@ export interface AttackCase {
   readonly must: Must;
 }
 
-interface Must {
+export interface Must {
   readonly status?: readonly number[];
+  readonly status_seq?: readonly (readonly number[])[];
   readonly upstream_hits?: number;
   readonly upstream_hits_max?: number;
   readonly upstream_path?: string;
@@ -72,18 +68,35 @@ interface Must {
   readonly [other: string]: unknown;
 }
 
+/** A case that does not hold yet. */
+export interface Wait {
+  readonly case: string;
+  /** What is missing: of the mesh, or of this runner. */
+  readonly missing: string;
+  /** Where it will be built. */
+  readonly area: string;
+}
+
 /** Classes whose cases are tried on the control Worker alone; `control.test.ts` has them. */
 export const CONTROL_CLASSES: ReadonlySet<string> = new Set(["admin-api", "ca-and-enrolment", "yaml-and-json-input"]);
 
-export function readCorpus(): readonly AttackCase[] {
-  if (!existsSync(CORPUS)) return [];
-  return readdirSync(CORPUS)
-    .filter((name) => name.endsWith(".json"))
-    .toSorted()
-    .flatMap((name) => (JSON.parse(readFileSync(join(CORPUS, name), "utf8")) as { cases: AttackCase[] }).cases);
-}
+export const CASES: readonly AttackCase[] = readdirSync(join(FOLDER, "cases"))
+  .filter((name) => name.endsWith(".json"))
+  .toSorted()
+  .flatMap(
+    (name) => (JSON.parse(readFileSync(join(FOLDER, "cases", name), "utf8")) as { cases: readonly AttackCase[] }).cases,
+  );
+
+export const WAITING = JSON.parse(readFileSync(join(FOLDER, "waits.json"), "utf8")) as readonly Wait[];
+
+export const WAITS: ReadonlyMap<string, Wait> = new Map(WAITING.map((wait) => [wait.case, wait]));
 
 /** `{{repeat:TEXT:N}}` written out. */
 export function expanded(text: string): string {
   return text.replace(/\{\{repeat:(.*?):(\d+)\}\}/gs, (_, part: string, count: string) => part.repeat(Number(count)));
+}
+
+/** `max_ms` is measured by the bench. Here it only tells a hang from an answer, on a machine that does much else. */
+export function patienceOf({ max_ms }: Must): number {
+  return max_ms === undefined ? 30_000 : Math.max(20 * max_ms, 5_000);
 }

@@ -8,6 +8,8 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { CONTROL, controlWorker, gatewayWorker, migrate, stateWorker } from "../../edge/miniflare-workers.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { authorityKey } from "../support/authority-key.ts";
+import { until } from "../support/until.ts";
+import { marker } from "./worlds.ts";
 
 /** One request as the echo service saw it. */
 export interface Hit {
@@ -15,6 +17,8 @@ export interface Hit {
   readonly target: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Latin-1, whole once the answer is there. */
+  body: string;
 }
 
 export interface Reply {
@@ -32,6 +36,7 @@ export class AttackedMesh {
   readonly #folder: string;
   readonly #gatewayPort: number;
   #token = "";
+  #markers = 0;
 
   private constructor(
     miniflare: Miniflare,
@@ -58,13 +63,17 @@ export class AttackedMesh {
     };
     let mesh: AttackedMesh | null = null;
     const echo = createServer((request, response) => {
-      mesh?.hits.push({
+      const hit: Hit = {
         host: request.headers.host ?? "",
         target: request.url ?? "",
         method: request.method ?? "",
         headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
-      });
-      request.resume();
+        body: "",
+      };
+      mesh?.hits.push(hit);
+      request.setEncoding("latin1").on("data", (part: string) => (hit.body += part));
+      // What a cache may keep, a later caller without the identity must not get.
+      response.setHeader("cache-control", "public, max-age=60");
       if (request.url === "/redir") response.writeHead(302, { location: "https://evil.test/" });
       if (request.url === "/resp-headers")
         response.writeHead(200, {
@@ -72,7 +81,7 @@ export class AttackedMesh {
           "x-mesh-identity": "x",
           "x-envoy-upstream-service-time": "1",
         });
-      response.end("ok");
+      request.on("end", () => response.end("ok"));
     });
     await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
     const { port } = echo.address() as { port: number };
@@ -134,22 +143,24 @@ export class AttackedMesh {
     return { status: answer.status, text: await answer.text() };
   }
 
-  /** Sends bytes as they are (Latin-1) and reads one answer. A connection that is closed without one is a 400. */
-  async send(raw: string): Promise<Reply> {
-    return new Promise((resolve) => {
+  /**
+   * Sends bytes as they are (Latin-1) and reads the head of one answer. A connection that is closed without one is a 400.
+   *
+   * @throws if nothing comes within `patienceMs`
+   */
+  async send(raw: string, patienceMs: number): Promise<Reply> {
+    return new Promise((resolve, reject) => {
       let answer = "";
       const socket = connect(this.#gatewayPort, "127.0.0.1", () => socket.write(Buffer.from(raw, "latin1")));
       const done = (): void => {
         clearTimeout(timer);
         socket.destroy();
-        const [head = "", ...fields] = (answer.split("\r\n\r\n", 1)[0] ?? "").split("\r\n");
-        const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 400);
-        const headers = fields
-          .map((line) => line.split(/: ?(.*)/s))
-          .map(([name = "", value = ""]) => [name.toLowerCase(), value]);
-        resolve({ status, headers: Object.fromEntries(headers) as Record<string, string> });
+        resolve(head(answer));
       };
-      const timer = setTimeout(done, 3_000);
+      const timer = setTimeout(() => {
+        socket.destroy();
+        reject(new Error(`no answer within ${patienceMs} ms: ${raw.slice(0, 200)}`));
+      }, patienceMs);
       socket.on("data", (data: Buffer) => {
         answer += data.toString("latin1");
         if (answer.includes("\r\n\r\n")) done();
@@ -158,4 +169,23 @@ export class AttackedMesh {
       socket.on("close", done);
     });
   }
+
+  /** Waits until the gateway has all that was applied so far. */
+  async settled(): Promise<void> {
+    this.#markers += 1;
+    const { host, text } = marker(this.#markers);
+    const answer = await this.apply(text);
+    if (answer.status !== 200) throw new Error(`the marker: ${answer.status} ${answer.text}`);
+    const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    await until(`the gateway to serve ${host}`, async () => (await this.send(request, 10_000)).status === 200);
+  }
+}
+
+function head(answer: string): Reply {
+  const [first = "", ...fields] = (answer.split("\r\n\r\n", 1)[0] ?? "").split("\r\n");
+  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1] ?? 400);
+  const headers = fields
+    .map((line) => line.split(/: ?(.*)/s))
+    .map(([name = "", value = ""]) => [name.toLowerCase(), value]);
+  return { status, headers: Object.fromEntries(headers) as Record<string, string> };
 }

@@ -48,6 +48,8 @@ export class TestAuthority {
 
   async issue(options: {
     readonly uris?: readonly string[];
+    readonly dns?: readonly string[];
+    readonly commonName?: string;
     readonly ca?: boolean;
     readonly keyUsage?: number;
     readonly notBefore?: number;
@@ -58,12 +60,12 @@ export class TestAuthority {
     const { uris = [], ca = false, keyUsage = x509.KeyUsageFlags.digitalSignature, more = [] } = options;
     const names = [
       ...uris.map((value) => ({ type: "url" as const, value })),
-      { type: "dns" as const, value: "a.test" },
+      ...(options.dns ?? ["a.test"]).map((value) => ({ type: "dns" as const, value })),
     ];
     const { publicKey } = options.keys ?? (await keyPair());
     const certificate = await x509.X509CertificateGenerator.create({
       serialNumber: "02",
-      subject: "",
+      subject: options.commonName === undefined ? "" : [{ CN: [options.commonName] }],
       issuer: this.certificate.subject,
       notBefore: new Date(options.notBefore ?? Date.now() - HOUR),
       notAfter: new Date(options.notAfter ?? Date.now() + HOUR),
