@@ -42,68 +42,104 @@ export function seriesKey(labels: MetricLabels): string {
   return JSON.stringify(METRIC_LABELS.map((name) => labels[name]));
 }
 
-interface Sums {
-  requests: number;
-  durationMsSum: number;
-  readonly durationBuckets: number[];
+/** The sums of one series since they were last handed over. Whoever counts holds on to it and adds. */
+export class Series {
+  readonly #key: string;
+  readonly #filled: Map<string, Series>;
+  #requests = 0;
+  #durationMsSum = 0;
+  #durationBuckets: number[] = NO_BUCKETS.slice();
+
+  /** @param filled where it enters itself with the first request after a hand-over */
+  constructor(key: string, filled: Map<string, Series>) {
+    this.#key = key;
+    this.#filled = filled;
+  }
+
+  add(durationMs: number): void {
+    const sums = this.#requests > 0 ? this : this.#enter();
+    sums.#requests += 1;
+    sums.#durationMsSum += durationMs;
+    const bucket = bucketOf(durationMs);
+    sums.#durationBuckets[bucket] = (sums.#durationBuckets[bucket] ?? 0) + 1;
+  }
+
+  addDelta({ requests, durationMsSum, durationBuckets }: MetricDelta): void {
+    const sums = this.#enter();
+    sums.#requests += requests;
+    sums.#durationMsSum += durationMsSum;
+    for (const [at, count] of durationBuckets.entries())
+      sums.#durationBuckets[at] = (sums.#durationBuckets[at] ?? 0) + count;
+  }
+
+  delta(): MetricDelta {
+    return {
+      labels: this.#key,
+      requests: this.#requests,
+      durationMsSum: this.#durationMsSum,
+      durationBuckets: this.#durationBuckets.slice(),
+    };
+  }
+
+  clear(): void {
+    this.#requests = 0;
+    this.#durationMsSum = 0;
+    this.#durationBuckets = NO_BUCKETS.slice();
+  }
+
+  /** Two may hold a series of the same labels: the first to have something counts for both. */
+  #enter(): Series {
+    const first = this.#filled.get(this.#key);
+    if (first !== undefined) return first;
+    this.#filled.set(this.#key, this);
+    return this;
+  }
 }
+
+const NO_BUCKETS: readonly number[] = Array.from({ length: DURATION_BUCKETS_MS.length + 1 }, () => 0);
 
 /** Sums by series, added on the request path and taken away by the exchange. */
 export class MetricSums {
-  #series = new Map<string, Sums>();
+  /** Those with something to hand over. */
+  readonly #filled = new Map<string, Series>();
 
   get size(): number {
-    return this.#series.size;
+    return this.#filled.size;
   }
 
-  add(key: string, durationMs: number): void {
-    const sums = this.#sums(key);
-    sums.requests += 1;
-    sums.durationMsSum += durationMs;
-    const bucket = bucketOf(durationMs);
-    sums.durationBuckets[bucket] = (sums.durationBuckets[bucket] ?? 0) + 1;
+  /** To add to without looking for it again; it stays good after a hand-over, and costs nothing here while it is empty. */
+  series(key: string): Series {
+    return this.#filled.get(key) ?? new Series(key, this.#filled);
   }
 
-  addDelta({ labels, requests, durationMsSum, durationBuckets }: MetricDelta): void {
-    const sums = this.#sums(labels);
-    sums.requests += requests;
-    sums.durationMsSum += durationMsSum;
-    for (const [at, count] of durationBuckets.entries())
-      sums.durationBuckets[at] = (sums.durationBuckets[at] ?? 0) + count;
+  addDelta(delta: MetricDelta): void {
+    this.series(delta.labels).addDelta(delta);
   }
 
   has(key: string): boolean {
-    return this.#series.has(key);
+    return this.#filled.has(key);
   }
 
   /** Everything since the last time. */
   take(): readonly MetricDelta[] {
     const deltas = this.all();
-    this.#series = new Map();
+    for (const series of this.#filled.values()) series.clear();
+    this.#filled.clear();
     return deltas;
   }
 
   all(): readonly MetricDelta[] {
-    return Array.from(this.#series, ([labels, sums]) => ({ labels, ...sums }));
-  }
-
-  #sums(key: string): Sums {
-    let sums = this.#series.get(key);
-    if (!sums) {
-      sums = {
-        requests: 0,
-        durationMsSum: 0,
-        durationBuckets: Array.from({ length: DURATION_BUCKETS_MS.length + 1 }, () => 0),
-      };
-      this.#series.set(key, sums);
-    }
-    return sums;
+    return Array.from(this.#filled.values(), (series) => series.delta());
   }
 }
 
 function bucketOf(durationMs: number): number {
-  const at = DURATION_BUCKETS_MS.findIndex((bound) => durationMs <= bound);
-  return at < 0 ? DURATION_BUCKETS_MS.length : at;
+  let at = 0;
+  for (const bound of DURATION_BUCKETS_MS) {
+    if (durationMs <= bound) return at;
+    at += 1;
+  }
+  return at;
 }
 
 /** What the mesh says of its own telemetry. */

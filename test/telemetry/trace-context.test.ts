@@ -4,9 +4,9 @@ import { formatTraceparent, traceContext } from "../../src/telemetry/trace-conte
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
-const FRESH = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
 const NEW_TRACE = "0102030405060708090a0b0c0d0e0f10";
 const NEW_SPAN = "1112131415161718";
+const FRESH = `${NEW_TRACE}${NEW_SPAN}`;
 
 describe("traceContext", () => {
   it("continues a valid trace with a span of its own", () => {
@@ -23,6 +23,16 @@ describe("traceContext", () => {
 
   it("reads the known part of a later version", () => {
     expect(traceContext(`cc-${TRACE}-${PARENT}-01-what-comes-later`, null, true, FRESH).traceId).toBe(TRACE);
+  });
+
+  it.each([
+    ["01", true],
+    ["03", true],
+    ["ff", true],
+    ["00", false],
+    ["fe", false],
+  ])("reads flags %s of a caller of the mesh as recorded: %s", (flags, sampled) => {
+    expect(traceContext(`00-${TRACE}-${PARENT}-${flags}`, null, true, FRESH).sampled).toBe(sampled);
   });
 
   it("does not let an outside caller say that the trace is recorded", () => {
@@ -42,6 +52,10 @@ describe("traceContext", () => {
     ["two values in one header", `00-${TRACE}-${PARENT}-01, 00-${TRACE}-${PARENT}-01`],
     ["space around it", ` 00-${TRACE}-${PARENT}-01`],
     ["a line break behind it", `00-${TRACE}-${PARENT}-01\n`],
+    ["a span id that is cut", `00-${TRACE}-${PARENT.slice(1)}--01`],
+    ["version ff with more behind it", `ff-${TRACE}-${PARENT}-01-x`],
+    ["more behind a later version without a dash", `01-${TRACE}-${PARENT}-01.x`],
+    ["flags that are no hex digits", `00-${TRACE}-${PARENT}-0g`],
     ["a value that is too long", `01-${TRACE}-${PARENT}-01-${"x".repeat(300)}`],
   ])("begins a new trace, without the old state, for %s", (_, traceparent) => {
     const context = traceContext(traceparent, "vendor=1", true, FRESH);
@@ -53,14 +67,14 @@ describe("traceContext", () => {
   });
 
   it("never makes an id of zeros", () => {
-    const { traceId, spanId } = traceContext(null, null, true, new Uint8Array(24));
+    const { traceId, spanId } = traceContext(null, null, true, "0".repeat(48));
     expect([traceId, spanId]).toEqual([`${"0".repeat(31)}1`, `${"0".repeat(15)}1`]);
   });
 
   it("sends a valid traceparent whatever came in", () => {
     const text = fc.oneof(fc.string(), fc.stringMatching(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/));
     fc.assert(
-      fc.property(text, fc.uint8Array({ minLength: 24, maxLength: 24 }), (traceparent, fresh) => {
+      fc.property(text, fc.stringMatching(/^[0-9a-f]{48}$/), (traceparent, fresh) => {
         const sent = formatTraceparent(traceContext(traceparent, null, true, fresh));
         expect(sent).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/);
       }),

@@ -157,11 +157,11 @@ describe("an isolate that serves", () => {
   });
 
   it("tells each count once, also where the answer to it was lost", async () => {
-    isolate.configuration.metrics.add('["source"]', 12);
+    isolate.configuration.metrics.series('["source"]').add(12);
     isolate.configuration.drop("test");
     isolate.tap.way = "answer_lost";
     await exchanged();
-    isolate.configuration.metrics.add('["source"]', 12);
+    isolate.configuration.metrics.series('["source"]').add(12);
     isolate.tap.way = "open";
     await exchanged();
     await exchanged();

@@ -1,84 +1,61 @@
-import type { LinkedCluster, LinkedRoute } from "../../src/snapshot/link.ts";
+import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
-import type { TraceContext } from "../../src/telemetry/trace-context.ts";
+import { Journal } from "../../src/telemetry/journal.ts";
 import type { Entrance } from "./entrance.ts";
 import { type End, openLease } from "./lease.ts";
-import type { Mesh } from "./mesh.ts";
 import { randomId } from "./random.ts";
-import type { Received } from "./receive.ts";
-import { record } from "./record.ts";
 
 /** How the service's health was judged by this call; null: not at all (a local answer, a client that went away). */
 type Outcome = "success" | "5xx" | "gateway_error";
 
-/** What is known of a call so far: each step adds to it, the log line and the counts are made of it at the end. */
+/** A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. */
 export interface Call {
   readonly request: Request;
   readonly entrance: Entrance;
   readonly ctx: ExecutionContext;
-  /** Epoch ms. */
-  readonly startedAt: number;
+  readonly journal: Journal;
   /** Ends the lease: logs, counts, judges, frees the slot. Only the first time. */
   readonly end: (end: End) => void;
   requestId: string;
-  trace: TraceContext | null;
-  received: Received | null;
   peer: Peer;
-  peerRefused: string | null;
-  scope: string;
-  generation: number;
-  /** Canonical path; until the host's slice is known, the URL's. */
-  path: string;
-  /** Who calls, for logs and metrics: the Gateway for what came through one. */
+  /** The Gateway that it came through: it stands for the caller. */
   source: Workload | null;
-  requestPrincipal: string | null;
-  route: LinkedRoute | null;
   cluster: LinkedCluster | null;
   endpoint: Endpoint | null;
-  /** 0 until an answer's headers are there. */
-  status: number;
-  /** Envoy's response flag; `-` for none. */
-  flag: string;
-  /** Code of the refusal, or `via_upstream`. */
-  details: string;
-  policy: string | null;
-  attempts: number;
-  upstreamMs: number | null;
-  bytes: number | null;
+  /** The endpoint was called, and counts as active until the end. */
+  sent: boolean;
   outcome: Outcome | null;
   /** Gives back what the call holds of a concurrency limit. */
   release: (() => void) | null;
 }
 
-/** To be called before the first `await`: see `openLease`. */
-export function openCall(request: Request, entrance: Entrance, ctx: ExecutionContext, mesh: Mesh): Call {
+/**
+ * To be called before the first `await`: see `openLease`.
+ *
+ * @param onEnd runs once, when the call has ended
+ */
+export function openCall(
+  request: Request,
+  entrance: Entrance,
+  ctx: ExecutionContext,
+  onEnd: (call: Call, end: End) => void,
+): Call {
+  const requestId = randomId();
+  const journal = new Journal(Date.now(), requestId, request.method);
+  if (entrance.kind === "mesh") journal.props = entrance.props;
   const call: Call = {
     request,
     entrance,
     ctx,
-    startedAt: Date.now(),
-    end: openLease(ctx, request.signal, (how) => record(call, how, mesh)),
-    requestId: randomId(),
-    trace: null,
-    received: null,
+    journal,
+    end: openLease(ctx, request.signal, (how) => onEnd(call, how)),
+    requestId,
     peer: NO_PEER,
-    peerRefused: null,
-    scope: "-",
-    generation: 0,
-    path: "",
     source: null,
-    requestPrincipal: null,
-    route: null,
     cluster: null,
     endpoint: null,
-    status: 0,
-    flag: "-",
-    details: "-",
-    policy: null,
-    attempts: 0,
-    upstreamMs: null,
-    bytes: null,
+    sent: false,
     outcome: null,
     release: null,
   };

@@ -4,7 +4,7 @@ import { NO_PEER } from "../../src/identity/peer.ts";
 import { type Result, err, ok } from "../../src/result.ts";
 import { canonicalPath } from "../../src/routing/canonical-path.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
-import { formatTraceparent, traceContext } from "../../src/telemetry/trace-context.ts";
+import { formatTraceparent, type TraceContext, traceContext } from "../../src/telemetry/trace-context.ts";
 import { admit } from "./admit.ts";
 import { type Call, callerOf, openCall } from "./call.ts";
 import { choose } from "./choose.ts";
@@ -12,8 +12,9 @@ import type { Entrance } from "./entrance.ts";
 import type { ServingRoot } from "./exchange.ts";
 import { type Wanted, wanted } from "./find.ts";
 import { learnLocation, type Mesh } from "./mesh.ts";
-import { randomBytes } from "./random.ts";
+import { randomHex } from "./random.ts";
 import { type Received, receive } from "./receive.ts";
+import { record } from "./record.ts";
 import {
   BUG,
   DECISION_FAILED,
@@ -34,7 +35,7 @@ export async function handle(
   ctx: ExecutionContext,
   mesh: Mesh,
 ): Promise<Response> {
-  const call = openCall(request, entrance, ctx, mesh);
+  const call = openCall(request, entrance, ctx, (ended, how) => record(ended, how, mesh));
   learnLocation(mesh, entrance);
   mesh.configuration.arm(ctx);
   try {
@@ -48,7 +49,10 @@ export async function handle(
 async function proceed(call: Call, mesh: Mesh): Promise<Response> {
   const { request, entrance } = call;
   const received = receive(request, entrance);
-  if (!received.ok) return refuse(call, received.error);
+  if (!received.ok) {
+    unreadable(call);
+    return refuse(call, received.error);
+  }
   introduce(call, received.value);
 
   const identified = await identify(call, mesh, received.value);
@@ -61,13 +65,14 @@ async function proceed(call: Call, mesh: Mesh): Promise<Response> {
   received.value.headers.dropAliases(slice.headerNames);
   const path = canonicalPath(received.value.target.pathname, slice.model.path);
   if (!path.ok) return refuse(call, { code: path.error.code, status: 400 });
-  call.path = path.value.forward;
+  call.journal.path = path.value.forward;
 
   const decision = await decided(call, mesh, slice, factsOf(call, received.value, place, path.value));
-  call.route = decision.route;
   call.cluster = decision.cluster;
+  call.journal.route = decision.route?.model ?? null;
+  call.journal.cluster = decision.cluster?.model ?? null;
   if (decision.effect === "refuse") return refuse(call, decision);
-  call.requestPrincipal = decision.requestPrincipal;
+  call.journal.requestPrincipal = decision.requestPrincipal;
 
   const now = Date.now();
   const { model } = decision.cluster;
@@ -92,24 +97,42 @@ async function proceed(call: Call, mesh: Mesh): Promise<Response> {
   if (request.signal.aborted) return gone(call);
 
   call.endpoint = choice.endpoint;
+  call.journal.endpoint = choice.endpoint;
   return send(call, received.value, decision, choice.endpoint, mesh);
 }
 
 /** Request id and trace context: continued where the caller is of the mesh, begun where it is anybody. */
 function introduce(call: Call, received: Received): void {
-  const { headers, clientIp, scheme, target } = received;
+  const { headers, clientIp, scheme } = received;
   const inMesh = call.entrance.kind === "mesh";
-  call.received = received;
-  call.path = target.pathname;
   const id = inMesh ? headers.get("x-request-id") : null;
   if (id !== null && /^[\w.:-]{1,128}$/.test(id)) call.requestId = id;
-  const trace = traceContext(headers.get("traceparent"), headers.get("tracestate"), inMesh, randomBytes(24));
-  call.trace = trace;
+  const trace = traceContext(headers.get("traceparent"), headers.get("tracestate"), inMesh, randomHex(48));
+  write(call, received, trace);
   headers.set("x-request-id", call.requestId);
   headers.set("traceparent", formatTraceparent(trace));
   if (trace.state === null) headers.drop("tracestate");
   headers.set("x-forwarded-proto", scheme);
   if (clientIp !== null) headers.set("x-forwarded-for", clientIp);
+}
+
+/** What the journal tells of a request in its canonical form. */
+function write({ journal, requestId }: Call, received: Received, trace: TraceContext): void {
+  journal.requestId = requestId;
+  journal.traceId = trace.traceId;
+  journal.spanId = trace.spanId;
+  journal.scheme = received.scheme;
+  journal.authority = received.authority;
+  journal.path = received.target.pathname;
+  journal.query = received.target.query;
+  journal.userAgent = received.headers.get("user-agent");
+  journal.clientIp = received.clientIp;
+}
+
+/** What the journal tells of a request that has no canonical form. */
+function unreadable({ journal, request }: Call): void {
+  journal.authority = request.headers.get("host") ?? "";
+  journal.userAgent = request.headers.get("user-agent");
 }
 
 /** Step 3, before the slice is looked for: what a caller sees depends on who it is. */
@@ -128,7 +151,8 @@ async function identify(call: Call, mesh: Mesh, received: Received): Promise<Res
       : peers.certificate(entrance.clientAuth, trust, Date.now());
   const { peer, refused } = judged instanceof Promise ? await judged : judged;
   call.peer = peer;
-  call.peerRefused = refused;
+  call.journal.peer = peer;
+  call.journal.peerRefused = refused;
   return ok(null);
 }
 
@@ -143,9 +167,9 @@ async function findSlice(
     const { scope, host } = place;
     const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.ctx));
     if (found.kind === "unavailable") return err(NO_CONFIGURATION);
-    call.generation = found.root.generation;
+    call.journal.generation = found.root.generation;
     if (found.kind === "no_host") continue;
-    call.scope = scope;
+    call.journal.scope = scope;
     enter(call, found.slice, found.root);
     return ok({ slice: found.slice, place });
   }
@@ -153,11 +177,14 @@ async function findSlice(
 }
 
 function enter(call: Call, { model: { front } }: LinkedSlice, root: ServingRoot): void {
-  call.generation = root.generation;
+  call.journal.generation = root.generation;
   if (front === undefined) return;
   call.source = front.workload;
+  call.journal.gateway = front.workload;
   // This listener asks for no certificate: one that came counts for nothing.
-  if (front.clientCertificate === "none") call.peer = NO_PEER;
+  if (front.clientCertificate !== "none") return;
+  call.peer = NO_PEER;
+  call.journal.peer = NO_PEER;
 }
 
 function factsOf(

@@ -1,4 +1,6 @@
 import { FORMAT } from "../../src/snapshot/model.ts";
+import { AccessLog } from "../../src/telemetry/access-log.ts";
+import { SeriesIndex } from "../../src/telemetry/series.ts";
 import type { Pools } from "./admit.ts";
 import { ActiveCounts, type Turns } from "./choose.ts";
 import type { Entrance } from "./entrance.ts";
@@ -16,6 +18,8 @@ export interface Mesh {
   readonly active: ActiveCounts;
   readonly pools: Pools;
   readonly turns: Turns;
+  readonly log: AccessLog;
+  readonly series: SeriesIndex;
   /** `cf.colo` of the public requests seen so far; `LOC` in the local mesh. */
   location: string;
 }
@@ -34,26 +38,29 @@ const UNKNOWN_LOCATION = "unknown";
 function createMesh(env: Env): Mesh {
   const local = env.TULLE_LOCAL !== undefined;
   const now = (): number => Date.now();
+  const configuration: Configuration = new Configuration({
+    state: env.STATE,
+    control: env.CONTROL,
+    gateway: env.GATEWAY_NAME,
+    keys: env.SNAPSHOT_KEYS,
+    registration: {
+      bindings: Object.keys(env).filter((name) => name.startsWith("EP_")),
+      hasPrivate: env.PRIVATE !== undefined,
+      format: FORMAT,
+    },
+    location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
+    now,
+  });
   const mesh: Mesh = {
     env,
-    configuration: new Configuration({
-      state: env.STATE,
-      control: env.CONTROL,
-      gateway: env.GATEWAY_NAME,
-      keys: env.SNAPSHOT_KEYS,
-      registration: {
-        bindings: Object.keys(env).filter((name) => name.startsWith("EP_")),
-        hasPrivate: env.PRIVATE !== undefined,
-        format: FORMAT,
-      },
-      location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
-      now,
-    }),
+    configuration,
     peers: new PeerCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     active: new ActiveCounts(),
     pools: new Map(),
     turns: new WeakMap(),
+    log: new AccessLog(env.GATEWAY_NAME),
+    series: new SeriesIndex(configuration.metrics),
     location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
   };
   return mesh;

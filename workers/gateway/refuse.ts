@@ -72,15 +72,16 @@ export const BUG: LocalAnswer = { code: "internal_error", status: 500 };
 
 /** Ends the call with an answer of our own, which never counts for or against a service's health by itself. */
 export function refuse(call: Call, answer: LocalAnswer): Response {
-  call.status = answer.status;
-  call.flag = answer.flag === undefined || answer.flag === "" ? "-" : answer.flag;
-  call.details = answer.code;
-  call.policy = answer.policy ?? call.policy;
+  const { journal } = call;
+  journal.status = answer.status;
+  journal.flag = answer.flag === undefined || answer.flag === "" ? "-" : answer.flag;
+  journal.details = answer.code;
+  journal.policy = answer.policy ?? journal.policy;
   const headers = new Headers({ "x-request-id": call.requestId });
   for (const [name, value] of answer.headers ?? []) headers.set(name, value);
   const body = answer.body === undefined || answer.body === "" ? null : answer.body;
   if (body !== null) headers.set("content-type", "text/plain");
-  call.bytes = body?.length ?? 0;
+  journal.bytes = body?.length ?? 0;
   call.end("ok");
   return new Response(body, { status: answer.status, headers });
 }

@@ -26,11 +26,14 @@ export async function send(
   const { timeoutMs } = decision.route.model;
   const request = outgoing(call, received, decision, endpoint, backend);
 
-  call.attempts += 1;
+  const { journal } = call;
+  journal.attempts += 1;
+  call.sent = true;
   mesh.active.add(endpoint);
   const sentAt = Date.now();
   const response = await inTime(backend.fetch(request), timeoutMs);
-  call.upstreamMs = Date.now() - sentAt;
+  const upstreamMs = Date.now() - sentAt;
+  journal.upstreamMs = upstreamMs;
   if (client.aborted) return gone(call);
   if (response === null || response === "timeout") {
     call.outcome = "gateway_error";
@@ -43,8 +46,8 @@ export async function send(
     call.outcome = "gateway_error";
     return refuse(call, PROTOCOL_ERROR);
   }
-  call.status = status;
-  call.details = "via_upstream";
+  journal.status = status;
+  journal.details = "via_upstream";
   call.outcome = status >= 500 ? (status >= 502 && status <= 504 ? "gateway_error" : "5xx") : "success";
 
   if (switched) {
@@ -53,9 +56,9 @@ export async function send(
     const { webSocket, headers } = response;
     return dressed(new Response(null, { status, headers, webSocket }), decision);
   }
-  call.bytes = response.body === null ? 0 : null;
+  journal.bytes = response.body === null ? 0 : null;
   const count = (bytes: number): void => {
-    call.bytes = (call.bytes ?? 0) + bytes;
+    journal.bytes = (journal.bytes ?? 0) + bytes;
   };
   const whole = wholeBody(response, count);
   if (whole !== undefined) {
@@ -65,7 +68,7 @@ export async function send(
     return asIs ? response : dressed(answerOf(whole, response), decision);
   }
   // What is left of the time is for the body.
-  const deadline = timeoutMs === undefined ? null : AbortSignal.timeout(Math.max(1, timeoutMs - call.upstreamMs));
+  const deadline = timeoutMs === undefined ? null : AbortSignal.timeout(Math.max(1, timeoutMs - upstreamMs));
   const signal = deadline === null ? client : AbortSignal.any([client, deadline]);
   const passed = await passBody(response, signal, count);
   if (passed.end === null) call.end("ok");

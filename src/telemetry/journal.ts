@@ -1,0 +1,64 @@
+import { NO_PEER, type Peer } from "../identity/peer.ts";
+import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
+import type { CallerProps } from "../snapshot/rpc.ts";
+
+/**
+ * What the access log and the metrics tell of one call: plain data, written by the steps as they learn it, read at the call's
+ * end alone. No step decides by it. All fields are there from the start, so that the runtime keeps one shape for all calls.
+ */
+export class Journal {
+  /** Epoch ms of the arrival. */
+  readonly startedAt: number;
+  /** Of the root that decided; 0 when none was here. */
+  generation = 0;
+  scope = "-";
+  requestId: string;
+  /** 32 lower-case hex digits; empty until the trace is known. */
+  traceId = "";
+  /** 16 lower-case hex digits: this hop. */
+  spanId = "";
+  method: string;
+  scheme: "http" | "https" = "http";
+  /** As received. */
+  authority = "";
+  /** Canonical; until the host's slice is known, the URL's. */
+  path = "";
+  /** Raw, without `?`: only the names in it are logged. */
+  query = "";
+  userAgent: string | null = null;
+  clientIp: string | null = null;
+  peer: Peer = NO_PEER;
+  /** Why a proof of identity that came did not count. */
+  peerRefused: string | null = null;
+  /** The Gateway's workload, for what came through one: it stands for the caller in logs and metrics. */
+  gateway: Workload | null = null;
+  /** What the deployer wrote into the caller's binding; null where it came from outside. */
+  props: CallerProps | null = null;
+  requestPrincipal: string | null = null;
+  route: Route | null = null;
+  cluster: Cluster | null = null;
+  endpoint: Endpoint | null = null;
+  attempts = 0;
+  /** Until the answer's headers. */
+  upstreamMs: number | null = null;
+  /** Of the answer's body; null where it is not known. */
+  bytes: number | null = null;
+  /** 0 until an answer's headers are there. */
+  status = 0;
+  /** Envoy's response flag; `-` for none. */
+  flag = "-";
+  /** Code of the gateway's own answer, or `via_upstream`. */
+  details = "-";
+  /** `ns/name` of the policy that decided. */
+  policy: string | null = null;
+
+  /**
+   * @param startedAt epoch ms
+   * @param requestId until the caller's own is believed
+   */
+  constructor(startedAt: number, requestId: string, method: string) {
+    this.startedAt = startedAt;
+    this.requestId = requestId;
+    this.method = method;
+  }
+}
