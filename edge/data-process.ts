@@ -19,8 +19,8 @@ export interface DataOptions {
 }
 
 export interface DataProcess {
-  /** Ports of the gateways' own sockets. */
-  readonly gatewayPorts: readonly number[];
+  /** The gateways, each with the port of its own socket. */
+  readonly gateways: readonly { readonly name: string; readonly port: number }[];
   /** Worker to its port; empty without `servicePorts`. */
   readonly services: Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -77,9 +77,10 @@ export async function startData(
     }),
   );
   await miniflare.ready;
-  const direct = await Promise.all(names.map(async (name) => miniflare.unsafeGetDirectURL(name)));
   return {
-    gatewayPorts: direct.map(({ port }) => Number(port)),
+    gateways: await Promise.all(
+      names.map(async (name) => ({ name, port: Number((await miniflare.unsafeGetDirectURL(name)).port) })),
+    ),
     services: options.servicePorts
       ? Object.fromEntries(services.map(({ name }, index) => [name, layout.ports.service(index)]))
       : {},

@@ -1,9 +1,10 @@
-import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
-import { createServer as createHttpsServer } from "node:https";
-import { isIP, type Socket } from "node:net";
-import { createSecureContext, type SecureContext } from "node:tls";
-import type { EdgeAuthority } from "./certificates.ts";
+import { createServer as createHttpServer, type Server, type ServerOptions } from "node:http";
+import type { Server as NetServer, Socket } from "node:net";
+import { EdgeRequest } from "./edge-request.ts";
 import { forward, forwardUpgrade, type Target } from "./forward.ts";
+import { MAX_HEAD_BYTES } from "./onward.ts";
+import { HEADERS_TOO_LARGE, refuse, refuseSocket, PLAIN_TO_TLS, type Refuser, UNREADABLE } from "./refusal.ts";
+import { tlsListener, type TlsOptions } from "./tls-listener.ts";
 
 /** One open listener. */
 export interface Front {
@@ -12,24 +13,20 @@ export interface Front {
   close(): Promise<void>;
 }
 
-/** How a listener speaks TLS. */
-export interface TlsOptions {
-  readonly authority: EdgeAuthority;
-  /** PEM of the mesh's authority, against which clients' certificates are verified; null: none are asked for. */
-  readonly clientCa: (() => string) | null;
-}
+/** Node's own limit for headers is 16 KiB: what they may take is judged when they are read. */
+const OPTIONS: ServerOptions<typeof EdgeRequest> = { maxHeaderSize: MAX_HEAD_BYTES, IncomingMessage: EdgeRequest };
 
 /** @throws the system's error, with its `code`: EADDRINUSE, EACCES, EADDRNOTAVAIL */
 export async function openFront(address: string, port: number, target: Target, tls: TlsOptions | null): Promise<Front> {
-  const handler: RequestListener = (request, response) => forward(request, response, target);
-  const server = tls === null ? createHttpServer(handler) : await tlsServer(address, tls, handler);
-  server.on("upgrade", (request, socket, head) => forwardUpgrade(request, socket, head, target));
-  server.on("clientError", (_error, socket) => {
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-    else socket.destroy();
-  });
-  // A client may take its time with a body; what bounds a request is the gateway's business.
-  server.requestTimeout = 0;
+  let server: NetServer;
+  if (tls === null) server = served(createHttpServer(OPTIONS), target);
+  else {
+    const plain = createHttpServer(OPTIONS, (request, response) =>
+      refuse(request, response, PLAIN_TO_TLS, target.refuser),
+    );
+    refusing(plain, target.refuser);
+    server = await tlsListener(address, tls, OPTIONS, (secure) => served(secure, target), plain);
+  }
   // Those that were upgraded are no longer the server's to close.
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -48,7 +45,25 @@ export async function openFront(address: string, port: number, target: Target, t
   };
 }
 
-async function listen(server: Server, address: string, port: number): Promise<number> {
+function served<S extends Server>(server: S, target: Target): S {
+  server.on("request", (request, response) => forward(request, response, target));
+  server.on("upgrade", (request, socket, head) => forwardUpgrade(request, socket, head, target));
+  refusing(server, target.refuser);
+  // A client may take its time with a body; what bounds a request is the gateway's business.
+  server.requestTimeout = 0;
+  return server;
+}
+
+function refusing(server: Server, refuser: Refuser): void {
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // What still comes of a request that was refused is no news.
+    if (!socket.writable) return;
+    if (error.code === "ECONNRESET") return void socket.destroy();
+    refuseSocket(socket, error.code === "HPE_HEADER_OVERFLOW" ? HEADERS_TOO_LARGE : UNREADABLE, refuser);
+  });
+}
+
+async function listen(server: NetServer, address: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, address, () => {
@@ -59,52 +74,4 @@ async function listen(server: Server, address: string, port: number): Promise<nu
       resolve(typeof bound === "object" && bound !== null ? bound.port : port);
     });
   });
-}
-
-async function tlsServer(
-  address: string,
-  { authority, clientCa }: TlsOptions,
-  handler: RequestListener,
-): Promise<Server> {
-  const contexts = new Map<string, SecureContext>();
-  let under = "";
-  const contextFor = async (name: string): Promise<SecureContext> => {
-    const ca = clientCa?.() ?? "";
-    if (ca !== under) contexts.clear();
-    under = ca;
-    const known = contexts.get(name);
-    if (known) return known;
-    const certificate = await authority.certificate([name]);
-    const context = createSecureContext({ ...certificate, ...(clientCa && { ca }) });
-    if (contexts.size < MAX_CONTEXTS) contexts.set(name, context);
-    return context;
-  };
-  const names = [...new Set(["localhost", "127.0.0.1", address])];
-  const server = createHttpsServer(
-    {
-      ...(await authority.certificate(names)),
-      ...(clientCa && { ca: clientCa(), requestCert: true, rejectUnauthorized: false }),
-      ALPNProtocols: ["http/1.1"],
-      SNICallback: (name, done) => {
-        if (!isServerName(name)) {
-          done(null);
-          return;
-        }
-        contextFor(name.toLowerCase()).then(
-          (context) => done(null, context),
-          (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-        );
-      },
-    },
-    handler,
-  );
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
-  return server;
-}
-
-const MAX_CONTEXTS = 500;
-
-/** A name that a certificate can be made for; others get the listener's own. */
-function isServerName(name: string): boolean {
-  return name.length <= 253 && /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(name) && isIP(name) === 0;
 }

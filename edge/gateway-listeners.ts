@@ -3,6 +3,8 @@ import type { EdgeAuthority } from "./certificates.ts";
 import { cfOf } from "./client-certificate.ts";
 import type { ControlClient, GatewayObject, Listening } from "./control-client.ts";
 import { type Front, openFront } from "./front.ts";
+import type { MeshAuthority } from "./mesh-authority.ts";
+import type { Refuser } from "./refusal.ts";
 
 /** One listener that a Gateway asks for. */
 interface Wanted {
@@ -22,8 +24,8 @@ export interface GatewayListenersOptions {
   /** Where a Gateway's address is remembered: it stays the same over restarts. */
   readonly addressesFile: string;
   readonly authority: EdgeAuthority;
-  /** PEM of the mesh's authority. */
-  readonly meshCa: () => string;
+  readonly meshAuthority: MeshAuthority;
+  readonly refuser: Refuser;
   readonly gatewayPort: number;
   /** For a port that cannot be bound; 0 is any. */
   readonly fallback: (logical: number) => number;
@@ -74,10 +76,11 @@ export class GatewayListeners {
   }
 
   async #openOne(key: string, wanted: Wanted): Promise<void> {
-    const { authority, meshCa, gatewayPort, fallback } = this.#options;
+    const { authority, meshAuthority, gatewayPort, fallback, refuser } = this.#options;
     const { gateway, port } = wanted;
-    const target = { port: gatewayPort, cf: (socket: unknown) => cfOf(socket, { gateway, port }) };
-    const tls = wanted.tls === "none" ? null : { authority, clientCa: wanted.tls === "mutual" ? meshCa : null };
+    const target = { port: gatewayPort, cf: (socket: unknown) => cfOf(socket, { gateway, port }), refuser };
+    const clientCa = wanted.tls === "mutual" ? async () => meshAuthority.pem() : null;
+    const tls = wanted.tls === "none" ? null : { authority, clientCa };
     const address = this.#addressOf(gateway);
     const places: readonly (readonly [string, number])[] = [
       [address, port],

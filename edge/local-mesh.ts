@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
+import { createServer } from "node:net";
+import { resolve } from "node:path";
 import type { Example } from "../examples/example.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
@@ -13,7 +14,9 @@ import { type Front, openFront } from "./front.ts";
 import { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { takeLock } from "./lock.ts";
+import { MeshAuthority } from "./mesh-authority.ts";
 import type { Options } from "./options.ts";
+import { controlRefuser, gatewayRefuser } from "./refusal.ts";
 import { endOrphans, isAlive, logSink, recordPids, runtimePids } from "./runtime.ts";
 import { loadSecrets, type Secrets, writeSecret } from "./secrets.ts";
 import { exampleOf, resourcesOf } from "./workers.ts";
@@ -107,8 +110,16 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
     pids.push(...track(layout, "control", pids));
   }
   const token = await adminToken(client, layout, secrets);
-  if (options.only === "control") await openControl(layout.ports.controlAlone, null, options, authority, layout, run);
-  else await openControl(layout.ports.controlHttps, layout.ports.controlHttp, options, authority, layout, run);
+  const meshAuthority = new MeshAuthority(layout.meshCaFile, client);
+  const atControl: Target = {
+    port: layout.ports.controlDirect,
+    cf: () => null,
+    away: controlAway,
+    refuser: controlRefuser(onLine),
+  };
+  if (options.only === "control")
+    await openControl(layout.ports.controlAlone, null, options, authority, atControl, run);
+  else await openControl(layout.ports.controlHttps, layout.ports.controlHttp, options, authority, atControl, run);
 
   let data: DataProcess | null = null;
   let listeners: GatewayListeners | null = null;
@@ -118,10 +129,10 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
     const started = data;
     run.onStop(() => started.stop());
     pids.push(...track(layout, "data", pids));
-    listeners = await openGateways(options, data, authority, layout, run);
+    listeners = await openGateways(options, data, { authority, meshAuthority }, layout, run, onLine);
   }
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
-  if (listeners) await followGateways(listeners, client, layout, run);
+  if (listeners) await followGateways(listeners, client, meshAuthority, layout, run);
 
   const info = infoOf(options, layout, data, page(examples, listeners));
   const ca = readFileSync(layout.caFile).toString("base64");
@@ -171,7 +182,12 @@ function portTaken(port: number, options: Options, error: unknown): StartError {
 
 async function portFree(port: number, options: Options): Promise<void> {
   try {
-    await (await openFront("127.0.0.1", port, { port: 0, cf: () => null }, null)).close();
+    const server = createServer();
+    await new Promise<void>((opened, failed) => {
+      server.once("error", failed);
+      server.listen(port, "127.0.0.1", opened);
+    });
+    await new Promise((closed) => server.close(closed));
   } catch (error) {
     throw portTaken(port, options, error);
   }
@@ -198,10 +214,9 @@ async function openControl(
   http: number | null,
   options: Options,
   authority: EdgeAuthority,
-  layout: Layout,
+  target: Target,
   run: Run,
 ): Promise<void> {
-  const target: Target = { port: layout.ports.controlDirect, cf: () => null, away: controlAway };
   await open(https, target, { authority, clientCa: null }, options, run);
   if (http !== null) await open(http, target, null, options, run);
 }
@@ -224,23 +239,28 @@ function controlAway(response: ServerResponse): void {
 async function openGateways(
   options: Options,
   data: DataProcess,
-  authority: EdgeAuthority,
+  { authority, meshAuthority }: { readonly authority: EdgeAuthority; readonly meshAuthority: MeshAuthority },
   layout: Layout,
   run: Run,
+  onLine: ReturnType<typeof logSink>,
 ): Promise<GatewayListeners> {
-  const meshCa = (): string => (existsSync(layout.meshCaFile) ? readFileSync(layout.meshCaFile, "utf8") : "");
-  for (const [index, port] of data.gatewayPorts.entries()) {
-    const plain: Target = { port, cf: (socket) => cfOf(socket, { port: 80 }) };
-    const mesh: Target = { port, cf: (socket) => cfOf(socket, { port: layout.ports.mesh(index), mesh: true }) };
+  const [first] = data.gateways;
+  if (!first) throw new Error("no gateway was started");
+  for (const [index, { name, port }] of data.gateways.entries()) {
+    const refuser = gatewayRefuser(name, onLine);
+    const meshPort = layout.ports.mesh(index);
+    const plain: Target = { port, cf: (socket) => cfOf(socket, { port: 80 }), refuser };
+    const mesh: Target = { port, cf: (socket) => cfOf(socket, { port: meshPort, mesh: true }), refuser };
     await open(layout.ports.gateway(index), plain, null, options, run);
-    await open(layout.ports.mesh(index), mesh, { authority, clientCa: meshCa }, options, run);
+    await open(meshPort, mesh, { authority, clientCa: async () => meshAuthority.pem() }, options, run);
   }
   const listeners = new GatewayListeners({
     network: options.loopback,
     addressesFile: layout.addressesFile,
     authority,
-    meshCa,
-    gatewayPort: data.gatewayPorts[0] ?? 0,
+    meshAuthority,
+    refuser: gatewayRefuser(first.name, onLine),
+    gatewayPort: first.port,
     fallback: (logical) => layout.ports.fallback(logical),
   });
   run.onStop(async () => listeners.close());
@@ -267,13 +287,13 @@ async function applyExamples(
 async function followGateways(
   listeners: GatewayListeners,
   client: ControlClient,
+  meshAuthority: MeshAuthority,
   layout: Layout,
   run: Run,
 ): Promise<void> {
   let polls = 0;
   const look = async (): Promise<void> => {
-    if (polls % BUNDLE_EVERY_POLLS === 0 || !existsSync(layout.meshCaFile))
-      writeFileSync(layout.meshCaFile, await client.bundle());
+    if (polls % BUNDLE_EVERY_POLLS === 0 || !meshAuthority.isKnown) await meshAuthority.refresh();
     polls += 1;
     if (!existsSync(layout.tokenFile)) return;
     const token = readFileSync(layout.tokenFile, "utf8").trim();

@@ -1,6 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { Agent, createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
-import { BlockList, isIP } from "node:net";
+import { createServer, type IncomingMessage } from "node:http";
+import { BlockList, isIP, type Socket } from "node:net";
+import { EdgeRequest } from "./edge-request.ts";
+import { MAX_HEAD_BYTES, type Onward, passOn, passUpgradeOn } from "./onward.ts";
 
 /** Where the local mesh may connect for private endpoints: private networks and this machine, nothing else. */
 const PRIVATE = new BlockList();
@@ -15,14 +17,31 @@ for (const [network, bits] of [
 PRIVATE.addSubnet("fc00::", 7, "ipv6");
 PRIVATE.addAddress("::1", "ipv6");
 
-const agent = new Agent({ keepAlive: true });
-
-/** Forwards requests of the gateways' PRIVATE binding to the address that `tulle-private-target` names. */
+/**
+ * Forwards requests of the gateways' PRIVATE binding to the address that `tulle-private-target` names. A place that may not
+ * be reached, or where nobody listens, looks like a connection that breaks: the gateway says 503 `UF`.
+ */
 export async function startPrivateForwarder(): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    forward(request, response).catch(() => response.destroy());
+  const server = createServer({ IncomingMessage: EdgeRequest, maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
+    placeOf(request).then(
+      (place) => (place === null ? void response.destroy() : passOn(request, response, place)),
+      () => response.destroy(),
+    );
+  });
+  server.on("upgrade", (request, client, head) => {
+    client.on("error", () => client.destroy());
+    placeOf(request).then(
+      (place) => (place === null ? void client.destroy() : passUpgradeOn(request, client, head, place)),
+      () => client.destroy(),
+    );
   });
   server.requestTimeout = 0;
+  // Those that were upgraded are no longer the server's to close.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(0, "127.0.0.1", resolve);
@@ -33,32 +52,21 @@ export async function startPrivateForwarder(): Promise<{ readonly port: number; 
     close: async () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
 
-/** A place that may not be reached, or where nobody listens, looks like a connection that breaks: the gateway says 503 `UF`. */
-async function forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const target = await resolve(String(request.headers["tulle-private-target"] ?? ""));
-  if (target === null) return void response.destroy();
-  const headers: string[] = [];
-  const { rawHeaders } = request;
+/** @returns null where the address may not be reached */
+async function placeOf({ headers, rawHeaders }: IncomingMessage): Promise<Onward | null> {
+  const target = await resolve(String(headers["tulle-private-target"] ?? ""));
+  if (target === null) return null;
+  const kept: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
-    if (!/^(tulle-private-target|mf-.*|cf-.*)$/i.test(name)) headers.push(name, rawHeaders[at + 1] ?? "");
+    if (!/^(tulle-private-target|mf-.*|cf-.*)$/i.test(name)) kept.push(name, rawHeaders[at + 1] ?? "");
   }
-  const onward = httpRequest({ ...target, method: request.method, path: request.url, headers, setHost: false, agent });
-  onward.on("response", (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders);
-    answer.pipe(response);
-    answer.on("error", () => response.destroy());
-  });
-  onward.on("error", () => response.destroy());
-  response.on("close", () => {
-    if (!response.writableFinished) onward.destroy();
-  });
-  request.pipe(onward);
+  return { ...target, headers: kept };
 }
 
 /** @returns where to connect; the address that was judged is the one that is used, whatever the name says next */

@@ -17,6 +17,7 @@ import { EdgeAuthority } from "../../edge/certificates.ts";
 import { cfOf } from "../../edge/client-certificate.ts";
 import { type Front, openFront } from "../../edge/front.ts";
 import { startPrivateForwarder } from "../../edge/private-forwarder.ts";
+import { gatewayRefuser } from "../../edge/refusal.ts";
 import { loadSecrets } from "../../edge/secrets.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { send } from "../support/http.ts";
@@ -32,6 +33,8 @@ describe("the edge", () => {
   const fronts: Front[] = [];
   let authority: EdgeAuthority;
   let mesh: TestAuthority;
+  const logged: string[] = [];
+  const refuser = gatewayRefuser("gateway-a", ({ message }) => logged.push(message));
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "tulle-edge-"));
@@ -59,8 +62,8 @@ describe("the edge", () => {
   });
 
   async function front(tls: boolean): Promise<Front> {
-    const target = { port, cf: (socket: unknown) => cfOf(socket, { port: 443, mesh: true }) };
-    const clientCa = () => mesh.certificate.toString("pem");
+    const target = { port, cf: (socket: unknown) => cfOf(socket, { port: 443, mesh: true }), refuser };
+    const clientCa = async () => mesh.certificate.toString("pem");
     const opened = await openFront("127.0.0.1", 0, target, tls ? { authority, clientCa } : null);
     fronts.push(opened);
     return opened;
@@ -201,7 +204,7 @@ describe("the edge", () => {
 
   it("names the error of a port that is taken", async () => {
     const { port: at } = await front(false);
-    await expect(openFront("127.0.0.1", at, { port, cf: () => null }, null)).rejects.toMatchObject({
+    await expect(openFront("127.0.0.1", at, { port, cf: () => null, refuser }, null)).rejects.toMatchObject({
       code: "EADDRINUSE",
     });
   });

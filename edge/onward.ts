@@ -1,0 +1,98 @@
+import { Agent, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** Where one request goes on to. */
+export interface Onward {
+  readonly host: string;
+  readonly port: number;
+  /** Raw: name, value, name, value, as they are sent. */
+  readonly headers: string[];
+  /** What is answered where nobody listens there; without it the connection is closed. */
+  readonly away?: (response: ServerResponse) => void;
+}
+
+/** For headers of answers: Node's own limit is 16 KiB. What a gateway lets pass is its own affair. */
+export const MAX_HEAD_BYTES = 256 * 1_024;
+
+const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256 });
+
+function begin({ method, url }: IncomingMessage, { host, port, headers }: Onward, own: boolean) {
+  const options = { host, port, method, path: url, headers, setHost: false, maxHeaderSize: MAX_HEAD_BYTES };
+  return httpRequest(own ? options : { ...options, agent });
+}
+
+/** Streams a request on and its answer back. Whoever goes away takes the other side's connection down with it. */
+export function passOn(request: IncomingMessage, response: ServerResponse, place: Onward): void {
+  const onward = begin(request, place, false);
+  let answered = false;
+  onward.on("response", (answer) => {
+    answered = true;
+    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders);
+    answer.pipe(response);
+    // A watch without events yet has an answer all the same: its headers wait for no body.
+    setImmediate(() => {
+      if (!response.writableEnded) response.flushHeaders();
+    });
+    // A broken answer must not look like a whole one.
+    answer.on("error", () => response.destroy());
+    answer.on("aborted", () => response.destroy());
+  });
+  // Nobody asked to switch protocols.
+  onward.on("upgrade", (_, socket) => {
+    socket.destroy();
+    response.destroy();
+  });
+  onward.on("error", () => {
+    if (answered || response.destroyed) return void response.destroy();
+    if (place.away) place.away(response);
+    else response.destroy();
+  });
+  response.on("close", () => {
+    if (response.writableFinished) return;
+    // The client is gone. The runtime notices a reset at once, a mere end only when it next writes.
+    onward.socket?.resetAndDestroy();
+    onward.destroy();
+  });
+  request.pipe(onward);
+}
+
+/** The same for a WebSocket's handshake, whose connection then belongs to both sides. */
+export function passUpgradeOn(request: IncomingMessage, client: Duplex, head: Buffer, place: Onward): void {
+  const onward = begin(request, place, true);
+  const close = (): void => {
+    client.destroy();
+    onward.destroy();
+  };
+  onward.on("upgrade", (answer, server, serverHead) => {
+    client.write(headOf(answer));
+    client.write(serverHead);
+    server.write(head);
+    server.pipe(client).pipe(server);
+    server.on("error", close);
+    server.on("close", () => client.destroy());
+    client.on("close", () => server.destroy());
+  });
+  onward.on("response", (answer) => {
+    // Refused: an ordinary answer, after which this connection ends.
+    client.write(headOf(answer));
+    answer.pipe(client);
+    answer.on("error", close);
+  });
+  onward.on("error", close);
+  client.on("error", close);
+  client.on("close", () => onward.destroy());
+  onward.end();
+}
+
+/** Byte for byte as it came: Node reads each byte of a header as one character. */
+function headOf({ statusCode = 502, statusMessage = "", rawHeaders }: IncomingMessage): Buffer {
+  const switched = statusCode === 101;
+  let text = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? "";
+    // The body of a refusal is sent on unframed, up to the end of the connection.
+    if (!switched && /^(transfer-encoding|connection)$/i.test(name)) continue;
+    text += `${name}: ${rawHeaders[at + 1] ?? ""}\r\n`;
+  }
+  return Buffer.from(`${text}${switched ? "" : "connection: close\r\n"}\r\n`, "latin1");
+}

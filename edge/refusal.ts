@@ -1,0 +1,143 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import { accessRecord } from "../src/telemetry/access-log.ts";
+import { traceContext } from "../src/telemetry/trace-context.ts";
+
+/** What a listener refuses by itself, since no Worker could be given it whole. */
+interface Refusal {
+  readonly status: 400 | 405 | 431;
+  /** For the log. */
+  readonly code: string;
+  /** For the client. */
+  readonly message: string;
+}
+
+export const UNREADABLE: Refusal = { status: 400, code: "request_invalid", message: "this is no HTTP/1.1 request" };
+
+export const HEADERS_TOO_LARGE: Refusal = {
+  status: 431,
+  code: "request_headers_too_large",
+  message: "the request's headers are larger than 60 KiB",
+};
+
+export const NO_TUNNELS: Refusal = { status: 405, code: "method_not_allowed", message: "CONNECT is refused here" };
+
+export const PLAIN_TO_TLS: Refusal = {
+  status: 400,
+  code: "plain_http_on_tls_port",
+  message: "this port speaks TLS: call it with https://",
+};
+
+/** One refusal, with what is known of its request. */
+export interface Refused extends Refusal {
+  readonly requestId: string;
+  readonly startedAt: number;
+  readonly socket: Duplex;
+  /** Null where it could not be read. */
+  readonly request: IncomingMessage | null;
+}
+
+/** How refusals look, and where they are logged: as those of the Worker behind the listener. */
+export type Refuser = (refused: Refused) => { readonly contentType: string; readonly body: string };
+
+/** One line of a log, as the runtime's come. */
+type OnLine = (line: { readonly level: string; readonly message: string }) => void;
+
+/** Answers text, as gateways do, and writes a line of the access log. */
+export function gatewayRefuser(gateway: string, onLine: OnLine): Refuser {
+  return (refused) => {
+    const body = `${refused.message}\n`;
+    onLine({ level: "log", message: JSON.stringify(recordOf(refused, gateway, body.length)) });
+    return { contentType: "text/plain", body };
+  };
+}
+
+/** Answers a Status object, as control does, and writes a line of the runtime's log. */
+export function controlRefuser(onLine: OnLine): Refuser {
+  return ({ status, code, message, requestId, request }) => {
+    const line = { event: "edge_refused", request_id: requestId, status, code, method: request?.method ?? null };
+    onLine({ level: "warn", message: JSON.stringify(line) });
+    const head = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" };
+    const reason = status === 405 ? "MethodNotAllowed" : status === 431 ? "RequestHeaderFieldsTooLarge" : "BadRequest";
+    return { contentType: "application/json", body: JSON.stringify({ ...head, message, reason, code: status }) };
+  };
+}
+
+/** Answers a request that was read, and ends its connection. */
+export function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal, refuser: Refuser): void {
+  const refused = refusedOf(refusal, request.socket, request);
+  const { contentType, body } = refuser(refused);
+  request.resume();
+  response.writeHead(refusal.status, {
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    "x-request-id": refused.requestId,
+    connection: "close",
+  });
+  response.end(body);
+}
+
+/** How long a client may go on sending what it was told is refused: ended at once, it might not see why. */
+const LINGER_MS = 2_000;
+
+/** The same for what could not be read as a request. */
+export function refuseSocket(socket: Duplex, refusal: Refusal, refuser: Refuser): void {
+  const refused = refusedOf(refusal, socket, null);
+  const { contentType, body } = refuser(refused);
+  const head = [
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ""}`,
+    `content-type: ${contentType}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    `x-request-id: ${refused.requestId}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once("close", () => clearTimeout(timer));
+}
+
+function refusedOf(refusal: Refusal, socket: Duplex, request: IncomingMessage | null): Refused {
+  return { ...refusal, requestId: crypto.randomUUID(), startedAt: Date.now(), socket, request };
+}
+
+/** Nothing is known of who calls whom: no Worker looked at it. */
+function recordOf({ status, code, requestId, startedAt, socket, request }: Refused, gateway: string, bytes: number) {
+  const trace = traceContext(null, null, false, crypto.getRandomValues(new Uint8Array(24)));
+  const [path = "", query = ""] = (request?.url ?? "").split("?", 2);
+  const remote = (socket as { readonly remoteAddress?: string }).remoteAddress ?? null;
+  return accessRecord({
+    startedAt,
+    request_id: requestId,
+    trace_id: trace.traceId,
+    span_id: trace.spanId,
+    gateway,
+    location: "LOC",
+    generation: 0,
+    scope: "-",
+    method: request?.method ?? "-",
+    scheme: socket instanceof TLSSocket ? "https" : "http",
+    authority: request?.headers.host ?? "",
+    path,
+    query,
+    status,
+    response_flags: "-",
+    details: code,
+    policy: null,
+    source_principal: null,
+    source_workload: "unknown",
+    request_principal: null,
+    peer_refused: null,
+    route: null,
+    cluster: null,
+    endpoint: null,
+    destination_service: null,
+    destination_principal: null,
+    duration_ms: 0,
+    upstream_ms: null,
+    bytes_sent: bytes,
+    attempts: 0,
+    user_agent: request?.headers["user-agent"] ?? null,
+    client_ip: remote?.replace(/^::ffff:/, "") ?? null,
+  });
+}
