@@ -16,6 +16,8 @@ export interface DataOptions {
   readonly servicePorts: boolean;
   /** The services' mesh binding leads nowhere: for tests. */
   readonly unmeshed: boolean;
+  /** A plain HTTP server on loopback that stands for all public origins: for tests. */
+  readonly originPort: number | null;
 }
 
 export interface DataProcess {
@@ -27,6 +29,7 @@ export interface DataProcess {
 }
 
 const PRIVATE = "tulle-private";
+const ORIGINS = "tulle-origins";
 /** A caller whose binding carries no props. */
 const ANONYMOUS = "anonymous";
 
@@ -49,7 +52,7 @@ export async function startData(
     options.examples.flatMap((example) => example.services.map(({ binding, worker }) => [binding, worker])),
   );
   const gateways = await Promise.all(names.map(async (name) => gatewayWorker(name, secrets.snapshotPublicKey)));
-  forgetRegistered(layout.registry, [...names, STATE, PRIVATE, ...services.map(({ name }) => name)]);
+  forgetRegistered(layout.registry, [...names, STATE, PRIVATE, ORIGINS, ...services.map(({ name }) => name)]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -64,6 +67,7 @@ export async function startData(
           bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
           serviceBindings: { ...gateway.serviceBindings, PRIVATE, ...bindings },
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          ...(options.originPort !== null && { outboundService: { name: ORIGINS } }),
         })),
         await stateWorker(),
         {
@@ -72,6 +76,7 @@ export async function startData(
           compatibilityDate: COMPATIBILITY_DATE,
           serviceBindings: { FORWARDER: { external: { address: `127.0.0.1:${forwarder.port}`, http: {} } } },
         },
+        ...(await originsWorkers(options.originPort)),
         ...services,
       ],
     }),
@@ -89,6 +94,18 @@ export async function startData(
       await forwarder.close();
     },
   };
+}
+
+async function originsWorkers(port: number | null) {
+  if (port === null) return [];
+  return [
+    {
+      name: ORIGINS,
+      modules: await moduleOf("edge/origins-worker.ts"),
+      compatibilityDate: COMPATIBILITY_DATE,
+      serviceBindings: { SERVER: { external: { address: `127.0.0.1:${port}`, http: {} } } },
+    },
+  ];
 }
 
 /** The example's services: plain Workers whose every `fetch` goes through the mesh, in the name that their deployer gave them. */

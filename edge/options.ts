@@ -12,6 +12,8 @@ export interface Options {
   readonly only: "control" | "data" | null;
   readonly servicePorts: boolean;
   readonly unmeshed: boolean;
+  /** Where the gateways find public origins instead: a plain HTTP server's port on loopback. */
+  readonly originPort: number | null;
 }
 
 const EXAMPLES = ["bookinfo", "article"] as const;
@@ -33,6 +35,7 @@ export const USAGE = `npm start -- [options]
   --only control|data  one of the two processes, beside the other one with the same --state
   --service-ports      a port of its own for each example service, past the mesh: for tests
   --unmeshed           point the services' mesh binding at nothing: for tests
+  --origin-port N      call this port of loopback in place of any public origin: for tests
   --help               this text
 `;
 
@@ -57,6 +60,10 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
   const { only = null } = values;
   if (only !== null && only !== "control" && only !== "data")
     return err(`--only: \`${only}\` is neither \`control\` nor \`data\``);
+  const given = values["origin-port"];
+  const originPort = given === undefined ? null : Number(given);
+  if (originPort !== null && !(Number.isInteger(originPort) && originPort > 0 && originPort <= 65_535))
+    return err(`--origin-port: \`${given}\` is no port`);
   const examples = exampleNames(values.example, values.empty);
   if (!examples.ok) return examples;
   return ok({
@@ -69,6 +76,7 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
     only,
     servicePorts: values["service-ports"],
     unmeshed: values.unmeshed,
+    originPort,
   });
 }
 
@@ -87,6 +95,7 @@ function read(args: readonly string[]) {
       only: { type: "string" },
       "service-ports": { type: "boolean", default: false },
       unmeshed: { type: "boolean", default: false },
+      "origin-port": { type: "string" },
       help: { type: "boolean", default: false },
     },
   }).values;

@@ -30,7 +30,7 @@ export const PLAIN_TO_TLS: Refusal = {
 };
 
 /** One refusal, with what is known of its request. */
-export interface Refused extends Refusal {
+interface Refused extends Refusal {
   readonly requestId: string;
   readonly startedAt: number;
   readonly socket: Duplex;

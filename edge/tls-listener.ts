@@ -40,7 +40,7 @@ export async function tlsListener(
     ALPNProtocols: ["http/1.1"],
     SNICallback: (name, done) => {
       // Without a name, or with one that no certificate can be made for, the listener's own serves.
-      if (!isServerName(name)) return void done(null);
+      if (!isServerName(name)) return done(null);
       contextFor(name.toLowerCase()).then(
         (context) => done(null, context),
         (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),

@@ -15,6 +15,7 @@ describe("the options of npm start", () => {
         only: null,
         servicePorts: false,
         unmeshed: false,
+        originPort: null,
       },
     });
   });
@@ -42,6 +43,8 @@ describe("the options of npm start", () => {
     [["--gateways", "0"], "--gateways"],
     [["--gateways", "17"], "--gateways"],
     [["--only", "edge"], "--only"],
+    [["--origin-port", "x"], "--origin-port"],
+    [["--origin-port", "0"], "--origin-port"],
     [["--example", "nothing"], "nothing"],
     [["--example", "article", "--empty"], "--empty"],
   ])("refuse %j and name what is wrong", (args, named) => {
