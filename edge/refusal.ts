@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { accessRecord } from "../src/telemetry/access-log.ts";
-import { traceContext } from "../src/telemetry/trace-context.ts";
+import { AccessLog } from "../src/telemetry/access-log.ts";
+import { Journal } from "../src/telemetry/journal.ts";
+import { beginTrace } from "../src/telemetry/trace-context.ts";
 
 /** What a listener refuses by itself, since no Worker could be given it whole. */
 interface Refusal {
@@ -44,11 +46,15 @@ export type Refuser = (refused: Refused) => { readonly contentType: string; read
 /** One line of a log, as the runtime's come. */
 type OnLine = (line: { readonly level: string; readonly message: string }) => void;
 
+/** As the local mesh's `request.cf` has it. */
+const LOCATION = "LOC";
+
 /** Answers text, as gateways do, and writes a line of the access log. */
 export function gatewayRefuser(gateway: string, onLine: OnLine): Refuser {
+  const log = new AccessLog(gateway);
   return (refused) => {
     const body = `${refused.message}\n`;
-    onLine({ level: "log", message: JSON.stringify(recordOf(refused, gateway, body.length)) });
+    onLine({ level: "log", message: log.line(journalOf(refused, body.length), LOCATION, Date.now()) });
     return { contentType: "text/plain", body };
   };
 }
@@ -101,43 +107,23 @@ function refusedOf(refusal: Refusal, socket: Duplex, request: IncomingMessage | 
   return { ...refusal, requestId: crypto.randomUUID(), startedAt: Date.now(), socket, request };
 }
 
-/** Nothing is known of who calls whom: no Worker looked at it. */
-function recordOf({ status, code, requestId, startedAt, socket, request }: Refused, gateway: string, bytes: number) {
-  const trace = traceContext(null, null, false, crypto.getRandomValues(new Uint8Array(24)));
+/** What is known of it where no Worker looked at it. */
+function journalOf({ status, code, requestId, startedAt, socket, request }: Refused, bytes: number): Journal {
+  const journal = new Journal(startedAt, requestId, request?.method ?? "-");
+  const { traceId, spanId } = beginTrace(randomBytes(24).toString("hex"));
   const [path = "", query = ""] = (request?.url ?? "").split("?", 2);
-  const remote = (socket as { readonly remoteAddress?: string }).remoteAddress ?? null;
-  return accessRecord({
-    startedAt,
-    request_id: requestId,
-    trace_id: trace.traceId,
-    span_id: trace.spanId,
-    gateway,
-    location: "LOC",
-    generation: 0,
-    scope: "-",
-    method: request?.method ?? "-",
-    scheme: socket instanceof TLSSocket ? "https" : "http",
-    authority: request?.headers.host ?? "",
+  const { remoteAddress } = socket as { readonly remoteAddress?: string };
+  return Object.assign(journal, {
+    traceId,
+    spanId,
     path,
     query,
     status,
-    response_flags: "-",
+    bytes,
     details: code,
-    policy: null,
-    source_principal: null,
-    source_workload: "unknown",
-    request_principal: null,
-    peer_refused: null,
-    route: null,
-    cluster: null,
-    endpoint: null,
-    destination_service: null,
-    destination_principal: null,
-    duration_ms: 0,
-    upstream_ms: null,
-    bytes_sent: bytes,
-    attempts: 0,
-    user_agent: request?.headers["user-agent"] ?? null,
-    client_ip: remote?.replace(/^::ffff:/, "") ?? null,
-  });
+    scheme: socket instanceof TLSSocket ? "https" : "http",
+    authority: request?.headers.host ?? "",
+    userAgent: request?.headers["user-agent"] ?? null,
+    clientIp: remoteAddress?.replace(/^::ffff:/, "") ?? null,
+  } satisfies Partial<Journal>);
 }
