@@ -24,13 +24,23 @@ export type Scopes = ReadonlyMap<Scope, ReadonlyMap<string, CompiledSlice>>;
 /** Before the `refKey` of an object: what is wrong with it, as derived. */
 const VERDICT = "verdict ";
 
+/** A change as it would be: the compiler answers as if it were made, until it is accepted or rejected. */
+export interface Attempt {
+  /**
+   * By `refKey`: what is wrong with each changed object among all others, and with each other one whose verdict may have
+   * changed by it.
+   */
+  readonly findings: ReadonlyMap<string, readonly Finding[]>;
+  accept(): void;
+  /** Everything is as it was before, what had been compiled included. */
+  reject(): void;
+}
+
 /** Resources to slices, incrementally: a change costs what it touches. Pure: whoever holds it stores and signs. */
 export class Compiler {
   readonly #world: World;
-  /** Objects whose verdict may be another by now. */
-  readonly #unchecked = new Set<string>();
   /** By who asked, until something changes. */
-  readonly #scopes = new Map<string, Scopes>();
+  #scopes = new Map<string, Scopes>();
 
   /** @param options.trustDomain of the deployment's certificates */
   constructor(options: { readonly local: boolean; readonly trustDomain: string }) {
@@ -38,32 +48,34 @@ export class Compiler {
     this.#world = { memo, inventory: new Inventory(memo, entriesOf), ...options };
   }
 
-  /**
-   * Takes changes over, and says what is wrong with each changed object among all others, and with each other one whose
-   * verdict may have changed by it; where a changed one has an error, take them back by `undo`.
-   *
-   * @returns findings by `refKey`
-   */
-  apply(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
-    this.#change(changes);
-    for (const { after } of changes) if (after !== null) this.#unchecked.add(refKey(refOf(after)));
+  /** Tries changes; one attempt is ended before the next is begun. */
+  attempt(changes: readonly ObjectChange[]): Attempt {
+    const { memo, inventory } = this.#world;
+    const scopes = this.#scopes;
+    const stale = memo.try(() => inventory.change(changes));
+    this.#scopes = new Map();
+    const reject = (): void => {
+      memo.reject();
+      inventory.change(changes.map(({ before, after }) => ({ before: after, after: before })));
+      this.#scopes = scopes;
+    };
+    try {
+      return { findings: this.#findings(changes, stale), accept: () => memo.accept(), reject };
+    } catch (error) {
+      reject();
+      throw error;
+    }
+  }
+
+  #findings(changes: readonly ObjectChange[], stale: Iterable<string>): ReadonlyMap<string, readonly Finding[]> {
+    const doubtful = new Set(changes.flatMap(({ after }) => (after === null ? [] : refKey(refOf(after)))));
+    for (const key of stale) if (key.startsWith(VERDICT)) doubtful.add(key.slice(VERDICT.length));
     const findings = new Map<string, readonly Finding[]>();
-    for (const key of this.#unchecked) {
+    for (const key of doubtful) {
       const found = this.#verdict(key);
       if (found !== null) findings.set(key, found);
     }
-    this.#unchecked.clear();
     return findings;
-  }
-
-  undo(changes: readonly ObjectChange[]): void {
-    this.#change(changes.map(({ before, after }) => ({ before: after, after: before })));
-  }
-
-  #change(changes: readonly ObjectChange[]): void {
-    this.#scopes.clear();
-    for (const key of this.#world.inventory.change(changes))
-      if (key.startsWith(VERDICT)) this.#unchecked.add(key.slice(VERDICT.length));
   }
 
   /** @returns null where there is no such object */

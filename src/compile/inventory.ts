@@ -47,14 +47,14 @@ export class Inventory {
     return [...(this.#tables.get(table)?.keys() ?? [])].sort();
   }
 
-  /** @returns the keys of derived values that were dropped by it */
-  change(changes: Iterable<ObjectChange>): readonly string[] {
+  /** @returns the keys under which something was found or not found before, and may not be so now */
+  change(changes: Iterable<ObjectChange>): ReadonlySet<string> {
     const touched = new Set<string>();
     for (const { before, after } of changes) {
       if (before) this.#remove(before, touched);
       if (after) this.#add(after, touched);
     }
-    return this.#memo.invalidate(touched);
+    return touched;
   }
 
   #add(object: KubeObject, touched: Set<string>): void {

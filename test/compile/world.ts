@@ -35,7 +35,8 @@ export class TestWorld {
 
   /** Takes changes over, and what is said of them and of others. */
   compile(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
-    const findings = this.compiler.apply(changes);
+    const { findings, accept } = this.compiler.attempt(changes);
+    accept();
     for (const [key, found] of findings) this.verdicts.set(key, found);
     return findings;
   }

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { addressesOf } from "../../src/compile/addresses.ts";
+import type { Attempt } from "../../src/compile/compiler.ts";
 import { acceptedOf } from "../../src/kube/conditions.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
@@ -161,7 +162,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
       generation: stored.generation,
       deployments,
     });
-    const findings = publisher.apply(stored.objects.map((after) => ({ before: null, after })));
+    const loaded = publisher.attempt(stored.objects.map((after) => ({ before: null, after })));
+    loaded.accept();
     const state: State = {
       objects: new Map(stored.objects.map((object) => [refKey(refOf(object)), object])),
       publisher,
@@ -170,7 +172,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     };
     this.#history.begin(stored.rv, stored.compacted);
     const nothing: Plan = { outcomes: [], failures: [], changes: new Map(), rv: state.rv };
-    const judged = withVerdicts(nothing, state, findings, this.#warningsOf, rfc3339(Date.now()));
+    const judged = withVerdicts(nothing, state, loaded.findings, this.#warningsOf, rfc3339(Date.now()));
     await this.#commit(state, judged, { ...SYSTEM, verb: "status" });
     const missing = NAMESPACES.filter((name) => !state.objects.has(refKey(namespaceRef(name))));
     const operations = missing.map((name) => ({
@@ -198,19 +200,33 @@ export class Hub extends DurableObject<Env> implements HubApi {
     const planned = planWrite(state, operations, { now, uid: () => crypto.randomUUID(), parse: this.#parse });
     if (planned.failures.length > 0) return { ok: false, failures: planned.failures };
     const configured = [...planned.changes.values()].filter(({ configuration }) => configuration);
-    const findings = state.publisher.apply(configured);
-    const failures = this.#failures(state, planned, findings);
-    const plan = withVerdicts(planned, state, findings, this.#warningsOf, now);
+    const attempt = state.publisher.attempt(configured);
+    const { findings } = attempt;
+    const { failures, plan } = this.#judged(state, planned, attempt, now);
     if (failures.length > 0 || dryRun || plan.changes.size === 0) {
-      state.publisher.undo(configured);
+      attempt.reject();
       if (failures.length > 0) return { ok: false, failures };
       const results = resultsOf(state, plan, findings, options);
       return { ok: true, generation: state.generation, results: dryRun ? results.map(asIfStored(state)) : results };
     }
+    // Where the commit fails, the state is loaded anew.
+    attempt.accept();
     if (await this.#commit(state, plan, options))
       return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings, options) };
     const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
     return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
+  }
+
+  #judged(state: State, planned: Plan, attempt: Attempt, now: string) {
+    try {
+      const { findings } = attempt;
+      const failures = this.#failures(state, planned, findings);
+      return { failures, plan: withVerdicts(planned, state, findings, this.#warningsOf, now) };
+    } catch (error) {
+      // Left open, it would keep every later write from being tried.
+      attempt.reject();
+      throw error;
+    }
   }
 
   #failures({ publisher }: State, { outcomes, changes }: Plan, findings: ReadonlyMap<string, readonly Finding[]>) {

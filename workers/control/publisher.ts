@@ -1,7 +1,6 @@
-import { Compiler, type Scopes } from "../../src/compile/compiler.ts";
+import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
-import type { Finding } from "../../src/resources/finding.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
@@ -67,18 +66,12 @@ export class Publisher {
     for (const deployment of options.deployments) this.register(deployment);
   }
 
-  /** @returns what is wrong, by `refKey`; where that is an error, or the change was only tried, take it back by `undo` */
-  apply(changes: readonly ObjectChange[]): ReadonlyMap<string, readonly Finding[]> {
-    this.#version += 1;
-    return this.#compiler.apply(changes);
+  /** Tries changes. No root is made of them before they are accepted; those that are rejected make none anew. */
+  attempt(changes: readonly ObjectChange[]): Attempt {
+    return this.#compiler.attempt(changes);
   }
 
-  undo(changes: readonly ObjectChange[]): void {
-    this.#version += 1;
-    this.#compiler.undo(changes);
-  }
-
-  /** The changes applied so far are those of this generation. */
+  /** The changes accepted so far are those of this generation. */
   publish(generation: number): void {
     this.#generation = generation;
     this.#version += 1;
