@@ -1,45 +1,61 @@
 import { describe, expect, it } from "vitest";
-import { type End, openLease } from "../../workers/gateway/lease.ts";
+import { type End, Lease } from "../../workers/gateway/lease.ts";
 
-function open() {
+function open({
+  hold = false,
+  aborted = false,
+  report = () => {},
+}: { hold?: boolean; aborted?: boolean; report?: () => void } = {}) {
   const held: Promise<unknown>[] = [];
   const ends: End[] = [];
   const client = new AbortController();
-  const end = openLease({ waitUntil: (promise) => void held.push(promise) }, client.signal, (how) => ends.push(how));
-  return { held, ends, client, end };
+  if (aborted) client.abort();
+  const onEnd = (how: End) => {
+    ends.push(how);
+    report();
+  };
+  const lease = new Lease({ waitUntil: (promise) => void held.push(promise) }, client.signal, onEnd, hold);
+  return { held, ends, client, lease };
 }
 
-describe("openLease", () => {
-  it("is held in waitUntil until its end, which it reports", async () => {
-    const { held, ends, end } = open();
-    expect(held).toHaveLength(1);
-    expect(await Promise.race([held[0], Promise.resolve("held")])).toBe("held");
-    end("ok");
-    await held[0];
-    expect(ends).toEqual(["ok"]);
+describe("Lease", () => {
+  it("ends by the client's abort where nothing else ended it, and holds nothing for it", () => {
+    const { held, ends, client, lease } = open();
+    client.abort();
+    expect(ends).toEqual(["DC"]);
+    expect([held, lease.held]).toEqual([[], false]);
   });
 
-  it("ends by the client's abort where nothing else ended it", async () => {
-    const { held, ends, client } = open();
-    client.abort();
-    await held[0];
-    expect(ends).toEqual(["DC"]);
+  it("ends at once for a client that is gone already", () => {
+    expect(open({ aborted: true }).ends).toEqual(["DC"]);
   });
 
   it("ends once, by the first", () => {
-    const { ends, client, end } = open();
-    end("UC");
+    const { ends, client, lease } = open();
+    lease.end("UC");
     client.abort();
-    end("ok");
+    lease.end("ok");
     expect(ends).toEqual(["UC"]);
   });
 
-  it("lets go of the request even where the report throws", async () => {
-    const held: Promise<unknown>[] = [];
-    const end = openLease({ waitUntil: (promise) => void held.push(promise) }, new AbortController().signal, () => {
-      throw new Error("bug");
+  it("knows that something of its request is pending", () => {
+    const { held, lease } = open();
+    const pipe = Promise.resolve();
+    lease.waitUntil(pipe);
+    expect(held).toEqual([pipe]);
+    expect(lease.held).toBe(true);
+  });
+
+  it("is held until its end where the deployment says so, even if the report throws", async () => {
+    const { held, lease } = open({
+      hold: true,
+      report: () => {
+        throw new Error("bug");
+      },
     });
-    expect(() => end("ok")).toThrow("bug");
+    expect(lease.held).toBe(true);
+    expect(await Promise.race([held[0], Promise.resolve("held")])).toBe("held");
+    expect(() => lease.end("ok")).toThrow("bug");
     await held[0];
   });
 });

@@ -3,36 +3,51 @@ import type { Env, Fetching } from "./env.ts";
 
 /** The interface in front of whatever an endpoint is. */
 export interface Backend {
-  /** Scheme and authority of the URL to fetch. */
-  origin(scheme: "http" | "https", authority: string): string;
-  /** False where the endpoint's own name goes out as Host, whatever the caller dialled. */
-  readonly keepsHost: boolean;
+  /** Scheme and authority of the URL to fetch; null: those of the request. */
+  readonly origin: string | null;
+  /** The endpoint's own name goes out as Host, whatever the caller dialled. */
+  readonly ownHost: boolean;
+  /** The URL names the place to connect to; the Host header, that of the request, goes beside it. */
+  readonly hostBeside: boolean;
   /** Nothing that was answered to one identity may be given to another (R35): true where the platform has a cache on the way. */
   readonly cached: boolean;
   /** @throws whatever the platform throws; its text is not for the caller */
-  fetch(request: Request): Promise<Response>;
+  fetch(url: string, init: RequestInit): Promise<Response>;
 }
+
+/** Addresses live as long as the slice that holds them, and an isolate's bindings never change. */
+const backends = new WeakMap<EndpointAddress, Backend | null>();
 
 /** @returns null where this deployment has no such binding */
 export function backendFor(address: EndpointAddress, env: Env): Backend | null {
+  let backend = backends.get(address);
+  if (backend !== undefined) return backend;
+  backend = makeBackend(address, env);
+  backends.set(address, backend);
+  return backend;
+}
+
+function makeBackend(address: EndpointAddress, env: Env): Backend | null {
   switch (address.kind) {
     case "binding":
       return bindingBackend(address.name, env);
     case "origin":
       return {
-        origin: () => address.origin,
-        keepsHost: false,
+        origin: address.origin,
+        ownHost: true,
+        hostBeside: false,
         cached: true,
-        fetch: (request) => fetch(request),
+        fetch: (url, init) => fetch(url, init),
       };
     case "private": {
       const { PRIVATE } = env;
       if (PRIVATE === undefined) return null;
       return {
-        origin: () => `http://${address.authority}`,
-        keepsHost: true,
+        origin: `http://${address.authority}`,
+        ownHost: false,
+        hostBeside: true,
         cached: false,
-        fetch: (request) => PRIVATE.fetch(request),
+        fetch: (url, init) => PRIVATE.fetch(url, init),
       };
     }
   }
@@ -44,9 +59,10 @@ function bindingBackend(name: string, env: Env): Backend | null {
   const binding = (env as unknown as Readonly<Record<string, Fetching | undefined>>)[name];
   if (binding === undefined) return null;
   return {
-    origin: (scheme, authority) => `${scheme}://${authority}`,
-    keepsHost: true,
+    origin: null,
+    ownHost: false,
+    hostBeside: false,
     cached: false,
-    fetch: (request) => binding.fetch(request),
+    fetch: (url, init) => binding.fetch(url, init),
   };
 }

@@ -3,7 +3,7 @@ import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import type { Entrance } from "./entrance.ts";
-import { type End, openLease } from "./lease.ts";
+import { type End, Lease } from "./lease.ts";
 import { randomId } from "./random.ts";
 
 /** How the service's health was judged by this call; null: not at all (a local answer, a client that went away). */
@@ -13,10 +13,9 @@ type Outcome = "success" | "5xx" | "gateway_error";
 export interface Call {
   readonly request: Request;
   readonly entrance: Entrance;
-  readonly ctx: ExecutionContext;
   readonly journal: Journal;
-  /** Ends the lease: logs, counts, judges, frees the slot. Only the first time. */
-  readonly end: (end: End) => void;
+  /** Its end logs, counts, judges, frees the slot. */
+  readonly lease: Lease;
   requestId: string;
   peer: Peer;
   /** The Gateway that it came through: it stands for the caller. */
@@ -31,14 +30,16 @@ export interface Call {
 }
 
 /**
- * To be called before the first `await`: see `openLease`.
+ * To be called before the first `await`: see `Lease`.
  *
+ * @param hold see `Lease`
  * @param onEnd runs once, when the call has ended
  */
 export function openCall(
   request: Request,
   entrance: Entrance,
   ctx: ExecutionContext,
+  hold: boolean,
   onEnd: (call: Call, end: End) => void,
 ): Call {
   const requestId = randomId();
@@ -47,9 +48,8 @@ export function openCall(
   const call: Call = {
     request,
     entrance,
-    ctx,
     journal,
-    end: openLease(ctx, request.signal, (how) => onEnd(call, how)),
+    lease: new Lease(ctx, request.signal, (how) => onEnd(call, how), hold),
     requestId,
     peer: NO_PEER,
     source: null,

@@ -10,6 +10,8 @@ export interface Env {
   readonly GATEWAY?: string;
   /** Set by the local mesh alone: `cf` tells the listener, loopback is allowed where addresses are judged. */
   readonly TULLE_LOCAL?: string;
+  /** Set: every call is held in `waitUntil` until its end, for a runtime that forgets the listeners of an aborted request. */
+  readonly HOLD_CALLS?: string;
   readonly STATE: StateRpc;
   readonly CONTROL: ConfigApi;
   /** Way to private addresses: a Workers VPC network, or the local edge's forwarder. */
@@ -18,5 +20,5 @@ export interface Env {
 
 /** What this Worker needs of a service binding. */
 export interface Fetching {
-  fetch(request: Request): Promise<Response>;
+  fetch(url: string, init: RequestInit): Promise<Response>;
 }

@@ -6,6 +6,7 @@ import { canonicalPath } from "../../src/routing/canonical-path.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import { formatTraceparent, type TraceContext, traceContext } from "../../src/telemetry/trace-context.ts";
 import { admit } from "./admit.ts";
+import { gone } from "./attempt.ts";
 import { type Call, callerOf, openCall } from "./call.ts";
 import { choose } from "./choose.ts";
 import type { Entrance } from "./entrance.ts";
@@ -26,7 +27,7 @@ import {
   refuse,
   TIMEOUT,
 } from "./refuse.ts";
-import { gone, send } from "./send.ts";
+import { send } from "./send.ts";
 
 /** The order is the security model: a request reaches `send` only past every line above it. */
 export async function handle(
@@ -35,9 +36,11 @@ export async function handle(
   ctx: ExecutionContext,
   mesh: Mesh,
 ): Promise<Response> {
-  const call = openCall(request, entrance, ctx, (ended, how) => record(ended, how, mesh));
+  const call = openCall(request, entrance, ctx, mesh.env.HOLD_CALLS !== undefined, (ended, how) =>
+    record(ended, how, mesh),
+  );
   learnLocation(mesh, entrance);
-  mesh.configuration.arm(ctx);
+  mesh.configuration.arm(call.lease);
   try {
     return await proceed(call, mesh);
   } catch (error) {
@@ -138,10 +141,10 @@ function unreadable({ journal, request }: Call): void {
 /** Step 3, before the slice is looked for: what a caller sees depends on who it is. */
 async function identify(call: Call, mesh: Mesh, received: Received): Promise<Result<null, LocalAnswer>> {
   const { configuration, peers } = mesh;
-  const { entrance, ctx } = call;
+  const { entrance, lease } = call;
   if (configuration.trust === null) {
     // A cold isolate: whom to trust comes with the first root.
-    await configuration.resolve("mesh/*", received.authorityHost, ctx);
+    await configuration.resolve("mesh/*", received.authorityHost, lease);
   }
   const { trust } = configuration;
   if (trust === null) return err(NO_CONFIGURATION);
@@ -165,7 +168,7 @@ async function findSlice(
   const { configuration } = mesh;
   for (const place of wanted(received, call.entrance, call.peer)) {
     const { scope, host } = place;
-    const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.ctx));
+    const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
     if (found.kind === "unavailable") return err(NO_CONFIGURATION);
     call.journal.generation = found.root.generation;
     if (found.kind === "no_host") continue;
@@ -222,7 +225,7 @@ async function decided(call: Call, mesh: Mesh, slice: LinkedSlice, known: Omit<F
     verified ??= new Map();
     for (const need of decision.tokens) {
       // A token that rules of several workloads read is verified once for each.
-      if (!verified.has(need.key)) verified.set(need.key, await mesh.tokens.verify(need, call.ctx));
+      if (!verified.has(need.key)) verified.set(need.key, await mesh.tokens.verify(need, call.lease));
     }
   }
   return { ...DECISION_FAILED, effect: "refuse", policy: null, route: null, cluster: null };

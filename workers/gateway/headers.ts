@@ -48,7 +48,7 @@ type Fate = "keep" | "odd" | "drop" | "platform";
 const REMEMBERED_NAMES = 2_000;
 const fates = new Map<string, Fate>();
 
-function fateOf(name: string): Fate {
+export function fateOf(name: string): Fate {
   const known = fates.get(name);
   if (known !== undefined) return known;
   const fate = judge(name);
@@ -67,7 +67,7 @@ function judge(name: string): Fate {
 
 /**
  * A request's headers as policies and the service see them: what came, without what a client must not say, with what the
- * gateway says. The copy is made once, when the request is sent.
+ * gateway says. The record of them is made once, when the request is sent.
  */
 export class RequestHeaders implements HeaderView {
   readonly #received: Headers;
@@ -131,27 +131,19 @@ export class RequestHeaders implements HeaderView {
     this.#dropped.add(name);
   }
 
-  /** @param copy a mutable copy of the headers that were received */
-  applyTo(copy: Headers): void {
-    // Only what came is in the list, save for the few names that `Connection` made up: a delete costs.
-    for (const name of this.#dropped) copy.delete(name);
-    for (const [name, value] of this.#ours) copy.set(name, value);
+  /** What the service gets. */
+  toRecord(): Record<string, string> {
+    const record = new HeaderRecord();
+    this.#received.forEach((value, name) => {
+      if (this.#dropped.has(name)) return;
+      const had = record[name];
+      record[name] = had === undefined ? value : `${had}, ${value}`;
+    });
+    for (const [name, value] of this.#ours) record[name] = value;
+    return record;
   }
 }
 
-/** Whether an answer holds a header that `stripAnswer` would delete. */
-export function needsStripping(headers: Headers): boolean {
-  for (const name of headers.keys()) if (fateOf(name) === "drop") return true;
-  return false;
-}
-
-/** Deletes from an answer what belongs to the service's connection and what only the mesh may say. */
-export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
-  let seen: string[] | null = null;
-  for (const name of headers.keys()) {
-    if (fateOf(name) !== "drop" || (keepUpgrade && (name === "upgrade" || name === "connection"))) continue;
-    (seen ??= []).push(name);
-  }
-  if (seen === null) return;
-  for (const name of seen) headers.delete(name);
-}
+/** A record without a prototype, so that no name finds anything but a header; made by a constructor it is cheap. */
+const HeaderRecord = function () {} as unknown as new () => Record<string, string>;
+HeaderRecord.prototype = Object.create(null);

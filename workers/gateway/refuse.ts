@@ -82,6 +82,6 @@ export function refuse(call: Call, answer: LocalAnswer): Response {
   const body = answer.body === undefined || answer.body === "" ? null : answer.body;
   if (body !== null) headers.set("content-type", "text/plain");
   journal.bytes = body?.length ?? 0;
-  call.end("ok");
+  call.lease.end("ok");
   return new Response(body, { status: answer.status, headers });
 }

@@ -1,0 +1,182 @@
+import type { ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SendingMesh } from "./sending-mesh.ts";
+
+const CLIENTS = 100;
+
+/** One request may run, the rest wait: a slot that is not given back stops the host for good. */
+const ONE_SLOT = `
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: private }
+spec:
+  host: private
+  trafficPolicy:
+    connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: ${CLIENTS} } }
+    outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100 }
+`;
+
+// Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
+describe.each([{ holdCalls: false }, { holdCalls: true }])(
+  "a client that goes away, calls held: $holdCalls",
+  ({ holdCalls }) => {
+    let mesh: SendingMesh;
+    let paths = 0;
+
+    beforeAll(async () => {
+      mesh = await SendingMesh.start({ holdCalls, rules: ONE_SLOT });
+    });
+    afterAll(() => mesh.stop());
+
+    const path = (prefix = ""): string => `${prefix}/${holdCalls}-${(paths += 1)}`;
+
+    function dial(target: string, host = "private.test"): Socket {
+      const socket = connect(mesh.gatewayPort, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      return socket;
+    }
+
+    /** The next request that reaches the origin. */
+    async function reached(): Promise<ServerResponse> {
+      return new Promise((resolve) => (mesh.origin = (_, response) => resolve(response)));
+    }
+
+    /** The slot is free and the endpoint in use: the request comes through. */
+    async function healthy(): Promise<void> {
+      mesh.origin = (_, response) => response.end("ok");
+      expect((await mesh.get("http://private.test/healthy")).body.toString()).toBe("ok");
+    }
+
+    async function expectOneLineEach(target: string, count: number, flags: readonly string[]): Promise<void> {
+      const lines = await mesh.logged(target, count);
+      expect(lines).toHaveLength(count);
+      expect(flags).toEqual(expect.arrayContaining([...new Set(lines.map(({ response_flags }) => response_flags))]));
+    }
+
+    it("before the headers gives its slot back, ends the call to the service, and is one line", async () => {
+      const target = path();
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target);
+        const response = await call;
+        const closed = new Promise((resolve) => response.once("close", resolve));
+        socket.resetAndDestroy();
+        await closed;
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+    });
+
+    it("while it waits for a slot leaves the queue, and is one line", async () => {
+      const [running, target] = [path(), path()];
+      const call = reached();
+      const first = dial(running);
+      await call;
+      const waiting = Array.from({ length: CLIENTS + 1 }, () => dial(target));
+      // One is too many: its answer tells that all others wait.
+      const refused = await Promise.race(
+        waiting.map(async (socket) => new Promise<Socket>((resolve) => socket.once("data", () => resolve(socket)))),
+      );
+      for (const socket of waiting) if (socket !== refused) socket.resetAndDestroy();
+      await mesh.logged(target, CLIENTS + 1);
+      first.resetAndDestroy();
+      refused.destroy();
+      await healthy();
+      await expectOneLineEach(target, CLIENTS + 1, ["DC", "UO"]);
+      await expectOneLineEach(running, 1, ["DC"]);
+    });
+
+    it("in the body gives its slot back, ends the call to the service, and is one line", async () => {
+      const target = path();
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target);
+        const response = await call;
+        response.write("the beginning");
+        await new Promise((resolve) => socket.once("data", resolve));
+        const closed = new Promise((resolve) => response.once("close", resolve));
+        socket.resetAndDestroy();
+        await closed;
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+    });
+
+    it("while the service answers gives its slot back, and is one line", async () => {
+      const target = path();
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target);
+        const response = await call;
+        if (client % 2 === 0) socket.resetAndDestroy();
+        response.end("ok");
+        if (client % 2 === 1) socket.resetAndDestroy();
+        await mesh.logged(target, client + 1);
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC", "-"]);
+    });
+
+    it("before the service resets is not the service's fault", async () => {
+      const target = path();
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target);
+        const response = await call;
+        socket.resetAndDestroy();
+        await mesh.logged(target, client + 1);
+        response.socket?.resetAndDestroy();
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+    });
+
+    it("as the service resets is one line, whichever came first", async () => {
+      const target = path("/unjudged");
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target, "worker.test");
+        const response = await call;
+        if (client % 2 === 0) response.socket?.resetAndDestroy();
+        socket.resetAndDestroy();
+        if (client % 2 === 1) response.socket?.resetAndDestroy();
+        await mesh.logged(target, client + 1);
+      }
+      await expectOneLineEach(target, CLIENTS, ["DC", "UF"]);
+    });
+
+    it("with only its half of the connection gets its answer", async () => {
+      const target = path();
+      const call = reached();
+      const socket = dial(target);
+      socket.end();
+      const response = await call;
+      const answer = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
+      response.end("ok");
+      expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
+      await healthy();
+      await expectOneLineEach(target, 1, ["-"]);
+    });
+  },
+);
+
+describe("a service that is too slow", () => {
+  let mesh: SendingMesh;
+  beforeAll(async () => {
+    mesh = await SendingMesh.start();
+  });
+  afterAll(() => mesh.stop());
+
+  it("is not called any longer when its client has got the 504", async () => {
+    for (let call = 0; call < 5; call += 1) {
+      const closed = Promise.withResolvers<void>();
+      mesh.origin = (_, response) => response.once("close", closed.resolve);
+      expect((await mesh.get("http://private.test/timed")).status).toBe(504);
+      await closed.promise;
+    }
+    expect((await mesh.logged("/timed", 5)).map((line) => line.response_flags)).toEqual(Array(5).fill("UT"));
+  });
+});

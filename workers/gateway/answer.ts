@@ -1,0 +1,104 @@
+import type { HeaderChange } from "../../src/decide/types.ts";
+import { fateOf } from "./headers.ts";
+
+/** What stands in the way of passing an answer on as it is. */
+export interface AnswerHeaders {
+  /** Names and values, with 4 bytes a line. */
+  bytes: number;
+  /** By Content-Length; null where it is not known. */
+  length: number | null;
+  /** Something is among them that the client must not see. */
+  strip: boolean;
+}
+
+type Fate = "keep" | "drop" | "hop" | "connection" | "length";
+
+/** What the runtime takes off by itself towards a client over HTTP; a calling Worker would see it. */
+const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
+
+/** A service may answer any name; only so many are remembered, and new ones take the place of all. */
+const REMEMBERED_NAMES = 2_000;
+const fates = new Map<string, Fate>();
+
+function fateIn(name: string): Fate {
+  let fate = fates.get(name);
+  if (fate !== undefined) return fate;
+  fate = judge(name);
+  if (fates.size >= REMEMBERED_NAMES) fates.clear();
+  fates.set(name, fate);
+  return fate;
+}
+
+function judge(name: string): Fate {
+  if (name === "content-length") return "length";
+  if (name === "connection") return "connection";
+  if (RUNTIME_DROPS.has(name)) return "hop";
+  return fateOf(name) === "drop" ? "drop" : "keep";
+}
+
+/** Connection options that name no header, or one that the runtime takes off. */
+const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade)$/i;
+
+/** Without these the body would be read as another one: `Connection` cannot take them away. */
+const NOT_NAMEABLE = new Set(["content-length", "content-type", "content-encoding", "content-range"]);
+
+const seen: AnswerHeaders = { bytes: 0, length: null, strip: false };
+let onHttp = true;
+
+function look(value: string, name: string): void {
+  seen.bytes += name.length + value.length + 4;
+  const fate = fateIn(name);
+  if (fate === "keep") return;
+  if (fate === "length") seen.length = /^\d{1,15}$/.test(value) ? Number(value) : null;
+  else if (fate === "drop" || !onHttp || (fate === "connection" && !PLAIN_CONNECTION.test(value))) seen.strip = true;
+}
+
+/**
+ * One pass over an answer's headers: it costs no more than asking for a dozen names, and a prefix can't be asked for.
+ *
+ * @param toHttp whether the client is on an HTTP connection, not a Worker that calls through a binding
+ * @returns one object for all: read it before the next call
+ */
+export function readAnswer(headers: Headers, toHttp: boolean): Readonly<AnswerHeaders> {
+  seen.bytes = 0;
+  seen.length = null;
+  seen.strip = false;
+  onHttp = toHttp;
+  headers.forEach(look);
+  return seen;
+}
+
+/** Deletes from an answer what belongs to the service's connection (RFC 9110 §7.6.1) and what only the mesh may say. */
+export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
+  const gone: string[] = [];
+  headers.forEach((value, name) => {
+    const fate = fateIn(name);
+    if (fate === "keep" || fate === "length" || (keepUpgrade && (name === "upgrade" || name === "connection"))) return;
+    gone.push(name);
+    if (fate !== "connection") return;
+    for (const named of value.split(",")) {
+      const other = named.trim().toLowerCase();
+      if (/^[\w!#$%&'*+.^`|~-]+$/.test(other) && !NOT_NAMEABLE.has(other)) gone.push(other);
+    }
+  });
+  for (const name of gone) headers.delete(name);
+}
+
+/** A copy that can be changed. Bodies stay encoded as they came: by default the runtime would pack them again. */
+export function copyAnswer({ status, statusText, headers, webSocket }: Response, body: BodyInit | null): Response {
+  return new Response(body, {
+    status,
+    statusText,
+    headers,
+    encodeBody: "manual",
+    ...(webSocket !== null && { webSocket }),
+  });
+}
+
+export function changeAnswer(headers: Headers, changes: readonly HeaderChange[]): void {
+  for (const change of changes) {
+    if (change.op === "remove") headers.delete(change.name);
+    else if (change.op === "set") headers.set(change.name, change.value);
+    else if (change.op === "add") headers.append(change.name, change.value);
+  }
+}
