@@ -4,6 +4,20 @@ import { readdirSync, readFileSync } from "node:fs";
 /** Linux's clock ticks per second for the times in /proc. */
 const TICKS = 100;
 
+/** What some processes and a processor have done so far, in seconds. */
+export interface CpuSample {
+  /** Since this process began. */
+  readonly at: number;
+  /** User and system time of the processes. */
+  readonly own: number;
+  /** Time in which the processor was not idle, stolen time included. */
+  readonly busy: number;
+}
+
+export function sampleCpu(pids: readonly number[], processor: number): CpuSample {
+  return { at: performance.now() / 1_000, own: cpuSeconds(pids), busy: busySeconds(processor) };
+}
+
 /** A process and all that it started, by the parents that /proc names. */
 export function processTree(root: number): readonly number[] {
   const children = new Map<number, number[]>();
@@ -23,8 +37,20 @@ export function processTree(root: number): readonly number[] {
 }
 
 /** User and system time so far of these processes, in seconds. */
-export function cpuSeconds(pids: readonly number[]): number {
+function cpuSeconds(pids: readonly number[]): number {
   return pids.reduce((total, pid) => total + (statOf(pid)?.ticks ?? 0), 0) / TICKS;
+}
+
+/** All but idle and iowait, of one processor's line in /proc/stat; guest time is part of user time already. */
+function busySeconds(processor: number): number {
+  const line = readFileSync("/proc/stat", "utf8")
+    .split("\n")
+    .find((one) => one.startsWith(`cpu${processor} `));
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (line ?? "")
+    .split(" ")
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS;
 }
 
 export function commandOf(pid: number): string {

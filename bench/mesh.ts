@@ -1,100 +1,93 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { COMPATIBILITY_DATE, controlWorker, gatewayWorker, migrate, stateWorker } from "../edge/miniflare-workers.ts";
+import {
+  COMPATIBILITY_DATE,
+  CONTROL,
+  controlWorker,
+  gatewayWorker,
+  migrate,
+  stateWorker,
+} from "../edge/miniflare-workers.ts";
 import { moduleOf } from "../edge/workers.ts";
 import type { AccessRecord } from "../src/telemetry/record.ts";
 import { commandOf, processTree } from "./cpu.ts";
+import type { Flat } from "./flat.ts";
 
-/** The contestants in one runtime, each on a socket of its own, with the mesh's real control and state beside them. */
+/** Who is measured; each has a socket of its own. The names are those of their Workers, but for the gateways'. */
+export type Contestant = "bare" | "bare-binding" | "flat" | "hono-jose" | "tulle" | "tulle-sampled";
+
+const SAMPLED = "tulle-gateway-sampled";
+export const WORKER_OF: Readonly<Record<Contestant, string>> = {
+  bare: "bare",
+  "bare-binding": "bare-binding",
+  flat: "flat",
+  "hono-jose": "hono-jose",
+  tulle: "tulle-gateway",
+  "tulle-sampled": SAMPLED,
+};
+
+/** The contestants in one runtime, with the mesh's real control and state beside them. */
 export interface BenchMesh {
-  readonly urls: { readonly bare: string; readonly "hono-jose": string; readonly gateway: string };
+  portOf(contestant: Contestant): Promise<number>;
+  /** Where the runtime's inspector listens, if it was asked for. */
+  readonly inspectorPort: number | null;
   /** The runtime's processes. */
   pids(): readonly number[];
   apply(text: string): Promise<void>;
-  /** A sample of the gateway's access log: its last lines. */
+  /** A sample of the access log of the gateway that writes every line: its last ones. */
   accessLog(): readonly AccessRecord[];
   stop(): Promise<void>;
 }
 
-/** Log lines kept to look at afterwards. */
-const LOG_LINES = 20_000;
-
-export async function startBenchMesh(options: {
+export interface BenchOptions {
   readonly originPort: number;
   readonly folder: string;
-}): Promise<BenchMesh> {
+  readonly jwks: string;
+  readonly flat: Flat;
+  readonly inspect: boolean;
+}
+
+/** Log lines kept to look at afterwards. */
+const LOG_LINES = 20_000;
+/** Tells them from the other contestants' lines, before any is parsed. */
+const OWN_LINE = `"gateway":"${WORKER_OF.tulle}"`;
+
+export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   const secrets = {
     bootstrap: randomBytes(32).toString("base64url"),
     keyEncryption: randomBytes(32).toString("base64url"),
     snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
   };
-  const gateway = await gatewayWorker("tulle-gateway", publicKey.export({ format: "jwk" }).x ?? "");
-  const [controlPort, barePort, honoPort, gatewayPort] = await Promise.all([
-    freePort(),
-    freePort(),
-    freePort(),
-    freePort(),
-  ]);
-  const origin = { external: { address: `127.0.0.1:${options.originPort}`, http: {} } };
   const log: string[] = [];
-  const socket = (port: number) => ({ unsafeDirectSockets: [{ host: "127.0.0.1", port }] });
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      ...(options.inspect && { inspectorPort: 0, inspectorHost: "127.0.0.1" }),
       resourcePersistencePath: join(options.folder, "state"),
       handleStructuredLogs: ({ level, message }) => {
-        log.push(message);
+        if (message.includes(OWN_LINE)) log.push(message);
         if (log.length > 2 * LOG_LINES) log.splice(0, log.length - LOG_LINES);
         if (level === "error") process.stderr.write(`${message}\n`);
       },
       workers: [
-        {
-          name: "bare",
-          modules: await moduleOf("bench/workers/bare.ts"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          serviceBindings: { ORIGIN: origin },
-          ...socket(barePort),
-        },
-        {
-          name: "hono-jose",
-          modules: await moduleOf("bench/workers/hono-jose.ts"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          bindings: { JWKS_URL: `http://127.0.0.1:${options.originPort}/jwks.json` },
-          serviceBindings: { ORIGIN: origin },
-          ...socket(honoPort),
-        },
-        {
-          ...gateway,
-          bindings: { ...gateway.bindings, GATEWAY: "default/bench" },
-          serviceBindings: {
-            ...gateway.serviceBindings,
-            PRIVATE: origin,
-            EP_BOUND_V1: "bound",
-            EP_BOUND_V2: "bound",
-          },
-          ...socket(gatewayPort),
-        },
-        { name: "bound", modules: await moduleOf("bench/workers/service.ts"), compatibilityDate: COMPATIBILITY_DATE },
+        ...(await others(options)),
+        ...(await gateways(options, publicKey.export({ format: "jwk" }).x ?? "")),
         await stateWorker(),
-        { ...(await controlWorker(secrets, "cluster.local", false)), ...socket(controlPort) },
+        { ...(await controlWorker(secrets, "cluster.local", false)), ...SOCKET },
       ],
     }),
   );
   await miniflare.ready;
   await migrate(miniflare);
-  const control = `http://127.0.0.1:${controlPort}`;
+  const control = (await miniflare.unsafeGetDirectURL(CONTROL)).origin;
   const token = await firstToken(control, secrets.bootstrap);
   return {
-    urls: {
-      bare: `http://127.0.0.1:${barePort}`,
-      "hono-jose": `http://127.0.0.1:${honoPort}`,
-      gateway: `http://127.0.0.1:${gatewayPort}`,
-    },
+    portOf: async (contestant) => Number((await miniflare.unsafeGetDirectURL(WORKER_OF[contestant])).port),
+    inspectorPort: options.inspect ? Number((await miniflare.getInspectorURL()).port) : null,
     pids: () => processTree(process.pid).filter((pid) => commandOf(pid) === "workerd"),
     async apply(text) {
       const answer = await fetch(`${control}/api/v1/apply`, {
@@ -114,6 +107,68 @@ export async function startBenchMesh(options: {
   };
 }
 
+const external = (port: number) => ({ external: { address: `127.0.0.1:${port}`, http: {} } });
+/** Miniflare binds it to a free port. */
+const SOCKET = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] };
+
+/** All but the gateways, and the service that bindings lead to. */
+async function others({ originPort, jwks, flat }: BenchOptions) {
+  const base = { compatibilityDate: COMPATIBILITY_DATE };
+  const origin = external(originPort);
+  const bare = await moduleOf("bench/workers/bare.ts");
+  const service = { name: "bound", modules: await moduleOf("bench/workers/service.ts"), ...base };
+  return [
+    { name: "bare", modules: bare, ...base, serviceBindings: { ORIGIN: origin }, ...SOCKET },
+    {
+      name: "bare-binding",
+      modules: bare,
+      ...base,
+      serviceBindings: { ORIGIN: service.name },
+      ...SOCKET,
+    },
+    {
+      name: "hono-jose",
+      modules: await moduleOf("bench/workers/hono-jose.ts"),
+      ...base,
+      bindings: { JWKS_URL: `http://127.0.0.1:${originPort}/jwks.json` },
+      serviceBindings: { ORIGIN: origin },
+      ...SOCKET,
+    },
+    ...("missing" in flat
+      ? []
+      : [
+          {
+            name: "flat",
+            modules: [...flat.modules],
+            ...base,
+            compatibilityFlags: ["enable_request_signal"],
+            bindings: { JWKS: jwks },
+            serviceBindings: { ORIGIN: origin },
+            ...SOCKET,
+          },
+        ]),
+    service,
+  ];
+}
+
+async function gateways(options: BenchOptions, publicKey: string) {
+  const gateway = async (name: string, variables: Readonly<Record<string, string>>) => {
+    const worker = await gatewayWorker(name, publicKey);
+    return {
+      ...worker,
+      bindings: { ...worker.bindings, GATEWAY: "default/bench", ...variables },
+      serviceBindings: {
+        ...worker.serviceBindings,
+        PRIVATE: external(options.originPort),
+        EP_BOUND_V1: "bound",
+        EP_BOUND_V2: "bound",
+      },
+      ...SOCKET,
+    };
+  };
+  return [await gateway(WORKER_OF.tulle, {}), await gateway(SAMPLED, { LOG_ONE_IN: "100" })];
+}
+
 async function firstToken(control: string, secret: string): Promise<string> {
   const answer = await fetch(`${control}/api/v1/bootstrap`, {
     method: "POST",
@@ -122,17 +177,4 @@ async function firstToken(control: string, secret: string): Promise<string> {
   if (!answer.ok) throw new Error(`bootstrap: ${answer.status} ${await answer.text()}`);
   const { token } = (await answer.json()) as { token: string };
   return token;
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
-  });
 }

@@ -1,12 +1,5 @@
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-
-/** What the load sends, and what is expected of a gateway that does the whole job. */
-export interface Requests {
-  /** Raw HTTP/1.1 requests with a NUL byte between them. */
-  readonly text: string;
-  /** Share of them that a gateway must deny. */
-  readonly denied: number;
-}
+import type { Prepared } from "./load.ts";
 
 export interface Issuer {
   readonly jwks: string;
@@ -17,6 +10,9 @@ const TOKENS = 200;
 const PATHS = 1_000;
 /** One in 20 asks for what nobody may read. */
 const DENIED_EVERY = 20;
+const POST_BYTES = 4_096;
+const SMALL_BYTES = 1_024;
+const CHUNKED_BYTES = 102_400;
 
 /** An issuer with one ES256 key and 200 callers. */
 export async function makeIssuer(): Promise<Issuer> {
@@ -37,22 +33,31 @@ export async function makeIssuer(): Promise<Issuer> {
   return { jwks: JSON.stringify({ keys: [jwk] }), tokens };
 }
 
-export type Shape = "get" | "chunked" | "post";
+/**
+ * get: an answer of 1 KB with its length; unknown: without; chunked: 100 KB without; post: 4 KB there, 1 KB back;
+ * deep: paths that the 10,000 routes tell apart.
+ */
+export type Shape = "get" | "unknown" | "chunked" | "post" | "deep";
 
-/** 1,000 paths, 200 tokens, 8 request headers (Host not counted), 5 % denied, one in ten premium. */
-export function makeRequests(
-  { tokens }: Issuer,
-  host: string,
-  shape: Shape,
-  path: (index: number) => string = (index) => `/api/v1/items/${index}`,
-): Requests {
-  const count = PATHS;
-  const requests = Array.from({ length: count }, (_, index) => {
+const PATH_OF: Readonly<Record<Shape, (index: number) => string>> = {
+  get: (index) => `/api/v1/items/${index}`,
+  unknown: (index) => `/api/v1/unknown/${index}`,
+  chunked: (index) => `/api/v1/chunked/${index}`,
+  post: (index) => `/api/v1/items/${index}`,
+  deep: (index) => `/api/v1/items/${index * 4}/x`,
+};
+
+/**
+ * 1,000 paths, 200 tokens, 8 request headers (Host not counted), 5 % denied, one in ten premium.
+ *
+ * @param judged whether the contestant reads tokens; a bare one lets all through
+ */
+export function makeRequests({ tokens }: Issuer, host: string, shape: Shape, judged: boolean): readonly Prepared[] {
+  return Array.from({ length: PATHS }, (_, index) => {
     const denied = index % DENIED_EVERY === DENIED_EVERY - 1;
-    const target = denied ? `/api/v1/private/${index}` : shape === "chunked" ? `/api/v1/chunked/${index}` : path(index);
-    const body = shape === "post" ? "z".repeat(4_096) : "";
-    return [
-      `${shape === "post" ? "POST" : "GET"} ${target} HTTP/1.1`,
+    const body = shape === "post" ? "z".repeat(POST_BYTES) : "";
+    const text = [
+      `${shape === "post" ? "POST" : "GET"} ${denied ? `/api/v1/private/${index}` : PATH_OF[shape](index)} HTTP/1.1`,
       `Host: ${host}`,
       `Authorization: Bearer ${tokens[index % tokens.length]}`,
       "User-Agent: bench/1",
@@ -66,6 +71,7 @@ export function makeRequests(
       "",
       body,
     ].join("\r\n");
+    if (denied && judged) return { text, status: 403, bytes: null };
+    return { text, status: 200, bytes: shape === "chunked" && !denied ? CHUNKED_BYTES : SMALL_BYTES };
   });
-  return { text: requests.join("\0"), denied: 1 / DENIED_EVERY };
 }

@@ -4,148 +4,164 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { cpuSeconds, pin } from "./cpu.ts";
-import { CLIENT, load, type LoadResult } from "./load.ts";
-import { type BenchMesh, startBenchMesh } from "./mesh.ts";
-import { type Issuer, makeIssuer, makeRequests, type Shape } from "./requests.ts";
+import { checkLog } from "./check-log.ts";
+import { pin } from "./cpu.ts";
+import { loadFlat } from "./flat.ts";
+import { OTHERS_LIMIT } from "./judge.ts";
+import { Load } from "./load.ts";
+import { type BenchMesh, startBenchMesh, WORKER_OF } from "./mesh.ts";
+import { profileByInspector, profileByPerf } from "./profile.ts";
+import { type Line, lineOf, table } from "./report.ts";
+import { type Issuer, makeIssuer } from "./requests.ts";
+import { OTHER_PROCESSOR, Runner, RUNTIME_PROCESSOR, tell } from "./runner.ts";
+import { isSelected, keyOf, measuresOf, type Target, TARGETS } from "./targets.ts";
 import { world } from "./world.ts";
 
-const USAGE = `npm run bench -- [--json FILE] [--rounds N] [--seconds N] [--only NAME,NAME]
+const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--json FILE] [--profile]
 
-  --json FILE    writes {rows: [{name, connections, routes, cpuRatio, rpsRatio, usPerRequest}]}
-  --rounds N     odd rounds run the contestants in order, even ones in reverse (default 5)
-  --seconds N    load on each contestant in each round (default 3)
-  --only NAMES   only these rows`;
+  --only ROWS    only these rows: ${TARGETS.map(({ row }) => row).join(", ")};
+                 a name stands for all that begin with it and a dash (binding: both of them)
+  --rounds N     odd rounds measure in order, even ones in reverse (default 7)
+  --seconds S    load on each contestant in each round (default 2; with --profile 6)
+  --json FILE    writes the rows as JSON
+  --profile      instead of measuring: samples each contestant of the mesh that the rows name (default row: 16) while it is
+                 loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,
+                 then native ones by perf, where it is installed
 
-/** The runtime has one processor for itself; the upstream and the load share the other. */
-const RUNTIME_PROCESSOR = 0;
-const OTHER_PROCESSOR = 1;
+Exit code 1 if a row misses its bar or is void: others took more than ${OTHERS_LIMIT * 100} % of the runtime's processor, also when
+it was measured again. Needs Linux with two processors that are otherwise idle.`;
 
-interface Row {
-  readonly name: string;
-  readonly contestant: "bare" | "hono-jose" | "gateway";
-  readonly host: string;
-  readonly routes: number;
-  readonly shape: Shape;
-  readonly path?: (index: number) => string;
-  /** The row in the same round that it is compared with. */
-  readonly against: string;
+interface Options {
+  readonly only: readonly string[] | null;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly json: string | null;
+  readonly profile: boolean;
 }
 
-const deep = (index: number) => `/api/v1/items/${index * 4}/x`;
-
-const ROWS: readonly Row[] = [
-  { name: "bare", contestant: "bare", host: "one.bench", routes: 1, shape: "get", against: "bare" },
-  { name: "whole-job", contestant: "gateway", host: "one.bench", routes: 1, shape: "get", against: "bare" },
-  {
-    name: "whole-job-10k",
-    contestant: "gateway",
-    host: "many.bench",
-    routes: 10_000,
-    shape: "get",
-    path: deep,
-    against: "bare",
-  },
-  { name: "whole-job-binding", contestant: "gateway", host: "bound.bench", routes: 1, shape: "get", against: "bare" },
-  { name: "hono-jose", contestant: "hono-jose", host: "one.bench", routes: 1, shape: "get", against: "bare" },
-  {
-    name: "bare-chunked-100k",
-    contestant: "bare",
-    host: "one.bench",
-    routes: 1,
-    shape: "chunked",
-    against: "bare-chunked-100k",
-  },
-  {
-    name: "whole-job-chunked-100k",
-    contestant: "gateway",
-    host: "one.bench",
-    routes: 1,
-    shape: "chunked",
-    against: "bare-chunked-100k",
-  },
-  { name: "bare-post-4k", contestant: "bare", host: "one.bench", routes: 1, shape: "post", against: "bare-post-4k" },
-  {
-    name: "whole-job-post-4k",
-    contestant: "gateway",
-    host: "one.bench",
-    routes: 1,
-    shape: "post",
-    against: "bare-post-4k",
-  },
-];
-
-const CONNECTIONS = [16, 64];
-
-interface Measured {
-  readonly usPerRequest: number;
-  readonly rps: number;
-  readonly p50Us: number;
-  /** Answers other than expected: a denial too many or too few, an error of the connection. */
-  readonly unexpected: number;
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string", default: "7" },
+      seconds: { type: "string" },
+      json: { type: "string" },
+      profile: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds ?? (values.profile ? 6 : 2))];
+  if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
+    return usage("--rounds takes a whole number from 1 on, --seconds a number above 0");
+  }
+  const only = values.only?.split(",") ?? (values.profile ? ["16"] : null);
+  for (const name of only ?? []) {
+    if (!TARGETS.some(({ row }) => isSelected(row, [name]))) return usage(`no row \`${name}\``);
+  }
+  return { only, rounds, seconds, json: values.json ?? null, profile: values.profile };
 }
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "string" },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
-    only: { type: "string" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
-if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
-  console.error(`--rounds takes a whole number from 1 on, --seconds a number above 0\n\n${USAGE}`);
+function usage(problem: string): never {
+  console.error(`${problem}\n\n${USAGE}`);
   process.exit(2);
 }
-const names = values.only?.split(",");
-const rows = names
-  ? ROWS.filter(
-      ({ name, against }) =>
-        names.includes(name) ||
-        ROWS.some((row) => names.includes(row.name) && row.against === name) ||
-        (names.includes(against) && name === against),
-    )
-  : ROWS;
 
+const options = readOptions();
+const flat = loadFlat();
 const folder = mkdtempSync(join(tmpdir(), "tulle-bench-"));
 const issuer = await makeIssuer();
 const origin = await startOrigin(issuer);
+const load = new Load();
 let mesh: BenchMesh | null = null;
 try {
-  mesh = await startBenchMesh({ originPort: origin.port, folder });
-  for (const text of batches(world(issuer))) await mesh.apply(text);
+  mesh = await startBenchMesh({
+    originPort: origin.port,
+    folder,
+    jwks: issuer.jwks,
+    flat,
+    inspect: options.profile,
+  });
+  const selected = TARGETS.filter(({ row }) => isSelected(row, options.only));
+  const running = selected.filter((target) => !needsFlat(target) || !("missing" in flat));
+  const hosts = new Set(measuresOf(running).map(({ host }) => host));
+  for (const text of batches(world(issuer, hosts))) await mesh.apply(text);
   for (const pid of mesh.pids()) pin(pid, RUNTIME_PROCESSOR);
-  pin(origin.child.pid ?? 0, OTHER_PROCESSOR);
-  pin(process.pid, OTHER_PROCESSOR);
-  await warm(mesh, issuer);
-  const measured = await measureAll(mesh, issuer);
-  report(measured);
-  checkLog(mesh);
+  for (const pid of [origin.child.pid, load.child.pid, process.pid]) pin(pid ?? 0, OTHER_PROCESSOR);
+  const runner = new Runner(mesh, issuer, load);
+  if (options.profile) await profile(mesh, runner, running);
+  else await measure(mesh, runner, selected, running);
 } finally {
   await mesh?.stop();
+  load.stop();
   origin.child.kill();
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Documents of a stream up to 900 KB each: an apply may be 1 MiB. */
+async function measure(
+  of: BenchMesh,
+  runner: Runner,
+  selected: readonly Target[],
+  running: readonly Target[],
+): Promise<void> {
+  const measures = measuresOf(running);
+  await runner.warm(measures);
+  const rounds = await runner.rounds(measures, options.rounds, options.seconds);
+  const missing = "missing" in flat ? flat.missing : null;
+  report(selected.map((target) => lineOf(target, rounds, needsFlat(target) ? missing : null)));
+  const undone = checkLog(of.accessLog());
+  for (const part of undone) console.log(`NOT DONE of the whole job: ${part}`);
+  if (undone.length > 0) process.exitCode = 1;
+}
+
+function report(lines: readonly Line[]): void {
+  console.log(`${table(lines)}\n`);
+  console.log(
+    `Medians of ${options.rounds} rounds of ${options.seconds} s. CPU is user and system time of the runtime per request.`,
+  );
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify({ rows: lines }, null, 2)}\n`);
+  if (lines.some(({ verdict }) => verdict === "missed" || verdict === "void")) process.exitCode = 1;
+}
+
+async function profile(of: BenchMesh, runner: Runner, targets: readonly Target[]): Promise<void> {
+  const [pid] = of.pids();
+  const measures = measuresOf(targets.filter(({ bar }) => bar !== null)).filter(({ contestant }) =>
+    contestant.startsWith("tulle"),
+  );
+  await runner.warm(measures);
+  for (const one of measures) {
+    tell(`sampling ${keyOf(one)}`);
+    const work = async () => runner.run(one, options.seconds);
+    if (of.inspectorPort === null || pid === undefined) throw new Error("no runtime to look into");
+    console.log(`\n${keyOf(one)}: JavaScript, by the inspector\n`);
+    console.log(await profileByInspector(of.inspectorPort, WORKER_OF[one.contestant], work));
+    const native = await profileByPerf(pid, join(folder, "perf.data"), work);
+    if (native !== null) console.log(`\n${keyOf(one)}: the whole runtime, by perf\n\n${native}`);
+  }
+}
+
+function needsFlat({ measure: of, against }: Target): boolean {
+  return of.contestant === "flat" || against.contestant === "flat";
+}
+
+/** Streams of what one apply may hold: 500 documents, 1 MiB. */
 function batches(documents: readonly string[]): readonly string[] {
   const texts: string[] = [];
-  let text = "";
+  let batch: string[] = [];
+  let length = 0;
   for (const document of documents) {
-    if (text.length + document.length > 900_000) {
-      texts.push(text);
-      text = "";
+    if (batch.length === 500 || length + document.length > 900_000) {
+      texts.push(batch.join("\n---\n"));
+      batch = [];
+      length = 0;
     }
-    text += `${document}\n---\n`;
+    batch.push(document);
+    length += document.length;
   }
-  return [...texts, text];
+  return [...texts, batch.join("\n---\n")];
 }
 
 async function startOrigin({ jwks }: Issuer): Promise<{ child: ChildProcess; port: number }> {
@@ -156,135 +172,4 @@ async function startOrigin({ jwks }: Issuer): Promise<{ child: ChildProcess; por
     createInterface({ input: child.stdout }).once("line", (line) => resolve(Number(line)));
   });
   return { child, port };
-}
-
-/** Every contestant once, until the gateway has its configuration: compiled code and caches are not what is measured. */
-async function warm(running: BenchMesh, from: Issuer): Promise<void> {
-  for (const row of rows) {
-    for (let attempt = 0; ; attempt += 1) {
-      const result = await run(running, from, row, 16, 1);
-      if (result.unexpected === 0) break;
-      if (attempt === 10) throw new Error(`${row.name} does not answer as expected: ${JSON.stringify(result)}`);
-    }
-  }
-}
-
-async function run(running: BenchMesh, from: Issuer, row: Row, connections: number, time: number): Promise<Measured> {
-  const requests = makeRequests(from, row.host, row.shape, row.path);
-  const pids = running.pids();
-  const before = cpuSeconds(pids);
-  const result = await load(
-    {
-      url: running.urls[row.contestant],
-      connections,
-      seconds: time,
-      requests: requests.text,
-      file: join(folder, "requests"),
-    },
-    OTHER_PROCESSOR,
-  );
-  const cpu = cpuSeconds(pids) - before;
-  return {
-    usPerRequest: (cpu * 1e6) / result.requests,
-    rps: result.requests / result.seconds,
-    p50Us: result.p50Us,
-    unexpected: unexpectedOf(result, row.contestant === "bare" ? 0 : requests.denied, connections),
-  };
-}
-
-/** The load goes through the requests in turn, so the share of denials is exact but for those under way at the end. */
-function unexpectedOf(result: LoadResult, deniedShare: number, connections: number): number {
-  const off = Math.abs(result.notOk - result.requests * deniedShare);
-  return Math.max(0, Math.round(off - connections - 1)) + result.errors;
-}
-
-async function measureAll(running: BenchMesh, from: Issuer): Promise<Map<string, Measured[]>> {
-  const measured = new Map<string, Measured[]>();
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const connections of CONNECTIONS) {
-      const order = round % 2 === 1 ? rows : rows.toReversed();
-      for (const row of order) {
-        const result = await run(running, from, row, connections, seconds);
-        const key = `${row.name} ${connections}`;
-        measured.set(key, [...(measured.get(key) ?? []), result]);
-        process.stderr.write(
-          `round ${round}/${rounds}: ${key} ${result.usPerRequest.toFixed(0)} us, ${result.rps.toFixed(0)}/s\n`,
-        );
-      }
-    }
-  }
-  return measured;
-}
-
-function report(measured: ReadonlyMap<string, readonly Measured[]>): void {
-  const table: string[][] = [
-    [
-      "row",
-      "connections",
-      "routes",
-      "cpu ratio (min-max)",
-      "requests/s ratio",
-      "p50 ratio",
-      "us/request",
-      "unexpected",
-    ],
-  ];
-  const json: unknown[] = [];
-  for (const connections of CONNECTIONS) {
-    for (const { name, routes, against } of rows) {
-      const own = measured.get(`${name} ${connections}`) ?? [];
-      const base = measured.get(`${against} ${connections}`) ?? [];
-      const ratios = (of: (one: Measured) => number) => own.map((one, round) => of(one) / of(base[round] ?? one));
-      const cpu = ratios(({ usPerRequest }) => usPerRequest);
-      const cpuRatio = median(cpu);
-      const rpsRatio = median(ratios(({ rps }) => rps));
-      const usPerRequest = median(own.map((one) => one.usPerRequest));
-      const unexpected = own.reduce((total, one) => total + one.unexpected, 0);
-      table.push([
-        name,
-        String(connections),
-        String(routes),
-        `${cpuRatio.toFixed(2)} (${Math.min(...cpu).toFixed(2)}-${Math.max(...cpu).toFixed(2)})`,
-        rpsRatio.toFixed(2),
-        median(ratios(({ p50Us }) => p50Us)).toFixed(2),
-        usPerRequest.toFixed(0),
-        String(unexpected),
-      ]);
-      json.push({ name, connections, routes, cpuRatio, rpsRatio, usPerRequest });
-    }
-  }
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
-  for (const line of table) console.log(line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-  console.log(
-    `\nCPU of the runtime's process tree, as a ratio to the bare pass-through in the same round; median of ${rounds} rounds of ` +
-      `${seconds} s. Load by ${CLIENT}. Missing of the whole job: rate limit, retry, sampled log.`,
-  );
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ rows: json }, null, 2)}\n`);
-}
-
-/** The gateway's own log must show that each part of the job was done, or the figures are of another job. */
-function checkLog(running: BenchMesh): void {
-  const log = running.accessLog();
-  const share = (holds: (record: (typeof log)[number]) => boolean) =>
-    log.filter(holds).length / Math.max(1, log.length);
-  const parts: [string, boolean][] = [
-    ["one log line a request", log.length > 1_000],
-    [
-      "tokens verified",
-      share((record) => record.request_principal?.startsWith("https://issuer.bench/") ?? false) > 0.9,
-    ],
-    ["5 % denied", Math.abs(share((record) => record.status === 403) - 0.05) < 0.02],
-    ["header route and split", share((record) => record.cluster?.includes("|v2|") ?? false) > 0.1],
-    ["endpoints picked", share((record) => record.endpoint !== null) > 0.9],
-    ["trace continued", share((record) => /^[0-9a-f]{32}$/.test(record.trace_id)) === 1],
-  ];
-  for (const [part, done] of parts) console.log(`${done ? "done" : "NOT DONE"}: ${part}`);
-  if (parts.some(([, done]) => !done)) process.exitCode = 1;
-}
-
-function median(of: readonly number[]): number {
-  const sorted = of.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }

@@ -1,6 +1,7 @@
 import type { Issuer } from "./requests.ts";
 
 const ROUTES = 10_000;
+const POLICIES = 10_000;
 /** A document may be 1 MiB; Gateways join the rules of several VirtualServices for one host. */
 const ROUTES_PER_DOCUMENT = 1_000;
 
@@ -19,8 +20,13 @@ function route(host: string, prefix: string): unknown[] {
   ];
 }
 
-/** Services `items` (over TCP) and `bound` (a service binding), both with the whole job in front of them. */
-export function world({ jwks }: Issuer): readonly string[] {
+/**
+ * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies), each with the
+ * whole job in front of it, on hosts of the same names in `.bench`; `many.bench` has 10,000 routes to items.
+ *
+ * @param hosts those that are asked for: the large ones take their time to load
+ */
+export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly string[] {
   const documents: string[] = [];
   documents.push(
     object("MeshConfig", "tulle.dev/v1alpha1", "default", {
@@ -34,6 +40,7 @@ export function world({ jwks }: Issuer): readonly string[] {
   for (const [app, addresses] of [
     ["items", ["10.77.0.1", "10.77.0.2"]],
     ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
+    ["policed", ["10.77.0.1", "10.77.0.2"]],
   ] as const) {
     documents.push(
       object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),
@@ -76,18 +83,26 @@ export function world({ jwks }: Issuer): readonly string[] {
       }),
     );
   }
-  documents.push(
-    object("VirtualService", istio, "one", {
-      hosts: ["one.bench"],
-      gateways: ["bench"],
-      http: route("items", "/api/"),
-    }),
-    object("VirtualService", istio, "bound", {
-      hosts: ["bound.bench"],
-      gateways: ["bench"],
-      http: route("bound", "/api/"),
-    }),
-  );
+  for (const [host, service] of [
+    ["one", "items"],
+    ["bound", "bound"],
+    ["policed", "policed"],
+  ] as const) {
+    documents.push(
+      object("VirtualService", istio, host, {
+        hosts: [`${host}.bench`],
+        gateways: ["bench"],
+        http: route(service, "/api/"),
+      }),
+    );
+  }
+  if (hosts.has("many.bench")) documents.push(...manyRoutes());
+  if (hosts.has("policed.bench")) documents.push(...manyPolicies());
+  return documents;
+}
+
+function manyRoutes(): readonly string[] {
+  const documents: string[] = [];
   for (let first = 0; first < ROUTES; first += ROUTES_PER_DOCUMENT) {
     const http = Array.from({ length: ROUTES_PER_DOCUMENT / 2 }, (_, index) =>
       route("items", `/api/v1/items/${(first + index * 2) / 2}/`),
@@ -105,4 +120,15 @@ export function world({ jwks }: Issuer): readonly string[] {
     }),
   );
   return documents;
+}
+
+/** Each shuts a path of its own, none of them one that the load asks for. */
+function manyPolicies(): readonly string[] {
+  return Array.from({ length: POLICIES }, (_, index) =>
+    object("AuthorizationPolicy", security, `policed-${index}`, {
+      selector: { matchLabels: { app: "policed" } },
+      action: "DENY",
+      rules: [{ to: [{ operation: { paths: [`/api/v1/locked/${index}/*`] } }] }],
+    }),
+  );
 }

@@ -1,6 +1,17 @@
 const BODY = "x".repeat(1_024);
+const BYTES = new TextEncoder().encode(BODY);
+const HEADERS = { headers: { "content-type": "text/plain" } };
 
-/** The upstream as a Worker behind a service binding: 1 KB. */
+/** The upstream as a Worker behind a service binding: 1 KB with its length, under `/unknown` as a stream without. */
 export default {
-  fetch: (): Response => new Response(BODY, { headers: { "content-type": "text/plain" } }),
-};
+  fetch({ url }): Response {
+    if (!url.includes("/api/v1/unknown/")) return new Response(BODY, HEADERS);
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(BYTES.slice());
+        controller.close();
+      },
+    });
+    return new Response(stream, HEADERS);
+  },
+} satisfies ExportedHandler;

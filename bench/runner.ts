@@ -1,0 +1,91 @@
+import { Load, type Outcome, type Prepared } from "./load.ts";
+import { isVoid, type Round } from "./judge.ts";
+import type { BenchMesh } from "./mesh.ts";
+import { type Issuer, makeRequests } from "./requests.ts";
+import { keyOf, type Measure } from "./targets.ts";
+
+/** The runtime has one processor for itself; the upstream and the load share the other. */
+export const RUNTIME_PROCESSOR = 0;
+export const OTHER_PROCESSOR = 1;
+
+/** A disturbed measurement is done again this many times before its rows are void. */
+const REPEATS = 8;
+const WARM_SECONDS = 1;
+const WARM_ATTEMPTS = 10;
+/** Whom the upstream's answers reach unjudged. */
+const BARE = new Set(["bare", "bare-binding"]);
+
+/** Puts loads on the contestants of one mesh, one after the other. */
+export class Runner {
+  readonly #mesh: BenchMesh;
+  readonly #issuer: Issuer;
+  readonly #load: Load;
+  readonly #requests = new Map<string, readonly Prepared[]>();
+
+  constructor(mesh: BenchMesh, issuer: Issuer, load: Load) {
+    this.#mesh = mesh;
+    this.#issuer = issuer;
+    this.#load = load;
+  }
+
+  async run(measure: Measure, seconds: number): Promise<Outcome> {
+    return this.#load.run({
+      port: await this.#mesh.portOf(measure.contestant),
+      connections: measure.connections,
+      seconds,
+      rate: measure.rate,
+      requests: this.#requestsOf(measure),
+      pids: this.#mesh.pids(),
+      processor: RUNTIME_PROCESSOR,
+    });
+  }
+
+  #requestsOf({ contestant, host, shape }: Measure): readonly Prepared[] {
+    const judged = !BARE.has(contestant);
+    const key = `${host} ${shape} ${judged}`;
+    const requests = this.#requests.get(key) ?? makeRequests(this.#issuer, host, shape, judged);
+    this.#requests.set(key, requests);
+    return requests;
+  }
+
+  /** Each once and more, until all answers are right: compiled code, caches and the first snapshot are not what is measured. */
+  async warm(measures: readonly Measure[]): Promise<void> {
+    for (const measure of measures) {
+      tell(`warming ${keyOf(measure)}`);
+      for (let attempt = 1; ; attempt += 1) {
+        const { unexpected, example } = await this.run(measure, WARM_SECONDS);
+        if (unexpected === 0 && attempt > 1) break;
+        if (attempt === WARM_ATTEMPTS) throw new Error(`${keyOf(measure)} answers otherwise than expected: ${example}`);
+      }
+    }
+  }
+
+  /** All in turn; every other round in reverse, so that who comes first has no advantage. */
+  async rounds(measures: readonly Measure[], count: number, seconds: number): Promise<readonly Round[]> {
+    const rounds: Round[] = [];
+    for (let round = 1; round <= count; round += 1) {
+      const outcomes = new Map<string, Outcome>();
+      for (const measure of round % 2 === 1 ? measures : measures.toReversed()) {
+        outcomes.set(keyOf(measure), await this.#undisturbed(measure, seconds, `round ${round}/${count}`));
+      }
+      rounds.push(outcomes);
+    }
+    return rounds;
+  }
+
+  async #undisturbed(measure: Measure, seconds: number, prefix: string): Promise<Outcome> {
+    for (let repeat = 0; ; repeat += 1) {
+      const outcome = await this.run(measure, seconds);
+      const { requests, cpuSeconds, othersShare, p50Ms, unexpected, example } = outcome;
+      const figures = `${((cpuSeconds * 1e6) / requests).toFixed(0)} us, ${(requests / outcome.seconds).toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms`;
+      const others = isVoid(outcome) ? `, disturbed: others took ${(othersShare * 100).toFixed(1)} %` : "";
+      tell(`${prefix}: ${keyOf(measure)}: ${figures}${others}`);
+      if (unexpected > 0) throw new Error(`${keyOf(measure)}: ${unexpected} unexpected answers, such as ${example}`);
+      if (!isVoid(outcome) || repeat === REPEATS) return outcome;
+    }
+  }
+}
+
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
