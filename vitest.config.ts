@@ -32,8 +32,9 @@ const workerd = cloudflareTest({
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A bound on what hangs, and longer than a test waits for any event: who waits in vain says for what.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Tests start real runtimes; more than one a core only makes them time out.
     maxWorkers: 2,
     projects: [

@@ -35,7 +35,7 @@ describe("the attack cases", () => {
     }
     for (const { attack, index } of gateway) if (!isMeshWide(attack)) await applyPolicies(attack, index);
     await mesh.settled();
-  }, 120_000);
+  });
 
   afterAll(async () => {
     for (const name of new Set(NUMBERED.map(({ attack }) => attack.class))) {

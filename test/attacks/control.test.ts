@@ -6,7 +6,7 @@ import { sameSecret, tokenStore } from "../../workers/control/db/tokens.ts";
 import type { Env } from "../../workers/control/env.ts";
 import { RunningControl } from "../control/running.ts";
 import { certificateRequest } from "../support/csr.ts";
-import { within } from "../support/until.ts";
+import { until, within } from "../support/until.ts";
 import { type AttackCase, type AttackRequest, CASES, CONTROL_CLASSES, expanded, patienceOf, WAITS } from "./corpus.ts";
 import { named, strangerIn } from "./known.ts";
 
@@ -555,7 +555,8 @@ describe("the attack cases on control", () => {
       async (one) => {
         const short = await joinToken({ ttlSeconds: 1 });
         const ofAnother = `join_${randomBytes(32).toString("base64url")}`;
-        await new Promise((resolve) => setTimeout(resolve, 1_100));
+        const made = Date.now();
+        await until("the token to end", () => Date.now() > made + 1_000);
         const join = await joinToken();
         for (const bad of [short, ofAnother, good, join.slice(0, -1), join.replace("join_", "")])
           refusedEnrolment(one, await enrol(requestOf(p256()), { token: bad }));

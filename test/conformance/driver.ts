@@ -3,7 +3,8 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 /** What the runner passes to `start`; see the README beside it. */
 interface StartOptions {
@@ -181,7 +182,7 @@ async function gatewayAddress(
   if (api !== "networking.istio.io") return null;
   const read = async () =>
     getObject<GatewayObject>(mesh, `apis/networking.istio.io/v1/namespaces/${namespace}/gateways/${name}`);
-  await eventually(`${namespace}/${name} is listened for`, async () => isListenedFor(await read()), 10_000);
+  await until(`${namespace}/${name} is listened for`, async () => isListenedFor(await read()), 10_000);
   const gateway = await read();
   const server = gateway?.spec.servers.find((one) => one.port.number === port);
   const host = gateway?.status?.addresses?.[0]?.value;
@@ -305,7 +306,7 @@ async function settled(mesh: RunningMesh): Promise<void> {
     const newest = gateways.find(({ gateway }) => gateway === record?.gateway)?.generation ?? null;
     return newest !== null && record !== undefined && record.generation >= newest;
   };
-  await eventually("the gateway has its newest root", isSettled, SETTLE_MS);
+  await until("the gateway has its newest root", isSettled, SETTLE_MS);
 }
 
 function newestRecords(mesh: RunningMesh): readonly AccessRecord[] {

@@ -28,7 +28,7 @@ beforeAll(async () => {
     const made = await control.call("POST", "/api/v1/tokens", { name, role, ...(namespace !== null && { namespace }) });
     tokens.set(name, String(made.json["token"]));
   }
-}, 60_000);
+});
 afterAll(() => control.stop());
 
 function kindNamed(kind: string): KindInfo {

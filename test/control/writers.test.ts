@@ -47,7 +47,7 @@ it("20 writers that read, add one and write back 50 times each lose no update", 
   expect(conflicts).toBeGreaterThan(0);
 });
 
-it("patches without a precondition never conflict: 20 writers keep a label each", { timeout: 60_000 }, async () => {
+it("patches without a precondition never conflict: 20 writers keep a label each", async () => {
   await control.call("POST", PATH, counter("patched"));
   const write = async (_: unknown, writer: number): Promise<void> => {
     for (let at = 1; at <= 10; at += 1) {

@@ -54,5 +54,5 @@ describe("wrangler deploy --dry-run", () => {
         for (const library of ["drizzle", "ZodError", "tsyringe"]) expect(text.includes(library), library).toBe(false);
       }
     }
-  }, 120_000);
+  });
 });

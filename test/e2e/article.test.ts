@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Call } from "../support/http.ts";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 /** The article's documents, used in place; a checkout on its own has its equivalents below. */
 const ARTICLE = join(import.meta.dirname, "../../../shared/article");
@@ -94,7 +95,7 @@ describe("what the article claims", () => {
       const answer = await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers });
       return answer.status === 200 ? (JSON.parse(answer.text) as { version: string }).version : answer.status;
     };
-    await eventually("the route", async () => (await version({ "user-type": "premium" })) === "v2");
+    await until("the route", async () => (await version({ "user-type": "premium" })) === "v2");
     for (let i = 0; i < 20; i += 1) {
       expect(await version({ "user-type": "premium" })).toBe("v2");
       expect(await version({})).toBe("v1");
@@ -104,7 +105,7 @@ describe("what the article claims", () => {
 
   it("lets order-service POST a charge, as a Worker of the mesh and as a program outside", async () => {
     const url = "http://payment-service/api/v1/charge";
-    await eventually("the charge", async () => (await mesh.asWorkload(order, url, { method: "POST" })).status === 200);
+    await until("the charge", async () => (await mesh.asWorkload(order, url, { method: "POST" })).status === 200);
     const called = await send(`${mesh.info.services?.["order-service-v1"]}/call/payment-service/api/v1/charge`, {
       method: "POST",
     });
@@ -177,7 +178,7 @@ spec:
 `);
     const before = await hits();
     for (const host of ["side-door.internal", "detour.internal"]) {
-      await eventually(`${host} is known`, async () => {
+      await until(`${host} is known`, async () => {
         return (await mesh.asWorkload(web, `http://${host}${charge}`, { method: "POST" })).status !== 404;
       });
       const answer = await mesh.asWorkload(web, `http://${host}${charge}`, { method: "POST" });

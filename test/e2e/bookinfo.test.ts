@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 const PRINCIPAL = "cluster.local/ns/default/sa";
 
@@ -22,8 +23,8 @@ describe("Bookinfo, brought up by npm start", () => {
 
   it("logs each call with its caller's principal: productpage to details, reviews to ratings", async () => {
     await mesh.mustApply(routeReviewsTo("v3"));
-    await eventually("red stars", async () => (await send(mesh.info.page ?? "")).text.includes("stars red"));
-    await eventually("the log of the chain", () => {
+    await until("red stars", async () => (await send(mesh.info.page ?? "")).text.includes("stars red"));
+    await until("the log of the chain", () => {
       const seen = new Set(
         mesh.accessLog().map((record) => `${record.source_principal} -> ${record.destination_service}`),
       );
@@ -38,7 +39,7 @@ describe("Bookinfo, brought up by npm start", () => {
   it("keeps one trace over the whole page", async () => {
     const trace = "0af7651916cd43dd8448eb211c80319c";
     await send(mesh.info.page ?? "", { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01` } });
-    await eventually("three hops of the trace", () => {
+    await until("three hops of the trace", () => {
       const hops = mesh.accessLog().filter((record) => record.trace_id === trace);
       return new Set(hops.map((record) => record.destination_service)).size >= 3;
     });
@@ -66,11 +67,11 @@ spec:
     });
     expect(login.status).toBe(302);
     const cookie = String(login.headers["set-cookie"]).split(";")[0] ?? "";
-    await eventually("black stars for jason", async () => {
+    await until("black stars for jason", async () => {
       const page = await send(mesh.info.page ?? "", { headers: { cookie } });
       return page.text.includes("stars black") && page.text.includes("jason");
     });
-    await eventually("no stars for others", async () => {
+    await until("no stars for others", async () => {
       const page = await send(mesh.info.page ?? "");
       return page.text.includes("reviews-v1") && !page.text.includes('class="stars');
     });

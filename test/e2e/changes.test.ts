@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { times } from "../support/scale.ts";
+import { until } from "../support/until.ts";
 
 const PORTS = ["--port-base", "24000", "--loopback", "127.0.25.0/24", "--example", "article"];
 
@@ -38,6 +40,8 @@ spec:
 `;
 }
 
+const CHANGES = times(20, 100);
+
 describe("changes under load", () => {
   let mesh: RunningMesh;
   let web: Svid;
@@ -48,12 +52,12 @@ describe("changes under load", () => {
   });
   afterAll(() => mesh.stop());
 
-  it("100 changes are each obeyed by both gateways within 3 s, and two rules are never seen apart", async () => {
+  it("are each obeyed by both gateways, and two rules are never seen apart", async () => {
     await mesh.mustApply(pair("a"));
     const get = async (path: string, gateway: number) =>
       mesh.asWorkload(web, `http://reviews-service${path}`, {}, gateway);
     for (const gateway of [0, 1]) {
-      await eventually("the first pair", async () => (await get("/b", gateway)).status === 403);
+      await until("the first pair", async () => (await get("/b", gateway)).status === 403);
     }
     // What one answer shows of a generation: /a and /b are shut in turns, and what is open is served by v1.
     const load = { stop: false };
@@ -67,38 +71,26 @@ describe("changes under load", () => {
         // Open means allowed and routed to v1: an answer of v2 would be the policy of one generation with the route of another.
         const whole = answer.status === 403 || (answer.status === 200 && answer.text.includes('"v1"'));
         if (!whole) torn.push(`${path} ${answer.status} ${answer.text}`);
-        await new Promise((resolve) => setTimeout(resolve, 10));
       }
     });
-    const times: number[] = [];
     try {
-      for (let change = 1; change <= 100; change += 1) {
+      for (let change = 1; change <= CHANGES; change += 1) {
         const open = change % 2 === 0 ? "a" : "b";
         const shut = open === "a" ? "b" : "a";
         await mesh.mustApply(pair(open));
-        const start = performance.now();
-        await Promise.all(
-          [0, 1].map((gateway) =>
-            eventually(
-              `change ${change} on gateway ${gateway}`,
-              async () =>
-                (await get(`/${open}`, gateway)).status === 200 && (await get(`/${shut}`, gateway)).status === 403,
-              3_000,
-            ),
-          ),
-        );
-        times.push(performance.now() - start);
+        for (const gateway of [0, 1]) {
+          await until(`gateway ${gateway} to obey change ${change}`, async () => {
+            const [opened, closed] = await Promise.all([get(`/${open}`, gateway), get(`/${shut}`, gateway)]);
+            return opened.status === 200 && closed.status === 403;
+          });
+        }
+        await until("the load to see some of it", () => seen >= 5 * change);
       }
     } finally {
       load.stop = true;
       await Promise.all(loads);
     }
-    times.sort((a, b) => a - b);
-    console.log(
-      `changes: p50 ${Math.round(times[50] ?? 0)} ms, p99 ${Math.round(times[98] ?? 0)} ms; ${seen} answers under load`,
-    );
     expect(torn).toEqual([]);
-    expect(seen).toBeGreaterThan(500);
   }, 300_000);
 });
 
@@ -114,16 +106,15 @@ describe("control's process stopped", () => {
       await data.mustApply(pair("a"));
       const web = await data.enrol("default", "web");
       const get = async (path: string) => data?.asWorkload(web, `http://reviews-service${path}`);
-      await eventually("the policy", async () => (await get("/b"))?.status === 403);
-      await eventually("the route", async () => (await get("/a"))?.status === 200);
-      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      await until("the policy", async () => (await get("/b"))?.status === 403);
+      await until("the route", async () => (await get("/a"))?.status === 200);
+      await data.settled();
 
       await control.stop();
       control = null;
-      for (let i = 0; i < 30; i += 1) {
+      for (let i = 0; i < 100; i += 1) {
         expect((await get("/a"))?.status).toBe(200);
         expect((await get("/b"))?.status).toBe(403);
-        await new Promise((resolve) => setTimeout(resolve, 100));
       }
       const apply = await data.apply(pair("b"));
       expect(apply.status).toBe(503);
@@ -131,7 +122,7 @@ describe("control's process stopped", () => {
 
       await data.stop();
       data = await RunningMesh.start([...ports, "--only", "data"], state);
-      await eventually("the restarted gateway", async () => (await get("/a"))?.status === 200);
+      await until("the restarted gateway", async () => (await get("/a"))?.status === 200);
       expect((await get("/b"))?.status).toBe(403);
       const outside = await send(`${data.info.gateway}/a`, { host: "reviews-service" });
       expect(outside.status).toBe(404);

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tulle as runTulle } from "../cli/tulle.ts";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 const GATEWAYS = "/k8s/apis/networking.istio.io/v1/namespaces/default/gateways";
 
@@ -36,6 +37,14 @@ describe("tulle", () => {
     return (await send(mesh.info.page ?? "")).status;
   }
 
+  /** A gateway says what it has as long as requests come. */
+  async function whileInUse<T>(run: () => Promise<T>): Promise<T> {
+    const state = { over: false };
+    const running = run().finally(() => (state.over = true));
+    while (!state.over) await page();
+    return running;
+  }
+
   async function generation(): Promise<number> {
     return (JSON.parse((await tulle("status", "-o", "json")).stdout) as { generation: number }).generation;
   }
@@ -44,14 +53,14 @@ describe("tulle", () => {
     const good = await generation();
     const applied = await tulle("apply", "-f", "shut.yaml");
     expect([applied.code, applied.stdout]).toEqual([0, "authorizationpolicy.security.istio.io/shut created\n"]);
-    await eventually("the page is shut", async () => (await page()) === 403, 3_000);
-    const waited = await tulle("status", "--wait", "10", "--check");
+    await until("the page is shut", async () => (await page()) === 403);
+    const waited = await whileInUse(async () => tulle("status", "--wait", "60", "--check"));
     expect([waited.code, waited.stdout]).toEqual([0, expect.stringContaining("current")]);
     const tried = await tulle("rollback", String(good), "--dry-run");
     expect([tried.code, await page()]).toEqual([0, 403]);
     const back = await tulle("rollback", String(good));
     expect([back.code, back.stdout]).toEqual([0, expect.stringContaining("shut deleted")]);
-    await eventually("the page is open", async () => (await page()) === 200, 3_000);
+    await until("the page is open", async () => (await page()) === 200);
     const listed = await tulle("revisions", "--limit", "2");
     expect(listed.stdout).toContain(`rollback to ${good}`);
   });
@@ -108,15 +117,15 @@ describe("tulle", () => {
         (status.addresses ?? []).length > 0
       );
     };
-    await eventually("it is programmed", programmed);
+    await until("it is programmed", programmed);
     const { spec } = await read();
     const object = { apiVersion: "networking.istio.io/v1", kind: "Gateway", metadata: { name }, spec };
     const changed = { ...object, metadata: { name, labels: { a: "b" } } };
     await mesh.mustApply(JSON.stringify(changed));
-    await eventually("it is programmed after the change", programmed);
+    await until("it is programmed after the change", programmed);
     await mesh.control(`${GATEWAYS}/${name}`, { method: "DELETE" });
     await mesh.mustApply(JSON.stringify(object));
-    await eventually("the new one is programmed", programmed);
-    await eventually("the page is back", async () => (await page()) === 200);
+    await until("the new one is programmed", programmed);
+    await until("the page is back", async () => (await page()) === 200);
   });
 });

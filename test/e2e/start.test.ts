@@ -5,13 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 const PORTS = ["--port-base", "27000", "--loopback", "127.0.29.0/24"];
 const PROJECT = join(import.meta.dirname, "../..");
 
 function start(args: readonly string[]) {
-  return spawnSync(process.execPath, ["edge/start.ts", ...args], { cwd: PROJECT, encoding: "utf8", timeout: 60_000 });
+  return spawnSync(process.execPath, ["edge/start.ts", ...args], { cwd: PROJECT, encoding: "utf8", timeout: 110_000 });
 }
 
 /** One that has ended and that nobody has asked for its status is not alive, though its number is taken. */
@@ -55,14 +56,11 @@ spec: { selector: { matchLabels: { app: order-service } } }
     try {
       expect(again.token).toBe(token);
       const web = await again.enrol("default", "web");
-      await eventually(
-        "the kept policy",
-        async () => (await again.asWorkload(web, "http://order-service/")).status === 403,
-      );
+      await until("the kept policy", async () => (await again.asWorkload(web, "http://order-service/")).status === 403);
     } finally {
       await again.stop();
     }
-  }, 60_000);
+  });
 
   it("ends what a killed start left behind, and takes its place", async () => {
     const child = spawn(process.execPath, ["edge/start.ts", "--json", "--empty", "--state", state, ...PORTS], {
@@ -80,7 +78,7 @@ spec: { selector: { matchLabels: { app: order-service } } }
     } finally {
       await mesh.stop();
     }
-  }, 60_000);
+  });
 
   it("names a state folder that is in use, and by whom", async () => {
     const mesh = await RunningMesh.start([...PORTS, "--empty"], state);
@@ -92,7 +90,7 @@ spec: { selector: { matchLabels: { app: order-service } } }
     } finally {
       await mesh.stop();
     }
-  }, 60_000);
+  });
 
   it("names a port that is taken, and the way out", async () => {
     const server = createServer();
@@ -105,7 +103,7 @@ spec: { selector: { matchLabels: { app: order-service } } }
     } finally {
       server.close();
     }
-  }, 60_000);
+  });
 
   it("explains an option that it does not know", () => {
     const run = start(["--nothing"]);
@@ -120,7 +118,7 @@ spec: { selector: { matchLabels: { app: order-service } } }
     let err = "";
     child.stdout.on("data", (data: Buffer) => (out += data.toString()));
     child.stderr.on("data", (data: Buffer) => (err += data.toString()));
-    await eventually("the announcement", () => err.includes("Ctrl-C"), 45_000);
+    await until("the announcement", () => err.includes("Ctrl-C"));
     child.kill("SIGINT");
     const code = await new Promise((resolve) => child.once("close", resolve));
     expect(code).toBe(0);
@@ -129,5 +127,5 @@ spec: { selector: { matchLabels: { app: order-service } } }
     expect(err).toContain("npx tulle status");
     expect(err).toContain("/metrics");
     expect(JSON.parse(out.split("\n")[0] ?? "")).toMatchObject({ event: "access", gateway: "gateway-a" });
-  }, 60_000);
+  });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Answer, send } from "../support/http.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 /** One rule: its name, which its answers carry in `x-rule`, and what it has beside its destination. */
 type Rule = readonly [name: string, match: string];
@@ -171,10 +172,7 @@ describe("rules of one host from two VirtualServices of a Gateway", () => {
     );
     await mesh.mustApply([SERVICES, ...pairs].join("---"));
     const last = CASES.length - 1;
-    await eventually(
-      "the last host is served",
-      async () => (await call(last, "/api/x")).headers["x-rule"] !== undefined,
-    );
+    await until("the last host is served", async () => (await call(last, "/api/x")).headers["x-rule"] !== undefined);
   });
   afterAll(() => mesh.stop());
 

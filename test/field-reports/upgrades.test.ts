@@ -2,7 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { exposing } from "../support/exposed.ts";
-import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 import { exchange, open, type Place, placeOf } from "../support/raw-http.ts";
 import { converse, echoWebSocket } from "../support/web-socket.ts";
 
@@ -59,7 +60,7 @@ beforeAll(async () => {
   place = placeOf(mesh.info.gateway);
   const web: Svid = await mesh.enrol("default", "web");
   mtls = { ...placeOf(mesh.info.mesh), tls: { ...web } };
-  await eventually("the newest host", async () => {
+  await until("the newest host", async () => {
     const { status } = await exchange(place, "GET / HTTP/1.1\r\nHost: bound.test\r\nConnection: close\r\n\r\n");
     return status === 200;
   });

@@ -38,13 +38,14 @@ describe("a label selector", () => {
     expect(selects(text, labels)).toBe(want);
   });
 
-  it.each([",", "a,", "(,", "a in (b,", "()", "(", "a=b ", "a!"])("of very many `%s` is read in a moment", (part) => {
-    const from = performance.now();
-    selects(part.repeat(500_000 / part.length));
-    selects(`(${part.repeat(500_000 / part.length)}`);
-    // A look at what is left for each comma would take minutes.
-    expect(performance.now() - from).toBeLessThan(5_000);
-  });
+  it.each([",", "a,", "(,", "a in (b,", "()", "(", "a=b ", "a!"])(
+    "of very many `%s` is read in linear time",
+    (part) => {
+      // A look at what is left for each comma would take minutes, and run into the test's timeout.
+      selects(part.repeat(500_000 / part.length));
+      selects(`(${part.repeat(500_000 / part.length)}`);
+    },
+  );
 });
 
 describe("a field selector", () => {

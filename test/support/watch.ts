@@ -1,3 +1,5 @@
+import { within } from "./until.ts";
+
 /** One event of a watch. */
 export interface WatchEvent {
   readonly type: string;
@@ -9,16 +11,12 @@ export interface WatchEvent {
   };
 }
 
-/** How long an event may take before a test gives up. */
-const PATIENCE_MS = 10_000;
-
 /** Reads a watch as it comes. */
 export class WatchStream {
   readonly response: Response;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   readonly #decoder = new TextDecoder();
   readonly #events: WatchEvent[] = [];
-  #pending: ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]> | null = null;
   #text = "";
   #ended = false;
 
@@ -29,25 +27,15 @@ export class WatchStream {
 
   /** The next event; fails where none comes. */
   async next(): Promise<WatchEvent> {
-    const until = Date.now() + PATIENCE_MS;
-    while (this.#events.length === 0 && !this.#ended && Date.now() < until) await this.#read(until - Date.now());
+    while (this.#events.length === 0 && !this.#ended) await this.#read("an event");
     const event = this.#events.shift();
-    if (!event) throw new Error(this.#ended ? "the watch has ended" : "no event came");
+    if (!event) throw new Error("the watch has ended");
     return event;
-  }
-
-  /** What comes within some time. */
-  async seen(ms: number): Promise<readonly WatchEvent[]> {
-    const until = Date.now() + ms;
-    while (!this.#ended && Date.now() < until) await this.#read(until - Date.now());
-    return this.#events.splice(0);
   }
 
   /** Everything up to the end. */
   async rest(): Promise<readonly WatchEvent[]> {
-    const until = Date.now() + PATIENCE_MS;
-    while (!this.#ended && Date.now() < until) await this.#read(until - Date.now());
-    if (!this.#ended) throw new Error("the watch did not end");
+    while (!this.#ended) await this.#read("the end of the watch");
     return this.#events.splice(0);
   }
 
@@ -60,15 +48,9 @@ export class WatchStream {
     await this.#reader?.cancel().catch(() => undefined);
   }
 
-  async #read(ms: number): Promise<void> {
+  async #read(what: string): Promise<void> {
     if (!this.#reader) throw new Error(`the watch was refused: ${this.response.status}`);
-    this.#pending ??= this.#reader.read();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<null>((resolve) => (timer = setTimeout(() => resolve(null), ms)));
-    const chunk = await Promise.race([this.#pending, late]);
-    clearTimeout(timer);
-    if (chunk === null) return;
-    this.#pending = null;
+    const chunk = await within(what, 60_000, this.#reader.read());
     if (chunk.done) {
       this.#ended = true;
       return;

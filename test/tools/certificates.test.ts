@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { authorityKey, keySecret } from "../support/authority-key.ts";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 import { toolPath } from "../support/tools.ts";
 
 const openssl = toolPath("openssl") ?? "";
@@ -75,7 +76,7 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
     writeFileSync(join(folder, "expired.pem"), expired.cert);
     writeFileSync(join(folder, "expired.key"), expired.key);
     await mesh.mustApply(WORLD);
-    await eventually("the listeners", async () => (await ask("open", "open.test", "web")).status === 200, 20_000);
+    await until("the listeners", async () => (await ask("open", "open.test", "web")).status === 200, 20_000);
   });
   afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });
@@ -151,7 +152,7 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
     expect(askMesh(cert)).toMatchObject({ status: 404 });
     expect(await ask("guarded", "web.test", cert)).toMatchObject({ status: 403 });
     expect(await ask("open", "open.test", cert)).toMatchObject({ status: 200 });
-    await eventually("the reason", () =>
+    await until("the reason", () =>
       mesh.accessLog().some((record) => record.authority.startsWith("open.test") && record.peer_refused === reason),
     );
   });
@@ -159,7 +160,7 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
   it("under STRICT a call without identity is 403, and a browser through the Gateway is still served", async () => {
     await mesh.mustApply(STRICT);
     const anonymous = () => send(`${mesh.info.services?.anonymous}/call/reviews-service.default.svc.cluster.local/`);
-    await eventually("STRICT", async () => (await anonymous()).status === 403);
+    await until("STRICT", async () => (await anonymous()).status === 403);
     expect((await send(mesh.info.page ?? "")).status).toBe(200);
     expect((await send(mesh.info.page ?? "")).text).toContain("PublisherA");
   });

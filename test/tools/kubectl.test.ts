@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Kubectl, kubectlBinaries, type Run, type Surroundings, tableRows } from "../support/kubectl.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 const BINARIES = kubectlBinaries().map((binary, index) => ({ ...binary, index }));
 
@@ -612,7 +613,7 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await mustApply(policy("chosen", "DENY"));
         const open = await openWatches();
         const watch = stream("get", "ap", "-l", "seen=yes", "-w", "--output-watch-events");
-        await eventually("the watch", async () => (await openWatches()) > open);
+        await until("the watch", async () => (await openWatches()) > open);
         await ok("label", "ap", "chosen", "seen=yes");
         await watch.line(/^ADDED +chosen/);
         await ok("label", "ap", "chosen", "seen-");
@@ -776,7 +777,7 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         expect(told).toBe("authorizationpolicy.security.istio.io/p condition met\n");
         const open = await openWatches();
         const waiting = stream("wait", "--for=condition=Ready", "ap/p", "--timeout=20s");
-        await eventually("the watch", async () => (await openWatches()) > open);
+        await until("the watch", async () => (await openWatches()) > open);
         expect(waiting.lines).toEqual([]);
         const path = `/k8s/apis/security.istio.io/v1/namespaces/${namespace}/authorizationpolicies/p/status`;
         const condition = { type: "Ready", status: "True", reason: "Ready", message: "" };
@@ -805,7 +806,7 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await mustApply(policy("gone", "DENY"));
         const open = await openWatches();
         const waiting = stream("wait", "--for=delete", "ap/gone", "--timeout=20s");
-        await eventually("the watch", async () => (await openWatches()) > open);
+        await until("the watch", async () => (await openWatches()) > open);
         await ok("delete", "ap", "gone");
         await waiting.line(/^authorizationpolicy\.security\.istio\.io\/gone condition met$/);
         if (binary.minor >= WAITS_FOR_NOTHING) await ok("wait", "--for=delete", "ap/gone", "--timeout=5s");

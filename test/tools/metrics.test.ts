@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 import { toolPath } from "../support/tools.ts";
 
 const promtool = toolPath("promtool") ?? "";
@@ -44,7 +45,7 @@ describe.skipIf(promtool === "")("metrics after 100 page views, by promtool", ()
     for (let view = 0; view < 100; view += 1) await send(mesh.info.page ?? "");
     const headers = { authorization: `Bearer ${mesh.token}` };
     // Deltas travel by the exchange and the cell, a second each; then the sums stand still.
-    await eventually(
+    await until(
       "the sums to stand still",
       async () => {
         text = (await send(mesh.info.metrics, { headers })).text;
