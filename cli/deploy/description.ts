@@ -33,6 +33,8 @@ const Gateway = z.strictObject({
     .optional(),
   /** Custom domains that reach it. */
   domains: z.array(z.string().min(1)).default([]),
+  /** Of so many good calls one is logged; unset: each. */
+  logOneIn: z.int().min(1).max(999_999_999).optional(),
 });
 
 /** What `npm run deploy` brings out: the services, who calls whom, and the gateways in front of them. */

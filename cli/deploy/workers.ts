@@ -120,6 +120,7 @@ function gatewayWorker(
         GATEWAY_NAME: gateway.name,
         SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
         ...(gateway.gateway === undefined ? {} : { GATEWAY: gateway.gateway }),
+        ...(gateway.logOneIn === undefined ? {} : { LOG_ONE_IN: String(gateway.logOneIn) }),
       },
       ...domains(gateway.domains),
     },

@@ -124,6 +124,16 @@ describe("npm run deploy, with a fake wrangler", () => {
     expect(calls().at(-1)?.config?.name).toBe("tulle-state");
   });
 
+  it("sets how much of its log a gateway writes", () => {
+    const web = { name: "web", serviceAccount: "web", workers: [{ worker: "web-v1", main: "web.ts", version: "v1" }] };
+    const file = join(folder, "deploy.json");
+    const gateways = [{ name: "gw", fronts: ["*"], logOneIn: 100 }];
+    writeFileSync(file, JSON.stringify({ services: [web], gateways }));
+    writeFileSync(join(folder, "web.ts"), "export default {};");
+    expect(deploy(["--file", file]).status).toBe(0);
+    expect(calls().find((call) => call.config?.name === "gw")?.config?.vars).toMatchObject({ LOG_ONE_IN: "100" });
+  });
+
   it.each([
     {
       name: "a call to a service that is not there",

@@ -10,56 +10,43 @@ import { randomId } from "./random.ts";
 type Outcome = "success" | "5xx" | "gateway_error";
 
 /** A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. */
-export interface Call {
+export class Call {
   readonly request: Request;
   readonly entrance: Entrance;
   readonly journal: Journal;
   /** Its end logs, counts, judges, frees the slot. */
   readonly lease: Lease;
-  requestId: string;
-  peer: Peer;
+  requestId = randomId();
+  peer: Peer = NO_PEER;
   /** The Gateway that it came through: it stands for the caller. */
-  source: Workload | null;
-  cluster: LinkedCluster | null;
-  endpoint: Endpoint | null;
+  source: Workload | null = null;
+  cluster: LinkedCluster | null = null;
+  endpoint: Endpoint | null = null;
   /** The endpoint was called, and counts as active until the end. */
-  sent: boolean;
-  outcome: Outcome | null;
+  sent = false;
+  outcome: Outcome | null = null;
   /** Gives back what the call holds of a concurrency limit. */
-  release: (() => void) | null;
-}
+  release: (() => void) | null = null;
 
-/**
- * To be called before the first `await`: see `Lease`.
- *
- * @param hold see `Lease`
- * @param onEnd runs once, when the call has ended
- */
-export function openCall(
-  request: Request,
-  entrance: Entrance,
-  ctx: ExecutionContext,
-  hold: boolean,
-  onEnd: (call: Call, end: End) => void,
-): Call {
-  const requestId = randomId();
-  const journal = new Journal(Date.now(), requestId, request.method);
-  if (entrance.kind === "mesh") journal.props = entrance.props;
-  const call: Call = {
-    request,
-    entrance,
-    journal,
-    lease: new Lease(ctx, request.signal, (how) => onEnd(call, how), hold),
-    requestId,
-    peer: NO_PEER,
-    source: null,
-    cluster: null,
-    endpoint: null,
-    sent: false,
-    outcome: null,
-    release: null,
-  };
-  return call;
+  /**
+   * To be made before the first `await`: see `Lease`.
+   *
+   * @param hold see `Lease`
+   * @param onEnd runs once, when the call has ended: at once where the client is gone already
+   */
+  constructor(
+    request: Request,
+    entrance: Entrance,
+    ctx: ExecutionContext,
+    hold: boolean,
+    onEnd: (call: Call, end: End) => void,
+  ) {
+    this.request = request;
+    this.entrance = entrance;
+    this.journal = new Journal(Date.now(), this.requestId, request.method);
+    if (entrance.kind === "mesh") this.journal.props = entrance.props;
+    this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), hold);
+  }
 }
 
 /** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */

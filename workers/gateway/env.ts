@@ -12,6 +12,8 @@ export interface Env {
   readonly TULLE_LOCAL?: string;
   /** Set: every call is held in `waitUntil` until its end, for a runtime that forgets the listeners of an aborted request. */
   readonly HOLD_CALLS?: string;
+  /** Of so many good calls one is logged; unset: each. Not told apart here, since a deployer wrote it. */
+  readonly LOG_ONE_IN?: unknown;
   readonly STATE: StateRpc;
   readonly CONTROL: ConfigApi;
   /** Way to private addresses: a Workers VPC network, or the local edge's forwarder. */

@@ -7,7 +7,7 @@ import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import { formatTraceparent, type TraceContext, traceContext } from "../../src/telemetry/trace-context.ts";
 import { admit } from "./admit.ts";
 import { gone } from "./attempt.ts";
-import { type Call, callerOf, openCall } from "./call.ts";
+import { Call, callerOf } from "./call.ts";
 import { choose } from "./choose.ts";
 import type { Entrance } from "./entrance.ts";
 import type { ServingRoot } from "./exchange.ts";
@@ -36,7 +36,7 @@ export async function handle(
   ctx: ExecutionContext,
   mesh: Mesh,
 ): Promise<Response> {
-  const call = openCall(request, entrance, ctx, mesh.env.HOLD_CALLS !== undefined, (ended, how) =>
+  const call = new Call(request, entrance, ctx, mesh.env.HOLD_CALLS !== undefined, (ended, how) =>
     record(ended, how, mesh),
   );
   learnLocation(mesh, entrance);

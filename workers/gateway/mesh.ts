@@ -1,5 +1,6 @@
 import { FORMAT } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
+import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
 import type { Pools } from "./admit.ts";
 import { ActiveCounts, type Turns } from "./choose.ts";
@@ -20,6 +21,8 @@ export interface Mesh {
   readonly turns: Turns;
   readonly log: AccessLog;
   readonly series: SeriesIndex;
+  /** Of so many good calls one is logged. */
+  readonly logOneIn: number;
   /** `cf.colo` of the public requests seen so far; `LOC` in the local mesh. */
   location: string;
 }
@@ -35,7 +38,8 @@ export function meshOf(env: Env): Mesh {
 const LOCAL_LOCATION = "LOC";
 const UNKNOWN_LOCATION = "unknown";
 
-function createMesh(env: Env): Mesh {
+/** @throws where a variable is not what it must be: the deployment serves nothing until it is mended */
+export function createMesh(env: Env): Mesh {
   const local = env.TULLE_LOCAL !== undefined;
   const now = (): number => Date.now();
   const configuration: Configuration = new Configuration({
@@ -61,9 +65,17 @@ function createMesh(env: Env): Mesh {
     turns: new WeakMap(),
     log: new AccessLog(env.GATEWAY_NAME),
     series: new SeriesIndex(configuration.metrics),
+    logOneIn: logOneIn(env),
     location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
   };
   return mesh;
+}
+
+/** A log that is thinner, or thicker, than its reader believes is worse than none. */
+function logOneIn(env: Env): number {
+  const read = readLogOneIn(env.LOG_ONE_IN);
+  if (!read.ok) throw new Error(describeLogOneInError(read.error));
+  return read.value;
 }
 
 /** Only the platform's word on a public request counts; over a binding `cf` is the caller's own. */

@@ -1,3 +1,4 @@
+import { isLogged } from "../../src/telemetry/sampling.ts";
 import { beginTrace } from "../../src/telemetry/trace-context.ts";
 import { type Call, callerOf } from "./call.ts";
 import type { End } from "./lease.ts";
@@ -31,6 +32,7 @@ function tell({ journal }: Call, end: End, mesh: Mesh, now: number): void {
     journal.details = DETAILS[end];
   }
   mesh.series.add(journal, now - journal.startedAt);
+  if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
   if (journal.traceId === "") {
     // Refused before its trace was read: the line's ids are its own.
     const trace = beginTrace(randomHex(48));
