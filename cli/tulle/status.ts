@@ -22,6 +22,7 @@ const Gateway = z.object({
   gateway: z.string(),
   generation: z.number().nullable(),
   have: z.number().nullable(),
+  refused: z.object({ code: z.string(), count: z.number() }).nullish(),
   seenAt: z.string().nullable(),
   format: z.number(),
   bindings: z.array(z.string()),
@@ -104,11 +105,12 @@ function isLate(gateway: Gateway, wanted: number, at: number): boolean {
 }
 
 function stateOf(gateway: Gateway, wanted: number, at: number): { readonly text: string; readonly style: Style } {
-  const { problem, seenAt, have } = gateway;
+  const { problem, seenAt, have, refused } = gateway;
   if (problem !== null) return { text: problem, style: "red" };
   if (seenAt === null) return { text: "not seen yet", style: "dim" };
   const behind = wanted - (have ?? 0);
   if (behind <= 0) return { text: "current", style: "green" };
+  if (refused) return { text: `behind by ${behind}, refuses what comes: ${refused.code}`, style: "red" };
   return isAlive(gateway, at)
     ? { text: `behind by ${behind}`, style: "yellow" }
     : { text: `idle, behind by ${behind}`, style: "dim" };

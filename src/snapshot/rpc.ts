@@ -49,8 +49,14 @@ export interface StateApi {
   /**
    * The gateway's newest root, or null when `haveGeneration` is the newest and its signature is younger than 5 minutes
    * (`haveIssuedAt`, epoch ms). `unknown` when that gateway never registered.
+   *
+   * @param seen what the gateway's isolates say of themselves; absent: nothing
    */
-  root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer>;
+  root(
+    gateway: string,
+    have: { generation: number; issuedAt: number } | null,
+    seen?: IsolatesSeen,
+  ): Promise<RootAnswer>;
   /** Texts of these slices, of those that this gateway's newest root lists. */
   slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>>;
   /** Adds metric deltas. `source` and `sequence` make a repeat harmless. */
@@ -61,6 +67,21 @@ export type RootAnswer =
   | { readonly kind: "root"; readonly root: SignedRoot }
   | { readonly kind: "current" }
   | { readonly kind: "unknown" };
+
+/** What the isolates of one gateway say that take requests at one location now. */
+export interface IsolatesSeen {
+  readonly location: string;
+  /** The oldest generation that one of them serves; null where none has any yet. */
+  readonly serving: number | null;
+  readonly refused: RefusedSnapshots | null;
+}
+
+/** Snapshots that an isolate refused since it last took a root. */
+export interface RefusedSnapshots {
+  /** Why the last one was (src/snapshot/signature.ts). */
+  readonly code: string;
+  readonly count: number;
+}
 
 export interface TelemetryReport {
   /** Random id of the sender's life. */
@@ -95,6 +116,8 @@ export interface ExchangeUp {
   readonly location: string | null;
   /** Generation and time of issue of the root in use; null when none. */
   readonly have: { readonly generation: number; readonly issuedAt: number } | null;
+  /** Absent: none since this root was taken. */
+  readonly refused?: RefusedSnapshots;
   /** Slice ids held. */
   readonly slices: readonly string[];
   /** Hosts in use or waited for: their slices come down with a newer root. */

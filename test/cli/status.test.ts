@@ -38,6 +38,7 @@ function gateway(name: string, more: object = {}) {
 const CURRENT = gateway("current");
 const OLDER = gateway("older", { generation: 9, have: 9 });
 const BEHIND = gateway("behind", { have: 10 });
+const REFUSING = gateway("refusing", { have: 10, refused: { code: "snapshot_key_unknown", count: 3 } });
 const EMPTY = gateway("empty", { have: null });
 const UNSEEN = gateway("unseen", { generation: null, have: null, seenAt: null });
 const BROKEN = gateway("broken", { problem: "its root is too large" });
@@ -64,6 +65,7 @@ describe("tulle status", () => {
       CURRENT,
       OLDER,
       BEHIND,
+      REFUSING,
       EMPTY,
       UNSEEN,
       BROKEN,
@@ -73,14 +75,15 @@ describe("tulle status", () => {
     expect(code).toBe(0);
     expect(stdout.replaceAll(/\b[1-9]s /g, "2s ").split("\n")).toEqual([
       "mesh generation 12",
-      "GATEWAY   GENERATION   LAST SEEN   FORMAT   STATE",
-      "current   12           2s          1        current",
-      "older     9            2s          1        current",
-      "behind    10           2s          1        behind by 2",
-      "empty     -            2s          1        behind by 12",
-      "unseen    -            -           1        not seen yet",
-      "broken    12           2s          1        its root is too large",
-      "quiet     3            1h          1        idle, behind by 9",
+      "GATEWAY    GENERATION   LAST SEEN   FORMAT   STATE",
+      "current    12           2s          1        current",
+      "older      9            2s          1        current",
+      "behind     10           2s          1        behind by 2",
+      "refusing   10           2s          1        behind by 2, refuses what comes: snapshot_key_unknown",
+      "empty      -            2s          1        behind by 12",
+      "unseen     -            -           1        not seen yet",
+      "broken     12           2s          1        its root is too large",
+      "quiet      3            1h          1        idle, behind by 9",
       "",
     ]);
   });
@@ -97,6 +100,7 @@ describe("tulle status", () => {
     { name: "no gateway", gateways: [], code: 0 },
     { name: "one behind that nobody uses", gateways: [GONE], code: 0 },
     { name: "one behind", gateways: [CURRENT, BEHIND], code: 1 },
+    { name: "one that refuses what comes", gateways: [REFUSING], code: 1 },
     { name: "one without any", gateways: [EMPTY], code: 1 },
     { name: "one with a problem", gateways: [BROKEN], code: 1 },
   ])("--check ends with $code for $name", async ({ gateways, code }) => {

@@ -564,6 +564,18 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
     expect(await control.rpc("STATE", "root", "all", { generation, issuedAt })).toEqual({ kind: "current" });
   });
 
+  it("is told by the status as the oldest generation that one of their isolates serves, with what these refused", async () => {
+    const refused = { code: "snapshot_unsigned", count: 2 };
+    await control.rpc("STATE", "root", "all", null, { location: "FRA", serving: 3, refused });
+    await control.rpc("STATE", "root", "all", null, { location: "CDG", serving: 2, refused: null });
+    const status = await control.call("GET", "/api/v1/status");
+    expect(status.json["gateways"]).toContainEqual(expect.objectContaining({ gateway: "all", have: 2, refused }));
+    await control.rpc("STATE", "root", "all", null, { location: "CDG", serving: 4, refused: null });
+    await control.rpc("STATE", "root", "all", null, { location: "FRA", serving: 4, refused: null });
+    const later = await control.call("GET", "/api/v1/status");
+    expect(later.json["gateways"]).toContainEqual(expect.objectContaining({ gateway: "all", have: 4, refused: null }));
+  });
+
   it("sums each metric report once", async () => {
     const report = {
       source: "s",

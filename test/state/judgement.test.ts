@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { OutcomeReport } from "../../src/snapshot/rpc.ts";
-import { Breakers } from "../../workers/gateway/breakers.ts";
+import { Breakers } from "../../src/resilience/breakers.ts";
 import { Judgement } from "../../workers/state/judgement.ts";
 
 const SETTINGS = {
@@ -18,7 +18,7 @@ const CLUSTERS = new Set(["c"]);
 
 function errors(breakers: Breakers, count: number, now: number, key = KEY): readonly OutcomeReport[] {
   for (let i = 0; i < count; i += 1) breakers.record(key, SETTINGS, 1, "5xx", now);
-  return breakers.take();
+  return breakers.take(now);
 }
 
 describe("what the cell joins of several isolates", () => {
@@ -36,7 +36,7 @@ describe("what the cell joins of several isolates", () => {
     expect(cell.suspects(CLUSTERS, T0 + 2)).toEqual([KEY]);
     second.learn([], cell.suspects(CLUSTERS, T0 + 2), T0 + 2);
     second.record(KEY, SETTINGS, 1, "success", T0 + 3);
-    for (const report of second.take()) cell.take(report, T0 + 4);
+    for (const report of second.take(T0 + 4)) cell.take(report, T0 + 4);
     for (const report of errors(first, 1, T0 + 5)) cell.take(report, T0 + 6);
     expect(cell.ejections(CLUSTERS, T0 + 7)).toEqual([]);
   });
@@ -96,6 +96,6 @@ describe("an isolate's own judgement", () => {
   it("tells what it saw once", () => {
     const breakers = new Breakers();
     expect(errors(breakers, 2, T0)).toHaveLength(1);
-    expect(breakers.take()).toEqual([]);
+    expect(breakers.take(T0)).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { env } from "./support/env.ts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
+import type { ExchangeDown } from "../../src/snapshot/rpc.ts";
 import { control } from "./support/control.ts";
-import { type Isolate, newIsolate } from "./support/isolate.ts";
+import { env } from "./support/env.ts";
+import { newIsolate, newServing } from "./support/isolate.ts";
 import { inEndedRequest } from "./support/requests.ts";
 import { sliceOf } from "./support/slices.ts";
 
@@ -10,164 +11,227 @@ const REVIEWS = "reviews.default.svc.cluster.local";
 const RATINGS = "ratings.default.svc.cluster.local";
 const BOTH = { [REVIEWS]: sliceOf(REVIEWS), [RATINGS]: sliceOf(RATINGS) };
 
-let isolate: Isolate;
+const serving = () => newServing(BOTH, REVIEWS);
 
-beforeEach(() => {
-  isolate = newIsolate();
-});
-
-afterEach(() => {
-  control.frozen = false;
-  control.away = false;
-  isolate.tap.way = "open";
-});
-
-/** One request that waits for a host. */
-async function resolve(host: string) {
-  const ctx = createExecutionContext();
-  const found = await isolate.configuration.resolve("mesh/*", host, ctx);
-  await waitOnExecutionContext(ctx);
-  return found;
-}
-
-/** One request, and the exchange that its timer makes. */
-async function exchanged(): Promise<void> {
-  const ctx = createExecutionContext();
-  isolate.configuration.arm(ctx);
-  await waitOnExecutionContext(ctx);
-}
-
-describe("a cold isolate", () => {
-  it("gets root and slice in one exchange that names the host, and shares it among all who wait", async () => {
+// They wait for the timer of a second: together.
+describe.concurrent("a cold isolate", () => {
+  it("gets root and slice in one exchange that names the host, and shares it among all who wait", async ({
+    expect,
+  }) => {
+    const isolate = newIsolate();
     await isolate.publish(7, BOTH);
-    const found = await Promise.all([resolve(REVIEWS), resolve(REVIEWS), resolve(REVIEWS)]);
+    const found = await Promise.all([1, 2, 3].map(() => isolate.resolve(REVIEWS)));
     expect(found).toMatchObject(Array.from({ length: 3 }, () => ({ kind: "slice", root: { generation: 7 } })));
     expect(isolate.tap.ups).toHaveLength(1);
     expect(isolate.tap.ups[0]).toMatchObject({ have: null, hosts: [{ scope: "mesh/*", host: REVIEWS }] });
   });
 
-  it("gets also the host that was first asked for while an exchange was under way", async () => {
+  it("gets also the host that was first asked for while an exchange was under way", async ({ expect }) => {
+    const isolate = newIsolate();
     await isolate.publish(7, BOTH);
-    const [first, second] = await Promise.all([resolve(REVIEWS), resolve(RATINGS)]);
-    expect([first, second]).toMatchObject([{ kind: "slice" }, { kind: "slice" }]);
+    const found = await Promise.all([isolate.resolve(REVIEWS), isolate.resolve(RATINGS)]);
+    expect(found).toMatchObject([{ kind: "slice" }, { kind: "slice" }]);
   });
 
-  it("says that nobody serves a host only once the root says so", async () => {
+  it("says that nobody serves a host only once the root says so", async ({ expect }) => {
+    const isolate = newIsolate();
     await isolate.publish(7, BOTH);
-    expect(await resolve("nobody.example")).toMatchObject({ kind: "no_host", root: { generation: 7 } });
+    expect(await isolate.resolve("nobody.example")).toMatchObject({ kind: "no_host", root: { generation: 7 } });
   });
 
-  it.each(["cut", "frozen"] as const)("is without a configuration where the way to its cell is %s", async (way) => {
+  it("waits for whom to trust, and gets the slices that are likely needed next with it", async ({ expect }) => {
+    const isolate = newIsolate();
     await isolate.publish(7, BOTH);
-    isolate.tap.way = way;
-    expect(await resolve(REVIEWS)).toEqual({ kind: "unavailable" });
+    const ctx = createExecutionContext();
+    const trust = await isolate.exchange.awaitTrust([{ scope: "mesh/*", host: REVIEWS }], ctx);
+    await waitOnExecutionContext(ctx);
+    expect(trust).toMatchObject({ domain: "cluster.local" });
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ kind: "slice" });
+    expect(isolate.tap.ups).toHaveLength(1);
   });
 
-  it("registers where control does not know its gateway, and asks again", async () => {
-    const before = control.registrations.length;
-    expect(await resolve(REVIEWS)).toEqual({ kind: "unavailable" });
-    expect(control.registrations.length).toBeGreaterThan(before);
+  it.for(["cut", "frozen"] as const)(
+    "has neither host nor trust where the way to its cell is %s",
+    async (way, { expect }) => {
+      const isolate = newIsolate();
+      await isolate.publish(7, BOTH);
+      isolate.tap.way = way;
+      const ctx = createExecutionContext();
+      expect(await isolate.exchange.resolve("mesh/*", REVIEWS, ctx)).toEqual({ kind: "unavailable" });
+      expect(await isolate.exchange.awaitTrust([], ctx)).toBeNull();
+      isolate.tap.way = "open";
+    },
+  );
+
+  it("registers where control does not know its gateway, and asks again", async ({ expect }) => {
+    const isolate = newIsolate();
+    expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
+    expect(control.registrations).toContainEqual({ bindings: [`EP_${isolate.gateway}`], hasPrivate: false, format: 1 });
+    expect(isolate.tap.ups.length).toBeGreaterThan(1);
   });
 });
 
-describe("an isolate that serves", () => {
-  beforeEach(async () => {
-    await isolate.publish(7, BOTH);
-    await resolve(REVIEWS);
-    isolate.tap.ups.length = 0;
+describe.concurrent("an isolate that serves", () => {
+  it("looks up what it has without waiting, and not what it was never asked for", async ({ expect }) => {
+    const { exchange } = await serving();
+    expect(exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ kind: "slice" });
+    expect(exchange.lookup("mesh/*", RATINGS)).toBeNull();
+    expect(exchange.lookup("mesh/*", "nobody.example")).toMatchObject({ kind: "no_host" });
   });
 
-  it("looks up what it has without waiting, and not what it was never asked for", () => {
-    const { configuration } = isolate;
-    expect(configuration.lookup("mesh/*", REVIEWS)).toMatchObject({ kind: "slice" });
-    expect(configuration.lookup("mesh/*", RATINGS)).toBeNull();
-    expect(configuration.lookup("mesh/*", "nobody.example")).toMatchObject({ kind: "no_host" });
-  });
-
-  it("takes a new root with the slices of the hosts in use, whole", async () => {
+  it("takes a new root with the slices of the hosts in use, whole, and says so though no further request comes", async ({
+    expect,
+  }) => {
+    const isolate = await serving();
     await isolate.publish(8, { ...BOTH, [REVIEWS]: sliceOf(REVIEWS, { ports: [81] }) });
-    await exchanged();
-    expect(isolate.configuration.lookup("mesh/*", REVIEWS)).toMatchObject({
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({
       slice: { model: { ports: [81] } },
       root: { generation: 8 },
     });
+    expect(isolate.tap.ups.map(({ have }) => have?.generation)).toEqual([7, 8]);
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8 });
   });
 
-  it("goes on with the root it has while its cell is away, and no request waits", async () => {
+  it("says so again where the cell did not hear it", async ({ expect }) => {
+    const isolate = await serving();
+    await isolate.publish(8, BOTH);
+    isolate.tap.tamper = (down) => {
+      isolate.tap.way = "cut_once";
+      isolate.tap.tamper = null;
+      return down;
+    };
+    await isolate.exchanged();
+    expect(isolate.tap.ups.map(({ have }) => have?.generation)).toEqual([7, 8, 8]);
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8 });
+  });
+
+  it("goes on with the root it has while its cell is away, and no request waits", async ({ expect }) => {
+    const isolate = await serving();
     isolate.tap.way = "cut";
-    await exchanged();
-    expect(isolate.configuration.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 7 } });
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 7 } });
   });
 
-  it.each([
-    ["signed by nobody", (payload: string) => payload.replace('"generation":8', '"generation":9')],
-    ["that isn't JSON", () => "{"],
-  ])("keeps its root where one comes %s, and counts it", async (_, change) => {
+  const altered = (change: (payload: string) => string) => (down: ExchangeDown) =>
+    down.root ? { ...down, root: { ...down.root, payload: change(down.root.payload) } } : down;
+
+  it("keeps its root where one comes that nobody signed, and says so though no further request comes", async ({
+    expect,
+  }) => {
+    const isolate = await serving();
     await isolate.publish(8, BOTH);
-    isolate.tap.tamper = (down) =>
-      (down.root && { ...down, root: { ...down.root, payload: change(down.root.payload) } }) || down;
-    await exchanged();
-    expect(isolate.configuration.status).toMatchObject({ generation: 7, rejected: 1 });
-    expect(isolate.configuration.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 7 } });
+    isolate.tap.tamper = altered((payload) => payload.replace('"generation":8', '"generation":9'));
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 7 } });
+    expect(isolate.tap.ups.at(-1)).toMatchObject({
+      have: { generation: 7 },
+      refused: { code: "snapshot_unsigned", count: 1 },
+    });
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({
+      serving: 7,
+      refused: { code: "snapshot_unsigned" },
+    });
   });
 
-  it("keeps its root where an older one comes", async () => {
+  it("says nothing of refused roots any more once it took one", async ({ expect }) => {
+    const isolate = await serving();
     await isolate.publish(8, BOTH);
-    await exchanged();
-    const older = await isolate.publish(6, BOTH);
-    isolate.tap.tamper = (down) => ({ ...down, root: older });
-    await exchanged();
-    expect(isolate.configuration.status).toMatchObject({ generation: 8, rejected: 1 });
+    isolate.tap.tamper = altered(() => "{");
+    await isolate.exchanged();
+    isolate.tap.tamper = null;
+    await isolate.exchanged();
+    expect(isolate.exchange.refused).toBeNull();
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8, refused: null });
   });
 
-  it("looks up nothing under a root past its age", async () => {
+  it("looks up nothing under a root past its age", async ({ expect }) => {
+    const isolate = await serving();
     await isolate.publish(8, BOTH, { maxAgeMs: 60_000 });
-    await exchanged();
-    expect(isolate.configuration.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 8 } });
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 8 } });
     isolate.tap.way = "cut";
     isolate.clock.aheadMs += 61_000;
-    expect(isolate.configuration.lookup("mesh/*", REVIEWS)).toBeNull();
-    expect(await resolve(REVIEWS)).toEqual({ kind: "unavailable" });
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toBeNull();
+    expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
   });
 
-  it("makes one exchange for any number of requests", async () => {
+  it("makes one exchange for any number of requests, held by the first", async ({ expect }) => {
+    const isolate = await serving();
     const ctx = createExecutionContext();
-    for (let i = 0; i < 100; i += 1) isolate.configuration.arm(ctx);
+    expect(Array.from({ length: 100 }, () => isolate.exchange.arm(ctx)).filter(Boolean)).toHaveLength(1);
     await waitOnExecutionContext(ctx);
     expect(isolate.tap.ups).toHaveLength(1);
   });
 
-  it("starts another timer where the platform ended the request that held the last", async () => {
-    await inEndedRequest(env.REQUESTS, (ctx) => isolate.configuration.arm(ctx));
-    await exchanged();
+  it("starts another timer where the platform ended the request that held the last", async ({ expect }) => {
+    const isolate = await serving();
+    await inEndedRequest(env.REQUESTS, (ctx) => isolate.exchange.arm(ctx));
+    await isolate.exchanged();
     expect(isolate.tap.ups).toHaveLength(0);
     isolate.clock.aheadMs += 3_001;
-    await exchanged();
+    await isolate.exchanged();
     expect(isolate.tap.ups).toHaveLength(1);
   });
 
-  it("starts another exchange where the platform ended the request that made the last", async () => {
+  it("starts another exchange where the platform ended the request that made the last", async ({ expect }) => {
+    const isolate = await serving();
     isolate.tap.way = "frozen";
-    await inEndedRequest(env.REQUESTS, async (ctx) => {
-      void isolate.configuration.resolve("mesh/*", RATINGS, ctx);
+    await inEndedRequest(env.REQUESTS, (ctx) => {
+      void isolate.exchange.resolve("mesh/*", RATINGS, ctx);
     });
     isolate.tap.way = "open";
     isolate.clock.aheadMs += 3_001;
-    expect(await resolve(RATINGS)).toMatchObject({ kind: "slice" });
+    expect(await isolate.resolve(RATINGS)).toMatchObject({ kind: "slice" });
   });
 
-  it("tells each count once, also where the answer to it was lost", async () => {
-    isolate.configuration.metrics.series('["source"]').add(12);
-    isolate.configuration.drop("test");
+  it("does not exchange by a timer that was counted as dead and comes late", async ({ expect }) => {
+    const isolate = await serving();
+    const late = createExecutionContext();
+    isolate.exchange.arm(late);
+    isolate.clock.aheadMs += 3_001;
+    const next = createExecutionContext();
+    expect(isolate.exchange.arm(next)).toBe(true);
+    await Promise.all([waitOnExecutionContext(late), waitOnExecutionContext(next)]);
+    expect(isolate.tap.ups).toHaveLength(1);
+  });
+
+  it("tells each count once, also where the answer to it was lost", async ({ expect }) => {
+    const isolate = await serving();
+    isolate.exchange.metrics.series('["source"]').add(12);
+    isolate.exchange.drop("test");
     isolate.tap.way = "answer_lost";
-    await exchanged();
-    isolate.configuration.metrics.series('["source"]').add(12);
+    await isolate.exchanged();
+    isolate.exchange.metrics.series('["source"]').add(12);
     isolate.tap.way = "open";
-    await exchanged();
-    await exchanged();
+    await isolate.exchanged();
+    await isolate.exchanged();
     const [lost, again, next] = isolate.tap.ups;
     expect(lost).toMatchObject({ metrics: [{ requests: 1 }], dropped: { test: 1 } });
     expect(again).toMatchObject({ sequence: lost?.sequence, metrics: lost?.metrics, dropped: lost?.dropped });
     expect(next).toMatchObject({ sequence: Number(lost?.sequence) + 1, metrics: [{ requests: 1 }], dropped: {} });
   });
+
+  it("is told what other isolates of its location saw fail", async ({ expect }) => {
+    const isolate = await serving();
+    const beside = newIsolate(isolate);
+    await beside.resolve(REVIEWS);
+    const [endpoint] = BOTH[REVIEWS].clusters[`outbound|80||${REVIEWS}`]!.endpoints;
+    const key = { caller: "-", cluster: `outbound|80||${REVIEWS}`, endpoint: endpoint!.id };
+    for (let i = 0; i < 5; i += 1) beside.exchange.outcomes.record(key, OUTLIER, 1, "5xx", Date.now());
+    await beside.exchanged();
+    await isolate.exchanged();
+    expect(isolate.exchange.isEjected(key.caller, key.cluster, key.endpoint, Date.now())).toBe(true);
+    expect(isolate.exchange.isEjected("another", key.cluster, key.endpoint, Date.now())).toBe(false);
+  });
 });
+
+const OUTLIER = {
+  consecutive5xx: 5,
+  consecutiveGatewayErrors: 0,
+  intervalMs: 300_000,
+  baseEjectionMs: 300_000,
+  maxEjectionPercent: 100,
+  minHealthPercent: 0,
+  alwaysEjectOne: true,
+};

@@ -20,7 +20,7 @@ import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { parseObject } from "../../src/resources/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
-import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
@@ -99,8 +99,12 @@ export class Hub extends DurableObject<Env> implements HubApi {
     });
   }
 
-  async root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer> {
-    return this.#inTurn(async () => (await this.#state()).publisher.root(gateway, have, Date.now()));
+  async root(
+    gateway: string,
+    have: { generation: number; issuedAt: number } | null,
+    seen?: IsolatesSeen,
+  ): Promise<RootAnswer> {
+    return this.#inTurn(async () => (await this.#state()).publisher.root(gateway, have, seen, Date.now()));
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {

@@ -6,6 +6,7 @@ import type {
   ConfigApi as ConfigSurface,
   GatewayProps,
   Registration,
+  IsolatesSeen,
   RootAnswer,
   StateApi as StateSurface,
   StateApiProps,
@@ -50,8 +51,12 @@ function isNames(value: unknown): value is readonly string[] {
 
 /** What the State Worker binds. */
 export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements StateSurface {
-  async root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer> {
-    return this.env.HUB.getByName("hub").root(gateway, have);
+  async root(
+    gateway: string,
+    have: { generation: number; issuedAt: number } | null,
+    seen?: IsolatesSeen,
+  ): Promise<RootAnswer> {
+    return this.env.HUB.getByName("hub").root(gateway, have, seen);
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {

@@ -4,7 +4,7 @@ import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.t
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
-import type { GatewayProps, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
   importSigningKey,
   MAX_ROOT_BYTES,
@@ -29,8 +29,8 @@ interface Published {
   content: string;
   slices: ReadonlyMap<string, string>;
   problem: string | null;
-  /** What its cell had when it last looked, and when that was (epoch ms). */
-  seen: { readonly have: number | null; readonly at: number } | null;
+  /** What its cells said of its isolates when each last looked, and when that was (epoch ms), by location. */
+  readonly seen: Map<string, Omit<IsolatesSeen, "location"> & { readonly at: number }>;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -103,16 +103,22 @@ export class Publisher {
       content: "",
       slices: known?.slices ?? new Map(),
       problem: null,
-      seen: known?.seen ?? null,
+      seen: known?.seen ?? new Map(),
     });
     return true;
   }
 
   /** @param now epoch ms */
-  async root(gateway: string, have: { generation: number; issuedAt: number } | null, now: number): Promise<RootAnswer> {
+  async root(
+    gateway: string,
+    have: { generation: number; issuedAt: number } | null,
+    seen: IsolatesSeen | undefined,
+    now: number,
+  ): Promise<RootAnswer> {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
-    published.seen = { have: have?.generation ?? null, at: now };
+    const { location = "unknown", serving = null, refused = null } = seen ?? {};
+    published.seen.set(location, { serving, refused, at: now });
     const root = await this.#current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
@@ -136,8 +142,7 @@ export class Publisher {
     return Array.from(this.#deployments.values(), ({ deployment, root, problem, seen }) => ({
       gateway: deployment.props.gateway,
       generation: root?.generation ?? null,
-      have: seen?.have ?? null,
-      seenAt: seen && new Date(seen.at).toISOString(),
+      ...seenOf(seen),
       bindings: deployment.registration.bindings,
       format: deployment.registration.format,
       problem,
@@ -228,13 +233,29 @@ export class Publisher {
   }
 }
 
+/** A location that was silent this much longer than another takes no requests now. */
+const LOCATION_LIVES_MS = 10_000;
+
+function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused" | "seenAt"> {
+  const at = Math.max(...Array.from(seen.values(), (one) => one.at));
+  const live = [...seen.values()].filter((one) => at - one.at < LOCATION_LIVES_MS);
+  const serving = live.flatMap((one) => one.serving ?? []);
+  return {
+    have: serving.length === 0 ? null : Math.min(...serving),
+    refused: live.find(({ refused }) => refused !== null)?.refused ?? null,
+    seenAt: live.length === 0 ? null : new Date(at).toISOString(),
+  };
+}
+
 /** What `GET /api/v1/status` tells of one gateway deployment. */
 export interface GatewayStatus {
   readonly gateway: string;
   /** Of its newest root; null: none was asked for since control started. */
   readonly generation: number | null;
-  /** Of the root that its cell had when it last looked; null: none yet. */
+  /** The oldest that one of its isolates served when its cell last looked; null: none yet. */
   readonly have: number | null;
+  /** What its isolates refused to take, and keep their last good root instead. */
+  readonly refused: RefusedSnapshots | null;
   /** RFC 3339; null: it did not look since control started. */
   readonly seenAt: string | null;
   readonly bindings: readonly string[];

@@ -142,11 +142,7 @@ function unreadable({ journal, request }: Call): void {
 async function identify(call: Call, mesh: Mesh, received: Received): Promise<Result<null, LocalAnswer>> {
   const { configuration, peers } = mesh;
   const { entrance, lease } = call;
-  if (configuration.trust === null) {
-    // A cold isolate: whom to trust comes with the first root.
-    await configuration.resolve("mesh/*", received.authorityHost, lease);
-  }
-  const { trust } = configuration;
+  const trust = configuration.trust ?? (await configuration.awaitTrust(wanted(received, entrance, NO_PEER), lease));
   if (trust === null) return err(NO_CONFIGURATION);
   const judged =
     entrance.kind === "mesh"

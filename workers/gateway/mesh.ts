@@ -6,14 +6,14 @@ import type { Pools } from "./admit.ts";
 import { ActiveCounts, type Turns } from "./choose.ts";
 import type { Entrance } from "./entrance.ts";
 import type { Env } from "./env.ts";
-import { Configuration } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { PeerCache } from "./peer.ts";
 import { TokenVerifier } from "./tokens.ts";
 
 /** What the requests of one isolate share. */
 export interface Mesh {
   readonly env: Env;
-  readonly configuration: Configuration;
+  readonly configuration: Exchange;
   readonly peers: PeerCache;
   readonly tokens: TokenVerifier;
   readonly active: ActiveCounts;
@@ -42,7 +42,7 @@ const UNKNOWN_LOCATION = "unknown";
 export function createMesh(env: Env): Mesh {
   const local = env.TULLE_LOCAL !== undefined;
   const now = (): number => Date.now();
-  const configuration: Configuration = new Configuration({
+  const configuration: Exchange = new Exchange({
     state: env.STATE,
     control: env.CONTROL,
     gateway: env.GATEWAY_NAME,

@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
-import type { ExchangeDown, ExchangeUp, StateApi } from "../../src/snapshot/rpc.ts";
+import type { ExchangeDown, ExchangeUp, IsolatesSeen, StateApi } from "../../src/snapshot/rpc.ts";
+import { Isolates } from "./isolates.ts";
 import { Judgement } from "./judgement.ts";
 import { LastGood } from "./last-good.ts";
 import { Outbox } from "./outbox.ts";
@@ -15,9 +16,6 @@ const KNOWN_WAIT_MS = 250;
 const UNKNOWN_WAIT_MS = 1_500;
 /** Below this many isolates each exchanges once a second, above it they share. */
 const ISOLATES_A_SECOND = 300;
-const ISOLATE_LIVES_MS = 10_000;
-/** An isolate's repeated exchange counts once; so many isolates are remembered. */
-const MAX_ISOLATES = 5_000;
 
 /** What the cell knows of one gateway deployment. */
 interface Gateway {
@@ -26,6 +24,8 @@ interface Gateway {
   look: Promise<boolean> | null;
   /** True after control said that it does not know this gateway. */
   unknown: boolean;
+  /** What control was last told of its isolates. */
+  told: IsolatesSeen | null;
 }
 
 /** What of the state Worker's environment it uses. */
@@ -44,7 +44,7 @@ export class Cell extends DurableObject<CellEnv> {
   readonly #slices: Map<string, string>;
   /** Cluster ids by slice, worked out when one is first asked for. */
   readonly #clusters = new Map<string, readonly string[]>();
-  readonly #isolates = new Map<string, { sequence: number; at: number }>();
+  readonly #isolates = new Isolates();
 
   constructor(ctx: DurableObjectState, env: CellEnv) {
     super(ctx, env);
@@ -52,14 +52,14 @@ export class Cell extends DurableObject<CellEnv> {
     this.#outbox = new Outbox(env.CONTROL);
     this.#slices = new Map(this.#lastGood.slices());
     for (const [name, signed] of this.#lastGood.roots()) {
-      this.#gateways.set(name, { good: readGood(signed), lookedAt: 0, look: null, unknown: false });
+      this.#gateways.set(name, { good: readGood(signed), lookedAt: 0, look: null, unknown: false, told: null });
     }
   }
 
   /** @param name from the props of the gateway's binding, never from its own words */
   async exchange(name: string, up: ExchangeUp): Promise<ExchangeDown> {
     const now = Date.now();
-    this.#takeReports(up, now);
+    this.#takeReports(name, up, now);
     const gateway = this.#gateway(name);
     await this.#news(name, gateway, up.hosts);
     const { good } = gateway;
@@ -87,13 +87,9 @@ export class Cell extends DurableObject<CellEnv> {
     };
   }
 
-  #takeReports(up: ExchangeUp, now: number): void {
-    const known = this.#isolates.get(up.isolate);
-    this.#isolates.delete(up.isolate);
-    this.#isolates.set(up.isolate, { sequence: up.sequence, at: now });
-    const [oldest] = this.#isolates.keys();
-    if (this.#isolates.size > MAX_ISOLATES && oldest !== undefined) this.#isolates.delete(oldest);
-    if (known && up.sequence <= known.sequence) return; // the answer to it was lost, not the report
+  #takeReports(name: string, up: ExchangeUp, now: number): void {
+    const isNews = this.#isolates.take(name, up, now);
+    if (!isNews) return; // the answer to it was lost, not the report
     for (const report of up.outcomes) this.#judgement.take(report, now);
     this.#outbox.add(up.metrics, up.dropped);
   }
@@ -101,7 +97,7 @@ export class Cell extends DurableObject<CellEnv> {
   #gateway(name: string): Gateway {
     let gateway = this.#gateways.get(name);
     if (!gateway) {
-      gateway = { good: null, lookedAt: 0, look: null, unknown: false };
+      gateway = { good: null, lookedAt: 0, look: null, unknown: false, told: null };
       this.#gateways.set(name, gateway);
     }
     return gateway;
@@ -110,20 +106,24 @@ export class Cell extends DurableObject<CellEnv> {
   /** Looks at control where the last look is old, and waits for it a bounded time: what is here serves meanwhile. */
   async #news(name: string, gateway: Gateway, hosts: Hosts): Promise<void> {
     const now = Date.now();
-    const due = now - gateway.lookedAt >= LOOK_EVERY_MS || gateway.unknown;
+    // Control hears at once that all isolates serve a newer root, or refuse one: somebody may wait for it.
+    const seen = this.#isolates.seen(name, this.ctx.id.name ?? "unknown", now);
+    const isTold = gateway.told?.serving === seen.serving && gateway.told.refused?.code === seen.refused?.code;
+    const due = now - gateway.lookedAt >= LOOK_EVERY_MS || gateway.unknown || !isTold;
     if (gateway.look === null && due) {
       gateway.lookedAt = now;
-      gateway.look = this.#look(name, gateway, hosts).finally(() => (gateway.look = null));
+      gateway.look = this.#look(name, gateway, hosts, seen).finally(() => (gateway.look = null));
     }
     if (gateway.look === null) return;
     await Promise.race([gateway.look, scheduler.wait(gateway.good === null ? UNKNOWN_WAIT_MS : KNOWN_WAIT_MS)]);
   }
 
   /** Never rejects. @returns whether control answered */
-  async #look(name: string, gateway: Gateway, hosts: Hosts): Promise<boolean> {
+  async #look(name: string, gateway: Gateway, hosts: Hosts, seen: IsolatesSeen): Promise<boolean> {
     try {
       const have = gateway.good && { generation: gateway.good.root.generation, issuedAt: gateway.good.root.issuedAt };
-      const answer = await inTime(this.env.CONTROL.root(name, have));
+      const answer = await inTime(this.env.CONTROL.root(name, have, seen));
+      gateway.told = seen;
       gateway.unknown = answer.kind === "unknown";
       if (answer.kind !== "root") return true;
       const good = readGood(answer.root);
@@ -197,9 +197,7 @@ export class Cell extends DurableObject<CellEnv> {
   }
 
   #nextMs(now: number): number {
-    let alive = 0;
-    for (const { at } of this.#isolates.values()) if (now - at < ISOLATE_LIVES_MS) alive += 1;
-    return Math.ceil(alive / ISOLATES_A_SECOND) * 1_000 || 1_000;
+    return Math.ceil(this.#isolates.alive(now) / ISOLATES_A_SECOND) * 1_000 || 1_000;
   }
 }
 

@@ -2,7 +2,14 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { canonicalJson } from "../../../src/snapshot/canonical.ts";
 import { sliceId } from "../../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Slice } from "../../../src/snapshot/model.ts";
-import type { ConfigApi, Registration, RootAnswer, StateApi, TelemetryReport } from "../../../src/snapshot/rpc.ts";
+import type {
+  ConfigApi,
+  IsolatesSeen,
+  Registration,
+  RootAnswer,
+  StateApi,
+  TelemetryReport,
+} from "../../../src/snapshot/rpc.ts";
 import { importSigningKey, signRoot } from "../../../src/snapshot/signature.ts";
 
 /** What control knows of one gateway, as the test wrote it. */
@@ -19,14 +26,18 @@ export const control = {
   away: false,
   registrations: [] as Registration[],
   reports: [] as TelemetryReport[],
-  /** Calls of `root`, by gateway. */
-  looks: new Map<string, number>(),
+  /** What each call of `root` told, by gateway. */
+  looks: new Map<string, (IsolatesSeen | null)[]>(),
 };
 
 /** Stands where control stands, and speaks as it does: to the state Worker and to gateways, by RPC. */
 export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
-  async root(gateway: string, have: { generation: number; issuedAt: number } | null): Promise<RootAnswer> {
-    control.looks.set(gateway, (control.looks.get(gateway) ?? 0) + 1);
+  async root(
+    gateway: string,
+    have: { generation: number; issuedAt: number } | null,
+    seen?: IsolatesSeen,
+  ): Promise<RootAnswer> {
+    control.looks.set(gateway, [...(control.looks.get(gateway) ?? []), seen ?? null]);
     await answering();
     const root = control.gateways.get(gateway)?.root;
     if (!root) return { kind: "unknown" };

@@ -3,7 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 type Context = Pick<ExecutionContext, "waitUntil">;
 
 /** Work to be done in another request than the test's, by the name of the object that does it. */
-const work = new Map<string, (ctx: Context) => Promise<void> | void>();
+const work = new Map<string, (ctx: Context) => unknown>();
 
 /** A request of its own, which can be ended as the platform ends one: its timers and calls never come back. */
 export class Requests extends DurableObject {
@@ -19,7 +19,7 @@ export class Requests extends DurableObject {
 /** Does the work in a request of its own and then ends that request, with all that it left in `waitUntil`. */
 export async function inEndedRequest(
   requests: DurableObjectNamespace<Requests>,
-  does: (ctx: Context) => Promise<void> | void,
+  does: (ctx: Context) => unknown,
 ): Promise<void> {
   const name = crypto.randomUUID();
   work.set(name, does);

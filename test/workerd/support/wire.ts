@@ -6,8 +6,8 @@ import { exports, type TestEnv } from "./env.ts";
 export interface Tap {
   /** What went up, in order, also where it got lost. */
   readonly ups: ExchangeUp[];
-  /** `cut`: fails at once. `answer_lost`: arrives, but the answer doesn't. `frozen`: neither answers nor fails. */
-  way: "open" | "cut" | "answer_lost" | "frozen";
+  /** `cut`: fails at once, `cut_once`: the next alone. `answer_lost`: arrives, but the answer doesn't. `frozen`: neither answers nor fails. */
+  way: "open" | "cut" | "cut_once" | "answer_lost" | "frozen";
   /** Alters what comes down. */
   tamper: ((down: ExchangeDown) => ExchangeDown) | null;
 }
@@ -27,7 +27,10 @@ export class Wire extends WorkerEntrypoint<TestEnv, StateProps> implements State
     const tap = tapOf(gateway);
     tap.ups.push(up);
     while (tap.way === "frozen") await scheduler.wait(10);
-    if (tap.way === "cut") throw new Error("the cell is away");
+    if (tap.way === "cut" || tap.way === "cut_once") {
+      if (tap.way === "cut_once") tap.way = "open";
+      throw new Error("the cell is away");
+    }
     const down = await exports.State({ props: { gateway } }).exchange(up);
     if (tap.way === "answer_lost") throw new Error("the answer is lost");
     return tap.tamper?.(down) ?? down;

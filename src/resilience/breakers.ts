@@ -8,13 +8,13 @@ import {
   recordOutcome,
   streaksOf,
   sweep,
-} from "../../src/resilience/outlier.ts";
-import type { OutlierSettings } from "../../src/snapshot/model.ts";
-import type { BreakerKey, Ejection, OutcomeReport, Streak } from "../../src/snapshot/rpc.ts";
+} from "./outlier.ts";
+import { ByEndpoint } from "./by-endpoint.ts";
+import type { OutlierSettings } from "../snapshot/model.ts";
+import type { BreakerKey, Ejection, OutcomeReport, Streak } from "../snapshot/rpc.ts";
 
 /** One endpoint as one caller's calls from this isolate saw it. */
-interface Judged {
-  readonly key: BreakerKey;
+interface Judged extends BreakerKey {
   settings: OutlierSettings | null;
   health: EndpointHealth;
   /** Since the last exchange; null: nothing. */
@@ -35,19 +35,18 @@ const MAX_JUDGED = 10_000;
  * alone. An endpoint without errors has no entry, so the healthy path is one look into an empty map.
  */
 export class Breakers {
-  readonly #judged = new Map<string, Judged>();
-  #fromCell: ReadonlyMap<string, Ejection> = new Map();
+  readonly #judged = new ByEndpoint<Judged>();
+  #fromCell = new ByEndpoint<Ejection>();
 
   /** @param hosts endpoints of the cluster */
   record(key: BreakerKey, settings: OutlierSettings, hosts: number, outcome: Outcome, now: number): void {
     if (outcome === "success" && this.#judged.size === 0) return;
-    const name = nameOf(key);
-    let judged = this.#judged.get(name);
+    let judged = this.#judged.get(key.caller, key.cluster, key.endpoint);
     if (!judged) {
       if (outcome === "success") return;
-      judged = { key, settings, health: healthy(now), seen: null };
-      this.#makeRoom();
-      this.#judged.set(name, judged);
+      judged = { ...keyOf(key), settings, health: healthy(now), seen: null };
+      if (this.#judged.size >= MAX_JUDGED) this.#judged.deleteOldest();
+      this.#judged.set(judged);
     }
     judged.settings = settings;
     const before = sweep(judged.health, settings, now);
@@ -62,39 +61,41 @@ export class Breakers {
 
   isEjected(caller: string, cluster: string, endpoint: string, now: number): boolean {
     if (this.#judged.size === 0 && this.#fromCell.size === 0) return false;
-    const name = nameOf({ caller, cluster, endpoint });
-    const cell = this.#fromCell.get(name);
+    const cell = this.#fromCell.get(caller, cluster, endpoint);
     if (cell && isOut(cell, cell.intervalMs, now)) return true;
-    const judged = this.#judged.get(name);
+    const judged = this.#judged.get(caller, cluster, endpoint);
     if (!judged?.settings) return false;
     judged.health = sweep(judged.health, judged.settings, now);
     return judged.health.ejection !== null;
   }
 
   /** What the next exchange tells; it is then forgotten here. */
-  take(): readonly OutcomeReport[] {
+  take(now: number): readonly OutcomeReport[] {
     const reports: OutcomeReport[] = [];
-    for (const [name, judged] of this.#judged) {
-      const { seen, settings, key, health } = judged;
+    for (const judged of this.#judged.values()) {
+      const { seen, settings } = judged;
+      // Also where nobody calls it any more: an entry that nobody sweeps would stay.
+      const health = settings === null ? judged.health : sweep(judged.health, settings, now);
+      judged.health = health;
       if (seen && settings) {
         const { ejectedAt, ...rest } = seen;
-        reports.push({ ...key, settings, ...rest, ...(ejectedAt !== null && { ejectedAt }) });
+        reports.push({ ...keyOf(judged), settings, ...rest, ...(ejectedAt !== null && { ejectedAt }) });
       }
       judged.seen = null;
       if (health.errors5xx === 0 && health.gatewayErrors === 0 && health.ejection === null && health.multiplier === 0)
-        this.#judged.delete(name);
+        this.#judged.delete(judged);
     }
     return reports;
   }
 
   /** What the cell knows: everything that is out now, and what must be watched for a success. */
   learn(ejections: readonly Ejection[], suspects: readonly BreakerKey[], now: number): void {
-    this.#fromCell = new Map(ejections.map((ejection) => [nameOf(ejection), ejection]));
+    this.#fromCell = new ByEndpoint();
+    for (const ejection of ejections) this.#fromCell.set(ejection);
     for (const key of suspects) {
-      const name = nameOf(key);
-      if (this.#judged.has(name) || this.#judged.size >= MAX_JUDGED) continue;
-      const { caller, cluster, endpoint } = key;
-      this.#judged.set(name, { key: { caller, cluster, endpoint }, settings: null, health: healthy(now), seen: null });
+      if (this.#judged.size >= MAX_JUDGED) return;
+      if (this.#judged.get(key.caller, key.cluster, key.endpoint)) continue;
+      this.#judged.set({ ...keyOf(key), settings: null, health: healthy(now), seen: null });
     }
   }
 
@@ -112,19 +113,13 @@ export class Breakers {
 
   #ejectedIn({ caller, cluster }: BreakerKey, now: number): number {
     let count = 0;
-    for (const { key, health, settings } of this.#judged.values()) {
-      if (key.caller !== caller || key.cluster !== cluster || !settings) continue;
-      if (sweep(health, settings, now).ejection !== null) count += 1;
+    for (const { health, settings } of this.#judged.ofCluster(caller, cluster)) {
+      if (settings && sweep(health, settings, now).ejection !== null) count += 1;
     }
     return count;
   }
-
-  #makeRoom(): void {
-    const [oldest] = this.#judged.keys();
-    if (this.#judged.size >= MAX_JUDGED && oldest !== undefined) this.#judged.delete(oldest);
-  }
 }
 
-function nameOf({ caller, cluster, endpoint }: BreakerKey): string {
-  return `${caller}\n${cluster}\n${endpoint}`;
+function keyOf({ caller, cluster, endpoint }: BreakerKey): BreakerKey {
+  return { caller, cluster, endpoint };
 }

@@ -1,0 +1,249 @@
+import { HostIndex } from "../routing/host.ts";
+import type { Root, SignedRoot, Slice, Trust } from "../snapshot/model.ts";
+import type { ExchangeUp, RefusedSnapshots } from "../snapshot/rpc.ts";
+import { readSlice, type SnapshotError, type VerifyKey, verifyRoot } from "../snapshot/signature.ts";
+
+/** The part of a root that requests look at. */
+export interface ServingRoot {
+  readonly generation: number;
+  readonly issuedAt: number;
+  readonly trust: Trust;
+}
+
+/** @typeParam Linked a slice as requests use it */
+export type Found<Linked> =
+  | { readonly kind: "slice"; readonly slice: Linked; readonly root: ServingRoot }
+  | { readonly kind: "no_host"; readonly root: ServingRoot };
+
+export interface Place {
+  readonly scope: string;
+  readonly host: string;
+}
+
+/** What came down: a root where there is news, and texts of slices by id. */
+export interface Snapshot {
+  readonly root: SignedRoot | null;
+  readonly slices: Readonly<Record<string, string>>;
+}
+
+/** A request waits for news only when the last are older than this, */
+const MAX_STALENESS_MS = 2_000;
+/** and nobody does for this long after a failure. */
+const PATIENCE_MS = 5_000;
+/** A host that nobody asked for in this time no longer gets its slice with a new root. */
+const IN_USE_MS = 300_000;
+/** Under a wildcard any number of names can be asked for: of each scope the latest are remembered. */
+const MAX_HOSTS = 10_000;
+
+interface Current<Linked> {
+  readonly root: Root;
+  readonly index: HostIndex;
+  readonly serving: ServingRoot;
+  readonly slices: ReadonlyMap<string, Linked>;
+}
+
+/** A host that was asked for; without `found` somebody waits for its slice. */
+interface Use<Linked> {
+  found: Found<Linked> | null;
+  usedAt: number;
+}
+
+/**
+ * The root and slices in use, and which hosts need theirs. All times are epoch ms and come in as arguments. What is refused leaves
+ * everything as it was: the last good root serves on.
+ */
+export class Configuration<Linked> {
+  readonly #gateway: string;
+  readonly #keys: () => Promise<readonly VerifyKey[]>;
+  readonly #link: (slice: Slice) => Linked;
+  #current: Current<Linked> | null = null;
+  readonly #uses = new Map<string, Map<string, Use<Linked>>>();
+  #refused: RefusedSnapshots | null = null;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #missedAt = Number.NEGATIVE_INFINITY;
+
+  /**
+   * @param gateway the deployment that roots must be for
+   * @param keys those that may sign a root
+   */
+  constructor(gateway: string, keys: () => Promise<readonly VerifyKey[]>, link: (slice: Slice) => Linked) {
+    this.#gateway = gateway;
+    this.#keys = keys;
+    this.#link = link;
+  }
+
+  /** Of the root in use. */
+  get have(): ExchangeUp["have"] {
+    const root = this.#current?.root;
+    return root === undefined ? null : { generation: root.generation, issuedAt: root.issuedAt };
+  }
+
+  /** Trust bundle of the root in use. */
+  get trust(): Trust | null {
+    return this.#current?.serving.trust ?? null;
+  }
+
+  /** What was refused since a root was last taken. */
+  get refused(): RefusedSnapshots | null {
+    return this.#refused;
+  }
+
+  /** Ids of the slices that are here. */
+  get held(): readonly string[] {
+    return [...(this.#current?.slices.keys() ?? [])];
+  }
+
+  /** The last exchange went well: what is here is as new as can be. */
+  heard(now: number): void {
+    this.#heardAt = now;
+    this.#missedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  missed(now: number): void {
+    this.#missedAt = now;
+  }
+
+  /** Whether a request should wait for news, a short time, before it trusts what is here. */
+  isStale(now: number): boolean {
+    return now - this.#heardAt > MAX_STALENESS_MS && now - this.#missedAt > PATIENCE_MS;
+  }
+
+  /** @returns null where no root is here, or one past its age, or not the host's slice */
+  find(scope: string, host: string, now: number): Found<Linked> | null {
+    const current = this.#current;
+    if (current === null || isOver(current.root, now)) return null;
+    const use = this.#uses.get(scope)?.get(host);
+    if (use !== undefined) {
+      use.usedAt = now;
+      if (use.found !== null) return use.found;
+    }
+    const found = look(current, scope, host);
+    // Hosts that nobody serves are the clients' to make up: they are not remembered.
+    if (found?.kind === "slice") this.#use(scope, host, now).found = found;
+    return found;
+  }
+
+  /** The next exchange asks for this host's slice. */
+  want(scope: string, host: string, now: number): void {
+    this.#use(scope, host, now);
+  }
+
+  /** Hosts in use, those that somebody waits for first. */
+  hosts(now: number): readonly Place[] {
+    const waited: Place[] = [];
+    const served: Place[] = [];
+    for (const [scope, byHost] of this.#uses) {
+      for (const [host, { found, usedAt }] of byHost) {
+        if (now - usedAt < IN_USE_MS) (found === null ? waited : served).push({ scope, host });
+      }
+    }
+    return [...waited, ...served].slice(0, MAX_HOSTS);
+  }
+
+  /**
+   * Takes what came, whole or not at all: root and slices in use change in one step.
+   *
+   * @param asked the hosts that this answers: a root comes with the slices of all of them
+   * @returns codes of what was refused
+   */
+  async take(snapshot: Snapshot, asked: readonly Place[], now: number): Promise<readonly string[]> {
+    const read = snapshot.root === null ? null : await verifyRoot(snapshot.root, await this.#keys(), this.#gateway);
+    const slices = new Map<string, Linked>();
+    const refused: string[] = [];
+    for (const [id, text] of Object.entries(snapshot.slices)) {
+      const slice = await readSlice(text, id);
+      if (slice.ok) slices.set(id, this.#link(slice.value));
+      else refused.push(slice.error.code);
+    }
+    // Nothing waits from here on: what is current stays so until it is replaced.
+    if (read === null) {
+      if (this.#current !== null && slices.size > 0)
+        this.#serve({ ...this.#current, slices: this.#listed(this.#current.root, slices) }, now);
+    } else if (read.ok) {
+      const next = this.#next(read.value, slices);
+      const wrong = this.#wrong(next, asked, now);
+      if (wrong === null) {
+        this.#serve(next, now);
+        this.#refused = null;
+      } else refused.push(wrong);
+    } else refused.push(read.error.code);
+    for (const code of refused) this.#refused = { code, count: (this.#refused?.count ?? 0) + 1 };
+    return refused;
+  }
+
+  #next(root: Root, arrived: ReadonlyMap<string, Linked>): Current<Linked> {
+    const { generation, issuedAt, trust, scopes } = root;
+    return {
+      root,
+      index: new HostIndex(scopes),
+      serving: { generation, issuedAt, trust },
+      slices: this.#listed(root, arrived),
+    };
+  }
+
+  /** What is here and what arrived, as far as the root lists it. */
+  #listed(root: Root, arrived: ReadonlyMap<string, Linked>): ReadonlyMap<string, Linked> {
+    const listed = new Set(Object.values(root.scopes).flatMap((hosts) => Object.values(hosts)));
+    return new Map([...(this.#current?.slices ?? []), ...arrived].filter(([id]) => listed.has(id)));
+  }
+
+  /** @returns why the last good root serves on, or null */
+  #wrong({ root, index, slices }: Current<Linked>, asked: readonly Place[], now: number): RootError | null {
+    const last = this.#current?.root;
+    if (last === undefined) return null;
+    const { generation, issuedAt } = root;
+    if (generation < last.generation || (generation === last.generation && issuedAt < last.issuedAt))
+      return "snapshot_older";
+    if (isOver(last, now)) return null;
+    const isLost = ({ scope, host }: Place): boolean => {
+      const id = index.lookup(scope, host);
+      return id !== null && !slices.has(id) && this.#isServed(scope, host);
+    };
+    return asked.some(isLost) ? "snapshot_incomplete" : null;
+  }
+
+  #isServed(scope: string, host: string): boolean {
+    const use = this.#uses.get(scope)?.get(host);
+    return use !== undefined && use.found !== null;
+  }
+
+  /** What was in use under the last root is in use under the next. */
+  #serve(current: Current<Linked>, now: number): void {
+    this.#current = current;
+    for (const [scope, byHost] of this.#uses) {
+      for (const [host, use] of byHost) {
+        const found = look(current, scope, host);
+        if (now - use.usedAt >= IN_USE_MS || found?.kind === "no_host") byHost.delete(host);
+        else use.found = found;
+      }
+      if (byHost.size === 0) this.#uses.delete(scope);
+    }
+  }
+
+  #use(scope: string, host: string, now: number): Use<Linked> {
+    let byHost = this.#uses.get(scope);
+    if (byHost === undefined) this.#uses.set(scope, (byHost = new Map()));
+    let use = byHost.get(host);
+    if (use === undefined) {
+      const [oldest] = byHost.keys();
+      if (byHost.size >= MAX_HOSTS && oldest !== undefined) byHost.delete(oldest);
+      byHost.set(host, (use = { found: null, usedAt: now }));
+    }
+    use.usedAt = now;
+    return use;
+  }
+}
+
+/** A code is public: add, never rename. */
+type RootError = SnapshotError["code"] | "snapshot_older" | "snapshot_incomplete";
+
+function isOver({ maxAgeMs, issuedAt }: Root, now: number): boolean {
+  return maxAgeMs !== undefined && now - issuedAt > maxAgeMs;
+}
+
+function look<Linked>(current: Current<Linked>, scope: string, host: string): Found<Linked> | null {
+  const id = current.index.lookup(scope, host);
+  if (id === null) return { kind: "no_host", root: current.serving };
+  const slice = current.slices.get(id);
+  return slice === undefined ? null : { kind: "slice", slice, root: current.serving };
+}

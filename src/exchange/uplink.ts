@@ -1,0 +1,48 @@
+import { Breakers } from "../resilience/breakers.ts";
+import type { ExchangeUp } from "../snapshot/rpc.ts";
+import { MetricSums } from "../telemetry/metrics.ts";
+
+/** Series that wait for a cell that is away; further ones are dropped and counted. */
+const MAX_PENDING_SERIES = 5_000;
+
+/** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
+export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped">;
+
+/** What this isolate has to tell its cell. */
+export class Uplink {
+  readonly outcomes = new Breakers();
+  readonly metrics = new MetricSums();
+  #dropped: Record<string, number> = {};
+  #sequence = 0;
+  #unsent: Unsent | null = null;
+
+  /** Counts a record that was lost. */
+  drop(reason: string, count = 1): void {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count;
+  }
+
+  /** The same until it was `delivered`. */
+  next(now: number): Unsent {
+    this.#unsent ??= this.#gather(now);
+    return this.#unsent;
+  }
+
+  delivered(): void {
+    this.#unsent = null;
+  }
+
+  #gather(now: number): Unsent {
+    const metrics = this.metrics.take();
+    const lost = metrics.slice(MAX_PENDING_SERIES).reduce((sum, { requests }) => sum + requests, 0);
+    if (lost > 0) this.drop("series_limit", lost);
+    const dropped = this.#dropped;
+    this.#dropped = {};
+    this.#sequence += 1;
+    return {
+      sequence: this.#sequence,
+      outcomes: this.outcomes.take(now),
+      metrics: metrics.slice(0, MAX_PENDING_SERIES),
+      dropped,
+    };
+  }
+}
