@@ -18,6 +18,40 @@ spec:
     outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100 }
 `;
 
+/** Well formed and signed by nobody: to refuse it the gateway must ask for the keys. */
+const TOKEN = [
+  { alg: "ES256", kid: "none" },
+  { iss: "https://issuer.example.com", exp: 4_102_444_800 },
+]
+  .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+  .concat("A".repeat(86))
+  .join(".");
+
+const GUARDED = `
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: guarded }
+spec:
+  selector: { matchLabels: { app: guarded } }
+  jwtRules: [{ issuer: "https://issuer.example.com", jwksUri: "https://origin.example.com/keys" }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: guarded }
+spec: { selector: { app: guarded }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: guarded }
+spec: { address: 10.77.0.9, labels: { app: guarded } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: guarded }
+spec: { hosts: [guarded.test], gateways: [front], http: [{ route: [{ destination: { host: guarded } }] }] }
+`;
+
 // Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
 describe.each([{ holdCalls: false }, { holdCalls: true }])(
   "a client that goes away, calls held: $holdCalls",
@@ -26,16 +60,16 @@ describe.each([{ holdCalls: false }, { holdCalls: true }])(
     let paths = 0;
 
     beforeAll(async () => {
-      mesh = await SendingMesh.start({ holdCalls, rules: ONE_SLOT });
+      mesh = await SendingMesh.start({ holdCalls, rules: ONE_SLOT + GUARDED });
     });
     afterAll(() => mesh.stop());
 
     const path = (prefix = ""): string => `${prefix}/${holdCalls}-${(paths += 1)}`;
 
-    function dial(target: string, host = "private.test"): Socket {
+    function dial(target: string, host = "private.test", headers = "", method = "GET"): Socket {
       const socket = connect(mesh.gatewayPort, "127.0.0.1");
       socket.on("error", () => undefined);
-      socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+      socket.write(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${headers}\r\n`);
       return socket;
     }
 
@@ -61,6 +95,41 @@ describe.each([{ holdCalls: false }, { holdCalls: true }])(
       for (let client = 0; client < CLIENTS; client += 1) {
         const call = reached();
         const socket = dial(target);
+        const response = await call;
+        const closed = new Promise((resolve) => response.once("close", resolve));
+        socket.resetAndDestroy();
+        await closed;
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+    });
+
+    it("before the decision, while a key set is fetched, leaves nothing behind, and is one line", async () => {
+      const target = path();
+      const asked = Promise.withResolvers<ServerResponse>();
+      let calls = 0;
+      mesh.origin = (request, response) => {
+        if (request.url === "/keys") asked.resolve(response);
+        else calls += 1;
+      };
+      const sockets = Array.from({ length: CLIENTS }, () =>
+        dial(target, "guarded.test", `Authorization: Bearer ${TOKEN}\r\n`),
+      );
+      const keys = await asked.promise;
+      for (const socket of sockets) socket.resetAndDestroy();
+      await mesh.logged(target, CLIENTS);
+      keys.end('{"keys":[]}');
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+      expect(calls).toBe(0);
+    });
+
+    it("while it sends a body gives its slot back, ends the call to the service, and is one line", async () => {
+      const target = path();
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = dial(target, "private.test", "Content-Length: 1000000\r\n", "POST");
+        socket.write("the beginning");
         const response = await call;
         const closed = new Promise((resolve) => response.once("close", resolve));
         socket.resetAndDestroy();

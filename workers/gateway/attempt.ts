@@ -76,8 +76,8 @@ export class Attempt {
     call.journal.status = status;
     call.journal.details = "via_upstream";
     call.outcome = status >= 500 ? (status >= 502 && status <= 504 ? "gateway_error" : "5xx") : "success";
-    call.journal.bytes = body === null ? 0 : length;
     if (switched || body === null || (length !== null && length <= SMALL_BYTES)) {
+      call.journal.bytes = body === null ? 0 : length;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
       return strip || this.#decision.response.length > 0 ? this.#dressed(response, body) : response;
@@ -96,6 +96,8 @@ export class Attempt {
     call.lease.waitUntil(
       passed.end.then((how) => {
         clearTimeout(this.#timer);
+        // How much of a body arrived that broke off is not known.
+        if (how === "whole") call.journal.bytes = length;
         call.lease.end(this.#endOf(how));
       }),
     );
