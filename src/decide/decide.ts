@@ -1,13 +1,23 @@
-import type { Peer } from "../identity/peer.ts";
 import { authorize } from "../policy/authorization.ts";
-import { authenticate, type Authenticated } from "../policy/request-authentication.ts";
-import type { RequestView } from "../policy/request-view.ts";
+import { authenticate, type Authenticated, NO_TOKENS, type TokenNeed } from "../policy/request-authentication.ts";
+import { changedHeaders, type HeaderChange } from "../request/changes.ts";
+import { withoutParams } from "../request/credentials.ts";
+import { DRAW, draw } from "../request/draws.ts";
+import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { canonicalPath } from "../routing/canonical-path.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import { matchRoute } from "../routing/route-match.ts";
-import type { LinkedCluster, LinkedDestination, LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
-import { withChanges, withoutParams } from "./header-overlay.ts";
-import type { Decision, Draws, Facts, HeaderChange, Need, Refusal, RefusalCode, TokenNeed } from "./types.ts";
+import type {
+  LinkedCluster,
+  LinkedDestination,
+  LinkedFront,
+  LinkedPolicySet,
+  LinkedRoute,
+  LinkedSlice,
+} from "../snapshot/link.ts";
+import { type Answer, answerOf } from "./answers.ts";
+import { httpsRedirect, redirectAnswer } from "./redirect.ts";
+import type { Decision, Forward, Need } from "./types.ts";
 
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
@@ -15,72 +25,68 @@ export interface Trace {
 }
 
 /**
- * The decision on one request: a pure function of slice, facts and draws. Order: the Gateway's checks on the request as it
- * came, the route, then the destination's checks on the request as it will be sent. An exception is a denial (R18).
+ * The decision on one request: a pure function of slice and facts. Order: the Gateway's checks on the request as it came,
+ * the route, then the destination's checks on the request as it will be sent. An exception is a denial (R18).
  *
  * @returns a `Need` where a fact is missing that costs I/O: get it and ask again
+ * @throws ConclusionMissing where a recorded request says nothing about what a rule wants to know
  */
-export function decide(slice: LinkedSlice, facts: Facts, draws: Draws, trace?: Trace): Decision | Need {
+export function decide(slice: LinkedSlice, facts: RequestFacts, trace?: Trace): Decision | Need {
   try {
-    return evaluate(slice, facts, draws, trace);
-  } catch {
-    return denied("decision_failed", null);
+    return evaluate(slice, facts, trace);
+  } catch (error) {
+    if (error instanceof ConclusionMissing) throw error;
+    return answerOf("decision_failed");
   }
 }
 
-/** A request on its way through the stages: as it is after those passed so far. */
-interface Stage {
-  readonly facts: Facts;
-  readonly slice: LinkedSlice;
-  readonly trace: Trace | undefined;
+function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefined): Decision | Need {
+  const { front } = slice;
+  const entered = front === null ? NO_TOKENS : enter(front, facts, trace);
+  if ("effect" in entered) return entered;
+  const { ports } = slice.model;
+  if (ports && !ports.includes(facts.port)) return answerOf("no_route");
+
+  const routed = asRouted(facts, entered);
+  const matched = matchRoute(slice.routes, routed);
+  trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
+  if (!matched) return answerOf("no_route");
+  const { route } = matched;
+  const { redirect, direct, rewrite } = route.model;
+  if (redirect) return redirectAnswer(route, redirect, routed);
+  if (direct) return { ...answerOf("direct_response", null, route), ...direct };
+  const destination = pickDestination(route, facts.seed);
+  if (!destination) return answerOf("no_route");
+  const { cluster, ops } = destination;
+
+  const rewritten = rewritePath(facts.forwardPath, rewrite, matched.model);
+  const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
+  if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
+  if (cluster.model.endpoints.length === 0) return answerOf("no_endpoint", null, route, cluster);
+
+  const headers = changedHeaders(routed.headers, ops.request);
+  const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
+  const checked = checkDestination(slice, route, cluster, sent, trace);
+  if ("effect" in checked) return checked;
+  return forward(route, destination, sent, entered, checked);
 }
 
-const NO_CHANGES: readonly HeaderChange[] = [];
-
-function evaluate(slice: LinkedSlice, facts: Facts, draws: Draws, trace: Trace | undefined): Decision | Need {
-  const stage: Stage = { facts, slice, trace };
-  const entered = enter(stage);
-  if ("effect" in entered) return entered;
-
-  const { ports } = slice.model;
-  if (ports && !ports.includes(facts.port)) return noRoute();
-  const headers = withChanges(facts.headers, entered.changes);
-  const query = withoutParams(facts.query, entered.dropParams);
-  const matched = matchRoute(slice.routes, { ...routeView(facts), query, headers });
-  trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
-  if (!matched) return noRoute();
-
-  const { route } = matched;
-  const destination = pickDestination(route, draws.destination);
-  if (!destination) return noRoute();
-  const { cluster, ops } = destination;
-  const rewritten = rewritePath(facts.forwardPath, route.model.rewrite, matched.model);
-  const path = rewritten === null ? { match: facts.path, forward: facts.forwardPath } : recanonical(rewritten, slice);
-  if (path === null) return refusal("path_refused", 400, "", "", null, route, cluster);
-  if (cluster.model.endpoints.length === 0)
-    return refusal("no_endpoint", 503, "no healthy upstream", "UH", null, route, cluster);
-
-  const request = entered.changes.length === 0 ? ops.request : [...entered.changes, ...ops.request];
-  const authority = ops.authority?.toLowerCase() ?? facts.authority;
-  const sent: Sent = {
-    method: facts.method,
-    host: ops.authority === null ? facts.host : hostOf(authority),
-    authority,
-    path: path.match,
-    headers: withChanges(facts.headers, request),
-    query,
-    peer: arrivingPeer(facts, slice),
-  };
-  const checked = checkDestination(stage, route, cluster, sent);
-  if ("effect" in checked) return checked;
+function forward(
+  route: LinkedRoute,
+  { cluster, ops }: LinkedDestination,
+  sent: RequestFacts,
+  entered: Authenticated,
+  checked: Checked,
+): Forward {
   return {
     effect: "forward",
     route,
     cluster,
-    path: path.forward,
-    query: withoutParams(query, checked.dropParams),
+    path: sent.forwardPath,
+    query: withoutParams(sent.query, checked.dropParams),
     authority: ops.authority,
-    request,
+    headers: sent.headers,
+    request: entered.changes.length === 0 ? ops.request : [...entered.changes, ...ops.request],
     response: ops.response,
     refusals: checked.refusals,
     bySet: checked.bySet,
@@ -89,162 +95,136 @@ function evaluate(slice: LinkedSlice, facts: Facts, draws: Draws, trace: Trace |
 }
 
 /** The Gateway's own checks: on the request as it came, with the public peer. In the mesh there are none. */
-function enter({ facts, slice, trace }: Stage): Authenticated | Refusal | Need {
-  const { front } = slice.model;
-  if (!front) return NOTHING_FOUND;
-  if (front.httpsRedirect && facts.scheme === "http") {
-    const target = `https://${facts.host}${facts.forwardPath}${facts.query === "" ? "" : `?${facts.query}`}`;
-    return { ...refusal("https_redirect", 301, "", "", front.gateway, null, null), headers: [["location", target]] };
-  }
-  if (front.clientCertificate === "required" && facts.peer.by !== "certificate")
-    return denied("client_certificate_required", front.gateway);
-  const set = slice.policySets[front.policySet];
-  if (!set) throw new Error("the slice lacks its front's policies");
-  const found = authenticate(set.jwt, facts);
-  if (found.kind === "need") return { effect: "need", tokens: found.tokens };
-  if (found.kind === "refused") return badToken(found.fact.code, found.rule, facts, null, null);
-  const verdict = authorize(set.deny, set.allow, { ...requestView(facts), tokens: found.tokens });
-  trace?.saw("gateway", verdict.policy ?? "none", verdict.code);
-  return verdict.allowed || verdict.code === "allowed" ? found : denied(verdict.code, verdict.policy);
+function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined): Authenticated | Answer | Need {
+  const { model, policies } = front;
+  if (model.httpsRedirect && facts.scheme === "http") return httpsRedirect(front, facts);
+  if (model.clientCertificate === "required" && facts.peer.by !== "certificate")
+    return answerOf("client_certificate_required", model.gateway);
+  return check(policies, facts, "gateway", null, null, trace);
 }
 
-const NOTHING_FOUND: Authenticated = { kind: "authenticated", tokens: [], changes: NO_CHANGES, dropParams: [] };
-
-interface Sent extends Omit<RequestView, "tokens"> {
-  readonly query: string;
+/** One set's token rules, then its policies. */
+function check(
+  set: LinkedPolicySet,
+  facts: RequestFacts,
+  stage: "gateway" | "destination",
+  route: LinkedRoute | null,
+  cluster: LinkedCluster | null,
+  trace: Trace | undefined,
+): Authenticated | Answer | Need {
+  const found = authenticate(set.jwt, facts);
+  if (found.kind === "need") return { effect: "need", needs: found.needs };
+  if (found.kind === "refused") return badToken(found.fact.code, found.rule, facts, route, cluster);
+  const verdict = authorize(set.deny, set.allow, facts, found.tokens);
+  trace?.saw(stage, verdict.policy ?? "none", verdict.code);
+  return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
 }
 
 interface Checked {
-  readonly refusals: ReadonlyMap<number, Refusal> | null;
+  readonly refusals: ReadonlyMap<number, Answer> | null;
   readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
   readonly dropParams: readonly string[];
   readonly principal: string | null;
 }
+
+const NONE: readonly string[] = [];
 
 /**
  * The destination's checks, for each policy set that its endpoints have: policies follow the endpoint, not the name by
  * which it was called, so the verdict of one endpoint says nothing of another.
  */
 function checkDestination(
-  stage: Stage,
+  slice: LinkedSlice,
   route: LinkedRoute,
   cluster: LinkedCluster,
-  sent: Sent,
-): Checked | Refusal | Need {
-  let refusals: Map<number, Refusal> | null = null;
+  sent: RequestFacts,
+  trace: Trace | undefined,
+): Checked | Answer | Need {
+  let refusals: Map<number, Answer> | null = null;
   let bySet: Map<number, readonly HeaderChange[]> | null = null;
   let needs: TokenNeed[] | null = null;
-  const dropParams: string[] = [];
+  let dropParams: string[] | null = null;
   let principal: string | null = null;
   for (const index of cluster.sets) {
-    const set = stage.slice.policySets[index];
+    const set = slice.policySets[index];
     if (!set) throw new Error("the slice lacks an endpoint's policies");
-    const checked = checkSet(stage, set, route, cluster, sent);
+    if (set.isOpen) continue;
+    const checked =
+      set.mtls === "STRICT" && sent.peer.by === "none"
+        ? answerOf("mtls_required", null, route, cluster)
+        : check(set, sent, "destination", route, cluster, trace);
     if ("effect" in checked) {
-      if (checked.effect === "need") (needs ??= []).push(...checked.tokens);
-      else (refusals ??= new Map()).set(index, checked);
+      if (checked.effect === "need") (needs ??= []).push(...checked.needs);
+      else (refusals ??= new Map<number, Answer>()).set(index, checked);
       continue;
     }
     principal ??= checked.tokens[0]?.principal ?? null;
-    if (checked.changes.length > 0) (bySet ??= new Map()).set(index, checked.changes);
-    dropParams.push(...checked.dropParams);
+    if (checked.changes.length > 0) (bySet ??= new Map<number, readonly HeaderChange[]>()).set(index, checked.changes);
+    if (checked.dropParams.length > 0) (dropParams ??= []).push(...checked.dropParams);
   }
-  if (needs !== null) return { effect: "need", tokens: needs };
+  if (needs !== null) return { effect: "need", needs };
   if (refusals !== null && refusals.size === cluster.sets.length) {
     const [first] = refusals.values();
     if (first) return first;
   }
-  return { refusals, bySet, dropParams, principal };
+  return { refusals, bySet, dropParams: dropParams ?? NONE, principal };
 }
 
-function checkSet(
-  { facts, trace }: Stage,
-  set: LinkedPolicySet,
-  route: LinkedRoute,
-  cluster: LinkedCluster,
-  sent: Sent,
-): Authenticated | Refusal | Need {
-  if (set.mtls === "STRICT" && sent.peer.by === "none") return denied("mtls_required", null, route, cluster);
-  const found = authenticate(set.jwt, { ...sent, token: (key) => facts.token(key) });
-  if (found.kind === "need") return { effect: "need", tokens: found.tokens };
-  if (found.kind === "refused") return badToken(found.fact.code, found.rule, facts, route, cluster);
-  const verdict = authorize(set.deny, set.allow, { ...sent, tokens: found.tokens });
-  trace?.saw("destination", verdict.policy ?? "none", verdict.code);
-  if (verdict.code !== "allowed") return denied(verdict.code, verdict.policy, route, cluster);
-  return found;
+/** The request after the Gateway's own changes: a token taken out, claims put in. */
+function asRouted(facts: RequestFacts, { changes, dropParams }: Authenticated): RequestFacts {
+  if (changes.length === 0 && dropParams.length === 0) return facts;
+  return { ...facts, headers: changedHeaders(facts.headers, changes), query: withoutParams(facts.query, dropParams) };
 }
 
-/** What came in by a Gateway reaches the destination as that Gateway's workload, as in Istio. */
-function arrivingPeer({ peer }: Facts, { model }: LinkedSlice): Peer {
-  const workload = model.front?.workload;
-  if (!workload) return peer;
-  const { principal, namespace } = workload;
-  return { principal, namespace, trustDomain: principal?.split("/", 1)[0] ?? null, by: "gateway" };
+/** The request as the service will get it: what came in by a Gateway comes from that Gateway's workload, as in Istio. */
+function asSent(
+  routed: RequestFacts,
+  front: LinkedFront | null,
+  authority: string | null,
+  path: { readonly match: string; readonly forward: string } | null,
+  headers: RequestFacts["headers"],
+): RequestFacts {
+  if (front === null && authority === null && path === null && headers === routed.headers) return routed;
+  const called = authority === null ? routed.authority : authority.toLowerCase();
+  return {
+    method: routed.method,
+    scheme: routed.scheme,
+    host: authority === null ? routed.host : hostOf(called),
+    authority: called,
+    port: routed.port,
+    path: path === null ? routed.path : path.match,
+    forwardPath: path === null ? routed.forwardPath : path.forward,
+    query: routed.query,
+    headers,
+    entrance: routed.entrance,
+    clientIp: routed.clientIp,
+    peer: front === null ? routed.peer : front.arrivingPeer,
+    seed: routed.seed,
+    tokens: routed.tokens,
+    conclusions: routed.conclusions,
+  };
 }
 
-function pickDestination({ destinations }: LinkedRoute, draw: number): LinkedDestination | undefined {
+function pickDestination({ destinations }: LinkedRoute, seed: number): LinkedDestination | undefined {
   if (destinations.length === 1) return destinations[0];
-  return destinations.find(({ upTo }) => draw < upTo) ?? destinations.at(-1);
-}
-
-/** A rewrite may join a dot or a slash to what follows; the policies must see what the service will. */
-function recanonical(path: string, { model }: LinkedSlice): { match: string; forward: string } | null {
-  const canonical = canonicalPath(path.startsWith("/") ? path : `/${path}`, model.path);
-  return canonical.ok ? canonical.value : null;
-}
-
-function routeView(facts: Facts) {
-  const { method, scheme, authority, port, path, peer } = facts;
-  return { method, scheme, authority, port, path, namespace: peer.namespace };
-}
-
-function requestView(facts: Facts) {
-  const { method, host, authority, path, headers, peer } = facts;
-  return { method, host, authority, path, headers, peer };
+  const drawn = draw(seed, DRAW.destination, 0);
+  for (const destination of destinations) if (drawn < destination.upTo) return destination;
+  return destinations.at(-1);
 }
 
 function hostOf(authority: string): string {
   return authority.replace(/:\d+$/, "").replace(/\.$/, "");
 }
 
-function noRoute(): Refusal {
-  return refusal("no_route", 404, "", "NR", null, null, null);
-}
-
-/** One text whatever the reason: a peer learns no rule (R31). */
-function denied(
-  code: RefusalCode,
-  policy: string | null,
-  route: LinkedRoute | null = null,
-  cluster: LinkedCluster | null = null,
-): Refusal {
-  return refusal(code, 403, "RBAC: access denied", "UAEX", policy, route, cluster);
-}
-
 function badToken(
   code: "jwt_invalid" | "jwt_audience" | "jwks_unavailable",
   rule: string,
-  facts: Facts,
+  facts: RequestFacts,
   route: LinkedRoute | null,
   cluster: LinkedCluster | null,
-): Refusal {
-  if (code === "jwt_audience")
-    return refusal(code, 403, "Audiences in Jwt are not allowed", "UAEX", rule, route, cluster);
-  const realm = `${facts.scheme}://${facts.authority}${facts.path}`;
-  return {
-    ...refusal(code, 401, "Jwt verification fails", "UAEX", rule, route, cluster),
-    headers: [["www-authenticate", `Bearer realm="${realm.replace(/["\\]/g, "")}", error="invalid_token"`]],
-  };
-}
-
-function refusal(
-  code: RefusalCode,
-  status: number,
-  body: string,
-  flag: string,
-  policy: string | null,
-  route: LinkedRoute | null,
-  cluster: LinkedCluster | null,
-): Refusal {
-  return { effect: "refuse", code, status, body, flag, policy, route, cluster };
+): Answer {
+  const answer = answerOf(code, rule, route, cluster);
+  if (code === "jwt_audience") return answer;
+  const realm = `${facts.scheme}://${facts.authority}${facts.path}`.replace(/["\\]/g, "");
+  return { ...answer, headers: [["www-authenticate", `Bearer realm="${realm}", error="invalid_token"`]] };
 }

@@ -4,7 +4,7 @@ import type { ExchangeUp, RefusedSnapshots } from "../snapshot/rpc.ts";
 import { readSlice, type SnapshotError, type VerifyKey, verifyRoot } from "../snapshot/signature.ts";
 
 /** The part of a root that requests look at. */
-export interface ServingRoot {
+interface ServingRoot {
   readonly generation: number;
   readonly issuedAt: number;
   readonly trust: Trust;

@@ -1,3 +1,38 @@
+import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
+
+/** Whether something holds for a request, and for the tokens that verified on it. */
+export type Test = (facts: RequestFacts, tokens: readonly VerifiedToken[]) => boolean;
+
+/** Holds when every one of them does. */
+export function allOf(tests: readonly Test[]): Test {
+  const [first, second] = tests;
+  if (!first) return () => true;
+  if (!second) return first;
+  return (facts, tokens) => {
+    for (const test of tests) if (!test(facts, tokens)) return false;
+    return true;
+  };
+}
+
+/** Holds when any of them does. */
+export function anyOf(tests: readonly Test[]): Test {
+  const [first, second] = tests;
+  if (first && !second) return first;
+  return (facts, tokens) => {
+    for (const test of tests) if (test(facts, tokens)) return true;
+    return false;
+  };
+}
+
+/** What an index holds: anything with a test of its own. */
+export interface Rule {
+  readonly holds: Test;
+}
+
+/** A request's value for a key's name; null where it has none. */
+export type KeyOf = (facts: RequestFacts, name: string) => string | null;
+
 /**
  * By what a rule is found. A rule without anchors is looked at for every request; with them, only for requests that have
  * one of its paths and one of its key's values. Anchors narrow; whoever asks still tests the rule itself.
@@ -8,13 +43,13 @@ export interface Anchors {
   readonly key?: { readonly name: string; readonly values: readonly string[] };
 }
 
-interface Entry<T> {
+interface Entry<T extends Rule> {
   readonly order: number;
   readonly rule: T;
 }
 
 /** Rules of one path anchor, by key. */
-interface Bucket<T> {
+interface Bucket<T extends Rule> {
   readonly plain: Entry<T>[];
   readonly keyed: Map<string, Map<string, Entry<T>[]>>;
 }
@@ -26,7 +61,7 @@ const MAX_PAIRS = 1_024;
  * Rules in order, found by path and key: a look-up costs as many steps as the path is long and as there are key names, not
  * as there are rules.
  */
-export class RuleIndex<T> {
+export class RuleIndex<T extends Rule> {
   readonly #exact = new Map<string, Bucket<T>>();
   readonly #prefixes = new Map<string, Bucket<T>>();
   /** Lengths of prefixes, ascending. */
@@ -41,19 +76,17 @@ export class RuleIndex<T> {
   }
 
   /**
-   * The first rule, in order, that holds.
-   *
-   * @param keyOf the request's value for a key's name; null where it has none
-   * @param holds the rule's own test
+   * The first rule, in order, that holds. Nothing is allocated.
    */
-  find(path: string, keyOf: (name: string) => string | null, holds: (rule: T) => boolean): T | null {
-    let best: Entry<T> | null = firstIn(this.#anywhere, keyOf, holds, null);
+  find(facts: RequestFacts, tokens: readonly VerifiedToken[], keyOf: KeyOf): T | null {
+    const { path } = facts;
+    let best: Entry<T> | null = firstIn(this.#anywhere, facts, tokens, keyOf, null);
     const exact = this.#exact.get(path);
-    if (exact) best = firstIn(exact, keyOf, holds, best);
+    if (exact) best = firstIn(exact, facts, tokens, keyOf, best);
     for (const length of this.#lengths) {
       if (length > path.length) break;
       const bucket = this.#prefixes.get(path.slice(0, length));
-      if (bucket) best = firstIn(bucket, keyOf, holds, best);
+      if (bucket) best = firstIn(bucket, facts, tokens, keyOf, best);
     }
     return best === null ? null : best.rule;
   }
@@ -75,7 +108,7 @@ export class RuleIndex<T> {
   }
 }
 
-function listOf<T>(bucket: Bucket<T>, name: string, value: string): Entry<T>[] {
+function listOf<T extends Rule>(bucket: Bucket<T>, name: string, value: string): Entry<T>[] {
   let byValue = bucket.keyed.get(name);
   if (!byValue) bucket.keyed.set(name, (byValue = new Map()));
   let list = byValue.get(value);
@@ -83,25 +116,32 @@ function listOf<T>(bucket: Bucket<T>, name: string, value: string): Entry<T>[] {
   return list;
 }
 
-function firstIn<T>(
+function firstIn<T extends Rule>(
   bucket: Bucket<T>,
-  keyOf: (name: string) => string | null,
-  holds: (rule: T) => boolean,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  keyOf: KeyOf,
   best: Entry<T> | null,
 ): Entry<T> | null {
-  let found = firstOf(bucket.plain, holds, best);
+  let found = firstOf(bucket.plain, facts, tokens, best);
+  if (bucket.keyed.size === 0) return found;
   for (const [name, byValue] of bucket.keyed) {
-    const value = keyOf(name);
+    const value = keyOf(facts, name);
     const list = value === null ? undefined : byValue.get(value);
-    if (list) found = firstOf(list, holds, found);
+    if (list) found = firstOf(list, facts, tokens, found);
   }
   return found;
 }
 
-function firstOf<T>(list: readonly Entry<T>[], holds: (rule: T) => boolean, best: Entry<T> | null): Entry<T> | null {
+function firstOf<T extends Rule>(
+  list: readonly Entry<T>[],
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  best: Entry<T> | null,
+): Entry<T> | null {
   for (const entry of list) {
     if (best !== null && entry.order >= best.order) return best;
-    if (holds(entry.rule)) return entry;
+    if (entry.rule.holds(facts, tokens)) return entry;
   }
   return best;
 }

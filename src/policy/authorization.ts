@@ -1,5 +1,6 @@
 import { type HeaderTest, linkAnyValue, linkEveryValue } from "../match/header-values.ts";
-import { type Anchors, RuleIndex } from "../match/rule-index.ts";
+import { allOf, type Anchors, anyOf, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
+import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { isPlainExact, linkAny, linkMatch, type Matcher } from "../match/string-match.ts";
 import type {
   AuthorizationPolicyModel,
@@ -11,14 +12,11 @@ import type {
   StringMatch,
 } from "../snapshot/model.ts";
 import { claimValues } from "./claims.ts";
-import type { RequestView, VerifiedToken } from "./request-view.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 
-/** Whether one part of a rule holds. */
-type Test = (view: RequestView) => boolean;
-
-interface LinkedRule {
+interface LinkedRule extends Rule {
   readonly policy: string;
-  readonly holds: Test;
 }
 
 /** The policies of one action on one workload, found by path and principal. */
@@ -38,25 +36,46 @@ export interface Verdict {
 const OPEN: Verdict = { allowed: true, code: "allowed", policy: null };
 const NO_ALLOW: Verdict = { allowed: false, code: "rbac_denied_no_allow", policy: null };
 
+/** Whether nothing can be refused. */
+export function isOpen(deny: LinkedPolicies, allow: LinkedPolicies): boolean {
+  return deny.rules.size === 0 && allow.count === 0;
+}
+
 /** DENY before ALLOW; a workload without ALLOW policies is open, as in Istio. */
-export function authorize(deny: LinkedPolicies, allow: LinkedPolicies, view: RequestView): Verdict {
-  const denied = firstPolicy(deny, view);
+export function authorize(
+  deny: LinkedPolicies,
+  allow: LinkedPolicies,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+): Verdict {
+  const denied = firstPolicy(deny, facts, tokens);
   if (denied !== null) return { allowed: false, code: "rbac_denied_matched_policy", policy: denied };
   if (allow.count === 0) return OPEN;
-  const allowed = firstPolicy(allow, view);
+  const allowed = firstPolicy(allow, facts, tokens);
   return allowed === null ? NO_ALLOW : { allowed: true, code: "allowed", policy: allowed };
 }
 
-function firstPolicy({ rules }: LinkedPolicies, view: RequestView): string | null {
-  if (rules.size === 0) return null;
-  const keyOf = (): string | null => view.peer.principal;
-  return rules.find(view.path, keyOf, (rule) => rule.holds(view))?.policy ?? null;
+const principalOf = ({ peer }: RequestFacts): string | null => peer.principal;
+
+function firstPolicy({ rules }: LinkedPolicies, facts: RequestFacts, tokens: readonly VerifiedToken[]): string | null {
+  return rules.size === 0 ? null : (rules.find(facts, tokens, principalOf)?.policy ?? null);
+}
+
+/** Where rules are asked, and what of a request is not recorded there. */
+export interface LinkContext {
+  readonly stage: "gateway" | "destination";
+  /** Headers that may hold a token, lower case. */
+  readonly secretHeaders: ReadonlySet<string>;
 }
 
 /** @param deny what is unsure (a pattern that fails, one value of several) then counts as a match */
-export function linkPolicies(policies: readonly AuthorizationPolicyModel[], deny: boolean): LinkedPolicies {
+export function linkPolicies(
+  policies: readonly AuthorizationPolicyModel[],
+  deny: boolean,
+  context: LinkContext,
+): LinkedPolicies {
   const rules = policies.flatMap(({ name, rules: list }) =>
-    list.map((rule) => ({ anchors: anchorsOf(rule), rule: { policy: name, holds: linkRule(rule, deny) } })),
+    list.map((rule) => ({ anchors: anchorsOf(rule), rule: { policy: name, holds: linkRule(rule, deny, context) } })),
   );
   return { count: policies.length, rules: new RuleIndex(rules) };
 }
@@ -94,24 +113,12 @@ function complete<T>(lists: readonly (readonly (T | null)[] | undefined)[] | und
   return all;
 }
 
-function linkRule({ from, to, when }: AuthorizationRule, deny: boolean): Test {
+function linkRule({ from, to, when }: AuthorizationRule, deny: boolean, context: LinkContext): Test {
   const parts: Test[] = [];
   if (from && from.length > 0) parts.push(anyOf(from.map((source) => linkSource(source, deny))));
   if (to && to.length > 0) parts.push(anyOf(to.map((operation) => linkOperation(operation, deny))));
-  for (const condition of when ?? []) parts.push(linkCondition(condition, deny));
+  for (const condition of when ?? []) parts.push(linkCondition(condition, deny, context));
   return allOf(parts);
-}
-
-function anyOf(tests: readonly Test[]): Test {
-  const [first, second] = tests;
-  if (first && !second) return first;
-  return (view) => tests.some((test) => test(view));
-}
-
-function allOf(tests: readonly Test[]): Test {
-  const [first, second] = tests;
-  if (first && !second) return first;
-  return (view) => tests.every((test) => test(view));
 }
 
 /** A pair of lists of which one says "one of these" and the other "none of these". */
@@ -119,16 +126,16 @@ function addPair(
   parts: Test[],
   wanted: readonly StringMatch[] | undefined,
   unwanted: readonly StringMatch[] | undefined,
-  valueOf: (view: RequestView) => string | null,
+  valueOf: (facts: RequestFacts) => string | null,
   deny: boolean,
 ): void {
   if (wanted) {
     const matches = linkAny(wanted, deny);
-    parts.push((view) => matches(valueOf(view)));
+    parts.push((facts) => matches(valueOf(facts)));
   }
   if (unwanted) {
     const matches = linkAny(unwanted, !deny);
-    parts.push((view) => !matches(valueOf(view)));
+    parts.push((facts) => !matches(valueOf(facts)));
   }
 }
 
@@ -138,11 +145,11 @@ function linkSource(source: Source, deny: boolean): Test {
   addPair(parts, source.namespaces, source.notNamespaces, ({ peer }) => peer.namespace, deny);
   if (source.requestPrincipals) {
     const matches = linkRequestPrincipals(source.requestPrincipals, deny);
-    parts.push((view) => overTokens(view, deny, matches));
+    parts.push((_, tokens) => overTokens(tokens, deny, matches));
   }
   if (source.notRequestPrincipals) {
     const matches = linkRequestPrincipals(source.notRequestPrincipals, !deny);
-    parts.push((view) => noneOfTokens(view, deny, matches));
+    parts.push((_, tokens) => noneOfTokens(tokens, deny, matches));
   }
   return allOf(parts);
 }
@@ -159,12 +166,20 @@ function linkRequestPrincipals(
 }
 
 /** No token never matches; of several, a permission wants each to match and a denial any. */
-function overTokens({ tokens }: RequestView, deny: boolean, matches: (token: VerifiedToken) => boolean): boolean {
+function overTokens(
+  tokens: readonly VerifiedToken[],
+  deny: boolean,
+  matches: (token: VerifiedToken) => boolean,
+): boolean {
   if (tokens.length === 0) return false;
   return deny ? tokens.some(matches) : tokens.every(matches);
 }
 
-function noneOfTokens({ tokens }: RequestView, deny: boolean, matches: (token: VerifiedToken) => boolean): boolean {
+function noneOfTokens(
+  tokens: readonly VerifiedToken[],
+  deny: boolean,
+  matches: (token: VerifiedToken) => boolean,
+): boolean {
   if (tokens.length === 0) return true;
   return deny ? !tokens.every(matches) : !tokens.some(matches);
 }
@@ -188,8 +203,14 @@ function linkOperation(operation: Operation, deny: boolean): Test {
 /** Tests a list of values; null is "not there". */
 type ListTest = (values: readonly string[] | null) => boolean;
 
-function linkCondition({ key, values, notValues }: Condition, deny: boolean): Test {
-  if (key.kind === "header") return linkHeader(key.name, values, notValues, deny);
+function linkCondition(condition: Condition, deny: boolean, context: LinkContext): Test {
+  const { key, values, notValues } = condition;
+  if (key.kind === "header") {
+    const holds = linkHeader(key.name, values, notValues, deny);
+    return isSecretHeader(key.name, context.secretHeaders)
+      ? concluded(context.stage, { deny, when: condition }, holds)
+      : holds;
+  }
   const parts: ListTest[] = [];
   // What a token lists (audiences, claims) was signed by its issuer: one member is enough, as in Istio.
   if (values) parts.push(wantedList(linkAny(values, deny)));
@@ -230,7 +251,7 @@ function linkHeader(
     parts.push((text) => !matches(text));
   }
   return ({ headers }) => {
-    const text = headers.get(name);
+    const text = headers[name] ?? null;
     return parts.every((part) => part(text));
   };
 }
@@ -248,7 +269,7 @@ function unwantedList(matches: Matcher): ListTest {
 }
 
 function tokenTest(test: ListTest, deny: boolean, valuesOf: (token: VerifiedToken) => readonly string[] | null): Test {
-  return ({ tokens }) => {
+  return (_, tokens) => {
     if (tokens.length === 0) return test(null);
     const holds = (token: VerifiedToken): boolean => test(valuesOf(token));
     return deny ? tokens.some(holds) : tokens.every(holds);

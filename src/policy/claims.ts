@@ -1,4 +1,4 @@
-import type { VerifiedToken } from "./request-view.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 
 /** Claims that are lists written as one string, separated by blanks (RFC 8693, Istio). */
 export const SPACE_DELIMITED = ["scope", "permission"];

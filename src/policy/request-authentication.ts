@@ -1,23 +1,40 @@
-import type { HeaderChange, HeaderView, TokenNeed, TokenFact } from "../decide/types.ts";
+import type { HeaderChange } from "../request/changes.ts";
+import { tokenAt, type TokenPlace } from "../request/credentials.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import type { RefusedToken, VerifiedToken } from "../request/token-fact.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import type { JwtRule } from "../snapshot/model.ts";
 import { claimAt } from "./claims.ts";
-import type { VerifiedToken } from "./request-view.ts";
 
-/** A place where rules look for tokens, with all rules that do. */
-interface Place {
-  readonly kind: "header" | "param" | "cookie";
-  readonly name: string;
-  /** Of a header: what stands before the token. */
-  readonly prefix: string;
+/** A place where the rules of one workload look for tokens, ready. */
+export interface LinkedPlace extends TokenPlace {
+  /** Its number in the slice: where `RequestFacts.tokens` holds what is known of its token. */
+  readonly index: number;
+  /** Names it in a record. */
+  readonly key: string;
   readonly rules: readonly JwtRule[];
   /** Names the rules, so that one verified token is not taken for verified by others. */
   readonly rulesId: string;
+  /** No header change of the slice fills it: what the client sent there is what will be judged. */
+  readonly stable: boolean;
+  /** What an accepted token does, by the rule that accepted it. */
+  readonly effects: readonly TokenEffects[];
+}
+
+interface TokenEffects {
+  readonly changes: readonly HeaderChange[];
+  /** Query parameters that are not passed on. */
+  readonly dropParams: readonly string[];
+  readonly claims: readonly { readonly header: string; readonly path: readonly string[] }[];
 }
 
 /** All rules of one workload. */
 export interface LinkedJwt {
-  readonly places: readonly Place[];
+  readonly places: readonly LinkedPlace[];
+  /** Headers that only a verified token may fill are taken from the client, whether a token is there or not. */
+  readonly claimed: readonly HeaderChange[];
+  /** What authentication finds where no token is. */
+  readonly withoutToken: Authenticated;
 }
 
 /** What authentication found, where nothing is missing. */
@@ -29,12 +46,25 @@ export interface Authenticated {
   readonly dropParams: readonly string[];
 }
 
+/** A token that was found and must be verified against the rules of its place. */
+export interface TokenNeed {
+  readonly kind: "token";
+  readonly place: LinkedPlace;
+  readonly token: string;
+}
+
 export type Authentication =
   | Authenticated
-  | { readonly kind: "need"; readonly tokens: readonly TokenNeed[] }
-  | { readonly kind: "refused"; readonly fact: Extract<TokenFact, { ok: false }>; readonly rule: string };
+  | { readonly kind: "need"; readonly needs: readonly TokenNeed[] }
+  | { readonly kind: "refused"; readonly fact: RefusedToken; readonly rule: string };
 
-const NO_TOKENS: Authenticated = { kind: "authenticated", tokens: [], changes: [], dropParams: [] };
+const NOTHING: readonly never[] = [];
+export const NO_TOKENS: Authenticated = {
+  kind: "authenticated",
+  tokens: NOTHING,
+  changes: NOTHING,
+  dropParams: NOTHING,
+};
 
 /** Texts of rule lists and their short names; a name is never used twice, so forgetting one only loses cached tokens. */
 const names = new Map<string, string>();
@@ -52,102 +82,133 @@ function nameOf(rules: readonly JwtRule[]): string {
   return name;
 }
 
-export function linkJwt(rules: readonly JwtRule[]): LinkedJwt {
-  const places = new Map<string, { kind: Place["kind"]; name: string; prefix: string; rules: JwtRule[] }>();
-  const add = (kind: Place["kind"], name: string, prefix: string, rule: JwtRule): void => {
-    const key = JSON.stringify([kind, name, prefix]);
-    const place = places.get(key);
-    if (place) place.rules.push(rule);
-    else places.set(key, { kind, name, prefix, rules: [rule] });
-  };
-  for (const rule of rules) {
-    for (const { name, prefix } of rule.from.headers) add("header", name.toLowerCase(), prefix, rule);
-    for (const name of rule.from.params) add("param", name, "", rule);
-    for (const name of rule.from.cookies) add("cookie", name, "", rule);
-  }
-  return { places: [...places.values()].map((place) => ({ ...place, rulesId: nameOf(place.rules) })) };
+/** The headers in which rules look for tokens, lower case. */
+export function tokenHeaders(rules: readonly JwtRule[]): string[] {
+  return rules.flatMap(({ from }) => from.headers.map(({ name }) => name.toLowerCase()));
 }
 
-/** What authentication reads of a request. */
-export interface TokenSource {
-  readonly method: string;
-  readonly headers: HeaderView;
-  /** Raw query without `?`. */
-  readonly query: string;
-  token(key: string): TokenFact | undefined;
+/** The headers that rules fill from tokens, lower case. */
+export function outputHeaders(rules: readonly JwtRule[]): string[] {
+  return rules.flatMap(({ outputPayloadToHeader, outputClaimToHeaders }) => [
+    ...(outputPayloadToHeader === undefined ? [] : [outputPayloadToHeader.toLowerCase()]),
+    ...outputClaimToHeaders.map(({ header }) => header.toLowerCase()),
+  ]);
+}
+
+/**
+ * @param first number of the first place in the slice
+ * @param stage who asks: names the places in a record
+ * @param filled headers that some change of the slice fills before these rules look, lower case
+ */
+export function linkJwt(
+  rules: readonly JwtRule[],
+  first: number,
+  stage: "gateway" | "destination",
+  filled: ReadonlySet<string>,
+): LinkedJwt {
+  const byKey = new Map<string, { place: TokenPlace; rules: JwtRule[] }>();
+  for (const rule of rules) {
+    for (const place of placesOf(rule)) {
+      const key = JSON.stringify([place.kind, place.name, place.prefix]);
+      const known = byKey.get(key);
+      if (known) known.rules.push(rule);
+      else byKey.set(key, { place, rules: [rule] });
+    }
+  }
+  const claimed = [...new Set(outputHeaders(rules))].map((name) => ({ op: "remove" as const, name }));
+  const places = [...byKey.values()].map(({ place, rules: list }, at): LinkedPlace => {
+    const header = place.kind === "header" ? place.name : "cookie";
+    return {
+      ...place,
+      index: first + at,
+      key: canonicalJson({ stage, ...place, rules: list.map(({ name }) => name) }),
+      rules: list,
+      rulesId: nameOf(list),
+      stable: place.kind === "param" || !filled.has(header),
+      effects: list.map((rule) => effectsOf(rule, place, first + at)),
+    };
+  });
+  const withoutToken = claimed.length === 0 ? NO_TOKENS : { ...NO_TOKENS, changes: claimed };
+  return { places, claimed, withoutToken };
+}
+
+function placesOf({ from }: JwtRule): TokenPlace[] {
+  return [
+    ...from.headers.map(({ name, prefix }) => ({ kind: "header" as const, name: name.toLowerCase(), prefix })),
+    ...from.params.map((name) => ({ kind: "param" as const, name, prefix: "" })),
+    ...from.cookies.map((name) => ({ kind: "cookie" as const, name, prefix: "" })),
+  ];
+}
+
+function effectsOf(rule: JwtRule, place: TokenPlace, index: number): TokenEffects {
+  const { forwardOriginalToken, outputPayloadToHeader, outputClaimToHeaders } = rule;
+  const changes: HeaderChange[] = [];
+  const taken = !forwardOriginalToken;
+  if (taken && place.kind === "header") changes.push({ op: "remove", name: place.name });
+  if (taken && place.kind === "cookie") changes.push({ op: "remove-cookie", name: place.name });
+  if (outputPayloadToHeader !== undefined)
+    changes.push({ op: "set-payload", name: outputPayloadToHeader.toLowerCase(), place: index });
+  return {
+    changes,
+    dropParams: taken && place.kind === "param" ? [place.name] : [],
+    claims: outputClaimToHeaders.map(({ header, claim }) => ({
+      header: header.toLowerCase(),
+      path: claim.split("."),
+    })),
+  };
 }
 
 /**
  * Finds the tokens at the places that rules read, and judges the request by them. No token at all is fine (requiring one is
  * authorization's job); one that is there must be good, each of them (R13). A CORS preflight carries none and is not asked.
  */
-export function authenticate({ places }: LinkedJwt, source: TokenSource): Authentication {
-  if (places.length === 0 || isPreflight(source)) return NO_TOKENS;
-  let found: { place: Place; token: string; key: string }[] | null = null;
-  for (const place of places) {
-    const token = tokenAt(place, source);
-    if (token !== null) (found ??= []).push({ place, token, key: `${place.rulesId} ${token}` });
-  }
-  if (found === null) return withoutClaimedHeaders(places);
-
-  const needs: TokenNeed[] = [];
+export function authenticate(jwt: LinkedJwt, facts: RequestFacts): Authentication {
+  if (jwt.places.length === 0 || isPreflight(facts)) return jwt.withoutToken;
   const tokens: VerifiedToken[] = [];
-  for (const { place, token, key } of found) {
-    const fact = source.token(key);
-    if (fact === undefined) needs.push({ key, token, rules: place.rules });
-    else if (fact.ok) tokens.push(fact);
-    else return { kind: "refused", fact, rule: place.rules[0]?.name ?? "" };
-  }
-  if (needs.length > 0) return { kind: "need", tokens: needs };
-  return effects(places, found, tokens);
-}
-
-/** Headers that only a verified token may fill are taken from the client also where there is no token. */
-function withoutClaimedHeaders(places: readonly Place[]): Authenticated {
-  const changes = claimedHeaders(places);
-  return changes.length === 0 ? NO_TOKENS : { ...NO_TOKENS, changes };
-}
-
-function claimedHeaders(places: readonly Place[]): HeaderChange[] {
-  const claimed = new Set<string>();
-  for (const { rules } of places) {
-    for (const { outputPayloadToHeader, outputClaimToHeaders } of rules) {
-      if (outputPayloadToHeader !== undefined) claimed.add(outputPayloadToHeader);
-      for (const { header } of outputClaimToHeaders) claimed.add(header);
+  let accepted: LinkedPlace[] | null = null;
+  let needs: TokenNeed[] | null = null;
+  for (const place of jwt.places) {
+    const fact = facts.tokens[place.index];
+    if (fact === null) continue;
+    if (fact === undefined) {
+      const token = tokenAt(place, facts.headers, facts.query);
+      if (token !== null) (needs ??= []).push({ kind: "token", place, token });
+    } else if (isThere(place, facts)) {
+      if (!fact.ok) return { kind: "refused", fact, rule: place.rules[0]?.name ?? "" };
+      tokens.push(fact);
+      (accepted ??= []).push(place);
     }
   }
-  return [...claimed].map((name) => ({ op: "remove", name: name.toLowerCase() }));
+  if (needs !== null) return { kind: "need", needs };
+  return accepted === null ? jwt.withoutToken : accept(jwt, accepted, tokens);
 }
 
-function effects(
-  places: readonly Place[],
-  found: readonly { readonly place: Place; readonly token: string }[],
-  tokens: readonly VerifiedToken[],
-): Authenticated {
-  const changes = claimedHeaders(places);
+/** An earlier stage may have taken the token out. Its value is not asked for: a record holds none. */
+function isThere(place: LinkedPlace, { headers, query }: RequestFacts): boolean {
+  return place.kind === "header" ? headers[place.name] !== undefined : tokenAt(place, headers, query) !== null;
+}
+
+function accept(jwt: LinkedJwt, places: readonly LinkedPlace[], tokens: readonly VerifiedToken[]): Authenticated {
+  const [place] = places;
+  const [token] = tokens;
+  const only = places.length === 1 && place && token ? place.effects[token.rule] : undefined;
+  if (only && only.claims.length === 0 && jwt.claimed.length === 0)
+    return { kind: "authenticated", tokens, changes: only.changes, dropParams: only.dropParams };
+  const changes: HeaderChange[] = [...jwt.claimed];
   const dropParams: string[] = [];
-  for (const [at, { place }] of found.entries()) {
-    const token = tokens[at];
-    const rule = token && place.rules[token.rule];
-    if (!token || !rule) continue;
-    if (!rule.forwardOriginalToken) {
-      if (place.kind === "header") changes.push({ op: "remove", name: place.name });
-      else if (place.kind === "param") dropParams.push(place.name);
-      else changes.push({ op: "remove-cookie", name: place.name });
-    }
-    const { outputPayloadToHeader } = rule;
-    if (outputPayloadToHeader !== undefined)
-      changes.push({ op: "set", name: outputPayloadToHeader.toLowerCase(), value: token.payload });
-    for (const { header, claim } of rule.outputClaimToHeaders) {
-      const value = claimAt(token.claims, claim.split("."));
+  for (const [at, accepted] of places.entries()) {
+    const verified = tokens[at];
+    const effects = verified && accepted.effects[verified.rule];
+    if (!verified || !effects) continue;
+    changes.push(...effects.changes);
+    dropParams.push(...effects.dropParams);
+    for (const { header, path } of effects.claims) {
+      const value = claimAt(verified.claims, path);
       const plain = typeof value === "string" || typeof value === "boolean" || Number.isInteger(value);
-      if (plain && isHeaderValue(String(value)))
-        changes.push({ op: "set", name: header.toLowerCase(), value: String(value) });
+      if (plain && isHeaderValue(String(value))) changes.push({ op: "set", name: header, value: String(value) });
     }
   }
-  return changes.length === 0 && dropParams.length === 0
-    ? { ...NO_TOKENS, tokens }
-    : { kind: "authenticated", tokens, changes, dropParams };
+  return { kind: "authenticated", tokens, changes, dropParams };
 }
 
 /** What the platform takes as a header's value; others would make it throw. */
@@ -155,30 +216,8 @@ function isHeaderValue(value: string): boolean {
   return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value);
 }
 
-function isPreflight({ method, headers }: TokenSource): boolean {
+function isPreflight({ method, headers }: RequestFacts): boolean {
   return (
-    method === "OPTIONS" && headers.get("origin") !== null && headers.get("access-control-request-method") !== null
+    method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
   );
-}
-
-function tokenAt({ kind, name, prefix }: Place, { headers, query }: TokenSource): string | null {
-  if (kind === "header") {
-    const value = headers.get(name);
-    if (value === null) return null;
-    // The scheme of Authorization has no case (RFC 9110 §11.1); prefixes of other headers are compared as written.
-    const begins =
-      name === "authorization" ? value.toLowerCase().startsWith(prefix.toLowerCase()) : value.startsWith(prefix);
-    return begins ? value.slice(prefix.length).trim() : null;
-  }
-  if (kind === "param") return query === "" ? null : new URLSearchParams(query).get(name);
-  return cookieValue(headers.get("cookie"), name);
-}
-
-function cookieValue(header: string | null, name: string): string | null {
-  if (header === null) return null;
-  for (const pair of header.split(/[;,]/)) {
-    const equals = pair.indexOf("=");
-    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
-  }
-  return null;
 }

@@ -6,8 +6,8 @@ export interface PickState {
   readonly turn: number;
   /** Two random numbers in [0, 1). */
   readonly draws: readonly [number, number];
-  /** Requests under way at an endpoint from this isolate. */
-  active(endpoint: Endpoint): number;
+  /** Requests under way from this isolate, by endpoint id. */
+  readonly active: ReadonlyMap<string, number>;
 }
 
 /**
@@ -27,7 +27,8 @@ export function pick(usable: readonly Endpoint[], balancer: LoadBalancer, state:
     case "LEAST_REQUEST": {
       const one = random(usable, state.draws[0]) ?? only;
       const other = random(usable, state.draws[1]) ?? only;
-      return state.active(other) < state.active(one) ? other : one;
+      const { active } = state;
+      return (active.get(other.id) ?? 0) < (active.get(one.id) ?? 0) ? other : one;
     }
   }
 }

@@ -1,14 +1,10 @@
 import type { PoolSettings } from "../snapshot/model.ts";
 
-/** Who holds a slot: judged dead past its deadline by whoever looks next. */
-interface Lease {
-  readonly deadline: number;
-}
-
 /** One who waits. `granted` is set by whoever frees a slot; the waiter itself looks. */
 export interface Ticket {
   granted: boolean;
-  readonly lease: Lease;
+  /** Epoch ms; whoever looks after it takes the slot or the place as given back. */
+  readonly deadline: number;
   /** Called when a slot is granted: a hint to look at once, not a promise. */
   wake: (() => void) | null;
 }
@@ -25,6 +21,8 @@ export type Admission =
 export class Pool {
   readonly #running = new Set<Ticket>();
   #waiting: Ticket[] = [];
+  /** No deadline of anybody here is before this. */
+  #earliest = Number.POSITIVE_INFINITY;
 
   get running(): number {
     return this.#running.size;
@@ -36,9 +34,12 @@ export class Pool {
 
   /** @param leaseMs how long a slot counts at most */
   enter(settings: PoolSettings, now: number, leaseMs: number): Admission {
-    this.#expire(now);
-    const ticket: Ticket = { granted: false, lease: { deadline: now + leaseMs }, wake: null };
-    if (this.#waiting.length === 0 && this.#running.size < limitOf(settings)) {
+    const limit = limitOf(settings);
+    // Only who would have to wait looks for slots that were never given back.
+    if (this.#running.size >= limit || this.#waiting.length > 0) this.#expire(now, limit);
+    const ticket: Ticket = { granted: false, deadline: now + leaseMs, wake: null };
+    this.#earliest = Math.min(this.#earliest, ticket.deadline);
+    if (this.#waiting.length === 0 && this.#running.size < limit) {
       ticket.granted = true;
       this.#running.add(ticket);
       return { kind: "running", ticket };
@@ -51,20 +52,26 @@ export class Pool {
   /** Gives the slot back, or the place in the queue; whoever is next gets it. A second call does nothing. */
   leave(ticket: Ticket, settings: PoolSettings, now: number): void {
     if (!this.#running.delete(ticket)) this.#waiting = this.#waiting.filter((other) => other !== ticket);
-    this.#expire(now);
-    while (this.#waiting.length > 0 && this.#running.size < limitOf(settings)) {
+    if (this.#waiting.length > 0) this.#expire(now, limitOf(settings));
+  }
+
+  /** Drops who is past the deadline, and lets in who waits. */
+  #expire(now: number, limit: number): void {
+    if (this.#earliest <= now) {
+      for (const ticket of this.#running) if (ticket.deadline <= now) this.#running.delete(ticket);
+      this.#waiting = this.#waiting.filter(({ deadline }) => deadline > now);
+      this.#earliest = Math.min(
+        ...[...this.#running, ...this.#waiting].map(({ deadline }) => deadline),
+        Number.POSITIVE_INFINITY,
+      );
+    }
+    while (this.#waiting.length > 0 && this.#running.size < limit) {
       const next = this.#waiting.shift();
       if (!next) break;
       next.granted = true;
       this.#running.add(next);
       next.wake?.();
     }
-  }
-
-  #expire(now: number): void {
-    for (const ticket of this.#running) if (ticket.lease.deadline <= now) this.#running.delete(ticket);
-    if (this.#waiting.some(({ lease }) => lease.deadline <= now))
-      this.#waiting = this.#waiting.filter(({ lease }) => lease.deadline > now);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HeaderChange } from "../decide/types.ts";
+import type { HeaderChange } from "../request/changes.ts";
 import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snapshot/model.ts";
 
 /**

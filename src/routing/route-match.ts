@@ -1,55 +1,49 @@
-import type { HeaderView } from "../decide/types.ts";
-import { type Anchors, RuleIndex } from "../match/rule-index.ts";
+import { allOf, type Anchors, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
+import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { isPlainExact, linkMatch, type Matcher } from "../match/string-match.ts";
+import type { RequestFacts } from "../request/facts.ts";
 import type { Route, RouteMatch } from "../snapshot/model.ts";
 
-/** What a route's matches read of a request. */
-export interface RouteView {
-  readonly method: string;
-  readonly scheme: "http" | "https";
-  /** As received, with its port if it had one. */
-  readonly authority: string;
-  readonly port: number;
-  readonly path: string;
-  /** Raw, without `?`. */
-  readonly query: string;
-  readonly headers: HeaderView;
-  /** The caller's namespace, as far as it is proven. */
-  readonly namespace: string | null;
-}
-
 /** One match block of one route; a route without blocks has one that always holds. */
-export interface LinkedMatch<R> {
+export interface LinkedMatch<R> extends Rule {
   readonly route: R;
   readonly model: RouteMatch;
-  readonly holds: (view: RouteView) => boolean;
 }
 
 /** Routes in order, found by path and by one header each. */
 export type RouteIndex<R> = RuleIndex<LinkedMatch<R>>;
 
-export function linkRoutes<R extends { readonly model: Route }>(routes: readonly R[]): RouteIndex<R> {
+/** @param secret headers that may hold a token, lower case: no record holds their values */
+export function linkRoutes<R extends { readonly model: Route }>(
+  routes: readonly R[],
+  secret: ReadonlySet<string>,
+): RouteIndex<R> {
   const rules = routes.flatMap((route) => {
     const blocks = route.model.matches.length === 0 ? [{}] : route.model.matches;
-    return blocks.map((model) => ({ anchors: anchorsOf(model), rule: { route, model, holds: linkBlock(model) } }));
+    return blocks.map((model) => ({
+      anchors: anchorsOf(model, secret),
+      rule: { route, model, holds: linkBlock(model, secret) },
+    }));
   });
   return new RuleIndex(rules);
 }
 
+/** Routes ask for none. */
+const NO_TOKENS: readonly never[] = [];
+
+const headerOf = ({ headers }: RequestFacts, name: string): string | null => headers[name] ?? null;
+
 /** The first match block that holds; null: no route. */
-export function matchRoute<R>(index: RouteIndex<R>, view: RouteView): LinkedMatch<R> | null {
-  return index.find(
-    view.path,
-    (name) => view.headers.get(name),
-    (match) => match.holds(view),
-  );
+export function matchRoute<R>(index: RouteIndex<R>, facts: RequestFacts): LinkedMatch<R> | null {
+  return index.find(facts, NO_TOKENS, headerOf);
 }
 
-function anchorsOf({ uri, headers }: RouteMatch): Anchors {
+function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): Anchors {
   const path = uri && (uri.kind === "exact" || uri.kind === "prefix") && uri.ignoreCase === undefined ? uri : undefined;
   // A header that came on several lines is matched joined in another way, so its value is no anchor for lists.
   const header = headers?.find(
-    ({ match, invert }) => invert === undefined && isPlainExact(match) && !match.value.includes(","),
+    ({ name, match, invert }) =>
+      invert === undefined && isPlainExact(match) && !match.value.includes(",") && !isSecretHeader(name, secret),
   );
   return {
     ...(path && { paths: [{ kind: path.kind, value: path.value }] }),
@@ -57,35 +51,41 @@ function anchorsOf({ uri, headers }: RouteMatch): Anchors {
   };
 }
 
-function linkBlock(model: RouteMatch): (view: RouteView) => boolean {
-  const tests: ((view: RouteView) => boolean)[] = [];
+function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
+  const tests: Test[] = [];
   const { uri, scheme, method, authority, headers, query, port, sourceNamespace } = model;
   if (uri) tests.push(on(uri, ({ path }) => path));
-  if (scheme) tests.push(on(scheme, (view) => view.scheme));
-  if (method) tests.push(on(method, (view) => view.method));
-  if (authority) tests.push(on(authority, (view) => view.authority));
-  if (port !== undefined) tests.push((view) => view.port === port);
-  if (sourceNamespace !== undefined) tests.push(({ namespace }) => namespace === sourceNamespace);
-  for (const { name, match, invert } of headers ?? [])
-    tests.push(headerTest(name, linkMatch(match, false), match.kind === "present", invert === true));
-  for (const { name, match } of query ?? []) {
-    const matches = linkMatch(match, false);
-    tests.push((view) => view.query !== "" && matches(queryValue(view.query, name)));
+  if (scheme) tests.push(on(scheme, (facts) => facts.scheme));
+  if (method) tests.push(on(method, (facts) => facts.method));
+  if (authority) tests.push(on(authority, (facts) => facts.authority));
+  if (port !== undefined) tests.push((facts) => facts.port === port);
+  if (sourceNamespace !== undefined) tests.push(({ peer }) => peer.namespace === sourceNamespace);
+  for (const header of headers ?? []) {
+    const holds = headerTest(
+      header.name,
+      linkMatch(header.match, false),
+      header.match.kind === "present",
+      header.invert === true,
+    );
+    tests.push(isSecretHeader(header.name, secret) ? concluded("route", { header }, holds) : holds);
   }
-  const [first, second] = tests;
-  if (!first) return () => true;
-  return second ? (view) => tests.every((test) => test(view)) : first;
+  for (const parameter of query ?? []) {
+    const matches = linkMatch(parameter.match, false);
+    const holds: Test = (facts) => facts.query !== "" && matches(queryValue(facts.query, parameter.name));
+    tests.push(concluded("route", { query: parameter }, holds));
+  }
+  return allOf(tests);
 }
 
-function on(match: RouteMatch["uri"] & object, valueOf: (view: RouteView) => string): (view: RouteView) => boolean {
+function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) => string): Test {
   const matches = linkMatch(match, false);
-  return (view) => matches(valueOf(view));
+  return (facts) => matches(valueOf(facts));
 }
 
-function headerTest(name: string, matches: Matcher, presence: boolean, invert: boolean): (view: RouteView) => boolean {
-  if (!invert) return ({ headers }) => matchesJoined(matches, headers.get(name));
-  if (presence) return ({ headers }) => headers.get(name) === null;
-  return ({ headers }) => !matchesJoined(matches, headers.get(name) ?? "");
+function headerTest(name: string, matches: Matcher, presence: boolean, invert: boolean): Test {
+  if (!invert) return ({ headers }) => matchesJoined(matches, headers[name] ?? null);
+  if (presence) return ({ headers }) => headers[name] === undefined;
+  return ({ headers }) => !matchesJoined(matches, headers[name] ?? "");
 }
 
 /** Repeated lines come joined by `, `; Istio joins them by `,`. A single line may hold either, so both are looked at. */

@@ -1,17 +1,38 @@
-import { namedHeaders, type NamedHeaders } from "../match/header-names.ts";
-import { linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
-import { type LinkedJwt, linkJwt } from "../policy/request-authentication.ts";
+import type { Peer } from "../identity/peer.ts";
+import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
+import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
+import {
+  type LinkedJwt,
+  linkJwt,
+  type LinkedPlace,
+  outputHeaders,
+  tokenHeaders,
+} from "../policy/request-authentication.ts";
 import { type LinkedOps, linkOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
-import type { Cluster, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import type { Cluster, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
   readonly model: Slice;
+  /** Null in the mesh. */
+  readonly front: LinkedFront | null;
   readonly routes: RouteIndex<LinkedRoute>;
   readonly policySets: readonly LinkedPolicySet[];
-  /** Headers that some route or policy looks at, sets or takes away. */
-  readonly headerNames: NamedHeaders;
+  /** Where tokens are looked for, by number. */
+  readonly places: readonly LinkedPlace[];
+  /** Headers that some route, policy or change names: other spellings of them are dropped (R9). */
+  readonly headers: NamedHeaders;
+  /** Claims that rules name, the outermost: no record holds others. */
+  readonly claims: ReadonlySet<string>;
+}
+
+export interface LinkedFront {
+  readonly model: Front;
+  /** The Gateway's own policies, which see the request and its peer as they came. */
+  readonly policies: LinkedPolicySet;
+  /** As whom what came through reaches the destination, as in Istio. */
+  readonly arrivingPeer: Peer;
 }
 
 export interface LinkedRoute {
@@ -37,42 +58,96 @@ export interface LinkedPolicySet {
   readonly jwt: LinkedJwt;
   readonly deny: LinkedPolicies;
   readonly allow: LinkedPolicies;
+  /** It can refuse nothing and changes nothing. */
+  readonly isOpen: boolean;
 }
 
 export function link(slice: Slice): LinkedSlice {
   const clusters = new Map(Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model)]));
   const routes = slice.routes.map((route) => linkRoute(route, clusters));
-  const policySets = slice.policySets.map(linkSet);
-  return { model: slice, routes: linkRoutes(routes), policySets, headerNames: headerNames(slice) };
+  const secret = new Set(slice.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+  const sets = linkSets(slice, secret);
+  return {
+    model: slice,
+    routes: linkRoutes(routes, secret),
+    headers: namedHeaders(headerNames(slice)),
+    claims: claimNames(slice),
+    ...sets,
+  };
 }
 
-/** Whatever a rule does with a header: matches it, sets or removes it, reads a token from it, writes a claim into it. */
-function headerNames({ routes, policySets }: Slice): NamedHeaders {
-  return namedHeaders([...routes.flatMap(namesOfRoute), ...policySets.flatMap(namesOfSet)]);
+type LinkedSets = Pick<LinkedSlice, "front" | "policySets" | "places">;
+
+/** A set that a Gateway and a workload share is linked for each: they look at the request before and after its changes. */
+function linkSets({ front, policySets: models, routes }: Slice, secret: ReadonlySet<string>): LinkedSets {
+  const places: LinkedPlace[] = [];
+  const linkSet = (set: PolicySet, stage: "gateway" | "destination", filled: ReadonlySet<string>): LinkedPolicySet => {
+    const { mtls, deny, allow } = set;
+    const jwt = linkJwt(set.jwt, places.length, stage, filled);
+    places.push(...jwt.places);
+    const context = { stage, secretHeaders: secret };
+    const linked = {
+      mtls,
+      jwt,
+      deny: linkPolicies(deny, true, context),
+      allow: linkPolicies(allow, false, context),
+    };
+    return { ...linked, isOpen: mtls !== "STRICT" && set.jwt.length === 0 && isOpen(linked.deny, linked.allow) };
+  };
+  const own = front === undefined ? undefined : models[front.policySet];
+  if (front !== undefined && own === undefined) throw new Error("the slice lacks its front's policies");
+  const filled = new Set([...routes.flatMap(filledHeaders), ...outputHeaders(own?.jwt ?? [])]);
+  return {
+    front:
+      front === undefined || own === undefined
+        ? null
+        : { model: front, policies: linkSet(own, "gateway", new Set()), arrivingPeer: arrivingPeer(front) },
+    policySets: models.map((set) => linkSet(set, "destination", filled)),
+    places,
+  };
 }
 
-function namesOfRoute({ matches, request, destinations }: Route): readonly string[] {
-  const changes = [request, ...destinations.map((destination) => destination.request)];
-  return [
-    ...matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
-    ...changes.flatMap((ops) => [
-      ...(ops?.remove ?? []),
-      ...(ops?.set ?? []).map(([name]) => name),
-      ...(ops?.add ?? []).map(([name]) => name),
-    ]),
-  ];
+function arrivingPeer({ workload: { principal, namespace } }: Front): Peer {
+  return { principal, namespace, trustDomain: principal?.split("/", 1)[0] ?? null, by: "gateway" };
 }
 
-function namesOfSet({ jwt, deny, allow }: PolicySet): readonly string[] {
-  const rules = [...deny, ...allow].flatMap((policy) => policy.rules);
-  return [
-    ...rules.flatMap(({ when = [] }) => when.flatMap(({ key }) => (key.kind === "header" ? key.name : []))),
-    ...jwt.flatMap(({ from, outputPayloadToHeader, outputClaimToHeaders }) => [
-      ...from.headers.map(({ name }) => name),
-      ...outputClaimToHeaders.map(({ header }) => header),
-      ...(outputPayloadToHeader === undefined ? [] : [outputPayloadToHeader]),
-    ]),
-  ];
+function opsOf(route: Route): HeaderOps[] {
+  const all = [route, ...route.destinations].flatMap(({ request, response }) => [request, response]);
+  return all.filter((ops) => ops !== undefined);
+}
+
+function filledHeaders(route: Route): string[] {
+  return [route, ...route.destinations].flatMap(({ request }) =>
+    [...(request?.set ?? []), ...(request?.add ?? [])].map(([name]) => name),
+  );
+}
+
+/** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
+function headerNames({ routes, policySets }: Slice): string[] {
+  const matched = routes.flatMap(({ matches }) =>
+    matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
+  );
+  const changed = routes
+    .flatMap(opsOf)
+    .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
+  const conditions = conditionsOf(policySets).flatMap(({ key }) => (key.kind === "header" ? key.name : []));
+  const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
+  return [...matched, ...changed, ...conditions, ...ofTokens].filter((name) => !name.startsWith(":"));
+}
+
+function claimNames({ policySets }: Slice): ReadonlySet<string> {
+  const conditions = conditionsOf(policySets).flatMap(({ key }) =>
+    key.kind === "request.auth.claims" ? key.path.slice(0, 1) : [],
+  );
+  const outputs = policySets.flatMap(({ jwt }) =>
+    jwt.flatMap(({ outputClaimToHeaders }) => outputClaimToHeaders.flatMap(({ claim }) => claim.split(".", 1))),
+  );
+  return new Set([...conditions, ...outputs]);
+}
+
+function conditionsOf(policySets: readonly PolicySet[]) {
+  const rules = policySets.flatMap(({ deny, allow }) => [...deny, ...allow].flatMap((policy) => policy.rules));
+  return rules.flatMap(({ when = [] }) => when);
 }
 
 function linkCluster(model: Cluster): LinkedCluster {
@@ -91,8 +166,4 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
   return { model, destinations };
-}
-
-function linkSet({ mtls, jwt, deny, allow }: PolicySet): LinkedPolicySet {
-  return { mtls, jwt: linkJwt(jwt), deny: linkPolicies(deny, true), allow: linkPolicies(allow, false) };
 }

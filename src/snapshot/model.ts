@@ -67,6 +67,21 @@ export interface Route {
   readonly response?: HeaderOps;
   /** Milliseconds for the whole call, from the first byte out to the end of the answer. */
   readonly timeoutMs?: number;
+  /** Answered here, by a redirect; `destinations` is then empty. */
+  readonly redirect?: Redirect;
+  /** Answered here, as given; `destinations` is then empty. */
+  readonly direct?: { readonly status: number; readonly body: string };
+}
+
+export interface Redirect {
+  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly scheme?: "http" | "https";
+  /** Absent: the request's. */
+  readonly authority?: string;
+  /** Absent: the request's, left out where it is the scheme's own. */
+  readonly port?: number;
+  /** The whole path; absent: the request's. */
+  readonly path?: string;
 }
 
 /** Where an endpoint is. Only `endpoint.id` names it elsewhere. */

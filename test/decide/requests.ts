@@ -1,5 +1,9 @@
-import type { Facts, HeaderView, TokenFact } from "../../src/decide/types.ts";
+import { decide } from "../../src/decide/decide.ts";
+import type { Decision } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import { emptyHeaders, type HeaderRecord } from "../../src/request/headers.ts";
+import type { TokenFact } from "../../src/request/token-fact.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
 import { type Cluster, type Endpoint, FORMAT, type PolicySet, type Slice } from "../../src/snapshot/model.ts";
 
@@ -14,12 +18,11 @@ export function peer(account: string, namespace = "default"): Peer {
   };
 }
 
-export function headers(fields: Readonly<Record<string, string>> = {}): HeaderView {
-  return new Headers(fields);
+export function headers(fields: Readonly<Record<string, string>> = {}): HeaderRecord {
+  return Object.assign(emptyHeaders(), fields);
 }
 
-export function facts(change: Partial<Facts> & { readonly tokens?: Readonly<Record<string, TokenFact>> } = {}): Facts {
-  const { tokens = {}, ...rest } = change;
+export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
   const path = change.path ?? "/";
   return {
     method: "GET",
@@ -31,10 +34,44 @@ export function facts(change: Partial<Facts> & { readonly tokens?: Readonly<Reco
     forwardPath: path,
     query: "",
     headers: headers(),
+    entrance: "mesh",
+    clientIp: null,
     peer: NO_PEER,
-    token: (key) => tokens[key.slice(key.indexOf(" ") + 1)],
-    ...rest,
+    seed: 0,
+    tokens: [],
+    conclusions: null,
+    ...change,
   };
+}
+
+/** Gets what is missing from the tokens that the test knows, by their text, until nothing is. */
+export function complete(
+  of: LinkedSlice,
+  request: RequestFacts,
+  known: Readonly<Record<string, TokenFact>>,
+): RequestFacts {
+  const tokens = [...request.tokens];
+  const whole = { ...request, tokens };
+  for (let round = 0; round < 4; round += 1) {
+    const decision = decide(of, whole);
+    if (decision.effect !== "need") return whole;
+    for (const { place, token } of decision.needs) {
+      const fact = known[token];
+      if (!fact) throw new Error(`the test knows no token ${token}`);
+      tokens[place.index] = fact;
+    }
+  }
+  throw new Error("a fact is missing after four rounds");
+}
+
+export function decided(
+  of: LinkedSlice,
+  request: RequestFacts,
+  known: Readonly<Record<string, TokenFact>> = {},
+): Decision {
+  const decision = decide(of, complete(of, request, known));
+  if (decision.effect === "need") throw new Error("a fact is missing");
+  return decision;
 }
 
 export function endpoint(id: string, policySet = 0): Endpoint {

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { TokenNeed } from "../../src/decide/types.ts";
 import type { JwtRule } from "../../src/snapshot/model.ts";
 import { TokenVerifier } from "../../workers/gateway/tokens.ts";
 import { rawToken, TestIssuer } from "../identity/tokens.ts";
 
 const ISSUER = "https://issuer.test";
+const RULES = "1";
 const ctx = { waitUntil: () => undefined };
 
 function rule(change: Partial<JwtRule> = {}): JwtRule {
@@ -46,16 +46,16 @@ describe("TokenVerifier", () => {
   });
 
   const claims = () => ({ iss: ISSUER, sub: "u1", aud: "api", exp: now / 1_000 + 600, azp: "app" });
-  const verify = async (token: string, rules: readonly JwtRule[] = [rule()], key = token) =>
-    verifier.verify({ key, token, rules } satisfies TokenNeed, ctx);
+  const verify = async (token: string, rules: readonly JwtRule[] = [rule()]) =>
+    verifier.verify({ place: { rulesId: RULES, rules }, token }, ctx);
 
   it("verifies once: then the token is a fact until it ends", async () => {
     const token = await issuer.sign(claims());
-    expect(verifier.cached(token)).toBeUndefined();
+    expect(verifier.cached(RULES, token)).toBeUndefined();
     expect(await verify(token)).toMatchObject({ ok: true, principal: `${ISSUER}/u1`, presenter: "app", rule: 0 });
-    expect(verifier.cached(token)).toMatchObject({ ok: true });
+    expect(verifier.cached(RULES, token)).toMatchObject({ ok: true });
     now += 661_000;
-    expect(verifier.cached(token)).toBeUndefined();
+    expect(verifier.cached(RULES, token)).toBeUndefined();
   });
 
   it("accepts by any rule of the issuer, and says which", async () => {
@@ -85,9 +85,9 @@ describe("TokenVerifier", () => {
     const other = await TestIssuer.create(["ES256"]);
     const token = await other.sign(claims());
     expect(await verify(token)).toMatchObject({ ok: false, detail: "token_signature" });
-    expect(verifier.cached(token)).toMatchObject({ ok: false });
+    expect(verifier.cached(RULES, token)).toMatchObject({ ok: false });
     now += 11_000;
-    expect(verifier.cached(token)).toBeUndefined();
+    expect(verifier.cached(RULES, token)).toBeUndefined();
   });
 
   it("does not ask the issuer for tokens that are no tokens", async () => {
@@ -99,8 +99,8 @@ describe("TokenVerifier", () => {
     const token = await issuer.sign(claims());
     await verify(token);
     for (let i = 0; i < 6_000; i += 1) await verify(`bad${i}`);
-    expect(verifier.cached(token)).toMatchObject({ ok: true });
-    expect(verifier.cached("bad0")).toBeUndefined();
+    expect(verifier.cached(RULES, token)).toMatchObject({ ok: true });
+    expect(verifier.cached(RULES, "bad0")).toBeUndefined();
   });
 
   it("fetches a key set once for many tokens, and again for an unknown key after 30 s", async () => {
@@ -109,10 +109,10 @@ describe("TokenVerifier", () => {
     const before = issuer;
     issuer = await TestIssuer.create(["EdDSA"]);
     const rotated = await issuer.sign(claims(), {}, "EdDSA");
-    expect(await verify(rotated, [rule()], "a")).toMatchObject({ ok: false, detail: "token_key" });
+    expect(await verify(rotated, [rule()])).toMatchObject({ ok: false, detail: "token_key" });
     expect(fetches).toHaveLength(1);
     now += 31_000;
-    expect(await verify(rotated, [rule()], "b")).toMatchObject({ ok: true });
+    expect(await verify(rotated, [rule()])).toMatchObject({ ok: true });
     expect(fetches).toHaveLength(2);
     expect(before).not.toBe(issuer);
   });
@@ -127,18 +127,18 @@ describe("TokenVerifier", () => {
     expect(await verify(await issuer.sign(claims()))).toMatchObject({ ok: false, code: "jwks_unavailable" });
     answer = () => Response.json(issuer.jwks);
     now += 6_000;
-    expect((await verify(await issuer.sign(claims()), [rule()], "a")).ok).toBe(true);
+    expect((await verify(await issuer.sign(claims()), [rule()])).ok).toBe(true);
     answer = bad;
     now += 30 * 60_000;
-    expect((await verify(await issuer.sign(claims()), [rule()], "b")).ok).toBe(true);
+    expect((await verify(await issuer.sign(claims()), [rule()])).ok).toBe(true);
     now += 60 * 60_000;
-    expect(await verify(await issuer.sign(claims()), [rule()], "c")).toMatchObject({ code: "jwks_unavailable" });
+    expect(await verify(await issuer.sign(claims()), [rule()])).toMatchObject({ code: "jwks_unavailable" });
   });
 
   it("asks nothing by plain http, nor with a user, outside of the local mesh", async () => {
     for (const uri of ["http://127.0.0.1/jwks", "https://me@issuer.test/jwks", "data:application/json,{}"]) {
       const keys = { kind: "remote" as const, uri, timeoutMs: 1_000 };
-      expect(await verify(await issuer.sign(claims()), [rule({ keys })], uri)).toMatchObject({
+      expect(await verify(await issuer.sign(claims()), [rule({ keys })])).toMatchObject({
         code: "jwks_unavailable",
       });
     }

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { authorize, linkPolicies } from "../../src/policy/authorization.ts";
-import type { RequestView, VerifiedToken } from "../../src/policy/request-view.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import type { VerifiedToken } from "../../src/request/token-fact.ts";
 import type {
   AuthorizationPolicyModel,
   AuthorizationRule,
@@ -10,22 +11,19 @@ import type {
   Source,
   StringMatch,
 } from "../../src/snapshot/model.ts";
-import { peer } from "../decide/requests.ts";
+import { facts, headers, peer } from "../decide/requests.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
 
 const exact = (value: string): StringMatch => ({ kind: "exact", value });
 
-function view(change: Partial<RequestView> = {}): RequestView {
-  return {
-    method: "GET",
-    host: "api.test",
-    authority: "api.test:8080",
-    path: "/a",
-    headers: new Headers(),
-    peer: peer("web"),
-    tokens: [],
-    ...change,
-  };
+/** A request, and the tokens that verified on it. */
+interface View {
+  readonly request: RequestFacts;
+  readonly tokens: readonly VerifiedToken[];
+}
+
+function view({ tokens = [], ...change }: Partial<Omit<RequestFacts, "tokens"> & View> = {}): View {
+  return { request: facts({ authority: "api.test:8080", path: "/a", peer: peer("web"), ...change }), tokens };
 }
 
 function token(issuer: string, subject: string, claims: Record<string, unknown> = {}): VerifiedToken {
@@ -37,7 +35,6 @@ function token(issuer: string, subject: string, claims: Record<string, unknown> 
     audiences: ["api"],
     presenter: null,
     claims,
-    payload: "",
     spaceDelimited: ["scope"],
     rule: 0,
   };
@@ -46,8 +43,10 @@ function token(issuer: string, subject: string, claims: Record<string, unknown> 
 const verdict = (
   deny: readonly AuthorizationPolicyModel[],
   allow: readonly AuthorizationPolicyModel[],
-  request: RequestView,
-) => authorize(linkPolicies(deny, true), linkPolicies(allow, false), request);
+  { request, tokens }: View,
+) => authorize(linkPolicies(deny, true, CONTEXT), linkPolicies(allow, false, CONTEXT), request, tokens);
+
+const CONTEXT = { stage: "destination", secretHeaders: new Set<string>() } as const;
 
 const rule = (name: string, ...rules: readonly AuthorizationRule[]): AuthorizationPolicyModel => ({ name, rules });
 
@@ -107,7 +106,7 @@ describe("authorize", () => {
     { text: "", denied: false, allowed: false },
   ])("reads header `$text` as a list: any value denies, every value must be allowed", ({ text, denied, allowed }) => {
     const condition: Condition = { key: { kind: "header", name: "x-role" }, values: [exact("admin")] };
-    const request = view({ headers: new Headers({ "x-role": text }) });
+    const request = view({ headers: headers({ "x-role": text }) });
     expect(verdict([rule("d", { when: [condition] })], [], request).allowed).toBe(!denied);
     expect(verdict([], [rule("a", { when: [condition] })], request).allowed).toBe(allowed);
   });
@@ -157,7 +156,7 @@ describe("authorize", () => {
 function naive(
   deny: readonly AuthorizationPolicyModel[],
   allow: readonly AuthorizationPolicyModel[],
-  request: RequestView,
+  request: RequestFacts,
 ): boolean {
   const some = (policies: readonly AuthorizationPolicyModel[]) =>
     policies.some(({ rules }) => rules.some((one) => ruleHolds(one, request)));
@@ -165,7 +164,7 @@ function naive(
   return allow.length === 0 || some(allow);
 }
 
-function ruleHolds({ from = [], to = [] }: AuthorizationRule, request: RequestView): boolean {
+function ruleHolds({ from = [], to = [] }: AuthorizationRule, request: RequestFacts): boolean {
   const source = from.length === 0 || from.some((one) => sourceHolds(one, request));
   return source && (to.length === 0 || to.some((one) => operationHolds(one, request)));
 }
@@ -196,13 +195,13 @@ function textHolds(match: StringMatch, value: string): boolean {
   }
 }
 
-function sourceHolds(source: Source, { peer: { principal, namespace } }: RequestView): boolean {
+function sourceHolds(source: Source, { peer: { principal, namespace } }: RequestFacts): boolean {
   return (
     pair(source.principals, source.notPrincipals, principal) && pair(source.namespaces, source.notNamespaces, namespace)
   );
 }
 
-function operationHolds(operation: Operation, { method, path }: RequestView): boolean {
+function operationHolds(operation: Operation, { method, path }: RequestFacts): boolean {
   return pair(operation.methods, operation.notMethods, method) && pair(operation.paths, operation.notPaths, path);
 }
 
@@ -250,7 +249,7 @@ it("authorizes as a reading of all rules one after the other would", () => {
   fc.assert(
     fc.property(policies, policies, request, (deny, allow, change) => {
       const asked = view(change);
-      expect(verdict(deny, allow, asked).allowed).toBe(naive(deny, allow, asked));
+      expect(verdict(deny, allow, asked).allowed).toBe(naive(deny, allow, asked.request));
     }),
     { numRuns: 2_000 },
   );

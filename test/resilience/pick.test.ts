@@ -3,7 +3,7 @@ import { pick } from "../../src/resilience/pick.ts";
 import { endpoint } from "../decide/requests.ts";
 
 const two = [endpoint("a"), { ...endpoint("b"), weight: 2 }];
-const idle = { turn: 0, draws: [0, 0] as const, active: () => 0 };
+const idle = { turn: 0, draws: [0, 0] as const, active: new Map<string, number>() };
 
 describe("pick", () => {
   it("takes nobody of none and the one of one", () => {
@@ -22,8 +22,23 @@ describe("pick", () => {
   });
 
   it("takes the less busy of two that are drawn", () => {
-    const busy = { ...idle, draws: [0, 0.9] as const, active: ({ id }: { id: string }) => (id === "a" ? 3 : 2) };
+    const busy = {
+      ...idle,
+      draws: [0, 0.9] as const,
+      active: new Map([
+        ["a", 3],
+        ["b", 2],
+      ]),
+    };
     expect(pick(two, "LEAST_REQUEST", busy)?.id).toBe("b");
-    expect(pick(two, "LEAST_REQUEST", { ...busy, active: () => 1 })?.id).toBe("a");
+    expect(
+      pick(two, "LEAST_REQUEST", {
+        ...busy,
+        active: new Map([
+          ["a", 1],
+          ["b", 1],
+        ]),
+      })?.id,
+    ).toBe("a");
   });
 });

@@ -1,27 +1,28 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { linkRoutes, matchRoute, type RouteView } from "../../src/routing/route-match.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import { linkRoutes, matchRoute } from "../../src/routing/route-match.ts";
 import type { Route, RouteMatch, StringMatch } from "../../src/snapshot/model.ts";
+import { facts, headers, peer } from "../decide/requests.ts";
 
-function view(change: Partial<RouteView> = {}): RouteView {
-  return {
-    method: "GET",
-    scheme: "http",
+function view(change: Partial<RequestFacts> = {}): RequestFacts {
+  return facts({
     authority: "api.test:8080",
     port: 8080,
     path: "/a/b",
     query: "q=1&q=2&empty=&flag",
-    headers: new Headers({ "x-a": "1, 2", "x-empty": "" }),
-    namespace: "default",
+    headers: headers({ "x-a": "1, 2", "x-empty": "" }),
+    peer: peer("web"),
     ...change,
-  };
+  });
 }
 
+const NO_SECRETS: ReadonlySet<string> = new Set();
 const routeOf = (...matches: readonly RouteMatch[]) => ({
   model: { name: "r", matches, destinations: [] } satisfies Route as Route,
 });
-const holds = (match: RouteMatch, change: Partial<RouteView> = {}): boolean =>
-  matchRoute(linkRoutes([routeOf(match)]), view(change)) !== null;
+const holds = (match: RouteMatch, change: Partial<RequestFacts> = {}): boolean =>
+  matchRoute(linkRoutes([routeOf(match)], NO_SECRETS), view(change)) !== null;
 
 describe("a match block", () => {
   it.each<{ name: string; match: RouteMatch; want: boolean }>([
@@ -119,14 +120,15 @@ it("the first route in order whose any block holds wins, as a scan of all would 
   fc.assert(
     fc.property(routes, request, (blocks, { path: at, port, tier: value }) => {
       const all = blocks.map((matches) => routeOf(...matches));
-      const asked = view({ path: at, port, headers: new Headers(value === null ? {} : { "x-tier": value }) });
+      const asked = view({ path: at, port, headers: headers(value === null ? {} : { "x-tier": value }) });
       const naive = all.find((route) => {
         const { matches } = route.model;
         return (
-          matches.length === 0 || matches.some((match) => matchRoute(linkRoutes([routeOf(match)]), asked) !== null)
+          matches.length === 0 ||
+          matches.some((match) => matchRoute(linkRoutes([routeOf(match)], NO_SECRETS), asked) !== null)
         );
       });
-      expect(matchRoute(linkRoutes(all), asked)?.route ?? null).toBe(naive ?? null);
+      expect(matchRoute(linkRoutes(all, NO_SECRETS), asked)?.route ?? null).toBe(naive ?? null);
     }),
     { numRuns: 1_500 },
   );

@@ -1,11 +1,17 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "./support/env.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { answerOf } from "../../src/decide/answers.ts";
+import { outcomeOf } from "../../src/decide/attempts.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
+import { answerWith } from "../../workers/gateway/answer-with.ts";
+import { Attempt } from "../../workers/gateway/attempt.ts";
 import { Call } from "../../workers/gateway/call.ts";
 import { createMesh, type Mesh, meshOf } from "../../workers/gateway/mesh.ts";
 import { record } from "../../workers/gateway/record.ts";
-import { NO_ROUTE, refuse } from "../../workers/gateway/refuse.ts";
+import { link } from "../../src/snapshot/link.ts";
+import { matchRoute } from "../../src/routing/route-match.ts";
+import { facts } from "../decide/requests.ts";
 import { sliceOf } from "./support/slices.ts";
 
 /** The first error ejects. */
@@ -38,9 +44,10 @@ afterEach(() => {
 
 interface Sent {
   readonly call: Call;
+  readonly attempt: Attempt;
   readonly client: AbortController;
-  /** How often the call gave its slot back. */
-  readonly released: () => number;
+  /** Slots that are taken. */
+  readonly running: () => number;
   readonly active: () => number;
   readonly isEjected: () => boolean;
   /** Settles when nothing of the call is held any more. */
@@ -52,30 +59,34 @@ function sent(): Sent {
   const client = new AbortController();
   const ctx = createExecutionContext();
   const request = new Request("http://reviews/1", { signal: client.signal });
-  const call = new Call(request, { kind: "mesh", props: { workload: "web" } }, ctx, false, (ended, how) =>
-    record(ended, how, mesh),
-  );
-  const [model] = Object.values(sliceOf(`${crypto.randomUUID()}.svc.cluster.local`).clusters);
-  const [endpoint] = model!.endpoints;
-  const cluster = { model: { ...model!, outlier: OUTLIER }, sets: [0] };
-  let released = 0;
-  Object.assign(call, { cluster, endpoint, sent: true, release: () => (released += 1) });
+  const call = new Call(request, { kind: "mesh", props: { workload: "web" } }, ctx, mesh, record);
+  const of = sliceOf(`${crypto.randomUUID()}.svc.cluster.local`);
+  const [id, model] = Object.entries(of.clusters)[0]!;
+  const { routes } = link({ ...of, clusters: { [id]: { ...model, outlier: OUTLIER, pool: { maxConnections: 1 } } } });
+  const { route } = matchRoute(routes, facts())!;
+  const { cluster } = route.destinations[0]!;
+  const [endpoint] = cluster.model.endpoints;
+  const view = mesh.callers.view("-", cluster);
+  const admission = view.pool.enter(cluster.model.pool, Date.now(), 60_000);
+  if (admission.kind !== "running") throw new Error(admission.kind);
+  const attempt = new Attempt(call, endpoint!);
+  Object.assign(call, { forward: { route, cluster }, view, ticket: admission.ticket, attempt });
   Object.assign(call.journal, { cluster: cluster.model, endpoint, attempts: 1, authority: "reviews" });
-  mesh.active.add(endpoint!);
   return {
     call,
+    attempt,
     client,
-    released: () => released,
-    active: () => mesh.active.of(endpoint!),
+    running: () => view.pool.running,
+    active: () => mesh.callers.active.get(endpoint!.id) ?? 0,
     isEjected: () => mesh.configuration.isEjected("-", cluster.model.id, endpoint!.id, Date.now()),
     letGo: () => waitOnExecutionContext(ctx),
   };
 }
 
-function answered(call: Call, status: number): void {
+function answered({ call, attempt }: Sent, status: number): void {
   call.journal.status = status;
   call.journal.details = "via_upstream";
-  call.outcome = status < 500 ? "success" : "5xx";
+  attempt.outcome = outcomeOf(status);
   call.lease.end("ok");
 }
 
@@ -83,27 +94,30 @@ const requests = (): number => mesh.configuration.metrics.all().reduce((sum, one
 
 describe("the end of a call", () => {
   it("gives back slot and active count, counts under both reporters, and writes one line", async () => {
-    const { call, released, active, isEjected, letGo } = sent();
-    answered(call, 200);
+    const one = sent();
+    const { running, active, isEjected, letGo } = one;
+    expect([running(), active()]).toEqual([1, 1]);
+    answered(one, 200);
     await letGo();
-    expect([released(), active(), requests(), isEjected()]).toEqual([1, 0, 2, false]);
+    expect([running(), active(), requests(), isEjected()]).toEqual([0, 0, 2, false]);
     expect(logged).toMatchObject([
       { status: 200, response_flags: "-", details: "via_upstream", source_workload: "web", authority: "reviews" },
     ]);
   });
 
   it("holds an error against the endpoint", () => {
-    const { call, isEjected } = sent();
-    answered(call, 500);
-    expect(isEjected()).toBe(true);
+    const one = sent();
+    answered(one, 500);
+    expect(one.isEjected()).toBe(true);
   });
 
   it("holds nothing against the endpoint where the client went away, and says DC once", async () => {
-    const { call, client, released, active, isEjected, letGo } = sent();
+    const one = sent();
+    const { client, running, active, isEjected, letGo } = one;
     client.abort();
-    answered(call, 500);
+    answered(one, 500);
     await letGo();
-    expect([released(), active(), requests(), isEjected()]).toEqual([1, 0, 2, false]);
+    expect([running(), active(), requests(), isEjected()]).toEqual([0, 0, 2, false]);
     expect(logged).toMatchObject([{ response_flags: "DC", details: "downstream_remote_disconnect" }]);
   });
 
@@ -113,9 +127,9 @@ describe("the end of a call", () => {
   ] as const)(
     "tells a body that ended with $end by its flag, and holds it against the endpoint",
     ({ end, details }) => {
-      const { call, isEjected } = sent();
+      const { call, attempt, isEjected } = sent();
       call.journal.status = 200;
-      call.outcome = "success";
+      attempt.outcome = "success";
       call.lease.end(end);
       expect(isEjected()).toBe(true);
       expect(logged).toMatchObject([{ status: 200, response_flags: end, details }]);
@@ -126,15 +140,13 @@ describe("the end of a call", () => {
     const client = new AbortController();
     client.abort();
     const request = new Request("http://reviews/1", { signal: client.signal });
-    const call = new Call(request, { kind: "mesh", props: {} }, createExecutionContext(), false, (ended, how) =>
-      record(ended, how, mesh),
-    );
+    const call = new Call(request, { kind: "mesh", props: {} }, createExecutionContext(), mesh, record);
     call.lease.end("ok");
     expect(logged).toMatchObject([{ status: 0, response_flags: "DC" }]);
   });
 
   it("gives a call that was refused before its trace was read a trace of its own", () => {
-    refuse(sent().call, NO_ROUTE);
+    answerWith(sent().call, answerOf("no_route"));
     const [line] = logged;
     expect(line?.trace_id).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
     expect(line?.span_id).toMatch(/^(?!0{16})[0-9a-f]{16}$/);
@@ -142,9 +154,9 @@ describe("the end of a call", () => {
 
   it("logs refusals, errors and broken calls where good ones are hardly ever logged, and counts them all", () => {
     mesh = { ...mesh, logOneIn: RARELY };
-    for (let at = 0; at < 100; at += 1) answered(sent().call, 200);
-    answered(sent().call, 503);
-    refuse(sent().call, NO_ROUTE);
+    for (let at = 0; at < 100; at += 1) answered(sent(), 200);
+    answered(sent(), 503);
+    answerWith(sent().call, answerOf("no_route"));
     sent().client.abort();
     expect(logged.map(({ status, response_flags }) => `${status} ${response_flags}`)).toEqual([
       "503 -",

@@ -1,5 +1,5 @@
-import type { HeaderChange } from "../../src/decide/types.ts";
-import { fateOf } from "./headers.ts";
+import type { HeaderChange } from "../../src/request/changes.ts";
+import { isDropped } from "../../src/request/headers.ts";
 
 /** What stands in the way of passing an answer on as it is. */
 export interface AnswerHeaders {
@@ -33,7 +33,7 @@ function judge(name: string): Fate {
   if (name === "content-length") return "length";
   if (name === "connection") return "connection";
   if (RUNTIME_DROPS.has(name)) return "hop";
-  return fateOf(name) === "drop" ? "drop" : "keep";
+  return isDropped(name) ? "drop" : "keep";
 }
 
 /** Connection options that name no header, or one that the runtime takes off. */

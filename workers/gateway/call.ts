@@ -1,55 +1,79 @@
-import type { LinkedCluster } from "../../src/snapshot/link.ts";
+import type { Attempted } from "../../src/decide/attempts.ts";
+import type { Forward } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { Entrance } from "../../src/request/entrance.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import type { Received } from "../../src/request/receive.ts";
+import type { Ticket } from "../../src/resilience/pool.ts";
+import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
-import type { Entrance } from "./entrance.ts";
+import type { CallerCluster } from "./callers.ts";
 import { type End, Lease } from "./lease.ts";
+import type { Mesh } from "./mesh.ts";
 import { randomId } from "./random.ts";
 
-/** How the service's health was judged by this call; null: not at all (a local answer, a client that went away). */
-type Outcome = "success" | "5xx" | "gateway_error";
+const NONE: readonly Attempted[] = [];
 
-/** A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. */
+/**
+ * A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. A field without a
+ * value is set by the step that it is named after, and read by later steps alone.
+ */
 export class Call {
   readonly request: Request;
   readonly entrance: Entrance;
+  readonly mesh: Mesh;
   readonly journal: Journal;
   /** Its end logs, counts, judges, frees the slot. */
   readonly lease: Lease;
-  requestId = randomId();
+
+  /** Step 1. */
+  received!: Received;
+  /** Step 2, and step 3 where the listener asks for no certificate. */
   peer: Peer = NO_PEER;
-  /** The Gateway that it came through: it stands for the caller. */
+  /** Step 3: the slice of the host, */
+  slice!: LinkedSlice;
+  /** the logical port, */
+  port = 0;
+  /** and the Gateway that the call came through: it stands for the caller. */
   source: Workload | null = null;
-  cluster: LinkedCluster | null = null;
-  endpoint: Endpoint | null = null;
-  /** The endpoint was called, and counts as active until the end. */
-  sent = false;
-  outcome: Outcome | null = null;
-  /** Gives back what the call holds of a concurrency limit. */
-  release: (() => void) | null = null;
+  /** Step 4: what was decided by, */
+  facts!: RequestFacts;
+  /** and what. */
+  forward!: Forward;
+  /** Step 5: the caller's view of the cluster, */
+  view!: CallerCluster;
+  /** the endpoint to call, */
+  endpoint!: Endpoint;
+  /** and the place in the concurrency limit, given back at the end. */
+  ticket: Ticket | null = null;
+  /** Step 6: the attempts that ended, */
+  history: readonly Attempted[] = NONE;
+  /** and the one that is under way, or whose answer is the client's: it ends with the call. */
+  attempt: { settle(end: End, now: number): void } | null = null;
 
   /**
    * To be made before the first `await`: see `Lease`.
    *
-   * @param hold see `Lease`
-   * @param onEnd runs once, when the call has ended: at once where the client is gone already
+   * @param onEnd runs once, when the call has ended
    */
   constructor(
     request: Request,
     entrance: Entrance,
     ctx: ExecutionContext,
-    hold: boolean,
+    mesh: Mesh,
     onEnd: (call: Call, end: End) => void,
   ) {
     this.request = request;
     this.entrance = entrance;
-    this.journal = new Journal(Date.now(), this.requestId, request.method);
+    this.mesh = mesh;
+    this.journal = new Journal(Date.now(), randomId(), request.method);
     if (entrance.kind === "mesh") this.journal.props = entrance.props;
-    this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), hold);
+    this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), mesh.holdsCalls);
   }
-}
 
-/** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */
-export function callerOf({ source, peer }: Call): string {
-  return source?.principal ?? peer.principal ?? "-";
+  /** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */
+  get caller(): string {
+    return this.source?.principal ?? this.peer.principal ?? "-";
+  }
 }

@@ -14,7 +14,6 @@ import type {
 import { importVerifyKeys, type VerifyKey } from "../../src/snapshot/signature.ts";
 import type { MetricSums } from "../../src/telemetry/metrics.ts";
 
-export type { ServingRoot } from "../../src/exchange/configuration.ts";
 export type Found = FoundIn<LinkedSlice>;
 
 export interface ExchangeDeps {

@@ -1,10 +1,9 @@
+import type { Deployment, Entrance } from "../../src/request/entrance.ts";
 import { FORMAT } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
-import type { Pools } from "./admit.ts";
-import { ActiveCounts, type Turns } from "./choose.ts";
-import type { Entrance } from "./entrance.ts";
+import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { PeerCache } from "./peer.ts";
@@ -16,9 +15,10 @@ export interface Mesh {
   readonly configuration: Exchange;
   readonly peers: PeerCache;
   readonly tokens: TokenVerifier;
-  readonly active: ActiveCounts;
-  readonly pools: Pools;
-  readonly turns: Turns;
+  readonly callers: Callers;
+  readonly deployment: Deployment;
+  /** Every call is held in `waitUntil` until its end. */
+  readonly holdsCalls: boolean;
   readonly log: AccessLog;
   readonly series: SeriesIndex;
   /** Of so many good calls one is logged. */
@@ -60,9 +60,9 @@ export function createMesh(env: Env): Mesh {
     configuration,
     peers: new PeerCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
-    active: new ActiveCounts(),
-    pools: new Map(),
-    turns: new WeakMap(),
+    callers: new Callers(configuration),
+    deployment: { gateway: env.GATEWAY ?? null, local },
+    holdsCalls: env.HOLD_CALLS !== undefined,
     log: new AccessLog(env.GATEWAY_NAME),
     series: new SeriesIndex(configuration.metrics),
     logOneIn: logOneIn(env),

@@ -1,32 +1,20 @@
 import { isLogged } from "../../src/telemetry/sampling.ts";
 import { beginTrace } from "../../src/telemetry/trace-context.ts";
-import { type Call, callerOf } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { End } from "./lease.ts";
-import type { Mesh } from "./mesh.ts";
 import { randomHex } from "./random.ts";
 
 /** Step 8, run once by the call's lease: gives back what the call held, then judges, counts and logs it. */
-export function record(call: Call, end: End, mesh: Mesh): void {
-  call.release?.();
-  if (call.sent && call.endpoint !== null) mesh.active.remove(call.endpoint);
+export function record(call: Call, end: End): void {
   const now = Date.now();
-  judge(call, end, mesh, now);
-  tell(call, end, mesh, now);
-}
-
-/** A client that went away says nothing of the service; a body that broke off or came too late does. */
-function judge(call: Call, end: End, mesh: Mesh, now: number): void {
-  const { cluster, endpoint } = call;
-  if (end === "DC" || cluster === null || endpoint === null) return;
-  const { outlier, endpoints, id } = cluster.model;
-  const outcome = end === "ok" ? call.outcome : "gateway_error";
-  if (outcome === null || outlier === undefined) return;
-  const key = { caller: callerOf(call), cluster: id, endpoint: endpoint.id };
-  mesh.configuration.outcomes.record(key, outlier, endpoints.length, outcome, now);
+  const { ticket, attempt } = call;
+  if (ticket !== null) call.view.pool.leave(ticket, call.forward.cluster.model.pool, now);
+  attempt?.settle(end, now);
+  tell(call, end, now);
 }
 
 /** Counts and logs, from the journal alone. */
-function tell({ journal }: Call, end: End, mesh: Mesh, now: number): void {
+function tell({ journal, mesh }: Call, end: End, now: number): void {
   if (end !== "ok") {
     journal.flag = end;
     journal.details = DETAILS[end];

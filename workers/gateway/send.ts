@@ -1,28 +1,26 @@
-import type { Forward, HeaderChange } from "../../src/decide/types.ts";
-import { withoutCookie } from "../../src/decide/header-overlay.ts";
-import type { Endpoint } from "../../src/snapshot/model.ts";
+import { answerOf } from "../../src/decide/answers.ts";
+import type { Forward } from "../../src/decide/types.ts";
+import { applyChange } from "../../src/request/changes.ts";
+import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
+import { copyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
+import type { Received } from "../../src/request/receive.ts";
+import { answerWith, gone } from "./answer-with.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
-import type { Mesh } from "./mesh.ts";
-import type { Received } from "./receive.ts";
-import { BINDING_MISSING, refuse } from "./refuse.ts";
 
 /** Steps 6 and 7: calls the endpoint and passes its answer on. What must happen at the call's end hangs on its lease. */
-export async function send(
-  call: Call,
-  received: Received,
-  decision: Forward,
-  endpoint: Endpoint,
-  mesh: Mesh,
-): Promise<Response> {
+export function sendRequest(call: Call): Response | Promise<Response> {
+  const { endpoint, forward, mesh, request } = call;
+  if (request.signal.aborted) return gone(call);
   const backend = backendFor(endpoint.address, mesh.env);
-  if (backend === null) return refuse(call, BINDING_MISSING);
-  const init = outgoing(call, received, decision, endpoint, backend);
+  call.journal.endpoint = endpoint;
+  if (backend === null) return answerWith(call, answerOf("binding_missing"));
+  const init = initOf(call, headersFor(call, backend), backend);
   call.journal.attempts += 1;
-  call.sent = true;
-  mesh.active.add(endpoint);
-  return new Attempt(call, decision, received.upgrade).perform(backend, urlOf(received, decision, backend), init);
+  const attempt = new Attempt(call, endpoint);
+  call.attempt = attempt;
+  return attempt.perform(backend, urlOf(call.received, forward, backend), init);
 }
 
 /** Of the parts that were decided on, never of the request's URL: that may be another, raw form of it. */
@@ -31,32 +29,12 @@ function urlOf({ scheme, target }: Received, { authority, path, query }: Forward
   return `${origin ?? `${scheme}://${authority ?? target.host}`}${path}${query === "" ? "" : `?${query}`}`;
 }
 
-function outgoing(
-  call: Call,
-  received: Received,
-  decision: Forward,
-  endpoint: Endpoint,
-  backend: Backend,
-): RequestInit {
-  const { method } = received;
-  const { body } = call.request;
-  const bodiless = method === "GET" || method === "HEAD";
-  const headers = received.headers.toRecord();
-  if (bodiless && body !== null) delete headers["content-length"];
-  if (decision.authority !== null || backend.ownHost) headers["x-forwarded-host"] = received.authority;
-  if (decision.authority !== null) headers["host"] = decision.authority;
-  else if (backend.hostBeside) headers["host"] = received.authority;
-  if (call.peer.principal !== null) {
-    headers["x-forwarded-client-cert"] = clientCertificate(endpoint.workload.principal, call.peer.principal);
-  }
-  change(headers, decision.request);
-  const ofSet = decision.bySet?.get(endpoint.policySet);
-  if (ofSet !== undefined) change(headers, ofSet);
+function initOf({ request, received: { method } }: Call, headers: HeaderRecord, backend: Backend): RequestInit {
   // The option for the answer's coding is the call's: a Request would not carry it.
   const init: RequestInit = {
     method,
     headers,
-    body: bodiless ? null : body,
+    body: request.body,
     redirect: "manual",
     encodeResponseBody: "manual",
   };
@@ -64,36 +42,38 @@ function outgoing(
   return init;
 }
 
+/** Ours, which a route may change all the same. */
+const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert"]);
+
+/** What the destination's policies saw, and what the gateway tells the endpoint. */
+function headersFor(call: Call, backend: Backend): MutableHeaders {
+  const { forward, received, endpoint, peer, facts } = call;
+  const { authority, request, bySet } = forward;
+  const headers = copyHeaders(forward.headers);
+  if (authority !== null || backend.ownHost) headers["x-forwarded-host"] = received.authority;
+  if (authority !== null) headers["host"] = authority;
+  else if (backend.hostBeside) headers["host"] = received.authority;
+  if (peer.principal !== null)
+    headers["x-forwarded-client-cert"] = clientCertificate(endpoint.workload.principal, peer.principal);
+  for (const change of request) {
+    if (change.op === "set-payload" || LATE.has(change.name))
+      applyChange(headers, change, (place) => payloadAt(call, place, facts.headers));
+  }
+  const ofSet = bySet?.get(endpoint.policySet);
+  if (ofSet !== undefined)
+    for (const change of ofSet) applyChange(headers, change, (place) => payloadAt(call, place, forward.headers));
+  return headers;
+}
+
+/** No fact holds a token's text: it is read again where it was found. */
+function payloadAt({ slice, facts }: Call, at: number, headers: HeaderRecord): string {
+  const place = slice.places[at];
+  const token = place === undefined ? null : tokenAt(place, headers, facts.query);
+  if (token === null) throw new Error("a token that was verified is no longer there");
+  return payloadOf(token);
+}
+
 /** Envoy's form: who was called by whom. */
 function clientCertificate(by: string | null, caller: string): string {
   return by === null ? `URI=spiffe://${caller}` : `By=spiffe://${by};URI=spiffe://${caller}`;
-}
-
-function change(headers: Record<string, string>, changes: readonly HeaderChange[]): void {
-  for (const item of changes) {
-    const { name } = item;
-    const had = headers[name];
-    switch (item.op) {
-      case "remove":
-        delete headers[name];
-        break;
-      case "set":
-        headers[name] = item.value;
-        break;
-      case "add":
-        headers[name] = had === undefined ? item.value : `${had}, ${item.value}`;
-        break;
-      case "remove-cookie":
-        removeCookie(headers, name);
-        break;
-    }
-  }
-}
-
-function removeCookie(headers: Record<string, string>, name: string): void {
-  const cookies = headers["cookie"];
-  if (cookies === undefined) return;
-  const kept = withoutCookie(cookies, name);
-  if (kept === null) delete headers["cookie"];
-  else headers["cookie"] = kept;
 }

@@ -1,4 +1,3 @@
-import type { TokenFact, TokenNeed } from "../../src/decide/types.ts";
 import type { JWK } from "jose";
 import {
   audiencesOf,
@@ -11,11 +10,18 @@ import {
   readToken,
 } from "../../src/identity/jwt.ts";
 import { SPACE_DELIMITED } from "../../src/policy/claims.ts";
+import type { LinkedPlace } from "../../src/policy/request-authentication.ts";
+import type { RefusedToken, TokenFact } from "../../src/request/token-fact.ts";
 import type { JwtRule } from "../../src/snapshot/model.ts";
 import { type Fetch, KeySets } from "./jwks.ts";
 
 type Context = Pick<ExecutionContext, "waitUntil">;
-type Refused = Extract<TokenFact, { ok: false }>;
+
+/** A token, and the rules of its place. */
+interface Found {
+  readonly place: Pick<LinkedPlace, "rules" | "rulesId">;
+  readonly token: string;
+}
 
 interface Remembered {
   readonly fact: TokenFact;
@@ -30,8 +36,8 @@ const REFUSED_FOR_MS = 10_000;
 
 /** Verifies tokens once: a verified one is a fact until it ends, a refused one for some seconds. */
 export class TokenVerifier {
-  readonly #verified = new Map<string, Remembered>();
-  readonly #refused = new Map<string, Remembered>();
+  readonly #verified = new Memory(MAX_VERIFIED);
+  readonly #refused = new Memory(MAX_REFUSED);
   readonly #inline = new Map<string, readonly JWK[]>();
   readonly #keySets: KeySets;
   readonly #now: () => number;
@@ -42,38 +48,40 @@ export class TokenVerifier {
     this.#now = options.now;
   }
 
-  /** @param key of the `TokenNeed`: the rules and the token */
-  cached(key: string): TokenFact | undefined {
-    const found = this.#verified.get(key) ?? this.#refused.get(key);
-    if (!found) return undefined;
-    if (this.#now() < found.until) return found.fact;
-    this.#verified.delete(key);
-    this.#refused.delete(key);
-    return undefined;
+  /**
+   * @param rulesId of the place: the rules that the token was verified against
+   * @returns undefined where it must be verified
+   */
+  cached(rulesId: string, token: string): TokenFact | undefined {
+    const now = this.#now();
+    return this.#verified.get(rulesId, token, now) ?? this.#refused.get(rulesId, token, now);
   }
 
-  async verify({ key, token, rules }: TokenNeed, ctx: Context): Promise<TokenFact> {
+  async verify({ place, token }: Found, ctx: Context): Promise<TokenFact> {
+    const { rules, rulesId } = place;
+    const known = this.cached(rulesId, token);
+    if (known !== undefined) return known;
     const read = readToken(token);
-    if (!read.ok) return this.#refuse(key, read.error.code);
+    if (!read.ok) return this.#refuse(rulesId, token, read.error.code);
     const times = checkTimes(read.value, this.#now());
-    if (times !== null) return this.#refuse(key, times.code);
+    if (times !== null) return this.#refuse(rulesId, token, times.code);
     const fact = await this.#byRules(read.value, rules, ctx);
-    if (fact.ok) remember(this.#verified, key, { fact, until: endOf(read.value) }, MAX_VERIFIED);
+    if (fact.ok) this.#verified.set(rulesId, token, { fact, until: endOf(read.value) });
     // Key sets that are away may be back at once.
     else if (fact.code !== "jwks_unavailable")
-      remember(this.#refused, key, { fact, until: this.#now() + REFUSED_FOR_MS }, MAX_REFUSED);
+      this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS });
     return fact;
   }
 
-  #refuse(key: string, detail: string): Refused {
-    const fact: Refused = { ok: false, code: "jwt_invalid", detail };
-    remember(this.#refused, key, { fact, until: this.#now() + REFUSED_FOR_MS }, MAX_REFUSED);
+  #refuse(rulesId: string, token: string, detail: string): RefusedToken {
+    const fact: RefusedToken = { ok: false, code: "jwt_invalid", detail };
+    this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS });
     return fact;
   }
 
   /** Issuer and key set belong together: only rules of the token's issuer are asked, any of which may accept it. */
   async #byRules(token: ReadToken, rules: readonly JwtRule[], ctx: Context): Promise<TokenFact> {
-    let refused: Refused = { ok: false, code: "jwt_invalid", detail: "token_issuer" };
+    let refused: RefusedToken = { ok: false, code: "jwt_invalid", detail: "token_issuer" };
     for (const [index, rule] of rules.entries()) {
       if (token.claims["iss"] !== rule.issuer) continue;
       const keys = await this.#keys(rule, token, ctx);
@@ -115,13 +123,50 @@ export class TokenVerifier {
 
 const MAX_INLINE = 100;
 
-function remember(map: Map<string, Remembered>, key: string, value: Remembered, limit: number): void {
-  const [oldest] = map.keys();
-  if (map.size >= limit && oldest !== undefined) map.delete(oldest);
-  map.set(key, value);
+/** Facts by the rules that were asked and the token's text: no text is put together to look one up. */
+class Memory {
+  readonly #byRules = new Map<string, Map<string, Remembered>>();
+  readonly #limit: number;
+  #size = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(rulesId: string, token: string, now: number): TokenFact | undefined {
+    const facts = this.#byRules.get(rulesId);
+    const found = facts?.get(token);
+    if (facts === undefined || found === undefined) return undefined;
+    if (now < found.until) return found.fact;
+    facts.delete(token);
+    this.#size -= 1;
+    return undefined;
+  }
+
+  set(rulesId: string, token: string, value: Remembered): void {
+    let facts = this.#byRules.get(rulesId);
+    if (facts === undefined) this.#byRules.set(rulesId, (facts = new Map()));
+    if (!facts.has(token)) {
+      if (this.#size >= this.#limit) this.#dropOldest();
+      this.#size += 1;
+    }
+    facts.set(token, value);
+  }
+
+  /** Of the rules that were asked first: those of an old configuration go before those in use. */
+  #dropOldest(): void {
+    for (const [rulesId, facts] of this.#byRules) {
+      const [oldest] = facts.keys();
+      if (oldest !== undefined && facts.delete(oldest)) {
+        this.#size -= 1;
+        return;
+      }
+      this.#byRules.delete(rulesId);
+    }
+  }
 }
 
-function factOf({ claims, payload }: ReadToken, rule: JwtRule, index: number, audiences: readonly string[]): TokenFact {
+function factOf({ claims }: ReadToken, rule: JwtRule, index: number, audiences: readonly string[]): TokenFact {
   const subject = typeof claims["sub"] === "string" ? claims["sub"] : "";
   return {
     ok: true,
@@ -131,7 +176,6 @@ function factOf({ claims, payload }: ReadToken, rule: JwtRule, index: number, au
     audiences,
     presenter: typeof claims["azp"] === "string" ? claims["azp"] : null,
     claims,
-    payload,
     spaceDelimited: [...SPACE_DELIMITED, ...rule.spaceDelimitedClaims],
     rule: index,
   };

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isOtherSpelling, namedHeaders } from "../../src/match/header-names.ts";
+import { isOtherSpelling, namedHeaders } from "../../src/request/header-names.ts";
 
 describe("another spelling of a header that a rule names", () => {
   it.each([

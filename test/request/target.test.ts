@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readTarget } from "../../workers/gateway/target.ts";
+import { readTarget } from "../../src/request/target.ts";
 
 /** What the parser alone says. */
 function parsed(text: string) {
@@ -9,6 +9,14 @@ function parsed(text: string) {
   const secure = url.protocol === "https:";
   const port = url.port === "" ? (secure ? 443 : 80) : Number(url.port);
   return { secure, hostname: url.hostname, port, host: url.host, pathname: url.pathname, query: url.search.slice(1) };
+}
+
+/** Without the word on how it was read. */
+function read(text: string) {
+  const target = readTarget(text);
+  if (target === null) return null;
+  const { plain: _, ...rest } = target;
+  return rest;
 }
 
 describe("readTarget", () => {
@@ -41,7 +49,7 @@ describe("readTarget", () => {
     "http:///x",
     "/x",
   ])("reads %s as the parser does", (text) => {
-    expect(readTarget(text)).toEqual(parsed(text));
+    expect(read(text)).toEqual(parsed(text));
   });
 
   it("reads whatever comes as the parser does", () => {
@@ -65,7 +73,7 @@ describe("readTarget", () => {
       .map(([start, pieces]) => start + pieces.join(""));
     fc.assert(
       fc.property(text, (url) => {
-        expect(readTarget(url)).toEqual(parsed(url));
+        expect(read(url)).toEqual(parsed(url));
       }),
       { numRuns: 20_000 },
     );

@@ -1,11 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Entrance } from "../../workers/gateway/entrance.ts";
-import { receive } from "../../workers/gateway/receive.ts";
+import type { Entrance } from "../../src/request/entrance.ts";
+import { MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
+import { type Incoming, receive } from "../../src/request/receive.ts";
 
 const PUBLIC: Entrance = {
   kind: "public",
-  listener: { gateway: null, port: 80, mesh: false, sni: null },
+  listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*" },
   clientAuth: undefined,
   location: null,
   scheme: "https",
@@ -13,13 +14,13 @@ const PUBLIC: Entrance = {
 const MESH: Entrance = { kind: "mesh", props: {} };
 
 /** A request as the runtime makes it of what was sent: the URL is pasted together and unparsed. */
-function sent(url: string, host: string | null, method = "GET", more: Record<string, string> = {}): Request {
+function sent(url: string, host: string | null, method = "GET", more: Record<string, string> = {}): Incoming {
   const headers = new Headers(more);
   if (host !== null) headers.set("host", host);
-  return { url, method, headers } as Request;
+  return { url, method, headers, body: null };
 }
 
-const code = (request: Request, entrance: Entrance = PUBLIC): string => {
+const code = (request: Incoming, entrance: Entrance = PUBLIC): string => {
   const received = receive(request, entrance);
   return received.ok ? "ok" : received.error.code;
 };
@@ -30,12 +31,13 @@ describe("receive", () => {
     { host: "API.test:443", authority: "api.test:443", name: "api.test", port: 443 },
     { host: "api.test.", authority: "api.test.", name: "api.test", port: null },
     { host: "api.test:80", authority: "api.test:80", name: "api.test", port: 80 },
+    { host: "my_service.test", authority: "my_service.test", name: "my_service.test", port: null },
     { host: "[::1]:8080", authority: "[::1]:8080", name: "[::1]", port: 8080 },
   ])("reads Host $host", ({ host, authority, name, port }) => {
     const received = receive(sent(`http://${host}/x`, host), PUBLIC);
     expect(received).toMatchObject({
       ok: true,
-      value: { authority, authorityHost: name, authorityPort: port, scheme: "https" },
+      value: { authority, host: name, authorityPort: port, scheme: "https" },
     });
   });
 
@@ -52,7 +54,6 @@ describe("receive", () => {
     ["2130706433", "a number that is an address"],
     ["api.test:0", "port 0"],
     ["api.test:99999", "a port beyond the range"],
-    ["api_x.test", "an underscore"],
     ["a..b", "an empty label"],
     [".test", "a leading dot"],
     [".", "only a dot"],
@@ -70,7 +71,7 @@ describe("receive", () => {
     expect(code(sent("http://svc.test/x", null))).toBe("host_invalid");
     expect(receive(sent("http://reviews:9080/x", null), MESH)).toMatchObject({
       ok: true,
-      value: { authority: "reviews:9080", authorityHost: "reviews", authorityPort: 9080, scheme: "http" },
+      value: { authority: "reviews:9080", host: "reviews", authorityPort: 9080, scheme: "http" },
     });
   });
 
@@ -98,6 +99,24 @@ describe("receive", () => {
     expect(code(sent("http://api.test/x", "api.test", method))).toBe(expected);
   });
 
+  it.each([
+    { method: "GET", body: "x", expected: "body_not_allowed" },
+    { method: "HEAD", body: "x", expected: "body_not_allowed" },
+    { method: "POST", body: "x", expected: "ok" },
+    { method: "DELETE", body: "x", expected: "ok" },
+    { method: "OPTIONS", body: "x", expected: "ok" },
+    { method: "GET", body: null, expected: "ok" },
+  ])("answers $method with body $body with $expected", ({ method, body, expected }) => {
+    expect(code({ ...sent("http://api.test/x", "api.test", method), body })).toBe(expected);
+  });
+
+  it("takes 60 KiB of headers, and no byte more", () => {
+    const left = MAX_HEADER_BYTES - ("host".length + "api.test".length + 4) - ("x".length + 4);
+    const filled = (bytes: number) => code(sent("http://api.test/x", "api.test", "GET", { x: "v".repeat(bytes) }));
+    expect(filled(left)).toBe("ok");
+    expect(filled(left + 1)).toBe("headers_too_large");
+  });
+
   it("takes the client's address from the platform, on the public side only", () => {
     const headers = { "cf-connecting-ip": "203.0.113.7" };
     expect(receive(sent("http://api.test/", "api.test", "GET", headers), PUBLIC)).toMatchObject({
@@ -113,9 +132,9 @@ describe("receive", () => {
   it("knows a WebSocket handshake from other upgrades", () => {
     const upgrade = (value: string, method = "GET") =>
       receive(sent("http://api.test/", "api.test", method, { connection: "Upgrade", upgrade: value }), PUBLIC);
-    expect(upgrade("WebSocket")).toMatchObject({ value: { upgrade: true } });
-    expect(upgrade("h2c")).toMatchObject({ value: { upgrade: false } });
-    expect(upgrade("websocket", "POST")).toMatchObject({ value: { upgrade: false } });
+    expect(upgrade("WebSocket")).toMatchObject({ value: { webSocket: true } });
+    expect(upgrade("h2c")).toMatchObject({ value: { webSocket: false } });
+    expect(upgrade("websocket", "POST")).toMatchObject({ value: { webSocket: false } });
   });
 
   it("sees the host that is in the Host header or none at all, whatever the bytes", () => {
@@ -148,7 +167,7 @@ describe("receive", () => {
           const received = receive(asReceived(host, target), PUBLIC);
           if (!received.ok) return;
           expect(received.value.authority).toBe(host.toLowerCase());
-          expect(received.value.target.hostname.replace(/\.$/, "")).toBe(received.value.authorityHost);
+          expect(received.value.target.hostname.replace(/\.$/, "")).toBe(received.value.host);
           if (target.startsWith("/")) expect(received.value.target.pathname).toBe(target);
         },
       ),
@@ -156,7 +175,10 @@ describe("receive", () => {
   });
 });
 
-function asReceived(host: string, target = "/x"): Request {
-  const headers = { get: (name: string) => (name === "host" ? host : null), keys: () => ["host"].values() };
-  return { url: `http://${host}${target}`, method: "GET", headers } as unknown as Request;
+function asReceived(host: string, target = "/x"): Incoming {
+  const headers = {
+    get: (name: string) => (name === "host" ? host : null),
+    forEach: (take: (value: string, name: string) => void) => take(host, "host"),
+  };
+  return { url: `http://${host}${target}`, method: "GET", headers, body: null };
 }

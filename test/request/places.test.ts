@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
-import type { Entrance, Listener } from "../../workers/gateway/entrance.ts";
-import { wanted } from "../../workers/gateway/find.ts";
-import { receive } from "../../workers/gateway/receive.ts";
+import type { Entrance, Listener } from "../../src/request/entrance.ts";
+import { placesOf } from "../../src/request/places.ts";
+import { receive } from "../../src/request/receive.ts";
 import { peer } from "../decide/requests.ts";
 
 const WEB: Peer = { ...peer("web"), by: "certificate" };
@@ -10,7 +10,7 @@ const WEB: Peer = { ...peer("web"), by: "certificate" };
 function front(listener: Partial<Listener> = {}): Entrance {
   return {
     kind: "public",
-    listener: { gateway: null, port: 80, mesh: false, sni: null, ...listener },
+    listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*", ...listener },
     clientAuth: null,
     location: null,
     scheme: "http",
@@ -24,25 +24,24 @@ function places(url: string, entrance: Entrance, by: Peer, host?: string) {
     entrance,
   );
   if (!received.ok) throw new Error(received.error.code);
-  return wanted(received.value, entrance, by).map((place) => `${place.scope} ${place.host}:${place.port}`);
+  return placesOf(received.value, entrance, by).map((place) => `${place.scope} ${place.host}:${place.port}`);
 }
 
 describe("where a host is looked for", () => {
   it("is the Gateway's listener from outside, and nowhere in the mesh without a certificate", () => {
     expect(places("http://a.test/", front(), NO_PEER)).toEqual(["gw/* a.test:80"]);
-    expect(places("http://a.test/", front({ gateway: "default/x", port: 8080 }), NO_PEER)).toEqual([
-      "gw/default/x/8080 a.test:8080",
-    ]);
+    expect(
+      places("http://a.test/", front({ gateway: "default/x", port: 8080, scope: "gw/default/x/8080" }), NO_PEER),
+    ).toEqual(["gw/default/x/8080 a.test:8080"]);
     expect(places("http://a.test/", front({ mesh: true }), NO_PEER)).toEqual([]);
     expect(places("http://a.test/", front(), peer("web"))).toEqual(["gw/* a.test:80"]);
   });
 
   it("is the mesh as its namespace sees it with one, but a Gateway's own listener serves its hosts first", () => {
     expect(places("http://reviews:9080/", front(), WEB)).toEqual(["mesh/default reviews:9080", "gw/* reviews:80"]);
-    expect(places("http://a.test/", front({ gateway: "default/x", port: 443 }), WEB)).toEqual([
-      "gw/default/x/443 a.test:443",
-      "mesh/default a.test:80",
-    ]);
+    expect(
+      places("http://a.test/", front({ gateway: "default/x", port: 443, scope: "gw/default/x/443" }), WEB),
+    ).toEqual(["gw/default/x/443 a.test:443", "mesh/default a.test:80"]);
     expect(places("http://reviews/", front({ mesh: true, port: 18_030 }), WEB)).toEqual(["mesh/default reviews:80"]);
   });
 

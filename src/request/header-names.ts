@@ -1,4 +1,4 @@
-/** Headers that frame a message or say what it holds: a rule for `content_type` does not take the real one away. */
+/** Headers that frame a message, say what it holds, or are the gateway's own: a rule for `content_type` does not take the real one away. */
 const ESSENTIAL = new Set([
   "host",
   "content-type",
@@ -6,6 +6,11 @@ const ESSENTIAL = new Set([
   "content-encoding",
   "transfer-encoding",
   "upgrade",
+  "x-request-id",
+  "traceparent",
+  "tracestate",
+  "x-forwarded-for",
+  "x-forwarded-proto",
 ]);
 
 /** The headers that the rules of one host name, and how else they may be spelt. */

@@ -1,9 +1,9 @@
-import type { Peer } from "../../src/identity/peer.ts";
+import type { Peer } from "../identity/peer.ts";
 import type { Entrance, Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
-/** What a caller asks for, and as whom the configuration is looked at. */
-export interface Wanted {
+/** Where a request's host may be looked up. */
+export interface Place {
   readonly scope: string;
   /** Lower case, without port. */
   readonly host: string;
@@ -19,14 +19,13 @@ const NAME = /^[a-z0-9.-]+$/;
  * Where the request's host may be looked up, best first. Over a binding the service is the one that was dialled: the URL's
  * authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace sees it.
  */
-export function wanted(received: Received, entrance: Entrance, peer: Peer): readonly Wanted[] {
+export function placesOf(received: Received, entrance: Entrance, peer: Peer): readonly Place[] {
   if (entrance.kind === "mesh") {
     const { hostname, port } = received.target;
     return [{ scope: meshScope(peer), host: withoutDot(hostname), port }];
   }
   const { listener } = entrance;
-  const scope = listener.gateway === null ? "gw/*" : `gw/${listener.gateway}/${listener.port}`;
-  const exposed = listener.mesh ? [] : [{ scope, host: received.authorityHost, port: listener.port }];
+  const exposed = listener.mesh ? [] : [{ scope: listener.scope, host: received.host, port: listener.port }];
   if (peer.by !== "certificate" || peer.namespace === null) return exposed;
   const inMesh = { scope: meshScope(peer), ...dialled(received, listener) };
   // On a Gateway's own listener its policies come first; elsewhere a workload sees the mesh as it does from inside.
@@ -43,13 +42,13 @@ function dialled(received: Received, listener: Listener): { host: string; port: 
   const { authorityPort } = received;
   // The listener's own port in Host says how it was reached, and nothing of the service.
   const port = authorityPort === null || (listener.mesh && authorityPort === listener.port) ? 80 : authorityPort;
-  if (sni === null) return { host: received.authorityHost, port };
+  if (sni === null) return { host: received.host, port };
   const name = sni.toLowerCase();
   const [, sniPort, host] = ISTIO_SNI.exec(name) ?? [];
   if (sniPort !== undefined && host !== undefined) return { host: withoutDot(host), port: Number(sniPort) };
-  return { host: NAME.test(name) ? withoutDot(name) : received.authorityHost, port };
+  return { host: NAME.test(name) ? withoutDot(name) : received.host, port };
 }
 
-function withoutDot(host: string): string {
-  return host.endsWith(".") ? host.slice(0, -1) : host;
+function withoutDot(name: string): string {
+  return name.endsWith(".") ? name.slice(0, -1) : name;
 }

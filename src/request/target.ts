@@ -10,6 +10,8 @@ export interface Target {
   readonly pathname: string;
   /** Raw, without `?`. */
   readonly query: string;
+  /** The URL means what it says: the parser would change nothing in it. */
+  readonly plain: boolean;
 }
 
 /** URLs that mean what they say: no character that the parser would decode, escape, fold or resolve. */
@@ -30,7 +32,7 @@ export function readTarget(text: string): Target | null {
   const secure = scheme === "https";
   const standard = secure ? 443 : 80;
   const host = number === null || number === standard ? hostname : `${hostname}:${number}`;
-  return { secure, hostname, port: number ?? standard, host, pathname, query };
+  return { secure, hostname, port: number ?? standard, host, pathname, query, plain: true };
 }
 
 /** Labels that begin with `xn--` are checked by the parser. */
@@ -50,5 +52,6 @@ function parsed(text: string): Target | null {
     host: url.host,
     pathname: url.pathname,
     query: url.search.slice(1),
+    plain: false,
   };
 }

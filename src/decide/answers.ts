@@ -1,0 +1,95 @@
+import type { LinkedCluster, LinkedRoute } from "../snapshot/link.ts";
+
+/** An answer of the gateway itself. The peer gets status, text and request id; code, policy and flag are for the operator. */
+export interface Answer {
+  readonly effect: "answer";
+  /** Public: alerts switch on it. */
+  readonly code: AnswerCode;
+  readonly status: number;
+  readonly body: string;
+  /** Envoy's response flag; empty for none. */
+  readonly flag: string;
+  /** Beside the usual ones: `location`, `www-authenticate`. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** `ns/name` of the policy or rule that decided. */
+  readonly policy: string | null;
+  readonly route: LinkedRoute | null;
+  readonly cluster: LinkedCluster | null;
+}
+
+interface Text {
+  readonly status: number;
+  readonly body?: string;
+  readonly flag?: string;
+  readonly headers?: Answer["headers"];
+}
+
+/** One text whatever the reason: a peer learns no rule (R31). */
+const DENIED: Text = { status: 403, body: "RBAC: access denied", flag: "UAEX" };
+const BAD_TOKEN: Text = { status: 401, body: "Jwt verification fails", flag: "UAEX" };
+const BEFORE_HEADERS = "upstream connect error or disconnect/reset before headers. reset reason:";
+
+/** Every answer that the gateway gives by itself. A code is public: add, never rename. */
+const TEXTS = {
+  // What cannot be read in one way only.
+  url_invalid: { status: 400 },
+  host_invalid: { status: 400 },
+  body_not_allowed: { status: 400, body: "a GET or HEAD request with a body cannot be carried" },
+  method_not_allowed: { status: 405 },
+  method_unknown: { status: 501 },
+  headers_too_large: { status: 431 },
+  path_control_byte: { status: 400 },
+  path_escape_malformed: { status: 400 },
+  path_null: { status: 400 },
+  path_overlong_utf8: { status: 400 },
+  path_escaped_slash: { status: 400 },
+  path_params: { status: 400 },
+  path_too_long: { status: 400 },
+  // A rewrite made it so.
+  path_refused: { status: 400 },
+  // Routes.
+  no_route: { status: 404, flag: "NR" },
+  https_redirect: { status: 301 },
+  redirect: { status: 301 },
+  direct_response: { status: 200 },
+  // Policies.
+  client_certificate_required: DENIED,
+  mtls_required: DENIED,
+  rbac_denied_matched_policy: DENIED,
+  rbac_denied_no_allow: DENIED,
+  // Fails closed: an exception while deciding is a denial (R18).
+  decision_failed: DENIED,
+  jwt_invalid: BAD_TOKEN,
+  jwks_unavailable: BAD_TOKEN,
+  jwt_audience: { status: 403, body: "Audiences in Jwt are not allowed", flag: "UAEX" },
+  // Endpoints.
+  no_endpoint: { status: 503, body: "no healthy upstream", flag: "UH" },
+  no_healthy_upstream: { status: 503, body: "no healthy upstream", flag: "UH" },
+  overflow: {
+    status: 503,
+    body: `${BEFORE_HEADERS} overflow`,
+    flag: "UO",
+    headers: [["x-envoy-overloaded", "true"]],
+  },
+  upstream_reset_before_headers: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
+  binding_missing: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
+  response_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
+  upstream_protocol_error: { status: 502, body: `${BEFORE_HEADERS} protocol error`, flag: "UPE" },
+  // The gateway itself. A cell or control that is away is back in seconds, and a cold exchange takes less.
+  no_configuration: { status: 503, body: "no configuration", headers: [["retry-after", "1"]] },
+  internal_error: { status: 500 },
+} as const satisfies Record<string, Text>;
+
+export type AnswerCode = keyof typeof TEXTS;
+
+const NO_HEADERS: Answer["headers"] = [];
+
+export function answerOf(
+  code: AnswerCode,
+  policy: string | null = null,
+  route: LinkedRoute | null = null,
+  cluster: LinkedCluster | null = null,
+): Answer {
+  const { status, body = "", flag = "", headers = NO_HEADERS }: Text = TEXTS[code];
+  return { effect: "answer", code, status, body, flag, headers, policy, route, cluster };
+}

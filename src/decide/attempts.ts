@@ -1,0 +1,77 @@
+import { DRAW, draw } from "../request/draws.ts";
+import { type Outcome, panics } from "../resilience/outlier.ts";
+import { pick } from "../resilience/pick.ts";
+import type { Endpoint } from "../snapshot/model.ts";
+import { type Answer, answerOf } from "./answers.ts";
+import type { Forward } from "./types.ts";
+
+/** What is known of a cluster's endpoints at this moment. */
+export interface Health {
+  /** Ejected for this caller, now. */
+  isEjected(endpoint: Endpoint): boolean;
+  /** Requests under way from this isolate, by endpoint id. */
+  readonly active: ReadonlyMap<string, number>;
+  /** Grows by one with each pick of this cluster. */
+  readonly turn: number;
+}
+
+/** One attempt that ended. */
+export interface Attempted {
+  readonly endpoint: Endpoint;
+  readonly outcome: Outcome;
+}
+
+/** The next thing to do: call an endpoint, or answer. `stop`: the last attempt's answer stands. */
+export type Next =
+  | { readonly kind: "attempt"; readonly endpoint: Endpoint }
+  | { readonly kind: "answer"; readonly answer: Answer }
+  | { readonly kind: "stop" };
+
+const STOP: Next = { kind: "stop" };
+
+/**
+ * Judges what was tried and picks the endpoint to call. One whose own policies refuse the request is never called, by
+ * whatever name it was reached; one that is ejected for this caller is not either, unless so many are that ejections are
+ * disregarded. Without a retry policy there is one attempt.
+ *
+ * @param seed of the request's draws
+ */
+export function nextAttempt(forward: Forward, history: readonly Attempted[], health: Health, seed: number): Next {
+  if (history.length > 0) return STOP;
+  const { cluster, refusals } = forward;
+  let usable = healthy(forward, health);
+  if (refusals !== null) {
+    const allowed = usable.filter(({ policySet }) => !refusals.has(policySet));
+    const refusal = usable[0] && refusals.get(usable[0].policySet);
+    if (allowed.length === 0 && refusal) return { kind: "answer", answer: refusal };
+    usable = allowed;
+  }
+  const { turn, active } = health;
+  const attempt = history.length;
+  const endpoint = pick(usable, cluster.model.loadBalancer, {
+    turn,
+    draws: [draw(seed, DRAW.endpoint, attempt), draw(seed, DRAW.otherEndpoint, attempt)],
+    active,
+  });
+  return endpoint === null
+    ? { kind: "answer", answer: answerOf("no_healthy_upstream", null, forward.route, cluster) }
+    : { kind: "attempt", endpoint };
+}
+
+function healthy({ cluster }: Forward, health: Health): readonly Endpoint[] {
+  const { endpoints, outlier } = cluster.model;
+  if (outlier === undefined || !someEjected(endpoints, health)) return endpoints;
+  const left = endpoints.filter((endpoint) => !health.isEjected(endpoint));
+  return panics(outlier, endpoints.length, endpoints.length - left.length) ? endpoints : left;
+}
+
+function someEjected(endpoints: readonly Endpoint[], health: Health): boolean {
+  for (const endpoint of endpoints) if (health.isEjected(endpoint)) return true;
+  return false;
+}
+
+/** How an answer's status speaks of the endpoint, as Envoy's outlier detection reads it. */
+export function outcomeOf(status: number): Outcome {
+  if (status < 500) return "success";
+  return status >= 502 && status <= 504 ? "gateway_error" : "5xx";
+}

@@ -1,0 +1,83 @@
+import type { HeaderChange } from "../request/changes.ts";
+import type { Answer } from "./answers.ts";
+import type { Decision } from "./types.ts";
+
+/** A decision in words and numbers, plain JSON: what a record holds, what an operator is shown. No query values. */
+export type DescribedDecision = DescribedAnswer | DescribedForward;
+
+interface DescribedAnswer {
+  readonly effect: "answer";
+  readonly code: string;
+  readonly status: number;
+  readonly body: string;
+  readonly flag: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly policy: string | null;
+  readonly route: string | null;
+  readonly cluster: string | null;
+}
+
+interface DescribedForward {
+  readonly effect: "forward";
+  readonly route: string;
+  readonly cluster: string;
+  readonly path: string;
+  /** Names alone. */
+  readonly query: string;
+  readonly authority: string | null;
+  readonly request: readonly HeaderChange[];
+  readonly response: readonly HeaderChange[];
+  /** Endpoints that are not called, with the reason. */
+  readonly refused: readonly { readonly endpoint: string; readonly code: string; readonly policy: string | null }[];
+  /** Header changes by endpoint, where they differ from endpoint to endpoint. */
+  readonly byEndpoint: readonly { readonly endpoint: string; readonly changes: readonly HeaderChange[] }[];
+  readonly requestPrincipal: string | null;
+}
+
+export function describeDecision(decision: Decision): DescribedDecision {
+  if (decision.effect === "answer") return describeAnswer(decision);
+  const { route, cluster, path, query, authority, request, response, refusals, bySet, requestPrincipal } = decision;
+  const { endpoints } = cluster.model;
+  return {
+    effect: "forward",
+    route: route.model.name,
+    cluster: cluster.model.id,
+    path,
+    query: withoutValues(query),
+    authority,
+    request,
+    response,
+    refused: endpoints.flatMap(({ id, policySet }) => {
+      const refusal = refusals?.get(policySet);
+      return refusal ? [{ endpoint: id, code: refusal.code, policy: refusal.policy }] : [];
+    }),
+    byEndpoint: endpoints.flatMap(({ id, policySet }) => {
+      const changes = bySet?.get(policySet);
+      return changes ? [{ endpoint: id, changes }] : [];
+    }),
+    requestPrincipal,
+  };
+}
+
+function describeAnswer({ code, status, body, flag, headers, policy, route, cluster }: Answer): DescribedAnswer {
+  return {
+    effect: "answer",
+    code,
+    status,
+    body,
+    flag,
+    headers: headers.map(([name, value]) => [name, name === "location" ? withoutQueryValues(value) : value]),
+    policy,
+    route: route?.model.name ?? null,
+    cluster: cluster?.model.id ?? null,
+  };
+}
+
+function withoutQueryValues(url: string): string {
+  const at = url.indexOf("?");
+  return at === -1 ? url : url.slice(0, at) + withoutValues(url.slice(at));
+}
+
+function withoutValues(query: string): string {
+  return query.replace(/=[^&]*/g, "=*");
+}

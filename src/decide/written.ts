@@ -1,0 +1,113 @@
+import { isSecretHeader } from "../match/secret-test.ts";
+import { tokenHeaders } from "../policy/request-authentication.ts";
+import type { LinkedPlace } from "../policy/request-authentication.ts";
+import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
+import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
+import type { TokenFact } from "../request/token-fact.ts";
+import type { LinkedSlice } from "../snapshot/link.ts";
+import { decide } from "./decide.ts";
+
+/**
+ * A request's facts as a record holds them: plain JSON without credentials. The values of Authorization, Cookie and other
+ * places of tokens, and those of the query, are gone; what rules concluded about them stands in `conclusions`.
+ */
+export interface WrittenFacts extends Omit<RequestFacts, "headers" | "tokens" | "conclusions"> {
+  /** Those that rules name, and the two that make a preflight; `*` for a value that is not recorded. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What was known of tokens, by place; null: none there. Claims are those that rules name. */
+  readonly tokens: Readonly<Record<string, TokenFact | null>>;
+  /** Verdicts by the name of the test. */
+  readonly conclusions: Readonly<Record<string, boolean>>;
+}
+
+/** Stands for a value that is not recorded. */
+const REDACTED = "*";
+const OF_PREFLIGHT = ["origin", "access-control-request-method"];
+
+/**
+ * Writes down what a decision was made of.
+ *
+ * @param facts complete: `decide` needs nothing more
+ */
+export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFacts {
+  const by = new Map<string, boolean>();
+  decide(slice, { ...facts, conclusions: { by, mode: "write" } });
+  const { headers: _, tokens, conclusions: __, query, ...rest } = facts;
+  return {
+    ...rest,
+    query: withoutValues(query),
+    headers: writtenHeaders(slice, facts.headers),
+    tokens: writtenTokens(slice, tokens),
+    conclusions: Object.fromEntries(by),
+  };
+}
+
+/**
+ * Reads a record for a slice, that of the record or a newer one.
+ *
+ * @throws ConclusionMissing where rules look for tokens at a place that the record says nothing of, though something was there
+ */
+export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFacts {
+  const { headers, tokens, conclusions, ...rest } = written;
+  const known = new Map(Object.entries(tokens));
+  const record = Object.assign(emptyHeaders(), headers);
+  return {
+    ...rest,
+    headers: record,
+    tokens: slice.places.map((place) => {
+      const fact = known.get(place.key);
+      if (fact !== undefined) return fact;
+      if (mayHoldToken(place, record, written.query)) throw new ConclusionMissing(place.key);
+      return null;
+    }),
+    conclusions: { by: new Map(Object.entries(conclusions)), mode: "read" },
+  };
+}
+
+function writtenHeaders({ headers: named, model, places }: LinkedSlice, headers: HeaderRecord): Record<string, string> {
+  const ofTokens = new Set(model.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+  const cookies = new Set(places.flatMap(({ kind, name }) => (kind === "cookie" ? [name] : [])));
+  const written: Record<string, string> = {};
+  for (const name of new Set([...named.names, ...OF_PREFLIGHT, "cookie"])) {
+    const value = headers[name];
+    if (value === undefined) continue;
+    if (name === "cookie") written[name] = withoutCookieValues(value, cookies);
+    else written[name] = isSecretHeader(name, ofTokens) ? REDACTED : value;
+  }
+  return written;
+}
+
+/** Only cookies in which rules look for tokens keep their names: whether one is there is what a record must tell. */
+function withoutCookieValues(header: string, names: ReadonlySet<string>): string {
+  const kept = header
+    .split(";")
+    .map((pair) => pair.split("=", 1)[0]?.trim() ?? "")
+    .filter((name) => names.has(name));
+  return kept.length === 0 ? REDACTED : kept.map((name) => `${name}=${REDACTED}`).join("; ");
+}
+
+function withoutValues(query: string): string {
+  return query.replace(/=[^&]*/g, `=${REDACTED}`);
+}
+
+/** Workloads with the same rules look for the same token; one that was never asked knows nothing of it. */
+function writtenTokens({ places, claims }: LinkedSlice, tokens: RequestFacts["tokens"]): WrittenFacts["tokens"] {
+  const written = new Map<string, TokenFact | null>();
+  for (const { index, key } of places) {
+    const fact = tokens[index] ?? null;
+    if (fact !== null || !written.has(key)) written.set(key, writtenToken(fact, claims));
+  }
+  return Object.fromEntries(written);
+}
+
+function writtenToken(fact: TokenFact | null, names: ReadonlySet<string>): TokenFact | null {
+  if (fact === null || !fact.ok) return fact;
+  const claims = Object.fromEntries(Object.entries(fact.claims).filter(([name]) => names.has(name)));
+  return { ...fact, claims };
+}
+
+function mayHoldToken({ kind, name }: LinkedPlace, headers: HeaderRecord, query: string): boolean {
+  if (kind === "header") return headers[name] !== undefined;
+  if (kind === "cookie") return headers["cookie"] !== undefined;
+  return query.split("&").some((pair) => new URLSearchParams(pair).has(name));
+}

@@ -1,0 +1,34 @@
+import { canonicalJson } from "../snapshot/canonical.ts";
+import { ConclusionMissing } from "../request/facts.ts";
+import type { Test } from "./rule-index.ts";
+
+/** Headers whose values no record holds, whatever rules name them. */
+const SECRET_HEADERS = new Set(["authorization", "cookie", "proxy-authorization", "x-api-key"]);
+
+/** @param name lower case */
+export function isSecretHeader(name: string, places: ReadonlySet<string>): boolean {
+  return SECRET_HEADERS.has(name) || places.has(name);
+}
+
+/**
+ * A test on a value that is not recorded. While a request is written down its verdict is noted by the test's name; where a
+ * record is replayed the verdict stands in for the value.
+ *
+ * @param stage who asks: what a header holds may differ between the Gateway's checks, the route's and the destination's
+ * @param rule what the author wrote: names the test, so that a record outlives other changes of the configuration
+ */
+export function concluded(stage: string, rule: unknown, holds: Test): Test {
+  const name = `${stage} ${canonicalJson(rule)}`;
+  return (facts, tokens) => {
+    const { conclusions } = facts;
+    if (conclusions === null) return holds(facts, tokens);
+    if (conclusions.mode === "read") {
+      const verdict = conclusions.by.get(name);
+      if (verdict === undefined) throw new ConclusionMissing(name);
+      return verdict;
+    }
+    const verdict = holds(facts, tokens);
+    conclusions.by.set(name, verdict);
+    return verdict;
+  };
+}

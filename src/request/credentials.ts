@@ -1,0 +1,60 @@
+import type { HeaderRecord } from "./headers.ts";
+
+/** Where a token may stand. */
+export interface TokenPlace {
+  readonly kind: "header" | "param" | "cookie";
+  readonly name: string;
+  /** Of a header: what stands before the token. */
+  readonly prefix: string;
+}
+
+/** @returns null where none is there */
+export function tokenAt({ kind, name, prefix }: TokenPlace, headers: HeaderRecord, query: string): string | null {
+  if (kind === "header") {
+    const value = headers[name];
+    if (value === undefined) return null;
+    // The scheme of Authorization has no case (RFC 9110 §11.1); prefixes of other headers are compared as written.
+    const begins =
+      value.startsWith(prefix) ||
+      (name === "authorization" && value.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase());
+    return begins ? value.slice(prefix.length).trim() : null;
+  }
+  if (kind === "param") return query === "" ? null : new URLSearchParams(query).get(name);
+  return cookieValue(headers["cookie"], name);
+}
+
+/** Pairs end at `;`, and at a comma that a further `name=` follows; neither counts inside quotes. */
+const COOKIE_PAIRS = /(?:"[^"]*"|[^;,]|,(?!\s*[^;=,\s"]+=))+/g;
+
+function cookieValue(header: string | undefined, name: string): string | null {
+  if (header === undefined) return null;
+  if (!header.includes(name)) return null;
+  for (const pair of header.match(COOKIE_PAIRS) ?? []) {
+    const equals = pair.indexOf("=");
+    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+  }
+  return null;
+}
+
+/** The middle part of a compact JWS, as received. */
+export function payloadOf(token: string): string {
+  return token.slice(token.indexOf(".") + 1, token.lastIndexOf("."));
+}
+
+/** A Cookie header without one cookie; null where nothing is left. */
+export function withoutCookie(header: string, name: string): string | null {
+  const kept = (header.match(COOKIE_PAIRS) ?? [])
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== "" && pair.split("=", 1)[0]?.trim() !== name);
+  return kept.length === 0 ? null : kept.join("; ");
+}
+
+/** A raw query without some parameters. */
+export function withoutParams(query: string, names: readonly string[]): string {
+  if (names.length === 0 || query === "") return query;
+  const kept = query.split("&").filter((pair) => {
+    const [name] = new URLSearchParams(pair).keys();
+    return name === undefined || !names.includes(name);
+  });
+  return kept.join("&");
+}

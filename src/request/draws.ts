@@ -1,0 +1,17 @@
+/** What a draw is for: one request may draw for each purpose, and for each attempt, without one draw telling of another. */
+export const DRAW = { destination: 1, endpoint: 2, otherEndpoint: 3, fault: 4, mirror: 5, retryDelay: 6 } as const;
+
+/**
+ * A number in [0, 1) that looks random and is worked out of the request's one seed, so that a record of the request replays.
+ *
+ * @param seed 32 random bits, drawn once a request
+ * @param purpose one of `DRAW`
+ * @param attempt 0 for what belongs to the request as a whole
+ * @see the finalizer of MurmurHash3 (fmix32), for the mixing
+ */
+export function draw(seed: number, purpose: number, attempt: number): number {
+  let mixed = (seed ^ Math.imul(purpose, 0x9e3779b1) ^ Math.imul(attempt + 1, 0x85ebca77)) | 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return ((mixed ^ (mixed >>> 16)) >>> 0) / 4_294_967_296;
+}

@@ -1,0 +1,81 @@
+import type { CallerProps } from "../snapshot/rpc.ts";
+
+/** How a request came in. The two ways never mix: what one proves means nothing on the other. */
+export type Entrance = PublicEntrance | MeshEntrance;
+
+export interface PublicEntrance {
+  readonly kind: "public";
+  readonly listener: Listener;
+  /** `request.cf.tlsClientAuth`, unjudged; undefined where the platform gave none. */
+  readonly clientAuth: unknown;
+  /** `cf.colo`, three letters; null where the platform gave none. */
+  readonly location: string | null;
+  readonly scheme: "http" | "https";
+}
+
+interface MeshEntrance {
+  readonly kind: "mesh";
+  readonly props: CallerProps;
+}
+
+export interface Listener {
+  /** `ns/name` of the Gateway resource; null: any Gateway's hosts. */
+  readonly gateway: string | null;
+  /** Logical port of the listener. */
+  readonly port: number;
+  /** The way in for the sidecars of other machines: hosts of the mesh, for peers with a verified SVID. */
+  readonly mesh: boolean;
+  /** What the client dialled, by TLS SNI. */
+  readonly sni: string | null;
+  /** As the root lists the listener's hosts. */
+  readonly scope: string;
+}
+
+/** What the deployment says of itself. */
+export interface Deployment {
+  /** `ns/name` of the Gateway resource that it stands for; null: any Gateway's hosts. */
+  readonly gateway: string | null;
+  /** The local mesh: `cf.tulleListener` is believed, since its edge writes it. */
+  readonly local: boolean;
+}
+
+/**
+ * Reads the public way in. In production the deployment's Gateway and the URL tell the listener.
+ *
+ * @param cf `request.cf`, of any shape
+ */
+export function publicEntrance(
+  url: string,
+  cf: Readonly<Record<string, unknown>> | undefined,
+  deployment: Deployment,
+): PublicEntrance {
+  const secure = url.startsWith("https:");
+  const local = deployment.local ? localListener(cf?.["tulleListener"]) : null;
+  const tls = cf?.["tlsVersion"];
+  const colo = cf?.["colo"];
+  return {
+    kind: "public",
+    listener: local ?? listenerOf(deployment.gateway, portIn(url) ?? (secure ? 443 : 80), false, null),
+    clientAuth: cf?.["tlsClientAuth"],
+    location: typeof colo === "string" && /^[A-Z]{3}$/.test(colo) ? colo : null,
+    scheme: secure || (deployment.local && typeof tls === "string" && tls !== "") ? "https" : "http",
+  };
+}
+
+function listenerOf(gateway: string | null, port: number, mesh: boolean, sni: string | null): Listener {
+  return { gateway, port, mesh, sni, scope: gateway === null ? "gw/*" : `gw/${gateway}/${port}` };
+}
+
+/** The port that a URL names; whether it is a URL at all is the next step's to judge. */
+function portIn(url: string): number | null {
+  const [, port] = /^[a-z]+:\/\/[^/?#]*:(\d{1,5})(?:[/?#]|$)/.exec(url) ?? [];
+  return port === undefined ? null : Number(port);
+}
+
+function localListener(value: unknown): Listener | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { gateway, port, mesh, sni } = value as Readonly<Record<string, unknown>>;
+  if (typeof port !== "number") return null;
+  const text = (one: unknown): string | null => (typeof one === "string" && one !== "" ? one : null);
+  return listenerOf(text(gateway), port, mesh === true, text(sni));
+}

@@ -1,0 +1,115 @@
+import { err, ok, type Result } from "../result.ts";
+import type { Entrance } from "./entrance.ts";
+import { MAX_HEADER_BYTES } from "./header-size.ts";
+import { type MutableHeaders, readHeaders, type ReceivedHeaders } from "./headers.ts";
+import { readTarget, type Target } from "./target.ts";
+
+/** A request in its one canonical form, save for the path, whose options depend on the host's slice. */
+export interface Received {
+  readonly target: Target;
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host as the rules match it: as received, lower case, with its port if it had one. */
+  readonly authority: string;
+  /** `authority` without port and trailing dot. */
+  readonly host: string;
+  /** Port in `authority`; null where it had none. */
+  readonly authorityPort: number | null;
+  /** The request's one list of headers: policies match it, and it is sent. */
+  readonly headers: MutableHeaders;
+  /** Names with `_` or `.`; null: none. */
+  readonly odd: readonly string[] | null;
+  /** The client's address as the platform tells it; null over a binding. */
+  readonly clientIp: string | null;
+  /** A WebSocket handshake. */
+  readonly webSocket: boolean;
+}
+
+/** Why a request is not looked at any further. A code is public: add, never rename. */
+export interface ReceiveError {
+  readonly code:
+    | "url_invalid"
+    | "host_invalid"
+    | "method_not_allowed"
+    | "method_unknown"
+    | "body_not_allowed"
+    | "headers_too_large";
+}
+
+/** What the platform's `Request` offers, as far as it is read here. Untrusted in every byte. */
+export interface Incoming {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: ReceivedHeaders & { get(name: string): string | null };
+  readonly body: unknown;
+}
+
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const NEVER = new Set(["TRACE", "TRACK", "CONNECT"]);
+
+/**
+ * A plain name (with `_`, as private names have) or a bracketed address, and a port (R4). The runtime pastes Host into
+ * `request.url`: `a?x` would be a whole URL.
+ */
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/;
+
+/** Enough to keep other text out of logs and headers; whoever judges addresses parses them. */
+const ADDRESS = /^[0-9A-Fa-f.:]{2,45}$/;
+
+/** Step 1: refuses what could be read in two ways, and drops what a client must not say (R3 to R5, R9). */
+export function receive(request: Incoming, entrance: Entrance): Result<Received, ReceiveError> {
+  const { method } = request;
+  const target = readTarget(request.url);
+  if (target === null) return err({ code: "url_invalid" });
+  if (!METHODS.has(method)) return err(methodError(method));
+  // The runtime's `fetch` cannot carry it, and a body that is dropped in silence is lost.
+  if (request.body !== null && (method === "GET" || method === "HEAD")) return err({ code: "body_not_allowed" });
+  const onPublic = entrance.kind === "public";
+  const { headers, odd, size, webSocket } = readHeaders(request.headers, onPublic, method);
+  const host = readHost(headers["host"] ?? null, target, onPublic);
+  if (host === null) return err({ code: "host_invalid" });
+  if (size > MAX_HEADER_BYTES) return err({ code: "headers_too_large" });
+  const address = onPublic ? headers["cf-connecting-ip"] : undefined;
+  return ok({
+    target,
+    method,
+    scheme: entrance.kind === "public" ? entrance.scheme : target.secure ? "https" : "http",
+    authority: host.authority,
+    host: host.name,
+    authorityPort: host.port,
+    headers,
+    odd,
+    clientIp: address !== undefined && ADDRESS.test(address) ? address : null,
+    webSocket,
+  });
+}
+
+function methodError(method: string): ReceiveError {
+  return NEVER.has(method) ? { code: "method_not_allowed" } : { code: "method_unknown" };
+}
+
+interface Host {
+  readonly authority: string;
+  readonly name: string;
+  readonly port: number | null;
+}
+
+/**
+ * @param header as received; over a binding it may be absent (the URL's authority stands in) and may differ from the URL
+ * @param mustAgree on the public side the URL was made of the header: where they differ, one of them was misread
+ */
+function readHost(header: string | null, target: Target, mustAgree: boolean): Host | null {
+  const { host, hostname } = target;
+  if (header === host && target.plain)
+    return { authority: host, name: hostname, port: host === hostname ? null : target.port };
+  if (header === null && mustAgree) return null;
+  const authority = (header ?? host).toLowerCase();
+  const [, name, digits] = HOST.exec(authority) ?? [];
+  if (name === undefined || !HOST.test(host)) return null;
+  const port = digits === undefined ? null : Number(digits);
+  if (port !== null && (port === 0 || port > 65_535)) return null;
+  if (mustAgree && (name !== hostname || (port ?? (target.secure ? 443 : 80)) !== target.port)) return null;
+  const withoutDot = name.endsWith(".") ? name.slice(0, -1) : name;
+  if (withoutDot === "" || withoutDot.includes("..") || withoutDot.startsWith(".")) return null;
+  return { authority, name: withoutDot, port };
+}

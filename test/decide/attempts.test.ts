@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { nextAttempt, outcomeOf } from "../../src/decide/attempts.ts";
+import type { Forward } from "../../src/decide/types.ts";
+import { cluster, decided, endpoint, facts, OPEN, slice } from "./requests.ts";
+
+const OUTLIER = {
+  consecutive5xx: 5,
+  consecutiveGatewayErrors: 0,
+  intervalMs: 1,
+  baseEjectionMs: 1,
+  maxEjectionPercent: 100,
+  minHealthPercent: 0,
+  alwaysEjectOne: true,
+};
+
+function forward(minHealthPercent = 0): Forward {
+  const of = slice({
+    policySets: [OPEN, { ...OPEN, deny: [{ name: "d", rules: [{}] }] }],
+    clusters: {
+      a: {
+        ...cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 0), endpoint("EP_C", 1)]),
+        outlier: { ...OUTLIER, minHealthPercent },
+      },
+    },
+  });
+  const decision = decided(of, facts());
+  if (decision.effect !== "forward") throw new Error(decision.effect);
+  return decision;
+}
+
+const next = (decision: Forward, out: readonly string[], turn = 0) => {
+  const health = { turn, active: new Map<string, number>(), isEjected: ({ id }: { id: string }) => out.includes(id) };
+  const chosen = nextAttempt(decision, [], health, 7);
+  return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.kind === "answer" ? chosen.answer.code : chosen.kind;
+};
+
+describe("nextAttempt", () => {
+  it("goes round those whose policies allow the call", () => {
+    const decision = forward();
+    expect([0, 1, 2, 3].map((turn) => next(decision, [], turn))).toEqual(["EP_A", "EP_B", "EP_A", "EP_B"]);
+  });
+
+  it("never picks one that is ejected, nor one that refuses, though it be the last", () => {
+    const decision = forward();
+    expect(next(decision, ["EP_A"])).toBe("EP_B");
+    expect(next(decision, ["EP_A", "EP_B"])).toBe("rbac_denied_matched_policy");
+    expect(next(decision, ["EP_A", "EP_B", "EP_C"])).toBe("no_healthy_upstream");
+  });
+
+  it("disregards ejections where too few are left, and still never policies", () => {
+    expect(["EP_A", "EP_B"]).toContain(next(forward(50), ["EP_A", "EP_B", "EP_C"]));
+  });
+
+  it("tries once where no policy asks for more", () => {
+    const decision = forward();
+    const [one] = decision.cluster.model.endpoints;
+    const history = one ? [{ endpoint: one, outcome: "gateway_error" as const }] : [];
+    const health = { turn: 0, active: new Map<string, number>(), isEjected: () => false };
+    expect(nextAttempt(decision, history, health, 7)).toEqual({ kind: "stop" });
+  });
+});
+
+it.each([
+  { status: 200, outcome: "success" },
+  { status: 499, outcome: "success" },
+  { status: 500, outcome: "5xx" },
+  { status: 501, outcome: "5xx" },
+  { status: 502, outcome: "gateway_error" },
+  { status: 504, outcome: "gateway_error" },
+  { status: 505, outcome: "5xx" },
+])("an answer of $status is a $outcome", ({ status, outcome }) => {
+  expect(outcomeOf(status)).toBe(outcome);
+});

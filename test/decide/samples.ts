@@ -1,0 +1,196 @@
+import * as fc from "fast-check";
+import { NO_PEER } from "../../src/identity/peer.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import type { TokenFact } from "../../src/request/token-fact.ts";
+import {
+  type AuthorizationRule,
+  type Condition,
+  type Front,
+  type JwtRule,
+  type PolicySet,
+  type Route,
+  type RouteMatch,
+  type Slice,
+  type StringMatch,
+  FORMAT,
+} from "../../src/snapshot/model.ts";
+import { cluster, endpoint, facts, headers, peer } from "./requests.ts";
+
+/** Requests and slices that meet: words are few, so that most rules hold for some requests. */
+const path = fc.constantFrom("/", "/a", "/a/b", "/b");
+const word = fc.constantFrom("gold", "free", "secret", "a, b");
+
+const match = (values: fc.Arbitrary<string>): fc.Arbitrary<StringMatch> =>
+  fc.oneof(
+    values.map((value): StringMatch => ({ kind: "exact", value })),
+    values.map((value): StringMatch => ({ kind: "prefix", value: value.slice(0, 2) })),
+    fc.constant<StringMatch>({ kind: "present" }),
+    values.map((value): StringMatch => ({ kind: "regex", value: `.*${value.slice(0, 2)}.*` })),
+  );
+
+const headerName = fc.constantFrom("x-tier", "authorization", "cookie", "x-api-key");
+
+const jwtRule: fc.Arbitrary<JwtRule> = fc
+  .record({
+    issuer: fc.constantFrom("https://one.test", "https://two.test"),
+    forwardOriginalToken: fc.boolean(),
+    header: fc.constantFrom("authorization", "x-token"),
+    params: fc.constantFrom([], ["access_token"]),
+    cookies: fc.constantFrom([], ["session"]),
+    payload: fc.boolean(),
+    claim: fc.boolean(),
+  })
+  .map(({ issuer, forwardOriginalToken, header, params, cookies, payload, claim }) => ({
+    name: `default/jwt/${issuer}`,
+    issuer,
+    audiences: [],
+    keys: { kind: "inline", jwks: '{"keys":[]}' },
+    from: { headers: [{ name: header, prefix: "Bearer " }], params, cookies },
+    forwardOriginalToken,
+    ...(payload && { outputPayloadToHeader: "x-payload" }),
+    outputClaimToHeaders: claim ? [{ header: "x-tier", claim: "tier" }] : [],
+    spaceDelimitedClaims: [],
+  }));
+
+const condition: fc.Arbitrary<Condition> = fc
+  .tuple(
+    fc.oneof(
+      headerName.map((name) => ({ kind: "header" as const, name })),
+      fc.constant({ kind: "request.auth.claims" as const, path: ["tier"] }),
+      fc.constant({ kind: "source.namespace" as const }),
+    ),
+    fc.array(match(word), { minLength: 1, maxLength: 2 }),
+    fc.boolean(),
+  )
+  .map(([key, values, not]) => ({ key, ...(not ? { notValues: values } : { values }) }));
+
+const rule: fc.Arbitrary<AuthorizationRule> = fc.record(
+  {
+    to: fc.array(fc.record({ paths: fc.array(match(path), { minLength: 1, maxLength: 2 }) }), { maxLength: 1 }),
+    when: fc.array(condition, { maxLength: 2 }),
+    from: fc.constant([
+      { requestPrincipals: [{ issuer: { kind: "nonempty" as const }, subject: { kind: "nonempty" as const } }] },
+    ]),
+  },
+  { requiredKeys: [] },
+);
+
+const policies = fc.array(
+  fc.array(rule, { minLength: 1, maxLength: 2 }).map((rules) => ({ name: "default/p", rules })),
+  { maxLength: 1 },
+);
+
+const policySet: fc.Arbitrary<PolicySet> = fc.record({
+  mtls: fc.constantFrom("PERMISSIVE" as const, "STRICT" as const, "DISABLE" as const),
+  jwt: fc.array(jwtRule, { maxLength: 2 }),
+  deny: policies,
+  allow: policies,
+});
+
+const block: fc.Arbitrary<RouteMatch> = fc.record(
+  {
+    uri: match(path),
+    headers: fc.tuple(headerName, match(word)).map(([name, value]) => [{ name, match: value }]),
+    query: match(word).map((value) => [{ name: "q", match: value }]),
+  },
+  { requiredKeys: [] },
+);
+
+const route: fc.Arbitrary<Route> = fc
+  .record({
+    matches: fc.array(block, { maxLength: 2 }),
+    both: fc.boolean(),
+    rewrite: fc.constantFrom(undefined, { uri: "/x" }, { authority: "other.test" }),
+    request: fc.constantFrom(
+      undefined,
+      { set: [["authorization", "Bearer ours"]] as const },
+      { remove: ["x-tier"] },
+      { add: [["x-tier", "gold"]] as const },
+    ),
+    redirect: fc.constantFrom(undefined, undefined, undefined, { status: 302 as const, authority: "else.test" }),
+  })
+  .map(({ matches, both, rewrite, request, redirect }) => ({
+    name: "r",
+    matches,
+    destinations: [{ cluster: "a", weight: 3 }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
+    ...(rewrite && { rewrite }),
+    ...(request && { request }),
+    ...(redirect && { redirect }),
+  }));
+
+const FRONT: Front = {
+  gateway: "default/front",
+  workload: {
+    name: "gw",
+    namespace: "istio-system",
+    principal: "cluster.local/ns/istio-system/sa/gw",
+    app: "gw",
+    version: "1",
+  },
+  policySet: 0,
+  clientCertificate: "optional",
+};
+
+export const slices: fc.Arbitrary<Slice> = fc
+  .record({
+    routes: fc.array(route, { minLength: 1, maxLength: 3 }),
+    policySets: fc.array(policySet, { minLength: 2, maxLength: 2 }),
+    front: fc.option(fc.record({ httpsRedirect: fc.boolean() })),
+  })
+  .map(({ routes, policySets, front }) => ({
+    format: FORMAT,
+    host: "api.test",
+    path: { mergeSlashes: true, escapedSlashes: "REFUSE", params: "CUT" },
+    routes,
+    clusters: {
+      a: cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 1)]),
+      b: cluster("b", [endpoint("EP_C", 1)]),
+    },
+    policySets,
+    ...(front && { front: { ...FRONT, ...(front.httpsRedirect && { httpsRedirect: true as const }) } }),
+  }));
+
+const verified = (issuer: string, subject: string, tier: string): TokenFact => ({
+  ok: true,
+  principal: `${issuer}/${subject}`,
+  issuer,
+  subject,
+  audiences: [],
+  presenter: null,
+  claims: { tier, mail: `${subject}@secret.test` },
+  spaceDelimited: [],
+  rule: 0,
+});
+
+/** What verifying each token that a request may hold gives. */
+export const TOKENS: Readonly<Record<string, TokenFact>> = {
+  one: verified("https://one.test", "u", "gold"),
+  two: verified("https://two.test", "v", "free"),
+  bad: { ok: false, code: "jwt_invalid", detail: "token_signature" },
+  ours: verified("https://one.test", "mesh", "gold"),
+};
+
+const token = fc.constantFrom("one", "two", "one", "bad");
+
+export const requests: fc.Arbitrary<RequestFacts> = fc
+  .record({
+    method: fc.constantFrom("GET", "POST", "OPTIONS"),
+    scheme: fc.constantFrom("http" as const, "https" as const),
+    path,
+    peer: fc.constantFrom(NO_PEER, peer("web"), peer("cart", "shop")),
+    seed: fc.integer(),
+    fields: fc.record(
+      {
+        authorization: token.map((text) => `Bearer ${text}`),
+        "x-token": token.map((text) => `Bearer ${text}`),
+        cookie: token.map((text) => `a=secret; session=${text}`),
+        "x-tier": word,
+        "x-api-key": word,
+        origin: fc.constant("https://else.test"),
+        "access-control-request-method": fc.constant("GET"),
+      },
+      { requiredKeys: [] },
+    ),
+    query: fc.constantFrom("", "q=gold", "q=free&access_token=one", "a&access_token=bad"),
+  })
+  .map(({ fields, ...rest }) => facts({ ...rest, headers: headers(fields as Record<string, string>) }));

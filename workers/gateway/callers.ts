@@ -1,0 +1,113 @@
+import type { Health } from "../../src/decide/attempts.ts";
+import type { Outcome } from "../../src/resilience/outlier.ts";
+import { Pool } from "../../src/resilience/pool.ts";
+import type { LinkedCluster } from "../../src/snapshot/link.ts";
+import type { Endpoint } from "../../src/snapshot/model.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Pools of callers and clusters that nobody uses are forgotten past this many. */
+const MAX_POOLS = 10_000;
+
+/**
+ * One caller's view of one cluster from this isolate: whose turn it is, who is ejected, what runs. As in Istio each caller's
+ * proxy judges and counts for itself.
+ */
+export class CallerCluster implements Health {
+  readonly caller: string;
+  readonly cluster: LinkedCluster;
+  readonly pool: Pool;
+  readonly active: ReadonlyMap<string, number>;
+  readonly #configuration: Exchange;
+  /** Epoch ms of the look that is under way. */
+  #now = 0;
+  #turn = -1;
+
+  constructor(
+    caller: string,
+    cluster: LinkedCluster,
+    pool: Pool,
+    active: ReadonlyMap<string, number>,
+    configuration: Exchange,
+  ) {
+    this.caller = caller;
+    this.cluster = cluster;
+    this.pool = pool;
+    this.active = active;
+    this.#configuration = configuration;
+  }
+
+  get turn(): number {
+    return this.#turn;
+  }
+
+  isEjected(endpoint: Endpoint): boolean {
+    return this.#configuration.isEjected(this.caller, this.cluster.model.id, endpoint.id, this.#now);
+  }
+
+  /** @param now epoch ms */
+  judge({ id }: Endpoint, outcome: Outcome, now: number): void {
+    const { outlier, endpoints, id: cluster } = this.cluster.model;
+    if (outlier === undefined) return;
+    const key = { caller: this.caller, cluster, endpoint: id };
+    this.#configuration.outcomes.record(key, outlier, endpoints.length, outcome, now);
+  }
+
+  /** The next turn, and ejections as they are now. */
+  at(now: number): this {
+    this.#now = now;
+    this.#turn += 1;
+    return this;
+  }
+}
+
+/** What callers hold of clusters in this isolate. */
+export class Callers {
+  /** Requests under way, by endpoint id. */
+  readonly active = new Map<string, number>();
+  readonly #configuration: Exchange;
+  /** A new configuration begins with new turns, */
+  readonly #views = new WeakMap<LinkedCluster, Map<string, CallerCluster>>();
+  /** while slots are counted on, by caller and cluster. */
+  readonly #pools = new Map<string, Pool>();
+
+  constructor(configuration: Exchange) {
+    this.#configuration = configuration;
+  }
+
+  /** @param caller principal, or `-` */
+  view(caller: string, cluster: LinkedCluster): CallerCluster {
+    let byCaller = this.#views.get(cluster);
+    if (byCaller === undefined) this.#views.set(cluster, (byCaller = new Map()));
+    let view = byCaller.get(caller);
+    if (view === undefined) {
+      if (byCaller.size >= MAX_POOLS) byCaller.clear();
+      const pool = this.#pool(`${caller} ${cluster.model.id}`);
+      view = new CallerCluster(caller, cluster, pool, this.active, this.#configuration);
+      byCaller.set(caller, view);
+    }
+    return view;
+  }
+
+  start({ id }: Endpoint): void {
+    this.active.set(id, (this.active.get(id) ?? 0) + 1);
+  }
+
+  finish({ id }: Endpoint): void {
+    const left = (this.active.get(id) ?? 0) - 1;
+    if (left > 0) this.active.set(id, left);
+    else this.active.delete(id);
+  }
+
+  #pool(key: string): Pool {
+    let pool = this.#pools.get(key);
+    if (pool === undefined) {
+      if (this.#pools.size >= MAX_POOLS) this.#forgetIdle();
+      this.#pools.set(key, (pool = new Pool()));
+    }
+    return pool;
+  }
+
+  #forgetIdle(): void {
+    for (const [key, { running, waiting }] of this.#pools) if (running + waiting === 0) this.#pools.delete(key);
+  }
+}

@@ -1,0 +1,51 @@
+import { answerOf } from "../../src/decide/answers.ts";
+import { NO_PEER } from "../../src/identity/peer.ts";
+import { type Place, placesOf } from "../../src/request/places.ts";
+import { answerWith } from "./answer-with.ts";
+import type { Call } from "./call.ts";
+import type { Found } from "./exchange.ts";
+
+/** Step 3: the first place that lists the host; 404 only where the root does not. */
+export function findSlice(call: Call): Response | null | Promise<Response | null> {
+  const { configuration } = call.mesh;
+  const places = placesOf(call.received, call.entrance, call.peer);
+  for (const [at, place] of places.entries()) {
+    const found = configuration.lookup(place.scope, place.host);
+    if (found === null) return waitForSlice(call, places.slice(at));
+    if (enter(call, place, found)) return null;
+  }
+  return answerWith(call, answerOf("no_route"));
+}
+
+/** The slice is not here, or the news of it are too old. */
+async function waitForSlice(call: Call, places: readonly Place[]): Promise<Response | null> {
+  const { configuration } = call.mesh;
+  for (const place of places) {
+    const { scope, host } = place;
+    const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
+    if (found.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
+    if (enter(call, place, found)) return null;
+  }
+  return answerWith(call, answerOf("no_route"));
+}
+
+/** @returns whether the host is served there */
+function enter(call: Call, place: Place, found: Found): boolean {
+  const { journal } = call;
+  journal.generation = found.root.generation;
+  if (found.kind === "no_host") return false;
+  const { slice } = found;
+  call.slice = slice;
+  call.port = place.port;
+  journal.scope = place.scope;
+  if (slice.front === null) return true;
+  const { workload, clientCertificate } = slice.front.model;
+  call.source = workload;
+  journal.gateway = workload;
+  if (clientCertificate === "none") {
+    // This listener asks for no certificate: one that came counts for nothing.
+    call.peer = NO_PEER;
+    journal.peer = NO_PEER;
+  }
+  return true;
+}

@@ -1,0 +1,45 @@
+import { answerOf } from "../../src/decide/answers.ts";
+import { type Received, receive } from "../../src/request/receive.ts";
+import { formatTraceparent, traceContext } from "../../src/telemetry/trace-context.ts";
+import { answerWith } from "./answer-with.ts";
+import type { Call } from "./call.ts";
+import { randomHex } from "./random.ts";
+
+/** Step 1: the request in its one canonical form, with the gateway's own headers. */
+export function receiveRequest(call: Call): Response | null {
+  const received = receive(call.request, call.entrance);
+  if (!received.ok) {
+    unreadable(call);
+    return answerWith(call, answerOf(received.error.code));
+  }
+  call.received = received.value;
+  introduce(call, received.value);
+  return null;
+}
+
+/** Request id and trace context: continued where the caller is of the mesh, begun where it is anybody. */
+function introduce({ journal, entrance }: Call, { headers, clientIp, scheme, authority, target }: Received): void {
+  const inMesh = entrance.kind === "mesh";
+  const id = inMesh ? headers["x-request-id"] : undefined;
+  if (id !== undefined && /^[\w.:-]{1,128}$/.test(id)) journal.requestId = id;
+  const trace = traceContext(headers["traceparent"] ?? null, headers["tracestate"] ?? null, inMesh, randomHex(48));
+  journal.traceId = trace.traceId;
+  journal.spanId = trace.spanId;
+  journal.scheme = scheme;
+  journal.authority = authority;
+  journal.path = target.pathname;
+  journal.query = target.query;
+  journal.userAgent = headers["user-agent"] ?? null;
+  journal.clientIp = clientIp;
+  headers["x-request-id"] = journal.requestId;
+  headers["traceparent"] = formatTraceparent(trace);
+  if (trace.state === null) delete headers["tracestate"];
+  headers["x-forwarded-proto"] = scheme;
+  if (clientIp !== null) headers["x-forwarded-for"] = clientIp;
+}
+
+/** What the journal tells of a request that has no canonical form. */
+function unreadable({ journal, request }: Call): void {
+  journal.authority = request.headers.get("host") ?? "";
+  journal.userAgent = request.headers.get("user-agent");
+}
