@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { findKind } from "../../src/resources/kinds.ts";
+import { findKind } from "../../src/kinds/registry.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import { whyUnread } from "./target.ts";

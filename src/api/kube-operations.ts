@@ -1,5 +1,6 @@
 import { patchTypes } from "../kube/openapi-v3.ts";
-import { type KindInfo, KINDS } from "../resources/kinds.ts";
+import type { KindInfo } from "../resources/kinds.ts";
+import { KINDS } from "../kinds/registry.ts";
 import {
   type Content,
   CURL,

@@ -1,20 +1,9 @@
-import { type Address, addressKey, parseAddress } from "../resources/address.ts";
+import { type Address, parseAddress } from "../resources/address.ts";
 import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
-import type { ServiceEntrySpec } from "../resources/service-entry.ts";
-import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { EndpointAddress } from "../snapshot/model.ts";
-import { originsOfHosts, workloadLabels } from "./entries.ts";
-import { meshConfig, namespaceOf, type World } from "./view.ts";
-
-/** One place where an object says that a workload is reached: policies that select any of them guard the endpoint. */
-export interface Registration {
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Null: any. */
-  readonly ports: readonly number[] | null;
-}
+import { meshConfig, namespaceOf, type World, type Registration } from "./view.ts";
 
 /** @returns the endpoint's address and id; null where the mesh's settings do not allow it */
 export function endpointAt(
@@ -81,7 +70,7 @@ export function registrationsOf(world: World, key: string, port: number): readon
   return memo.get(`registrations ${key} ${port}`, () =>
     inventory
       .of("address", key)
-      .flatMap((object) => registrationsIn(world, object, key))
+      .flatMap((object) => world.kindOf(object)?.registrations(world, object, key) ?? [])
       .filter(({ ports }) => isPortless(key) || (ports?.includes(port) ?? true)),
   );
 }
@@ -94,42 +83,6 @@ function isPortless(key: string): boolean {
 /** @returns the namespace that an address with its port belongs to: that of its oldest registration */
 export function ownerOf(world: World, key: string, port: number): string | null {
   return registrationsOf(world, key, port)[0]?.namespace ?? null;
-}
-
-/** What one object registers under an address. */
-export function registrationsIn(world: World, object: KubeObject, key: string): readonly Registration[] {
-  const namespace = namespaceOf(object);
-  switch (object.kind) {
-    case "WorkloadEntry": {
-      const { ports } = object.spec as WorkloadEntrySpec;
-      return [{ namespace, labels: workloadLabels(object), ports: ports ? Object.values(ports) : null }];
-    }
-    case "ServiceEntry": {
-      const spec = object.spec as ServiceEntrySpec;
-      const inline = (spec.endpoints ?? []).filter(({ address }) => addressKey(address) === key);
-      const byName = originsOfHosts(spec).includes(key) ? [{ namespace, labels: {}, ports: null }] : [];
-      return [
-        ...byName,
-        ...inline.map(({ labels = {}, ports = {} }) => ({
-          namespace,
-          labels,
-          ports: (spec.ports ?? []).map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
-        })),
-      ];
-    }
-    case "EndpointSlice": {
-      const slice = object as unknown as EndpointSliceFields;
-      return slice.endpoints
-        .filter(({ addresses }) => addresses.some((address) => addressKey(address) === key))
-        .map((endpoint) => ({
-          namespace,
-          labels: sliceEndpointWorkload(world, object, endpoint).labels,
-          ports: slice.ports?.flatMap(({ port }) => port ?? []) ?? null,
-        }));
-    }
-    default:
-      return [];
-  }
 }
 
 /** Labels and identity of an EndpointSlice's endpoint are those of the Pod that it points to, else the slice's labels. */
@@ -152,17 +105,4 @@ export function sliceEndpointWorkload(
     }
   }
   return { name: slice.metadata.name, labels: slice.metadata.labels ?? {}, serviceAccount: null };
-}
-
-/** The addresses that a WorkloadEntry or ServiceEntry writes, with their places. */
-export function addressesOf({
-  kind,
-  spec,
-}: KubeObject): readonly { readonly address: string; readonly field: string }[] {
-  if (kind === "WorkloadEntry") return [{ address: (spec as WorkloadEntrySpec).address, field: "spec.address" }];
-  if (kind !== "ServiceEntry") return [];
-  return ((spec as ServiceEntrySpec).endpoints ?? []).map(({ address }, index) => ({
-    address,
-    field: `spec.endpoints[${index}].address`,
-  }));
 }

@@ -2,8 +2,6 @@ import { parseDuration } from "../resources/duration.ts";
 import type { Finding } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import type { Scope } from "../snapshot/model.ts";
-import { checkObject } from "./check.ts";
-import { entriesOf } from "./entries.ts";
 import { byAge, Inventory, type ObjectChange } from "./inventory.ts";
 import { gatewayAt, gatewayHosts, gatewaySlice } from "./istio/gateway-hosts.ts";
 import { meshHosts, meshListings } from "./istio/mesh-hosts.ts";
@@ -43,9 +41,10 @@ export class Compiler {
   #scopes = new Map<string, Scopes>();
 
   /** @param options.trustDomain of the deployment's certificates */
-  constructor(options: { readonly local: boolean; readonly trustDomain: string }) {
+  constructor(options: Pick<World, "local" | "trustDomain" | "kindOf">) {
     const memo = new Memo();
-    this.#world = { memo, inventory: new Inventory(memo, entriesOf), ...options };
+    const inventory = new Inventory(memo, (object) => options.kindOf(object)?.entries(object) ?? []);
+    this.#world = { memo, inventory, ...options };
   }
 
   /** Tries changes; one attempt is ended before the next is begun. */
@@ -83,7 +82,7 @@ export class Compiler {
     const { memo, inventory } = this.#world;
     return memo.get(`${VERDICT}${key}`, () => {
       const object = inventory.object(key);
-      return object && checkObject(this.#world, object);
+      return object && (this.#world.kindOf(object)?.check(this.#world, object) ?? []);
     });
   }
 

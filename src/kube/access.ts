@@ -1,5 +1,4 @@
-import { KINDS } from "../resources/kinds.ts";
-import { hasStatus } from "./discovery.ts";
+import { KINDS } from "../kinds/registry.ts";
 import { failure, type Status } from "./status.ts";
 
 type Role = "viewer" | "editor" | "admin";
@@ -91,7 +90,7 @@ export function review(account: Account, attributes: ResourceAttributes, root: R
   if (!info) return { allowed: false, reason: `the server serves no \`${resource}\` of group \`${group}\`` };
   if (!isVerb(verb)) return { allowed: false, reason: `\`${verb}\` is no verb of this server` };
   if (info.readOnly && !isRead(verb)) return { allowed: false, reason: "these objects are written by the mesh alone" };
-  const isStatus = subresource === "status" && hasStatus(info) && STATUS_VERBS.some((known) => known === verb);
+  const isStatus = subresource === "status" && info.hasStatus && STATUS_VERBS.some((known) => known === verb);
   if (subresource !== "" && !isStatus)
     return { allowed: false, reason: `the server does not ${verb} \`${resource}/${subresource}\`` };
   // A Namespace belongs to itself: who may touch one namespace alone may read it, but not list or watch for it.

@@ -1,4 +1,5 @@
-import { apiVersionOf, type KindInfo, KINDS } from "../resources/kinds.ts";
+import { apiVersionOf, type KindInfo } from "../resources/kinds.ts";
+import { KINDS } from "../kinds/registry.ts";
 import type { DiscoveryVersion } from "./accept.ts";
 
 // How a client learns what is served: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
@@ -53,13 +54,6 @@ const READ = ["get", "list", "watch"];
 const ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const STATUS = ["get", "patch", "update"];
 
-const CORE_WITH_STATUS = new Set(["Namespace", "Service", "Pod"]);
-
-/** Whether `x/status` is served beside `x`. */
-export function hasStatus(info: KindInfo): boolean {
-  return !info.core || CORE_WITH_STATUS.has(info.kind);
-}
-
 type Served = readonly [group: string, version: string, resource: Resource];
 
 function resourceOf(info: KindInfo): Resource {
@@ -71,7 +65,7 @@ function resourceOf(info: KindInfo): Resource {
     verbs: info.readOnly ? READ : ALL,
     shortNames: info.shortNames,
     categories: info.categories,
-    status: hasStatus(info),
+    status: info.hasStatus,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../resources/object.ts";
-import { type Condition, conditionsOf } from "./conditions.ts";
+import { type Condition, conditionsOf } from "../resources/conditions.ts";
 
 /** A change of an object, as the change log keeps it. */
 export interface Change {

@@ -1,9 +1,10 @@
-import type { KindInfo } from "../resources/kinds.ts";
-import { objectSchema, type Schema } from "./schemas.ts";
+import type { Kind } from "../kinds/kind.ts";
+import { objectSchema } from "./schemas.ts";
+import type { Schema } from "../kinds/openapi.ts";
 
-const schemas = new Map<KindInfo, Schema>();
+const schemas = new Map<Kind, Schema>();
 
-function schemaOf(info: KindInfo): Schema {
+function schemaOf(info: Kind): Schema {
   let schema = schemas.get(info);
   if (!schema) schemas.set(info, (schema = objectSchema(info)));
   return schema;
@@ -15,7 +16,7 @@ function schemaOf(info: KindInfo): Schema {
  *
  * @param value an object, or a part of one; directives of a strategic merge patch (`$patch`) are no fields
  */
-export function unknownFields(info: KindInfo, value: unknown): readonly string[] {
+export function unknownFields(info: Kind, value: unknown): readonly string[] {
   return [...unknownIn(schemaOf(info), value, "")];
 }
 

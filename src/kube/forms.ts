@@ -1,4 +1,4 @@
-import type { KindInfo } from "../resources/kinds.ts";
+import type { Kind } from "../kinds/kind.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { type Form, type ListMeta, partialMetadata, partialMetadataList } from "./accept.ts";
 import { tableOf } from "./table.ts";
@@ -17,7 +17,7 @@ export interface FormOptions {
 }
 
 /** One object as a client asked for it. */
-export function inForm(form: ResourceForm, info: KindInfo, object: KubeObject, options: FormOptions): unknown {
+export function inForm(form: ResourceForm, info: Kind, object: KubeObject, options: FormOptions): unknown {
   switch (form.as) {
     case "json":
       return shown(object, options.apiVersion);
@@ -35,7 +35,7 @@ export function inForm(form: ResourceForm, info: KindInfo, object: KubeObject, o
 /** A list as a client asked for it. */
 export function listInForm(
   form: ResourceForm,
-  info: KindInfo,
+  info: Kind,
   objects: readonly KubeObject[],
   metadata: ListMeta,
   options: FormOptions,

@@ -15,7 +15,7 @@ import {
   union,
 } from "./field-set.ts";
 import { KUBECTL, lastApplied, withLastApplied } from "./last-applied.ts";
-import type { KeyedLists } from "./list-keys.ts";
+import type { KeyedLists } from "../kinds/list-keys.ts";
 import { conflict, failure, invalid, notFound, type Status } from "./status.ts";
 import {
   changedFields,

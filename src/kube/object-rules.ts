@@ -1,12 +1,13 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
 import type { Finding } from "../resources/finding.ts";
-import { findKind, kindOf } from "../resources/kinds.ts";
+import { findKind, kindOf } from "../kinds/registry.ts";
 import { type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
-import type { Parsed } from "../resources/parse.ts";
+import type { Parsed } from "../kinds/parse.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
-import { withCondition } from "./conditions.ts";
-import { type KeyedLists, keyedLists } from "./list-keys.ts";
+import { withCondition } from "../resources/conditions.ts";
+import type { KeyedLists } from "../kinds/list-keys.ts";
+import { keyedLists } from "../kinds/registry.ts";
 import { type AppliedConfiguration, ownedAfterUpdate, serverSideApply, type Writer } from "./managed-fields.ts";
 import { applyPatch, type Patch } from "./patch.ts";
 import { alreadyExists, conflict, failure, invalid, notFound, type Status } from "./status.ts";

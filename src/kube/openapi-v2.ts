@@ -1,6 +1,9 @@
-import { apiVersionOf, type KindInfo, KINDS } from "../resources/kinds.ts";
+import type { Kind } from "../kinds/kind.ts";
+import { apiVersionOf } from "../resources/kinds.ts";
+import { KINDS } from "../kinds/registry.ts";
 import { componentName, objectPath, PATCH_PARAMETERS, patchTypes } from "./openapi-v3.ts";
-import { type GroupVersionKind, objectSchema, type Schema, servedAs } from "./schemas.ts";
+import { type GroupVersionKind, objectSchema, servedAs } from "./schemas.ts";
+import type { Schema } from "../kinds/openapi.ts";
 
 // What kubectl before 1.27 reads to check objects, explain kinds and find out what can be tried out (`--dry-run=server`).
 
@@ -33,7 +36,7 @@ export function openApiV2(): Document {
   };
 }
 
-function patchOf(info: KindInfo, gvk: GroupVersionKind): Operation {
+function patchOf(info: Kind, gvk: GroupVersionKind): Operation {
   return {
     operationId: `patch ${apiVersionOf(gvk.group, gvk.version)} ${gvk.kind}`.replace(/[^a-z0-9]+/gi, "_"),
     consumes: patchTypes(info),
@@ -44,7 +47,7 @@ function patchOf(info: KindInfo, gvk: GroupVersionKind): Operation {
   };
 }
 
-function definitionOf(info: KindInfo): readonly [string, Schema] {
+function definitionOf(info: Kind): readonly [string, Schema] {
   const { group, version, kind } = info;
   const schema = { ...forOldClients(objectSchema(info)), "x-kubernetes-group-version-kind": servedAs(info) };
   return [componentName({ group, version, kind }), schema];

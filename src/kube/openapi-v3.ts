@@ -1,5 +1,8 @@
-import { apiVersionOf, type KindInfo, KINDS } from "../resources/kinds.ts";
-import { type GroupVersionKind, objectSchema, type Schema, servedAs } from "./schemas.ts";
+import type { Kind } from "../kinds/kind.ts";
+import { apiVersionOf } from "../resources/kinds.ts";
+import { KINDS } from "../kinds/registry.ts";
+import { type GroupVersionKind, objectSchema, servedAs } from "./schemas.ts";
+import type { Schema } from "../kinds/openapi.ts";
 
 // One document for each group and version, as kubectl 1.27 and newer read them:
 // https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3
@@ -42,7 +45,7 @@ interface Operation {
 }
 
 interface Served {
-  readonly info: KindInfo;
+  readonly info: Kind;
   readonly gvk: GroupVersionKind;
 }
 
@@ -102,7 +105,7 @@ export function componentName({ group, version, kind }: GroupVersionKind): strin
 }
 
 /** What a PATCH of a kind may hold. Strategic merge is for Kubernetes' own kinds: a client sends it where it is named. */
-export function patchTypes({ core }: KindInfo): readonly string[] {
+export function patchTypes({ core }: Kind): readonly string[] {
   return [
     "application/merge-patch+json",
     "application/json-patch+json",
@@ -134,7 +137,7 @@ function pathParameter(name: string): Parameter {
 }
 
 /** Where one object of a kind is: `/apis/group/version/namespaces/{namespace}/plural/{name}`. */
-export function objectPath({ namespaced, plural }: KindInfo, gvk: GroupVersionKind): string {
+export function objectPath({ namespaced, plural }: Kind, gvk: GroupVersionKind): string {
   return `/${pathOf(gvk)}/${namespaced ? "namespaces/{namespace}/" : ""}${plural}/{name}`;
 }
 

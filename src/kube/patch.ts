@@ -2,7 +2,7 @@ import type { Finding } from "../resources/finding.ts";
 import { MAX_DEPTH, toPlain } from "../resources/plain.ts";
 import { reportTo } from "../resources/report.ts";
 import { err, ok, type Result } from "../result.ts";
-import type { KeyedLists } from "./list-keys.ts";
+import type { KeyedLists } from "../kinds/list-keys.ts";
 import { failure, type Status } from "./status.ts";
 
 export type Patch =

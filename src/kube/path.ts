@@ -1,9 +1,9 @@
-import { findResource } from "../resources/kinds.ts";
-import type { KindInfo } from "../resources/kinds.ts";
+import type { Kind } from "../kinds/kind.ts";
+import { findResource } from "../kinds/registry.ts";
 
 /** What a path below `/k8s` names. */
 export interface ResourcePath {
-  readonly info: KindInfo;
+  readonly info: Kind;
   /** As asked for: objects are answered with it. */
   readonly apiVersion: string;
   /** Null: all namespaces, or a kind that has none. */

@@ -1,37 +1,9 @@
 import { z } from "zod";
 import { NOTES } from "../resources/fields.ts";
+import { COMMON_DESCRIPTIONS } from "../kinds/descriptions.ts";
+import type { Kind } from "../kinds/kind.ts";
+import { FREE, listOf, object, OPEN, type Properties, type Schema, STRING, TIME } from "../kinds/openapi.ts";
 import { apiVersionOf, type KindInfo } from "../resources/kinds.ts";
-import { SCHEMAS } from "../resources/parse.ts";
-import { KEPT_FIELDS } from "./core-fields.ts";
-import { COMMON_DESCRIPTIONS, DESCRIPTIONS } from "./descriptions.ts";
-import { keyedLists, type KeyedLists } from "./list-keys.ts";
-
-/**
- * A schema as OpenAPI 3.0 writes it, as far as Kubernetes uses it; nothing is a `$ref`. Without a `type` it takes anything.
- * `x-tulle-refused` marks a field that upstream knows and that is refused here: it stands among the properties for the
- * sake of its description, so that a client leaves it to the server to say why.
- */
-export interface Schema {
-  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean";
-  readonly format?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly required?: readonly string[];
-  readonly properties?: Properties;
-  /** False: the object is strict. A schema: it is a map. */
-  readonly additionalProperties?: boolean | Schema;
-  readonly items?: Schema;
-  readonly anyOf?: readonly Schema[];
-  readonly [extension: `x-${string}`]: unknown;
-}
-
-type Properties = Readonly<Record<string, Schema>>;
 
 /** A kind under one of the names that it is served as. */
 export interface GroupVersionKind {
@@ -48,22 +20,9 @@ export function servedAs({ group, versions, aliases, kind }: KindInfo): readonly
   });
 }
 
-const STRING: Schema = { type: "string" };
 const STRINGS: Schema = { type: "object", additionalProperties: STRING };
-const TIME: Schema = { type: "string", format: "date-time" };
 const COUNT: Schema = { type: "integer", format: "int64" };
 const BOOLEAN: Schema = { type: "boolean" };
-/** Other fields than those named may stand there. */
-const OPEN = { "x-kubernetes-preserve-unknown-fields": true } as const;
-const FREE: Schema = { type: "object", ...OPEN };
-
-function object(properties: Properties): Schema {
-  return { type: "object", properties };
-}
-
-function listOf(items: Schema): Schema {
-  return { type: "array", items };
-}
 
 const OBJECT_META = object({
   name: STRING,
@@ -127,50 +86,19 @@ const MESH_STATUS: Schema = {
   ...OPEN,
 };
 
-const EVENT_FIELDS: Properties = {
-  involvedObject: {
-    ...object({
-      apiVersion: STRING,
-      kind: STRING,
-      namespace: STRING,
-      name: STRING,
-      uid: STRING,
-      resourceVersion: STRING,
-      fieldPath: STRING,
-    }),
-    ...OPEN,
-  },
-  type: STRING,
-  reason: STRING,
-  message: STRING,
-  action: STRING,
-  count: { type: "integer", format: "int32" },
-  firstTimestamp: TIME,
-  lastTimestamp: TIME,
-  eventTime: TIME,
-  source: { ...object({ component: STRING, host: STRING }), ...OPEN },
-  reportingComponent: STRING,
-  reportingInstance: STRING,
-  related: FREE,
-  series: FREE,
-};
-
 /** The schema of whole objects of a kind, the same in every version. */
-export function objectSchema(info: KindInfo): Schema {
-  const place: Place = { lists: keyedLists(info), core: info.core, path: "" };
+export function objectSchema(info: Kind): Schema {
   const schema: Schema = {
     ...object({ apiVersion: STRING, kind: STRING, metadata: OBJECT_META, ...fieldsOf(info) }),
     ...(info.core && OPEN),
   };
-  return dress(info.kind, schema, place);
+  return dress(info, schema, "");
 }
 
 /** What stands beside `apiVersion`, `kind` and `metadata`. */
-function fieldsOf({ kind, core, flat }: KindInfo): Properties {
-  if (kind === "Event") return EVENT_FIELDS;
-  const zod = SCHEMAS.get(kind);
-  if (zod === undefined) throw new Error(`no schema for ${kind}`);
-  const spec = fromZod(zod);
+function fieldsOf({ core, flat, reader, fields }: Kind): Properties {
+  if (reader === null) return fields;
+  const spec = fromZod(reader.schema);
   if (flat) return spec.properties ?? {};
   return { spec, status: core ? STATUS : MESH_STATUS };
 }
@@ -194,39 +122,35 @@ function fromZod(zod: z.ZodType): Schema {
   return schema as Schema;
 }
 
-interface Place {
-  readonly lists: KeyedLists;
-  readonly core: boolean;
-  /** Within the object; lists and maps leave no trace in it: `spec.http.match`. Empty for the object itself. */
-  readonly path: string;
+/**
+ * Adds what is told apart by path: descriptions, how lists merge, and the fields of Kubernetes' kinds that nobody reads.
+ *
+ * @param path within the object; lists and maps leave no trace in it: `spec.http.match`. Empty for the object itself
+ */
+function dress(info: Kind, schema: Schema, path: string): Schema {
+  const description = describe(info, path) ?? schema.description;
+  return { ...(description !== undefined && { description }), ...dressShape(info, schema, path) };
 }
 
-/** Adds what is told apart by path: descriptions, how lists merge, and the fields of Kubernetes' kinds that nobody reads. */
-function dress(kind: string, schema: Schema, place: Place): Schema {
-  const description = describe(kind, place.path) ?? schema.description;
-  return { ...(description !== undefined && { description }), ...dressShape(kind, schema, place) };
+function describe({ descriptions }: Kind, path: string): string | undefined {
+  return descriptions[path] ?? COMMON_DESCRIPTIONS[path];
 }
 
-function describe(kind: string, path: string): string | undefined {
-  return path === "" ? DESCRIPTIONS[kind] : (DESCRIPTIONS[`${kind}.${path}`] ?? COMMON_DESCRIPTIONS[path]);
-}
-
-function dressShape(kind: string, schema: Schema, place: Place): Schema {
+function dressShape(info: Kind, schema: Schema, path: string): Schema {
   const { description: _, items, additionalProperties: more, properties, ...rest } = schema;
-  if (items !== undefined) return { ...rest, ...listRule(place), items: dressShape(kind, items, place) };
+  if (items !== undefined) return { ...rest, ...listRule(info, path), items: dressShape(info, items, path) };
   const loose = typeof more === "object" && Object.keys(more).length === 0;
-  if (typeof more === "object" && !loose) return { ...rest, additionalProperties: dressShape(kind, more, place) };
+  if (typeof more === "object" && !loose) return { ...rest, additionalProperties: dressShape(info, more, path) };
   const shape = { ...rest, ...(more === false && { additionalProperties: false }), ...(loose && OPEN) };
-  const all = { ...keptFields(kind, place), ...properties };
+  const all = { ...keptFields(info, path), ...properties };
   if (Object.keys(all).length === 0) return shape;
-  const dressed = Object.entries(all).map(([name, below]) => {
-    const path = place.path === "" ? name : `${place.path}.${name}`;
-    return [name, dress(kind, below, { ...place, path })] as const;
-  });
+  const dressed = Object.entries(all).map(
+    ([name, below]) => [name, dress(info, below, path === "" ? name : `${path}.${name}`)] as const,
+  );
   return { ...shape, type: "object", properties: Object.fromEntries(dressed) };
 }
 
-function listRule({ lists, core, path }: Place): Schema {
+function listRule({ lists, core }: Kind, path: string): Schema {
   const keys = lists.get(path);
   if (keys === undefined) return { "x-kubernetes-list-type": "atomic" };
   return {
@@ -247,8 +171,8 @@ const KEPT: Readonly<Record<string, Schema>> = {
   "*": OPEN,
 };
 
-function keptFields(kind: string, { path }: Place): Properties {
-  const kept = (KEPT_FIELDS[`${kind}.${path}`] ?? []).map((field) => {
+function keptFields(info: Kind, path: string): Properties {
+  const kept = (info.keptFields[path] ?? []).map((field) => {
     const name = field.replace(/\W+$/, "");
     return [name, { description: "Kept, not read.", ...KEPT[field.slice(name.length)] }] as const;
   });

@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
-import type { KubeObject } from "../resources/object.ts";
+import { kindOf } from "../kinds/registry.ts";
+import type { KubeObject, ObjectRef } from "../resources/object.ts";
 import { failure, type Status } from "./status.ts";
 
 export type Selects = (object: KubeObject) => boolean;
@@ -41,37 +42,9 @@ function splitOutside(text: string): readonly string[] {
   return (text.match(/(?:\([^()]*\)|[^,])+/g) ?? []).map((part) => part.trim()).filter((part) => part !== "");
 }
 
-type ReadField = (object: KubeObject) => string;
-
-const FIELDS: Readonly<Record<string, ReadField>> = {
-  "metadata.name": ({ metadata }) => metadata.name,
-  "metadata.namespace": ({ metadata }) => metadata.namespace ?? "",
-};
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function involved(name: string): ReadField {
-  return (object) => textOf((object["involvedObject"] as Record<string, unknown> | undefined)?.[name]);
-}
-
-/** What `kubectl describe` and `kubectl events` look Events up by. */
-const EVENT_FIELDS: Readonly<Record<string, ReadField>> = {
-  ...FIELDS,
-  ...Object.fromEntries(
-    ["kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath"].map((name) => [
-      `involvedObject.${name}`,
-      involved(name),
-    ]),
-  ),
-  reason: (object) => textOf(object["reason"]),
-  type: (object) => textOf(object["type"]),
-};
-
 /** `metadata.name=x` and `metadata.namespace=x`, with `=`, `==` and `!=`; of Events also what they are about. */
-export function fieldSelector(text: string, { kind }: { readonly kind: string }): Result<Selects, Status> {
-  const fields = kind === "Event" ? EVENT_FIELDS : FIELDS;
+export function fieldSelector(text: string, ref: Pick<ObjectRef, "group" | "kind">): Result<Selects, Status> {
+  const fields = kindOf(ref)?.selectable ?? {};
   const tests: Selects[] = [];
   for (const part of splitOutside(text)) {
     const [, field = "", operator, value] = EQUALITY.exec(part) ?? [];

@@ -1,6 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import type { ObjectRef } from "../resources/object.ts";
-import { kindOf } from "../resources/kinds.ts";
+import { kindOf } from "../kinds/registry.ts";
 
 /** A Kubernetes Status of failure: how every error below `/k8s` and `/api` is answered. */
 export interface Status {

@@ -1,7 +1,7 @@
 import type { Finding } from "../resources/finding.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { fieldElement, type FieldSet, fieldSet, isPlain, isScalar, keyElement, LEAF, NO_FIELDS } from "./field-set.ts";
-import { KEY_DEFAULTS, type KeyedLists, type ListKeys } from "./list-keys.ts";
+import { KEY_DEFAULTS, type KeyedLists, type ListKeys } from "../kinds/list-keys.ts";
 
 /**
  * An object's fields, by the path elements of a FieldSet. A list that has keys but whose members cannot be told apart by

@@ -1,5 +1,5 @@
 import { type KubeObject, type ObjectRef } from "../resources/object.ts";
-import { conditionsOf, withCondition } from "./conditions.ts";
+import { conditionsOf, withCondition } from "../resources/conditions.ts";
 import { failure, type Status } from "./status.ts";
 
 const READABLE = "Readable";

@@ -1,9 +1,8 @@
 import type { Finding } from "../resources/finding.ts";
-import { findKind } from "../resources/kinds.ts";
+import { keyedLists, kindOfObject } from "../kinds/registry.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
-import { acceptedOf, isCompiled, withAccepted, withCondition } from "./conditions.ts";
-import { keyedLists } from "./list-keys.ts";
+import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
 import {
   type Action,
@@ -145,7 +144,11 @@ export function withVerdicts(
     const { after, before, configuration } = change;
     if (after === null || !isMeshKind(after)) continue;
     const judged = configuration
-      ? withAccepted(withFirstStatus(after, before, now), [...(own.get(key) ?? []), ...(findings.get(key) ?? [])], now)
+      ? withAccepted(
+          withFirstConditions(after, before, now),
+          [...(own.get(key) ?? []), ...(findings.get(key) ?? [])],
+          now,
+        )
       : withKeptVerdict(after, before, now);
     changes.set(key, { ...change, after: owned(after, judged, now) });
   }
@@ -167,8 +170,8 @@ export function withVerdicts(
   return { ...plan, changes, rv };
 }
 
-function isMeshKind({ apiVersion, kind }: KubeObject): boolean {
-  const info = findKind(apiVersion, kind);
+function isMeshKind(object: KubeObject): boolean {
+  const info = kindOfObject(object);
   return info !== undefined && isCompiled(info);
 }
 
@@ -183,18 +186,14 @@ function saysSo(object: KubeObject, found: readonly Finding[]): boolean {
   );
 }
 
-/** A Gateway serves nothing until whoever listens for it has said so. */
-function withFirstStatus(object: KubeObject, before: KubeObject | null, now: string): KubeObject {
-  if (before !== null || object.kind !== "Gateway") return object;
+function withFirstConditions(object: KubeObject, before: KubeObject | null, now: string): KubeObject {
+  if (before !== null) return object;
   const { generation } = object.metadata;
-  const condition = {
-    type: "Programmed",
-    status: "False",
-    reason: "Pending",
-    message: "nobody listens for it yet",
-    ...(generation !== undefined && { observedGeneration: generation }),
-  } as const;
-  return withCondition(object, condition, now);
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
+  return (kindOfObject(object)?.firstConditions ?? []).reduce(
+    (conditioned, condition) => withCondition(conditioned, { ...condition, ...observed }, now),
+    object,
+  );
 }
 
 /** A write of the status alone does not change what the compiler said. */

@@ -14,3 +14,12 @@ export interface Finding {
   /** Lower case, no full stop; what is wrong, then how to mend it. */
   readonly message: string;
 }
+
+/** @param field where; of an object that is wrong among others */
+export function errorAt(field: string, message: string): Finding {
+  return { severity: "error", reason: "FieldValueInvalid", field, message };
+}
+
+export function warningAt(field: string, message: string): Finding {
+  return { severity: "warning", reason: "FieldValueInvalid", field, message };
+}

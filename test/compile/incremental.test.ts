@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { Compiler } from "../../src/compile/compiler.ts";
+import { kindOfObject } from "../../src/kinds/registry.ts";
 import { everything, service, TestWorld } from "./world.ts";
 
 const name = fc.constantFrom("a", "b", "c");
@@ -65,7 +66,7 @@ it("what is compiled change by change equals what is compiled at once, verdicts 
           expect(world.everything()).toEqual(now);
         }
       }
-      const fresh = new Compiler({ local: true, trustDomain: "cluster.local" });
+      const fresh = new Compiler({ local: true, trustDomain: "cluster.local", kindOf: kindOfObject });
       const { findings: verdicts, accept } = fresh.attempt(
         [...world.objects.values()].map((after) => ({ before: null, after })),
       );

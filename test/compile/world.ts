@@ -1,14 +1,15 @@
 import { Compiler } from "../../src/compile/compiler.ts";
+import { kindOfObject } from "../../src/kinds/registry.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { parseObject } from "../../src/resources/parse.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 
 /** A compiler with its objects, as the Hub holds them, without the rest of the Hub. */
 export class TestWorld {
-  readonly compiler = new Compiler({ local: true, trustDomain: "cluster.local" });
+  readonly compiler = new Compiler({ local: true, trustDomain: "cluster.local", kindOf: kindOfObject });
   readonly objects = new Map<string, KubeObject>();
   /** What was last said of each object, by `refKey`. */
   readonly verdicts = new Map<string, readonly Finding[]>();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Verb } from "../../src/kube/access.ts";
-import { hasStatus } from "../../src/kube/discovery.ts";
-import { type KindInfo, KINDS } from "../../src/resources/kinds.ts";
+import type { KindInfo } from "../../src/resources/kinds.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 import { ACCOUNTS, type Place, placeOf, PLACES, READS, tableSays } from "../kube/access-table.ts";
 import { collectionOf, sampleOf } from "./kind-samples.ts";
 import { RunningControl } from "./running.ts";
@@ -116,7 +116,7 @@ function attempts(info: KindInfo, at: Place): readonly Attempt[] {
     }),
     way("patch", "PATCH", `${one}/status?fieldManager=m&force=true`, { ...inStatus, type: APPLY, body: held }),
   ];
-  return [way("get", "GET", one), ...ofAll, ...written, ...(hasStatus(info) ? ofStatus : [])];
+  return [way("get", "GET", one), ...ofAll, ...written, ...(info.hasStatus ? ofStatus : [])];
 }
 
 /** Tokens of all namespaces in each place but the second of its sort; tokens of one at home, abroad and in the mesh's own. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { KINDS } from "../../src/resources/kinds.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 import { RunningControl } from "./running.ts";
 
 const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";

@@ -10,8 +10,7 @@ import {
   rulesFor,
   type Verb,
 } from "../../src/kube/access.ts";
-import { hasStatus } from "../../src/kube/discovery.ts";
-import { KINDS } from "../../src/resources/kinds.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 import { ACCOUNTS, type Place, placeOf, PLACES, READS, ROOTS, tableSays, WRITES } from "./access-table.ts";
 
 const VERBS: readonly Verb[] = [...READS, ...WRITES];
@@ -58,7 +57,7 @@ describe.each(ACCOUNTS.map((each) => ({ each, name: each.name })))("$name", ({ e
           { verb, group: info.group, resource: info.plural, subresource: "status", ...names },
           ROOTS,
         );
-        const inStatus = hasStatus(info) && ["get", "update", "patch"].includes(verb);
+        const inStatus = info.hasStatus && ["get", "update", "patch"].includes(verb);
         expect(["status", verb, at, status.allowed]).toEqual(["status", verb, at, inStatus && want]);
       }
   });

@@ -5,10 +5,10 @@ import {
   apiGroupList,
   apiResourceList,
   apiVersions,
-  hasStatus,
   version,
 } from "../../src/kube/discovery.ts";
-import { apiVersionOf, findResource, type KindInfo, KINDS } from "../../src/resources/kinds.ts";
+import { apiVersionOf, type KindInfo } from "../../src/resources/kinds.ts";
+import { findResource, KINDS } from "../../src/kinds/registry.ts";
 
 const ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const READ = ["get", "list", "watch"];
@@ -110,17 +110,17 @@ describe.each(KINDS)("$kind of group `$group`", (info) => {
         kind: info.kind,
         verbs: ["get", "patch", "update"],
       };
-      expect(status).toEqual(hasStatus(info) ? want : undefined);
+      expect(status).toEqual(info.hasStatus ? want : undefined);
     }
   });
 });
 
 it("serves a status for what the mesh compiles and for few core kinds", () => {
-  const without = KINDS.filter((info) => !hasStatus(info)).map(({ kind }) => kind);
+  const without = KINDS.filter((info) => !info.hasStatus).map(({ kind }) => kind);
   expect(without).toEqual(expect.arrayContaining(["EndpointSlice", "Event"]));
   for (const kind of ["Namespace", "Service", "Pod", "VirtualService", "MeshConfig"])
-    expect(hasStatus(named(kind))).toBe(true);
-  for (const info of KINDS) expect(info.core || hasStatus(info)).toBe(true);
+    expect(named(kind).hasStatus).toBe(true);
+  for (const info of KINDS) expect(info.core || info.hasStatus).toBe(true);
 });
 
 describe("apiResourceList", () => {

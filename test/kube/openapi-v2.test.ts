@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { encodeOpenApiV2, openApiV2 } from "../../src/kube/openapi-v2.ts";
-import { objectSchema, type Schema, servedAs } from "../../src/kube/schemas.ts";
-import { KINDS } from "../../src/resources/kinds.ts";
+import { objectSchema, servedAs } from "../../src/kube/schemas.ts";
+import type { Schema } from "../../src/kinds/openapi.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 
 /** A message of numbered fields, each with its values as they stand. */
 type Wire = ReadonlyMap<number, readonly (number | Uint8Array)[]>;

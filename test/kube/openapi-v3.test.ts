@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { componentName, openApiV3Document, openApiV3Index, openApiV3Paths } from "../../src/kube/openapi-v3.ts";
-import { KINDS } from "../../src/resources/kinds.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 
 function documentAt(path: string) {
   const document = openApiV3Document(path);

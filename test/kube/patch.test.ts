@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { keyedLists, type KeyedLists } from "../../src/kube/list-keys.ts";
+import { keyedLists } from "../../src/kinds/registry.ts";
+import type { KeyedLists } from "../../src/kinds/list-keys.ts";
 import { applyPatch, type Patch } from "../../src/kube/patch.ts";
 import { parseOne } from "../../src/resources/documents.ts";
 

@@ -1,12 +1,13 @@
+import type { Kind } from "../../src/kinds/kind.ts";
 import { describe, expect, it } from "vitest";
-import { KEPT_FIELDS } from "../../src/kube/core-fields.ts";
-import { COMMON_DESCRIPTIONS, DESCRIPTIONS } from "../../src/kube/descriptions.ts";
-import { objectSchema, type Schema, servedAs } from "../../src/kube/schemas.ts";
+import { COMMON_DESCRIPTIONS } from "../../src/kinds/descriptions.ts";
+import { objectSchema, servedAs } from "../../src/kube/schemas.ts";
+import type { Schema } from "../../src/kinds/openapi.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { type KindInfo, KINDS } from "../../src/resources/kinds.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 import { parsed } from "../resources/parsed.ts";
 
-function infoOf(kind: string): KindInfo {
+function infoOf(kind: string): Kind {
   const info = KINDS.find((each) => each.kind === kind);
   if (info === undefined) throw new Error(`no kind ${kind}`);
   return info;
@@ -254,10 +255,9 @@ describe("objectSchema", () => {
 
 describe("descriptions", () => {
   it("are about fields that exist", () => {
-    for (const key of Object.keys(DESCRIPTIONS)) {
-      const [kind = "", ...path] = key.split(".");
-      expect(schemaAt(kind, path.join("."))?.description, key).toBe(DESCRIPTIONS[key]);
-    }
+    for (const { kind, descriptions } of KINDS)
+      for (const [path, text] of Object.entries(descriptions))
+        expect(schemaAt(kind, path)?.description, `${kind}.${path}`).toBe(text);
     for (const path of Object.keys(COMMON_DESCRIPTIONS))
       expect(schemaAt("Gateway", path)?.description, path).toBe(COMMON_DESCRIPTIONS[path]);
   });
@@ -279,19 +279,23 @@ describe("descriptions", () => {
   });
 
   it("are one sentence or two, of one line", () => {
-    for (const text of [...Object.values(DESCRIPTIONS), ...Object.values(COMMON_DESCRIPTIONS)])
+    for (const text of [COMMON_DESCRIPTIONS, ...KINDS.map(({ descriptions }) => descriptions)].flatMap(
+      Object.values<string>,
+    ))
       expect(text).toMatch(/^[^\n]{1,240}\.$/);
   });
 });
 
 describe("kept fields", () => {
   it("stand in objects, and none of them is read", () => {
-    for (const [key, fields] of Object.entries(KEPT_FIELDS)) {
-      const [kind = "", ...path] = key.split(".");
-      const { properties = {} } = below(schemaAt(kind, path.join(".")) ?? {});
-      for (const field of fields)
-        expect(properties[field.replace(/\W+$/, "")]?.description, `${key} ${field}`).toBe("Kept, not read.");
-    }
+    for (const { kind, keptFields } of KINDS)
+      for (const [path, fields] of Object.entries(keptFields)) {
+        const { properties = {} } = below(schemaAt(kind, path) ?? {});
+        for (const field of fields)
+          expect(properties[field.replace(/\W+$/, "")]?.description, `${kind}.${path} ${field}`).toBe(
+            "Kept, not read.",
+          );
+      }
   });
 });
 

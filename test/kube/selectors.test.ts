@@ -57,7 +57,7 @@ describe("a field selector", () => {
     { text: "constructor=a", want: 400 },
     { text: "metadata.name", want: 400 },
   ])("`$text`: $want", ({ text, want }) => {
-    const read = fieldSelector(text, { kind: "Service" });
+    const read = fieldSelector(text, { group: "", kind: "Service" });
     expect(read.ok ? read.value(labelled()) : read.error.code).toBe(want);
   });
 });

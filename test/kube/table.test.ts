@@ -1,6 +1,8 @@
+import type { Kind } from "../../src/kinds/kind.ts";
 import { describe, expect, it } from "vitest";
-import { columnsOf, humanDuration, tableOf, type TableOptions } from "../../src/kube/table.ts";
-import { type KindInfo, KINDS } from "../../src/resources/kinds.ts";
+import { columnsOf, tableOf, type TableOptions } from "../../src/kube/table.ts";
+import { humanDuration } from "../../src/kinds/columns.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 
 const S = 1_000;
@@ -20,7 +22,7 @@ const OPTIONS: TableOptions = {
   withColumns: true,
 };
 
-function named(kind: string): KindInfo {
+function named(kind: string): Kind {
   const info = KINDS.find((each) => each.kind === kind);
   if (info === undefined) throw new Error(`no kind ${kind}`);
   return info;
@@ -134,12 +136,6 @@ describe("columnsOf", () => {
       expect(column.description).not.toBe("");
       expect(column.type).toBe(column.name === "Age" && !info.core ? "date" : "string");
     }
-  });
-
-  it("of a kind that nothing is known of are its name and age, and its status", () => {
-    const unknown = { ...named("Gateway"), group: "example.org", kind: "Unknown" };
-    expect(columnsOf(unknown).map(({ name }) => name)).toEqual(["Name", "Status", "Age"]);
-    expect(columnsOf({ ...unknown, core: true }).map(({ name }) => name)).toEqual(["Name", "Age"]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkChange, withEncodedText } from "../../src/resources/core.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
-import { parseObject } from "../../src/resources/parse.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import { found, parsed } from "./parsed.ts";
 
 describe("Service", () => {

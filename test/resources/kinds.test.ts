@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { apiVersionOf, findKind, findResource, KINDS } from "../../src/resources/kinds.ts";
+import { apiVersionOf } from "../../src/resources/kinds.ts";
+import { findKind, findResource, KINDS } from "../../src/kinds/registry.ts";
 
 describe("findKind", () => {
   it.each([

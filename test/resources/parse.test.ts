@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { KINDS, apiVersionOf } from "../../src/resources/kinds.ts";
-import { parseObject } from "../../src/resources/parse.ts";
+import { KINDS } from "../../src/kinds/registry.ts";
+import { apiVersionOf } from "../../src/resources/kinds.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import { found, parsed } from "./parsed.ts";
 
 const ISTIO = "networking.istio.io/v1";

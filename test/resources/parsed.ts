@@ -1,5 +1,5 @@
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { parseObject, type Parsed } from "../../src/resources/parse.ts";
+import { parseObject, type Parsed } from "../../src/kinds/parse.ts";
 
 /** What becomes of one object written as YAML. */
 export function parsed(yaml: string, options = { local: false }): Parsed {

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import type { Finding } from "../../src/resources/finding.ts";
-import { findKind } from "../../src/resources/kinds.ts";
+import { findKind } from "../../src/kinds/registry.ts";
 import { type KubeObject, refOf } from "../../src/resources/object.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { parseObject } from "../../src/resources/parse.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";

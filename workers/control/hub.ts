@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { addressesOf } from "../../src/compile/addresses.ts";
 import type { Attempt } from "../../src/compile/compiler.ts";
-import { acceptedOf } from "../../src/kube/conditions.ts";
+import { acceptedOf } from "../../src/resources/conditions.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
@@ -18,7 +17,8 @@ import {
 } from "../../src/kube/write-plan.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
-import { parseObject } from "../../src/resources/parse.ts";
+import { kindOfObject } from "../../src/kinds/registry.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
@@ -373,7 +373,8 @@ function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readon
 }
 
 function unbound(publisher: Publisher, object: KubeObject): readonly Finding[] {
-  return addressesOf(object).flatMap(({ address, field }) => {
+  const addresses = kindOfObject(object)?.addresses(object) ?? [];
+  return addresses.flatMap(({ address, field }) => {
     const binding = address.startsWith("binding:") ? address.slice("binding:".length) : null;
     if (binding === null || !publisher.isUnbound(binding)) return [];
     const message = `no registered gateway has the service binding \`${binding}\`: the endpoint is left out until one has`;

@@ -1,5 +1,6 @@
 import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
+import { kindOfObject } from "../../src/kinds/registry.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
@@ -59,7 +60,8 @@ export class Publisher {
     readonly generation: number;
     readonly deployments: readonly Deployment[];
   }) {
-    this.#compiler = new Compiler(options);
+    const { local, trustDomain } = options;
+    this.#compiler = new Compiler({ local, trustDomain, kindOf: kindOfObject });
     this.#signingKey = importSigningKey(options.signingKey);
     this.#trustAuthorities = options.authorities;
     this.#generation = options.generation;

@@ -4,7 +4,7 @@ import { cannotBeOpened, isUnreadable } from "../../src/kube/unreadable.ts";
 import { NAMESPACES } from "../../src/kube/write-plan.ts";
 import { checkChange } from "../../src/resources/core.ts";
 import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
-import type { Parsed } from "../../src/resources/parse.ts";
+import type { Parsed } from "../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { ObjectStore } from "./db/store.ts";
 

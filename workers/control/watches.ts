@@ -1,4 +1,5 @@
-import { type KindInfo, kindOf } from "../../src/resources/kinds.ts";
+import type { Kind } from "../../src/kinds/kind.ts";
+import { kindOf } from "../../src/kinds/registry.ts";
 import { type KubeObject, refOf } from "../../src/resources/object.ts";
 import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import type { Selects } from "../../src/kube/selectors.ts";
@@ -60,7 +61,7 @@ export class Watches {
 
 class Watch {
   readonly #wish: WatchWish;
-  readonly #info: KindInfo;
+  readonly #info: Kind;
   readonly #selects: Selects;
   readonly #onEnd: () => void;
   readonly #encoder = new TextEncoder();

@@ -15,9 +15,9 @@ import type {
   Source,
   StringMatch,
 } from "../../snapshot/model.ts";
-import { type Registration, registrationsOf } from "../addresses.ts";
+import { registrationsOf } from "../addresses.ts";
 import { selectorOf } from "../entries.ts";
-import { namespaceOf, rootNamespace, selects, type World } from "../view.ts";
+import { namespaceOf, rootNamespace, selects, type World, type Registration } from "../view.ts";
 
 type Labels = Readonly<Record<string, string>>;
 

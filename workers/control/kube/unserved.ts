@@ -1,5 +1,5 @@
 import { failure, invalid, type Status } from "../../../src/kube/status.ts";
-import { refusedKind } from "../../../src/resources/parse.ts";
+import { refusedKind } from "../../../src/kinds/parse.ts";
 import { readBytes } from "./body.ts";
 import { type Ask, parsed } from "./request.ts";
 

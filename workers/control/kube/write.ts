@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { hasStatus } from "../../../src/kube/discovery.ts";
 import type { AppliedConfiguration } from "../../../src/kube/managed-fields.ts";
 import type { Author, Operation } from "../../../src/kube/object-rules.ts";
 import { plainCopy } from "../../../src/kube/patch.ts";
@@ -7,9 +6,9 @@ import type { ResourcePath } from "../../../src/kube/path.ts";
 import type { Selects } from "../../../src/kube/selectors.ts";
 import { failure, invalid, type Status } from "../../../src/kube/status.ts";
 import type { Finding } from "../../../src/resources/finding.ts";
-import { findKind } from "../../../src/resources/kinds.ts";
+import { findKind } from "../../../src/kinds/registry.ts";
 import type { KubeObject } from "../../../src/resources/object.ts";
-import { parseObject } from "../../../src/resources/parse.ts";
+import { parseObject } from "../../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { actorOf, allowed } from "../access.ts";
 import type { WriteResult } from "../hub-api.ts";
@@ -319,5 +318,5 @@ export function warningText({ field, message }: Finding): string {
 
 /** Whether `/status` of this kind is there to be written. */
 export function servesStatus({ info, status }: ResourcePath): boolean {
-  return !status || hasStatus(info);
+  return !status || info.hasStatus;
 }

@@ -1,20 +1,20 @@
-type Fields = Readonly<Record<string, readonly string[]>>;
+import type { KeptFields } from "../../kind.ts";
 
 /** The same fields at several places. */
-function at(paths: readonly string[], fields: Fields): Fields {
+function at(paths: readonly string[], fields: KeptFields): KeptFields {
   const placed = paths.flatMap((path) =>
     Object.entries(fields).map(([below, names]) => [below === "" ? path : `${path}.${below}`, names]),
   );
   return Object.fromEntries(placed);
 }
 
-const HANDLER: Fields = {
+const HANDLER: KeptFields = {
   exec: ["command[]"],
   httpGet: ["host", "httpHeaders[{}]", "path", "port*", "scheme"],
   tcpSocket: ["host", "port*"],
 };
 
-const PROBE: Fields = {
+const PROBE: KeptFields = {
   "": [
     "exec{}",
     "failureThreshold#",
@@ -42,7 +42,7 @@ const SECURITY = [
 
 const RESOURCES = ["claims[{}]", "limits{}", "requests{}"];
 
-const CONTAINER: Fields = {
+const CONTAINER: KeptFields = {
   "": [
     "args[]",
     "command[]",
@@ -96,47 +96,8 @@ const POD_AFFINITY = [
   "requiredDuringSchedulingIgnoredDuringExecution[{}]",
 ];
 
-/**
- * Fields of Kubernetes' own kinds that are kept without being read, by the path of their object: `name` a text, `name#` a
- * number, `name?` true or false, `name{}` an object, `name*` anything, `name[]` a list of texts, `name[#]` of numbers,
- * `name[{}]` of objects.
- *
- * kubectl before 1.25 refuses by itself what a schema with fields does not name, even where the schema says that others may
- * stand there. Newer ones too work out a strategic patch by the schema only where it names each object and list in the object;
- * else they warn, and patch by what Kubernetes says of the kind.
- */
-export const KEPT_FIELDS: Fields = {
-  "Namespace.spec": ["finalizers[]"],
-  "Namespace.status": ["phase"],
-  "Service.spec": [
-    "allocateLoadBalancerNodePorts?",
-    "clusterIP",
-    "clusterIPs[]",
-    "externalIPs[]",
-    "externalName",
-    "externalTrafficPolicy",
-    "healthCheckNodePort#",
-    "internalTrafficPolicy",
-    "ipFamilies[]",
-    "ipFamily",
-    "ipFamilyPolicy",
-    "loadBalancerClass",
-    "loadBalancerIP",
-    "loadBalancerSourceRanges[]",
-    "publishNotReadyAddresses?",
-    "sessionAffinity",
-    "sessionAffinityConfig{}",
-    "topologyKeys[]",
-    "trafficDistribution",
-  ],
-  "Service.spec.ports": ["nodePort#"],
-  "Service.spec.sessionAffinityConfig": ["clientIP{}"],
-  "Service.status": ["loadBalancer{}"],
-  "Service.status.loadBalancer": ["ingress[{}]"],
-  "EndpointSlice.endpoints": ["deprecatedTopology{}", "hints{}", "hostname", "nodeName", "topology{}", "zone"],
-  "EndpointSlice.endpoints.targetRef": ["apiVersion", "fieldPath", "resourceVersion", "uid"],
-  "EndpointSlice.ports": ["appProtocol"],
-  "Pod.spec": [
+export const KEPT_FIELDS: KeptFields = {
+  spec: [
     "activeDeadlineSeconds#",
     "affinity{}",
     "automountServiceAccountToken?",
@@ -178,18 +139,18 @@ export const KEPT_FIELDS: Fields = {
     "topologySpreadConstraints[{}]",
     "volumes[{}]",
   ],
-  ...at(["Pod.spec.containers", "Pod.spec.initContainers", "Pod.spec.ephemeralContainers"], CONTAINER),
-  "Pod.spec.affinity": ["nodeAffinity{}", "podAffinity{}", "podAntiAffinity{}"],
-  "Pod.spec.affinity.nodeAffinity": [
+  ...at(["spec.containers", "spec.initContainers", "spec.ephemeralContainers"], CONTAINER),
+  "spec.affinity": ["nodeAffinity{}", "podAffinity{}", "podAntiAffinity{}"],
+  "spec.affinity.nodeAffinity": [
     "preferredDuringSchedulingIgnoredDuringExecution[{}]",
     "requiredDuringSchedulingIgnoredDuringExecution{}",
   ],
-  "Pod.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": ["nodeSelectorTerms[{}]"],
-  "Pod.spec.affinity.podAffinity": POD_AFFINITY,
-  "Pod.spec.affinity.podAntiAffinity": POD_AFFINITY,
-  "Pod.spec.dnsConfig": ["nameservers[]", "options[{}]", "searches[]"],
-  "Pod.spec.resources": RESOURCES,
-  "Pod.spec.securityContext": [
+  "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": ["nodeSelectorTerms[{}]"],
+  "spec.affinity.podAffinity": POD_AFFINITY,
+  "spec.affinity.podAntiAffinity": POD_AFFINITY,
+  "spec.dnsConfig": ["nameservers[]", "options[{}]", "searches[]"],
+  "spec.resources": RESOURCES,
+  "spec.securityContext": [
     ...SECURITY,
     "fsGroup#",
     "fsGroupChangePolicy",
@@ -198,7 +159,7 @@ export const KEPT_FIELDS: Fields = {
     "supplementalGroupsPolicy",
     "sysctls[{}]",
   ],
-  "Pod.spec.volumes": [
+  "spec.volumes": [
     "awsElasticBlockStore{}",
     "azureDisk{}",
     "azureFile{}",
@@ -231,12 +192,12 @@ export const KEPT_FIELDS: Fields = {
     "storageos{}",
     "vsphereVolume{}",
   ],
-  "Pod.spec.volumes.configMap": ["defaultMode#", "items[{}]", "name", "optional?"],
-  "Pod.spec.volumes.csi": ["driver", "fsType", "nodePublishSecretRef{}", "readOnly?", "volumeAttributes{}"],
-  "Pod.spec.volumes.downwardAPI": ["defaultMode#", "items[{}]"],
-  "Pod.spec.volumes.projected": ["defaultMode#", "sources[{}]"],
-  "Pod.spec.volumes.secret": ["defaultMode#", "items[{}]", "optional?", "secretName"],
-  "Pod.status": [
+  "spec.volumes.configMap": ["defaultMode#", "items[{}]", "name", "optional?"],
+  "spec.volumes.csi": ["driver", "fsType", "nodePublishSecretRef{}", "readOnly?", "volumeAttributes{}"],
+  "spec.volumes.downwardAPI": ["defaultMode#", "items[{}]"],
+  "spec.volumes.projected": ["defaultMode#", "sources[{}]"],
+  "spec.volumes.secret": ["defaultMode#", "items[{}]", "optional?", "secretName"],
+  status: [
     "containerStatuses[{}]",
     "ephemeralContainerStatuses[{}]",
     "hostIP",

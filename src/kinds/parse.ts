@@ -1,87 +1,17 @@
-import type { z } from "zod";
-import { AuthorizationPolicy, checkAuthorizationPolicy } from "./authorization-policy.ts";
-import {
-  checkConfigMap,
-  checkEndpointSlice,
-  checkSecret,
-  checkService,
-  ConfigMap,
-  EndpointSlice,
-  Namespace,
-  Pod,
-  Secret,
-  Service,
-  withCanonicalData,
-  withClusterIp,
-  withEncodedText,
-} from "./core.ts";
-import { checkDestinationRule, DestinationRule } from "./destination-rule.ts";
-import { later, never } from "./fields.ts";
-import type { Finding } from "./finding.ts";
-import { checkGateway, Gateway } from "./gateway.ts";
-import type { Context } from "./kind.ts";
-import { apiVersionOf, findKind, KINDS } from "./kinds.ts";
-import { checkMeshConfig, MeshConfig } from "./mesh-config.ts";
-import { readMetadata } from "./metadata.ts";
-import { nearest } from "./nearest.ts";
-import type { KubeObject } from "./object.ts";
-import { checkPeerAuthentication, PeerAuthentication } from "./peer-authentication.ts";
-import { toPlain } from "./plain.ts";
-import { type Report, reportTo } from "./report.ts";
-import { checkRequestAuthentication, RequestAuthentication } from "./request-authentication.ts";
-import { checkServiceEntry, ServiceEntry } from "./service-entry.ts";
-import { readShape } from "./shape.ts";
-import { checkVirtualService, VirtualService, withEmptyMatches } from "./virtual-service.ts";
-import { checkWorkloadEntry, WorkloadEntry } from "./workload-entry.ts";
+import { later, never } from "../resources/fields.ts";
+import type { Finding } from "../resources/finding.ts";
+import { apiVersionOf } from "../resources/kinds.ts";
+import { readMetadata } from "../resources/metadata.ts";
+import { nearest } from "../resources/nearest.ts";
+import type { KubeObject } from "../resources/object.ts";
+import { toPlain } from "../resources/plain.ts";
+import { type Report, reportTo } from "../resources/report.ts";
+import { findKind, KINDS } from "./registry.ts";
 
 /** `object` is null exactly where a finding is an error. */
 export type Parsed =
   | { readonly object: KubeObject; readonly findings: readonly Finding[] }
   | { readonly object: null; readonly findings: readonly Finding[] };
-
-interface SpecReader {
-  readonly schema: z.ZodType;
-  readonly read: (spec: unknown, report: Report, context: Context) => unknown;
-}
-
-function reader<T>(
-  schema: z.ZodType<T>,
-  check?: (spec: T, report: Report, context: Context) => void,
-  prepare: (spec: unknown, report: Report) => unknown = (spec) => spec,
-): SpecReader {
-  return {
-    schema,
-    read: (spec, report, context) => {
-      const read = readShape(schema, prepare(spec, report), report);
-      if (read !== null) check?.(read, report, context);
-      return read;
-    },
-  };
-}
-
-/** How the spec of each kind is read; of flat kinds, which have none, the fields beside `metadata`. */
-const READERS: ReadonlyMap<string, SpecReader> = new Map([
-  ["Namespace", reader(Namespace)],
-  ["Pod", reader(Pod)],
-  ["Service", reader(Service, checkService, withClusterIp)],
-  ["EndpointSlice", reader(EndpointSlice, checkEndpointSlice)],
-  ["ConfigMap", reader(ConfigMap, checkConfigMap, withCanonicalData)],
-  ["Secret", reader(Secret, checkSecret, withEncodedText)],
-  ["ServiceEntry", reader(ServiceEntry, checkServiceEntry)],
-  ["WorkloadEntry", reader(WorkloadEntry, checkWorkloadEntry)],
-  ["Gateway", reader(Gateway, checkGateway)],
-  ["VirtualService", reader(VirtualService, checkVirtualService, withEmptyMatches)],
-  ["DestinationRule", reader(DestinationRule, checkDestinationRule)],
-  ["AuthorizationPolicy", reader(AuthorizationPolicy, checkAuthorizationPolicy)],
-  ["PeerAuthentication", reader(PeerAuthentication, checkPeerAuthentication)],
-  ["RequestAuthentication", reader(RequestAuthentication, checkRequestAuthentication)],
-  ["MeshConfig", reader(MeshConfig, checkMeshConfig)],
-]);
-
-/** The shape of each kind's spec, before its checks; of flat kinds, of the fields beside `metadata`. */
-export const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map(
-  [...READERS].map(([kind, { schema }]) => [kind, schema]),
-);
 
 /** Kinds that exist elsewhere and are refused here, by `group/Kind`. */
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
@@ -125,7 +55,7 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
     reportUnknownKind(apiVersion, kind, report);
     return null;
   }
-  if (info.readOnly) {
+  if (info.reader === null) {
     report.at("kind").error(`\`${kind}\`: the mesh itself writes them; they can be read`, "FieldValueForbidden");
     return null;
   }
@@ -138,8 +68,7 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
   if (plain === null || metadata === null) return null;
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...body } = plain;
   const context = { metadata, local, object: report };
-  const read = READERS.get(kind)?.read;
-  if (read === undefined) throw new Error(`no schema for ${kind}`);
+  const { read } = info.reader;
   const named = { apiVersion: stored, kind, metadata };
 
   if (info.flat) {

@@ -1,6 +1,6 @@
-import type { Finding } from "../resources/finding.ts";
-import type { KindInfo } from "../resources/kinds.ts";
-import type { KubeObject } from "../resources/object.ts";
+import type { Finding } from "./finding.ts";
+import type { KindInfo } from "./kinds.ts";
+import type { KubeObject } from "./object.ts";
 
 /** Kubernetes' `metav1.Condition`. */
 export interface Condition {

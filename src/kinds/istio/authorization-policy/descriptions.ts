@@ -1,0 +1,34 @@
+import { SELECTOR, at, type Descriptions } from "../../descriptions.ts";
+
+export const DESCRIPTIONS: Descriptions = {
+  "": "Says who may do what; without an ALLOW policy for a workload, everybody may do everything.",
+  spec: "The workloads and the rules for requests to them.",
+  ...at(["spec"], SELECTOR),
+  "spec.action": "What happens to requests that match: ALLOW (the default) or DENY; a DENY counts before any ALLOW.",
+  "spec.rules": "Requests that match: one of the rules must hold. No rules match nothing, the rule `{}` matches all.",
+  "spec.rules.from": "Who calls: one of the sources must hold.",
+  "spec.rules.from.source": "All its fields must hold, and of a field one value.",
+  ...at(["spec.rules.from.source"], {
+    principals: "Verified identities of callers, such as `cluster.local/ns/shop/sa/cart`; `*` may stand at one end.",
+    notPrincipals: "Identities that the caller must not have; holds also for a caller without identity.",
+    requestPrincipals: "Verified tokens, as issuer, `/` and subject; `*` may stand at one end.",
+    notRequestPrincipals: "Tokens that the request must not have; holds also for a request without token.",
+    namespaces: "Namespaces of callers, from their verified identity.",
+    notNamespaces: "Namespaces that the caller must not be from.",
+  }),
+  "spec.rules.to": "What is called: one of the operations must hold.",
+  "spec.rules.to.operation": "All its fields must hold, and of a field one value.",
+  ...at(["spec.rules.to.operation"], {
+    hosts: "Host headers, in any case, with the port if the client sent one.",
+    notHosts: "Host headers that the request must not have.",
+    methods: "Methods, in capitals.",
+    notMethods: "Methods that the request must not have.",
+    paths: "Normalized paths without query; `*` at one end, or templates with `{*}` and `{**}`.",
+    notPaths: "Paths that the request must not have.",
+  }),
+  "spec.rules.when": "Further conditions, all of which must hold.",
+  "spec.rules.when.key":
+    "What is looked at: `request.headers[name]`, `source.principal`, `source.namespace`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter` or `request.auth.claims[name]`.",
+  "spec.rules.when.values": "One of them it must be.",
+  "spec.rules.when.notValues": "None of them it may be.",
+};

@@ -1,0 +1,34 @@
+import { serviceFor } from "../../../compile/istio/services.ts";
+import { namespaceOf, qualified, type World } from "../../../compile/view.ts";
+import {
+  checkDestinationRule,
+  DestinationRule,
+  type DestinationRuleSpec,
+} from "../../../resources/destination-rule.ts";
+import { type Finding, warningAt } from "../../../resources/finding.ts";
+import type { KubeObject } from "../../../resources/object.ts";
+import { AGE, field } from "../../columns.ts";
+import { networkingKind } from "../../kind.ts";
+import { reader } from "../../reader.ts";
+import { DESCRIPTIONS } from "./descriptions.ts";
+
+export const DESTINATION_RULE = networkingKind({
+  kind: "DestinationRule",
+  plural: "destinationrules",
+  shortNames: ["dr"],
+  reader: reader(DestinationRule, checkDestinationRule),
+  entries: (object) => [["rule", hostOf(object)]],
+  check: checkHost,
+  columns: [field("Host", "The service that the rule applies to.", "spec", "host"), AGE],
+  descriptions: DESCRIPTIONS,
+});
+
+function hostOf(object: KubeObject): string {
+  return qualified((object.spec as DestinationRuleSpec).host, namespaceOf(object));
+}
+
+function checkHost(world: World, object: KubeObject): readonly Finding[] {
+  const name = hostOf(object);
+  if (name.startsWith("*") || serviceFor(world, name, namespaceOf(object))) return [];
+  return [warningAt("spec.host", `there is no service \`${name}\` yet`)];
+}

@@ -1,0 +1,48 @@
+import { originsOfHosts } from "../../../compile/entries.ts";
+import { namespaceOf } from "../../../compile/view.ts";
+import { addressKey } from "../../../resources/address.ts";
+import type { KubeObject } from "../../../resources/object.ts";
+import { checkServiceEntry, ServiceEntry, type ServiceEntrySpec } from "../../../resources/service-entry.ts";
+import { AGE, field } from "../../columns.ts";
+import { networkingKind } from "../../kind.ts";
+import { reader } from "../../reader.ts";
+import { checkAmongOthers, inlineAddresses } from "./check.ts";
+import { DESCRIPTIONS } from "./descriptions.ts";
+
+export const SERVICE_ENTRY = networkingKind({
+  kind: "ServiceEntry",
+  plural: "serviceentries",
+  shortNames: ["se"],
+  reader: reader(ServiceEntry, checkServiceEntry),
+  entries,
+  addresses: inlineAddresses,
+  check: checkAmongOthers,
+  registrations: (_world, object, key) => {
+    const namespace = namespaceOf(object);
+    const spec = object.spec as ServiceEntrySpec;
+    const inline = (spec.endpoints ?? []).filter(({ address }) => addressKey(address) === key);
+    const byName = originsOfHosts(spec).includes(key) ? [{ namespace, labels: {}, ports: null }] : [];
+    return [
+      ...byName,
+      ...inline.map(({ labels = {}, ports = {} }) => ({
+        namespace,
+        labels,
+        ports: (spec.ports ?? []).map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
+      })),
+    ];
+  },
+  columns: [
+    field("Hosts", "The hosts that the entry adds to the mesh.", "spec", "hosts"),
+    field("Location", "Whether the service is part of the mesh: MESH_EXTERNAL or MESH_INTERNAL.", "spec", "location"),
+    field("Resolution", "How addresses are found for the hosts: NONE, STATIC or DNS.", "spec", "resolution"),
+    AGE,
+  ],
+  descriptions: DESCRIPTIONS,
+});
+
+function* entries(object: KubeObject): Generator<readonly [string, string]> {
+  const spec = object.spec as ServiceEntrySpec;
+  for (const host of spec.hosts) yield ["service", host.toLowerCase()];
+  for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
+  for (const origin of originsOfHosts(spec)) yield ["address", addressKey(origin)];
+}

@@ -1,0 +1,67 @@
+import { at, type Descriptions } from "../../descriptions.ts";
+
+const STRING_MATCH: Descriptions = {
+  exact: "The whole value, letter by letter.",
+  prefix: "What the value begins with.",
+  regex: "A regular expression of RE2 for the whole value.",
+};
+
+const HEADER_OPERATIONS: Descriptions = {
+  remove: "Names; this is done first.",
+  set: "Names and values; replaces what is there.",
+  add: "Names and values; what is there stays.",
+};
+
+export const DESCRIPTIONS: Descriptions = {
+  "": "Says where requests for some hosts go, and what is changed on the way.",
+  spec: "The hosts and the rules for their requests.",
+  "spec.hosts": "The hosts that requests are for: a name, or `*.` and a name; a short name is one of the namespace.",
+  "spec.gateways":
+    "Where the rules hold: names of Gateways, and `mesh` for calls between services; only `mesh` by default.",
+  "spec.exportTo": "Namespaces whose calls the rules are for: `.` its own, `*` all (the default), or names.",
+  "spec.http": "The rules, in order; the first one that matches a request is used.",
+  "spec.http.name": "Names the rule in logs.",
+  "spec.http.match":
+    "What a request must be like: one of the blocks must hold, and of a block all fields; without any, all requests match.",
+  "spec.http.match.name": "Names the block in logs.",
+  "spec.http.match.uri": "The path, without query; a `prefix` is compared letter by letter, not by segments.",
+  "spec.http.match.ignoreUriCase": "Whether `exact` and `prefix` of `uri` disregard upper and lower case.",
+  "spec.http.match.scheme": "`http` or `https`, as the client called.",
+  "spec.http.match.method": "The method, in capitals.",
+  "spec.http.match.authority": "The Host header as the client sent it, with the port if it sent one.",
+  "spec.http.match.headers": "Headers by name; `{}` as the value is for: there, whatever its value.",
+  "spec.http.match.withoutHeaders": "Headers, by name, that must not be like this.",
+  "spec.http.match.queryParams": "Query parameters by name; the first value of each counts.",
+  "spec.http.match.port": "The port that was called.",
+  "spec.http.match.sourceNamespace": "The namespace of the caller.",
+  "spec.http.match.gateways": "Replaces the `gateways` above for this block.",
+  ...at(
+    ["uri", "scheme", "method", "authority", "headers", "withoutHeaders", "queryParams"].map(
+      (field) => `spec.http.match.${field}`,
+    ),
+    STRING_MATCH,
+  ),
+  "spec.http.route": "Where requests go; one is picked by its weight for each request.",
+  "spec.http.route.destination": "A service, and which of its endpoints.",
+  "spec.http.route.destination.host": "The service's name; a short one is one of the namespace.",
+  "spec.http.route.destination.subset": "Endpoints of the service by a name that a DestinationRule gives them.",
+  "spec.http.route.destination.port": "Port of the service; needed where it has several.",
+  "spec.http.route.weight": "Its share of the requests; of several an absent one counts as 0.",
+  "spec.http.route.headers": "Changes of headers for this destination.",
+  "spec.http.rewrite": "What is replaced before the request is sent.",
+  "spec.http.rewrite.uri": "Replaces the prefix that matched, else the whole path.",
+  "spec.http.rewrite.authority": "Replaces the Host header.",
+  "spec.http.timeout": "How long the whole call may take; `0s`, for no limit, by default.",
+  "spec.http.headers": "Changes of headers for all destinations.",
+  "spec.http.headers.request": "What is removed, set and added on the request.",
+  "spec.http.headers.response": "What is removed, set and added on the answer.",
+  ...at(
+    [
+      "spec.http.headers.request",
+      "spec.http.headers.response",
+      "spec.http.route.headers.request",
+      "spec.http.route.headers.response",
+    ],
+    HEADER_OPERATIONS,
+  ),
+};

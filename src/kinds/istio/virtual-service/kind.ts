@@ -1,0 +1,37 @@
+import { gatewaysOf, gatewayTable } from "../../../compile/entries.ts";
+import { namespaceOf, qualified } from "../../../compile/view.ts";
+import type { KubeObject } from "../../../resources/object.ts";
+import {
+  checkVirtualService,
+  VirtualService,
+  type VirtualServiceSpec,
+  withEmptyMatches,
+} from "../../../resources/virtual-service.ts";
+import { AGE, field } from "../../columns.ts";
+import { networkingKind } from "../../kind.ts";
+import { reader } from "../../reader.ts";
+import { checkAmongOthers } from "./check.ts";
+import { DESCRIPTIONS } from "./descriptions.ts";
+
+export const VIRTUAL_SERVICE = networkingKind({
+  kind: "VirtualService",
+  plural: "virtualservices",
+  shortNames: ["vs"],
+  reader: reader(VirtualService, checkVirtualService, withEmptyMatches),
+  entries,
+  check: checkAmongOthers,
+  columns: [
+    field("Gateways", "The gateways and sidecars that the routes apply to.", "spec", "gateways"),
+    field("Hosts", "The hosts that the routes apply to.", "spec", "hosts"),
+    AGE,
+  ],
+  descriptions: DESCRIPTIONS,
+});
+
+function* entries(object: KubeObject): Generator<readonly [string, string]> {
+  const gateways = gatewaysOf(object);
+  for (const host of (object.spec as VirtualServiceSpec).hosts) {
+    const name = qualified(host, namespaceOf(object));
+    for (const gateway of gateways) yield [gateway === "mesh" ? "mesh-route" : gatewayTable(gateway), name];
+  }
+}

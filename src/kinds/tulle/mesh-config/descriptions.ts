@@ -1,0 +1,25 @@
+import { type Descriptions } from "../../descriptions.ts";
+
+export const DESCRIPTIONS: Descriptions = {
+  "": "Settings of the whole mesh; there is one, named `default`, in the root namespace.",
+  spec: "The settings.",
+  "spec.trustDomain": "First part of every identity; must be that of the deployment.",
+  "spec.rootNamespace": "Namespace whose policies hold for the whole mesh; `istio-system` by default.",
+  "spec.pathNormalization": "What is done to paths before they are matched and sent on.",
+  "spec.pathNormalization.normalization":
+    "BASE resolves dots and needless escapes, MERGE_SLASHES (the default) also joins slashes, DECODE_AND_MERGE_SLASHES also decodes escaped ones.",
+  "spec.escapedSlashes": "What is done with `%2f` and `%5c` in paths.",
+  "spec.escapedSlashes.default": "For all hosts that are not named: REFUSE (the default), KEEP or DECODE.",
+  "spec.escapedSlashes.hosts": "For single hosts.",
+  "spec.escapedSlashes.hosts.host": "A host name, or `*.` and a name.",
+  "spec.escapedSlashes.hosts.mode": "REFUSE, KEEP or DECODE.",
+  "spec.alwaysEjectOneEndpoint":
+    "Whether outlier detection may eject one endpoint whatever the share; true by default.",
+  "spec.egress": "What may be called on the public Internet.",
+  "spec.egress.allowedHosts": "Host names, or `*.` and a name, that endpoints and key sets may be at; none by default.",
+  "spec.privateRanges": "Private addresses that endpoints may be at; none by default.",
+  "spec.privateRanges.range": "A CIDR, or a name that stands for itself and all names below it.",
+  "spec.privateRanges.namespaces": "Namespaces whose endpoints may be there; `*` is all.",
+  "spec.snapshot": "How gateways treat the configuration that they hold.",
+  "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
+};
