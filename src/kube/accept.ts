@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectMeta } from "../resources/object.ts";
+import { isSecret, type KubeObject, type ObjectMeta, refOf } from "../resources/object.ts";
 import { LAST_APPLIED } from "./last-applied.ts";
 
 /** Versions of `meta.k8s.io`; they differ in nothing but their name. */
@@ -96,7 +96,7 @@ export interface PartialMetadata {
 }
 
 export function partialMetadata(object: KubeObject, version: MetaVersion): PartialMetadata {
-  const metadata = object.kind === "Secret" ? withoutLastApplied(object.metadata) : object.metadata;
+  const metadata = isSecret(refOf(object)) ? withoutLastApplied(object.metadata) : object.metadata;
   return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata };
 }
 

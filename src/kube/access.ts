@@ -1,3 +1,4 @@
+import { isNamespace } from "../resources/object.ts";
 import { KINDS } from "../kinds/registry.ts";
 import { failure, type Status } from "./status.ts";
 
@@ -94,7 +95,7 @@ export function review(account: Account, attributes: ResourceAttributes, root: R
   if (subresource !== "" && !isStatus)
     return { allowed: false, reason: `the server does not ${verb} \`${resource}/${subresource}\`` };
   // A Namespace belongs to itself: who may touch one namespace alone may read it, but not list or watch for it.
-  const own = info.kind === "Namespace" && verb === "get" ? name : info.namespaced ? namespace : "";
+  const own = isNamespace(info) && verb === "get" ? name : info.namespaced ? namespace : "";
   const wish: Wish = {
     verb,
     group,
@@ -133,7 +134,7 @@ export function rulesFor(account: Account, namespace: string, root: ReadonlySet<
     );
     if (verbs.length === 0) return [];
     const rule = { verbs, apiGroups: [info.group], resources: [info.plural] };
-    const isOwnAlone = info.kind === "Namespace" && account.namespace !== null;
+    const isOwnAlone = isNamespace(info) && account.namespace !== null;
     return [isOwnAlone ? { ...rule, resourceNames: [account.namespace] } : rule];
   });
 }

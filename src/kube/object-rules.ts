@@ -1,7 +1,7 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
 import type { Finding } from "../resources/finding.ts";
 import { findKind, kindOf } from "../kinds/registry.ts";
-import { type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
+import { isNamespace, isSecret, type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
 import type { Parsed } from "../kinds/parse.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
@@ -214,10 +214,6 @@ function configurationOf(object: KubeObject): KubeObject {
   return { ...rest, metadata };
 }
 
-function isNamespace({ group, kind }: ObjectRef): boolean {
-  return group === "" && kind === "Namespace";
-}
-
 /** All but metadata and status: what a generation counts. */
 function fieldsOf(object: KubeObject): unknown {
   return Object.fromEntries(Object.entries(object).filter(([name]) => name !== "metadata" && name !== "status"));
@@ -328,9 +324,7 @@ function createApplied(
 
 /** So that the fields of a Secret that were applied as text are known as what they are stored as. */
 function encoded(applied: AppliedConfiguration): AppliedConfiguration {
-  return refOf(applied).group === "" && applied.kind === "Secret"
-    ? (withEncodedText(applied) as AppliedConfiguration)
-    : applied;
+  return isSecret(refOf(applied)) ? (withEncodedText(applied) as AppliedConfiguration) : applied;
 }
 
 function applied(

@@ -1,6 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import { keyedLists, kindOfObject } from "../kinds/registry.ts";
-import { type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
+import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
@@ -52,10 +52,6 @@ export const NAMESPACES: readonly string[] = ["default", "istio-system"];
 
 export function namespaceRef(name: string): ObjectRef {
   return { group: "", kind: "Namespace", namespace: "", name };
-}
-
-function isNamespace({ group, kind }: ObjectRef): boolean {
-  return group === "" && kind === "Namespace";
 }
 
 /** What the operations would make of the objects, one after the other. */

@@ -45,3 +45,13 @@ export function refOf(object: KubeObject): ObjectRef {
     name: object.metadata.name,
   };
 }
+
+type GroupKind = Pick<ObjectRef, "group" | "kind">;
+
+export function isNamespace({ group, kind }: GroupKind): boolean {
+  return group === "" && kind === "Namespace";
+}
+
+export function isSecret({ group, kind }: GroupKind): boolean {
+  return group === "" && kind === "Secret";
+}

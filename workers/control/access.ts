@@ -1,3 +1,4 @@
+import { isNamespace } from "../../src/resources/object.ts";
 import type { Context, MiddlewareHandler } from "hono";
 import { type Account, forbidden, mayDo, mayUse, type Verb, type Wish } from "../../src/kube/access.ts";
 import type { ResourcePath } from "../../src/kube/path.ts";
@@ -62,7 +63,7 @@ export async function refusal(c: Context<Api>, wish: Wish): Promise<Status | nul
 export async function allowed(c: Context<Api>, path: ResourcePath, verb: Verb): Promise<Result<null, Status>> {
   const { info, namespace, name, status } = path;
   // A Namespace belongs to itself: who may touch one namespace alone may read it.
-  const own = info.kind === "Namespace" && verb === "get" ? name : namespace;
+  const own = isNamespace(info) && verb === "get" ? name : namespace;
   const resource = status ? `${info.plural}/status` : info.plural;
   const refused = await refusal(c, { verb, group: info.group, resource, namespace: own ?? "" });
   return refused === null ? ok(null) : err(refused);

@@ -3,7 +3,7 @@ import { failure, invalid, type Status } from "../../src/kube/status.ts";
 import { cannotBeOpened, isUnreadable } from "../../src/kube/unreadable.ts";
 import { NAMESPACES } from "../../src/kube/write-plan.ts";
 import { checkChange } from "../../src/resources/core.ts";
-import { type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
+import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
 import type { Parsed } from "../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { ObjectStore } from "./db/store.ts";
@@ -46,8 +46,8 @@ export async function restore(
 }
 
 /** Namespaces come before what stands in them, and go after it. */
-function rank({ group, kind }: ObjectRef): number {
-  return group === "" && kind === "Namespace" ? 0 : 1;
+function rank(ref: ObjectRef): number {
+  return isNamespace(ref) ? 0 : 1;
 }
 
 export async function unknownGeneration(store: ObjectStore, generation: number): Promise<Status> {

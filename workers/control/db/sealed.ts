@@ -1,14 +1,12 @@
 import { unreadable } from "../../../src/kube/unreadable.ts";
-import { type KubeObject, type ObjectRef, refKey } from "../../../src/resources/object.ts";
+import { isSecret, type KubeObject, type ObjectRef, refKey } from "../../../src/resources/object.ts";
 import { seal, sealingKey, unseal } from "../sealing.ts";
 
 /** Of the key: nothing else is sealed under it. */
 const PURPOSE = "secrets";
 
 /** Kinds of which a dump of the database tells names and labels, and no content (R29). */
-function isSealed({ group, kind }: ObjectRef): boolean {
-  return group === "" && kind === "Secret";
-}
+const isSealed = isSecret;
 
 /** A sealed object as it stands in a row. */
 interface SealedObject {
