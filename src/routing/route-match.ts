@@ -94,7 +94,17 @@ function matchesJoined(matches: Matcher, value: string | null): boolean {
   return value !== null && value.includes(", ") && matches(value.replaceAll(", ", ","));
 }
 
-/** The first value of a query key, decoded once; null where it is not there. */
+/** The first value of a query key, both as they stand (`a%20b`, `a+b`), as Envoy compares them; null where it is not there. */
 function queryValue(query: string, name: string): string | null {
-  return new URLSearchParams(query).get(name);
+  for (let start = 0; start <= query.length;) {
+    const next = query.indexOf("&", start);
+    const end = next < 0 ? query.length : next;
+    if (query.startsWith(name, start)) {
+      const after = start + name.length;
+      if (after === end) return "";
+      if (after < end && query[after] === "=") return query.slice(after + 1, end);
+    }
+    start = end + 1;
+  }
+  return null;
 }

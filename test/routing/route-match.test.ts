@@ -98,6 +98,46 @@ describe("a match block", () => {
   });
 });
 
+describe("a query value is compared as it stands", () => {
+  it.each([
+    { query: "q=a%20b", value: "a%20b", want: true },
+    { query: "q=a%20b", value: "a b", want: false },
+    { query: "q=a+b", value: "a+b", want: true },
+    { query: "q=a+b", value: "a b", want: false },
+    { query: "q=%61", value: "a", want: false },
+    { query: "%71=a", value: "a", want: false },
+    { query: "q=a=b", value: "a=b", want: true },
+    { query: "x=1&q=a&q=b", value: "a", want: true },
+    { query: "x=1&q=a&q=b", value: "b", want: false },
+    { query: "xq=a&q=b", value: "b", want: true },
+    { query: "qq=a", value: "a", want: false },
+    { query: "&&q=a", value: "a", want: true },
+    { query: "q", value: "", want: true },
+    { query: "q&x", value: "", want: true },
+    { query: "=a", value: "a", want: false },
+    { query: "q=a%2", value: "a%2", want: true },
+  ])("$query is $value: $want", ({ query, value, want }) => {
+    expect(holds({ query: [{ name: "q", match: { kind: "exact", value } }] }, { query })).toBe(want);
+  });
+
+  it("whatever the query holds", () => {
+    const text = fc.array(fc.constantFrom("q", "x", "=", "&", "%71", "+"), { maxLength: 8 }).map((all) => all.join(""));
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom("q", "x", "qx"),
+        fc.constantFrom("", "q", "x", "=", "%71"),
+        (query, name, value) => {
+          const pairs = query.split("&").map((pair) => [pair.split("=", 1)[0], pair.split("=").slice(1).join("=")]);
+          const first = pairs.find(([key]) => key === name);
+          const want = query !== "" && first !== undefined && first[1] === value;
+          return holds({ query: [{ name, match: { kind: "exact", value } }] }, { query }) === want;
+        },
+      ),
+    );
+  });
+});
+
 it("the first route in order whose any block holds wins, as a scan of all would find it", () => {
   const path = fc.constantFrom("/", "/a", "/a/b", "/ab", "/b");
   const uri: fc.Arbitrary<StringMatch> = fc.oneof(
