@@ -1,6 +1,7 @@
 import { compactVerify, importJWK, type JWK } from "jose";
 import { err, ok, type Result } from "../result.ts";
 import { base64UrlToBytes } from "../snapshot/bytes.ts";
+import { algorithmsOf, ALGORITHMS } from "./jwk.ts";
 import { hasDuplicateNames } from "./json-names.ts";
 
 /** Why a token is refused; for the operator. The client hears one text for all. */
@@ -31,12 +32,11 @@ export interface ReadToken {
 
 const MAX_CHARACTERS = 16_384;
 
-/** Header parameters that let a token name its own key or its own rules (RFC 8725 §3). */
-const FORBIDDEN_PARAMETERS = ["jwk", "jku", "x5u", "x5c", "b64", "crit"];
-
-const RSA_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
-const ED25519_ALGORITHMS = ["EdDSA", "Ed25519"];
-const ALGORITHMS = new Set(["ES256", "ES384", ...RSA_ALGORITHMS, ...ED25519_ALGORITHMS]);
+/**
+ * Header parameters by which a token would change how it is read (RFC 8725 §3). Those by which it would name its own key,
+ * `jwk`, `jku`, `x5u` and `x5c`, are neither used nor followed: keys come from the rule alone.
+ */
+const FORBIDDEN_PARAMETERS = ["b64", "crit"];
 
 /** Clock skew that is allowed on `exp` and `nbf`, as Istio's proxies do. */
 const LEEWAY_S = 60;
@@ -86,38 +86,18 @@ export function endOf({ claims }: ReadToken): number {
   return (Number(claims["exp"]) + LEEWAY_S) * 1_000;
 }
 
-const MIN_RSA_BITS = 2_048;
-
 /**
- * The algorithms that a key may be used with: from its type and curve, and its own `alg` (R12). None for a key that is
- * symmetric, short, private or made for another use.
+ * Keys of a set that may have signed the token: those of its `kid`, or all where it names none. Where no key has the `kid`,
+ * keys without one may be it, as to Envoy: issuers with one key often leave it unnamed.
  */
-export function algorithmsOf(key: JWK): readonly string[] {
-  const { use, key_ops: operations, alg, d } = key;
-  if (d !== undefined || (use !== undefined && use !== "sig")) return [];
-  // The set is the issuer's: one key of an odd shape must not make the others useless.
-  if (operations !== undefined && !(Array.isArray(operations) && operations.includes("verify"))) return [];
-  const possible = byType(key);
-  return alg === undefined ? possible : possible.filter((name) => name === alg);
-}
-
-function byType({ kty, crv, n }: JWK): readonly string[] {
-  if (kty === "RSA") {
-    const modulus = typeof n === "string" ? base64UrlToBytes(n) : null;
-    return modulus !== null && bitsOf(modulus) >= MIN_RSA_BITS ? RSA_ALGORITHMS : [];
-  }
-  if (kty === "EC") return crv === "P-256" ? ["ES256"] : crv === "P-384" ? ["ES384"] : [];
-  return kty === "OKP" && crv === "Ed25519" ? ED25519_ALGORITHMS : [];
-}
-
-function bitsOf(number: Uint8Array): number {
-  const first = number.findIndex((byte) => byte !== 0);
-  return first < 0 ? 0 : (number.length - first) * 8 - Math.clz32(number[first] ?? 0) + 24;
-}
-
-/** Keys of a set that may have signed the token: those of its `kid`, or all where it names none. */
 export function candidates({ keyId, algorithm }: ReadToken, keys: readonly JWK[]): readonly JWK[] {
-  return keys.filter((key) => (keyId === null || key.kid === keyId) && algorithmsOf(key).includes(algorithm));
+  return named(keyId, keys).filter((key) => algorithmsOf(key).includes(algorithm));
+}
+
+function named(keyId: string | null, keys: readonly JWK[]): readonly JWK[] {
+  if (keyId === null || keyId === "") return keys;
+  const same = keys.filter(({ kid }) => kid === keyId);
+  return same.length > 0 ? same : keys.filter(({ kid }) => kid === undefined || kid === "");
 }
 
 /** Keys, not promises of them: one that a request left behind unfinished would hang all that come after. */
@@ -144,21 +124,6 @@ async function importKey(key: JWK, algorithm: string): Promise<CryptoKey | Uint8
   const made = await importJWK({ ...key, alg: algorithm }, algorithm);
   byAlgorithm.set(algorithm, made);
   return made;
-}
-
-const MAX_KEYS = 100;
-
-/** @returns the keys of a JSON Web Key Set; null for what is none */
-export function readKeySet(text: string): readonly JWK[] | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    const keys = (value as { keys?: unknown } | null)?.keys;
-    if (!Array.isArray(keys) || keys.length > MAX_KEYS) return null;
-    const all = keys as unknown[];
-    return all.every((key) => typeof key === "object" && key !== null) ? all : null;
-  } catch {
-    return null;
-  }
 }
 
 /** `aud` as a list: a string is one audience (RFC 7519 §4.1.3). */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readKeySet, uselessKey } from "../identity/jwk.ts";
 import { duration } from "./duration.ts";
 import { later, strict, text } from "./fields.ts";
 import { headerName, isHeaderName } from "./header-operations.ts";
@@ -59,12 +60,22 @@ function checkJwtRule(rule: JwtRuleSpec, report: Report, context: Context): void
   if (rule.jwks !== undefined) {
     const problem = jwksProblem(rule.jwks);
     if (problem !== null) report.at("jwks").error(problem);
+    else if (rule.jwksUri === undefined) warnOfUselessKeys(rule.jwks, report.at("jwks"));
   }
   const headers = new Set<string>();
   for (const [index, { header }] of (rule.outputClaimToHeaders ?? []).entries()) {
     if (headers.has(header.toLowerCase()))
       report.at("outputClaimToHeaders", index, "header").error(`\`${header}\` is there twice`, "FieldValueDuplicate");
     headers.add(header.toLowerCase());
+  }
+}
+
+/** A set may hold keys for other readers; who wonders why a token is refused should be told of them. */
+function warnOfUselessKeys(jwks: string, report: Report): void {
+  for (const [index, key] of (readKeySet(jwks) ?? []).entries()) {
+    const problem = uselessKey(key);
+    const name = typeof key.kid === "string" ? ` (\`kid: ${key.kid.slice(0, 100)}\`)` : "";
+    if (problem !== null) report.warn(`key ${index}${name} verifies nothing: it ${problem}`);
   }
 }
 

@@ -52,7 +52,18 @@ describe("RequestAuthentication", () => {
         `${uri}, audiences: [a], fromHeaders: [{name: x-token, prefix: 'Bearer '}], fromParams: [token], fromCookies: [token], forwardOriginalToken: true, outputPayloadToHeader: x-payload, outputClaimToHeaders: [{header: x-sub, claim: sub}], timeout: 2s, spaceDelimitedClaims: [roles]`,
       ),
     ).toEqual([]);
-    expect(jwks('{"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]}')).toEqual([]);
+    const coordinate = "A".repeat(43);
+    expect(jwks(`{"keys": [{"kty": "EC", "crv": "P-256", "x": "${coordinate}", "y": "${coordinate}"}]}`)).toEqual([]);
+  });
+
+  it.each([
+    ["of an unknown curve", '{"kty": "EC", "crv": "secp256k1"}'],
+    ["of an unknown type", '{"kty": "AKP"}'],
+    ["that is too short", '{"kty": "RSA", "n": "AQAB", "e": "AQAB"}'],
+    ["for encryption", '{"kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB"}'],
+    ["without coordinates", '{"kty": "EC", "crv": "P-256"}'],
+  ])("warns of a key %s, which verifies nothing", (_, key) => {
+    expect(jwks(`{"keys": [${key}]}`)).toEqual(["warning Invalid spec.jwtRules[0].jwks"]);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import type { JWK } from "jose";
-import { readKeySet } from "../../src/identity/jwt.ts";
+import { readKeySet } from "../../src/identity/jwk.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 

@@ -6,9 +6,9 @@ import {
   endOf,
   isSigned,
   type ReadToken,
-  readKeySet,
   readToken,
 } from "../../src/identity/jwt.ts";
+import { readKeySet } from "../../src/identity/jwk.ts";
 import { SPACE_DELIMITED } from "../../src/policy/claims.ts";
 import type { LinkedPlace } from "../../src/policy/request-authentication.ts";
 import type { RefusedToken, TokenFact } from "../../src/request/token-fact.ts";
