@@ -1,3 +1,4 @@
+import { METHODS } from "../match/methods.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Entrance } from "./entrance.ts";
 import { MAX_HEADER_BYTES } from "./header-size.ts";
@@ -44,7 +45,6 @@ export interface Incoming {
   readonly body: unknown;
 }
 
-const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 const NEVER = new Set(["TRACE", "TRACK", "CONNECT"]);
 
 /**

@@ -3,8 +3,10 @@ import { neverCanonical } from "./canonical-path.ts";
 import { choice, later, list, never, strict } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
 import { type Context, refuseDryRun } from "./kind.ts";
+import { neverMethod } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
+import type { StringMatchSpec } from "./string-match.ts";
 
 const values = list(z.string().min(1)).exactOptional();
 
@@ -190,15 +192,22 @@ const host: ValueCheck = (value, report) => {
 
 const method: ValueCheck = (value, report) => {
   ends(value, report);
-  if (/[a-z]/.test(value)) report.warn("never matches: methods are compared as they are sent, in capitals");
+  const remark = value.startsWith("*") ? null : neverMethod(endsWithStar(value));
+  if (remark !== null) report.warn(remark);
 };
+
+function endsWithStar(value: string): StringMatchSpec {
+  return value.endsWith("*") ? { prefix: value.slice(0, -1) } : { exact: value };
+}
 
 const path: ValueCheck = (value, report) => {
   const problem = templateProblem(value);
   if (problem !== null) return report.error(problem);
   if (!isTemplate(value)) ends(value, report);
   const remark =
-    !value.startsWith("/") && !value.startsWith("*") ? "never matches: a path begins with `/`" : neverCanonical(value);
+    !value.startsWith("/") && !value.startsWith("*")
+      ? "never matches: a path begins with `/`"
+      : neverCanonical(value.replace(/\*$/, ""));
   if (remark !== null) report.warn(remark);
 };
 

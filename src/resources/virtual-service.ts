@@ -5,6 +5,7 @@ import { later, list, neededList, never, portNumber, REASON, strict, text } from
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
 import { hostName, isDnsLabel, isDnsSubdomain, isHostName, namespaceName } from "./names.ts";
+import { neverMethod, neverScheme } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
 
@@ -172,12 +173,7 @@ function checkRule(rule: HttpRouteSpec, report: Report): void {
   for (const [index, match] of (rule.match ?? []).entries()) {
     const place = report.at("match", index);
     checkUnique(match.gateways ?? [], place.at("gateways"));
-    if (match.ignoreUriCase === true && match.uri?.exact === undefined && match.uri?.prefix === undefined)
-      place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
-    const path = match.uri?.exact ?? match.uri?.prefix ?? "/";
-    const remark =
-      path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
-    if (remark !== null) place.at("uri").warn(remark);
+    warnOfNever(match, place);
   }
   if (rule.rewrite !== undefined && rule.rewrite.uri === undefined && rule.rewrite.authority === undefined)
     report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
@@ -195,6 +191,19 @@ function checkRule(rule: HttpRouteSpec, report: Report): void {
   if (rule.route.length > 1 && sum === 0)
     report.at("route").error("the weights of several destinations must not sum to 0");
   if (sum > 4_294_967_295) report.at("route").error("the weights must not sum to more than 4294967295");
+}
+
+function warnOfNever(match: HttpMatchSpec, place: Report): void {
+  const { uri, ignoreUriCase, method, scheme } = match;
+  if (ignoreUriCase === true && uri?.exact === undefined && uri?.prefix === undefined)
+    place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
+  const path = uri?.exact ?? uri?.prefix ?? "/";
+  const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
+  if (byPath !== null) place.at("uri").warn(byPath);
+  const byMethod = method === undefined ? null : neverMethod(method);
+  if (byMethod !== null) place.at("method").warn(byMethod);
+  const byScheme = scheme === undefined ? null : neverScheme(scheme);
+  if (byScheme !== null) place.at("scheme").warn(byScheme);
 }
 
 function isCatchAll(rule: HttpRouteSpec): boolean {

@@ -94,7 +94,13 @@ describe("receive", () => {
     ["TRACK", "method_not_allowed"],
     ["CONNECT", "method_not_allowed"],
     ["get", "method_unknown"],
-    ["PROPFIND", "method_unknown"],
+    ["FOO", "method_unknown"],
+    ["LINK", "method_unknown"],
+    ["get-all", "method_unknown"],
+    ["PROPFIND", "ok"],
+    ["QUERY", "ok"],
+    ["PURGE", "ok"],
+    ["MKCOL", "ok"],
   ])("answers method %s with %s", (method, expected) => {
     expect(code(sent("http://api.test/x", "api.test", method))).toBe(expected);
   });

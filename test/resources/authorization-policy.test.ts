@@ -145,13 +145,36 @@ describe("AuthorizationPolicy", () => {
     ["a parameter", "paths: ['/a;b']", "warning"],
     ["an escaped letter", "paths: ['/%61dmin']", "warning"],
     ["two slashes", "paths: [//admin]", "warning"],
+    ["a blank", "paths: ['/a b']", "warning"],
+    ["a letter with an accent", "paths: [/café]", "warning"],
+    ["a quote", `paths: ['/a"b*']`, "warning"],
+    ["an angle bracket in a template", "paths: ['/{*}/<b>']", "warning"],
+    ["an escape that is none", "paths: ['/a%zz']", "warning"],
+    ["an escaped NUL", "paths: ['/a%00*']", "warning"],
     ["a star in the middle", "paths: ['/a/*/b']", "warning"],
   ])("answers a path with %s", (_, fields, severity) => {
     expect(operation(fields)).toEqual([`${severity} Invalid spec.rules[0].to[0].operation.paths[0]`]);
   });
 
-  it("warns of a method in small letters and of a host with a path", () => {
-    expect(operation("methods: [get]")).toEqual(["warning Invalid spec.rules[0].to[0].operation.methods[0]"]);
+  it.each(["get", "Get", "p*", "FOO", "M-SEARCH", "LINK", "TRACE", "CONNECT", "GET ", "XY*"])(
+    "warns of the method %s, which no request has",
+    (method) => {
+      expect(operation(`methods: ["${method}"]`)).toEqual(["warning Invalid spec.rules[0].to[0].operation.methods[0]"]);
+    },
+  );
+
+  it.each(["GET", "PROPFIND", "QUERY", "PURGE", "MKCOL", "P*", "*ET", "*"])("takes the method %s", (method) => {
+    expect(operation(`methods: ["${method}"]`)).toEqual([]);
+  });
+
+  it.each(["/caf%C3%A9", "/a%20b", "/a%2*", "/a%*", "/it's!$&()+,=:@|[]", "/a/{*}/b/{**}"])(
+    "takes the path %s",
+    (path) => {
+      expect(operation(`paths: ["${path}"]`)).toEqual([]);
+    },
+  );
+
+  it("warns of a host with a path", () => {
     expect(operation("hosts: ['http://a.com']")).toEqual(["warning Invalid spec.rules[0].to[0].operation.hosts[0]"]);
   });
 

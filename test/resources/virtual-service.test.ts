@@ -230,8 +230,34 @@ spec:
     ["a backslash", "uri: {exact: '/a\\b'}"],
     ["an escaped letter", 'uri: {prefix: "/%61"}'],
     ["two slashes", "uri: {exact: /a//b}"],
+    ["a blank", "uri: {exact: '/a b'}"],
+    ["a letter with an accent", "uri: {prefix: /café}"],
+    ["an escape that is none", "uri: {exact: '/a%zz'}"],
   ])("warns of a path that no request has: %s", (_, fields) => {
     expect(matched(fields)).toEqual(["warning Invalid spec.http[0].match[0].uri"]);
+  });
+
+  it.each([
+    ["method: {exact: get}", "method"],
+    ["method: {exact: FOO}", "method"],
+    ["method: {prefix: pro}", "method"],
+    ["method: {regex: 'get|post'}", "method"],
+    ["scheme: {exact: HTTP}", "scheme"],
+    ["scheme: {exact: wss}", "scheme"],
+    ["scheme: {regex: 'ftp.*'}", "scheme"],
+  ])("warns of what no request has: %s", (fields, field) => {
+    expect(matched(fields)).toEqual([`warning Invalid spec.http[0].match[0].${field}`]);
+  });
+
+  it.each([
+    "method: {exact: PROPFIND}",
+    "method: {prefix: P}",
+    "method: {regex: '(?i)get'}",
+    "scheme: {prefix: http}",
+    "authority: {exact: API.Example.com}",
+    "uri: {exact: /caf%C3%A9}",
+  ])("has nothing to say of %s", (fields) => {
+    expect(matched(fields)).toEqual([]);
   });
 
   it("warns where ignoreUriCase has no effect, and where a gateway is named like a host", () => {

@@ -129,12 +129,20 @@ function matchModel(block: HttpMatch, inMesh: boolean): RouteMatch {
     ...(uri && { uri: uriModel(uri, ignoreUriCase === true) }),
     ...(scheme && { scheme: stringModel(scheme) }),
     ...(method && { method: stringModel(method) }),
-    ...(authority && { authority: stringModel(authority) }),
+    ...(authority && { authority: authorityModel(authority) }),
     ...(named.length > 0 && { headers: named }),
     ...(query.length > 0 && { query }),
     ...(inMesh && block.port !== undefined && { port: block.port }),
     ...(inMesh && block.sourceNamespace !== undefined && { sourceNamespace: block.sourceNamespace }),
   };
+}
+
+/** Hosts have no case, and a request's is in small letters. */
+function authorityModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
+  if (regex !== undefined) return { kind: "regex", value: `(?i)${regex}` };
+  return exact === undefined
+    ? { kind: "prefix", value: (prefix ?? "").toLowerCase() }
+    : { kind: "exact", value: exact.toLowerCase() };
 }
 
 function uriModel(spec: StringMatchSpec, ignoreCase: boolean): StringMatch {
