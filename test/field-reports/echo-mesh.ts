@@ -1,6 +1,7 @@
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { eventually, RunningMesh } from "../support/mesh.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 /** A request as the service got it. */
 interface Arrived {
@@ -51,7 +52,7 @@ export class EchoMesh {
     );
     try {
       await mesh.mustApply([FRONT, ...opened.map(service), ...yaml].join("\n---\n"));
-      await eventually("the mesh", async () => (await echo.send("ready", "/")).status === 200, 20_000);
+      await until("the mesh to serve", async () => (await echo.send("ready", "/")).status === 200);
     } catch (error) {
       await echo.stop();
       throw error;
