@@ -200,6 +200,8 @@ function warnOfNever(match: HttpMatchSpec, place: Report): void {
   const path = uri?.exact ?? uri?.prefix ?? "/";
   const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
   if (byPath !== null) place.at("uri").warn(byPath);
+  if (/%(?:[a-f][\da-f]|\d[a-f])/.test(uri?.regex ?? ""))
+    place.at("uri", "regex").warn("escapes are compared in capitals: write `%C3`, not `%c3`");
   const byMethod = method === undefined ? null : neverMethod(method);
   if (byMethod !== null) place.at("method").warn(byMethod);
   const byScheme = scheme === undefined ? null : neverScheme(scheme);

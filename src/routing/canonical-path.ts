@@ -1,6 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { PathOptions } from "../snapshot/model.ts";
-import { withoutNeedlessEscapes } from "./unreserved.ts";
+import { withCapitalEscapes, withoutNeedlessEscapes } from "./unreserved.ts";
 
 /** Why a path is refused. A `code` is public: add, never rename. */
 export interface PathError {
@@ -15,9 +15,9 @@ export interface PathError {
 }
 
 export interface CanonicalPath {
-  /** What rules are matched against: `;params` cut. */
+  /** What rules are matched against: `;params` cut, escapes in capitals. */
   readonly match: string;
-  /** What is sent on: `;params` kept. */
+  /** What is sent on: `;params` kept, escapes as they came. */
   readonly forward: string;
 }
 
@@ -54,12 +54,12 @@ export function canonicalPath(pathname: string, options: PathOptions): Result<Ca
   path = withoutDotSegments(options.mergeSlashes ? path.replace(/\/{2,}/g, "/") : path);
   // Some servers decode before they cut: where params are refused, the escaped form is one too.
   if (options.params === "REFUSE" && /;|%3b/i.test(path)) return err({ code: "path_params" });
-  if (!path.includes(";")) return ok({ match: path, forward: path });
+  if (!path.includes(";")) return ok({ match: withCapitalEscapes(path), forward: path });
 
   const segments = path.split("/").map((segment) => segment.replace(/;.*$/s, ""));
   // `/a/..;/b` is `/b` to servers that cut parameters before they resolve dots.
   const odd = path.split("/").some((segment, at) => segment.includes(";") && /^\.{0,2}$/.test(segments[at] ?? ""));
-  return odd ? err({ code: "path_params" }) : ok({ match: segments.join("/"), forward: path });
+  return odd ? err({ code: "path_params" }) : ok({ match: withCapitalEscapes(segments.join("/")), forward: path });
 }
 
 /** RFC 3986 section 5.2.4, on an absolute path. */

@@ -243,6 +243,7 @@ spec:
     ["method: {prefix: pro}", "method"],
     ["method: {regex: 'get|post'}", "method"],
     ["scheme: {exact: HTTP}", "scheme"],
+    ["uri: {regex: '/caf%c3%a9/.*'}", "uri.regex"],
     ["scheme: {exact: wss}", "scheme"],
     ["scheme: {regex: 'ftp.*'}", "scheme"],
   ])("warns of what no request has: %s", (fields, field) => {
@@ -256,6 +257,8 @@ spec:
     "scheme: {prefix: http}",
     "authority: {exact: API.Example.com}",
     "uri: {exact: /caf%C3%A9}",
+    "uri: {prefix: /caf%c3%a9}",
+    "uri: {regex: '/caf%C3%A9/.*'}",
   ])("has nothing to say of %s", (fields) => {
     expect(matched(fields)).toEqual([]);
   });

@@ -19,7 +19,7 @@ describe("canonicalPath", () => {
     ["/a\\b", "/a/b"],
     ["/%zz".replace("zz", "C3%A9"), "/%C3%A9"],
     ["/a%20b", "/a%20b"],
-    ["/a%0ab", "/a%0ab"],
+    ["/a%0Ab", "/a%0Ab"],
     ["/../../a", "/a"],
     ["/a/..", "/"],
   ])("of %s is %s", (path, canonical) => {
@@ -51,13 +51,14 @@ describe("canonicalPath", () => {
       const hex = code.toString(16).padStart(2, "0");
       const character = String.fromCharCode(code);
       for (const escape of [`%${hex}`, `%${hex.toUpperCase()}`]) {
-        const canonical = `/a${unreserved.test(character) ? character : escape}b`;
+        const plain = unreserved.test(character);
+        const value = {
+          match: `/a${plain ? character : escape.toUpperCase()}b`,
+          forward: `/a${plain ? character : escape}b`,
+        };
         for (const escapedSlashes of ["REFUSE", "KEEP", "DECODE"] as const)
           for (const mergeSlashes of [true, false])
-            expect(read(`/a${escape}b`, { escapedSlashes, mergeSlashes })).toEqual({
-              ok: true,
-              value: { match: canonical, forward: canonical },
-            });
+            expect(read(`/a${escape}b`, { escapedSlashes, mergeSlashes })).toEqual({ ok: true, value });
       }
     }
   });
@@ -89,7 +90,7 @@ describe("canonicalPath", () => {
     expect(read("/a;v=1/b;c")).toEqual({ ok: true, value: { match: "/a/b", forward: "/a;v=1/b;c" } });
     for (const path of ["/a;v=1", "/a%3bv=1", "/a%3B"])
       expect(read(path, { params: "REFUSE" })).toMatchObject({ error: { code: "path_params" } });
-    expect(read("/a%3bv")).toMatchObject({ value: { match: "/a%3bv" } });
+    expect(read("/a%3bv")).toMatchObject({ value: { match: "/a%3Bv", forward: "/a%3bv" } });
   });
 
   it("treats escaped slashes as its host's option says", () => {

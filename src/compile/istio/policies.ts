@@ -15,6 +15,7 @@ import type {
   Source,
   StringMatch,
 } from "../../snapshot/model.ts";
+import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { registrationsOf } from "../addresses.ts";
 import { selectorOf } from "../entries.ts";
 import { namespaceOf, rootNamespace, selects, type World, type Registration } from "../view.ts";
@@ -135,9 +136,11 @@ function operationModel(spec: OperationSpec): Operation {
     values.map((value) => textMatch(value.toLowerCase(), true));
   const plain = (values: readonly string[]): readonly StringMatch[] => values.map((value) => textMatch(value, false));
   const paths = (values: readonly string[]): readonly StringMatch[] =>
-    values.map((value) =>
-      value.includes("{") || value.includes("}") ? { kind: "template", value } : textMatch(value, false),
-    );
+    values
+      .map(withCapitalEscapes)
+      .map((value) =>
+        value.includes("{") || value.includes("}") ? { kind: "template", value } : textMatch(value, false),
+      );
   return {
     ...(spec.hosts && { hosts: hosts(spec.hosts) }),
     ...(spec.notHosts && { notHosts: hosts(spec.notHosts) }),

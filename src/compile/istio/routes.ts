@@ -4,6 +4,7 @@ import type { KubeObject } from "../../resources/object.ts";
 import type { StringMatchSpec } from "../../resources/string-match.ts";
 import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch, StringMatch } from "../../snapshot/model.ts";
+import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { clusterId } from "../clusters.ts";
 import { gatewaysOf, qualifiedGateway } from "../entries.ts";
 import { GATEWAY_NAMESPACE, namespaceOf, qualified, type Viewer, type World } from "../view.ts";
@@ -145,9 +146,11 @@ function authorityModel({ exact, prefix, regex }: StringMatchSpec): StringMatch 
     : { kind: "exact", value: exact.toLowerCase() };
 }
 
+/** As requests are compared: escapes in capitals. A pattern is its author's. */
 function uriModel(spec: StringMatchSpec, ignoreCase: boolean): StringMatch {
   const model = stringModel(spec);
-  return ignoreCase && (model.kind === "exact" || model.kind === "prefix") ? { ...model, ignoreCase: true } : model;
+  if (model.kind !== "exact" && model.kind !== "prefix") return model;
+  return { kind: model.kind, value: withCapitalEscapes(model.value), ...(ignoreCase && { ignoreCase: true as const }) };
 }
 
 function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
