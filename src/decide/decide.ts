@@ -59,7 +59,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   if (!destination) return answerOf("no_route");
   const { cluster, ops } = destination;
 
-  const rewritten = rewritePath(facts.forwardPath, rewrite, matched.model);
+  const rewritten = rewritePath(facts, rewrite, matched.model);
   const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   if (cluster.model.endpoints.length === 0) return answerOf("no_endpoint", null, route, cluster);

@@ -1,3 +1,4 @@
+import type { RequestFacts } from "../request/facts.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snapshot/model.ts";
 
@@ -5,11 +6,26 @@ import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snaps
  * What a route makes of a path: where the uri matched by prefix that prefix is swapped, else the whole path. A match that
  * names no uri holds for the prefix `/`, as in Istio.
  */
-export function rewritePath(path: string, rewrite: Route["rewrite"], match: RouteMatch): string | null {
+export function rewritePath(
+  { forwardPath }: Pick<RequestFacts, "forwardPath">,
+  rewrite: Route["rewrite"],
+  { uri: matched }: RouteMatch,
+): string | null {
   const uri = rewrite?.uri;
   if (uri === undefined) return null;
-  if (match.uri === undefined) return uri + path.slice(1);
-  return match.uri.kind === "prefix" ? uri + path.slice(match.uri.value.length) : uri;
+  if (matched === undefined) return uri + forwardPath.slice(1);
+  return matched.kind === "prefix" ? uri + behind(forwardPath, matched.value.length) : uri;
+}
+
+/** What follows the first characters of a path. Its `;params` are no part of what was matched, so they do not count. */
+function behind(path: string, characters: number): string {
+  if (!path.includes(";")) return path.slice(characters);
+  let at = 0;
+  for (let left = characters; left > 0 && at < path.length; left -= 1) {
+    if (path[at] === ";") at = path.indexOf("/", at);
+    at += 1;
+  }
+  return path.slice(at);
 }
 
 /** Header changes of a route and its chosen destination, ready. `authority` is what `Host` in them asks for. */
