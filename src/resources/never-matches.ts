@@ -25,3 +25,14 @@ function someMatches(values: ReadonlySet<string>, { exact, prefix, regex }: Stri
   const pattern = RE2JS.compile(regex ?? "");
   return [...values].some((value) => pattern.matches(value));
 }
+
+/** What a URL's parser escapes in a query, and what ends a parameter or the query. */
+const NOT_IN_QUERY = /[^!-~]|["#&'<>]/u;
+
+/** @returns why no parameter of a query is, or begins, like this, or null */
+export function neverInQuery(text: string): string | null {
+  const odd = NOT_IN_QUERY.exec(text)?.[0];
+  if (odd === undefined) return null;
+  const escape = odd === "'" ? "%27" : encodeURIComponent(odd.toWellFormed());
+  return `never matches: a query is compared as it stands, escapes and all; write \`${escape}\` for the first such character`;
+}

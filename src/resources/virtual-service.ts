@@ -5,7 +5,7 @@ import { later, list, neededList, never, portNumber, REASON, strict, text } from
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
 import { hostName, isDnsLabel, isDnsSubdomain, isHostName, namespaceName } from "./names.ts";
-import { neverMethod, neverScheme } from "./never-matches.ts";
+import { neverInQuery, neverMethod, neverScheme } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
 
@@ -206,6 +206,12 @@ function warnOfNever(match: HttpMatchSpec, place: Report): void {
   if (byMethod !== null) place.at("method").warn(byMethod);
   const byScheme = scheme === undefined ? null : neverScheme(scheme);
   if (byScheme !== null) place.at("scheme").warn(byScheme);
+  for (const [name, { exact, prefix }] of Object.entries(match.queryParams ?? {})) {
+    const byQuery = name.includes("=")
+      ? "never matches: a parameter's name ends before `=`"
+      : (neverInQuery(name) ?? neverInQuery(exact ?? prefix ?? ""));
+    if (byQuery !== null) place.at("queryParams", name).warn(byQuery);
+  }
 }
 
 function isCatchAll(rule: HttpRouteSpec): boolean {
