@@ -217,6 +217,27 @@ describe.each([{ holdCalls: false }, { holdCalls: true }])(
       await expectOneLineEach(target, CLIENTS, ["DC", "UF"]);
     });
 
+    it("of a Worker that calls, before the headers and in the body, ends the call to the service, and is one line", async () => {
+      const target = path();
+      const body = JSON.stringify({ url: `http://private${target}` });
+      for (let client = 0; client < CLIENTS; client += 1) {
+        const call = reached();
+        const socket = connect(mesh.callerPort, "127.0.0.1");
+        socket.on("error", () => undefined);
+        socket.write(`POST / HTTP/1.1\r\nHost: caller\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+        const response = await call;
+        if (client % 2 === 0) {
+          response.write("the beginning");
+          await new Promise((resolve) => socket.once("data", resolve));
+        }
+        const closed = new Promise((resolve) => response.once("close", resolve));
+        socket.resetAndDestroy();
+        await closed;
+      }
+      await healthy();
+      await expectOneLineEach(target, CLIENTS, ["DC"]);
+    });
+
     it("with only its half of the connection gets its answer", async () => {
       const target = path();
       const call = reached();

@@ -70,16 +70,24 @@ export class SendingMesh {
   origin: (request: IncomingMessage, response: ServerResponse) => void = (_, response) => response.end();
   readonly lines: AccessRecord[] = [];
   readonly gatewayPort: number;
+  /** Straight to the Worker that calls: it takes `{"url"}`. */
+  readonly callerPort: number;
   readonly #miniflare: Miniflare;
   readonly #server: Server;
   readonly #folder: string;
   readonly #watchers = new Set<() => void>();
 
-  private constructor(miniflare: Miniflare, server: Server, folder: string, gatewayPort: number) {
+  private constructor(
+    miniflare: Miniflare,
+    server: Server,
+    folder: string,
+    ports: { gateway: number; caller: number },
+  ) {
     this.#miniflare = miniflare;
     this.#server = server;
     this.#folder = folder;
-    this.gatewayPort = gatewayPort;
+    this.gatewayPort = ports.gateway;
+    this.callerPort = ports.caller;
   }
 
   /** @param holdCalls with the variable `HOLD_CALLS` */
@@ -134,6 +142,7 @@ export class SendingMesh {
             name: CALLER,
             modules: module(CALLING),
             compatibilityDate: COMPATIBILITY_DATE,
+            compatibilityFlags: gateway.compatibilityFlags,
             serviceBindings: {
               MESH: {
                 name: GATEWAY,
@@ -141,6 +150,7 @@ export class SendingMesh {
                 props: { identity: "spiffe://cluster.local/ns/default/sa/caller" },
               },
             },
+            ...socket,
           },
           await stateWorker(),
           await controlWorker(secrets, "cluster.local", false),
@@ -149,8 +159,8 @@ export class SendingMesh {
     );
     await miniflare.ready;
     await migrate(miniflare);
-    const gatewayPort = Number((await miniflare.unsafeGetDirectURL(GATEWAY)).port);
-    mesh = new SendingMesh(miniflare, server, folder, gatewayPort);
+    const portOf = async (worker: string) => Number((await miniflare.unsafeGetDirectURL(worker)).port);
+    mesh = new SendingMesh(miniflare, server, folder, { gateway: await portOf(GATEWAY), caller: await portOf(CALLER) });
     await mesh.#apply(secrets.bootstrap, `${WORLD}${rules}`);
     return mesh;
   }
