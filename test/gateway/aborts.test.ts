@@ -3,10 +3,8 @@ import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SendingMesh } from "./sending-mesh.ts";
 
-const CLIENTS = 100;
-
 /** One request may run, the rest wait: a slot that is not given back stops the host for good. */
-const ONE_SLOT = `
+const oneSlot = (waiting: number) => `
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -14,7 +12,7 @@ metadata: { name: private }
 spec:
   host: private
   trafficPolicy:
-    connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: ${CLIENTS} } }
+    connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: ${waiting} } }
     outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100 }
 `;
 
@@ -52,206 +50,206 @@ metadata: { name: guarded }
 spec: { hosts: [guarded.test], gateways: [front], http: [{ route: [{ destination: { host: guarded } }] }] }
 `;
 
-// Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
-describe.each([{ holdCalls: false }, { holdCalls: true }])(
-  "a client that goes away, calls held: $holdCalls",
-  ({ holdCalls }) => {
-    let mesh: SendingMesh;
-    let paths = 0;
+// After each: one log line a call, the slot back, the endpoint not ejected. Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
+describe.each([
+  { holdCalls: false, clients: 1_000 },
+  { holdCalls: true, clients: 100 },
+])("$clients clients that go away, each call held: $holdCalls", ({ holdCalls, clients }) => {
+  let mesh: SendingMesh;
+  let paths = 0;
 
-    beforeAll(async () => {
-      mesh = await SendingMesh.start({ holdCalls, rules: ONE_SLOT + GUARDED });
-    });
-    afterAll(() => mesh.stop());
+  beforeAll(async () => {
+    mesh = await SendingMesh.start({ holdCalls, rules: oneSlot(clients) + GUARDED });
+  });
+  afterAll(() => mesh.stop());
 
-    const path = (prefix = ""): string => `${prefix}/${holdCalls}-${(paths += 1)}`;
+  const path = (prefix = ""): string => `${prefix}/${holdCalls}-${(paths += 1)}`;
 
-    function dial(target: string, host = "private.test", headers = "", method = "GET"): Socket {
-      const socket = connect(mesh.gatewayPort, "127.0.0.1");
-      socket.on("error", () => undefined);
-      socket.write(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${headers}\r\n`);
-      return socket;
-    }
+  function dial(target: string, host = "private.test", headers = "", method = "GET"): Socket {
+    const socket = connect(mesh.gatewayPort, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${headers}\r\n`);
+    return socket;
+  }
 
-    /** The next request that reaches the origin. */
-    async function reached(): Promise<ServerResponse> {
-      return new Promise((resolve) => (mesh.origin = (_, response) => resolve(response)));
-    }
+  /** The next request that reaches the origin. */
+  async function reached(): Promise<ServerResponse> {
+    return new Promise((resolve) => (mesh.origin = (_, response) => resolve(response)));
+  }
 
-    /** The slot is free and the endpoint in use: the request comes through. */
-    async function healthy(): Promise<void> {
-      mesh.origin = (_, response) => response.end("ok");
-      expect((await mesh.get("http://private.test/healthy")).body.toString()).toBe("ok");
-    }
+  /** The slot is free and the endpoint in use: the request comes through. */
+  async function healthy(): Promise<void> {
+    mesh.origin = (_, response) => response.end("ok");
+    expect((await mesh.get("http://private.test/healthy")).body.toString()).toBe("ok");
+  }
 
-    async function expectOneLineEach(target: string, count: number, flags: readonly string[]): Promise<void> {
-      const lines = await mesh.logged(target, count);
-      expect(lines).toHaveLength(count);
-      expect(flags).toEqual(expect.arrayContaining([...new Set(lines.map(({ response_flags }) => response_flags))]));
-    }
+  async function expectOneLineEach(target: string, count: number, flags: readonly string[]): Promise<void> {
+    const lines = await mesh.logged(target, count);
+    expect(lines).toHaveLength(count);
+    expect(flags).toEqual(expect.arrayContaining([...new Set(lines.map(({ response_flags }) => response_flags))]));
+  }
 
-    it("before the headers gives its slot back, ends the call to the service, and is one line", async () => {
-      const target = path();
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target);
-        const response = await call;
-        const closed = new Promise((resolve) => response.once("close", resolve));
-        socket.resetAndDestroy();
-        await closed;
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-    });
-
-    it("before the decision, while a key set is fetched, leaves nothing behind, and is one line", async () => {
-      const target = path();
-      const asked = Promise.withResolvers<ServerResponse>();
-      let calls = 0;
-      mesh.origin = (request, response) => {
-        if (request.url === "/keys") asked.resolve(response);
-        else calls += 1;
-      };
-      const sockets = Array.from({ length: CLIENTS }, () =>
-        dial(target, "guarded.test", `Authorization: Bearer ${TOKEN}\r\n`),
-      );
-      const keys = await asked.promise;
-      for (const socket of sockets) socket.resetAndDestroy();
-      await mesh.logged(target, CLIENTS);
-      keys.end('{"keys":[]}');
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-      expect(calls).toBe(0);
-    });
-
-    it("while it sends a body gives its slot back, ends the call to the service, and is one line", async () => {
-      const target = path();
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target, "private.test", "Content-Length: 1000000\r\n", "POST");
-        socket.write("the beginning");
-        const response = await call;
-        const closed = new Promise((resolve) => response.once("close", resolve));
-        socket.resetAndDestroy();
-        await closed;
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-    });
-
-    it("while it waits for a slot leaves the queue, and is one line", async () => {
-      const [running, target] = [path(), path()];
+  it.each(["private", "worker", "public"])("before the headers of a %s endpoint: its call ends", async (app) => {
+    const target = path();
+    for (let client = 0; client < clients; client += 1) {
       const call = reached();
-      const first = dial(running);
-      await call;
-      const waiting = Array.from({ length: CLIENTS + 1 }, () => dial(target));
-      // One is too many: its answer tells that all others wait.
-      const refused = await Promise.race(
-        waiting.map(async (socket) => new Promise<Socket>((resolve) => socket.once("data", () => resolve(socket)))),
-      );
-      for (const socket of waiting) if (socket !== refused) socket.resetAndDestroy();
-      await mesh.logged(target, CLIENTS + 1);
-      first.resetAndDestroy();
-      refused.destroy();
-      await healthy();
-      await expectOneLineEach(target, CLIENTS + 1, ["DC", "UO"]);
-      await expectOneLineEach(running, 1, ["DC"]);
-    });
+      const socket = dial(target, `${app}.test`);
+      const response = await call;
+      const closed = new Promise((resolve) => response.once("close", resolve));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
 
-    it("in the body gives its slot back, ends the call to the service, and is one line", async () => {
-      const target = path();
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target);
-        const response = await call;
-        response.write("the beginning");
-        await new Promise((resolve) => socket.once("data", resolve));
-        const closed = new Promise((resolve) => response.once("close", resolve));
-        socket.resetAndDestroy();
-        await closed;
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-    });
+  it("before the decision, while a key set is fetched: no service is called", async () => {
+    const target = path();
+    const asked = Promise.withResolvers<ServerResponse>();
+    let calls = 0;
+    mesh.origin = (request, response) => {
+      if (request.url === "/keys") asked.resolve(response);
+      else calls += 1;
+    };
+    const sockets = Array.from({ length: clients }, () =>
+      dial(target, "guarded.test", `Authorization: Bearer ${TOKEN}\r\n`),
+    );
+    const keys = await asked.promise;
+    for (const socket of sockets) socket.resetAndDestroy();
+    await mesh.logged(target, clients);
+    keys.end('{"keys":[]}');
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+    expect(calls).toBe(0);
+  });
 
-    it("while the service answers gives its slot back, and is one line", async () => {
-      const target = path();
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target);
-        const response = await call;
-        if (client % 2 === 0) socket.resetAndDestroy();
-        response.end("ok");
-        if (client % 2 === 1) socket.resetAndDestroy();
-        await mesh.logged(target, client + 1);
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC", "-"]);
-    });
+  it("while they send a body: the call to the service ends", async () => {
+    const target = path();
+    for (let client = 0; client < clients; client += 1) {
+      const call = reached();
+      const socket = dial(target, "private.test", "Content-Length: 1000000\r\n", "POST");
+      socket.write("the beginning");
+      const response = await call;
+      const closed = new Promise((resolve) => response.once("close", resolve));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
 
-    it("before the service resets is not the service's fault", async () => {
-      const target = path();
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target);
-        const response = await call;
-        socket.resetAndDestroy();
-        await mesh.logged(target, client + 1);
-        response.socket?.resetAndDestroy();
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-    });
+  it("while they wait for a slot: the queue is left", async () => {
+    const [running, target] = [path(), path()];
+    const call = reached();
+    const first = dial(running);
+    await call;
+    const waiting = Array.from({ length: clients + 1 }, () => dial(target));
+    // One is too many: its answer tells that all others wait.
+    const refused = await Promise.race(
+      waiting.map(async (socket) => new Promise<Socket>((resolve) => socket.once("data", () => resolve(socket)))),
+    );
+    for (const socket of waiting) if (socket !== refused) socket.resetAndDestroy();
+    await mesh.logged(target, clients + 1);
+    first.resetAndDestroy();
+    refused.destroy();
+    await healthy();
+    await expectOneLineEach(target, clients + 1, ["DC", "UO"]);
+    await expectOneLineEach(running, 1, ["DC"]);
+  });
 
-    it("as the service resets is one line, whichever came first", async () => {
-      const target = path("/unjudged");
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = dial(target, "worker.test");
-        const response = await call;
-        if (client % 2 === 0) response.socket?.resetAndDestroy();
-        socket.resetAndDestroy();
-        if (client % 2 === 1) response.socket?.resetAndDestroy();
-        await mesh.logged(target, client + 1);
-      }
-      await expectOneLineEach(target, CLIENTS, ["DC", "UF"]);
-    });
-
-    it("of a Worker that calls, before the headers and in the body, ends the call to the service, and is one line", async () => {
-      const target = path();
-      const body = JSON.stringify({ url: `http://private${target}` });
-      for (let client = 0; client < CLIENTS; client += 1) {
-        const call = reached();
-        const socket = connect(mesh.callerPort, "127.0.0.1");
-        socket.on("error", () => undefined);
-        socket.write(`POST / HTTP/1.1\r\nHost: caller\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-        const response = await call;
-        if (client % 2 === 0) {
-          response.write("the beginning");
-          await new Promise((resolve) => socket.once("data", resolve));
-        }
-        const closed = new Promise((resolve) => response.once("close", resolve));
-        socket.resetAndDestroy();
-        await closed;
-      }
-      await healthy();
-      await expectOneLineEach(target, CLIENTS, ["DC"]);
-    });
-
-    it("with only its half of the connection gets its answer", async () => {
-      const target = path();
+  it("in the body: the call to the service ends", async () => {
+    const target = path();
+    for (let client = 0; client < clients; client += 1) {
       const call = reached();
       const socket = dial(target);
-      socket.end();
       const response = await call;
-      const answer = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
+      response.write("the beginning");
+      await new Promise((resolve) => socket.once("data", resolve));
+      const closed = new Promise((resolve) => response.once("close", resolve));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
+
+  it("while the service answers", async () => {
+    const target = path();
+    for (let client = 0; client < clients; client += 1) {
+      const call = reached();
+      const socket = dial(target);
+      const response = await call;
+      if (client % 2 === 0) socket.resetAndDestroy();
       response.end("ok");
-      expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
-      await healthy();
-      await expectOneLineEach(target, 1, ["-"]);
-    });
-  },
-);
+      if (client % 2 === 1) socket.resetAndDestroy();
+      await mesh.logged(target, client + 1);
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC", "-"]);
+  });
+
+  it("before the service resets: it is not its fault", async () => {
+    const target = path();
+    for (let client = 0; client < clients; client += 1) {
+      const call = reached();
+      const socket = dial(target);
+      const response = await call;
+      socket.resetAndDestroy();
+      await mesh.logged(target, client + 1);
+      response.socket?.resetAndDestroy();
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
+
+  it("as the service resets: whichever came first", async () => {
+    const target = path("/unjudged");
+    for (let client = 0; client < clients; client += 1) {
+      const call = reached();
+      const socket = dial(target, "worker.test");
+      const response = await call;
+      if (client % 2 === 0) response.socket?.resetAndDestroy();
+      socket.resetAndDestroy();
+      if (client % 2 === 1) response.socket?.resetAndDestroy();
+      await mesh.logged(target, client + 1);
+    }
+    await expectOneLineEach(target, clients, ["DC", "UF"]);
+  });
+
+  it("of a Worker that calls: the call to the service ends", async () => {
+    const target = path();
+    const body = JSON.stringify({ url: `http://private${target}` });
+    for (let client = 0; client < clients; client += 1) {
+      const call = reached();
+      const socket = connect(mesh.callerPort, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(`POST / HTTP/1.1\r\nHost: caller\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      const response = await call;
+      if (client % 2 === 0) {
+        response.write("the beginning");
+        await new Promise((resolve) => socket.once("data", resolve));
+      }
+      const closed = new Promise((resolve) => response.once("close", resolve));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    await healthy();
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
+
+  it("with their half of the connection alone: they get their answer", async () => {
+    const target = path();
+    const call = reached();
+    const socket = dial(target);
+    socket.end();
+    const response = await call;
+    const answer = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
+    response.end("ok");
+    expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
+    await healthy();
+    await expectOneLineEach(target, 1, ["-"]);
+  });
+});
 
 describe("a service that is too slow", () => {
   let mesh: SendingMesh;
