@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { AccessLog } from "../../src/telemetry/access-log.ts";
+import { Journal } from "../../src/telemetry/journal.ts";
+import { labelsOf } from "../../src/telemetry/labels.ts";
+import { MetricSums, prometheusText, seriesKey } from "../../src/telemetry/metrics.ts";
+
+const PAGE = readFileSync(join(import.meta.dirname, "../../docs/telemetry.md"), "utf8");
+
+/** The names in the first column of the table with this head. */
+function namesUnder(head: string): readonly string[] {
+  const [, table = ""] = PAGE.split(`| ${head} |`);
+  const rows = table.split("\n\n")[0]?.split("\n").slice(2) ?? [];
+  return rows.flatMap((row) => [...(row.split(" | ")[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name));
+}
+
+const journal = new Journal(0, "id", "GET");
+
+describe("docs/telemetry.md", () => {
+  it("lists the fields of the access log in their order", () => {
+    const line = new AccessLog("gateway").line(journal, "LOC", 1);
+    expect(namesUnder("Field")).toEqual(Object.keys(JSON.parse(line) as object));
+  });
+
+  it("lists the labels of the metrics in their order", () => {
+    const sums = new MetricSums();
+    sums.series(seriesKey(labelsOf(journal, "source"))).add(1);
+    const [, labels = ""] = /^istio_requests_total\{(.*)\} 1$/m.exec(
+      prometheusText(sums.all(), { dropped: { series_limit: 1 }, folded: 0, generation: 1 }),
+    ) ?? [""];
+    expect(namesUnder("Label")).toEqual([...labels.matchAll(/(\w+)="/g)].map(([, name]) => name));
+  });
+
+  it("names every metric", () => {
+    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1 });
+    for (const [, name = ""] of text.matchAll(/^# TYPE (\w+)/gm)) expect(PAGE).toContain(`\`${name}\``);
+  });
+});
