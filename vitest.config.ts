@@ -11,7 +11,8 @@ const workerd = cloudflareTest({
   main: "./test/workerd/support/main.ts",
   miniflare: {
     compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: GATEWAY_FLAGS,
+    // The test runner itself needs what gateways do without.
+    compatibilityFlags: GATEWAY_FLAGS.filter((flag) => flag !== "no_nodejs_compat"),
     cf: false,
     durableObjects: {
       CELL: { className: "Cell", useSQLite: true },

@@ -6,7 +6,12 @@ import { moduleOf } from "./workers.ts";
 const MIGRATIONS = join(import.meta.dirname, "../migrations");
 
 export const COMPATIBILITY_DATE = "2026-10-20";
-export const GATEWAY_FLAGS = ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"];
+export const GATEWAY_FLAGS = [
+  "enable_request_signal",
+  "request_signal_passthrough",
+  "global_fetch_strictly_public",
+  "no_nodejs_compat",
+];
 
 /** Names of the mesh's own Workers, as on an account. */
 export const CONTROL = "tulle-control";

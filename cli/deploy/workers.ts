@@ -114,7 +114,12 @@ function gatewayWorker(
     config: {
       ...COMPATIBILITY,
       ...OBSERVED,
-      compatibility_flags: ["enable_request_signal", "request_signal_passthrough", "global_fetch_strictly_public"],
+      compatibility_flags: [
+        "enable_request_signal",
+        "request_signal_passthrough",
+        "global_fetch_strictly_public",
+        "no_nodejs_compat",
+      ],
       main: "workers/gateway/index.ts",
       vars: {
         GATEWAY_NAME: gateway.name,

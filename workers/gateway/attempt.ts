@@ -22,6 +22,8 @@ export class Attempt {
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #late = false;
+  /** Epoch ms. */
+  #sentAt = 0;
 
   /** From now on the endpoint counts as active, until `settle`. */
   constructor(call: Call, endpoint: Endpoint) {
@@ -44,39 +46,43 @@ export class Attempt {
     if (judged !== null) view.judge(endpoint, judged, now);
   }
 
-  /** @returns the client's answer, whatever the endpoint did */
-  async perform(backend: Backend, url: string, init: RequestInit): Promise<Response> {
-    const call = this.#call;
-    const { signal } = call.request;
+  /**
+   * One promise and one timer: it is the way of every request.
+   *
+   * @returns the client's answer, whatever the endpoint did; never rejects
+   */
+  perform(backend: Backend, url: string, init: RequestInit): Promise<Response> {
+    const { lease, forward } = this.#call;
     // What is pending in `waitUntil` would keep the call to the service alive when its client or its time is gone.
-    if (call.lease.held) init.signal = this.#signal();
-    const sentAt = Date.now();
-    let response: Response | null | undefined;
+    if (lease.held) init.signal = this.#signal();
+    const { timeoutMs } = forward.route.model;
+    this.#sentAt = Date.now();
+    const answered =
+      timeoutMs === undefined
+        ? backend.fetch(url, init)
+        : new Promise<Response | null>((resolve, reject) => {
+            this.#timer = setTimeout(resolve, timeoutMs, null);
+            backend.fetch(url, init).then(resolve, reject);
+          });
+    return answered.then(
+      (response) => this.#answered(response),
+      () => this.#answered(undefined),
+    );
+  }
+
+  /** @param response null when the route's time is up; undefined where the platform failed: what it says is not for the client */
+  #answered(response: Response | null | undefined): Response {
+    const call = this.#call;
     try {
-      response = await this.#inTime(backend, url, init);
-    } catch {
-      // What the platform says of it is not for the client.
-    }
-    clearTimeout(this.#timer);
-    call.journal.upstreamMs = Date.now() - sentAt;
-    if (signal.aborted) return gone(call);
-    if (response === null) this.#abort?.abort();
-    if (!response) return this.#failed(response === null ? "response_timeout" : "upstream_reset_before_headers");
-    try {
+      clearTimeout(this.#timer);
+      call.journal.upstreamMs = Date.now() - this.#sentAt;
+      if (call.request.signal.aborted) return gone(call);
+      if (response === null) this.#abort?.abort();
+      if (!response) return this.#failed(response === null ? "response_timeout" : "upstream_reset_before_headers");
       return this.#passOn(response);
     } catch (error) {
       return broken(call, error);
     }
-  }
-
-  /** One promise and one timer. @returns null when the route's time is up */
-  async #inTime(backend: Backend, url: string, init: RequestInit): Promise<Response | null> {
-    const { timeoutMs } = this.#call.forward.route.model;
-    if (timeoutMs === undefined) return backend.fetch(url, init);
-    return new Promise((resolve, reject) => {
-      this.#timer = setTimeout(resolve, timeoutMs, null);
-      backend.fetch(url, init).then(resolve, reject);
-    });
   }
 
   #failed(code: AnswerCode): Response {
@@ -86,23 +92,24 @@ export class Attempt {
 
   #passOn(response: Response): Response {
     const call = this.#call;
-    const { status, body } = response;
+    const { status } = response;
     const switched = status === 101 && call.received.webSocket && response.webSocket !== null;
     const { bytes, length, strip } = readAnswer(response.headers, call.entrance.kind === "public");
     if ((!switched && (status < 200 || status > 599)) || bytes > MAX_HEADER_BYTES) {
-      body?.cancel().catch(() => undefined);
+      response.body?.cancel().catch(() => undefined);
       return this.#failed("upstream_protocol_error");
     }
     call.journal.status = status;
     call.journal.details = "via_upstream";
     this.outcome = outcomeOf(status);
-    if (switched || body === null || (length !== null && length <= SMALL_BYTES)) {
-      call.journal.bytes = body === null ? 0 : length;
+    // A look at the body costs, so a small one is told by its length.
+    if (switched || (length !== null && length <= SMALL_BYTES) || response.body === null) {
+      call.journal.bytes = hasBody(call.received.method, status) ? (length ?? 0) : 0;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
-      return strip || this.#call.forward.response.length > 0 ? this.#dressed(response, body) : response;
+      return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body) : response;
     }
-    return this.#dressed(response, this.#watched(body, length));
+    return this.#dressed(response, this.#watched(response.body, length));
   }
 
   /** The call ends with the body; what is left of the time is for it. */
@@ -152,4 +159,9 @@ export class Attempt {
     else client.addEventListener("abort", () => abort.abort());
     return abort.signal;
   }
+}
+
+/** Whether an answer may hold one at all, whatever length it tells (RFC 9110 §6.4.1). */
+function hasBody(method: string, status: number): boolean {
+  return method !== "HEAD" && status !== 204 && status !== 304 && status !== 101;
 }

@@ -1,8 +1,8 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import type { Forward } from "../../src/decide/types.ts";
-import { applyChange } from "../../src/request/changes.ts";
+import { applyChange, type HeaderChange } from "../../src/request/changes.ts";
 import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
-import { copyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
+import { emptyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
 import type { Received } from "../../src/request/receive.ts";
 import { answerWith, gone } from "./answer-with.ts";
 import { Attempt } from "./attempt.ts";
@@ -49,7 +49,8 @@ const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert"]);
 function headersFor(call: Call, backend: Backend): MutableHeaders {
   const { forward, received, endpoint, peer, facts } = call;
   const { authority, request, bySet } = forward;
-  const headers = copyHeaders(forward.headers);
+  const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
+  const headers = copyWithout(forward.headers, ofSet);
   if (authority !== null || backend.ownHost) headers["x-forwarded-host"] = received.authority;
   if (authority !== null) headers["host"] = authority;
   else if (backend.hostBeside) headers["host"] = received.authority;
@@ -59,10 +60,25 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
     if (change.op === "set-payload" || LATE.has(change.name))
       applyChange(headers, change, (place) => payloadAt(call, place, facts.headers));
   }
-  const ofSet = bySet?.get(endpoint.policySet);
-  if (ofSet !== undefined)
-    for (const change of ofSet) applyChange(headers, change, (place) => payloadAt(call, place, forward.headers));
+  for (const change of ofSet) {
+    if (change.op !== "remove" || headers[change.name] !== undefined)
+      applyChange(headers, change, (place) => payloadAt(call, place, forward.headers));
+  }
   return headers;
+}
+
+const NO_CHANGES: readonly HeaderChange[] = [];
+
+/** A copy without what will be removed: to delete from an object costs the runtime more than to make it. */
+function copyWithout(from: HeaderRecord, changes: readonly HeaderChange[]): MutableHeaders {
+  const headers = emptyHeaders();
+  for (const name in from) if (!isRemoved(name, changes)) headers[name] = from[name] ?? "";
+  return headers;
+}
+
+function isRemoved(name: string, changes: readonly HeaderChange[]): boolean {
+  for (const change of changes) if (change.op === "remove" && change.name === name) return true;
+  return false;
 }
 
 /** No fact holds a token's text: it is read again where it was found. */
