@@ -3,7 +3,8 @@ import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { EndpointAddress } from "../snapshot/model.ts";
-import { meshConfig, namespaceOf, type World, type Registration } from "./view.ts";
+import { meshConfig, namespaceOf } from "./view.ts";
+import type { World, Registration } from "./world.ts";
 
 /** @returns the endpoint's address and id; null where the mesh's settings do not allow it */
 export function endpointAt(

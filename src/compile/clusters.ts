@@ -1,8 +1,7 @@
 import type { Cluster, Endpoint, PolicySet } from "../snapshot/model.ts";
-import { clusterSettings, destinationPolicy } from "./istio/destination-rules.ts";
-import { endpointPolicies } from "./istio/policies.ts";
-import { endpointsOf, serviceFor } from "./istio/services.ts";
-import { selects, type Viewer, type World } from "./view.ts";
+import { endpointsOf, serviceFor } from "./services.ts";
+import { selects } from "./view.ts";
+import type { Target, Viewer, World } from "./world.ts";
 
 /** A cluster whose endpoints name their policies by content; a slice numbers them. */
 export interface ClusterDraft {
@@ -16,21 +15,14 @@ export function clusterId(host: string, port: number, subset: string | undefined
 }
 
 /** A host, port or subset that nobody serves gives a cluster without endpoints: its requests are answered with 503. */
-export function clusterFor(
-  world: World,
-  viewer: Viewer,
-  host: string,
-  port: number,
-  subset: string | undefined,
-): ClusterDraft {
+export function clusterFor(world: World, viewer: Viewer, target: Target): ClusterDraft {
+  const { host, port, subset } = target;
   const id = clusterId(host, port, subset);
   return world.memo.get(`cluster ${viewer} ${id}`, () => {
     const service = serviceFor(world, host, viewer);
-    const policy = destinationPolicy(world, host, service?.namespace ?? null, viewer);
-    const { loadBalancer, pool, outlier } = clusterSettings(world, policy, port, subset);
-    const chosen = subset === undefined ? {} : policy.subsets.get(subset)?.labels;
-    const known = subset === undefined || policy.subsets.has(subset);
-    const endpoints = service && known ? endpointsOf(world, service, port) : [];
+    const owner = service?.namespace ?? null;
+    const { labels, loadBalancer, pool, outlier } = world.policies.ofDestination(world, target, owner, viewer);
+    const endpoints = service && labels ? endpointsOf(world, service, port) : [];
     return {
       cluster: {
         id,
@@ -42,13 +34,13 @@ export function clusterFor(
         ...(outlier && { outlier }),
       },
       endpoints: endpoints
-        .filter(({ labels }) => selects(chosen ?? {}, labels))
+        .filter((endpoint) => selects(labels ?? {}, endpoint.labels))
         .map(({ id: endpoint, address, weight, workload, key, port: at }) => ({
           id: endpoint,
           address,
           weight,
           workload,
-          policies: endpointPolicies(world, key, at),
+          policies: world.policies.ofEndpoint(world, key, at),
         })),
     };
   });

@@ -1,13 +1,15 @@
 import { parseDuration } from "../resources/duration.ts";
 import type { Finding } from "../resources/finding.ts";
-import { type KubeObject, refKey, refOf } from "../resources/object.ts";
+import { refKey, refOf } from "../resources/object.ts";
 import type { Scope } from "../snapshot/model.ts";
-import { byAge, Inventory, type ObjectChange } from "./inventory.ts";
-import { gatewayAt, gatewayHosts, gatewaySlice } from "./istio/gateway-hosts.ts";
-import { meshHosts, meshListings } from "./istio/mesh-hosts.ts";
+import { gatewayListings } from "./gateways.ts";
+import { Inventory, type ObjectChange } from "./inventory.ts";
+import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
 import { Memo } from "./memo.ts";
+import { meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
-import { meshConfig, trustDomain, type World } from "./view.ts";
+import { meshConfig, trustDomain } from "./view.ts";
+import type { World } from "./world.ts";
 
 /** Whose hosts a gateway deployment serves; `*` is all. */
 export interface Fronted {
@@ -44,7 +46,7 @@ export class Compiler {
   constructor(options: Pick<World, "local" | "trustDomain" | "kindOf">) {
     const memo = new Memo();
     const inventory = new Inventory(memo, (object) => options.kindOf(object)?.entries(object) ?? []);
-    this.#world = { memo, inventory, ...options };
+    this.#world = { memo, inventory, frontEnds: [ISTIO], policies: ISTIO_POLICIES, ...options };
   }
 
   /** Tries changes; one attempt is ended before the next is begun. */
@@ -122,25 +124,14 @@ export class Compiler {
   }
 
   #gatewayScopes(names: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {
-    const { inventory } = this.#world;
     const all = names.includes("*");
-    const gateways = inventory
-      .keys("gateway")
-      .filter((name) => all || names.includes(name))
-      .map((name) => ({ name, object: gatewayAt(this.#world, name) }))
-      .filter((gateway): gateway is { name: string; object: KubeObject } => gateway.object !== null)
-      .sort((a, b) => byAge(a.object, b.object));
     const anyGateway = new Set<string>();
-    for (const { name } of gateways) {
-      for (const { port, host } of gatewayHosts(this.#world, name)) {
-        const slice = gatewaySlice(this.#world, name, port, host);
-        if (!slice) continue;
-        put(`gw/${name}/${port}`, host, slice);
-        // Where no listener is told, the oldest Gateway that exposes the host serves it, on its lowest port.
-        if (anyGateway.has(host)) continue;
-        anyGateway.add(host);
-        put("gw/*", host, slice);
-      }
+    for (const { gateway, port, host, slice } of gatewayListings(this.#world, (name) => all || names.includes(name))) {
+      put(`gw/${gateway}/${port}`, host, slice);
+      // Where no listener is told, the oldest Gateway that exposes the host serves it, on its lowest port.
+      if (anyGateway.has(host)) continue;
+      anyGateway.add(host);
+      put("gw/*", host, slice);
     }
   }
 }

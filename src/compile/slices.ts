@@ -1,9 +1,8 @@
 import { FORMAT, type Cluster, type Front, type PolicySet, type Slice } from "../snapshot/model.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { clusterFor, clusterId } from "./clusters.ts";
-import { restrictsPaths } from "./istio/policies.ts";
-import type { CompiledRoutes } from "./istio/routes.ts";
-import { meshConfig, patternsOf, type Viewer, type World } from "./view.ts";
+import { meshConfig, patternsOf } from "./view.ts";
+import type { CompiledRoutes, FrontDraft, Viewer, World } from "./world.ts";
 
 /** A slice with its text, and what it asks of the gateway that serves it. */
 export interface CompiledSlice {
@@ -22,7 +21,7 @@ export interface SliceHead {
   readonly viewer: Viewer;
   readonly service: string | null;
   readonly ports: readonly number[] | null;
-  readonly front: (Omit<Front, "policySet"> & { readonly policies: PolicySet }) | null;
+  readonly front: FrontDraft | null;
 }
 
 /** Puts a slice together: clusters once, policy sets once and numbered, paths as its policies need them. */
@@ -39,10 +38,10 @@ export function assemble(world: World, head: SliceHead, { routes, targets }: Com
 
   const front = head.front && withNumber(head.front, numberOf);
   const clusters: Record<string, Cluster> = {};
-  for (const { host, port, subset } of targets) {
-    const id = clusterId(host, port, subset);
+  for (const target of targets) {
+    const id = clusterId(target.host, target.port, target.subset);
     if (Object.hasOwn(clusters, id)) continue;
-    const { cluster, endpoints } = clusterFor(world, head.viewer, host, port, subset);
+    const { cluster, endpoints } = clusterFor(world, head.viewer, target);
     clusters[id] = {
       ...cluster,
       endpoints: endpoints.map(({ policies, ...endpoint }) => ({ ...endpoint, policySet: numberOf(policies) })),
@@ -65,10 +64,7 @@ export function assemble(world: World, head: SliceHead, { routes, targets }: Com
   return compiled(slice, head.service);
 }
 
-function withNumber(
-  { policies, ...front }: NonNullable<SliceHead["front"]>,
-  numberOf: (set: PolicySet) => number,
-): Front {
+function withNumber({ policies, ...front }: FrontDraft, numberOf: (set: PolicySet) => number): Front {
   return { ...front, policySet: numberOf(policies) };
 }
 
@@ -82,6 +78,13 @@ function compiled(slice: Slice, service: string | null): CompiledSlice {
     bindings: [...new Set(bindings)],
     usesPrivate: addresses.some(({ kind }) => kind === "private"),
   };
+}
+
+/** Whether some rule looks at the path: then its `;params` are refused rather than cut (design: hosts that restrict paths). */
+function restrictsPaths({ deny, allow }: PolicySet): boolean {
+  return [...deny, ...allow].some(({ rules }) =>
+    rules.some(({ to = [] }) => to.some(({ paths, notPaths }) => paths !== undefined || notPaths !== undefined)),
+  );
 }
 
 function escapedSlashes(world: World, host: string): Slice["path"]["escapedSlashes"] {

@@ -1,40 +1,6 @@
 import type { MeshConfigSpec } from "../resources/mesh-config.ts";
-import type { Finding } from "../resources/finding.ts";
 import type { KubeObject } from "../resources/object.ts";
-import type { Entries, Inventory } from "./inventory.ts";
-import type { Memo } from "./memo.ts";
-
-/** The namespace for whom configuration is compiled; `*` stands for any that has no view of its own. */
-export type Viewer = string;
-
-/** What compilation reads: everything else comes from these. */
-export interface World {
-  readonly memo: Memo;
-  readonly inventory: Inventory;
-  readonly trustDomain: string;
-  /** True in the local mesh alone. */
-  readonly local: boolean;
-  /** Undefined: no kind that is served. */
-  readonly kindOf: (object: KubeObject) => CompiledKind | undefined;
-}
-
-/** What the compiler asks of a kind of objects. */
-export interface CompiledKind {
-  /** The tables that an object stands in, and under which keys: worked out from the object alone. */
-  readonly entries: (object: KubeObject) => Entries;
-  /** What is wrong with an object among all others; its own form was checked before. */
-  readonly check: (world: World, object: KubeObject) => readonly Finding[];
-  /** @param key of an address, by which the object is found in the table `address` */
-  readonly registrations: (world: World, object: KubeObject, key: string) => readonly Registration[];
-}
-
-/** One place where an object says that a workload is reached: policies that select any of them guard the endpoint. */
-export interface Registration {
-  readonly namespace: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Null: any. */
-  readonly ports: readonly number[] | null;
-}
+import type { Viewer, World } from "./world.ts";
 
 /** Suffix of the names of Kubernetes services. */
 const CLUSTER_DOMAIN = "cluster.local";

@@ -1,5 +1,6 @@
 import { addressProblem, ownerOf } from "../compile/addresses.ts";
-import { namespaceOf, type World } from "../compile/view.ts";
+import { namespaceOf } from "../compile/view.ts";
+import type { World } from "../compile/world.ts";
 import { addressKey } from "../resources/address.ts";
 import { errorAt, type Finding } from "../resources/finding.ts";
 import type { KubeObject } from "../resources/object.ts";

@@ -1,4 +1,4 @@
-import type { CompiledKind } from "../compile/view.ts";
+import type { CompiledKind } from "../compile/world.ts";
 import type { Condition } from "../resources/conditions.ts";
 import type { KindInfo } from "../resources/kinds.ts";
 import type { KubeObject } from "../resources/object.ts";

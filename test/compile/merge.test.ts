@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { clusterId } from "../../src/compile/clusters.ts";
 import { mergeRoutes } from "../../src/compile/istio/merge.ts";
-import type { CompiledRoutes } from "../../src/compile/istio/routes.ts";
+import type { CompiledRoutes } from "../../src/compile/world.ts";
 import type { RouteMatch } from "../../src/snapshot/model.ts";
 
 const prefix = (value: string): RouteMatch => ({ uri: { kind: "prefix", value } });

@@ -1,8 +1,9 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { LoadBalancer, OutlierSettings, PoolSettings } from "../../snapshot/model.ts";
-import { meshConfig, namespaceOf, patternsOf, rootNamespace, type Viewer, visible, type World } from "../view.ts";
+import type { LoadBalancer, OutlierSettings } from "../../snapshot/model.ts";
+import { meshConfig, namespaceOf, patternsOf, rootNamespace, visible } from "../view.ts";
+import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
 
 type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
 type Subset = NonNullable<DestinationRuleSpec["subsets"]>[number];
@@ -12,13 +13,6 @@ type Settings = Pick<TrafficPolicy, "loadBalancer" | "connectionPool" | "outlier
 export interface DestinationPolicy {
   readonly trafficPolicy: TrafficPolicy | undefined;
   readonly subsets: ReadonlyMap<string, Subset>;
-}
-
-/** Settings of one cluster. */
-export interface ClusterSettings {
-  readonly loadBalancer: LoadBalancer;
-  readonly pool: PoolSettings;
-  readonly outlier: OutlierSettings | null;
 }
 
 const NONE: DestinationPolicy = { trafficPolicy: undefined, subsets: new Map() };
@@ -52,12 +46,20 @@ function join(rules: readonly KubeObject[]): DestinationPolicy {
   return { trafficPolicy: specs.find(({ trafficPolicy }) => trafficPolicy !== undefined)?.trafficPolicy, subsets };
 }
 
+/** How calls to a service, or to a subset of it, are made by the rules that the viewer sees. */
+export function destinationOf(world: World, target: Target, owner: string | null, viewer: Viewer): Destination {
+  const policy = destinationPolicy(world, target.host, owner, viewer);
+  const { subset } = target;
+  const labels =
+    subset === undefined ? {} : policy.subsets.has(subset) ? (policy.subsets.get(subset)?.labels ?? {}) : null;
+  return { ...clusterSettings(world, policy, target), labels };
+}
+
 /** A subset's blocks stand over the destination's; settings of a port replace both. */
-export function clusterSettings(
+function clusterSettings(
   world: World,
   { trafficPolicy = {}, subsets }: DestinationPolicy,
-  port: number,
-  subset: string | undefined,
+  { port, subset }: Target,
 ): ClusterSettings {
   const own = (subset === undefined ? undefined : subsets.get(subset)?.trafficPolicy) ?? {};
   const byPort = [...(own.portLevelSettings ?? []), ...(trafficPolicy.portLevelSettings ?? [])];

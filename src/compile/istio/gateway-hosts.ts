@@ -2,18 +2,16 @@ import type { GatewaySpec } from "../../resources/gateway.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
 import { byAge } from "../inventory.ts";
-import { assemble, type CompiledSlice, type SliceHead } from "../slices.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible, type World } from "../view.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible } from "../view.ts";
+import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { mergeRoutes } from "./merge.ts";
 import { workloadPolicies } from "./policies.ts";
 import { compileRoutes } from "./routes.ts";
 
 type Server = GatewaySpec["servers"][number];
 
-/** One host that a Gateway exposes on one of its ports. */
-export interface GatewayHost {
-  readonly port: number;
-  readonly host: string;
+export function gateways(world: World): readonly KubeObject[] {
+  return world.inventory.keys("gateway").flatMap((name) => gatewayAt(world, name) ?? []);
 }
 
 export function gatewayAt({ inventory }: World, name: string): KubeObject | null {
@@ -91,22 +89,15 @@ function routesFor(world: World, name: string, port: number, host: string): read
   return [...found.values()].sort(byAge);
 }
 
-/** The slice of one host of a Gateway's port. */
-export function gatewaySlice(world: World, name: string, port: number, host: string): CompiledSlice | null {
-  return world.memo.get(`gateway-slice ${name} ${port} ${host}`, () => {
-    const gateway = gatewayAt(world, name);
-    const server = gateway && serverFor(gateway, port, host);
-    if (!gateway || !server) return null;
-    const compiled = routesFor(world, name, port, host).map((route) =>
-      compileRoutes(world, route, { kind: "gateway", gateway: name, port }),
-    );
-    const front = frontOf(world, gateway, server);
-    return assemble(
-      world,
-      { host, viewer: GATEWAY_NAMESPACE, service: null, ports: null, front },
-      mergeRoutes(compiled),
-    );
-  });
+/** Who is let in by one host of a Gateway's port, and where their requests go. */
+export function gatewayEntry(world: World, name: string, { port, host }: GatewayHost): GatewayEntry | null {
+  const gateway = gatewayAt(world, name);
+  const server = gateway && serverFor(gateway, port, host);
+  if (!gateway || !server) return null;
+  const compiled = routesFor(world, name, port, host).map((route) =>
+    compileRoutes(world, route, { kind: "gateway", gateway: name, port }),
+  );
+  return { front: frontOf(world, gateway, server), routes: mergeRoutes(compiled) };
 }
 
 /** The server whose hosts hold this one the most closely. */
@@ -127,7 +118,7 @@ function serverFor(gateway: KubeObject, port: number, host: string): Server | nu
 const GATEWAY_APP = "istio-ingressgateway";
 const GATEWAY_SERVICE_ACCOUNT = "istio-ingressgateway-service-account";
 
-function frontOf(world: World, gateway: KubeObject, { tls, port }: Server): NonNullable<SliceHead["front"]> {
+function frontOf(world: World, gateway: KubeObject, { tls, port }: Server): FrontDraft {
   const { selector = {} } = gateway.spec as GatewaySpec;
   const labels = { app: GATEWAY_APP, istio: "ingressgateway", ...selector };
   return {

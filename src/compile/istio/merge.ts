@@ -1,6 +1,6 @@
 import type { Route, RouteMatch, StringMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
-import type { CompiledRoutes } from "./routes.ts";
+import type { CompiledRoutes } from "../world.ts";
 
 /**
  * Istio's merge of the VirtualServices of one host at a Gateway: block by block in order, then the blocks that match every

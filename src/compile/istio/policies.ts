@@ -18,7 +18,8 @@ import type {
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { registrationsOf } from "../addresses.ts";
 import { selectorOf } from "../entries.ts";
-import { namespaceOf, rootNamespace, selects, type World, type Registration } from "../view.ts";
+import { namespaceOf, rootNamespace, selects } from "../view.ts";
+import type { World, Registration } from "../world.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -223,11 +224,4 @@ function jwtRules(policy: KubeObject): readonly JwtRule[] {
       spaceDelimitedClaims: rule.spaceDelimitedClaims ?? [],
     };
   });
-}
-
-/** Whether some rule looks at the path: then its `;params` are refused rather than cut (design: hosts that restrict paths). */
-export function restrictsPaths({ deny, allow }: PolicySet): boolean {
-  return [...deny, ...allow].some(({ rules }) =>
-    rules.some(({ to = [] }) => to.some(({ paths, notPaths }) => paths !== undefined || notPaths !== undefined)),
-  );
 }

@@ -7,8 +7,9 @@ import type { HeaderOps, Route, RouteMatch, StringMatch } from "../../snapshot/m
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { clusterId } from "../clusters.ts";
 import { gatewaysOf, qualifiedGateway } from "../entries.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, qualified, type Viewer, type World } from "../view.ts";
-import { serviceFor } from "./services.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, qualified } from "../view.ts";
+import type { CompiledRoutes, Target, Viewer, World } from "../world.ts";
+import { serviceFor } from "../services.ts";
 
 type HttpRoute = VirtualServiceSpec["http"][number];
 type HttpMatch = NonNullable<HttpRoute["match"]>[number];
@@ -22,18 +23,6 @@ export type Place =
       readonly ports: readonly number[] | null;
     }
   | { readonly kind: "gateway"; readonly gateway: string; readonly port: number };
-
-/** What a route points at. */
-interface Target {
-  readonly host: string;
-  readonly port: number;
-  readonly subset: string | undefined;
-}
-
-export interface CompiledRoutes {
-  readonly routes: readonly Route[];
-  readonly targets: readonly Target[];
-}
 
 /** A destination without a port is the request's own port, of a service that has several. */
 const REQUEST_PORT = 0;
@@ -76,17 +65,6 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
       });
     }
   }
-  return { routes, targets };
-}
-
-/** What goes to a service that no VirtualService routes: each of its ports to itself. */
-export function defaultRoutes(host: string, ports: readonly number[]): CompiledRoutes {
-  const targets = ports.map((port) => ({ host, port, subset: undefined }));
-  const routes = targets.map(({ port }) => ({
-    name: "default",
-    matches: ports.length === 1 ? [] : [{ port }],
-    destinations: [{ cluster: clusterId(host, port, undefined), weight: 1 }],
-  }));
   return { routes, targets };
 }
 

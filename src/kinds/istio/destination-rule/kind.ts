@@ -1,5 +1,6 @@
-import { serviceFor } from "../../../compile/istio/services.ts";
-import { namespaceOf, qualified, type World } from "../../../compile/view.ts";
+import { serviceFor } from "../../../compile/services.ts";
+import { namespaceOf, qualified } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import {
   checkDestinationRule,
   DestinationRule,

@@ -1,5 +1,6 @@
 import { policyEntries, selectorOf } from "../../../compile/entries.ts";
-import { namespaceOf, rootNamespace, type World } from "../../../compile/view.ts";
+import { namespaceOf, rootNamespace } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { checkPeerAuthentication, PeerAuthentication } from "../../../resources/peer-authentication.ts";

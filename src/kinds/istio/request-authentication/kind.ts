@@ -1,6 +1,6 @@
 import { isEgressAllowed } from "../../../compile/addresses.ts";
 import { policyEntries } from "../../../compile/entries.ts";
-import type { World } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import {

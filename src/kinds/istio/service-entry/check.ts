@@ -1,6 +1,7 @@
 import { originsOfHosts } from "../../../compile/entries.ts";
-import { mayOwn, serviceFor } from "../../../compile/istio/services.ts";
-import { namespaceOf, type World } from "../../../compile/view.ts";
+import { mayOwn, serviceFor } from "../../../compile/services.ts";
+import { namespaceOf } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { ServiceEntrySpec } from "../../../resources/service-entry.ts";

@@ -1,9 +1,10 @@
 import { gatewaysOf } from "../../../compile/entries.ts";
 import { destinationPolicy } from "../../../compile/istio/destination-rules.ts";
 import { gatewayAt } from "../../../compile/istio/gateway-hosts.ts";
-import { routeFor } from "../../../compile/istio/mesh-hosts.ts";
-import { serviceFor } from "../../../compile/istio/services.ts";
-import { namespaceOf, qualified, type World } from "../../../compile/view.ts";
+import { routeFor } from "../../../compile/istio/mesh-routes.ts";
+import { serviceFor } from "../../../compile/services.ts";
+import { namespaceOf, qualified } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";

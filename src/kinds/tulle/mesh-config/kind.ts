@@ -1,4 +1,5 @@
-import { GATEWAY_NAMESPACE, namespaceOf, type World } from "../../../compile/view.ts";
+import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import { checkMeshConfig, MeshConfig, type MeshConfigSpec } from "../../../resources/mesh-config.ts";
 import type { KubeObject } from "../../../resources/object.ts";

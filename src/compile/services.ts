@@ -1,13 +1,14 @@
-import { addressKey } from "../../resources/address.ts";
-import type { EndpointSliceFields, ServiceSpec } from "../../resources/core.ts";
-import type { KubeObject } from "../../resources/object.ts";
-import { refKey, refOf } from "../../resources/object.ts";
-import type { ServiceEntrySpec } from "../../resources/service-entry.ts";
-import type { WorkloadEntrySpec } from "../../resources/workload-entry.ts";
-import type { EndpointAddress, Workload } from "../../snapshot/model.ts";
-import { endpointAt, ownerOf, sliceEndpointWorkload } from "../addresses.ts";
-import { firstPair, originsOfHosts, workloadLabels } from "../entries.ts";
-import { namespaceOf, selects, serviceOfHost, trustDomain, type Viewer, visible, type World } from "../view.ts";
+import { addressKey } from "../resources/address.ts";
+import type { EndpointSliceFields, ServiceSpec } from "../resources/core.ts";
+import type { KubeObject } from "../resources/object.ts";
+import { refKey, refOf } from "../resources/object.ts";
+import type { ServiceEntrySpec } from "../resources/service-entry.ts";
+import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
+import type { EndpointAddress, Workload } from "../snapshot/model.ts";
+import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
+import { firstPair, originsOfHosts, workloadLabels } from "./entries.ts";
+import { namespaceOf, selects, serviceOfHost, trustDomain, visible } from "./view.ts";
+import type { Viewer, World } from "./world.ts";
 
 /** What a host stands for: a Kubernetes Service or a ServiceEntry. */
 export interface ServiceInfo {

@@ -1,0 +1,53 @@
+import type { KubeObject } from "../../resources/object.ts";
+import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
+import { namespaceOf, onlyFor, patternsOf, qualified, visible } from "../view.ts";
+import type { CompiledRoutes, Viewer, World } from "../world.ts";
+import { compileRoutes } from "./routes.ts";
+
+export function meshHosts({ inventory }: World): readonly string[] {
+  return inventory.keys("mesh-route");
+}
+
+export function meshRoutes(
+  world: World,
+  host: string,
+  viewer: Viewer,
+  ports: readonly number[] | null,
+): CompiledRoutes | null {
+  const route = routeFor(world, host, viewer);
+  return route && compileRoutes(world, route, { kind: "mesh", viewer, ports });
+}
+
+/** In the mesh VirtualServices for one host are not merged: the oldest wins whole, an exact host before a wildcard. */
+export function routeFor(world: World, host: string, viewer: Viewer): KubeObject | null {
+  for (const pattern of patternsOf(host)) {
+    const oldest = world.inventory.of("mesh-route", pattern).find((route) => visible(route, viewer));
+    if (oldest) return oldest;
+  }
+  return null;
+}
+
+/** Namespaces whose view of a host may differ from that of all: those named by `exportTo`, and those with rules of their own. */
+export function viewersOf(world: World, host: string): readonly string[] {
+  const { memo, inventory } = world;
+  return memo.get(`viewers ${host}`, () => {
+    const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
+    const destinations = routes.flatMap((route) =>
+      (route.spec as VirtualServiceSpec).http.flatMap((rule) =>
+        rule.route.map(({ destination }) => qualified(destination.host, namespaceOf(route))),
+      ),
+    );
+    const viewers = new Set(routes.flatMap(onlyFor));
+    for (const name of new Set([host, ...destinations])) {
+      const services = inventory.of("service", name);
+      for (const service of services) for (const only of onlyFor(service)) viewers.add(only);
+      if (services.length > 1) for (const service of services) viewers.add(namespaceOf(service));
+      const owners = new Set(services.map(namespaceOf));
+      for (const rule of patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern))) {
+        for (const only of onlyFor(rule)) viewers.add(only);
+        if (!owners.has(namespaceOf(rule))) viewers.add(namespaceOf(rule));
+      }
+    }
+    return [...viewers].sort();
+  });
+}

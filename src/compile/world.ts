@@ -1,0 +1,113 @@
+import type { Finding } from "../resources/finding.ts";
+import type { KubeObject } from "../resources/object.ts";
+import type { Front, LoadBalancer, OutlierSettings, PolicySet, PoolSettings, Route } from "../snapshot/model.ts";
+import type { Entries, Inventory } from "./inventory.ts";
+import type { Memo } from "./memo.ts";
+
+/** The namespace for whom configuration is compiled; `*` stands for any that has no view of its own. */
+export type Viewer = string;
+
+/** What compilation reads: everything else comes from these. */
+export interface World {
+  readonly memo: Memo;
+  readonly inventory: Inventory;
+  readonly trustDomain: string;
+  /** True in the local mesh alone. */
+  readonly local: boolean;
+  /** Undefined: no kind that is served. */
+  readonly kindOf: (object: KubeObject) => CompiledKind | undefined;
+  readonly frontEnds: readonly FrontEnd[];
+  /** The same whichever front end routed a call. */
+  readonly policies: Policies;
+}
+
+/** What the compiler asks of a kind of objects. */
+export interface CompiledKind {
+  /** The tables that an object stands in, and under which keys: worked out from the object alone. */
+  readonly entries: (object: KubeObject) => Entries;
+  /** What is wrong with an object among all others; its own form was checked before. */
+  readonly check: (world: World, object: KubeObject) => readonly Finding[];
+  /** @param key of an address, by which the object is found in the table `address` */
+  readonly registrations: (world: World, object: KubeObject, key: string) => readonly Registration[];
+}
+
+/** One place where an object says that a workload is reached: policies that select any of them guard the endpoint. */
+export interface Registration {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Null: any. */
+  readonly ports: readonly number[] | null;
+}
+
+/** What the objects of one API make of requests. What puts slices together knows none of them. */
+export interface FrontEnd {
+  /** Hosts that it routes in the mesh, services or not. */
+  readonly meshHosts: (world: World) => readonly string[];
+  /** Namespaces whose view of a host may differ from that of all. */
+  readonly viewers: (world: World, host: string) => readonly string[];
+  /**
+   * @param ports of the service; null where the host is none
+   * @returns null where it does not route the host
+   */
+  readonly meshRoutes: (
+    world: World,
+    host: string,
+    viewer: Viewer,
+    ports: readonly number[] | null,
+  ) => CompiledRoutes | null;
+  readonly gateways: (world: World) => readonly KubeObject[];
+  /** @param name `namespace/name` of one of its Gateways */
+  readonly gatewayHosts: (world: World, name: string) => readonly GatewayHost[];
+  readonly gatewayEntry: (world: World, name: string, host: GatewayHost) => GatewayEntry | null;
+}
+
+/** What guards endpoints, and how they are called. */
+export interface Policies {
+  /** @param key of an address, without its port */
+  readonly ofEndpoint: (world: World, key: string, port: number) => PolicySet;
+  /**
+   * How calls to a service, or to a part of it, are made.
+   *
+   * @param owner namespace of the service; null where the host is none
+   */
+  readonly ofDestination: (world: World, target: Target, owner: string | null, viewer: Viewer) => Destination;
+}
+
+export interface Destination extends ClusterSettings {
+  /** Of the endpoints that are meant; null: there is no such subset. */
+  readonly labels: Readonly<Record<string, string>> | null;
+}
+
+/** Settings of one cluster. */
+export interface ClusterSettings {
+  readonly loadBalancer: LoadBalancer;
+  readonly pool: PoolSettings;
+  readonly outlier: OutlierSettings | null;
+}
+
+/** What a route points at. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly subset: string | undefined;
+}
+
+export interface CompiledRoutes {
+  readonly routes: readonly Route[];
+  readonly targets: readonly Target[];
+}
+
+/** One host that a Gateway exposes on one of its ports. */
+export interface GatewayHost {
+  readonly port: number;
+  readonly host: string;
+}
+
+/** What comes of a request to one of a Gateway's hosts. */
+export interface GatewayEntry {
+  readonly front: FrontDraft;
+  readonly routes: CompiledRoutes;
+}
+
+/** A front that names its policies by content; a slice numbers them. */
+export type FrontDraft = Omit<Front, "policySet"> & { readonly policies: PolicySet };
