@@ -20,7 +20,9 @@ const workerd = cloudflareTest({
     },
     serviceBindings: {
       CONTROL: { name: kCurrentWorker, entrypoint: "Control" },
-      STATE: { name: kCurrentWorker, entrypoint: "State", props: { gateway: "gateway" } },
+      STATE: { name: kCurrentWorker, entrypoint: "Wire", props: { gateway: "gateway" } },
+      EP_A: { name: kCurrentWorker, entrypoint: "Service", props: { name: "a" } },
+      EP_B: { name: kCurrentWorker, entrypoint: "Service", props: { name: "b" } },
     },
     bindings: {
       GATEWAY_NAME: "gateway",

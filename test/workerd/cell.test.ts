@@ -1,20 +1,24 @@
-import { evictDurableObject } from "cloudflare:test";
-import { env, exports } from "./support/env.ts";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ExchangeDown, ExchangeUp } from "../../src/snapshot/rpc.ts";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { SignedRoot, Slice } from "../../src/snapshot/model.ts";
+import type { ExchangeDown, ExchangeUp, MetricDelta, OutcomeReport } from "../../src/snapshot/rpc.ts";
 import { control, publish } from "./support/control.ts";
+import { env, exports } from "./support/env.ts";
 import { sliceOf } from "./support/slices.ts";
 
 const REVIEWS = "reviews.default.svc.cluster.local";
 const RATINGS = "ratings.default.svc.cluster.local";
+const BOTH = { [REVIEWS]: sliceOf(REVIEWS), [RATINGS]: sliceOf(RATINGS) };
 
 /** Each test has a gateway and a location, and so a cell, of its own. */
 let gateway = "";
 let location = "";
+let sequence = 0;
 
 beforeEach(() => {
   gateway = `gateway-${crypto.randomUUID()}`;
   location = `L-${crypto.randomUUID()}`;
+  sequence = 0;
 });
 
 afterEach(() => {
@@ -22,10 +26,12 @@ afterEach(() => {
   control.away = false;
 });
 
-function exchange(up: Partial<ExchangeUp> = {}): Promise<ExchangeDown> {
-  return exports.State({ props: { gateway } }).exchange({
+/** What an isolate without a root that wants one host says, or else as told. */
+async function exchange(up: Partial<ExchangeUp> = {}, as = gateway): Promise<ExchangeDown> {
+  sequence += 1;
+  return exports.State({ props: { gateway: as } }).exchange({
     isolate: "one",
-    sequence: 1,
+    sequence,
     location,
     have: null,
     slices: [],
@@ -37,29 +43,219 @@ function exchange(up: Partial<ExchangeUp> = {}): Promise<ExchangeDown> {
   });
 }
 
-describe("the cell of a location", () => {
-  it("gives the newest root with the slices of the hosts in use, and no others", async () => {
-    const slices = { "mesh/*": { [REVIEWS]: sliceOf(REVIEWS), [RATINGS]: sliceOf(RATINGS) } };
-    const root = await publish({ gateway, generation: 7, slices }, env.SNAPSHOT_PRIVATE_KEY);
+async function published(
+  generation: number,
+  hosts: Readonly<Record<string, Slice>> = BOTH,
+  as = gateway,
+): Promise<SignedRoot> {
+  return publish({ gateway: as, generation, slices: { "mesh/*": hosts } }, env.SNAPSHOT_PRIVATE_KEY);
+}
+
+function hostsOf({ slices }: ExchangeDown): string[] {
+  return Object.values(slices).map((text) => (JSON.parse(text) as Slice).host);
+}
+
+/** An isolate that has this root, with the slices that came with it. */
+function having(root: SignedRoot, { slices }: ExchangeDown): Partial<ExchangeUp> {
+  const { generation, issuedAt } = JSON.parse(root.payload) as { generation: number; issuedAt: number };
+  return { have: { generation, issuedAt }, slices: Object.keys(slices) };
+}
+
+/** A second passed since the cell last looked at control: it looks again with the next exchange. */
+async function looksAgain(): Promise<void> {
+  const looks = () => control.looks.get(gateway)?.length ?? 0;
+  const before = looks();
+  await vi.waitUntil(async () => {
+    await exchange({ isolate: "another" });
+    return looks() > before;
+  }, 10_000);
+}
+
+describe("what the cell of a location gives", () => {
+  it("is the newest root with the slices of the hosts in use, and no others", async () => {
+    const root = await published(7);
     const down = await exchange();
     expect(down.root).toEqual(root);
-    expect(Object.values(down.slices).map((text) => (JSON.parse(text) as { host: string }).host)).toEqual([REVIEWS]);
+    expect(hostsOf(down)).toEqual([REVIEWS]);
   });
 
-  it("says that neither it nor control knows a gateway", async () => {
+  it("is nothing to who has the newest, and the slice of a host that is new to it", async () => {
+    const root = await published(7);
+    const down = await exchange();
+    const both = [REVIEWS, RATINGS].map((host) => ({ scope: "mesh/*", host }));
+    const next = await exchange({ ...having(root, down), hosts: both });
+    expect(next.root).toBeNull();
+    expect(hostsOf(next)).toEqual([RATINGS]);
+  });
+
+  it("is each gateway's own root, by the props of its binding", async () => {
+    const roots = [await published(7), await published(9, { [RATINGS]: sliceOf(RATINGS) }, `${gateway}-b`)];
+    expect([(await exchange()).root, (await exchange({}, `${gateway}-b`)).root]).toEqual(roots);
+  });
+
+  it("is refused to a binding that names no gateway", async () => {
+    await expect(exchange({}, "")).rejects.toThrow("this binding names no gateway");
+  });
+
+  it("says that neither it nor control knows a gateway, until it does", async () => {
     expect(await exchange()).toMatchObject({ root: null, unknown: true });
+    const root = await published(1);
+    expect(await exchange()).toMatchObject({ root, unknown: false });
   });
 
-  it("serves the last good configuration after a restart while control is away", async () => {
-    const root = await publish(
-      { gateway, generation: 7, slices: { "mesh/*": { [REVIEWS]: sliceOf(REVIEWS) } } },
-      env.SNAPSHOT_PRIVATE_KEY,
-    );
+  it("is the last root as long as control does not give the slices of a newer one", async () => {
+    const root = await published(7);
+    const down = await exchange();
+    await published(8, { [REVIEWS]: sliceOf(REVIEWS, { ports: [81] }) });
+    control.gateways.get(gateway)?.slices.clear();
+    await looksAgain();
+    expect(await exchange(having(root, down))).toMatchObject({ root: null, slices: {} });
+    expect(await exchange({ isolate: "cold" })).toMatchObject({ root });
+  });
+
+  it.each(["away", "frozen"] as const)(
+    "is the last good configuration after a restart while control is %s",
+    async (how) => {
+      const root = await published(7);
+      await exchange();
+      await evictDurableObject(env.CELL.getByName(location));
+      control[how] = true;
+      const down = await exchange();
+      expect(down.root).toEqual(root);
+      expect(hostsOf(down)).toEqual([REVIEWS]);
+    },
+  );
+
+  it("is given also where the cell is reset in the middle of an exchange", async () => {
+    const root = await published(7);
+    control.frozen = true;
+    const down = exchange();
+    await vi.waitUntil(() => control.looks.has(gateway));
+    await runInDurableObject(env.CELL.getByName(location), (_, state) => state.abort("reset")).catch(() => undefined);
+    control.frozen = false;
+    expect((await down).root).toEqual(root);
+  });
+
+  it("holds on disk what the roots in use list, and no more", async () => {
+    await published(7);
     await exchange();
-    await evictDurableObject(env.CELL.getByName(location));
+    await published(8, { [REVIEWS]: sliceOf(REVIEWS, { ports: [81] }) });
+    await looksAgain();
+    const stored = await runInDurableObject(env.CELL.getByName(location), (_, { storage }) =>
+      storage.sql.exec<{ text: string }>("SELECT text FROM texts WHERE kind = 'slice'").toArray(),
+    );
+    expect(stored.map(({ text }) => (JSON.parse(text) as Slice).ports)).toEqual([[81]]);
+  });
+
+  it("lets each isolate exchange once a second, and 301 of them every two", async () => {
+    expect((await exchange()).nextMs).toBe(1_000);
+    for (let i = 0; i < 299; i += 1) await exchange({ isolate: String(i) });
+    expect((await exchange({ isolate: "the last" })).nextMs).toBe(2_000);
+  });
+});
+
+describe("what the cell of a location tells control", () => {
+  const told = () => control.looks.get(gateway)?.at(-1);
+
+  it("is the oldest generation that an isolate serves, at once where that turns", async () => {
+    const seven = await published(7);
+    const down = await exchange();
+    await exchange(having(seven, down));
+    expect(told()).toEqual({ location, serving: 7, refused: null });
+    const eight = await published(8);
+    await looksAgain();
+    await exchange({ isolate: "two", ...having(eight, down) });
+    expect(told()).toMatchObject({ serving: 7 });
+    await exchange(having(eight, down));
+    expect(told()).toMatchObject({ serving: 8 });
+  });
+
+  it("is what isolates refuse", async () => {
+    const root = await published(7);
+    const down = await exchange();
+    const refused = { code: "snapshot_key_unknown", count: 2 };
+    await exchange({ ...having(root, down), refused });
+    await exchange({ ...having(root, down), isolate: "two", refused: { ...refused, count: 3 } });
+    expect(told()).toMatchObject({ serving: 7, refused });
+  });
+
+  const metric = (labels: string): MetricDelta => ({
+    labels,
+    requests: 1,
+    durationMsSum: 5,
+    durationBuckets: [0, 0, 1],
+  });
+  const reported = (labels: string) =>
+    control.reports
+      .flatMap(({ metrics }) => metrics)
+      .filter((one) => one.labels === labels)
+      .reduce((sum, one) => sum + one.requests, 0);
+
+  it("is each count once, also of an exchange that was repeated", async () => {
+    const [labels, last] = [`["${gateway}"]`, `["${gateway}", "last"]`];
+    await exchange({ sequence: 1, metrics: [metric(labels)] });
+    await exchange({ sequence: 1, metrics: [metric(labels)] });
+    await exchange({ sequence: 2, metrics: [metric(labels), metric(last)] });
+    await vi.waitUntil(() => reported(last) === 1, 10_000);
+    expect(reported(labels)).toBe(2);
+  });
+
+  it("is what was counted while control was away, and was lost on the way", async () => {
+    const labels = `["${gateway}"]`;
     control.away = true;
-    const down = await exchange({ sequence: 2 });
-    expect(down.root).toEqual(root);
-    expect(Object.keys(down.slices)).toHaveLength(1);
+    await exchange({ metrics: [metric(labels)], dropped: { [gateway]: 4 } });
+    await exchange({ metrics: [metric(labels)] });
+    control.away = false;
+    await exchange();
+    await vi.waitUntil(() => reported(labels) === 2, 10_000);
+    expect(control.reports.filter(({ dropped }) => dropped[gateway] === 4)).toHaveLength(1);
+  });
+});
+
+describe("what the cell of a location tells isolates of each other", () => {
+  const cluster = `outbound|80||${REVIEWS}`;
+  const failed = (more: Partial<OutcomeReport> = {}): OutcomeReport => ({
+    caller: "order",
+    cluster,
+    endpoint: "e",
+    settings: {
+      consecutive5xx: 5,
+      consecutiveGatewayErrors: 0,
+      intervalMs: 300_000,
+      baseEjectionMs: 300_000,
+      maxEjectionPercent: 100,
+      minHealthPercent: 0,
+      alwaysEjectOne: true,
+    },
+    hosts: 1,
+    errors5xx: { first: 3, success: false, last: 3 },
+    gatewayErrors: { first: 0, success: false, last: 0 },
+    lastErrorAt: Date.now(),
+    ...more,
+  });
+
+  it("is an endpoint that failed for one caller at two isolates, to a gateway that uses the cluster", async () => {
+    await published(7);
+    await exchange({ isolate: "one", outcomes: [failed()] });
+    expect(await exchange({ isolate: "two", outcomes: [failed({ caller: "other" })] })).toMatchObject({
+      ejections: [],
+    });
+    const down = await exchange({ isolate: "two", outcomes: [failed()] });
+    expect(down.ejections).toMatchObject([{ caller: "order", cluster, endpoint: "e" }]);
+    const elsewhere = [{ scope: "mesh/*", host: RATINGS }];
+    expect(await exchange({ isolate: "three", hosts: elsewhere })).toMatchObject({ ejections: [], suspects: [] });
+  });
+
+  it("is which endpoints to watch for a success, and none once there was one", async () => {
+    await published(7);
+    expect(await exchange({ outcomes: [failed()] })).toMatchObject({
+      suspects: [{ caller: "order", cluster, endpoint: "e" }],
+    });
+    const success = { first: 0, success: true, last: 0 };
+    const healed = failed({ errors5xx: success, gatewayErrors: success });
+    expect(await exchange({ isolate: "two", sequence: 1, outcomes: [healed] })).toMatchObject({
+      suspects: [],
+      ejections: [],
+    });
   });
 });

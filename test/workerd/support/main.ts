@@ -3,4 +3,5 @@ export { Cell, State } from "../../../workers/state/index.ts";
 export { default, MeshEntrypoint } from "../../../workers/gateway/index.ts";
 export { Control } from "./control.ts";
 export { Requests } from "./requests.ts";
+export { Service } from "./services.ts";
 export { Wire } from "./wire.ts";

@@ -1,0 +1,60 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { vi } from "vitest";
+import type { Slice } from "../../../src/snapshot/model.ts";
+import type { CallerProps } from "../../../src/snapshot/rpc.ts";
+import { meshOf } from "../../../workers/gateway/mesh.ts";
+import { publish } from "./control.ts";
+import { env, exports } from "./env.ts";
+import { tapOf } from "./wire.ts";
+
+const GATEWAY = "gateway";
+let generation = 0;
+
+/**
+ * Lets the gateway's isolate, which is the test's own, serve these slices and no others: signed, given out by control, held by
+ * the cell and taken by an exchange, as in production. A file has one gateway: its tests come one after the other.
+ *
+ * @param slices by scope and host, as `mesh/*` and `gw/*` list them
+ */
+export async function serveSlices(slices: Readonly<Record<string, Readonly<Record<string, Slice>>>>): Promise<void> {
+  generation += 1;
+  await publish({ gateway: GATEWAY, generation, slices }, env.SNAPSHOT_PRIVATE_KEY);
+  const { configuration } = meshOf(env);
+  if (configuration.trust === null) return; // the first request of a cold isolate waits for it
+  await vi.waitUntil(async () => {
+    const ctx = createExecutionContext();
+    configuration.arm(ctx);
+    await waitOnExecutionContext(ctx);
+    return tapOf(GATEWAY).ups.at(-1)?.have?.generation === generation;
+  }, 10_000);
+}
+
+/** A call by a Worker of the mesh. @param props what its deployer wrote into its binding; none: nobody */
+export async function callInMesh(
+  url: string,
+  init: RequestInit & { readonly props?: CallerProps } = {},
+): Promise<Response> {
+  const { props = {}, ...rest } = init;
+  return exports.MeshEntrypoint({ props }).fetch(new Request(url, rest));
+}
+
+/** A call from outside. @param cf what the platform says of the client */
+export async function callFromOutside(
+  url: string,
+  init: RequestInit<IncomingRequestCfProperties> = {},
+): Promise<Response> {
+  return exports.default.fetch(new Request(url, init));
+}
+
+/** The log lines of the gateway written while `does` runs, and until `count` are there. */
+export async function logged(does: () => Promise<unknown>, count = 1): Promise<readonly Record<string, unknown>[]> {
+  const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  try {
+    await does();
+    const lines = () => log.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith("{"));
+    await vi.waitUntil(() => lines().length >= count, 10_000);
+    return lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+  } finally {
+    log.mockRestore();
+  }
+}

@@ -1,0 +1,20 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+const handlers = new Map<string, Handler>();
+
+/** What the service behind the binding `EP_<NAME>` does from now on. */
+export function serve(name: "a" | "b", handler: Handler): void {
+  handlers.set(name, handler);
+}
+
+/** A service of the mesh, reached by its binding as in production; it throws until a test says what it does. */
+export class Service extends WorkerEntrypoint<unknown, { readonly name: string }> {
+  override async fetch(request: Request): Promise<Response> {
+    const { name } = this.ctx.props;
+    const handler = handlers.get(name);
+    if (handler === undefined) throw new Error(`no test says what the service ${name} does`);
+    return handler(request);
+  }
+}
