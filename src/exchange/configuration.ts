@@ -1,3 +1,4 @@
+import { err, ok, type Result } from "../result.ts";
 import { HostIndex } from "../routing/host.ts";
 import type { Root, SignedRoot, Slice, Trust } from "../snapshot/model.ts";
 import type { ExchangeUp, RefusedSnapshots } from "../snapshot/rpc.ts";
@@ -147,13 +148,14 @@ export class Configuration<Linked> {
    * @returns codes of what was refused
    */
   async take(snapshot: Snapshot, asked: readonly Place[], now: number): Promise<readonly string[]> {
-    const read = snapshot.root === null ? null : await verifyRoot(snapshot.root, await this.#keys(), this.#gateway);
+    const read = snapshot.root === null ? null : await this.#read(snapshot.root);
     const slices = new Map<string, Linked>();
     const refused: string[] = [];
     for (const [id, text] of Object.entries(snapshot.slices)) {
       const slice = await readSlice(text, id);
-      if (slice.ok) slices.set(id, this.#link(slice.value));
-      else refused.push(slice.error.code);
+      const linked = slice.ok ? this.#tryLink(slice.value) : slice;
+      if (linked.ok) slices.set(id, linked.value);
+      else refused.push(linked.error.code);
     }
     // Nothing waits from here on: what is current stays so until it is replaced.
     if (read === null) {
@@ -169,6 +171,20 @@ export class Configuration<Linked> {
     } else refused.push(read.error.code);
     for (const code of refused) this.#refused = { code, count: (this.#refused?.count ?? 0) + 1 };
     return refused;
+  }
+
+  async #read(signed: SignedRoot): Promise<Result<Root, { readonly code: RefusalCode }>> {
+    const keys = await this.#keys().catch(() => null);
+    return keys === null ? err({ code: "snapshot_keys_unreadable" }) : verifyRoot(signed, keys, this.#gateway);
+  }
+
+  /** What control compiled can be linked; where a bug says otherwise, the last good one serves on. */
+  #tryLink(slice: Slice): Result<Linked, { readonly code: RefusalCode }> {
+    try {
+      return ok(this.#link(slice));
+    } catch {
+      return err({ code: "slice_unlinkable" });
+    }
   }
 
   #next(root: Root, arrived: ReadonlyMap<string, Linked>): Current<Linked> {
@@ -188,7 +204,7 @@ export class Configuration<Linked> {
   }
 
   /** @returns why the last good root serves on, or null */
-  #wrong({ root, index, slices }: Current<Linked>, asked: readonly Place[], now: number): RootError | null {
+  #wrong({ root, index, slices }: Current<Linked>, asked: readonly Place[], now: number): RefusalCode | null {
     const last = this.#current?.root;
     if (last === undefined) return null;
     const { generation, issuedAt } = root;
@@ -207,17 +223,20 @@ export class Configuration<Linked> {
     return use !== undefined && use.found !== null;
   }
 
-  /** What was in use under the last root is in use under the next. */
+  /** What was in use under the last root is in use under the next; slices that nobody uses go. */
   #serve(current: Current<Linked>, now: number): void {
-    this.#current = current;
+    const slices = new Map<string, Linked>();
     for (const [scope, byHost] of this.#uses) {
       for (const [host, use] of byHost) {
-        const found = look(current, scope, host);
-        if (now - use.usedAt >= IN_USE_MS || found?.kind === "no_host") byHost.delete(host);
-        else use.found = found;
+        const id = now - use.usedAt < IN_USE_MS ? current.index.lookup(scope, host) : null;
+        if (id === null) byHost.delete(host);
+        const slice = id === null ? undefined : current.slices.get(id);
+        if (id !== null && slice !== undefined) slices.set(id, slice);
+        use.found = slice === undefined ? null : { kind: "slice", slice, root: current.serving };
       }
       if (byHost.size === 0) this.#uses.delete(scope);
     }
+    this.#current = { ...current, slices };
   }
 
   #use(scope: string, host: string, now: number): Use<Linked> {
@@ -235,7 +254,12 @@ export class Configuration<Linked> {
 }
 
 /** A code is public: add, never rename. */
-type RootError = SnapshotError["code"] | "snapshot_older" | "snapshot_incomplete";
+type RefusalCode =
+  | SnapshotError["code"]
+  | "snapshot_older"
+  | "snapshot_incomplete"
+  | "snapshot_keys_unreadable"
+  | "slice_unlinkable";
 
 function isOver({ maxAgeMs, issuedAt }: Root, now: number): boolean {
   return maxAgeMs !== undefined && now - issuedAt > maxAgeMs;

@@ -38,6 +38,11 @@ export class Breakers {
   readonly #judged = new ByEndpoint<Judged>();
   #fromCell = new ByEndpoint<Ejection>();
 
+  /** Endpoints that are judged now. */
+  get size(): number {
+    return this.#judged.size;
+  }
+
   /** @param hosts endpoints of the cluster */
   record(key: BreakerKey, settings: OutlierSettings, hosts: number, outcome: Outcome, now: number): void {
     if (outcome === "success" && this.#judged.size === 0) return;

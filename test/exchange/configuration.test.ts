@@ -50,8 +50,9 @@ beforeEach(() => {
   );
 });
 
-/** As an exchange does it: asks for the hosts in use, and takes what comes. */
+/** As an exchange does it: asks for the hosts in use, and takes what comes. Somebody waits for each slice that does. */
 async function take(down: Snapshot, now = T0): Promise<readonly string[]> {
+  for (const text of Object.values(down.slices)) configuration.want("mesh/*", (JSON.parse(text) as Slice).host, now);
   return configuration.take(down, configuration.hosts(now), now);
 }
 
@@ -76,6 +77,7 @@ describe("the configuration of an isolate", () => {
   it("takes slices that come without a root, of the hosts that the root in use lists alone", async () => {
     const both = await snapshot({ generation: 1, hosts: { x: textOf("x"), y: textOf("y") } });
     await take({ ...both, slices: {} });
+    expect(configuration.have?.generation).toBe(1);
     const other = textOf("other");
     await take({ root: null, slices: { ...both.slices, [await sliceId(other)]: other } });
     expect([portsOf("x"), portsOf("y"), configuration.held.length]).toEqual([[1], [1], 2]);
@@ -105,7 +107,7 @@ describe("the configuration of an isolate", () => {
     await take(await snapshot({ generation: 1, hosts: { x: textOf("x"), y: textOf("y") }, sent: ["x"] }));
     await take(await snapshot({ generation: 2, hosts: { x: textOf("x"), y: textOf("y") }, sent: [] }));
     expect(configuration.have?.generation).toBe(2);
-    expect(configuration.hosts(T0)).toEqual([{ scope: "mesh/*", host: "y" }]);
+    expect(configuration.hosts(T0)[0]).toEqual({ scope: "mesh/*", host: "y" });
   });
 
   it("keeps its root where a slice of a host in use came altered", async () => {
@@ -141,6 +143,43 @@ describe("the configuration of an isolate", () => {
     expect(portsOf("x")).toEqual([1]);
   });
 
+  it("holds the slices of hosts in use alone", async () => {
+    await take(await snapshot({ generation: 1, hosts: { x: textOf("x"), y: textOf("y") } }));
+    portsOf("y", T0 + 4 * MINUTE);
+    await configuration.take(
+      await snapshot({ generation: 2, hosts: { x: textOf("x"), y: textOf("y") } }),
+      [],
+      T0 + 5 * MINUTE,
+    );
+    expect(configuration.held).toEqual([await sliceId(textOf("y"))]);
+    expect(portsOf("x", T0 + 5 * MINUTE)).toBeNull();
+  });
+
+  it("keeps its root where a slice cannot be linked, and says which kind of fault it is", async () => {
+    configuration = new Configuration(
+      "a",
+      () => keys,
+      (slice) => {
+        if (slice.ports?.[0] === 2) throw new Error("a bug");
+        return slice;
+      },
+    );
+    await take(await snapshot({ generation: 1, hosts: { x: textOf("x") } }));
+    const down = await snapshot({ generation: 2, hosts: { x: textOf("x", 2) } });
+    expect(await take(down)).toEqual(["slice_unlinkable", "snapshot_incomplete"]);
+    expect(portsOf("x")).toEqual([1]);
+  });
+
+  it("refuses every root where its deployer wrote keys that are none", async () => {
+    configuration = new Configuration(
+      "a",
+      () => importVerifyKeys("[1]"),
+      (slice) => slice,
+    );
+    expect(await take(await snapshot({ generation: 1, hosts: {} }))).toEqual(["snapshot_keys_unreadable"]);
+    expect(configuration.refused).toEqual({ code: "snapshot_keys_unreadable", count: 1 });
+  });
+
   it("counts what it refused until it takes a root", async () => {
     const bad = await snapshot({ generation: 1, hosts: {}, changes: { gateway: "b" } });
     await take(bad);
@@ -159,9 +198,10 @@ describe("the configuration of an isolate", () => {
   });
 
   it("asks for a host for five minutes after it was last looked up, over any number of roots", async () => {
+    configuration.want("mesh/*", "x", T0);
     for (const generation of [1, 2, 3]) {
-      await take(await snapshot({ generation, hosts: { x: textOf("x") } }));
-      if (generation === 1) portsOf("x");
+      const down = await snapshot({ generation, hosts: { x: textOf("x", generation) } });
+      await configuration.take(down, configuration.hosts(T0), T0 + generation);
     }
     expect(configuration.hosts(T0 + 5 * MINUTE - 1)).toEqual([{ scope: "mesh/*", host: "x" }]);
     expect(configuration.hosts(T0 + 5 * MINUTE)).toEqual([]);
@@ -170,7 +210,7 @@ describe("the configuration of an isolate", () => {
   it("remembers no host that nobody serves, and of a wildcard's names no more than 10,000", async () => {
     await take(await snapshot({ generation: 1, hosts: { "*.example.com": textOf("*.example.com") } }));
     portsOf("nobody.example");
-    expect(configuration.hosts(T0)).toEqual([]);
+    expect(configuration.hosts(T0).map(({ host }) => host)).toEqual(["*.example.com"]);
     for (let i = 0; i <= 10_000; i += 1) portsOf(`${i}.example.com`);
     expect(configuration.hosts(T0)).toHaveLength(10_000);
     configuration.want("mesh/*", "waited.example.com", T0);

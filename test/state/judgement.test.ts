@@ -98,4 +98,27 @@ describe("an isolate's own judgement", () => {
     expect(errors(breakers, 2, T0)).toHaveLength(1);
     expect(breakers.take(T0)).toEqual([]);
   });
+
+  it("keeps nothing of an endpoint that nobody calls any more, once its ejection and what followed from it are over", () => {
+    const breakers = new Breakers();
+    errors(breakers, 5, T0 + 1);
+    expect(breakers.size).toBe(1);
+    breakers.take(T0 + 59_999);
+    expect(breakers.size).toBe(1);
+    breakers.take(T0 + 300_000);
+    expect(breakers.size).toBe(0);
+  });
+
+  it("judges callers, clusters and endpoints apart", () => {
+    const breakers = new Breakers();
+    errors(breakers, 5, T0 + 1);
+    const others = [
+      ["other", "c", "e"],
+      ["order", "other", "e"],
+      ["order", "c", "other"],
+    ] as const;
+    expect(breakers.isEjected("order", "c", "e", T0 + 2)).toBe(true);
+    for (const [caller, cluster, endpoint] of others)
+      expect(breakers.isEjected(caller, cluster, endpoint, T0 + 2)).toBe(false);
+  });
 });

@@ -1,5 +1,5 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { describe, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ExchangeDown } from "../../src/snapshot/rpc.ts";
 import { control } from "./support/control.ts";
 import { env } from "./support/env.ts";
@@ -225,6 +225,28 @@ describe.concurrent("an isolate that serves", () => {
     expect(isolate.exchange.isEjected("another", key.cluster, key.endpoint, Date.now())).toBe(false);
   });
 });
+
+describe("an isolate whose cell is away", () => {
+  it("writes one line when its cell is first away, and no more until it was there again", async () => {
+    const warn = vi.spyOn(console, "warn");
+    const isolate = await serving();
+    const lines = () => warn.mock.calls.filter(([line]) => isFailure(line, isolate.gateway)).length;
+    isolate.tap.way = "cut";
+    await isolate.exchanged();
+    await isolate.exchanged();
+    expect(lines()).toBe(1);
+    isolate.tap.way = "open";
+    await isolate.exchanged();
+    isolate.tap.way = "cut";
+    await isolate.exchanged();
+    expect(lines()).toBe(2);
+  });
+});
+
+function isFailure(line: unknown, gateway: string): boolean {
+  const { event, gateway: of } = line as { event?: unknown; gateway?: unknown };
+  return event === "exchange_failed" && of === gateway;
+}
 
 const OUTLIER = {
   consecutive5xx: 5,

@@ -1,0 +1,172 @@
+import type { Configuration, Place } from "../../src/exchange/configuration.ts";
+import type { Uplink } from "../../src/exchange/uplink.ts";
+import type { ConfigApi, ExchangeDown, ExchangeUp, Registration, StateRpc } from "../../src/snapshot/rpc.ts";
+
+export interface CellLinkDeps {
+  readonly state: StateRpc;
+  readonly control: ConfigApi;
+  readonly gateway: string;
+  readonly registration: Registration;
+  location(): string | null;
+  /** Epoch ms. */
+  now(): number;
+}
+
+type Context = Pick<ExecutionContext, "waitUntil">;
+
+/** A timer or exchange older than this is dead: its request may have been ended by the platform. */
+const DEAD_AFTER_MS = 3_000;
+const CALL_TIMEOUT_MS = 2_000;
+const REGISTER_EVERY_MS = 600_000;
+/** Exchanges by one request's timer, so that it ends where the cell does not come back. */
+const MAX_ROUNDS = 5;
+
+/** The isolate's talk with its cell: once a second at most, off the request path, and held open by no call. */
+export class CellLink {
+  readonly #deps: CellLinkDeps;
+  readonly #configuration: Configuration<unknown>;
+  readonly #uplink: Uplink;
+  readonly #isolate = crypto.randomUUID();
+  #armedAt = Number.NEGATIVE_INFINITY;
+  #running: { readonly done: Promise<void>; readonly startedAt: number } | null = null;
+  #completed = 0;
+  /** Whether the last exchange failed: told once. */
+  #isAway = false;
+  #registeredAt = Number.NEGATIVE_INFINITY;
+  #nextMs = 1_000;
+  /** What the cell was last told of the configuration here. */
+  #told = "";
+
+  constructor(deps: CellLinkDeps, configuration: Configuration<unknown>, uplink: Uplink) {
+    this.#deps = deps;
+    this.#configuration = configuration;
+    this.#uplink = uplink;
+  }
+
+  /** Exchanges that went well. */
+  get completed(): number {
+    return this.#completed;
+  }
+
+  /**
+   * Starts the timer of the next exchange if none runs.
+   *
+   * @returns whether it is this request whose `waitUntil` holds the timer
+   */
+  arm(ctx: Context): boolean {
+    const now = this.#deps.now();
+    if (now - this.#armedAt < Math.max(DEAD_AFTER_MS, this.#nextMs + CALL_TIMEOUT_MS)) return false;
+    this.#armedAt = now;
+    ctx.waitUntil(this.#timer());
+    return true;
+  }
+
+  /** Starts an exchange, or shares the one that runs, and waits for it at most `ms` by the request's own timer. */
+  async news(ctx: Context, ms: number): Promise<void> {
+    const now = this.#deps.now();
+    if (this.#running === null || now - this.#running.startedAt > DEAD_AFTER_MS) {
+      const done = this.#exchange();
+      ctx.waitUntil(done);
+    }
+    await Promise.race([this.#running?.done, scheduler.wait(ms)]);
+  }
+
+  /** One exchange, and one more while the cell does not know what is here now, also if no request comes any more. */
+  async #timer(): Promise<void> {
+    let armedAt = this.#armedAt;
+    for (let round = 0; round === 0 || (round < MAX_ROUNDS && this.#told !== this.#standing()); round += 1) {
+      await scheduler.wait(this.#nextMs);
+      if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
+      await this.#exchange();
+      if (this.#armedAt !== armedAt) return;
+      this.#armedAt = armedAt = this.#deps.now();
+    }
+    this.#armedAt = Number.NEGATIVE_INFINITY;
+    await this.#registerAgain();
+  }
+
+  /** Never rejects. */
+  async #exchange(): Promise<void> {
+    const now = (): number => this.#deps.now();
+    const startedAt = now();
+    const done = this.#exchangeOnce().then(
+      () => {
+        this.#completed += 1;
+        this.#isAway = false;
+        this.#configuration.heard(now());
+      },
+      (error: unknown) => this.#fail(error),
+    );
+    const running = { done, startedAt };
+    this.#running = running;
+    await done;
+    if (this.#running === running) this.#running = null;
+  }
+
+  #fail(error: unknown): void {
+    this.#configuration.missed(this.#deps.now());
+    if (!this.#isAway) console.warn({ event: "exchange_failed", gateway: this.#deps.gateway, message: String(error) });
+    this.#isAway = true;
+  }
+
+  async #exchangeOnce(): Promise<void> {
+    const asked = this.#configuration.hosts(this.#deps.now());
+    let down = await this.#talk(asked);
+    if (down.unknown) {
+      await this.#register();
+      down = await this.#talk(asked);
+    }
+    const now = this.#deps.now();
+    this.#nextMs = Math.min(Math.max(down.nextMs, 500), 60_000);
+    this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
+    for (const code of await this.#configuration.take(down, asked, now))
+      console.warn({ event: "snapshot_rejected", gateway: this.#deps.gateway, code });
+  }
+
+  async #talk(hosts: readonly Place[]): Promise<ExchangeDown> {
+    const standing = this.#standing();
+    const down = await inTime(this.#deps.state.exchange(this.#up(hosts)), CALL_TIMEOUT_MS);
+    this.#uplink.delivered();
+    this.#told = standing;
+    return down;
+  }
+
+  #up(hosts: readonly Place[]): ExchangeUp {
+    const { have, refused, held } = this.#configuration;
+    return {
+      isolate: this.#isolate,
+      location: this.#deps.location(),
+      have,
+      ...(refused && { refused }),
+      slices: held,
+      hosts,
+      ...this.#uplink.next(this.#deps.now()),
+    };
+  }
+
+  /** What the cell should know of the configuration here. */
+  #standing(): string {
+    const { have, refused } = this.#configuration;
+    return `${have?.generation} ${have?.issuedAt} ${refused?.code}`;
+  }
+
+  async #register(): Promise<void> {
+    this.#registeredAt = this.#deps.now();
+    await inTime(this.#deps.control.register(this.#deps.registration), CALL_TIMEOUT_MS);
+  }
+
+  async #registerAgain(): Promise<void> {
+    if (this.#deps.now() - this.#registeredAt < REGISTER_EVERY_MS) return;
+    await this.#register().catch(() => undefined);
+  }
+}
+
+/** Rejects when it takes longer: a frozen peer must not hold anybody. */
+async function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
+  return Promise.race([
+    promise,
+    scheduler.wait(ms).then(() => {
+      throw new Error(`no answer within ${ms} ms`);
+    }),
+  ]);
+}
