@@ -60,6 +60,7 @@ export class Configuration<Linked> {
   #current: Current<Linked> | null = null;
   readonly #uses = new Map<string, Map<string, Use<Linked>>>();
   #refused: RefusedSnapshots | null = null;
+  #refusedRoot: string | null = null;
   #heardAt = Number.NEGATIVE_INFINITY;
   #missedAt = Number.NEGATIVE_INFINITY;
 
@@ -87,6 +88,11 @@ export class Configuration<Linked> {
   /** What was refused since a root was last taken. */
   get refused(): RefusedSnapshots | null {
     return this.#refused;
+  }
+
+  /** Signature of the root that did not verify, while nothing better came. */
+  get refusedRoot(): string | null {
+    return this.#refusedRoot;
   }
 
   /** Ids of the slices that are here. */
@@ -167,8 +173,12 @@ export class Configuration<Linked> {
       if (wrong === null) {
         this.#serve(next, now);
         this.#refused = null;
+        this.#refusedRoot = null;
       } else refused.push(wrong);
-    } else refused.push(read.error.code);
+    } else {
+      refused.push(read.error.code);
+      this.#refusedRoot = snapshot.root?.signature ?? null;
+    }
     for (const code of refused) this.#refused = { code, count: (this.#refused?.count ?? 0) + 1 };
     return refused;
   }

@@ -118,6 +118,8 @@ export interface ExchangeUp {
   readonly have: { readonly generation: number; readonly issuedAt: number } | null;
   /** Absent: none since this root was taken. */
   readonly refused?: RefusedSnapshots;
+  /** Signature of a root that did not verify here: it need not come again. */
+  readonly refusedRoot?: string;
   /** Slice ids held. */
   readonly slices: readonly string[];
   /** Hosts in use or waited for: their slices come down with a newer root. */

@@ -180,6 +180,18 @@ describe("the configuration of an isolate", () => {
     expect(configuration.refused).toEqual({ code: "snapshot_keys_unreadable", count: 1 });
   });
 
+  it("names the root that did not verify, and none that only came without its slices", async () => {
+    const bad = await snapshot({ generation: 2, hosts: {}, changes: { gateway: "b" } });
+    await take(await snapshot({ generation: 1, hosts: { x: textOf("x") } }));
+    portsOf("x");
+    await take(await snapshot({ generation: 2, hosts: { x: textOf("x", 2) }, sent: [] }));
+    expect(configuration.refusedRoot).toBeNull();
+    await take(bad);
+    expect(configuration.refusedRoot).toBe(bad.root?.signature);
+    await take(await snapshot({ generation: 2, hosts: {} }));
+    expect(configuration.refusedRoot).toBeNull();
+  });
+
   it("counts what it refused until it takes a root", async () => {
     const bad = await snapshot({ generation: 1, hosts: {}, changes: { gateway: "b" } });
     await take(bad);

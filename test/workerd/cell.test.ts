@@ -88,6 +88,15 @@ describe("what the cell of a location gives", () => {
     expect(hostsOf(next)).toEqual([RATINGS]);
   });
 
+  it("is no root that the isolate could not verify, until another comes", async () => {
+    const bad = await published(7);
+    expect((await exchange({ refusedRoot: bad.signature })).root).toBeNull();
+    expect((await exchange({ isolate: "two" })).root).toEqual(bad);
+    const next = await published(8);
+    await looksAgain();
+    expect((await exchange({ refusedRoot: bad.signature })).root).toEqual(next);
+  });
+
   it("is each gateway's own root, by the props of its binding", async () => {
     const roots = [await published(7), await published(9, { [RATINGS]: sliceOf(RATINGS) }, `${gateway}-b`)];
     expect([(await exchange()).root, (await exchange({}, `${gateway}-b`)).root]).toEqual(roots);

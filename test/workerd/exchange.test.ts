@@ -134,15 +134,27 @@ describe.concurrent("an isolate that serves", () => {
     });
   });
 
+  it("gets a root that it cannot verify once", async ({ expect }) => {
+    const isolate = await serving();
+    const { payload, keyId } = await isolate.publish(8, BOTH);
+    control.gateways.get(isolate.gateway)!.root = { payload, keyId, signature: "AAAA" };
+    for (let i = 0; i < 3; i += 1) await isolate.exchanged();
+    expect(isolate.exchange.refused).toEqual({ code: "snapshot_unsigned", count: 1 });
+    await isolate.publish(8, BOTH);
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 8 } });
+  });
+
   it("says nothing of refused roots any more once it took one", async ({ expect }) => {
     const isolate = await serving();
     await isolate.publish(8, BOTH);
     isolate.tap.tamper = altered(() => "{");
     await isolate.exchanged();
     isolate.tap.tamper = null;
+    await isolate.publish(9, BOTH);
     await isolate.exchanged();
     expect(isolate.exchange.refused).toBeNull();
-    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8, refused: null });
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 9, refused: null });
   });
 
   it("looks up nothing under a root past its age", async ({ expect }) => {

@@ -132,12 +132,13 @@ export class CellLink {
   }
 
   #up(hosts: readonly Place[]): ExchangeUp {
-    const { have, refused, held } = this.#configuration;
+    const { have, refused, refusedRoot, held } = this.#configuration;
     return {
       isolate: this.#isolate,
       location: this.#deps.location(),
       have,
       ...(refused && { refused }),
+      ...(refusedRoot !== null && { refusedRoot }),
       slices: held,
       hosts,
       ...this.#uplink.next(this.#deps.now()),

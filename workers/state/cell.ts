@@ -78,7 +78,7 @@ export class Cell extends DurableObject<CellEnv> {
     const clusters = this.#clustersOf(wanted);
     const later = Date.now();
     return {
-      root: isNewer(good.root, up.have) && this.#holdsAll(wanted, up) ? good.signed : null,
+      root: this.#isDue(good, up) && this.#holdsAll(wanted, up) ? good.signed : null,
       unknown: false,
       slices: this.#textsFor(wanted, new Set(up.slices)),
       ejections: this.#judgement.ejections(clusters, later),
@@ -152,6 +152,11 @@ export class Cell extends DurableObject<CellEnv> {
     } catch {
       // Control is away: who asked keeps what it has, or waits and asks again.
     }
+  }
+
+  /** A root that an isolate cannot verify, up to 8 MB, would else go out to it each second. */
+  #isDue({ root, signed }: NonNullable<Gateway["good"]>, up: ExchangeUp): boolean {
+    return isNewer(root, up.have) && signed.signature !== up.refusedRoot;
   }
 
   /** A root goes out only with all slices of the hosts in use, else the isolate would lose hosts that it serves. */
