@@ -16,8 +16,12 @@ const T0 = 1_800_000_000_000;
 const KEY = { caller: "order", cluster: "c", endpoint: "e" };
 const CLUSTERS = new Set(["c"]);
 
-function errors(breakers: Breakers, count: number, now: number, key = KEY): readonly OutcomeReport[] {
+function fail(breakers: Breakers, count: number, now: number, key = KEY): void {
   for (let i = 0; i < count; i += 1) breakers.record(key, SETTINGS, 1, "5xx", now);
+}
+
+function errors(breakers: Breakers, count: number, now: number, key = KEY): readonly OutcomeReport[] {
+  fail(breakers, count, now, key);
   return breakers.take(now);
 }
 
@@ -120,5 +124,13 @@ describe("an isolate's own judgement", () => {
     expect(breakers.isEjected("order", "c", "e", T0 + 2)).toBe(true);
     for (const [caller, cluster, endpoint] of others)
       expect(breakers.isEjected(caller, cluster, endpoint, T0 + 2)).toBe(false);
+  });
+
+  it("remembers 10,000 endpoints that failed, the latest", () => {
+    const breakers = new Breakers();
+    for (let i = 0; i <= 10_000; i += 1) fail(breakers, 5, T0 + 1, { ...KEY, cluster: String(i) });
+    expect(breakers.size).toBe(10_000);
+    expect(breakers.isEjected("order", "0", "e", T0 + 2)).toBe(false);
+    expect(breakers.isEjected("order", "1", "e", T0 + 2)).toBe(true);
   });
 });

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { Uplink } from "../../src/exchange/uplink.ts";
+
+const T0 = 1_800_000_000_000;
+
+describe("what an isolate has to tell its cell", () => {
+  it("is the same under the same number until it was delivered, and what came meanwhile after it", () => {
+    const uplink = new Uplink();
+    uplink.metrics.series("a").add(1);
+    uplink.drop("record");
+    const first = uplink.next(T0);
+    expect(first).toMatchObject({ sequence: 1, metrics: [{ labels: "a", requests: 1 }], dropped: { record: 1 } });
+    uplink.metrics.series("a").add(1);
+    uplink.drop("record");
+    uplink.drop("record");
+    expect(uplink.next(T0)).toBe(first);
+    uplink.delivered();
+    expect(uplink.next(T0)).toMatchObject({
+      sequence: 2,
+      metrics: [{ labels: "a", requests: 1 }],
+      dropped: { record: 2 },
+    });
+  });
+
+  it("is nothing but its number where nothing happened", () => {
+    expect(new Uplink().next(T0)).toEqual({ sequence: 1, outcomes: [], metrics: [], dropped: {} });
+  });
+
+  it("is 5,000 series at most, and how many requests the others were", () => {
+    const uplink = new Uplink();
+    for (let i = 0; i <= 5_000; i += 1) uplink.metrics.series(String(i)).add(1);
+    uplink.metrics.series("5000").add(1);
+    const { metrics, dropped } = uplink.next(T0);
+    expect([metrics.length, dropped]).toEqual([5_000, { series_limit: 2 }]);
+  });
+
+  it("is what failed, once", () => {
+    const uplink = new Uplink();
+    const settings = {
+      consecutive5xx: 5,
+      consecutiveGatewayErrors: 0,
+      intervalMs: 30_000,
+      baseEjectionMs: 30_000,
+      maxEjectionPercent: 10,
+      minHealthPercent: 0,
+      alwaysEjectOne: true,
+    };
+    const key = { caller: "order", cluster: "c", endpoint: "e" };
+    uplink.outcomes.record(key, settings, 1, "5xx", T0);
+    uplink.outcomes.record({ ...key, endpoint: "well" }, settings, 1, "success", T0);
+    expect(uplink.next(T0).outcomes).toMatchObject([{ ...key, errors5xx: { first: 1 } }]);
+    uplink.delivered();
+    expect(uplink.next(T0).outcomes).toEqual([]);
+  });
+});
