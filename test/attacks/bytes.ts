@@ -1,5 +1,6 @@
 import type { TestAuthority } from "../identity/svids.ts";
 import { type AttackRequest, expanded, type TlsClient } from "./corpus.ts";
+import type { BindingCall } from "./fixture.ts";
 import type { AttackIssuer } from "./tokens.ts";
 import { own } from "./worlds.ts";
 
@@ -45,6 +46,21 @@ export async function bytesOf(request: AttackRequest, index: number, { authority
     ...length,
   ];
   return `${head.join("\r\n")}\r\n\r\n${body ?? ""}`;
+}
+
+/** One request of a case as another Worker of the account sends it over its service binding. */
+export async function bindingCallOf(request: AttackRequest, index: number, signers: Signers): Promise<BindingCall> {
+  const tls = request.tls ?? null;
+  const host = own(request.host ?? "api.test", index);
+  return {
+    url: `https://${host}${request.target ?? "/"}`,
+    method: request.method ?? "GET",
+    headers: [["Host", host], ...(request.headers ?? [])],
+    cf: {
+      tlsVersion: "TLSv1.3",
+      ...(tls !== null && { tlsClientAuth: await clientAuth(tls, signers.authority) }),
+    },
+  };
 }
 
 /** `request.cf.tlsClientAuth`, with a leaf certificate as the case describes it. */

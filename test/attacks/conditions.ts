@@ -1,12 +1,16 @@
 import { expect } from "vitest";
-import type { AttackCase, Must } from "./corpus.ts";
-import type { AttackedMesh, Hit, Reply } from "./fixture.ts";
+import type { AttackCase, AttackRequest, Must } from "./corpus.ts";
+import type { Hit } from "./echo.ts";
+import type { AttackedMesh, Reply } from "./fixture.ts";
 
 /** What one request of a case led to. */
 export interface Seen {
+  readonly request: AttackRequest;
   readonly said: string;
   readonly reply: Reply;
   readonly hits: readonly Hit[];
+  /** What the mesh printed meanwhile. */
+  readonly lines: readonly string[];
 }
 
 type Held = (seen: Seen, mesh: AttackedMesh) => void;
@@ -31,6 +35,43 @@ export const HELD_WORDS: ReadonlyMap<string, Held> = new Map<string, Held>([
   ],
   ["refused, or accepted as namespace-wide with a warning (Istio); never mesh-wide, never silently", nothingMore],
   ["pseudo-headers and host are not addressable through request.headers; the compiler says so", nothingMore],
+  [
+    "https only, host on the egress allow-list, no IP literals, no userinfo, default ports; checked after URL canonicalization",
+    nothingMore,
+  ],
+  ["names come from a fixed allow-list in the gateway's own config, looked up with an own-property check", nothingMore],
+  [
+    "a Worker cannot pin DNS: the rule is an allow-list of hosts chosen by the mesh admin, not of namespace users; documented",
+    nothingMore,
+  ],
+  // A header that nothing reads: it is only passed on.
+  ["not read by policy", nothingMore],
+  [
+    "breaker closed; legitimate request is 200",
+    ({ said, request, reply }) => expect(reply.status, said).toBe(request.target === "/admin" ? 403 : 200),
+  ],
+  [
+    "one JSON line per event; control characters escaped; a log parser counts exactly one record per request",
+    ({ said, lines }) => {
+      const records = lines.map((line) => JSON.parse(line) as { event: string });
+      expect(records.filter(({ event }) => event === "access").length, said).toBe(1);
+      for (const line of lines) expect(hasControls(line), said).toBe(false);
+    },
+  ],
+  [
+    "body is a fixed text plus a request id; rule name only in the log and in explain for admins",
+    ({ said, reply }) => expect(reply.body, said).toBe("RBAC: access denied"),
+  ],
+  [
+    "invalid means a new trace; outside clients cannot force sampling",
+    ({ said, hits }) => {
+      for (const { headers } of hits) {
+        expect(headers["traceparent"], said).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+        expect(headers["traceparent"], said).not.toContain("00000000000000000000000000000000");
+        expect(headers["tracestate"], said).toBeUndefined();
+      }
+    },
+  ],
   // How long it takes is the bench's to measure; a hang is told from an answer everywhere.
   ["CPU for the match stays under 5 ms", nothingMore],
   [
@@ -91,9 +132,10 @@ export function checkRequest(must: Must, seen: Seen, at: number, mesh: AttackedM
   if (must.words !== undefined) HELD_WORDS.get(must.words)?.(seen, mesh);
 }
 
-/** The conditions that hold over all requests of a case. */
-export function checkRun({ must, requests }: AttackCase, seen: readonly Seen[]): void {
-  expect(seen).toHaveLength(requests.length);
+/** The conditions that hold over all requests of a case, of which `fetches` were made meanwhile. */
+export function checkRun({ must, requests }: AttackCase, seen: readonly Seen[], fetches: readonly string[]): void {
+  expect(seen.length).toBeGreaterThanOrEqual(requests.length);
+  if (must.jwks_fetches_max !== undefined) expect(fetches.length).toBeLessThanOrEqual(must.jwks_fetches_max);
   if (must.status_seq === undefined) return;
   expect(must.status_seq).toHaveLength(requests.length);
   const hits = seen.flatMap((one) => one.hits);
@@ -124,6 +166,11 @@ function fromClient(headers: Readonly<Record<string, string>>, name: string): st
   return name === "x-forwarded-client-cert" && value?.startsWith("By=spiffe://") ? undefined : value;
 }
 
+/** C0, DEL or C1, raw, with which a log line could look like two. */
+function hasControls(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}
+
 function oneAtMost(hits: readonly Hit[], target: string, said: string): void {
   expect(hits.length, said).toBeLessThanOrEqual(1);
   for (const hit of hits) expect(hit.target, said).toBe(target);
@@ -131,7 +178,7 @@ function oneAtMost(hits: readonly Hit[], target: string, said: string): void {
 
 function notFetched(mesh: AttackedMesh, host: string, said: string): void {
   expect(
-    mesh.fetched.filter((url) => url.includes(host)),
+    mesh.outside.fetched.filter((url) => url.includes(host)),
     said,
   ).toEqual([]);
 }

@@ -15,6 +15,9 @@ export interface AttackRequest {
   readonly jwt2?: TokenSpec;
   readonly mutate?: string;
   readonly cf_connecting_ip?: string;
+  readonly via?: string;
+  readonly generator?: string;
+  readonly n?: number;
   readonly apply?: boolean;
   readonly value?: string;
 }
@@ -60,6 +63,10 @@ export interface Must {
   readonly upstream_headers_absent?: readonly string[];
   readonly response_headers_absent?: readonly string[];
   readonly no_fetch_to?: readonly string[];
+  readonly no_fetch?: boolean;
+  readonly jwks_fetches_max?: number;
+  readonly warn_at_apply?: string;
+  readonly error_contains?: string;
   readonly apply?: "rejected" | "accepted";
   readonly words?: string;
   readonly state_unchanged?: boolean;

@@ -1,6 +1,5 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,51 +8,69 @@ import { CONTROL, controlWorker, gatewayWorker, migrate, stateWorker } from "../
 import { TestAuthority } from "../identity/svids.ts";
 import { authorityKey } from "../support/authority-key.ts";
 import { until } from "../support/until.ts";
+import { Echo } from "./echo.ts";
+import { Outside } from "./outside.ts";
+import type { AttackIssuer } from "./tokens.ts";
 import { marker } from "./worlds.ts";
-
-/** One request as the echo service saw it. */
-export interface Hit {
-  readonly host: string;
-  readonly target: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Latin-1, whole once the answer is there. */
-  body: string;
-}
 
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
-/** The mesh that attacks are tried on: control, state and a gateway as deployed, an echo service behind it, an issuer. */
+/** A request by service binding: its caller chooses each of these. */
+export interface BindingCall {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly cf: Readonly<Record<string, unknown>>;
+}
+
+/** Another Worker of the account, which calls the gateway by a service binding and says all that such a caller can. */
+const OUTSIDER = `export default {
+  async fetch(request, { GATEWAY }) {
+    const { url, ...init } = await request.json();
+    return GATEWAY.fetch(url, { ...init, redirect: "manual" });
+  },
+};`;
+
+type Workers = Extract<Parameters<typeof convertV4MiniflareOptions>[0], { workers: unknown }>["workers"];
+
+interface Fetcher {
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+/** The mesh that attacks are tried on: control, state and a gateway as deployed, with an echo service behind it. */
 export class AttackedMesh {
-  readonly hits: Hit[] = [];
-  readonly fetched: string[] = [];
-  readonly authority: TestAuthority;
+  /** What the gateway and control print. */
+  readonly lines: string[] = [];
+  readonly echo: Echo;
+  readonly outside: Outside;
   readonly #miniflare: Miniflare;
-  readonly #echo: Server;
   readonly #folder: string;
-  readonly #gatewayPort: number;
+  #authority: TestAuthority | null = null;
+  #gatewayPort = 0;
   #token = "";
   #markers = 0;
 
-  private constructor(
-    miniflare: Miniflare,
-    echo: Server,
-    folder: string,
-    gatewayPort: number,
-    authority: TestAuthority,
-  ) {
-    this.#miniflare = miniflare;
-    this.#echo = echo;
+  private constructor(echo: Echo, outside: Outside, folder: string, workers: Workers) {
+    this.echo = echo;
+    this.outside = outside;
     this.#folder = folder;
-    this.#gatewayPort = gatewayPort;
-    this.authority = authority;
+    this.#miniflare = new Miniflare(
+      convertV4MiniflareOptions({
+        host: "127.0.0.1",
+        port: 0,
+        cf: false,
+        resourcePersistencePath: folder,
+        handleStructuredLogs: ({ message }: { readonly message: string }) => this.lines.push(message),
+        workers,
+      }),
+    );
   }
 
-  /** @param jwks what the issuer answers */
-  static async start(jwks: unknown): Promise<AttackedMesh> {
+  static async start(issuer: AttackIssuer): Promise<AttackedMesh> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -61,81 +78,54 @@ export class AttackedMesh {
       keyEncryption: randomBytes(32).toString("base64url"),
       snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
     };
-    let mesh: AttackedMesh | null = null;
-    const echo = createServer((request, response) => {
-      const hit: Hit = {
-        host: request.headers.host ?? "",
-        target: request.url ?? "",
-        method: request.method ?? "",
-        headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
-        body: "",
-      };
-      mesh?.hits.push(hit);
-      request.setEncoding("latin1").on("data", (part: string) => (hit.body += part));
-      // What a cache may keep, a later caller without the identity must not get.
-      response.setHeader("cache-control", "public, max-age=60");
-      if (request.url === "/redir") response.writeHead(302, { location: "https://evil.test/" });
-      if (request.url === "/resp-headers")
-        response.writeHead(200, {
-          "keep-alive": "timeout=5",
-          "x-mesh-identity": "x",
-          "x-envoy-upstream-service-time": "1",
-        });
-      request.on("end", () => response.end("ok"));
-    });
-    await new Promise<void>((resolve) => echo.listen(0, "127.0.0.1", resolve));
-    const { port } = echo.address() as { port: number };
+    const [echo, outside] = [await Echo.start(), new Outside(issuer)];
     const gateway = await gatewayWorker("gateway", publicKey.export({ format: "jwk" }).x ?? "");
-    const miniflare = new Miniflare(
-      convertV4MiniflareOptions({
-        host: "127.0.0.1",
-        port: 0,
-        cf: false,
-        resourcePersistencePath: folder,
-        handleStructuredLogs: () => undefined,
-        workers: [
-          {
-            ...gateway,
-            serviceBindings: {
-              ...gateway.serviceBindings,
-              PRIVATE: { external: { address: `127.0.0.1:${port}`, http: {} } },
-            },
-            outboundService: (request: Request) => {
-              mesh?.fetched.push(request.url);
-              return Response.json(jwks);
-            },
-            unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-          },
-          await stateWorker(),
-          await controlWorker(secrets, "mesh.example", false),
-        ],
-      }),
-    );
-    await miniflare.ready;
-    await migrate(miniflare);
-    const call = (await miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
-    const bundle = await (await call.fetch("http://control/api/v1/bundle")).text();
-    const authority = await TestAuthority.of(bundle, await authorityKey(folder, secrets.keyEncryption));
-    const gatewayPort = Number((await miniflare.unsafeGetDirectURL("gateway")).port);
-    mesh = new AttackedMesh(miniflare, echo, folder, gatewayPort, authority);
-    const made = await call.fetch("http://control/api/v1/bootstrap", {
-      method: "POST",
-      headers: { authorization: `Bearer ${secrets.bootstrap}` },
-    });
-    mesh.#token = ((await made.json()) as { token: string }).token;
+    const workers = [
+      {
+        ...gateway,
+        serviceBindings: { ...gateway.serviceBindings, PRIVATE: { external: { address: echo.address, http: {} } } },
+        outboundService: ({ url }: { readonly url: string }) => outside.answer(url),
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      },
+      await stateWorker(),
+      await controlWorker(secrets, "mesh.example", false),
+      { name: "outsider", modules: true, script: OUTSIDER, serviceBindings: { GATEWAY: "gateway" } },
+    ];
+    const mesh = new AttackedMesh(echo, outside, folder, workers);
+    await mesh.#bootstrap(secrets);
     return mesh;
+  }
+
+  async #bootstrap(secrets: { readonly bootstrap: string; readonly keyEncryption: string }): Promise<void> {
+    await this.#miniflare.ready;
+    await migrate(this.#miniflare);
+    const control = await this.#worker(CONTROL);
+    const bundle = await (await control.fetch("http://control/api/v1/bundle")).text();
+    this.#authority = await TestAuthority.of(bundle, await authorityKey(this.#folder, secrets.keyEncryption));
+    this.#gatewayPort = Number((await this.#miniflare.unsafeGetDirectURL("gateway")).port);
+    const headers = { authorization: `Bearer ${secrets.bootstrap}` };
+    const made = await control.fetch("http://control/api/v1/bootstrap", { method: "POST", headers });
+    this.#token = ((await made.json()) as { token: string }).token;
+  }
+
+  get authority(): TestAuthority {
+    if (this.#authority === null) throw new Error("the mesh has not started");
+    return this.#authority;
+  }
+
+  async #worker(name: string): Promise<Fetcher> {
+    return (await this.#miniflare.getWorker(name)) as unknown as Fetcher;
   }
 
   async stop(): Promise<void> {
     await this.#miniflare.dispose();
-    this.#echo.closeAllConnections();
-    this.#echo.close();
+    this.echo.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async apply(text: string, dryRun = false): Promise<{ readonly status: number; readonly text: string }> {
-    const worker = (await this.#miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
-    const answer = await worker.fetch(`http://control/api/v1/apply${dryRun ? "?dryRun=All" : ""}`, {
+    const control = await this.#worker(CONTROL);
+    const answer = await control.fetch(`http://control/api/v1/apply${dryRun ? "?dryRun=All" : ""}`, {
       method: "POST",
       headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/yaml" },
       body: text,
@@ -144,7 +134,7 @@ export class AttackedMesh {
   }
 
   /**
-   * Sends bytes as they are (Latin-1) and reads the head of one answer. A connection that is closed without one is a 400.
+   * Sends bytes as they are (Latin-1) and reads one answer. A connection that is closed without one is a 400.
    *
    * @throws if nothing comes within `patienceMs`
    */
@@ -155,7 +145,7 @@ export class AttackedMesh {
       const done = (): void => {
         clearTimeout(timer);
         socket.destroy();
-        resolve(head(answer));
+        resolve(parsed(answer));
       };
       const timer = setTimeout(() => {
         socket.destroy();
@@ -163,11 +153,17 @@ export class AttackedMesh {
       }, patienceMs);
       socket.on("data", (data: Buffer) => {
         answer += data.toString("latin1");
-        if (answer.includes("\r\n\r\n")) done();
+        if (isWhole(answer)) done();
       });
       socket.on("error", done);
       socket.on("close", done);
     });
+  }
+
+  async sendByBinding(call: BindingCall): Promise<Reply> {
+    const outsider = await this.#worker("outsider");
+    const answer = await outsider.fetch("http://outsider/", { method: "POST", body: JSON.stringify(call) });
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() };
   }
 
   /** Waits until the gateway has all that was applied so far. */
@@ -181,11 +177,26 @@ export class AttackedMesh {
   }
 }
 
-function head(answer: string): Reply {
-  const [first = "", ...fields] = (answer.split("\r\n\r\n", 1)[0] ?? "").split("\r\n");
+/** With the length that it announces, or with none. */
+function isWhole(answer: string): boolean {
+  const end = answer.indexOf("\r\n\r\n");
+  if (end < 0) return false;
+  const { status, headers, body } = parsed(answer);
+  if (status === 101 || status === 204 || status === 304) return true;
+  if (headers["transfer-encoding"] !== undefined) return answer.endsWith("0\r\n\r\n");
+  return body.length >= Number(headers["content-length"] ?? Number.POSITIVE_INFINITY);
+}
+
+function parsed(answer: string): Reply {
+  const [head = "", ...rest] = answer.split("\r\n\r\n");
+  const [first = "", ...fields] = head.split("\r\n");
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1] ?? 400);
   const headers = fields
     .map((line) => line.split(/: ?(.*)/s))
     .map(([name = "", value = ""]) => [name.toLowerCase(), value]);
-  return { status, headers: Object.fromEntries(headers) as Record<string, string> };
+  return {
+    status,
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    body: rest.join("\r\n\r\n"),
+  };
 }

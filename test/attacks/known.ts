@@ -1,5 +1,6 @@
 import { type AttackCase, type AttackRequest, CONTROL_CLASSES, WAITS } from "./corpus.ts";
-import { ARRANGED } from "./worlds.ts";
+import { APPLIED, ARRANGED } from "./arrangements.ts";
+import { GENERATORS } from "./generators.ts";
 import { HELD_WORDS } from "./conditions.ts";
 
 const names = (text: string): ReadonlySet<string> => new Set(text.split(" "));
@@ -7,29 +8,41 @@ const names = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 const FIELDS = {
   case: names("id title class severity kind target source setup requests must note"),
   setup: names("policies words document"),
-  request: names("method target host headers body raw tls jwt jwt2 mutate cf_connecting_ip apply"),
+  request: names(
+    "method target host headers body raw tls jwt jwt2 mutate cf_connecting_ip apply value via generator n",
+  ),
   tls: names("peer uriSans dnsSans cn notAfter notBefore certRFC9440 certPresented certVerified certRevoked"),
   jwt: names("header claims sign payload serialization"),
   must: names(
     "status status_seq upstream_hits upstream_hits_max upstream_path upstream_path_never upstream_headers " +
-      "upstream_headers_absent response_headers_absent no_fetch_to max_ms apply words",
+      "upstream_headers_absent response_headers_absent no_fetch_to no_fetch jwks_fetches_max max_ms apply words " +
+      "warn_at_apply error_contains",
   ),
 };
 
+/** What a warning of `warn_at_apply` says in this project's words. */
+export const WARNINGS: ReadonlyMap<string, RegExp> = new Map([["deny-without-rules", /no rules/]]);
+
 /** What `control.test.ts` knows beside them: its checks are written case by case. */
 const OF_CONTROL: Partial<Record<keyof typeof FIELDS, ReadonlySet<string>>> = {
-  request: names("csr generator n"),
+  request: names("csr"),
   must: names("state_unchanged issued issued_count body_absent prototype_clean status_multiset_max"),
 };
 
 /** What of a case this runner doesn't know, so that it can't tell whether the case holds; null where it knows it all. */
 export function unknownIn(attack: AttackCase): string | null {
-  const { target, setup = {}, must } = attack;
-  if (target !== "gateway" && target !== "compile") return `target \`${target}\``;
+  const { target, setup = {}, requests, must } = attack;
+  if (target !== "gateway" && target !== "compile" && target !== "control") return `target \`${target}\``;
   const stranger = strangerIn(attack);
   if (stranger !== null) return stranger;
-  if (target === "compile" && (setup.document ?? setup.policies) === undefined) return "way to say what is applied";
-  if (setup.words !== undefined && !ARRANGED.has(setup.words)) return `setup \`${setup.words}\``;
+  const known = target === "gateway" ? ARRANGED : APPLIED;
+  if (setup.words !== undefined && !known.has(setup.words)) return `setup \`${setup.words}\``;
+  if (target !== "gateway" && Object.keys(setup).length === 0) return "way to say what is applied";
+  for (const { generator, via } of requests) {
+    if (generator !== undefined && !GENERATORS.has(generator)) return `generator \`${generator}\``;
+    if (via !== undefined && via !== "service-binding") return `way in \`${via}\``;
+  }
+  if (must.warn_at_apply !== undefined && !WARNINGS.has(must.warn_at_apply)) return `warning \`${must.warn_at_apply}\``;
   return must.words === undefined || HELD_WORDS.has(must.words) ? null : `condition \`${must.words}\``;
 }
 

@@ -27,6 +27,7 @@ export class AttackIssuer {
     ["ec-1", generateKeyPairSync("ec", { namedCurve: "P-256" })],
     ["rsa-512", rsa(512)],
     ["rsa-e1", rsa()],
+    ["issuer-b-rsa", rsa()],
     ["attacker-rsa", rsa()],
     ["known-sample-key", rsa()],
   ]);
@@ -40,6 +41,12 @@ export class AttackIssuer {
         ...(alg !== undefined && { alg }),
       })),
     };
+  }
+
+  /** Of another issuer, who calls one of its keys as this one does. */
+  get secondJwks(): unknown {
+    const key = this.#key("issuer-b-rsa").publicKey.export({ format: "jwk" });
+    return { keys: ["b-1", "rsa-1"].map((kid) => ({ ...key, kid, alg: "RS256" })) };
   }
 
   /** @throws if the case asks for something that can't be made here */

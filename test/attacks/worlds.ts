@@ -1,17 +1,5 @@
+import { ARRANGED } from "./arrangements.ts";
 import type { AttackCase } from "./corpus.ts";
-
-/** Settings in words that need nothing but the world that every case has, the echo service and the issuer. */
-export const ARRANGED: ReadonlySet<string> = new Set([
-  "base",
-  "route only for api.test",
-  "routes: secret.test and api.test both go to the echo service",
-  "no AuthorizationPolicy anywhere; mesh default allow",
-  "client address given by the platform: 203.0.113.7",
-  "rule has fromParams [access_token]",
-  "service answers with Connection, Keep-Alive, x-mesh-identity, x-envoy-upstream-service-time",
-  "upstream answers 302 to https://evil.test/",
-  "upstream sends Cache-Control: public",
-]);
 
 /** What all cases share. */
 export const BASE = `
@@ -32,7 +20,7 @@ kind: MeshConfig
 metadata: { name: default, namespace: istio-system }
 spec:
   rootNamespace: mesh-root
-  egress: { allowedHosts: [issuer.test, b.test] }
+  egress: { allowedHosts: [issuer.test, "*.issuer.test"] }
   privateRanges: [{ range: 10.0.0.0/8, namespaces: ["*"] }]
 ---
 apiVersion: networking.istio.io/v1
@@ -68,9 +56,12 @@ export function own(text: string, index: number): string {
     .replaceAll(/\bwww\.api-c/g, "api-c");
 }
 
-/** The policies of a case, in its own namespace; the issuer is everybody's. */
-export function policiesOf({ setup }: AttackCase, index: number): string {
-  return own(setup?.policies ?? "", index);
+/** The policies of a case and what its setting asks for, in its own namespace; empty where there are none. */
+export function policiesOf({ setup = {} }: AttackCase, index: number): string {
+  const { jwksHost = "issuer.test", documents } = ARRANGED.get(setup.words ?? "base") ?? {};
+  const policies = own(setup.policies ?? "", index).replaceAll("https://issuer.test/jwks", `https://${jwksHost}/jwks`);
+  const more = documents?.(`p${index}`) ?? [];
+  return [policies, ...more.map((document) => JSON.stringify(document))].filter((text) => text !== "").join("\n---\n");
 }
 
 /** Namespace, service, endpoint and route of one case. */
