@@ -46,8 +46,9 @@ export default defineConfig({
         test: {
           name: "node",
           include: ["test/**/*.test.ts"],
-          // What drives system tools runs by `npm run test:tools`, which lists a missing tool.
-          exclude: ["test/tools/**", "test/workerd/**", "node_modules/**"],
+          // What drives system tools runs by `npm run test:tools`, which lists a missing tool; what takes long, and long
+          // counts of the rest, by `npm run test:long`.
+          exclude: ["test/tools/**", "test/workerd/**", "test/**/*.long.test.ts", "node_modules/**"],
         },
       },
       { extends: true, plugins: [workerd], test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] } },

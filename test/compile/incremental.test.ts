@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { Compiler } from "../../src/compile/compiler.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { everything, service, TestWorld } from "./world.ts";
+import { times } from "../support/scale.ts";
 
 const name = fc.constantFrom("a", "b", "c");
 const namespace = fc.constantFrom("default", "shop", "istio-system");
@@ -75,6 +76,6 @@ it("what is compiled change by change equals what is compiled at once, verdicts 
       expect(Object.fromEntries(world.verdicts)).toEqual(Object.fromEntries(verdicts));
       expect(world.everything()).toEqual(everything(fresh));
     }),
-    { numRuns: 150 },
+    { numRuns: times(150, 3_000) },
   );
 });

@@ -3,8 +3,16 @@ import type { Verb } from "../../src/kube/access.ts";
 import type { KindInfo } from "../../src/resources/kinds.ts";
 import { KINDS } from "../../src/kinds/registry.ts";
 import { ACCOUNTS, type Place, placeOf, PLACES, READS, tableSays } from "../kube/access-table.ts";
+import { tried } from "../support/scale.ts";
 import { collectionOf, sampleOf } from "./kind-samples.ts";
 import { RunningControl } from "./running.ts";
+
+/** One of each sort that the table knows. */
+const SORTS = new Set(["Namespace", "Secret", "Event", "DestinationRule", "MeshConfig"]);
+const TRIED_KINDS = tried(
+  KINDS.filter(({ kind }) => SORTS.has(kind)),
+  KINDS,
+);
 
 const NAMESPACES = PLACES.filter((place) => place !== "");
 /** Names of objects that stand in every namespace, and of those that nobody makes. */
@@ -141,7 +149,7 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
 
   it("gets 403 exactly where the table refuses, and leaves nothing there", async () => {
     const before = await control.dump();
-    const tasks = KINDS.flatMap((info) =>
+    const tasks = TRIED_KINDS.flatMap((info) =>
       places.flatMap((at) => attempts(info, at).map((attempt) => ({ info, at, ...attempt }))),
     );
     await each(tasks, async ({ info, at, verb, method, path, body, type }) => {
@@ -161,7 +169,7 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
   });
 
   it("is told by a review what then happens", async () => {
-    const tasks = KINDS.flatMap((info) =>
+    const tasks = TRIED_KINDS.flatMap((info) =>
       places.flatMap((at) => {
         const asked = attempts(info, at).map(({ verb, status }) => `${verb} ${status ? "status" : ""}`);
         return [...new Set(asked)].map((wish) => ({ info, at, wish }));

@@ -4,6 +4,7 @@ import { hasDuplicateNames } from "../../src/identity/json-names.ts";
 import { readKeySet } from "../../src/identity/jwk.ts";
 import { candidates, checkTimes, isSigned, readToken } from "../../src/identity/jwt.ts";
 import { rawToken, TestIssuer } from "./tokens.ts";
+import { times } from "../support/scale.ts";
 
 const NOW = 1_800_000_000_000;
 const CLAIMS = { iss: "https://issuer.test", sub: "u", exp: NOW / 1_000 + 600 };
@@ -127,7 +128,7 @@ describe("signature and times", () => {
           expect(accepted).toBe(changed === token);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 

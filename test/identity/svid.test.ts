@@ -6,6 +6,7 @@ import { parseCertificate } from "../../src/identity/certificate.ts";
 import { judgeSvid } from "../../src/identity/svid.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
 import { TestAuthority } from "./svids.ts";
+import { times } from "../support/scale.ts";
 
 const WEB = "spiffe://cluster.local/ns/default/sa/web";
 
@@ -79,7 +80,7 @@ describe("judgeSvid", () => {
         changed[at] = (changed[at] ?? 0) ^ by;
         expect((await judgeSvid(changed, trust)).ok).toBe(false);
       }),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 
@@ -95,7 +96,7 @@ describe("judgeSvid", () => {
           expect((await judgeSvid(changed, trust)).ok).toBe(Buffer.compare(changed, leaf) === 0);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 

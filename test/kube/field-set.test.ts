@@ -14,6 +14,7 @@ import {
   readFieldSet,
   union,
 } from "../../src/kube/field-set.ts";
+import { times } from "../support/scale.ts";
 
 const SEED = 20_261_101;
 
@@ -112,7 +113,7 @@ describe("readFieldSet", () => {
         expect(fieldsV1Of(read(sent))).toEqual(printed);
         expect(JSON.stringify(fieldsV1Of(read(sent)))).toBe(JSON.stringify(printed));
       }),
-      { seed: SEED, numRuns: 500 },
+      { seed: SEED, numRuns: times(300, 3_000) },
     );
   });
 });
@@ -122,7 +123,7 @@ it(`gives every path element one form (seed ${SEED})`, () => {
     fc.property(element, (text) => {
       expect(readElement(text)).toBe(text);
     }),
-    { seed: SEED, numRuns: 500 },
+    { seed: SEED, numRuns: times(300, 3_000) },
   );
 });
 
@@ -143,7 +144,7 @@ describe("sets", () => {
         expect(equal(difference(union(a, b), difference(b, a)), a)).toBe(true);
         expect(equal(difference(a, a), NO_FIELDS)).toBe(true);
       }),
-      { seed: SEED, numRuns: 500 },
+      { seed: SEED, numRuns: times(300, 3_000) },
     );
   });
 

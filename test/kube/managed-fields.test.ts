@@ -12,6 +12,7 @@ import {
 import type { Status } from "../../src/kube/status.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { times } from "../support/scale.ts";
 
 const SEED = 20_261_101;
 const VERSION = "security.istio.io/v1";
@@ -959,7 +960,7 @@ it(`agrees with the naive model over any course of applies, updates and removals
         expect(readManagedFields(live.metadata.managedFields)).toEqual({ ok: true, value: entriesOf(live) });
       }
     }),
-    { seed: SEED, numRuns: 400 },
+    { seed: SEED, numRuns: times(300, 3_000) },
   );
   // The course went where it should.
   expect(Math.min(...Object.values(seen))).toBeGreaterThan(500);

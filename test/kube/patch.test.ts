@@ -4,6 +4,7 @@ import { keyedLists } from "../../src/kinds/registry.ts";
 import type { KeyedLists } from "../../src/kinds/list-keys.ts";
 import { applyPatch, type Patch } from "../../src/kube/patch.ts";
 import { parseOne } from "../../src/resources/documents.ts";
+import { times } from "../support/scale.ts";
 
 const SERVICE = keyedLists({ group: "", kind: "Service" });
 const POD = keyedLists({ group: "", kind: "Pod" });
@@ -343,7 +344,7 @@ describe("a JSON patch", () => {
       fc.property(value, value, (before, after) => {
         expect(json(before, difference(before, after, ""))).toEqual(done(after));
       }),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });
@@ -797,7 +798,7 @@ describe("any patch", () => {
         expect({ before, given }).toEqual(copies);
         expect(hasFrozen(patched.ok ? patched.value : null)).toBe(false);
       }),
-      { numRuns: 500 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readProtobuf } from "../../src/kube/protobuf.ts";
+import { times } from "../support/scale.ts";
 
 const MAGIC = [0x6b, 0x38, 0x73, 0x00];
 
@@ -231,7 +232,7 @@ describe("readProtobuf", () => {
         const read = readProtobuf(input);
         if (!read.ok) expect([400, 415]).toContain(read.error.code);
       }),
-      { numRuns: 2_000 },
+      { numRuns: times(300, 3_000) },
     );
   });
 
@@ -247,7 +248,7 @@ describe("readProtobuf", () => {
         const read = readProtobuf(input);
         if (!read.ok) expect([400, 415]).toContain(read.error.code);
       }),
-      { numRuns: 2_000 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });

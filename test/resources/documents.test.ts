@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { parseDocuments, parseOne } from "../../src/resources/documents.ts";
+import { times } from "../support/scale.ts";
 
 const repeated = (text: string, times: number) => text.repeat(times);
 
@@ -139,7 +140,7 @@ describe("parseDocuments of JSON", () => {
           expect(parseDocuments(text, "json")).toMatchObject({ ok: true, value: [{ value: JSON.parse(text)[0] }] });
         },
       ),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });
@@ -206,6 +207,6 @@ it("reads from YAML what was written to it", () => {
       const text = stringify({ value }, { aliasDuplicateObjects: false });
       expect(parseDocuments(text, "yaml")).toEqual({ ok: true, value: [{ value: { value }, line: 1 }] });
     }),
-    { numRuns: 300 },
+    { numRuns: times(300, 3_000) },
   );
 });

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { isIP } from "node:net";
 import { describe, expect, it } from "vitest";
 import { formatIp, inRange, parseCidr, parseIp } from "../../src/resources/ip.ts";
+import { times } from "../support/scale.ts";
 
 describe("parseIp", () => {
   it.each([
@@ -52,7 +53,7 @@ describe("parseIp", () => {
           if (isIP(text) === 4 && ip !== null) expect(formatIp(ip)).toBe(text);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });

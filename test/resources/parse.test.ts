@@ -4,6 +4,7 @@ import { KINDS } from "../../src/kinds/registry.ts";
 import { apiVersionOf } from "../../src/resources/kinds.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { found, parsed } from "./parsed.ts";
+import { times } from "../support/scale.ts";
 
 const ISTIO = "networking.istio.io/v1";
 const LOCAL = { local: false };
@@ -295,7 +296,7 @@ describe("parseObject", () => {
         const { object, findings } = parseObject({ ...head, metadata: meta, spec }, { local });
         expect(object === null).toBe(findings.some(({ severity }) => severity === "error"));
       }),
-      { numRuns: 1_000 },
+      { numRuns: times(300, 3_000) },
     );
     fc.assert(
       fc.property(
@@ -304,7 +305,7 @@ describe("parseObject", () => {
           expect(parseObject(input, LOCAL).object).toBeNull();
         },
       ),
-      { numRuns: 500 },
+      { numRuns: times(300, 3_000) },
     );
   });
 });

@@ -4,6 +4,7 @@ import type { RequestFacts } from "../../src/request/facts.ts";
 import { linkRoutes, matchRoute } from "../../src/routing/route-match.ts";
 import type { Route, RouteMatch, StringMatch } from "../../src/snapshot/model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
+import { times } from "../support/scale.ts";
 
 function view(change: Partial<RequestFacts> = {}): RequestFacts {
   return facts({
@@ -170,6 +171,6 @@ it("the first route in order whose any block holds wins, as a scan of all would 
       });
       expect(matchRoute(linkRoutes(all, NO_SECRETS), asked)?.route ?? null).toBe(naive ?? null);
     }),
-    { numRuns: 1_500 },
+    { numRuns: times(300, 3_000) },
   );
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { toolPath } from "./tools.ts";
+import { within } from "./until.ts";
 
 /** A kubectl that this machine has. */
 export interface KubectlBinary {
@@ -61,7 +62,7 @@ export interface Surroundings {
 }
 
 /** Whatever does not end by itself by then hangs. */
-const RUN_MS = 30_000;
+const RUN_MS = 100_000;
 
 /** One kubectl with a home of its own, in which it keeps what it has discovered. */
 export class Kubectl {
@@ -115,15 +116,9 @@ export class Kubectl {
   }
 }
 
-/** A line of output, and when it came. */
-export interface Line {
-  readonly text: string;
-  /** Epoch milliseconds. */
-  readonly at: number;
-}
-
 export class KubectlStream {
-  readonly lines: Line[] = [];
+  /** What it has printed so far. */
+  readonly lines: string[] = [];
   readonly #child: ChildProcess;
   readonly #closed: Promise<void>;
   #stderr = "";
@@ -140,7 +135,7 @@ export class KubectlStream {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
     if (child.stdout)
       createInterface({ input: child.stdout }).on("line", (text) => {
-        this.lines.push({ text, at: Date.now() });
+        this.lines.push(text);
         this.#wake?.();
       });
   }
@@ -150,27 +145,24 @@ export class KubectlStream {
   }
 
   /** The first line that matches; fails where none comes. */
-  async line(pattern: RegExp, ms = 10_000): Promise<Line> {
-    const until = Date.now() + ms;
-    for (;;) {
-      const found = this.lines.find(({ text }) => pattern.test(text));
-      if (found) return found;
-      const left = until - Date.now();
-      if (this.#ended || left <= 0) {
-        const seen = this.lines.map(({ text }) => text).join("\n");
-        throw new Error(`no line like ${pattern} ${this.#ended ? "up to the end" : "came"}\n${seen}${this.#stderr}`);
-      }
-      await this.#change(left);
-    }
+  async line(pattern: RegExp): Promise<string> {
+    const found = await within(
+      () => `a line like ${pattern}\n${this.#printed()}`,
+      60_000,
+      (async () => {
+        for (;;) {
+          const line = this.lines.find((text) => pattern.test(text));
+          if (line !== undefined || this.#ended) return line;
+          await new Promise<void>((resolve) => (this.#wake = resolve));
+        }
+      })(),
+    );
+    if (found === undefined) throw new Error(`no line like ${pattern} up to the end\n${this.#printed()}`);
+    return found;
   }
 
-  async #change(ms: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      timer = setTimeout(resolve, ms);
-    });
-    clearTimeout(timer);
+  #printed(): string {
+    return `${this.lines.join("\n")}\n${this.#stderr}`;
   }
 
   async stop(): Promise<void> {

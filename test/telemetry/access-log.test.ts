@@ -5,6 +5,7 @@ import type { Cluster, Endpoint, Route, Workload } from "../../src/snapshot/mode
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
+import { times } from "../support/scale.ts";
 
 const STARTED = Date.UTC(2026, 10, 24, 12, 0, 0, 5);
 
@@ -231,7 +232,7 @@ describe("AccessLog", () => {
           expect(JSON.parse(line)).toEqual(recordOf(journal));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: times(300, 3_000) },
     );
   });
 

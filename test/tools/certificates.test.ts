@@ -76,7 +76,7 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
     writeFileSync(join(folder, "expired.pem"), expired.cert);
     writeFileSync(join(folder, "expired.key"), expired.key);
     await mesh.mustApply(WORLD);
-    await until("the listeners", async () => (await ask("open", "open.test", "web")).status === 200, 20_000);
+    await until("the listeners", async () => (await ask("open", "open.test", "web")).status === 200);
   });
   afterAll(async () => {
     rmSync(folder, { recursive: true, force: true });

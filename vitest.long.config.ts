@@ -1,0 +1,22 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { defineConfig } from "vitest/config";
+
+/**
+ * The long run of the tests that have one: those whose counts come from `test/support/scale.ts`, which gives them the
+ * large ones here, and those that are too heavy for `npm test` (`NAME.long.test.ts`).
+ */
+const include = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".test.ts"))
+  .map((file) => `test/${file}`)
+  .filter((file) => file.endsWith(".long.test.ts") || readFileSync(file, "utf8").includes("/support/scale.ts"));
+
+export default defineConfig({
+  test: {
+    include,
+    exclude: ["test/tools/**", "test/workerd/**"],
+    env: { TULLE_TESTS: "long" },
+    testTimeout: 300_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+});
