@@ -10,8 +10,14 @@ export type Round = ReadonlyMap<string, Outcome>;
 /** `bar`: it is met, the goal isn't; `compared`: there is nothing to meet. */
 export type Verdict = "goal" | "bar" | "missed" | "void" | "not run" | "compared";
 
+export interface Figure {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface Judged {
-  readonly figure: { readonly median: number; readonly min: number; readonly max: number } | null;
+  readonly figure: Figure | null;
   readonly verdict: Verdict;
 }
 
@@ -24,7 +30,7 @@ export function judge(target: Target, rounds: readonly Round[]): Judged {
   });
   if (pairs.length === 0) return { figure: null, verdict: "not run" };
   const ratios = pairs.map(({ own, base }) => valueOf(own, target.metric) / valueOf(base, target.metric));
-  const figure = { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+  const figure = figureOf(ratios);
   const disturbed = pairs.some(({ own, base }) => isVoid(own) || isVoid(base));
   return {
     figure,
@@ -32,12 +38,16 @@ export function judge(target: Target, rounds: readonly Round[]): Judged {
   };
 }
 
+export function figureOf(values: readonly number[]): Figure {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
 export function isVoid({ othersShare }: Outcome): boolean {
   return othersShare > OTHERS_LIMIT;
 }
 
 /** @param least whether a figure must be at least its bar; else at most */
-function verdictOf(figure: number, bar: number | null, goal: number | null, least = false): Verdict {
+export function verdictOf(figure: number, bar: number | null, goal: number | null, least = false): Verdict {
   const meets = (limit: number) => (least ? figure >= limit : figure <= limit);
   if (bar === null) return "compared";
   if (goal !== null && meets(goal)) return "goal";

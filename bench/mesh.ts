@@ -4,6 +4,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import {
   COMPATIBILITY_DATE,
   CONTROL,
+  GATEWAY_FLAGS,
   controlWorker,
   gatewayWorker,
   migrate,
@@ -27,9 +28,20 @@ export const WORKER_OF: Readonly<Record<Contestant, string>> = {
   "tulle-sampled": SAMPLED,
 };
 
+/** What each is bundled from; null: it comes as modules. */
+export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
+  bare: "bench/workers/bare.ts",
+  "bare-binding": "bench/workers/bare.ts",
+  flat: null,
+  "hono-jose": "bench/workers/hono-jose.ts",
+  tulle: "workers/gateway/index.ts",
+  "tulle-sampled": "workers/gateway/index.ts",
+};
+
 /** The contestants in one runtime, with the mesh's real control and state beside them. */
 export interface BenchMesh {
   portOf(contestant: Contestant): Promise<number>;
+  coldPorts(): Promise<readonly number[]>;
   /** Where the runtime's inspector listens, if it was asked for. */
   readonly inspectorPort: number | null;
   /** The runtime's processes. */
@@ -46,6 +58,8 @@ export interface BenchOptions {
   readonly jwks: string;
   readonly flat: Flat;
   readonly inspect: boolean;
+  /** Isolates of the first gateway's deployment that are asked nothing until their first answer is timed. */
+  readonly cold: number;
 }
 
 /** Log lines kept to look at afterwards. */
@@ -84,9 +98,11 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
   await miniflare.ready;
   await migrate(miniflare);
   const control = (await miniflare.unsafeGetDirectURL(CONTROL)).origin;
+  const portOf = async (worker: string) => Number((await miniflare.unsafeGetDirectURL(worker)).port);
   const token = await firstToken(control, secrets.bootstrap);
   return {
-    portOf: async (contestant) => Number((await miniflare.unsafeGetDirectURL(WORKER_OF[contestant])).port),
+    portOf: async (contestant) => portOf(WORKER_OF[contestant]),
+    coldPorts: async () => Promise.all(coldNames(options).map(portOf)),
     inspectorPort: options.inspect ? Number((await miniflare.getInspectorURL()).port) : null,
     pids: () => processTree(process.pid).filter((pid) => commandOf(pid) === "workerd"),
     async apply(text) {
@@ -105,6 +121,10 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
     },
     stop: () => miniflare.dispose(),
   };
+}
+
+function coldNames({ cold }: BenchOptions): readonly string[] {
+  return Array.from({ length: cold }, (_, index) => `cold-${index + 1}`);
 }
 
 const external = (port: number) => ({ external: { address: `127.0.0.1:${port}`, http: {} } });
@@ -141,7 +161,8 @@ async function others({ originPort, jwks, flat }: BenchOptions) {
             name: "flat",
             modules: [...flat.modules],
             ...base,
-            compatibilityFlags: ["enable_request_signal"],
+            // As the gateways have them: straight code is not to be slower by its surroundings.
+            compatibilityFlags: GATEWAY_FLAGS,
             bindings: { JWKS: jwks },
             serviceBindings: { ORIGIN: origin },
             ...SOCKET,
@@ -152,10 +173,11 @@ async function others({ originPort, jwks, flat }: BenchOptions) {
 }
 
 async function gateways(options: BenchOptions, publicKey: string) {
-  const gateway = async (name: string, variables: Readonly<Record<string, string>>) => {
-    const worker = await gatewayWorker(name, publicKey);
+  const gateway = async (deployment: string, variables: Readonly<Record<string, string>>, name = deployment) => {
+    const worker = await gatewayWorker(deployment, publicKey);
     return {
       ...worker,
+      name,
       bindings: { ...worker.bindings, GATEWAY: "default/bench", ...variables },
       serviceBindings: {
         ...worker.serviceBindings,
@@ -166,7 +188,11 @@ async function gateways(options: BenchOptions, publicKey: string) {
       ...SOCKET,
     };
   };
-  return [await gateway(WORKER_OF.tulle, {}), await gateway(SAMPLED, { LOG_ONE_IN: "100" })];
+  return [
+    await gateway(WORKER_OF.tulle, {}),
+    await gateway(SAMPLED, { LOG_ONE_IN: "100" }),
+    ...(await Promise.all(coldNames(options).map(async (name) => gateway(WORKER_OF.tulle, {}, name)))),
+  ];
 }
 
 async function firstToken(control: string, secret: string): Promise<string> {

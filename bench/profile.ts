@@ -20,13 +20,17 @@ const FILES = 15;
 const PERF_HZ = 997;
 /** Name of a Worker's bundle in the runtime. */
 const SCRIPT = "index.js";
-const GATEWAY = "workers/gateway/index.ts";
 
 /**
  * Runs `work` while V8 samples the JavaScript of one Worker, and shows where its own time went: by function and by file of
  * the project. `(program)` is the runtime's own code, `(garbage collector)` what the garbage costs; `(idle)` is left out.
  */
-export async function profileByInspector(port: number, worker: string, work: () => Promise<unknown>): Promise<string> {
+export async function profileByInspector(
+  port: number,
+  worker: string,
+  source: string | null,
+  work: () => Promise<unknown>,
+): Promise<string> {
   const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as readonly {
     readonly id: string;
     readonly title: string;
@@ -43,7 +47,7 @@ export async function profileByInspector(port: number, worker: string, work: () 
   await work();
   const { profile } = (await session.call("Profiler.stop")) as { profile: Profile };
   session.close();
-  const bundle = worker.startsWith("tulle-gateway") ? await bundleWorker(join(import.meta.dirname, "..", GATEWAY)) : "";
+  const bundle = source === null ? "" : await bundleWorker(join(import.meta.dirname, "..", source));
   return shown(profile, fileOfLine(bundle));
 }
 

@@ -1,4 +1,4 @@
-import { type Judged, judge, median, type Round, type Verdict } from "./judge.ts";
+import { type Figure, figureOf, type Judged, judge, median, type Round, type Verdict, verdictOf } from "./judge.ts";
 import { keyOf, type Target } from "./targets.ts";
 
 /** One line of the report, whatever it tells of. */
@@ -8,8 +8,39 @@ export interface Line {
   readonly bar: string;
   readonly goal: string;
   readonly figure: string;
+  readonly value: Figure | null;
   readonly verdict: Verdict;
   readonly details: string;
+}
+
+/** A row that is no ratio: a time or a size, taken some times. */
+export interface Sampled {
+  readonly row: string;
+  readonly what: string;
+  readonly unit: "ms" | "KB";
+  /** At most this. */
+  readonly bar: number;
+  readonly goal: number | null;
+  readonly values: readonly number[];
+}
+
+export function lineOfSampled({ row, what, unit, bar, goal, values }: Sampled): Line {
+  const figure = figureOf(values);
+  const shown = (limit: number | null) => (limit === null ? "" : `<= ${limit} ${unit}`);
+  return {
+    row,
+    what,
+    bar: shown(bar),
+    goal: shown(goal),
+    figure: shownFigure(figure),
+    value: figure,
+    verdict: verdictOf(figure.median, bar, goal),
+    details: values.length > 1 ? `${unit}, median of ${values.length}` : unit,
+  };
+}
+
+export function lineNotRun(row: string, what: string, bar: string, why: string): Line {
+  return { row, what, bar, goal: "", figure: "", value: null, verdict: "not run", details: why };
 }
 
 export function lineOf(target: Target, rounds: readonly Round[], why: string | null): Line {
@@ -23,6 +54,7 @@ export function lineOf(target: Target, rounds: readonly Round[], why: string | n
     bar: shown(bar),
     goal: shown(goal),
     figure: shownFigure(figure),
+    value: figure,
     verdict,
     details: why ?? detailsOf(target, rounds),
   };
@@ -48,7 +80,12 @@ function detailsOf({ measure, against, metric }: Target, rounds: readonly Round[
   return `${text.join(" / ")} ${unit}; core ${percent(all.map(({ ownShare }) => ownShare))}, others <= ${(most * 100).toFixed(1)} %`;
 }
 
-const HEAD: Readonly<Record<keyof Line, string>> = {
+/** Characters of what a row is about. */
+const WIDEST = 60;
+
+type Column = Exclude<keyof Line, "value">;
+
+const HEAD: Readonly<Record<Column, string>> = {
   row: "row",
   what: "what",
   bar: "bar",
@@ -59,8 +96,11 @@ const HEAD: Readonly<Record<keyof Line, string>> = {
 };
 
 export function table(lines: readonly Line[]): string {
-  const columns = Object.keys(HEAD) as (keyof Line)[];
-  const shown = [HEAD, ...lines.map((line) => ({ ...line, verdict: SHOWN[line.verdict] }))];
+  const columns = Object.keys(HEAD) as Column[];
+  const shown = [
+    HEAD,
+    ...lines.map((line) => ({ ...line, what: line.what.slice(0, WIDEST), verdict: SHOWN[line.verdict] })),
+  ];
   const widths = columns.map((column) => Math.max(...shown.map((line) => line[column].length)));
   return shown
     .map((line) =>

@@ -35,18 +35,26 @@ const paced = (contestant: Contestant): Measure => ({ ...full(contestant, 64), r
 const bound = (contestant: Contestant, shape: Shape) => full(contestant, 16, shape, "bound.bench");
 
 const bare = full("bare");
-const tulle = full("tulle");
+export const WHOLE_JOB = full("tulle");
 const cpu = { metric: "cpu" } as const;
 const compared = { ...cpu, bar: null, goal: null } as const;
 
 /** What the request path may cost. Neighbours are compared, so that what they share is measured close together. */
 export const TARGETS: readonly Target[] = [
-  { row: "16", what: "whole job, 16 connections, to bare", measure: tulle, against: bare, ...cpu, bar: 1.7, goal: 1.5 },
-  { row: "16-flat", what: "the same, to flat", measure: tulle, against: full("flat"), ...cpu, bar: 1.15, goal: 1 },
+  {
+    row: "16",
+    what: "whole job, 16 connections, to bare",
+    measure: WHOLE_JOB,
+    against: bare,
+    ...cpu,
+    bar: 1.7,
+    goal: 1.5,
+  },
+  { row: "16-flat", what: "the same, to flat", measure: WHOLE_JOB, against: full("flat"), ...cpu, bar: 1.15, goal: 1 },
   {
     row: "16-rps",
     what: "requests/s, to Hono + jose",
-    measure: tulle,
+    measure: WHOLE_JOB,
     against: full("hono-jose"),
     metric: "rps",
     bar: 1.2,
@@ -67,7 +75,7 @@ export const TARGETS: readonly Target[] = [
     row: "routes",
     what: "10,000 routes, to one",
     measure: full("tulle", 16, "deep", "many.bench"),
-    against: tulle,
+    against: WHOLE_JOB,
     ...cpu,
     bar: 1.1,
     goal: 1,
@@ -76,7 +84,7 @@ export const TARGETS: readonly Target[] = [
     row: "policies",
     what: "10,000 policies, to one",
     measure: full("tulle", 16, "get", "policed.bench"),
-    against: tulle,
+    against: WHOLE_JOB,
     ...cpu,
     bar: 1.1,
     goal: 1,
@@ -166,6 +174,9 @@ export const TARGETS: readonly Target[] = [
     goal: null,
   },
 ];
+
+/** What the bench can tell of: the ratios, then what has a time or a size of its own. */
+export const ROWS: readonly string[] = [...TARGETS.map(({ row }) => row), "cold", "compile", "gzip", "attacks"];
 
 export function keyOf({ contestant, host, shape, connections, rate }: Measure): string {
   return [contestant, host, shape, rate === null ? connections : `${rate}/s`].join(" ");

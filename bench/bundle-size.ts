@@ -1,0 +1,18 @@
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { bundleWorker } from "../edge/bundle.ts";
+
+const GATEWAY = join(import.meta.dirname, "../workers/gateway/index.ts");
+/** Libraries that are too large for the data path; the bundler names each module's file above it. */
+const UNWANTED = /^\/\/ node_modules\/((?:zod|drizzle-orm|@peculiar\/x509)\/\S+)/m;
+
+/**
+ * @returns KB (of 1,000 bytes) of the gateway's bundle as it is deployed, gzipped
+ * @throws if one of the large libraries is in it
+ */
+export async function gatewayBundleKb(): Promise<number> {
+  const text = await bundleWorker(GATEWAY);
+  const unwanted = UNWANTED.exec(text)?.[1];
+  if (unwanted !== undefined) throw new Error(`the gateway's bundle holds ${unwanted}`);
+  return gzipSync(text).length / 1_000;
+}

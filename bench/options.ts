@@ -1,0 +1,55 @@
+import { parseArgs } from "node:util";
+import { OTHERS_LIMIT } from "./judge.ts";
+import { isSelected, ROWS } from "./targets.ts";
+
+const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--json FILE] [--profile]
+
+  --only ROWS    only these rows: ${ROWS.join(", ")};
+                 a name stands for all that begin with it and a dash (binding: both of them)
+  --rounds N     odd rounds measure in order, even ones in reverse (default 7)
+  --seconds S    load on each contestant in each round (default 2; with --profile 6)
+  --json FILE    writes the rows as JSON
+  --profile      instead of measuring: samples the contestant of each of the rows (default: 16; flat: 16-of-flat) while it is loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,
+                 then native ones by perf, where it is installed
+
+Exit code 1 if a row misses its bar or is void: others took more than ${OTHERS_LIMIT * 100} % of the runtime's processor, also when
+it was measured again. Needs Linux with two processors that are otherwise idle.`;
+
+export interface Options {
+  readonly only: readonly string[] | null;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly json: string | null;
+  readonly profile: boolean;
+}
+
+export function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      rounds: { type: "string", default: "7" },
+      seconds: { type: "string" },
+      json: { type: "string" },
+      profile: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    process.exit(0);
+  }
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds ?? (values.profile ? 6 : 2))];
+  if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
+    return usage("--rounds takes a whole number from 1 on, --seconds a number above 0");
+  }
+  const only = values.only?.split(",") ?? (values.profile ? ["16"] : null);
+  for (const name of only ?? []) {
+    if (!ROWS.some((row) => isSelected(row, [name]))) return usage(`no row \`${name}\``);
+  }
+  return { only, rounds, seconds, json: values.json ?? null, profile: values.profile };
+}
+
+function usage(problem: string): never {
+  console.error(`${problem}\n\n${USAGE}`);
+  process.exit(2);
+}
