@@ -38,7 +38,9 @@ function tlsClientAuth(socket: TLSSocket): TlsClientAuth {
 export function cfOf(socket: unknown, listener: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   if (!(socket instanceof TLSSocket)) return { colo: "LOC", tulleListener: listener };
   const { servername } = socket;
-  const sni = typeof servername === "string" && servername !== "" ? { sni: servername } : {};
+  // The listener's own name says how it was reached, as its address would, and nothing of the service.
+  const named = typeof servername === "string" && servername !== "" && servername.toLowerCase() !== "localhost";
+  const sni = named ? { sni: servername } : {};
   return {
     colo: "LOC",
     tlsVersion: socket.getProtocol(),

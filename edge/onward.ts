@@ -29,9 +29,10 @@ export function passOn(request: IncomingMessage, response: ServerResponse, place
     answered = true;
     response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders);
     answer.pipe(response);
-    // A watch without events yet has an answer all the same: its headers wait for no body.
+    // A watch without events yet has an answer all the same: its headers wait for no body. Bytes, even none, let Node write
+    // the head byte for byte; `flushHeaders` would take its characters for text and encode them once more.
     setImmediate(() => {
-      if (!response.writableEnded) response.flushHeaders();
+      if (!response.writableEnded) response.write(Buffer.alloc(0));
     });
     // A broken answer must not look like a whole one.
     answer.on("error", () => response.destroy());

@@ -5,6 +5,8 @@ export interface Exposed {
   readonly address: string;
   /** For an address that is neither a binding nor an origin. */
   readonly port?: number;
+  /** Of the route, in YAML's flow form. */
+  readonly headers?: string;
 }
 
 /**
@@ -31,7 +33,7 @@ spec: { servers: [{ port: { number: 8080, name: http, protocol: HTTP }, hosts: [
   ].join("\n---\n");
 }
 
-function resourcesOf({ host, address, port }: Exposed): string {
+function resourcesOf({ host, address, port, headers = "{}" }: Exposed): string {
   const name = host.replaceAll(".", "-");
   const isName = !/^(\d+\.|binding:|https:)/.test(address);
   return `
@@ -51,5 +53,5 @@ metadata: { name: ${name}, namespace: default }
 spec:
   hosts: [${host}]
   gateways: [way-in]
-  http: [{ route: [{ destination: { host: ${host} } }] }]`;
+  http: [{ headers: ${headers}, route: [{ destination: { host: ${host} } }] }]`;
 }

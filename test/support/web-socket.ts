@@ -34,7 +34,8 @@ export function echoWebSocket(request: IncomingMessage, socket: Duplex, head: Bu
     .update(`${request.headers["sec-websocket-key"] ?? ""}${GUID}`)
     .digest("base64");
   socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nX-Server: outside\r\n\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nX-Server: outside\r\nX-Name: ${String(request.headers["x-name"])}\r\n\r\n`,
+    "latin1",
   );
   let bytes = head;
   const answer = (): void => {
