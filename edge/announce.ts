@@ -1,8 +1,9 @@
-import { relative } from "node:path";
+import { isAbsolute, relative } from "node:path";
+import type { Example } from "../examples/example.ts";
 import type { MeshInfo } from "./local-mesh.ts";
 
 /** What a person sees when the mesh is up: what to open, and what to type next. */
-export function announcement(info: MeshInfo, accessLog: string): string {
+export function announcement(info: MeshInfo, accessLog: string, call: Example["call"] | null): string {
   const short = (path: string): string => {
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;
@@ -20,7 +21,7 @@ export function announcement(info: MeshInfo, accessLog: string): string {
     "",
     "Manage it with kubectl, or with tulle (npx tulle --help):",
     "",
-    `  export KUBECONFIG=${short(info.kubeconfigFile)}`,
+    `  export KUBECONFIG=${isAbsolute(short(info.kubeconfigFile)) ? "" : "$PWD/"}${short(info.kubeconfigFile)}`,
     "  kubectl get istio-io -A",
     "  kubectl apply -f policy.yaml           a dry run: --dry-run=server",
     "  npx tulle apply -f policies/           all or nothing",
@@ -31,17 +32,23 @@ export function announcement(info: MeshInfo, accessLog: string): string {
     "",
     `  curl -H "Authorization: Bearer $(cat ${token})" ${info.metrics}`,
     "",
-    "Call as a workload, with a certificate of the mesh:",
-    "",
-    "  npx tulle cert enrol --service-account web",
-    ...(info.page === undefined
-      ? []
-      : [
-          `  curl --insecure --cert web.pem --key web.key -H "Host: details.default.svc.cluster.local:9080" ${info.mesh}/details/0`,
-        ]),
-    "",
+    ...asWorkload(info, short, call),
     "Ctrl-C ends everything.",
     "",
   ];
   return lines.join("\n");
+}
+
+function asWorkload(info: MeshInfo, short: (path: string) => string, call: Example["call"] | null): readonly string[] {
+  if (call === null) return [];
+  const { serviceAccount, host, path } = call;
+  const [ca, state] = [short(info.caFile), short(info.stateDir)];
+  const certificate = `${state}/certs/${serviceAccount}`;
+  return [
+    "Call as a workload, with a certificate of the mesh:",
+    "",
+    `  npx tulle cert enrol --service-account ${serviceAccount}`,
+    `  curl --cacert ${ca} --cert ${certificate}.pem --key ${certificate}.key -H "Host: ${host}" ${info.mesh}${path}`,
+    "",
+  ];
 }

@@ -46,6 +46,8 @@ export interface MeshInfo {
 export interface LocalMesh {
   readonly info: MeshInfo;
   readonly accessLog: string;
+  /** What to try with a certificate; null where there is no example. */
+  readonly call: Example["call"] | null;
   /** Settles when part of the mesh ended by itself, with what to say. */
   readonly broken: Promise<string>;
   stop(): Promise<void>;
@@ -56,6 +58,7 @@ export class StartError extends Error {}
 
 const POLL_MS = 1_000;
 const PAGE_MS = 45_000;
+const WAKE_MS = 5_000;
 /** The mesh's authority is fetched again now and then: control may have come later, or with another state. */
 const BUNDLE_EVERY_POLLS = 10;
 
@@ -142,7 +145,9 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
     run.progress("waiting for the page");
     await untilServed(info.page);
   }
-  return { info, accessLog: layout.accessLog, broken: watch(pids, run), stop: run.stop };
+  if (options.only === null) await wake(info);
+  const call = examples[0]?.call ?? null;
+  return { info, accessLog: layout.accessLog, call, broken: watch(pids, run), stop: run.stop };
 }
 
 async function lock(layout: Layout, role: "control" | "data", { onStop }: Run): Promise<void> {
@@ -366,6 +371,17 @@ async function untilServed(url: string): Promise<void> {
   throw new StartError(
     `${url} is not served (${last}); the access log and the runtime's log in the state folder say why`,
   );
+}
+
+/** A gateway that nobody has called is not known to control yet: each is asked for the page once, or for nothing. */
+async function wake({ page, gateways }: MeshInfo): Promise<void> {
+  const path = page === undefined ? "/" : new URL(page).pathname;
+  await Promise.all(
+    gateways.map(async (url) => {
+      const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(WAKE_MS) });
+      await response.arrayBuffer();
+    }),
+  ).catch(() => undefined);
 }
 
 /** A runtime that dies takes part of the mesh with it, and says nothing. */

@@ -31,6 +31,17 @@ function endOnSignals(): void {
   }
 }
 
+/** A shell between npm and this process takes npm's signal for itself and says nothing of it: that it is gone must do. */
+function endWithNpm(): void {
+  if (process.env["npm_lifecycle_event"] !== "start") return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent && !stopping) void end(0);
+  }, PARENT_MS).unref();
+}
+const PARENT_MS = 500;
+
+endWithNpm();
 const startedAt = performance.now();
 try {
   mesh = await startMesh(
@@ -50,7 +61,7 @@ try {
 }
 endOnSignals();
 if (options.json) console.log(JSON.stringify(mesh.info));
-else console.error(announcement(mesh.info, mesh.accessLog));
+else console.error(announcement(mesh.info, mesh.accessLog, mesh.call));
 
 const broken = await mesh.broken;
 console.error(`${broken}; its last words are in the runtime's log of the state folder. Start again to mend it`);

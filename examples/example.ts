@@ -6,6 +6,8 @@ export interface Example {
   readonly resources: readonly string[];
   /** What to open in a browser. */
   readonly page?: { readonly gateway: string; readonly path: string };
+  /** A call that its policies allow to a workload with this certificate. */
+  readonly call: { readonly serviceAccount: string; readonly host: string; readonly path: string };
 }
 
 /** A plain Worker that knows nothing of the mesh, and what its deployer says of it. */

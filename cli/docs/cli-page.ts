@@ -6,7 +6,8 @@ const HEAD = `# tulle
 
 The command line for a running mesh. It speaks the plain API of [api.md](api.md); for single objects, watches and diffs there is
 kubectl, with the same kubeconfig. In this repository: \`npx tulle\`, or \`npm run -s tulle --\` and the words that follow. After
-\`npm start\` it finds the local mesh by itself, in \`.tulle/kubeconfig\`.
+\`npm start\` it finds the local mesh by itself, in \`.tulle/kubeconfig\`. In other folders: \`npx --prefix FOLDER tulle\`, with the
+repository's folder and a KUBECONFIG; without \`--prefix\` npx would look for a package of that name in npm's registry.
 
 It exits with 0 where all is done, 1 where something was refused or a check failed, 2 where it was called wrongly. What is for programs
 goes to stdout (\`-o json\`, \`-o yaml\`), everything else to stderr.`;

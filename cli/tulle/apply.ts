@@ -3,9 +3,10 @@ import { z } from "zod";
 import { ask, type Client, connect, jsonOf, NoAnswer } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type Manifest, readManifests } from "./manifests.ts";
-import { collect, type GlobalOptions, wholeNumber } from "./options.ts";
+import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
 import { complain, print, printStructured, tell } from "./output.ts";
 import { Result, resultLine } from "./results.ts";
+import { untilCurrent } from "./status.ts";
 
 interface ApplyOptions extends GlobalOptions {
   readonly filename: readonly string[];
@@ -13,6 +14,8 @@ interface ApplyOptions extends GlobalOptions {
   readonly dryRun?: true;
   readonly fieldManager: string;
   readonly ifGeneration?: number;
+  /** Seconds; true: the default. */
+  readonly wait?: number | true;
 }
 
 /** What control takes at once (R25). */
@@ -47,6 +50,7 @@ export function addApply(program: Command): void {
     .option("--dry-run", "check everything, store nothing")
     .option("--field-manager <name>", "who keeps the fields that are written", "tulle-cli")
     .option("--if-generation <n>", "only where the mesh is still at this generation", wholeNumber)
+    .option("--wait [seconds]", "wait until the gateways in use have it, as `tulle status --wait`", positiveNumber)
     .addHelpText(
       "after",
       `
@@ -87,6 +91,7 @@ async function apply(options: ApplyOptions): Promise<void> {
   // What is stored is told even where the next part was refused.
   if (generation !== undefined) await printStructured(options.output, { generation, results });
   if (failure) throw failure;
+  if (options.wait !== undefined && options.dryRun !== true) await untilCurrent(client, options.wait);
   if (parts.length > 1)
     tell(
       `${options.dryRun ? "checked" : "applied"} ${results.length} documents in ${parts.length} parts; the mesh is at generation ${generation ?? 0}`,

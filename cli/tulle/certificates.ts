@@ -16,7 +16,7 @@ interface EnrolOptions extends GlobalOptions {
   readonly serviceAccount: string;
   /** Milliseconds. */
   readonly ttl: number;
-  readonly out: string;
+  readonly out?: string;
   readonly joinToken?: string;
 }
 
@@ -30,7 +30,7 @@ export function addCert(program: Command): void {
     .description("make a key and get its certificate from the mesh's authority")
     .requiredOption("--service-account <name>", "whose identity it is; with -n for the namespace", dnsLabel)
     .addOption(new Option("--ttl <duration>", "how long it holds, up to 24h").default(3_600_000, "1h").argParser(ttl))
-    .option("--out <dir>", "where NAME.key, NAME.pem and ca.pem are written", ".")
+    .option("--out <dir>", "where NAME.key, NAME.pem and ca.pem are written (default: `certs` beside the kubeconfig)")
     .option(
       "--join-token <token>",
       "of the administrator's making, or - for stdin (default: makes one, as administrator)",
@@ -50,10 +50,12 @@ function ttl(given: string): number {
   return ms;
 }
 
-async function enrol({ serviceAccount, ttl, out, joinToken, ...options }: EnrolOptions): Promise<void> {
+async function enrol({ serviceAccount, ttl, out: wanted, joinToken, ...options }: EnrolOptions): Promise<void> {
   if (serviceAccount === "ca")
     throw usageError("the files of service account `ca` would overwrite the bundle `ca.pem`");
   const client = connect(options);
+  // Beside what `npm start` keeps, which git ignores: a key must not end up in a repository.
+  const out = wanted ?? join(client.target.folder, "certs");
   const { makeRequest } = await import("./certificate-request.ts"); // Half of this program's time to start, for this command alone.
   const { key, csr } = await makeRequest();
   const namespace = options.namespace ?? client.target.namespace;

@@ -170,7 +170,7 @@ function refusalOf(target: Target, call: Call, { status, text }: Answer): Comman
   // With a token of its own a call says itself what is wrong with it.
   if (status === 401 && call.bearer === undefined)
     return new CommandError(
-      `control does not know the token of ${target.source}: it is wrong, expired or revoked; take the kubeconfig that \`npm start\` writes, or have an administrator run \`tulle token create\``,
+      `control does not know the token of ${target.tokenSource}: it is wrong, expired or revoked; ${target.tokenSource === target.source ? "take the kubeconfig that `npm start` writes" : `name another file, or leave --token-file out`}, or have an administrator run \`tulle token create\``,
     );
   if (status === 403) return new CommandError(`forbidden: ${message}`);
   if (status === 503) return new CommandError(`control is not available: ${message}`);

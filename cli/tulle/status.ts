@@ -49,7 +49,7 @@ export function addStatus(program: Command): void {
     .option("--check", "exit with 1 where a gateway in use is behind, or one has a problem")
     .option(
       "--wait [seconds]",
-      `wait until the gateways seen in the last ${ALIVE_MS / 1_000} s have what is stored now (default: ${DEFAULT_WAIT_SECONDS})`,
+      `wait until the gateways in use have what is stored now (default: ${DEFAULT_WAIT_SECONDS})`,
       positiveNumber,
     )
     .addHelpText("after", "\nExample:\n  $ tulle apply -f policies/ && tulle status --wait 10")
@@ -58,9 +58,7 @@ export function addStatus(program: Command): void {
 
 async function status({ check, wait, ...options }: StatusOptions): Promise<void> {
   const client = connect(options);
-  const first = await read(client);
-  const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
-  const last = seconds === undefined ? first : await untilCurrent(client, first, seconds);
+  const last = wait === undefined ? await read(client) : await untilCurrent(client, wait);
   await show(last, options);
   if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status), last.at)))
     process.exitCode = 1;
@@ -71,23 +69,41 @@ async function read(client: Client): Promise<Seen> {
   return { status: value, at };
 }
 
-/** What is stored while it waits is not waited for. */
-async function untilCurrent(client: Client, first: Seen, seconds: number): Promise<Seen> {
+/**
+ * Waits until the gateways in use have what is stored now; what is stored meanwhile is not waited for. Those that nobody has
+ * called for a while are not waited for: they look for news at their next request.
+ *
+ * @param wait seconds; true: the default
+ * @throws CommandError where time is up
+ */
+export async function untilCurrent(client: Client, wait: number | true): Promise<Seen> {
+  const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
+  const first = await read(client);
   const start = first.status.generation;
   const deadline = performance.now() + seconds * 1_000;
   for (let seen = first; ; seen = await read(client)) {
-    const { status, at } = seen;
-    const alive = status.gateways.filter((gateway) => isAlive(gateway, at));
-    if (alive.length === 0) complain("warning", `no gateway was seen in the last ${ALIVE_MS / 1_000} s`);
-    const late = alive.flatMap((gateway) => {
-      const wanted = Math.min(wantedOf(gateway, status), start);
-      return isLate(gateway, wanted, at) ? [`\`${gateway.gateway}\`: ${stateOf(gateway, wanted, at).text}`] : [];
-    });
-    if (late.length === 0) return seen;
-    if (performance.now() >= deadline)
-      throw new CommandError(`not current after ${seconds} s: ${late.join(", ")}; the log of each gateway says more`);
+    const waitsFor = whoIsLate(seen, start);
+    if (waitsFor === null) return seen;
+    if (performance.now() >= deadline) throw new CommandError(`not current after ${seconds} s: ${waitsFor}`);
     await setTimeout(POLL_MS);
   }
+}
+
+/** @returns null where nobody is waited for */
+function whoIsLate({ status, at }: Seen, generation: number): string | null {
+  if (status.gateways.every(({ seenAt }) => seenAt === null))
+    return "no gateway was ever seen; start one (`npm start`), or look at the log of the one that runs";
+  const alive = status.gateways.filter((gateway) => isAlive(gateway, at));
+  if (alive.length === 0)
+    complain(
+      "warning",
+      `no gateway was called in the last ${ALIVE_MS / 1_000} s; each looks for news at its next request`,
+    );
+  const late = alive.flatMap((gateway) => {
+    const wanted = Math.min(wantedOf(gateway, status), generation);
+    return isLate(gateway, wanted, at) ? [`\`${gateway.gateway}\`: ${stateOf(gateway, wanted, at).text}`] : [];
+  });
+  return late.length === 0 ? null : `${late.join(", ")}; the log of each gateway says more`;
 }
 
 /** The newest generation that is made for a gateway: older than the mesh's where the last changes leave it alone. */

@@ -18,6 +18,10 @@ export interface Target {
   readonly namespace: string;
   /** What said so, for messages. */
   readonly source: string;
+  /** Where the token is from, for messages. */
+  readonly tokenSource: string;
+  /** Of the kubeconfig: what belongs to this mesh is kept beside it. The current one where there is none. */
+  readonly folder: string;
 }
 
 /** What `npm start` writes. */
@@ -53,6 +57,8 @@ function fromOptions(server: string, { tokenFile, caFile }: GlobalOptions): Targ
     token: tokenFile === undefined ? null : readToken(tokenFile, "--token-file"),
     namespace: "default",
     source: "--server",
+    tokenSource: tokenFile === undefined ? "--server" : `\`${tokenFile}\``,
+    folder: ".",
   };
 }
 
@@ -88,6 +94,8 @@ function fromKubeconfig(options: GlobalOptions, env: NodeJS.ProcessEnv): Target 
     token: options.tokenFile === undefined ? tokenOf(user, source) : readToken(options.tokenFile, "--token-file"),
     namespace: context.namespace ?? "default",
     source,
+    tokenSource: options.tokenFile === undefined ? source : `\`${options.tokenFile}\``,
+    folder: dirname(paths[0] ?? ""),
   };
 }
 

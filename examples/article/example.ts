@@ -22,4 +22,5 @@ export const example: Example = {
     service("reviews-service", "v2"),
   ],
   resources: ["services.yaml"],
+  call: { serviceAccount: "order-service", host: "payment-service", path: "/api/v1/charge" },
 };

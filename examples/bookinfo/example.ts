@@ -24,5 +24,6 @@ export const example: Example = {
     service("ratings", "v1"),
   ],
   resources: ["services.yaml", "gateway.yaml", "policies.yaml"],
+  call: { serviceAccount: "bookinfo-productpage", host: "details:9080", path: "/details/0" },
   page: { gateway: "default/bookinfo-gateway", path: "/productpage" },
 };

@@ -109,18 +109,7 @@ export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: 
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing");
-  if (spec.action === "DENY")
-    for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
   for (const [index, rule] of (spec.rules ?? []).entries()) checkRule(rule, report.at("rules", index));
-}
-
-/** As Istio warns: it leaves what is HTTP out of a DENY rule for TCP. */
-function warnOfHttpOnly({ from, to }: RuleSpec, report: Report): void {
-  const byConnection = from?.some(
-    ({ source }) => source.principals ?? source.notPrincipals ?? source.namespaces ?? source.notNamespaces,
-  );
-  if (to !== undefined || (from !== undefined && byConnection !== true))
-    report.warn("names HTTP alone: Istio would deny all TCP of the workload too; no TCP comes through this mesh");
 }
 
 function checkRule(rule: RuleSpec, report: Report): void {

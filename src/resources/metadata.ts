@@ -38,7 +38,7 @@ const LABEL_NAMED = new Set(["Namespace", "Service"]);
 
 /** Checks `metadata` by the rules of Kubernetes; null where there was an error. */
 export function readMetadata(input: unknown, info: KindInfo, report: Report): ObjectMeta | null {
-  const metadata = readShape(info.core ? CoreMetadata : Metadata, input, report);
+  const metadata = readShape(info.core ? CoreMetadata : Metadata, withEmptyTexts(input), report);
   if (metadata === null) return null;
   const { name, namespace, annotations = {}, finalizers = [], ownerReferences = [] } = metadata;
   const isName = LABEL_NAMED.has(info.kind) ? isDnsLabel : isDnsSubdomain;
@@ -63,6 +63,18 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
       report.at("ownerReferences").warn("stored, without effect: objects are not deleted with their owner");
   }
   return metadata;
+}
+
+/** Kubernetes reads a label or an annotation that is null as an empty one; some of its clients write them so, others send null. */
+function withEmptyTexts(input: unknown): unknown {
+  if (typeof input !== "object" || input === null) return input;
+  const filled = { ...input } as Record<string, unknown>;
+  for (const field of ["labels", "annotations"]) {
+    const texts = filled[field];
+    if (typeof texts !== "object" || texts === null || Array.isArray(texts)) continue;
+    filled[field] = Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, value ?? ""]));
+  }
+  return filled;
 }
 
 /** What Kubernetes limits: the bytes of all names and values together. */

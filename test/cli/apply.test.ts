@@ -77,6 +77,38 @@ describe("tulle apply", () => {
     expect(control.asked[0]?.headers["if-match"]).toBe('"12"');
   });
 
+  it("--wait asks until the gateways in use have it; a dry run waits for nothing", async () => {
+    const at = (have: number | null) => ({
+      gateway: "a",
+      generation: 41,
+      have,
+      seenAt: have === null ? null : new Date().toISOString(),
+      format: 1,
+      bindings: [],
+      problem: null,
+    });
+    const states = [at(40), at(41)];
+    control.routes = {
+      "POST /api/v1/apply": applied,
+      "GET /api/v1/status": () => ({
+        body: { generation: 41, resourceVersion: "9", gateways: [states.length > 1 ? states.shift() : states[0]] },
+      }),
+    };
+    write(folder, "a.yaml", route("a"));
+    expect((await tulle(folder, ["apply", "-f", "a.yaml", "--wait"])).code).toBe(0);
+    expect(control.asked.map(({ method }) => method)).toEqual(["POST", "GET", "GET"]);
+
+    states.splice(0, 2, at(null));
+    const waited = await tulle(folder, ["apply", "-f", "a.yaml", "--wait", "1"]);
+    expect(waited.code).toBe(1);
+    expect(waited.stdout).toContain("virtualservice.networking.istio.io/a created");
+    expect(waited.stderr).toContain("no gateway was ever seen");
+
+    control.asked.length = 0;
+    expect((await tulle(folder, ["apply", "-f", "a.yaml", "--wait", "--dry-run"])).code).toBe(0);
+    expect(control.asked.map(({ method }) => method)).toEqual(["POST"]);
+  });
+
   it("reads stdin, as YAML or JSON", async () => {
     expect((await tulle(folder, ["apply", "-f", "-"], { stdin: service("a") })).code).toBe(0);
     const json = JSON.stringify([

@@ -87,9 +87,10 @@ describe("tulle cert enrol", () => {
     ]);
   });
 
-  it("renews over what is there, and prints JSON", async () => {
-    write(folder, "web.key", "old");
-    write(folder, "web.pem.new", "left by a crash");
+  it("renews over what is there, beside the kubeconfig where no folder is named, and prints JSON", async () => {
+    const certs = join(folder, ".tulle/certs");
+    write(certs, "web.key", "old");
+    write(certs, "web.pem.new", "left by a crash");
     const { code, stdout } = await tulle(folder, [
       "cert",
       "enrol",
@@ -101,9 +102,10 @@ describe("tulle cert enrol", () => {
       "json",
     ]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ spiffeId, files: { key: "web.key" } });
-    expect(statSync(join(folder, "web.key")).mode & 0o777).toBe(0o600);
-    expect(existsSync(join(folder, "web.pem.new"))).toBe(false);
+    expect(JSON.parse(stdout)).toMatchObject({ spiffeId, files: { key: ".tulle/certs/web.key" } });
+    expect(statSync(join(certs, "web.key")).mode & 0o777).toBe(0o600);
+    expect(readdirSync(certs).sort()).toEqual(["ca.pem", "web.key", "web.pem"]);
+    expect(readdirSync(folder)).toEqual([".tulle"]);
   });
 
   it("needs no token of an administrator with a join token, given or on stdin", async () => {

@@ -150,6 +150,21 @@ describe("what it says when it cannot talk", () => {
     expect(ended.stderr).toContain(says);
   });
 
+  it.each([
+    { name: "one of another mesh", text: "other\n", says: "control does not know the token of `wrong-token`" },
+    { name: "a kubeconfig", text: yamlConfig, says: "`wrong-token` holds no token" },
+    { name: "an empty file", text: "\n", says: "`wrong-token` holds no token" },
+    { name: "no file", text: null, says: "--token-file: there is no file `wrong-token`" },
+  ])("a wrong --token-file is named, and not the kubeconfig: $name", async ({ text, says }) => {
+    plain.routes = { "GET /api/v1/status": () => refused("Unauthorized", "Unauthorized") };
+    if (text === null) rmSync(join(folder, "wrong-token"), { force: true });
+    else write(folder, "wrong-token", typeof text === "string" ? text : text());
+    const { code, stderr } = await tulle(folder, ["status", "--token-file", "wrong-token"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(says);
+    expect(stderr).not.toContain(".tulle/kubeconfig");
+  });
+
   it("no mesh was started here", async () => {
     const { code, stderr } = await tulle(state, ["status"]);
     expect(code).toBe(1);

@@ -129,10 +129,23 @@ describe("tulle status", () => {
     expect(stderr).toContain("not current after 1 s: `behind`: behind by 2, `broken`: its root is too large");
   });
 
-  it("--wait warns where no gateway is alive", async () => {
+  it("--wait does not wait for those that nobody calls, and says so", async () => {
     answers([GONE, UNSEEN]);
     const { code, stderr } = await tulle(folder, ["status", "--wait", "1"]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "warning: no gateway was seen in the last 10 s\n" });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: no gateway was called in the last 10 s.*next request\n$/);
+  });
+
+  it.each([
+    { name: "there is no gateway", gateways: [] },
+    { name: "none was ever seen", gateways: [UNSEEN] },
+  ])("--wait waits for one to come where $name, and ends with 1 when time is up", async ({ gateways }) => {
+    answers(gateways);
+    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("not current after 1 s: no gateway was ever seen");
+    answers(gateways, gateways, [CURRENT]);
+    expect((await tulle(folder, ["status", "--wait", "60"])).code).toBe(0);
   });
 
   it("refuses a time that is none", async () => {

@@ -28,6 +28,43 @@ describe("the Kubernetes API", () => {
     return control.raw("GET", path, { ...control.auth(), ...headers });
   }
 
+  it.each([
+    {
+      how: "created",
+      write: async (name: string, object: object) => control.call("POST", RULES, { ...rule(name), ...object }),
+    },
+    {
+      how: "applied by a document",
+      write: async (name: string, object: object) =>
+        control.call("POST", "/api/v1/apply", { ...rule(name), ...object }),
+    },
+    {
+      how: "replaced",
+      write: async (name: string, object: object) => {
+        await control.call("POST", RULES, rule(name));
+        return control.call("PUT", `${RULES}/${name}`, { ...rule(name), ...object });
+      },
+    },
+  ])(
+    "reads a label and an annotation that are null as empty ones, as Kubernetes does: $how",
+    async ({ how, write }) => {
+      const name = `nulls-${how.split(" ", 1)[0]}`;
+      const { status } = await write(name, {
+        metadata: { name, labels: { a: null, b: "c" }, annotations: { d: null } },
+      });
+      expect([200, 201]).toContain(status);
+      const { metadata } = (await control.call("GET", `${RULES}/${name}`)).json;
+      expect(metadata).toMatchObject({ labels: { a: "", b: "c" }, annotations: { d: "" } });
+    },
+  );
+
+  it("has no definitions of further kinds, which is where kubectl looks for one that it does not know", async () => {
+    const { status, json } = await control.call("GET", "/k8s/apis/apiextensions.k8s.io/v1/customresourcedefinitions");
+    expect([status, json["kind"], json["items"]]).toEqual([200, "CustomResourceDefinitionList", []]);
+    const groups = (await control.call("GET", "/k8s/apis")).json["groups"] as unknown as readonly { name: string }[];
+    expect(groups.map(({ name }) => name)).not.toContain("apiextensions.k8s.io");
+  });
+
   describe("patches", () => {
     const path = `${RULES}/patched`;
     const patch = async (type: string, body: unknown, query = "") =>

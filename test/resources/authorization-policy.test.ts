@@ -205,14 +205,13 @@ describe("AuthorizationPolicy", () => {
     expect(when(fields)).toEqual([`error ${error}`]);
   });
 
-  it("warns, as Istio does, of a DENY by HTTP alone", () => {
-    const deny = (rule: string) => of(`{action: DENY, rules: [${rule}]}`);
-    const warning = ["warning Invalid spec.rules[0]"];
-    expect(deny("{from: [{source: {requestPrincipals: [iss/sub]}}]}")).toEqual(warning);
-    expect(deny("{to: [{operation: {methods: [GET]}}]}")).toEqual(warning);
-    expect(deny("{from: [{source: {namespaces: [a]}}], to: [{operation: {methods: [GET]}}]}")).toEqual(warning);
-    expect(deny("{from: [{source: {namespaces: [a]}}]}")).toEqual([]);
-    expect(of("{rules: [{to: [{operation: {methods: [GET]}}]}]}")).toEqual([]);
+  it.each([
+    "{to: [{operation: {paths: [/admin]}}]}",
+    "{to: [{operation: {methods: [GET]}}]}",
+    "{from: [{source: {requestPrincipals: [iss/sub]}}]}",
+    "{from: [{source: {namespaces: [a]}}], to: [{operation: {methods: [GET]}}]}",
+  ])("does not warn of TCP, which no mesh of Workers carries: a DENY of %s", (rule) => {
+    expect(of(`{action: DENY, rules: [${rule}]}`)).toEqual([]);
   });
 
   it("warns of a DENY that denies nothing and of a selector that selects everything", () => {

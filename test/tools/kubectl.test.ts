@@ -873,12 +873,20 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         },
       );
 
-      it("says of a kind that it does not serve that there is none", async () => {
-        const input = manifest("apps/v1", "Deployment", "d", {}, {});
-        const ran = await runGiven({ input }, "create", "-f", "-");
-        expect(ran.status).toBe(1);
-        expect(ran.stderr).toMatch(/no matches for kind "Deployment" in version "apps\/v1"/);
-      });
+      it.each([
+        { apiVersion: "apps/v1", kind: "Deployment" },
+        { apiVersion: "networking.istio.io/v1", kind: "Nonsense" },
+        { apiVersion: "v1", kind: "Nonsense" },
+      ])(
+        "says of a kind that it does not serve that there is none: $kind in $apiVersion",
+        async ({ apiVersion, kind }) => {
+          const input = manifest(apiVersion, kind, "d", {}, {});
+          const ran = await runGiven({ input }, "create", "-f", "-");
+          expect(ran.status).toBe(1);
+          expect(ran.stderr).toContain(`no matches for kind "${kind}" in version "${apiVersion}"`);
+          expect(ran.stderr).not.toContain("turn validation off");
+        },
+      );
     });
 
     describe("auth", () => {

@@ -19,6 +19,21 @@ import type { Ask } from "./request.ts";
 const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 const V2_WISH = /application\/com\.github\.(proto-openapi|googleapis\.gnostic)\.spec\.v2[@.]v1\.0\+protobuf/i;
 
+/**
+ * Where kubectl looks for a kind that it finds no schema of. Without an answer it tells its user to turn validation off; with
+ * an empty list it says that there is no such kind.
+ */
+const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+function noDefinitions() {
+  return {
+    kind: "CustomResourceDefinitionList",
+    apiVersion: "apiextensions.k8s.io/v1",
+    metadata: { resourceVersion: "0" },
+    items: [],
+  };
+}
+
 async function json(c: Ask, make: () => object): Promise<Response> {
   // Not by the path as sent, which has any number of spellings: each would be kept.
   return sendFixed(c, await fixed(c.req.path, JSON_TYPE, () => JSON.stringify(make())));
@@ -37,6 +52,7 @@ export function documentRoutes(): Hono<Api> {
     return group ? json(c, () => group) : nowhere(c);
   });
   app.get("/apis/:group/:version", async (c) => resources(c, `${c.req.param("group")}/${c.req.param("version")}`));
+  app.get(CRDS, async (c) => json(c, noDefinitions));
   app.get("/openapi/v2", async (c) => {
     if (!V2_WISH.test(c.req.header("accept") ?? "")) return json(c, openApiV2);
     return sendFixed(c, await fixed("v2 protobuf", V2_PROTOBUF, () => Uint8Array.from(encodeOpenApiV2(openApiV2()))));
