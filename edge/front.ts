@@ -3,7 +3,15 @@ import type { Server as NetServer, Socket } from "node:net";
 import { EdgeRequest } from "./edge-request.ts";
 import { forward, forwardUpgrade, type Target } from "./forward.ts";
 import { MAX_HEAD_BYTES } from "./onward.ts";
-import { HEADERS_TOO_LARGE, refuse, refuseSocket, PLAIN_TO_TLS, type Refuser, UNREADABLE } from "./refusal.ts";
+import {
+  HEADERS_TOO_LARGE,
+  refuse,
+  refuseSocket,
+  PLAIN_TO_TLS,
+  type Refuser,
+  TOO_SLOW,
+  UNREADABLE,
+} from "./refusal.ts";
 import { tlsListener, type TlsOptions } from "./tls-listener.ts";
 
 /** One open listener. */
@@ -59,8 +67,13 @@ function refusing(server: Server, refuser: Refuser): void {
     // What still comes of a request that was refused is no news.
     if (!socket.writable) return;
     if (error.code === "ECONNRESET") return void socket.destroy();
-    refuseSocket(socket, error.code === "HPE_HEADER_OVERFLOW" ? HEADERS_TOO_LARGE : UNREADABLE, refuser);
+    refuseSocket(socket, refusalOf(error), refuser);
   });
+}
+
+function refusalOf({ code }: NodeJS.ErrnoException) {
+  if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? TOO_SLOW : UNREADABLE;
 }
 
 async function listen(server: NetServer, address: string, port: number): Promise<number> {

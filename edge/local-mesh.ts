@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import type { Example } from "../examples/example.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
+import { failure } from "../src/kube/status.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { cfOf } from "./client-certificate.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
@@ -228,17 +229,9 @@ async function openControl(
 
 /** What a client of the control API gets while control is stopped. */
 function controlAway(response: ServerResponse): void {
-  const status = {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message: "control is away: nothing was changed; gateways go on with what they have. Start it again and repeat",
-    reason: "ServiceUnavailable",
-    code: 503,
-  };
+  const message = "control is away: nothing was changed; gateways go on with what they have. Start it again and repeat";
   response.writeHead(503, { "content-type": "application/json", "retry-after": "1" });
-  response.end(JSON.stringify(status));
+  response.end(JSON.stringify(failure("ServiceUnavailable", message)));
 }
 
 async function openGateways(

@@ -2,13 +2,14 @@ import { randomBytes } from "node:crypto";
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
+import { failure, type StatusReason } from "../src/kube/status.ts";
 import { AccessLog } from "../src/telemetry/access-log.ts";
 import { Journal } from "../src/telemetry/journal.ts";
 import { beginTrace } from "../src/telemetry/trace-context.ts";
 
 /** What a listener refuses by itself, since no Worker could be given it whole. */
 interface Refusal {
-  readonly status: 400 | 405 | 431;
+  readonly status: 400 | 405 | 408 | 431;
   /** For the log. */
   readonly code: string;
   /** For the client. */
@@ -16,6 +17,12 @@ interface Refusal {
 }
 
 export const UNREADABLE: Refusal = { status: 400, code: "request_invalid", message: "this is no HTTP/1.1 request" };
+
+export const TOO_SLOW: Refusal = {
+  status: 408,
+  code: "request_timeout",
+  message: "the request's headers took too long to come",
+};
 
 export const HEADERS_TOO_LARGE: Refusal = {
   status: 431,
@@ -59,14 +66,19 @@ export function gatewayRefuser(gateway: string, onLine: OnLine): Refuser {
   };
 }
 
+const REASONS = {
+  400: "BadRequest",
+  405: "MethodNotAllowed",
+  408: "RequestTimeout",
+  431: "RequestHeaderFieldsTooLarge",
+} as const satisfies Record<Refusal["status"], StatusReason>;
+
 /** Answers a Status object, as control does, and writes a line of the runtime's log. */
 export function controlRefuser(onLine: OnLine): Refuser {
   return ({ status, code, message, requestId, request }) => {
     const line = { event: "edge_refused", request_id: requestId, status, code, method: request?.method ?? null };
     onLine({ level: "warn", message: JSON.stringify(line) });
-    const head = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure" };
-    const reason = status === 405 ? "MethodNotAllowed" : status === 431 ? "RequestHeaderFieldsTooLarge" : "BadRequest";
-    return { contentType: "application/json", body: JSON.stringify({ ...head, message, reason, code: status }) };
+    return { contentType: "application/json", body: JSON.stringify(failure(REASONS[status], message)) };
   };
 }
 

@@ -99,6 +99,7 @@ goes back at least an hour, and at least 5,000 changes; what is older is answere
 
 | what | how much |
 | --- | --- |
+| headers | 60 KiB: names, values and four bytes for each |
 | a body | 1 MiB; 64 KiB for join tokens and certificates |
 | documents of one apply | 500 |
 | nesting of a document | 64 levels; no YAML anchors, aliases, tags or directives, no key twice |

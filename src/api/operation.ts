@@ -80,13 +80,14 @@ const REASONS = {
   UnsupportedMediaType: "The body's `Content-Type` is not read here.",
   Invalid: "What the body says cannot be. Every cause names its field.",
   TooManyRequests: "Too many watches are open, of this token or of all. Try again after `Retry-After` seconds.",
+  RequestHeaderFieldsTooLarge: "The headers are larger than 60 KiB.",
   Expired: "The history does not go back so far. List again.",
   ServiceUnavailable: "The store did not answer. Nothing is half done; try again after `Retry-After` seconds.",
 } as const satisfies Partial<Record<StatusReason, string>>;
 type Reason = keyof typeof REASONS;
 
-/** Every operation that reads the store or needs a token can be answered so. */
-const ALWAYS = ["Unauthorized", "ServiceUnavailable"] as const;
+/** Every operation that reads the store, needs a token or has headers can be answered so. */
+const ALWAYS = ["Unauthorized", "RequestHeaderFieldsTooLarge", "ServiceUnavailable"] as const;
 
 export function errors(...reasons: readonly Reason[]): Readonly<Record<string, Reference>> {
   return Object.fromEntries(

@@ -36,6 +36,7 @@ const CODES = {
   NotFound: 404,
   MethodNotAllowed: 405,
   NotAcceptable: 406,
+  RequestTimeout: 408,
   AlreadyExists: 409,
   Conflict: 409,
   Expired: 410,
@@ -44,6 +45,7 @@ const CODES = {
   UnsupportedMediaType: 415,
   Invalid: 422,
   TooManyRequests: 429,
+  RequestHeaderFieldsTooLarge: 431,
   InternalError: 500,
   ServiceUnavailable: 503,
 } as const;

@@ -136,6 +136,20 @@ describe("the control API", () => {
     expect([large.status, large.json["reason"]]).toEqual([413, "RequestEntityTooLarge"]);
   });
 
+  it.each([
+    { name: "59 KiB", kib: 59, status: 200 },
+    { name: "not 61 KiB", kib: 61, status: 431 },
+    { name: "not 61 KiB, before a token is looked at", kib: 61, status: 431, anonymous: true },
+    { name: "what the platform adds beside 59 KiB", kib: 59, status: 200, more: { "cf-ray": "x".repeat(9_000) } },
+  ])("takes up to 60 KiB of headers: $name", async ({ kib, status, anonymous = false, more = {} }) => {
+    const headers = { ...(anonymous ? {} : control.auth()), ...more, "x-fill": "a".repeat(kib * 1_024) };
+    const answer = await control.raw("GET", "/api/v1/status", headers);
+    expect(answer.status).toBe(status);
+    if (status !== 431) return void (await answer.arrayBuffer());
+    expect(answer.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await answer.json()).toMatchObject({ kind: "Status", reason: "RequestHeaderFieldsTooLarge", code: 431 });
+  });
+
   it("gives each object uid, generation and version, and keeps them through a write that changes nothing", async () => {
     const made = (await control.call("POST", RULES, rule("once"))).json;
     expect(made["metadata"]).toMatchObject({ name: "once", namespace: "default", generation: 1 });

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { type Account, forbidden, mayDo, mayUse, type Verb, type Wish } from "../../src/kube/access.ts";
 import type { ResourcePath } from "../../src/kube/path.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
+import { headerSize, MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { objectStore } from "./db/store.ts";
@@ -22,6 +23,16 @@ export function bearer(header: string | undefined): string | null {
   const [, token] = /^Bearer +([\x21-\x7e]{1,4096})$/i.exec(header ?? "") ?? [];
   return token ?? null;
 }
+
+/** What gateways do not take the control API does not take: such headers are a mistake, or an attempt (RFC 6585 §5). */
+export const boundedHeaders: MiddlewareHandler<Api> = async (c, next) => {
+  if (headerSize(c.req.raw.headers) <= MAX_HEADER_BYTES) return next();
+  const requestId = crypto.randomUUID();
+  const { method, path } = c.req;
+  console.warn({ event: "control_refused", request_id: requestId, code: "request_headers_too_large", method, path });
+  c.header("x-request-id", requestId);
+  return answer(c, failure("RequestHeaderFieldsTooLarge", "the request's headers are larger than 60 KiB"));
+};
 
 /** Every route past this needs a token that is known. */
 export const authenticated: MiddlewareHandler<Api> = async (c, next) => {

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { answer, type Api, authenticated, needsPath, noBrowserWrites } from "./access.ts";
+import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
 import { auditLog } from "./db/audit.ts";
 import { objectStore } from "./db/store.ts";
@@ -19,6 +19,7 @@ import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 export function controlApi(env: Env): Hono<Api> {
   const authority = () => env.AUTHORITY.getByName("authority");
   const app = new Hono<Api>({ strict: true });
+  app.use(boundedHeaders);
   app.use(noBrowserWrites);
   app.get("/healthz", (c) => c.text("ok"));
   app.route("/api/v1", bootstrapRoutes());
