@@ -88,7 +88,7 @@ describe("tulle", () => {
   });
 
   it("enrols a workload, whose certificate opens the mesh", async () => {
-    const enrolled = await tulle("cert", "enrol", "--service-account", "bookinfo-productpage");
+    const enrolled = await tulle("cert", "enrol", "--service-account", "bookinfo-productpage", "--out", folder);
     expect(enrolled.code).toBe(0);
     const [cert, key] = ["pem", "key"].map((end) => readFileSync(join(folder, `bookinfo-productpage.${end}`), "utf8"));
     const answer = await mesh.asWorkload({ cert: cert ?? "", key: key ?? "" }, "http://details:9080/details/0");
