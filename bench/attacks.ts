@@ -43,7 +43,7 @@ export async function attackTimes(
   tell: (text: string) => void,
 ): Promise<readonly Sampled[]> {
   const issuer = new AttackIssuer();
-  const mesh = await AttackedMesh.start(issuer.jwks);
+  const mesh = await AttackedMesh.start(issuer);
   try {
     await applied(mesh, BASE);
     for (const { attack, index } of cases) {
