@@ -1,7 +1,15 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
 import type { Finding } from "../resources/finding.ts";
 import { findKind, kindOf } from "../kinds/registry.ts";
-import { isNamespace, isSecret, type KubeObject, type ObjectMeta, type ObjectRef, refOf } from "../resources/object.ts";
+import {
+  isNamespace,
+  isSecret,
+  type KubeObject,
+  type ObjectMeta,
+  type ObjectRef,
+  refKey,
+  refOf,
+} from "../resources/object.ts";
 import type { Parsed } from "../kinds/parse.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
@@ -21,8 +29,10 @@ export type Operation =
   /** `apply` creates or replaces. */
   | {
       readonly verb: "create" | "update" | "apply";
-      readonly object: KubeObject;
-      readonly findings: readonly Finding[];
+      /** The one that the writer may write; nothing else may come of the value. */
+      readonly ref: ObjectRef;
+      /** As it came. */
+      readonly value: unknown;
       readonly author: Author;
     }
   /** Writes the object's `status` alone. */
@@ -66,10 +76,6 @@ export interface Circumstances {
   readonly parse: (value: unknown) => Parsed;
 }
 
-export function refOfOperation(operation: Operation): ObjectRef {
-  return "object" in operation && operation.verb !== "update-status" ? refOf(operation.object) : operation.ref;
-}
-
 /**
  * Kubernetes' object rules: uid, creation time and generation are the store's; a stale resourceVersion is a conflict; a
  * write that changes nothing keeps everything as it is.
@@ -79,22 +85,15 @@ export function planOperation(
   operation: Operation,
   circumstances: Circumstances,
 ): Result<Planned, Status> {
-  const ref = refOfOperation(operation);
-  if (operation.verb === "create" && before) return err(alreadyExists(ref));
+  const { ref } = operation;
+  if ("value" in operation) return written(before, operation, circumstances);
   if (before === null) {
-    if (operation.verb === "create" || operation.verb === "apply")
-      return create({ ...operation, owned: false }, ref, circumstances);
     if (operation.verb === "server-side-apply" && operation.author.subresource === "")
       return createApplied(operation, ref, circumstances);
     return err(notFound(ref));
   }
-  const isWhole = operation.verb === "apply" || operation.verb === "update" || operation.verb === "delete";
-  if (!isWhole && isUnreadable(before)) return err(cannotBeOpened(ref));
+  if (operation.verb !== "delete" && isUnreadable(before)) return err(cannotBeOpened(ref));
   switch (operation.verb) {
-    case "create":
-    case "apply":
-    case "update":
-      return replace(before, { ...operation, owned: false }, ref, circumstances);
     case "update-status":
       return replaceStatus(before, operation.object, operation.author, ref, circumstances);
     case "patch":
@@ -106,6 +105,19 @@ export function planOperation(
     case "report":
       return ok(report(before, operation, circumstances));
   }
+}
+
+/** A whole object takes the place of what was there. */
+function written(
+  before: KubeObject | null,
+  { verb, ref, value, author }: Extract<Operation, { value: unknown }>,
+  circumstances: Circumstances,
+): Result<Planned, Status> {
+  const parsed = parseFor(value, ref, circumstances);
+  if (!parsed.ok) return parsed;
+  const wanted = { ...parsed.value, author, owned: false };
+  if (before === null) return verb === "update" ? err(notFound(ref)) : create(wanted, ref, circumstances);
+  return verb === "create" ? err(alreadyExists(ref)) : replace(before, wanted, ref, circumstances);
 }
 
 /** An object as it shall become, and by whom. `owned`: its managedFields are worked out already. */
@@ -270,6 +282,8 @@ function patched(
       ? replaceStatus(before, object, author, ref, circumstances)
       : err(misnamed ?? notFound(ref));
   }
+  const misnamed = otherObject(object, ref);
+  if (misnamed) return err(misnamed);
   const parsed = parseFor(object, ref, circumstances);
   return parsed.ok ? replace(before, { ...parsed.value, author, owned: false }, ref, circumstances) : parsed;
 }
@@ -281,22 +295,26 @@ function patchProblem(problem: Status, ref: ObjectRef): Status {
   return invalid(ref, [{ severity: "error", reason: "FieldValueInvalid", field: "patch", message }]);
 }
 
-/** Reads what a patch has made of an object: it must still be the same one. */
+/** Every write is parsed here: what a client wrote, and what a patch or an apply has made of an object. */
 function parseFor(
   value: unknown,
   ref: ObjectRef,
   { parse }: Circumstances,
 ): Result<{ readonly object: KubeObject; readonly findings: readonly Finding[] }, Status> {
-  const misnamed = otherObject(value, ref);
-  if (misnamed) return err(misnamed);
   const { object, findings } = parse(value);
-  if (object) return ok({ object, findings });
-  return err(
-    invalid(
-      ref,
-      findings.filter(({ severity }) => severity === "error"),
-    ),
-  );
+  if (object === null)
+    return err(
+      invalid(
+        ref,
+        findings.filter(({ severity }) => severity === "error"),
+      ),
+    );
+  const { namespace = ref.namespace } = object.metadata;
+  const placed = namespace === "" ? object : { ...object, metadata: { ...object.metadata, namespace } };
+  // Who may write was judged by `ref`.
+  if (refKey(refOf(placed)) !== refKey(ref))
+    return err(failure("BadRequest", "the object is another one than the request names"));
+  return ok({ object: placed, findings });
 }
 
 /** What a write to one object may not turn it into: another one. */

@@ -4,14 +4,7 @@ import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
-import {
-  type Action,
-  type Circumstances,
-  MESH_AUTHOR,
-  type Operation,
-  planOperation,
-  refOfOperation,
-} from "./object-rules.ts";
+import { type Action, type Circumstances, MESH_AUTHOR, type Operation, planOperation } from "./object-rules.ts";
 import { failure, type Status } from "./status.ts";
 
 /** What becomes of one object in a write. */
@@ -80,7 +73,7 @@ export function planWrite(
   };
 
   for (const [index, operation] of operations.entries()) {
-    const ref = refOfOperation(operation);
+    const { ref } = operation;
     const before = current(refKey(ref));
     const refusal = protectedNamespace(operation, ref);
     const planned =

@@ -1,23 +1,22 @@
 import { Hono } from "hono";
-import type { Finding } from "../../src/resources/finding.ts";
 import { findKind } from "../../src/kinds/registry.ts";
-import { type KubeObject, refOf } from "../../src/resources/object.ts";
+import { apiVersionOf } from "../../src/resources/kinds.ts";
+import type { ObjectRef } from "../../src/resources/object.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
-import { parseObject } from "../../src/kinds/parse.ts";
 import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";
-import { errorsOf, warningText } from "./kube/write.ts";
+import { warningText } from "./kube/write.ts";
 import type { Author } from "../../src/kube/object-rules.ts";
-import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import { failure, type Status } from "../../src/kube/status.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 
 /** One document of an apply, on its way. */
 interface Document {
   readonly line: number;
   readonly head: Head;
-  readonly object: KubeObject | null;
-  readonly findings: readonly Finding[];
+  readonly ref: ObjectRef;
+  readonly value: unknown;
   readonly status: Status | null;
 }
 
@@ -57,7 +56,7 @@ export function applyRoutes(): Hono<Api> {
     const ordered = documents
       .map((document, index) => ({ document, index }))
       .sort((a, b) => rank(a.document) - rank(b.document));
-    const operations = ordered.flatMap(({ document }) => operationOf(document, author.value));
+    const operations = ordered.map(({ document }) => operationOf(document, author.value));
     const written = await c.env.HUB.getByName("hub").write(operations, {
       ...actorOf(c),
       verb: "apply",
@@ -97,10 +96,8 @@ export function ifGeneration(c: Ask): Result<{ readonly ifGeneration?: number },
   return err(failure("BadRequest", 'If-Match: must be the number of a generation in quotes, as in `If-Match: "7"`'));
 }
 
-function operationOf({ object, findings }: Document, author: Author) {
-  return object
-    ? [{ verb: "apply" as const, object, findings, author: { ...author, apiVersion: object.apiVersion } }]
-    : [];
+function operationOf({ head, ref, value }: Document, author: Author) {
+  return { verb: "apply" as const, ref, value, author: { ...author, apiVersion: head.apiVersion } };
 }
 
 function rank({ head }: Document): number {
@@ -108,23 +105,31 @@ function rank({ head }: Document): number {
   return place < 0 ? FIRST.length : place;
 }
 
+/** What a document is about, and whether its writer may write that. The Hub parses it: it refuses what is of no kind. */
 async function readDocument(c: Ask, value: unknown, line: number): Promise<Document> {
-  const { object, findings } = parseObject(value, { local: c.env.TULLE_LOCAL !== undefined });
-  if (object === null) {
-    const head = headOf(value);
-    const ref = { group: head.apiVersion.includes("/") ? (head.apiVersion.split("/", 1)[0] ?? "") : "", ...head };
-    return { line, head, object, findings, status: invalid(ref, errorsOf(findings)) };
-  }
-  const info = findKind(object.apiVersion, object.kind);
-  const { namespace = "default" } = object.metadata;
-  const placed = info?.namespaced ? { ...object, metadata: { ...object.metadata, namespace } } : object;
-  const ref = refOf(placed);
+  const { apiVersion, kind, name, namespace } = headOf(value);
+  const info = findKind(apiVersion, kind);
+  const ref = {
+    group: info?.group ?? groupOf(apiVersion),
+    kind,
+    namespace: info?.namespaced === true ? namespace || "default" : namespace,
+    name,
+  };
+  const head = {
+    apiVersion: info ? apiVersionOf(info.group, info.version) : apiVersion,
+    kind,
+    namespace: ref.namespace,
+    name,
+  };
   const wish = { verb: "patch" as const, group: ref.group, resource: info?.plural ?? "", namespace: ref.namespace };
-  const head = { apiVersion: object.apiVersion, kind: object.kind, namespace: ref.namespace, name: ref.name };
-  return { line, head, object: placed, findings, status: await refusal(c, wish) };
+  return { line, head, ref, value, status: info ? await refusal(c, wish) : null };
 }
 
-/** As much as can be read of a document that was refused. */
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? (apiVersion.split("/", 1)[0] ?? "") : "";
+}
+
+/** As much as can be read of a document before it is parsed. */
 function headOf(value: unknown): Head {
   const text = (field: unknown): string => (typeof field === "string" ? field.slice(0, 253) : "");
   const { apiVersion, kind, metadata } = (value ?? {}) as Record<string, unknown>;

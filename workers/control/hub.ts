@@ -62,7 +62,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async rollback(generation: number, options: WriteOptions): Promise<WriteResult> {
     return this.#inTurn(async () => {
       const state = await this.#state();
-      const operations = await restore(this.#store, generation, state.objects, this.#parse);
+      const operations = await restore(this.#store, generation, state.objects);
       if (!operations.ok) return { ok: false, failures: [{ index: -1, status: operations.error }] };
       return this.#write(state, operations.value, options);
     });
@@ -181,8 +181,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
     const missing = NAMESPACES.filter((name) => !state.objects.has(refKey(namespaceRef(name))));
     const operations = missing.map((name) => ({
       verb: "create" as const,
-      object: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
-      findings: [],
+      ref: namespaceRef(name),
+      value: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
       author: { manager: "tulle", subresource: "" as const, apiVersion: "v1" },
     }));
     if (operations.length > 0) await this.#write(state, operations, { ...SYSTEM, verb: "create" });

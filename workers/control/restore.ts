@@ -1,10 +1,9 @@
 import type { Operation } from "../../src/kube/object-rules.ts";
-import { failure, invalid, type Status } from "../../src/kube/status.ts";
+import { failure, type Status } from "../../src/kube/status.ts";
 import { cannotBeOpened, isUnreadable } from "../../src/kube/unreadable.ts";
 import { NAMESPACES } from "../../src/kube/write-plan.ts";
 import { checkChange } from "../../src/resources/core.ts";
 import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
-import type { Parsed } from "../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { ObjectStore } from "./db/store.ts";
 
@@ -13,7 +12,6 @@ export async function restore(
   store: ObjectStore,
   generation: number,
   objects: ReadonlyMap<string, KubeObject>,
-  parse: (value: unknown) => Parsed,
 ): Promise<Result<readonly Operation[], Status>> {
   if ((await store.generation(generation)) === null) return err(await unknownGeneration(store, generation));
   const wanted = await store.configurationAt(generation);
@@ -22,21 +20,12 @@ export async function restore(
   for (const value of wanted.toSorted((a, b) => rank(refOf(a)) - rank(refOf(b)))) {
     const ref = refOf(value);
     if (isUnreadable(value)) return err(cannotBeOpened(ref));
-    const { object, findings } = parse(value);
-    // It was written by an older version, and what that took is not what this one takes.
-    if (object === null)
-      return err(
-        invalid(
-          ref,
-          findings.filter(({ severity }) => severity === "error"),
-        ),
-      );
     kept.add(refKey(ref));
     const present = objects.get(refKey(ref));
     // What may not be changed is made anew.
-    if (present && checkChange(present, object).length > 0) writes.push({ verb: "delete", ref });
-    const author = { manager: "tulle-rollback", subresource: "" as const, apiVersion: object.apiVersion };
-    writes.push({ verb: "apply", object, findings, author });
+    if (present && checkChange(present, value).length > 0) writes.push({ verb: "delete", ref });
+    const author = { manager: "tulle-rollback", subresource: "" as const, apiVersion: value.apiVersion };
+    writes.push({ verb: "apply", ref, value, author });
   }
   const gone = [...objects.values()]
     .map(refOf)

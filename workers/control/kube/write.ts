@@ -4,11 +4,10 @@ import type { Author, Operation } from "../../../src/kube/object-rules.ts";
 import { plainCopy } from "../../../src/kube/patch.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import type { Selects } from "../../../src/kube/selectors.ts";
-import { failure, invalid, type Status } from "../../../src/kube/status.ts";
+import { failure, type Status } from "../../../src/kube/status.ts";
 import type { Finding } from "../../../src/resources/finding.ts";
 import { findKind } from "../../../src/kinds/registry.ts";
-import type { KubeObject } from "../../../src/resources/object.ts";
-import { parseObject } from "../../../src/kinds/parse.ts";
+import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { actorOf, allowed } from "../access.ts";
 import type { WriteResult } from "../hub-api.ts";
@@ -28,7 +27,8 @@ export async function create(c: Ask, path: ResourcePath): Promise<Result<Respons
   if (!author.ok) return author;
   const read = await readObject(c, path, null);
   if (!read.ok) return read;
-  return write(c, path, { verb: "create", ...read.value, author: author.value }, 201);
+  const { ref, value, findings } = read.value;
+  return write(c, path, { verb: "create", ref, value, author: author.value }, 201, findings);
 }
 
 export async function update(c: Ask, path: ResourcePath, name: string): Promise<Result<Response, Status>> {
@@ -39,7 +39,8 @@ export async function update(c: Ask, path: ResourcePath, name: string): Promise<
   if (path.status) return updateStatus(c, path, name, author.value);
   const read = await readObject(c, path, name);
   if (!read.ok) return read;
-  return write(c, path, { verb: "update", ...read.value, author: author.value }, 200);
+  const { ref, value, findings } = read.value;
+  return write(c, path, { verb: "update", ref, value, author: author.value }, 200, findings);
 }
 
 async function updateStatus(
@@ -236,33 +237,26 @@ async function readOptions(
   });
 }
 
-interface ReadObject {
-  readonly object: KubeObject;
+/** A whole object, as it came: the Hub parses it. */
+interface WholeObject {
+  readonly ref: ObjectRef;
+  readonly value: unknown;
+  /** Of field validation. */
   readonly findings: readonly Finding[];
 }
 
 /** @param name of the URL, which the object's must equal; null when created */
-async function readObject(c: Ask, path: ResourcePath, name: string | null): Promise<Result<ReadObject, Status>> {
+async function readObject(c: Ask, path: ResourcePath, name: string | null): Promise<Result<WholeObject, Status>> {
   const value = await readValue(c);
   if (!value.ok) return value;
   if (Array.isArray(value.value)) return err(failure("BadRequest", "the body must be one object, not a list"));
-  const { object, findings } = parseObject(value.value, { local: c.env.TULLE_LOCAL !== undefined });
-  if (object === null) {
-    const given = (value.value as { metadata?: { name?: unknown } } | null | undefined)?.metadata?.name;
-    const ref = refAt(path, name ?? (typeof given === "string" ? given.slice(0, 253) : ""));
-    return err(invalid(ref, errorsOf(findings)));
-  }
   const named = namedAs(path, name, value.value);
   if (!named.ok) return named;
   const valid = validated(c, path, value.value);
   if (!valid.ok) return valid;
-  const { namespace } = path;
-  const placed = namespace === null ? object.metadata : { ...object.metadata, namespace };
-  return ok({ object: { ...object, metadata: placed }, findings: [...findings, ...valid.value] });
-}
-
-export function errorsOf(findings: readonly Finding[]): readonly Finding[] {
-  return findings.filter(({ severity }) => severity === "error");
+  const given: unknown = (named.value as { metadata?: { name?: unknown } }).metadata?.name;
+  const ref = refAt(path, name ?? (typeof given === "string" ? given.slice(0, 253) : ""));
+  return ok({ ref, value: value.value, findings: valid.value });
 }
 
 /** @param findings beside those that the write brings */
