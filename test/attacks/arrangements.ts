@@ -31,6 +31,7 @@ export const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrang
   ["malformed, all-zero, version ff, 10 KB tracestate, sampled flag flood", NOTHING],
   ["another Worker of the account calls the gateway through a service binding with its own cf object", NOTHING],
   ["gateway called through a service binding from another Worker in the account", NOTHING],
+  ["generated: 5,000 random paths from the alphabet / . % 2 e f 5 c ; \\ a d m i n", NOTHING],
   ["1,000 requests, each with a fresh random kid", { jwksHost: "counted.issuer.test" }],
   ["issuer.test refuses connections; nothing cached", { jwksHost: "refusing.issuer.test" }],
   ["issuer.test returns 500; token signed by a well-known sample key", { jwksHost: "failing.issuer.test" }],

@@ -177,6 +177,7 @@ describe("the runner", () => {
     { attack: { setup: { words: "it rains" } }, unknown: "setup `it rains`" },
     { attack: { requests: [{ via: "x" }] }, unknown: "way in `x`" },
     { attack: { requests: [{ scheme: "http" }] }, unknown: "request field `scheme`" },
+    { attack: { must: { invariant: "x" } }, unknown: "condition `x`" },
     { attack: { requests: [{ generator: "x" }] }, unknown: "generator `x`" },
     { attack: { requests: [{ tls: { keyUsage: [] } }] }, unknown: "tls field `keyUsage`" },
     { attack: { requests: [{ jwt: { header_raw: "" } }] }, unknown: "jwt field `header_raw`" },

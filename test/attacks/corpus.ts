@@ -18,6 +18,7 @@ export interface AttackRequest {
   readonly via?: string;
   readonly generator?: string;
   readonly n?: number;
+  readonly seed?: number;
   readonly apply?: boolean;
   readonly value?: string;
 }
@@ -69,6 +70,8 @@ export interface Must {
   readonly error_contains?: string;
   readonly apply?: "rejected" | "accepted";
   readonly words?: string;
+  /** What holds of each request, as words do. */
+  readonly invariant?: string;
   readonly state_unchanged?: boolean;
   readonly body_absent?: readonly string[];
   readonly max_ms?: number;

@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
+import * as fc from "fast-check";
 import { times } from "../support/scale.ts";
 import type { AttackRequest } from "./corpus.ts";
 
 const HOST = "api.test";
+const ALPHABET = "/ . % 2 e f 5 c ; \\ a d m i n /admin %2f %2e";
 
 /** Requests that a case asks for by a name and a number. */
-export const GENERATORS: ReadonlyMap<string, (count: number) => readonly AttackRequest[]> = new Map([
+type Generator = (count: number, seed: number) => readonly AttackRequest[];
+
+export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Generator>([
   [
     "random-kid",
     (count: number) =>
@@ -14,6 +18,16 @@ export const GENERATORS: ReadonlyMap<string, (count: number) => readonly AttackR
         host: HOST,
         jwt: { header: { alg: "RS256", kid: randomUUID(), typ: "JWT" } },
       })),
+  ],
+  [
+    "random-paths",
+    (count, seed) => {
+      const drawn = fc.array(fc.constantFrom(...ALPHABET.split(" ")), {
+        minLength: 1,
+        maxLength: 12,
+      });
+      return fc.sample(drawn, { seed, numRuns: count }).map((parts) => ({ target: `/${parts.join("")}`, host: HOST }));
+    },
   ],
   // The last one is legitimate.
   [
@@ -28,7 +42,8 @@ export const GENERATORS: ReadonlyMap<string, (count: number) => readonly AttackR
 /** The requests of a case, those that it generates written out; a tenth of them where there is not much time. */
 export function written(requests: readonly AttackRequest[]): readonly AttackRequest[] {
   return requests.flatMap((request) => {
-    const { generator, n = 1 } = request;
-    return generator === undefined ? [request] : (GENERATORS.get(generator)?.(times(Math.ceil(n / 10), n)) ?? []);
+    const { generator, n = 1, seed = 0 } = request;
+    if (generator === undefined) return [request];
+    return GENERATORS.get(generator)?.(times(Math.ceil(n / 10), n), seed) ?? [];
   });
 }

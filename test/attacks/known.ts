@@ -9,14 +9,14 @@ const FIELDS = {
   case: names("id title class severity kind target source setup requests must note"),
   setup: names("policies words document"),
   request: names(
-    "method target host headers body raw tls jwt jwt2 mutate cf_connecting_ip apply value via generator n",
+    "method target host headers body raw tls jwt jwt2 mutate cf_connecting_ip apply value via generator n seed",
   ),
   tls: names("peer uriSans dnsSans cn notAfter notBefore certRFC9440 certPresented certVerified certRevoked"),
   jwt: names("header claims sign payload serialization"),
   must: names(
     "status status_seq upstream_hits upstream_hits_max upstream_path upstream_path_never upstream_headers " +
       "upstream_headers_absent response_headers_absent no_fetch_to no_fetch jwks_fetches_max max_ms apply words " +
-      "warn_at_apply error_contains",
+      "warn_at_apply error_contains invariant",
   ),
 };
 
@@ -43,7 +43,8 @@ export function unknownIn(attack: AttackCase): string | null {
     if (via !== undefined && via !== "service-binding") return `way in \`${via}\``;
   }
   if (must.warn_at_apply !== undefined && !WARNINGS.has(must.warn_at_apply)) return `warning \`${must.warn_at_apply}\``;
-  return must.words === undefined || HELD_WORDS.has(must.words) ? null : `condition \`${must.words}\``;
+  const unheld = [must.words, must.invariant].find((words) => words !== undefined && !HELD_WORDS.has(words));
+  return unheld === undefined ? null : `condition \`${unheld}\``;
 }
 
 /** A field of a case that this runner doesn't know, or null. */

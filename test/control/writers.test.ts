@@ -4,7 +4,7 @@ import { RunningControl } from "./running.ts";
 
 const PATH = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
 const WRITERS = 20;
-const UPDATES = times(5, 50);
+const UPDATES = times(5, 20);
 
 let control: RunningControl;
 beforeAll(async () => {
