@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
-import { COMPATIBILITY_DATE, GATEWAY_FLAGS } from "./edge/miniflare-workers.ts";
+import { COMPATIBILITY_DATE, GATEWAY_FLAGS, STATE_OBJECTS } from "./edge/miniflare-workers.ts";
 
 const snapshotKey = generateKeyPairSync("ed25519");
 
@@ -15,7 +15,7 @@ const workerd = cloudflareTest({
     compatibilityFlags: GATEWAY_FLAGS.filter((flag) => flag !== "no_nodejs_compat"),
     cf: false,
     durableObjects: {
-      CELL: { className: "Cell", useSQLite: true },
+      ...STATE_OBJECTS,
       REQUESTS: { className: "Requests", useSQLite: true },
     },
     serviceBindings: {

@@ -1,21 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Miniflare } from "miniflare";
+import { type WorkerConfig, workerConfigs } from "../src/deployment/worker-config.ts";
 import { moduleOf } from "./workers.ts";
 
-const MIGRATIONS = join(import.meta.dirname, "../migrations");
+const PROJECT = join(import.meta.dirname, "..");
+const CONFIGS = workerConfigs((path) => readFileSync(join(PROJECT, path), "utf8"));
 
-export const COMPATIBILITY_DATE = "2026-10-20";
-export const GATEWAY_FLAGS = [
-  "enable_request_signal",
-  "request_signal_passthrough",
-  "global_fetch_strictly_public",
-  "no_nodejs_compat",
-];
+export const COMPATIBILITY_DATE = CONFIGS.gateway.compatibility_date;
+export const GATEWAY_FLAGS = CONFIGS.gateway.compatibility_flags;
 
 /** Names of the mesh's own Workers, as on an account. */
-export const CONTROL = "tulle-control";
-export const STATE = "tulle-state";
+export const CONTROL = CONFIGS.control.name;
+export const STATE = CONFIGS.state.name;
+
+/** The state Worker's classes. */
+export const STATE_OBJECTS = objectsOf(CONFIGS.state);
 
 export interface ControlSecrets {
   readonly bootstrap: string;
@@ -24,19 +24,12 @@ export interface ControlSecrets {
   readonly snapshotPrivateKey: string;
 }
 
-/** The control Worker as `workers/control/wrangler.toml` configures it. */
 export async function controlWorker(secrets: ControlSecrets, trustDomain: string, local: boolean) {
+  const worker = await workerOf(CONFIGS.control);
   return {
-    name: CONTROL,
-    modules: await moduleOf("workers/control/index.ts"),
-    compatibilityDate: COMPATIBILITY_DATE,
-    d1Databases: { DB: "tulle" },
-    durableObjects: {
-      HUB: { className: "Hub", useSQLite: true },
-      AUTHORITY: { className: "Authority", useSQLite: true },
-      TELEMETRY: { className: "Telemetry", useSQLite: true },
-    },
+    ...worker,
     bindings: {
+      ...worker.bindings,
       TRUST_DOMAIN: trustDomain,
       BOOTSTRAP_SECRET: secrets.bootstrap,
       KEY_ENCRYPTION_SECRET: secrets.keyEncryption,
@@ -46,30 +39,45 @@ export async function controlWorker(secrets: ControlSecrets, trustDomain: string
   };
 }
 
-/** The state Worker as `workers/state/wrangler.toml` configures it. */
 export async function stateWorker() {
-  return {
-    name: STATE,
-    modules: await moduleOf("workers/state/index.ts"),
-    compatibilityDate: COMPATIBILITY_DATE,
-    durableObjects: { CELL: { className: "Cell", useSQLite: true } },
-    serviceBindings: { CONTROL: { name: CONTROL, entrypoint: "StateApi", props: { state: STATE } } },
-  };
+  return workerOf(CONFIGS.state);
 }
 
 /** A gateway that fronts everything; its endpoints and its way to private ones are the caller's to add. */
 export async function gatewayWorker(gateway: string, snapshotPublicKey: string) {
-  return {
+  const { services } = CONFIGS.gateway;
+  const worker = await workerOf({
+    ...CONFIGS.gateway,
     name: gateway,
-    modules: await moduleOf("workers/gateway/index.ts"),
-    compatibilityDate: COMPATIBILITY_DATE,
-    compatibilityFlags: GATEWAY_FLAGS,
-    bindings: { GATEWAY_NAME: gateway, SNAPSHOT_KEYS: JSON.stringify([snapshotPublicKey]) },
-    serviceBindings: {
-      STATE: { name: STATE, entrypoint: "State", props: { gateway } },
-      CONTROL: { name: CONTROL, entrypoint: "ConfigApi", props: { gateway, fronts: ["*"], gateways: ["*"] } },
-    },
+    services: services.map((service) => ({ ...service, props: { ...service.props, gateway } })),
+  });
+  return {
+    ...worker,
+    bindings: { ...worker.bindings, GATEWAY_NAME: gateway, SNAPSHOT_KEYS: JSON.stringify([snapshotPublicKey]) },
   };
+}
+
+/** What a Worker's wrangler configuration says, as Miniflare takes it. */
+async function workerOf(config: WorkerConfig) {
+  return {
+    name: config.name,
+    modules: await moduleOf(config.main),
+    compatibilityDate: config.compatibility_date,
+    compatibilityFlags: config.compatibility_flags,
+    bindings: config.vars,
+    d1Databases: Object.fromEntries(config.d1_databases.map((each) => [each.binding, each.database_name])),
+    durableObjects: objectsOf(config),
+    serviceBindings: Object.fromEntries(
+      config.services.map(({ binding, service, entrypoint, props }) => [binding, { name: service, entrypoint, props }]),
+    ),
+  };
+}
+
+function objectsOf({ durable_objects: { bindings }, migrations }: WorkerConfig) {
+  const sqlite = new Set(migrations.flatMap((migration) => migration.new_sqlite_classes));
+  return Object.fromEntries(
+    bindings.map(({ name, class_name: className }) => [name, { className, useSQLite: sqlite.has(className) }]),
+  );
 }
 
 /** Each migration once, remembered where `wrangler d1 migrations` remembers them. */
@@ -82,11 +90,12 @@ export async function migrate(miniflare: Miniflare): Promise<void> {
     .run();
   const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
   const applied = new Set((results as { name: string }[]).map(({ name }) => name));
-  const files = readdirSync(MIGRATIONS)
+  const folder = join(PROJECT, CONFIGS.control.d1_databases[0]?.migrations_dir ?? "");
+  const files = readdirSync(folder)
     .filter((name) => name.endsWith(".sql") && !applied.has(name))
     .toSorted();
   for (const name of files) {
-    const statements = readFileSync(join(MIGRATIONS, name), "utf8").split("--> statement-breakpoint");
+    const statements = readFileSync(join(folder, name), "utf8").split("--> statement-breakpoint");
     await database.batch([
       ...statements.map((statement) => database.prepare(statement)),
       database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),

@@ -1,3 +1,4 @@
+import { CONFIGS } from "./configs.ts";
 import { z } from "zod";
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -56,8 +57,8 @@ export const Description = z
       }
       names.set(name, what);
     };
-    claim("tulle-control", "the control Worker", []);
-    claim("tulle-state", "the state Worker", []);
+    claim(CONFIGS.control.name, "the control Worker", []);
+    claim(CONFIGS.state.name, "the state Worker", []);
     description.gateways.forEach(({ name }, index) => claim(name, `the gateway ${name}`, ["gateways", index, "name"]));
     description.services.forEach((service, index) => {
       for (const [at, { worker }] of service.workers.entries()) {

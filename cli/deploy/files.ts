@@ -16,7 +16,7 @@ export function writeStep(step: DeployStep, places: Places): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `wrangler.${pass}.json`);
   const services = worker.bindings.filter(({ service }) => !without.includes(service));
-  const config = { name: worker.name, ...worker.config, main: mainOf(step, folder, places), services };
+  const config = { ...worker.config, name: worker.name, main: mainOf(step, folder, places), services };
   writeFileSync(path, `${JSON.stringify(withRelativeMigrations(config, folder, places), null, 2)}\n`);
   return path;
 }

@@ -1,3 +1,5 @@
+import type { WorkerConfig } from "../../src/deployment/worker-config.ts";
+import { CONFIGS } from "./configs.ts";
 import {
   type DescribedGateway,
   type DescribedService,
@@ -12,7 +14,7 @@ export interface DeployedWorker {
   readonly name: string;
   readonly role: "control" | "state" | "gateway" | "service";
   readonly bindings: readonly ServiceBinding[];
-  /** The rest of its wrangler configuration; paths are relative to the project. */
+  /** Its wrangler configuration, but for the name and the bindings; paths are relative to the project. */
   readonly config: Readonly<Record<string, unknown>>;
   /** For a service: its own module, and mesh host -> binding, from which its entry is made. */
   readonly sidecar?: { readonly main: string; readonly hosts: Readonly<Record<string, string>> };
@@ -31,14 +33,19 @@ export interface DeploySettings {
   readonly snapshotKeys: readonly string[];
 }
 
-const COMPATIBILITY = { compatibility_date: "2026-10-20", workers_dev: false, preview_urls: false };
-const OBSERVED = { observability: { enabled: true } };
+/** A service has no way in but its gateway. */
+const SURROUNDINGS = {
+  compatibility_date: CONFIGS.gateway.compatibility_date,
+  workers_dev: CONFIGS.gateway.workers_dev,
+  preview_urls: CONFIGS.gateway.preview_urls,
+  observability: CONFIGS.gateway.observability,
+};
 
 /** All Workers of a mesh. Whoever writes `props` decides who one is: they are written here and nowhere else. */
 export function workersOf(description: Description, settings: DeploySettings): readonly DeployedWorker[] {
   return [
     controlWorker(description, settings),
-    stateWorker(),
+    deployed("state", CONFIGS.state),
     ...description.gateways.map((gateway) => gatewayWorker(gateway, description, settings)),
     ...description.services.flatMap((service) =>
       service.workers.map((worker) => serviceWorker(service, worker, description)),
@@ -47,44 +54,18 @@ export function workersOf(description: Description, settings: DeploySettings): r
 }
 
 function controlWorker(description: Description, { databaseId }: DeploySettings): DeployedWorker {
+  const { control } = CONFIGS;
   return {
-    name: "tulle-control",
-    role: "control",
-    bindings: [],
+    ...deployed("control", control),
     config: {
-      ...COMPATIBILITY,
-      ...OBSERVED,
-      main: "workers/control/index.ts",
-      vars: { TRUST_DOMAIN: description.trustDomain },
-      d1_databases: [
-        { binding: "DB", database_name: description.mesh, database_id: databaseId, migrations_dir: "migrations" },
-      ],
-      durable_objects: {
-        bindings: [
-          { name: "HUB", class_name: "Hub" },
-          { name: "AUTHORITY", class_name: "Authority" },
-          { name: "TELEMETRY", class_name: "Telemetry" },
-        ],
-      },
-      migrations: [{ tag: "v1", new_sqlite_classes: ["Hub", "Authority", "Telemetry"] }],
+      ...control,
+      vars: { ...control.vars, TRUST_DOMAIN: description.trustDomain },
+      d1_databases: control.d1_databases.map((database) => ({
+        ...database,
+        database_name: description.mesh,
+        database_id: databaseId,
+      })),
       ...domains(description.controlDomain === undefined ? [] : [description.controlDomain]),
-    },
-  };
-}
-
-function stateWorker(): DeployedWorker {
-  return {
-    name: "tulle-state",
-    role: "state",
-    bindings: [
-      { binding: "CONTROL", service: "tulle-control", entrypoint: "StateApi", props: { state: "tulle-state" } },
-    ],
-    config: {
-      ...COMPATIBILITY,
-      ...OBSERVED,
-      main: "workers/state/index.ts",
-      durable_objects: { bindings: [{ name: "CELL", class_name: "Cell" }] },
-      migrations: [{ tag: "v1", new_sqlite_classes: ["Cell"] }],
     },
   };
 }
@@ -96,32 +77,20 @@ function gatewayWorker(
 ): DeployedWorker {
   const fronted = description.services.filter((service) => frontsService(gateway, service));
   const gateways = gateway.gateway === undefined ? [] : [gateway.gateway];
+  const who = { gateway: gateway.name, fronts: gateway.fronts, gateways };
   return {
     name: gateway.name,
     role: "gateway",
     bindings: [
-      { binding: "STATE", service: "tulle-state", entrypoint: "State", props: { gateway: gateway.name } },
-      {
-        binding: "CONTROL",
-        service: "tulle-control",
-        entrypoint: "ConfigApi",
-        props: { gateway: gateway.name, fronts: gateway.fronts, gateways },
-      },
+      ...CONFIGS.gateway.services.map((service) => ({ ...service, props: onlyOf(who, service.props) })),
       ...fronted.flatMap((service) =>
         service.workers.map(({ worker }) => ({ binding: endpointBinding(worker), service: worker })),
       ),
     ],
     config: {
-      ...COMPATIBILITY,
-      ...OBSERVED,
-      compatibility_flags: [
-        "enable_request_signal",
-        "request_signal_passthrough",
-        "global_fetch_strictly_public",
-        "no_nodejs_compat",
-      ],
-      main: "workers/gateway/index.ts",
+      ...CONFIGS.gateway,
       vars: {
+        ...CONFIGS.gateway.vars,
         GATEWAY_NAME: gateway.name,
         SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
         ...(gateway.gateway === undefined ? {} : { GATEWAY: gateway.gateway }),
@@ -130,6 +99,16 @@ function gatewayWorker(
       ...domains(gateway.domains),
     },
   };
+}
+
+/** A Worker of the mesh's own as it stands in its wrangler configuration. */
+function deployed(role: DeployedWorker["role"], config: WorkerConfig): DeployedWorker {
+  return { name: config.name, role, bindings: config.services, config };
+}
+
+/** The props that a binding's configuration names, with this deployment's values. */
+function onlyOf(values: Readonly<Record<string, unknown>>, props: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(Object.keys(props).map((name) => [name, values[name]]));
 }
 
 function serviceWorker(
@@ -157,7 +136,7 @@ function serviceWorker(
     name: worker.worker,
     role: "service",
     bindings: [...bindings.values()],
-    config: { ...COMPATIBILITY, ...OBSERVED, vars: worker.vars },
+    config: { ...SURROUNDINGS, vars: worker.vars },
     sidecar: { main: worker.main, hosts },
   };
 }
