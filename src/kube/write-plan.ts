@@ -1,6 +1,7 @@
 import type { Finding } from "../resources/finding.ts";
 import { keyedLists, kindOfObject } from "../kinds/registry.ts";
 import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
+import { err } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
@@ -47,62 +48,73 @@ export function namespaceRef(name: string): ObjectRef {
   return { group: "", kind: "Namespace", namespace: "", name };
 }
 
+/** What the operations so far would make of the objects. */
+class Draft {
+  readonly #store: Store;
+  readonly changes = new Map<string, PlannedChange>();
+  rv: number;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.rv = store.rv;
+  }
+
+  current(ref: ObjectRef): KubeObject | null {
+    const key = refKey(ref);
+    const change = this.changes.get(key);
+    return change ? change.after : (this.#store.objects.get(key) ?? null);
+  }
+
+  /** @returns the object under its new version; null: it is gone */
+  change(ref: ObjectRef, after: KubeObject | null, configuration: boolean): KubeObject | null {
+    const key = refKey(ref);
+    this.rv += 1;
+    const { rv } = this;
+    const versioned = after && withVersion(after, rv);
+    const before = this.#store.objects.get(key) ?? null;
+    const configured = configuration || (this.changes.get(key)?.configuration ?? false);
+    if (before === null && versioned === null) this.changes.delete(key);
+    else this.changes.set(key, { ref, before, after: versioned, rv, configuration: configured });
+    return versioned;
+  }
+
+  /** Deleting a namespace deletes its content. */
+  empty(namespace: string): void {
+    const all = [...[...this.#store.objects.values()].map(refOf), ...[...this.changes.values()].map(({ ref }) => ref)];
+    for (const ref of all) if (ref.namespace === namespace && this.current(ref) !== null) this.change(ref, null, true);
+  }
+}
+
 /** What the operations would make of the objects, one after the other. */
 export function planWrite(
   store: Store,
   operations: readonly Operation[],
   circumstances: Omit<Circumstances, "uid" | "namespaceExists"> & { readonly uid: () => string },
 ): Plan {
-  const changes = new Map<string, PlannedChange>();
+  const draft = new Draft(store);
   const outcomes: Outcome[] = [];
   const failures: { index: number; status: Status }[] = [];
-  let { rv } = store;
-  const current = (key: string): KubeObject | null => {
-    const change = changes.get(key);
-    return change ? change.after : (store.objects.get(key) ?? null);
-  };
-  const change = (ref: ObjectRef, after: KubeObject | null, configuration: boolean): KubeObject | null => {
-    const key = refKey(ref);
-    rv += 1;
-    const versioned = after && withVersion(after, rv);
-    const before = store.objects.get(key) ?? null;
-    const configured = configuration || (changes.get(key)?.configuration ?? false);
-    if (before === null && versioned === null) changes.delete(key);
-    else changes.set(key, { ref, before, after: versioned, rv, configuration: configured });
-    return versioned;
-  };
-
   for (const [index, operation] of operations.entries()) {
     const { ref } = operation;
-    const before = current(refKey(ref));
+    const before = draft.current(ref);
     const refusal = protectedNamespace(operation, ref);
-    const planned =
-      refusal === null
-        ? planOperation(before, operation, {
-            ...circumstances,
-            uid: circumstances.uid(),
-            namespaceExists: (name) => current(refKey(namespaceRef(name))) !== null,
-          })
-        : { ok: false as const, error: refusal };
+    const planned = refusal
+      ? err(refusal)
+      : planOperation(before, operation, {
+          ...circumstances,
+          uid: circumstances.uid(),
+          namespaceExists: (name) => draft.current(namespaceRef(name)) !== null,
+        });
     if (!planned.ok) {
       failures.push({ index, status: planned.error });
       continue;
     }
     const { action, after, configuration, findings } = planned.value;
-    if (action === "unchanged" && after) {
-      outcomes.push({ ref, action, object: after, findings });
-      continue;
-    }
-    const last = change(ref, after, configuration) ?? before;
-    if (last) outcomes.push({ ref, action, object: last, findings });
-    if (action === "deleted" && isNamespace(ref)) {
-      // Deleting a namespace deletes its content.
-      const all = [...[...store.objects.values()].map(refOf), ...[...changes.values()].map((made) => made.ref)];
-      for (const member of all)
-        if (member.namespace === ref.name && current(refKey(member)) !== null) change(member, null, true);
-    }
+    const object = action === "unchanged" ? after : (draft.change(ref, after, configuration) ?? before);
+    if (object) outcomes.push({ ref, action, object, findings });
+    if (action === "deleted" && isNamespace(ref)) draft.empty(ref.name);
   }
-  return { outcomes, failures, changes, rv };
+  return { outcomes, failures, changes: draft.changes, rv: draft.rv };
 }
 
 function protectedNamespace({ verb }: Operation, ref: ObjectRef): Status | null {

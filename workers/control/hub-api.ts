@@ -1,8 +1,8 @@
-import type { Finding } from "../../src/resources/finding.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
-import type { Action, Operation } from "../../src/kube/object-rules.ts";
+import type { Operation } from "../../src/kube/object-rules.ts";
 import type { Status } from "../../src/kube/status.ts";
 import type { WatchWish } from "../../src/kube/watch.ts";
+import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { GatewayStatus } from "./publisher.ts";
@@ -17,14 +17,6 @@ export interface WriteOptions {
   readonly dryRun: boolean;
   /** Nothing is done where the configuration is of another generation (`If-Match`). */
   readonly ifGeneration?: number;
-}
-
-/** What became of one operation. */
-export interface Written {
-  readonly action: Action;
-  /** After the write; of a deleted one its last state. */
-  readonly object: KubeObject;
-  readonly warnings: readonly Finding[];
 }
 
 export type WriteResult =

@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Attempt } from "../../src/compile/compiler.ts";
-import { acceptedOf } from "../../src/resources/conditions.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
@@ -15,16 +14,16 @@ import {
   withVerdicts,
   withVersion,
 } from "../../src/kube/write-plan.ts";
+import { asIfStored, resultsOf } from "../../src/kube/write-results.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
-import { kindOfObject } from "../../src/kinds/registry.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
-import type { HubApi, HubStatus, WriteOptions, WriteResult, Written } from "./hub-api.ts";
+import type { HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { Watches } from "./watches.ts";
@@ -205,18 +204,27 @@ export class Hub extends DurableObject<Env> implements HubApi {
     if (planned.failures.length > 0) return { ok: false, failures: planned.failures };
     const configured = [...planned.changes.values()].filter(({ configuration }) => configuration);
     const attempt = state.publisher.attempt(configured);
-    const { findings } = attempt;
     const { failures, plan } = this.#judged(state, planned, attempt, now);
+    const answering = {
+      objects: state.objects,
+      findings: attempt.findings,
+      namespace: options.namespace,
+      isUnbound: (binding: string) => state.publisher.isUnbound(binding),
+    };
     if (failures.length > 0 || dryRun || plan.changes.size === 0) {
       attempt.reject();
       if (failures.length > 0) return { ok: false, failures };
-      const results = resultsOf(state, plan, findings, options);
-      return { ok: true, generation: state.generation, results: dryRun ? results.map(asIfStored(state)) : results };
+      const results = resultsOf(plan, answering);
+      return {
+        ok: true,
+        generation: state.generation,
+        results: dryRun ? results.map(asIfStored(state.objects)) : results,
+      };
     }
     // Where the commit fails, the state is loaded anew.
     attempt.accept();
     if (await this.#commit(state, plan, options))
-      return { ok: true, generation: state.generation, results: resultsOf(state, plan, findings, options) };
+      return { ok: true, generation: state.generation, results: resultsOf(plan, answering) };
     const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
     return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
   }
@@ -324,60 +332,4 @@ function loggedOf({ ref, before, after, rv }: PlannedChange, at: number): Logged
   if (after) return { type: before ? "MODIFIED" : "ADDED", ref, object: after, previousLabels, at };
   if (!before) throw new Error("a change from nothing to nothing");
   return { type: "DELETED", ref, object: withVersion(before, rv), previousLabels, at };
-}
-
-function resultsOf(
-  { publisher, objects }: State,
-  plan: Plan,
-  findings: ReadonlyMap<string, readonly Finding[]>,
-  { namespace }: WriteOptions,
-) {
-  const broken = brokenBy(plan, namespace);
-  return plan.outcomes.map(({ action, object, ref, findings: own }, index) => {
-    const changed = plan.changes.get(refKey(ref));
-    const found = changed ? (findings.get(refKey(ref)) ?? []) : [];
-    return {
-      action,
-      // Its status was written after the operation.
-      object: (action === "deleted" ? null : (changed?.after ?? objects.get(refKey(ref)))) ?? object,
-      warnings: [
-        ...[...own, ...found].filter(({ severity }) => severity === "warning"),
-        ...(action === "deleted" ? [] : unbound(publisher, object)),
-        ...(index === 0 ? broken : []),
-      ],
-    };
-  });
-}
-
-/** A dry run gives no version: what it answers has that of the object that is there, if one is. */
-function asIfStored({ objects }: State) {
-  return (result: Written): Written => {
-    const { resourceVersion: _, ...metadata } = result.object.metadata;
-    const { resourceVersion } = objects.get(refKey(refOf(result.object)))?.metadata ?? {};
-    const kept = { ...metadata, ...(resourceVersion !== undefined && { resourceVersion }) };
-    return { ...result, object: { ...result.object, metadata: kept } };
-  };
-}
-
-/** Other objects that are accepted no longer: whoever writes should know. */
-function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readonly Finding[] {
-  const own = new Set(outcomes.map(({ ref }) => refKey(ref)));
-  return [...changes].flatMap(([key, { ref, before, after, configuration }]) => {
-    if (own.has(key) || configuration || after === null) return [];
-    if (namespace !== null && ref.namespace !== namespace) return [];
-    const accepted = acceptedOf(after);
-    if (accepted?.status !== "False" || (before && acceptedOf(before)?.status === "False")) return [];
-    const message = `${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
-    return [{ severity: "warning" as const, reason: "FieldValueInvalid" as const, field: "", message }];
-  });
-}
-
-function unbound(publisher: Publisher, object: KubeObject): readonly Finding[] {
-  const addresses = kindOfObject(object)?.addresses(object) ?? [];
-  return addresses.flatMap(({ address, field }) => {
-    const binding = address.startsWith("binding:") ? address.slice("binding:".length) : null;
-    if (binding === null || !publisher.isUnbound(binding)) return [];
-    const message = `no registered gateway has the service binding \`${binding}\`: the endpoint is left out until one has`;
-    return [{ severity: "warning" as const, reason: "FieldValueInvalid" as const, field, message }];
-  });
 }
