@@ -1,3 +1,4 @@
+import { onEndOfNpm } from "./parent.ts";
 import { announcement } from "./announce.ts";
 import { type LocalMesh, startMesh, StartError } from "./local-mesh.ts";
 import { parseOptions, USAGE } from "./options.ts";
@@ -31,17 +32,9 @@ function endOnSignals(): void {
   }
 }
 
-/** A shell between npm and this process takes npm's signal for itself and says nothing of it: that it is gone must do. */
-function endWithNpm(): void {
-  if (process.env["npm_lifecycle_event"] !== "start") return;
-  const parent = process.ppid;
-  setInterval(() => {
-    if (process.ppid !== parent && !stopping) void end(0);
-  }, PARENT_MS).unref();
-}
-const PARENT_MS = 500;
-
-endWithNpm();
+onEndOfNpm(() => {
+  if (!stopping) void end(0);
+});
 const startedAt = performance.now();
 try {
   mesh = await startMesh(
