@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from "node:path";
 import type { Example } from "../examples/example.ts";
-import type { MeshInfo } from "./local-mesh.ts";
+import type { MeshInfo } from "./mesh-info.ts";
 
 /** What a person sees when the mesh is up: what to open, and what to type next. */
 export function announcement(info: MeshInfo, accessLog: string, call: Example["call"] | null): string {

@@ -1,48 +1,24 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import type { ServerResponse } from "node:http";
-import { createServer } from "node:net";
 import { resolve } from "node:path";
 import type { Example } from "../examples/example.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
-import { failure } from "../src/kube/status.ts";
 import { EdgeAuthority } from "./certificates.ts";
-import { cfOf } from "./client-certificate.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
 import { startControl } from "./control-process.ts";
-import { type DataProcess, startData } from "./data-process.ts";
-import type { Target } from "./forward.ts";
-import { type Front, openFront } from "./front.ts";
-import { GatewayListeners } from "./gateway-listeners.ts";
+import { startData } from "./data-process.ts";
+import { followGateways } from "./follow.ts";
+import type { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { takeLock } from "./lock.ts";
 import { MeshAuthority } from "./mesh-authority.ts";
+import { infoOf, type MeshInfo } from "./mesh-info.ts";
 import type { Options } from "./options.ts";
-import { controlRefuser, gatewayRefuser } from "./refusal.ts";
+import { openControl, openGateways, type Opening, portFree } from "./own-listeners.ts";
+import { untilServed, wake } from "./ready.ts";
 import { endOrphans, isAlive, logSink, recordPids, runtimePids } from "./runtime.ts";
 import { loadSecrets, type Secrets, writeSecret } from "./secrets.ts";
+import { StartError } from "./start-error.ts";
 import { exampleOf, resourcesOf } from "./workers.ts";
-
-/** What `npm start -- --json` prints. URLs are without a trailing slash. */
-export interface MeshInfo {
-  readonly page?: string;
-  /** The first gateway's plain listener: any Gateway's hosts. */
-  readonly gateway: string;
-  /** The first gateway's TLS listener for callers with a certificate. */
-  readonly mesh: string;
-  readonly control: string;
-  readonly controlHttp: string;
-  readonly metrics: string;
-  readonly tokenFile: string;
-  readonly kubeconfigFile: string;
-  readonly caFile: string;
-  readonly stateDir: string;
-  readonly gatewayClassName: string;
-  readonly controllerName: string;
-  readonly gateways: readonly string[];
-  readonly meshes: readonly string[];
-  readonly services?: Readonly<Record<string, string>>;
-  readonly pid: number;
-}
 
 export interface LocalMesh {
   readonly info: MeshInfo;
@@ -54,14 +30,7 @@ export interface LocalMesh {
   stop(): Promise<void>;
 }
 
-/** Something the user can mend; its message says how. */
-export class StartError extends Error {}
-
-const POLL_MS = 1_000;
-const PAGE_MS = 45_000;
-const WAKE_MS = 5_000;
-/** The mesh's authority is fetched again now and then: control may have come later, or with another state. */
-const BUNDLE_EVERY_POLLS = 10;
+const WATCH_MS = 1_000;
 
 /**
  * Brings the local mesh up.
@@ -102,53 +71,59 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
   const secrets = loadSecrets(layout.state);
   const authority = await EdgeAuthority.open(layout.state, layout.caFile);
   const client = controlClient(layout.ports.controlDirect);
-  const examples = options.examples.map(exampleOf);
-  const onLine = logSink(layout, run.onAccess);
-  const pids: number[] = [];
-
-  if (options.only !== "data") {
-    run.progress("starting control");
-    await portFree(layout.ports.controlDirect, options);
-    const control = await startControl(layout, secrets, onLine);
-    run.onStop(() => control.stop());
-    pids.push(...track(layout, "control", pids));
-  }
-  const token = await adminToken(client, layout, secrets);
   const meshAuthority = new MeshAuthority(layout.meshCaFile, client);
-  const atControl: Target = {
-    port: layout.ports.controlDirect,
-    cf: () => null,
-    away: controlAway,
-    refuser: controlRefuser(onLine),
-  };
-  if (options.only === "control")
-    await openControl(layout.ports.controlAlone, null, options, authority, atControl, run);
-  else await openControl(layout.ports.controlHttps, layout.ports.controlHttp, options, authority, atControl, run);
+  const onLine = logSink(layout, run.onAccess);
+  const opening: Opening = { options, layout, authority, meshAuthority, onLine, onStop: run.onStop };
+  const examples = options.examples.map(exampleOf);
 
-  let data: DataProcess | null = null;
-  let listeners: GatewayListeners | null = null;
-  if (options.only !== "control") {
-    run.progress("starting gateways, state and services");
-    data = await startData(layout, secrets, { ...options, examples }, onLine);
-    const started = data;
-    run.onStop(() => started.stop());
-    pids.push(...track(layout, "data", pids));
-    listeners = await openGateways(options, data, { authority, meshAuthority }, layout, run, onLine);
-  }
+  const control = options.only === "data" ? [] : await upControl(opening, secrets, run);
+  const token = await adminToken(client, layout, secrets);
+  await openControl(opening);
+  const data = options.only === "control" ? null : await upData(opening, secrets, examples, control, run);
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
-  if (listeners) await followGateways(listeners, client, meshAuthority, layout, run);
+  if (data !== null) await followGateways(data.listeners, client, opening);
 
-  const info = infoOf(options, layout, data, page(examples, listeners));
-  const ca = readFileSync(layout.caFile).toString("base64");
-  const admin = { server: info.control, ca, user: "admin", token: token ?? "", namespace: "default" };
-  writeSecret(layout.kubeconfigFile, kubeconfig(admin));
-  if (info.page !== undefined && options.only === null) {
-    run.progress("waiting for the page");
-    await untilServed(info.page);
+  const info = infoOf(options, layout, data?.process ?? null, page(examples, data?.listeners ?? null));
+  writeKubeconfig(info, token ?? "");
+  if (options.only === null) {
+    if (info.page !== undefined) {
+      run.progress("waiting for the page");
+      await untilServed(info.page);
+    }
+    await wake(info);
   }
-  if (options.only === null) await wake(info);
+  const pids = [...control, ...(data?.pids ?? [])];
   const call = examples[0]?.call ?? null;
   return { info, accessLog: layout.accessLog, call, broken: watch(pids, run), stop: run.stop };
+}
+
+/** @returns its processes */
+async function upControl({ options, layout, onLine }: Opening, secrets: Secrets, run: Run): Promise<readonly number[]> {
+  run.progress("starting control");
+  await portFree(layout.ports.controlDirect, options);
+  const control = await startControl(layout, secrets, onLine);
+  run.onStop(() => control.stop());
+  return track(layout, "control", []);
+}
+
+async function upData(
+  opening: Opening,
+  secrets: Secrets,
+  examples: readonly Example[],
+  known: readonly number[],
+  run: Run,
+) {
+  const { options, layout, onLine } = opening;
+  run.progress("starting gateways, state and services");
+  const process = await startData(layout, secrets, { ...options, examples }, onLine);
+  run.onStop(() => process.stop());
+  const pids = track(layout, "data", known);
+  return { process, pids, listeners: await openGateways(opening, process) };
+}
+
+function writeKubeconfig({ control, caFile, kubeconfigFile }: MeshInfo, token: string): void {
+  const ca = readFileSync(caFile).toString("base64");
+  writeSecret(kubeconfigFile, kubeconfig({ server: control, ca, user: "admin", token, namespace: "default" }));
 }
 
 async function lock(layout: Layout, role: "control" | "data", { onStop }: Run): Promise<void> {
@@ -178,93 +153,6 @@ async function adminToken(client: ControlClient, layout: Layout, secrets: Secret
   return token;
 }
 
-function portTaken(port: number, options: Options, error: unknown): StartError {
-  const { code } = error as { code?: string };
-  const reason = code === "EADDRINUSE" ? "is taken" : `cannot be opened (${code ?? String(error)})`;
-  return new StartError(
-    `port ${port} ${reason}; choose other ports with --port-base N (now ${options.portBase}), for example: npm start -- --port-base ${options.portBase + 100}`,
-  );
-}
-
-async function portFree(port: number, options: Options): Promise<void> {
-  try {
-    const server = createServer();
-    await new Promise<void>((opened, failed) => {
-      server.once("error", failed);
-      server.listen(port, "127.0.0.1", opened);
-    });
-    await new Promise((closed) => server.close(closed));
-  } catch (error) {
-    throw portTaken(port, options, error);
-  }
-}
-
-async function open(
-  port: number,
-  target: Target,
-  tls: Parameters<typeof openFront>[3],
-  options: Options,
-  run: Run,
-): Promise<Front> {
-  try {
-    const front = await openFront("127.0.0.1", port, target, tls);
-    run.onStop(async () => front.close());
-    return front;
-  } catch (error) {
-    throw portTaken(port, options, error);
-  }
-}
-
-async function openControl(
-  https: number,
-  http: number | null,
-  options: Options,
-  authority: EdgeAuthority,
-  target: Target,
-  run: Run,
-): Promise<void> {
-  await open(https, target, { authority, clientCa: null }, options, run);
-  if (http !== null) await open(http, target, null, options, run);
-}
-
-/** What a client of the control API gets while control is stopped. */
-function controlAway(response: ServerResponse): void {
-  const message = "control is away: nothing was changed; gateways go on with what they have. Start it again and repeat";
-  response.writeHead(503, { "content-type": "application/json", "retry-after": "1" });
-  response.end(JSON.stringify(failure("ServiceUnavailable", message)));
-}
-
-async function openGateways(
-  options: Options,
-  data: DataProcess,
-  { authority, meshAuthority }: { readonly authority: EdgeAuthority; readonly meshAuthority: MeshAuthority },
-  layout: Layout,
-  run: Run,
-  onLine: ReturnType<typeof logSink>,
-): Promise<GatewayListeners> {
-  const [first] = data.gateways;
-  if (!first) throw new Error("no gateway was started");
-  for (const [index, { name, port }] of data.gateways.entries()) {
-    const refuser = gatewayRefuser(name, onLine);
-    const meshPort = layout.ports.mesh(index);
-    const plain: Target = { port, cf: (socket) => cfOf(socket, { port: 80 }), refuser };
-    const mesh: Target = { port, cf: (socket) => cfOf(socket, { port: meshPort, mesh: true }), refuser };
-    await open(layout.ports.gateway(index), plain, null, options, run);
-    await open(meshPort, mesh, { authority, clientCa: async () => meshAuthority.pem() }, options, run);
-  }
-  const listeners = new GatewayListeners({
-    network: options.loopback,
-    addressesFile: layout.addressesFile,
-    authority,
-    meshAuthority,
-    refuser: gatewayRefuser(first.name, onLine),
-    gatewayPort: first.port,
-    fallback: (logical) => layout.ports.fallback(logical),
-  });
-  run.onStop(async () => listeners.close());
-  return listeners;
-}
-
 async function applyExamples(
   client: ControlClient,
   token: string,
@@ -281,100 +169,10 @@ async function applyExamples(
   }
 }
 
-/** Follows Gateways and the mesh's authority as long as the mesh runs. */
-async function followGateways(
-  listeners: GatewayListeners,
-  client: ControlClient,
-  meshAuthority: MeshAuthority,
-  layout: Layout,
-  run: Run,
-): Promise<void> {
-  let polls = 0;
-  const look = async (): Promise<void> => {
-    if (polls % BUNDLE_EVERY_POLLS === 0 || !meshAuthority.isKnown) await meshAuthority.refresh();
-    polls += 1;
-    if (!existsSync(layout.tokenFile)) return;
-    const token = readFileSync(layout.tokenFile, "utf8").trim();
-    await listeners.follow(await client.gateways(token), client, token);
-  };
-  // While control is away, what is open stays open.
-  const quietly = async (): Promise<void> => look().catch(() => undefined);
-  await quietly();
-  let stopped = false;
-  let running = Promise.resolve();
-  const timer = setInterval(() => {
-    running = running.then(async () => (stopped ? undefined : quietly()));
-  }, POLL_MS);
-  run.onStop(async () => {
-    stopped = true;
-    clearInterval(timer);
-    await running;
-  });
-}
-
 function page(examples: readonly Example[], listeners: GatewayListeners | null): string | null {
   const wanted = examples.find((example) => example.page !== undefined)?.page;
   const url = wanted && listeners?.urlOf(wanted.gateway);
   return wanted && url !== undefined && url !== null ? `${url}${wanted.path}` : null;
-}
-
-function infoOf(options: Options, layout: Layout, data: DataProcess | null, pageUrl: string | null): MeshInfo {
-  const { ports } = layout;
-  const alone = options.only === "control";
-  const indices = Array.from({ length: data === null ? 0 : options.gateways }, (_, index) => index);
-  const gateways = indices.map((index) => `http://127.0.0.1:${ports.gateway(index)}`);
-  const meshes = indices.map((index) => `https://127.0.0.1:${ports.mesh(index)}`);
-  const controlHttp = `http://127.0.0.1:${alone ? ports.controlDirect : ports.controlHttp}`;
-  const services = Object.entries(data?.services ?? {}).map(([name, port]) => [name, `http://127.0.0.1:${port}`]);
-  return {
-    ...(pageUrl !== null && { page: pageUrl }),
-    gateway: gateways[0] ?? "",
-    mesh: meshes[0] ?? "",
-    control: `https://127.0.0.1:${alone ? ports.controlAlone : ports.controlHttps}`,
-    controlHttp,
-    metrics: `${controlHttp}/metrics`,
-    tokenFile: layout.tokenFile,
-    kubeconfigFile: layout.kubeconfigFile,
-    caFile: layout.caFile,
-    stateDir: layout.state,
-    gatewayClassName: "tulle",
-    controllerName: "tulle.dev/gateway",
-    gateways,
-    meshes,
-    ...(services.length > 0 && { services: Object.fromEntries(services) as Record<string, string> }),
-    pid: process.pid,
-  };
-}
-
-async function untilServed(url: string): Promise<void> {
-  const end = Date.now() + PAGE_MS;
-  let last = "";
-  while (Date.now() < end) {
-    const status = await fetch(url, { signal: AbortSignal.timeout(5_000) }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status;
-      },
-      () => 0,
-    );
-    if (status === 200) return;
-    last = status === 0 ? "no answer" : `status ${status}`;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new StartError(
-    `${url} is not served (${last}); the access log and the runtime's log in the state folder say why`,
-  );
-}
-
-/** A gateway that nobody has called is not known to control yet: each is asked for the page once, or for nothing. */
-async function wake({ page, gateways }: MeshInfo): Promise<void> {
-  const path = page === undefined ? "/" : new URL(page).pathname;
-  await Promise.all(
-    gateways.map(async (url) => {
-      const response = await fetch(`${url}${path}`, { signal: AbortSignal.timeout(WAKE_MS) });
-      await response.arrayBuffer();
-    }),
-  ).catch(() => undefined);
 }
 
 /** A runtime that dies takes part of the mesh with it, and says nothing. */
@@ -383,7 +181,7 @@ async function watch(pids: readonly number[], run: Run): Promise<string> {
     const timer = setInterval(() => {
       const gone = pids.find((pid) => !isAlive(pid));
       if (gone !== undefined) broken(`the runtime's process ${gone} ended by itself`);
-    }, POLL_MS);
+    }, WATCH_MS);
     timer.unref();
     run.onStop(() => clearInterval(timer));
   });

@@ -51,7 +51,7 @@ interface Refused extends Refusal {
 export type Refuser = (refused: Refused) => { readonly contentType: string; readonly body: string };
 
 /** One line of a log, as the runtime's come. */
-type OnLine = (line: { readonly level: string; readonly message: string }) => void;
+export type OnLine = (line: { readonly level: string; readonly message: string }) => void;
 
 /** As the local mesh's `request.cf` has it. */
 const LOCATION = "LOC";

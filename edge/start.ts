@@ -1,7 +1,8 @@
 import { onEndOfNpm } from "./parent.ts";
 import { announcement } from "./announce.ts";
-import { type LocalMesh, startMesh, StartError } from "./local-mesh.ts";
+import { type LocalMesh, startMesh } from "./local-mesh.ts";
 import { parseOptions, USAGE } from "./options.ts";
+import { StartError } from "./start-error.ts";
 
 // Another mesh's registry, named by the environment, would win over this mesh's own.
 delete process.env["CLOUDFLARE_DEV_REGISTRY_PATH"];
