@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { headerSize, MAX_HEADER_BYTES } from "../src/request/header-size.ts";
 import { passOn, passUpgradeOn } from "./onward.ts";
-import { HEADERS_TOO_LARGE, NO_TUNNELS, refuse, refuseSocket, type Refuser } from "./refusal.ts";
+import { HEADERS_TOO_LARGE, NO_HOST, NO_TUNNELS, refuse, refuseSocket, type Refuser } from "./refusal.ts";
 
 /** Where requests go on to: a Worker's own socket on loopback. */
 export interface Target {
@@ -18,13 +18,15 @@ export interface Target {
 const PLATFORM_HEADER = /^(mf-|cf-)/i;
 /** An offer to switch protocols that was not taken: nobody further on shall take it. */
 const OFFER = /^(upgrade|http2-settings)$/i;
+/** Of this hop, which has answered it: by 100, or by going on (RFC 9110 §10.1.1). */
+const EXPECTATION = /^expect$/i;
 
 /** @returns name and value of each header as they came and in their order, without what a client must not say */
 function clientHeaders({ rawHeaders }: IncomingMessage, upgrades: boolean): readonly (readonly [string, string])[] {
   const headers: [string, string][] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
-    if (PLATFORM_HEADER.test(name) || (!upgrades && OFFER.test(name))) continue;
+    if (PLATFORM_HEADER.test(name) || EXPECTATION.test(name) || (!upgrades && OFFER.test(name))) continue;
     headers.push([name, rawHeaders[at + 1] ?? ""]);
   }
   return headers;
@@ -56,6 +58,7 @@ function escaped(character: string): string {
 export function forward(request: IncomingMessage, response: ServerResponse, target: Target): void {
   const headers = clientHeaders(request, false);
   if (headerSize(headers) > MAX_HEADER_BYTES) return refuse(request, response, HEADERS_TOO_LARGE, target.refuser);
+  if (request.headers.host === undefined) return refuse(request, response, NO_HOST, target.refuser);
   if (request.method === "CONNECT") return refuse(request, response, NO_TUNNELS, target.refuser);
   passOn(request, response, placeOf(request, headers, target));
 }

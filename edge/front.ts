@@ -3,15 +3,7 @@ import type { Server as NetServer, Socket } from "node:net";
 import { EdgeRequest } from "./edge-request.ts";
 import { forward, forwardUpgrade, type Target } from "./forward.ts";
 import { MAX_HEAD_BYTES } from "./onward.ts";
-import {
-  HEADERS_TOO_LARGE,
-  refuse,
-  refuseSocket,
-  PLAIN_TO_TLS,
-  type Refuser,
-  TOO_SLOW,
-  UNREADABLE,
-} from "./refusal.ts";
+import { PLAIN_TO_TLS, refusalOf, refuse, refuseSocket, type Refuser } from "./refusal.ts";
 import { tlsListener, type TlsOptions } from "./tls-listener.ts";
 
 /** One open listener. */
@@ -21,8 +13,12 @@ export interface Front {
   close(): Promise<void>;
 }
 
-/** Node's own limit for headers is 16 KiB: what they may take is judged when they are read. */
-const OPTIONS: ServerOptions<typeof EdgeRequest> = { maxHeaderSize: MAX_HEAD_BYTES, IncomingMessage: EdgeRequest };
+/** Node's own limit for headers is 16 KiB, and it refuses what has no Host without a word: both are judged when they are read. */
+const OPTIONS: ServerOptions<typeof EdgeRequest> = {
+  maxHeaderSize: MAX_HEAD_BYTES,
+  requireHostHeader: false,
+  IncomingMessage: EdgeRequest,
+};
 
 /** @throws the system's error, with its `code`: EADDRINUSE, EACCES, EADDRNOTAVAIL */
 export async function openFront(address: string, port: number, target: Target, tls: TlsOptions | null): Promise<Front> {
@@ -54,7 +50,9 @@ export async function openFront(address: string, port: number, target: Target, t
 }
 
 function served<S extends Server>(server: S, target: Target): S {
-  server.on("request", (request, response) => forward(request, response, target));
+  // An expectation that Node does not know is no reason to refuse a request (RFC 9110 §10.1.1).
+  for (const event of ["request", "checkExpectation"] as const)
+    server.on(event, (request, response) => forward(request, response, target));
   server.on("upgrade", (request, socket, head) => forwardUpgrade(request, socket, head, target));
   refusing(server, target.refuser);
   // A client may take its time with a body; what bounds a request is the gateway's business.
@@ -67,13 +65,8 @@ function refusing(server: Server, refuser: Refuser): void {
     // What still comes of a request that was refused is no news.
     if (!socket.writable) return;
     if (error.code === "ECONNRESET") return void socket.destroy();
-    refuseSocket(socket, refusalOf(error), refuser);
+    refuseSocket(socket, refusalOf(error.code), refuser);
   });
-}
-
-function refusalOf({ code }: NodeJS.ErrnoException) {
-  if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
-  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? TOO_SLOW : UNREADABLE;
 }
 
 async function listen(server: NetServer, address: string, port: number): Promise<number> {

@@ -16,9 +16,9 @@ interface Refusal {
   readonly message: string;
 }
 
-export const UNREADABLE: Refusal = { status: 400, code: "request_invalid", message: "this is no HTTP/1.1 request" };
+const UNREADABLE: Refusal = { status: 400, code: "request_invalid", message: "this is no HTTP/1.1 request" };
 
-export const TOO_SLOW: Refusal = {
+const TOO_SLOW: Refusal = {
   status: 408,
   code: "request_timeout",
   message: "the request's headers took too long to come",
@@ -30,6 +30,8 @@ export const HEADERS_TOO_LARGE: Refusal = {
   message: "the request's headers are larger than 60 KiB",
 };
 
+export const NO_HOST: Refusal = { status: 400, code: "host_invalid", message: "the request has no Host" };
+
 export const NO_TUNNELS: Refusal = { status: 405, code: "method_not_allowed", message: "CONNECT is refused here" };
 
 export const PLAIN_TO_TLS: Refusal = {
@@ -37,6 +39,12 @@ export const PLAIN_TO_TLS: Refusal = {
   code: "plain_http_on_tls_port",
   message: "this port speaks TLS: call it with https://",
 };
+
+/** @param code of the error that Node's parser ended with */
+export function refusalOf(code: string | undefined): Refusal {
+  if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
+  return code === "ERR_HTTP_REQUEST_TIMEOUT" ? TOO_SLOW : UNREADABLE;
+}
 
 /** One refusal, with what is known of its request. */
 interface Refused extends Refusal {

@@ -17,10 +17,11 @@ import { EdgeAuthority } from "../../edge/certificates.ts";
 import { cfOf } from "../../edge/client-certificate.ts";
 import { type Front, openFront } from "../../edge/front.ts";
 import { startPrivateForwarder } from "../../edge/private-forwarder.ts";
-import { gatewayRefuser } from "../../edge/refusal.ts";
+import { gatewayRefuser, refusalOf } from "../../edge/refusal.ts";
 import { loadSecrets } from "../../edge/secrets.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { send } from "../support/http.ts";
+import { exchange } from "../support/raw-http.ts";
 import { within } from "../support/until.ts";
 
 const WEB = "spiffe://cluster.local/ns/default/sa/web";
@@ -72,6 +73,59 @@ describe("the edge", () => {
 
   const blobOf = (request: IncomingMessage | undefined) =>
     JSON.parse(String(request?.headers["mf-cf-blob"])) as Record<string, Record<string, unknown>>;
+
+  it.each([
+    { name: "no Host", bytes: "GET /a HTTP/1.1\r\nConnection: close\r\n\r\n", status: 400, details: "host_invalid" },
+    { name: "no Host, as in HTTP/1.0", bytes: "GET /a HTTP/1.0\r\n\r\n", status: 400, details: "host_invalid" },
+    {
+      name: "a tunnel",
+      bytes: "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+      status: 405,
+      details: "method_not_allowed",
+    },
+    { name: "no HTTP", bytes: "HELO a\r\n\r\n", status: 400, details: "request_invalid" },
+    {
+      name: "a body framed in two ways",
+      bytes: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      status: 400,
+      details: "request_invalid",
+    },
+    {
+      name: "a header of 300 KiB",
+      bytes: `GET / HTTP/1.1\r\nHost: a\r\nX: ${"a".repeat(300 * 1_024)}\r\n\r\n`,
+      status: 431,
+      details: "request_headers_too_large",
+    },
+  ])("refuses $name with an id, and logs it under that id", async ({ bytes, status, details }) => {
+    const { port: at } = await front(false);
+    const before = seen.length;
+    const answer = await exchange({ host: "127.0.0.1", port: at }, bytes);
+    expect(answer.status).toBe(status);
+    const lines = logged.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find((line) => line["request_id"] === answer.headers.get("x-request-id"))).toMatchObject({
+      event: "access",
+      gateway: "gateway-a",
+      status,
+      details,
+    });
+    expect(seen).toHaveLength(before);
+  });
+
+  it.each([
+    ["HPE_HEADER_OVERFLOW", 431],
+    ["ERR_HTTP_REQUEST_TIMEOUT", 408],
+    ["HPE_INVALID_METHOD", 400],
+    [undefined, 400],
+  ])("answers an error of the parser by what it is: %s", (code, status) => {
+    expect(refusalOf(code).status).toBe(status);
+  });
+
+  it("serves a request with an expectation that it does not know", async () => {
+    const { port: at } = await front(false);
+    const bytes = "GET /expecting HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\nConnection: close\r\n\r\n";
+    expect((await exchange({ host: "127.0.0.1", port: at }, bytes)).status).toBe(200);
+    expect(seen.at(-1)?.url).toBe("/expecting");
+  });
 
   it("strips what only the platform may say, and says it itself, once", async () => {
     const { port: at } = await front(false);
