@@ -10,6 +10,9 @@ const REVIEWS = "reviews.default.svc.cluster.local";
 const RATINGS = "ratings.default.svc.cluster.local";
 const BOTH = { [REVIEWS]: sliceOf(REVIEWS), [RATINGS]: sliceOf(RATINGS) };
 
+/** A bound on what hangs; nothing takes so long. */
+const PATIENCE_MS = 60_000;
+
 /** Each test has a gateway and a location, and so a cell, of its own. */
 let gateway = "";
 let location = "";
@@ -68,7 +71,7 @@ async function looksAgain(): Promise<void> {
   await vi.waitUntil(async () => {
     await exchange({ isolate: "another" });
     return looks() > before;
-  }, 10_000);
+  }, PATIENCE_MS);
 }
 
 describe("what the cell of a location gives", () => {
@@ -139,7 +142,7 @@ describe("what the cell of a location gives", () => {
     const root = await published(7);
     control.frozen = true;
     const down = exchange();
-    await vi.waitUntil(() => control.looks.has(gateway));
+    await vi.waitUntil(() => control.looks.has(gateway), PATIENCE_MS);
     await runInDurableObject(env.CELL.getByName(location), (_, state) => state.abort("reset")).catch(() => undefined);
     control.frozen = false;
     expect((await down).root).toEqual(root);
@@ -173,6 +176,7 @@ describe("what the cell of a location tells control", () => {
     expect(told()).toEqual({ location, serving: 7, refused: null });
     const eight = await published(8);
     await looksAgain();
+    await exchange(having(seven, down));
     await exchange({ isolate: "two", ...having(eight, down) });
     expect(told()).toMatchObject({ serving: 7 });
     await exchange(having(eight, down));
@@ -205,7 +209,7 @@ describe("what the cell of a location tells control", () => {
     await exchange({ sequence: 1, metrics: [metric(labels)] });
     await exchange({ sequence: 1, metrics: [metric(labels)] });
     await exchange({ sequence: 2, metrics: [metric(labels), metric(last)] });
-    await vi.waitUntil(() => reported(last) === 1, 10_000);
+    await vi.waitUntil(() => reported(last) === 1, PATIENCE_MS);
     expect(reported(labels)).toBe(2);
   });
 
@@ -216,7 +220,7 @@ describe("what the cell of a location tells control", () => {
     await exchange({ metrics: [metric(labels)] });
     control.away = false;
     await exchange();
-    await vi.waitUntil(() => reported(labels) === 2, 10_000);
+    await vi.waitUntil(() => reported(labels) === 2, PATIENCE_MS);
     expect(control.reports.filter(({ dropped }) => dropped[gateway] === 4)).toHaveLength(1);
   });
 });

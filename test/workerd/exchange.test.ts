@@ -54,6 +54,7 @@ describe.concurrent("a cold isolate", () => {
     "has neither host nor trust where the way to its cell is %s",
     async (way, { expect }) => {
       const isolate = newIsolate();
+      isolate.clock.runs = true;
       await isolate.publish(7, BOTH);
       isolate.tap.way = way;
       const ctx = createExecutionContext();
@@ -65,6 +66,7 @@ describe.concurrent("a cold isolate", () => {
 
   it("registers where control does not know its gateway, and asks again", async ({ expect }) => {
     const isolate = newIsolate();
+    isolate.clock.runs = true;
     expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
     expect(control.registrations).toContainEqual({ bindings: [`EP_${isolate.gateway}`], hasPrivate: false, format: 1 });
     expect(isolate.tap.ups.length).toBeGreaterThan(1);
@@ -164,6 +166,7 @@ describe.concurrent("an isolate that serves", () => {
     expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 8 } });
     isolate.tap.way = "cut";
     isolate.clock.aheadMs += 61_000;
+    isolate.clock.runs = true;
     expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toBeNull();
     expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
   });

@@ -1,6 +1,6 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Cluster, Slice } from "../../src/snapshot/model.ts";
-import { callFromOutside, callInMesh, logged, serveSlices } from "./support/gateway.ts";
+import { callFromOutside, callInMesh, logged, serveSlices, until } from "./support/gateway.ts";
 import { serve } from "./support/services.ts";
 import { sliceOf } from "./support/slices.ts";
 import { tapOf } from "./support/wire.ts";
@@ -118,7 +118,7 @@ describe("a limit of one call at a time", () => {
   it("refuses the second until the first is answered", async () => {
     const service = new Held("b");
     const first = call(B);
-    await vi.waitUntil(() => service.arrived.length === 1);
+    await until(() => service.arrived.length === 1);
     const lines = await logged(async () => {
       expect((await call(B)).status).toBe(503);
     });
@@ -134,7 +134,7 @@ describe("a limit of one call at a time", () => {
     const lines = await logged(async () => {
       const client = new AbortController();
       const gone = call(B, { signal: client.signal });
-      await vi.waitUntil(() => service.arrived.length === 1);
+      await until(() => service.arrived.length === 1);
       client.abort();
       await expect(gone).rejects.toThrow();
     });

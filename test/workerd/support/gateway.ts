@@ -8,6 +8,8 @@ import { env, exports } from "./env.ts";
 import { tapOf } from "./wire.ts";
 
 const GATEWAY = "gateway";
+/** A bound on what hangs; nothing takes so long. */
+const PATIENCE_MS = 60_000;
 let generation = 0;
 
 /**
@@ -26,7 +28,12 @@ export async function serveSlices(slices: Readonly<Record<string, Readonly<Recor
     configuration.arm(ctx);
     await waitOnExecutionContext(ctx);
     return tapOf(GATEWAY).ups.at(-1)?.have?.generation === generation;
-  }, 10_000);
+  }, PATIENCE_MS);
+}
+
+/** Waits for an event. */
+export async function until(condition: () => boolean): Promise<void> {
+  await vi.waitUntil(condition, { timeout: PATIENCE_MS, interval: 5 });
 }
 
 /** A call by a Worker of the mesh. @param props what its deployer wrote into its binding; none: nobody */
@@ -52,7 +59,7 @@ export async function logged(does: () => Promise<unknown>, count = 1): Promise<r
   try {
     await does();
     const lines = () => log.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith("{"));
-    await vi.waitUntil(() => lines().length >= count, 10_000);
+    await until(() => lines().length >= count);
     return lines().map((line) => JSON.parse(line) as Record<string, unknown>);
   } finally {
     log.mockRestore();
