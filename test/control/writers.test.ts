@@ -3,8 +3,8 @@ import { times } from "../support/scale.ts";
 import { RunningControl } from "./running.ts";
 
 const PATH = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
-const WRITERS = 20;
-const UPDATES = times(5, 20);
+const WRITERS = times(10, 20);
+const UPDATES = times(10, 20);
 
 let control: RunningControl;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ function counter(name: string) {
   };
 }
 
-it("20 writers that read, add one and write back many times each lose no update", { timeout: 600_000 }, async () => {
+it("writers that read, add one and write back many times each lose no update", async () => {
   await control.call("POST", PATH, counter("counted"));
   const before = Number((await control.call("GET", "/api/v1/status")).json["generation"]);
   let conflicts = 0;
@@ -45,7 +45,7 @@ it("20 writers that read, add one and write back many times each lose no update"
   expect(conflicts).toBeGreaterThan(0);
 });
 
-it("patches without a precondition never conflict: 20 writers keep a label each", async () => {
+it("patches without a precondition never conflict: each of many writers keeps a label", async () => {
   await control.call("POST", PATH, counter("patched"));
   const write = async (_: unknown, writer: number): Promise<void> => {
     for (let at = 1; at <= 10; at += 1) {
