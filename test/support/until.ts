@@ -2,6 +2,9 @@
 const PATIENCE_MS = 60_000;
 const PAUSE_MS = 20;
 
+/** What takes time in proportion takes a hundredth of this; what does not takes far longer. The timeout of a test of it. */
+export const HANG_MS = 20_000;
+
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | "">;
 
 /**
