@@ -129,13 +129,20 @@ function resolve({ components }: OpenApi, schema: JsonSchema | undefined): JsonS
 }
 
 function fieldTable(document: OpenApi, schema: JsonSchema | undefined): readonly string[] {
-  const { properties, required = [] } = resolve(document, schema);
-  if (properties === undefined) return [];
-  const rows = Object.entries(properties as Readonly<Record<string, JsonSchema>>).map(([name, each]) => {
+  const rows = fieldRows("", resolve(document, schema));
+  return rows.length === 0 ? [] : [table(["field", "type", "meaning"], rows)];
+}
+
+/** Fields of fields as well: `facts.host`, `failed[].port`. Of several forms, those of the first that has fields. */
+function fieldRows(above: string, { properties = {}, required = [] }: JsonSchema): readonly (readonly string[])[] {
+  return Object.entries(properties as Readonly<Record<string, JsonSchema>>).flatMap(([name, each]) => {
     const isRequired = (required as readonly string[]).includes(name);
-    return [`\`${name}\``, `${typeOf(each)}${isRequired ? "" : "; optional"}`, describe(each)];
+    const row = [`\`${above}${name}\``, `${typeOf(each)}${isRequired ? "" : "; optional"}`, describe(each)];
+    const { items, anyOf = [each] } = each;
+    const below = (items === undefined ? anyOf : [items]) as readonly JsonSchema[];
+    const inner = below.find((form) => form["properties"] !== undefined) ?? {};
+    return [row, ...fieldRows(`${above}${name}${items === undefined ? "" : "[]"}.`, inner)];
   });
-  return [table(["field", "type", "meaning"], rows)];
 }
 
 function describe({ description, pattern }: JsonSchema): string {

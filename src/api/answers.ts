@@ -152,3 +152,63 @@ export const Audit = z.strictObject({
     )
     .describe("Oldest first, at most 1,000."),
 });
+
+const change = z
+  .union([
+    z.strictObject({ op: z.enum(["remove", "remove-cookie"]), name: z.string() }),
+    z.strictObject({ op: z.enum(["set", "add"]), name: z.string(), value: z.string() }),
+    z.strictObject({ op: z.literal("set-payload"), name: z.string(), place: z.int() }),
+  ])
+  .describe("One change of a header.");
+
+const decidedOn = {
+  route: z.string().nullable().describe("The VirtualService and its rule, or `default`."),
+  cluster: z.string().nullable().describe("`outbound|PORT|SUBSET|HOST`."),
+};
+
+export const Decided = z.strictObject({
+  generation,
+  scope: z.string().describe("Where the host was found, or looked for first."),
+  host: z.string(),
+  slice: z.string().nullable().describe("Id of the configuration that was asked; null: none lists the host."),
+  decision: z
+    .union([
+      z.strictObject({
+        effect: z.literal("answer"),
+        code: z.string().describe("As in the access log."),
+        status: z.int(),
+        body: z.string(),
+        flag: z.string().describe("Envoy's response flag, or empty."),
+        headers: z.array(z.tuple([z.string(), z.string()])),
+        policy: z.string().nullable().describe("`NAMESPACE/NAME` of what decided."),
+        ...decidedOn,
+      }),
+      z.strictObject({
+        effect: z.literal("forward"),
+        ...decidedOn,
+        path: z.string(),
+        query: z.string().describe("Names alone."),
+        authority: z.string().nullable().describe("Null: the caller's."),
+        request: z.array(change),
+        response: z.array(change),
+        refused: z
+          .array(z.strictObject({ endpoint: z.string(), code: z.string(), policy: z.string().nullable() }))
+          .describe("Endpoints whose own policies refuse."),
+        byEndpoint: z.array(z.strictObject({ endpoint: z.string(), changes: z.array(change) })),
+        requestPrincipal: z.string().nullable(),
+      }),
+    ])
+    .describe("Either the gateway answers, or the request goes on to a service."),
+  trace: z
+    .array(
+      z.strictObject({
+        stage: z.enum(["host", "token", "gateway", "route", "destination"]),
+        name: z.string(),
+        outcome: z.string(),
+      }),
+    )
+    .describe("What was looked at, in order."),
+  endpoints: z
+    .array(z.strictObject({ endpoint: z.string(), workload: z.string(), weight: z.int() }))
+    .describe("Those that may be called, if all are healthy."),
+});

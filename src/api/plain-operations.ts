@@ -3,6 +3,7 @@ import {
   ApplyRefused,
   Audit,
   Bootstrapped,
+  Decided,
   Enrolled,
   JoinTokenMade,
   MeshStatus,
@@ -13,6 +14,7 @@ import {
   TokenMade,
   Tokens,
 } from "./answers.ts";
+import { WantedDecision } from "./decision-bodies.ts";
 import { Listening, Rollback, WantedCertificate, WantedJoinToken, WantedToken } from "./bodies.ts";
 import {
   BARE_CURL,
@@ -32,7 +34,7 @@ import {
 } from "./operation.ts";
 
 /** By their names in the document. What is sent is read as `input`; what is answered is as `output` says. */
-const SENT = { WantedToken, WantedJoinToken, WantedCertificate, Rollback, Listening };
+const SENT = { WantedToken, WantedJoinToken, WantedCertificate, WantedDecision, Rollback, Listening };
 const ANSWERED = {
   Status,
   Applied,
@@ -47,6 +49,7 @@ const ANSWERED = {
   Revisions,
   Revision,
   Audit,
+  Decided,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -114,6 +117,9 @@ spec: { hots: birds }`;
 
 const BIRDS =
   '{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",\n    "metadata": {"name": "birds", "namespace": "tour"}, "spec": {"host": "birds"}}';
+
+const CALL_OF_BIRDS =
+  '{"facts": {"host": "birds.tour", "path": "/wren", "peer": {"principal": "cluster.local/ns/tour/sa/guide"}}}';
 
 const YAML_BODY = "-H 'Content-Type: application/yaml' --data-binary @-";
 const CODE_ONLY = "-o /dev/null -w '%{http_code}\\n'";
@@ -294,6 +300,28 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
           lang: "curl",
           source: curl("/api/v1/audit?after=0"),
           "x-expect": { entries: [{ id: 1, actor: "bootstrap", verb: "create-token" }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/decide": {
+    post: {
+      operationId: "decide",
+      summary: "What would become of a request",
+      description:
+        "Decides as a gateway does, by the newest configuration, on a request that nobody sent: which route it takes, which policy refuses it, which endpoints it may reach. Or on the record of one: rules that are newer than the record and want to know what it leaves out are named in a 422. Nothing is sent, counted, logged or remembered. Health is not looked at, nor which bindings a gateway has. A host that the scope does not list is a decision too: `no_route`. The body is at most 64 KiB.",
+      tags: ["Mesh"],
+      requestBody: body("WantedDecision"),
+      responses: {
+        "200": answer("The decision.", "Decided"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden", "Invalid"),
+      },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/decide", `--json '${CALL_OF_BIRDS}'`),
+          "x-expect": { decision: { effect: "answer", code: "no_route", status: 404 } },
         },
       ],
     },

@@ -45,7 +45,10 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const entered = front === null ? NO_TOKENS : enter(front, facts, trace);
   if ("effect" in entered) return entered;
   const { ports } = slice.model;
-  if (ports && !ports.includes(facts.port)) return answerOf("no_route");
+  if (ports && !ports.includes(facts.port)) {
+    trace?.saw("route", slice.model.host, `no port ${facts.port}`);
+    return answerOf("no_route");
+  }
 
   const routed = asRouted(facts, entered);
   const matched = matchRoute(slice.routes, routed);
@@ -97,9 +100,14 @@ function forward(
 /** The Gateway's own checks: on the request as it came, with the public peer. In the mesh there are none. */
 function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined): Authenticated | Answer | Need {
   const { model, policies } = front;
-  if (model.httpsRedirect && facts.scheme === "http") return httpsRedirect(front, facts);
-  if (model.clientCertificate === "required" && facts.peer.by !== "certificate")
+  if (model.httpsRedirect && facts.scheme === "http") {
+    trace?.saw("gateway", model.gateway, "https_redirect");
+    return httpsRedirect(front, facts);
+  }
+  if (model.clientCertificate === "required" && facts.peer.by !== "certificate") {
+    trace?.saw("gateway", model.gateway, "client_certificate_required");
     return answerOf("client_certificate_required", model.gateway);
+  }
   return check(policies, facts, "gateway", null, null, trace);
 }
 
@@ -114,7 +122,10 @@ function check(
 ): Authenticated | Answer | Need {
   const found = authenticate(set.jwt, facts);
   if (found.kind === "need") return { effect: "need", needs: found.needs };
-  if (found.kind === "refused") return badToken(found.fact.code, found.rule, facts, route, cluster);
+  if (found.kind === "refused") {
+    trace?.saw(stage, found.rule, found.fact.code);
+    return badToken(found.fact.code, found.rule, facts, route, cluster);
+  }
   const verdict = authorize(set.deny, set.allow, facts, found.tokens);
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
   return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
@@ -151,7 +162,7 @@ function checkDestination(
     if (set.isOpen) continue;
     const checked =
       set.mtls === "STRICT" && sent.peer.by === "none"
-        ? answerOf("mtls_required", null, route, cluster)
+        ? strict(route, cluster, trace)
         : check(set, sent, "destination", route, cluster, trace);
     if ("effect" in checked) {
       if (checked.effect === "need") (needs ??= []).push(...checked.needs);
@@ -168,6 +179,11 @@ function checkDestination(
     if (first) return first;
   }
   return { refusals, bySet, dropParams: dropParams ?? NONE, principal };
+}
+
+function strict(route: LinkedRoute, cluster: LinkedCluster, trace: Trace | undefined): Answer {
+  trace?.saw("destination", cluster.model.id, "mtls_required");
+  return answerOf("mtls_required", null, route, cluster);
 }
 
 /** The request after the Gateway's own changes: a token taken out, claims put in. */

@@ -5,6 +5,7 @@ import {
   Applied,
   ApplyRefused,
   Audit,
+  Decided,
   Enrolled,
   JoinTokenMade,
   MeshStatus,
@@ -148,6 +149,9 @@ describe("control", () => {
     const { generation } = await expectForm("readRevision", ["GET", "/api/v1/revisions/2"], 200, Revision);
     await expectForm("readRevision", ["GET", "/api/v1/revisions/999"], 404, Status);
     await expectForm("rollback", ["POST", "/api/v1/rollback", { generation }], 200, RolledBack);
+    const facts = { host: "a.default.svc.cluster.local", peer: { principal: "cluster.local/ns/default/sa/web" } };
+    await expectForm("decide", ["POST", "/api/v1/decide", { facts }], 200, Decided);
+    await expectForm("decide", ["POST", "/api/v1/decide", { facts: {} }], 422, Status);
     await expectForm("audit", ["GET", "/api/v1/audit"], 200, Audit);
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
     const listeners = "/api/v1/gateways/default/front/listeners";
@@ -183,6 +187,7 @@ const FORMS = {
   Revisions,
   Revision,
   Audit,
+  Decided,
   Status,
 };
 

@@ -3,6 +3,7 @@ import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWr
 import { applyRoutes } from "./apply.ts";
 import { auditLog } from "./db/audit.ts";
 import { objectStore } from "./db/store.ts";
+import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
 import { kubeRoutes } from "./kube/routes.ts";
@@ -40,6 +41,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", listenerRoutes());
   app.route("/api/v1", tokenRoutes());
   app.route("/api/v1", revisionRoutes());
+  app.route("/api/v1", decisionRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/k8s", kubeRoutes());

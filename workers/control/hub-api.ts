@@ -5,6 +5,7 @@ import type { WatchWish } from "../../src/kube/watch.ts";
 import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
+import type { Place } from "../../src/request/places.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {
@@ -32,6 +33,20 @@ export interface HubStatus {
   readonly gateways: readonly GatewayStatus[];
 }
 
+/** What the newest configuration has for a host. */
+export interface FoundSlice {
+  readonly generation: number;
+  readonly trustDomain: string;
+  /** Null: no place lists its host. */
+  readonly slice: {
+    /** Index of the place that lists it. */
+    readonly at: number;
+    readonly id: string;
+    /** Canonical JSON; null: whoever asked has it. */
+    readonly text: string | null;
+  } | null;
+}
+
 /** What the rest of control asks of the Hub. */
 export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** All of the operations, or none. */
@@ -45,4 +60,6 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;
+  /** @param have ids of slices whose texts need not be sent */
+  find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice>;
 }

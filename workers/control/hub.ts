@@ -18,12 +18,13 @@ import { asIfStored, resultsOf } from "../../src/kube/write-results.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
+import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
-import type { HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
+import type { FoundSlice, HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { Watches } from "./watches.ts";
@@ -115,6 +116,17 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const { generation, rv, publisher } = await this.#state();
       const gateways = await publisher.status(Date.now());
       return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways };
+    });
+  }
+
+  async find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice> {
+    return this.#inTurn(async () => {
+      const { generation, publisher } = await this.#state();
+      const { trustDomain } = publisher;
+      const found = await publisher.find(places);
+      if (found === null) return { generation, trustDomain, slice: null };
+      const { at, id, text } = found;
+      return { generation, trustDomain, slice: { at, id, text: have.includes(id) ? null : text } };
     });
   }
 

@@ -17,11 +17,18 @@ export async function readJson<T>(
   form: string,
   maxBytes?: number,
 ): Promise<Result<T, Status>> {
+  const plain = await readPlain(request, form, maxBytes);
+  if (!plain.ok) return plain;
+  const read = schema.safeParse(plain.value);
+  return read.success ? ok(read.data) : err(failure("BadRequest", `send JSON: ${form}`));
+}
+
+/** A body of JSON, whatever it holds: for readers that name each field that is wrong. */
+export async function readPlain(request: Request, form: string, maxBytes?: number): Promise<Result<unknown, Status>> {
   const text = await readText(request, maxBytes);
   if (!text.ok) return text;
   const value = parseOne(text.value, "json");
   // A record's schema would drop a member `__proto__` in silence.
   const plain = value.ok ? plainCopy(value.value) : null;
-  const read = plain?.ok === true ? schema.safeParse(plain.value) : null;
-  return read?.success === true ? ok(read.data) : err(failure("BadRequest", `send JSON: ${form}`));
+  return plain?.ok === true ? plain : err(failure("BadRequest", `send JSON: ${form}`));
 }

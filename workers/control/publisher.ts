@@ -1,7 +1,9 @@
 import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
+import { lookupSlice } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
+import type { Place } from "../../src/request/places.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
@@ -77,6 +79,22 @@ export class Publisher {
   publish(generation: number): void {
     this.#generation = generation;
     this.#version += 1;
+  }
+
+  get trustDomain(): string {
+    return this.#compiler.trustDomain;
+  }
+
+  /** @returns the whole slice of the first place that lists its host, wherever its endpoints may be bound; or null */
+  async find(
+    places: readonly Place[],
+  ): Promise<{ readonly at: number; readonly id: string; readonly text: string } | null> {
+    const scopes = this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] });
+    for (const [at, { scope, host }] of places.entries()) {
+      const found = lookupSlice(scopes, scope, host);
+      if (found !== null) return { at, id: await this.#idOf(found), text: found.text };
+    }
+    return null;
   }
 
   /** @returns the first host whose slice gateways would refuse for its size, or null */
@@ -197,7 +215,7 @@ export class Publisher {
   }
 
   #trust(): Trust {
-    return { domain: this.#compiler.trustDomain, aliases: [], authorities: this.#trustAuthorities };
+    return { domain: this.trustDomain, aliases: [], authorities: this.#trustAuthorities };
   }
 
   /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */
@@ -211,14 +229,19 @@ export class Publisher {
       const listed: Record<string, string> = {};
       for (const [host, whole] of hosts) {
         const slice = this.#reachable(whole, bindings, deployment.registration.hasPrivate);
-        const id = this.#ids.get(slice) ?? (await sliceId(slice.text));
-        this.#ids.set(slice, id);
+        const id = await this.#idOf(slice);
         listed[host] = id;
         slices.set(id, slice.text);
       }
       scopes[scope] = listed;
     }
     return { scopes, slices };
+  }
+
+  async #idOf(slice: CompiledSlice): Promise<string> {
+    const id = this.#ids.get(slice) ?? (await sliceId(slice.text));
+    this.#ids.set(slice, id);
+    return id;
   }
 
   #reachable(slice: CompiledSlice, bindings: ReadonlySet<string>, hasPrivate: boolean): CompiledSlice {

@@ -1,0 +1,131 @@
+import { z } from "zod";
+import type { HypotheticalFacts } from "../decide/hypothetical.ts";
+import type { WrittenFacts } from "../decide/written.ts";
+
+// What `POST /api/v1/decide` reads: a request that nobody sent, or a record of one that somebody did.
+
+const SCOPE = /^(mesh\/(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)|gw\/(\*|[a-z0-9.-]+\/[a-z0-9.-]+\/\d{1,5}))$/;
+
+const scope = z
+  .string()
+  .regex(SCOPE, "must be `mesh/*`, `mesh/NAMESPACE`, `gw/*` or `gw/NAMESPACE/NAME/PORT`")
+  .optional()
+  .describe(
+    "Where the host is looked up: `mesh/*`, `mesh/NAMESPACE`, `gw/NAMESPACE/NAME/PORT` (a Gateway's listener) or `gw/*`. Absent: the mesh, as the peer's namespace sees it.",
+  );
+
+/** Bytes that a request line can hold; others come escaped. */
+const text = (pattern: RegExp, message: string) => z.string().max(16_384).regex(pattern, message);
+const scheme = z.enum(["http", "https"]);
+const port = z.int().min(1).max(65_535);
+const headerValue = text(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, "must be a header's value, without line breaks");
+const headerName = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, "must be a header's name");
+const refusal = z.enum(["jwt_invalid", "jwt_audience", "jwks_unavailable"]);
+
+const Token = z.strictObject({
+  issuer: z.string().min(1).max(2_048).describe("It is looked for where rules name this issuer."),
+  subject: z.string().max(2_048).default(""),
+  audiences: z.array(z.string().max(2_048)).max(100).default([]),
+  presenter: z.string().max(2_048).nullable().default(null).describe("The claim `azp`."),
+  claims: z.record(z.string(), z.unknown()).default({}).describe("Further ones."),
+  refused: refusal.optional().describe("It does not verify, for this reason. Absent: it does."),
+});
+
+const Hypothetical = z.strictObject({
+  method: text(/^[A-Za-z]+$/, "must be a method")
+    .default("GET")
+    .describe("As sent."),
+  scheme: scheme.optional().describe("Absent: https at a listener of port 443, else http."),
+  host: text(/^[^\s/?#@\\]+$/, "must be a host, with its port where it has one").describe(
+    "What is called, with a port or without.",
+  ),
+  authority: text(/^[^\s]+$/, "must be a host")
+    .optional()
+    .describe("The Host header, where it is another one."),
+  port: port.optional().describe("Of the service that is dialled, or of the listener. Absent: that of `host`."),
+  path: text(/^\/[\u0021-\u007e]*$/, "must begin with `/` and have other bytes than ASCII's escaped")
+    .refine((path) => !/[?#]/.test(path), "must not hold `?` or `#`; what follows `?` is `query`")
+    .default("/")
+    .describe("As sent, without the query."),
+  query: text(/^[\u0021-\u007e]*$/, "must have other bytes than ASCII's escaped")
+    .refine((query) => !/^\?|#/.test(query), "must not begin with `?` or hold `#`")
+    .default("")
+    .describe("As sent, without `?`."),
+  headers: z
+    .record(headerName, z.union([headerValue, z.array(headerValue).max(100)]))
+    .default({})
+    .describe("As sent; a list is several lines of one name."),
+  peer: z
+    .strictObject({ principal: z.string().max(2_060).describe("A SPIFFE ID, with `spiffe://` or without.") })
+    .nullable()
+    .default(null)
+    .describe("Who calls, proven by a binding or a certificate; null: nobody."),
+  clientIp: text(/^[0-9A-Fa-f.:]{2,45}$/, "must be an address")
+    .nullable()
+    .default(null)
+    .describe("The client's address; null in the mesh."),
+  tokens: z
+    .array(Token)
+    .max(20)
+    .default([])
+    .describe(
+      "Tokens that are taken as verified. Each stands where rules look for one of its issuer; the request needs to hold none.",
+    ),
+  seed: z.int().min(-2_147_483_648).max(4_294_967_295).default(0).describe("What all draws are worked out of."),
+});
+
+const fact = z.discriminatedUnion("ok", [
+  z.strictObject({
+    ok: z.literal(true),
+    principal: z.string(),
+    issuer: z.string(),
+    subject: z.string(),
+    audiences: z.array(z.string()),
+    presenter: z.string().nullable(),
+    claims: z.record(z.string(), z.unknown()),
+    spaceDelimited: z.array(z.string()),
+    rule: z.int().min(0),
+  }),
+  z.strictObject({ ok: z.literal(false), code: refusal, detail: z.string() }),
+]);
+
+const Recorded = z.strictObject({
+  method: z.string(),
+  scheme,
+  host: z.string(),
+  authority: z.string(),
+  port,
+  path: z.string(),
+  forwardPath: z.string(),
+  query: z.string(),
+  headers: z.record(z.string(), z.string()),
+  entrance: z.enum(["public", "mesh"]),
+  clientIp: z.string().nullable(),
+  peer: z.strictObject({
+    principal: z.string().nullable(),
+    namespace: z.string().nullable(),
+    trustDomain: z.string().nullable(),
+    by: z.enum(["certificate", "binding", "gateway", "none"]),
+  }),
+  seed: z.int(),
+  tokens: z.record(z.string(), fact.nullable()),
+  conclusions: z.record(z.string(), z.boolean()),
+}) satisfies z.ZodType<WrittenFacts>;
+
+export const HypotheticalDecision = z.strictObject({ scope, facts: Hypothetical }) satisfies z.ZodType<{
+  facts: HypotheticalFacts;
+}>;
+export const RecordedDecision = z.strictObject({ scope, facts: Recorded });
+
+/** For the document; which of the two a body is, its `conclusions` tell. */
+export const WantedDecision = z.strictObject({
+  scope,
+  facts: z
+    .union([Hypothetical, Recorded])
+    .describe(
+      "A request that nobody sent, or the record of one: that has `conclusions`, which stand for what it leaves out.",
+    ),
+});

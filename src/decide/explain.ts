@@ -1,0 +1,84 @@
+import type { LinkedSlice } from "../snapshot/link.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import { err, ok, type Result } from "../result.ts";
+import { answerOf } from "./answers.ts";
+import { decide, type Trace } from "./decide.ts";
+import { type HypotheticalFacts, factsFor, type HypotheticalRequest, type Problem } from "./hypothetical.ts";
+import { hypotheticalFact, placeTokens } from "./hypothetical-tokens.ts";
+import type { Decision } from "./types.ts";
+
+/** One thing that was looked at on the way to a decision. */
+export interface Step {
+  readonly stage: "host" | "token" | "gateway" | "route" | "destination";
+  readonly name: string;
+  readonly outcome: string;
+}
+
+/** An endpoint that may be called. */
+export interface CallableEndpoint {
+  readonly endpoint: string;
+  /** `namespace/name`. */
+  readonly workload: string;
+  readonly weight: number;
+}
+
+/** As often as the gateway asks. */
+const MAX_ROUNDS = 4;
+
+/** Writes down what `decide` tells. */
+export function traceInto(steps: Step[]): Trace {
+  return { saw: (stage, name, outcome) => void steps.push({ stage, name, outcome }) };
+}
+
+/**
+ * Decides on a request that nobody sent. Nothing is kept of it.
+ *
+ * @param port of the place that lists the host
+ * @param steps what is looked at is appended
+ */
+export function decideHypothetical(
+  slice: LinkedSlice,
+  request: HypotheticalRequest,
+  port: number,
+  { tokens: told, seed }: Pick<HypotheticalFacts, "tokens" | "seed">,
+  steps: Step[],
+): Result<Decision, Problem> {
+  const made = factsFor(slice, request, port, seed);
+  if (!made.ok) return ok(made.error);
+  const { facts, byText, unwanted } = placeTokens(made.value, slice.places, told);
+  for (const name of unwanted) steps.push({ stage: "token", name, outcome: "no rule looks for it" });
+  const tokens: RequestFacts["tokens"][number][] = [];
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const seen: Step[] = [];
+    const decision = decide(slice, { ...facts, tokens }, traceInto(seen));
+    if (decision.effect !== "need") {
+      steps.push(...seen);
+      return ok(decision);
+    }
+    for (const need of decision.needs) {
+      const fact = hypotheticalFact(need, byText);
+      if (fact === null) return err(untold(need.place.kind, need.place.name, need.place.rules[0]?.name ?? ""));
+      tokens[need.place.index] = fact;
+    }
+  }
+  return ok(answerOf("decision_failed"));
+}
+
+function untold(kind: string, name: string, rule: string): Problem {
+  const where = { header: "header", param: "query parameter", cookie: "cookie" }[kind] ?? kind;
+  const message = `the rule \`${rule}\` finds a token in the ${where} \`${name}\`: say in \`tokens\` what verifying it gives`;
+  return { field: "tokens", message };
+}
+
+/** All that an attempt would choose from, if every one were healthy. */
+export function callable(decision: Decision): readonly CallableEndpoint[] {
+  if (decision.effect !== "forward") return [];
+  const { cluster, refusals } = decision;
+  return cluster.model.endpoints
+    .filter(({ policySet }) => !refusals?.has(policySet))
+    .map(({ id, weight, workload: { namespace, name } }) => ({
+      endpoint: id,
+      workload: `${namespace}/${name}`,
+      weight,
+    }));
+}

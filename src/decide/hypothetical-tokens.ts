@@ -1,0 +1,115 @@
+import { SPACE_DELIMITED } from "../policy/claims.ts";
+import type { LinkedPlace, TokenNeed } from "../policy/request-authentication.ts";
+import { tokenAt } from "../request/credentials.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import { copyHeaders } from "../request/headers.ts";
+import type { RefusedToken, TokenFact } from "../request/token-fact.ts";
+import type { JwtRule } from "../snapshot/model.ts";
+
+/** What verifying a token would have given. */
+export interface HypotheticalToken {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audiences: readonly string[];
+  /** The claim `azp`. */
+  readonly presenter: string | null;
+  /** Besides those above. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** It is refused by every rule, with this code. */
+  readonly refused?: RefusedToken["code"] | undefined;
+}
+
+/** Tokens that nobody signed, by the text that stands for each in the request. */
+export interface PlacedTokens {
+  readonly facts: RequestFacts;
+  readonly byText: ReadonlyMap<string, HypotheticalToken>;
+  /** Issuers that no rule of the host looks for. */
+  readonly unwanted: readonly string[];
+}
+
+/** No token looks like it, and no record or header tells more of it. */
+const STAND_IN = "hypothetical-token-";
+
+/**
+ * Puts each token where rules that name its issuer look for one: at the first such place where the request holds something,
+ * else at the first one that is empty, by a text that stands for it.
+ */
+export function placeTokens(
+  facts: RequestFacts,
+  places: readonly LinkedPlace[],
+  tokens: readonly HypotheticalToken[],
+): PlacedTokens {
+  const byText = new Map<string, HypotheticalToken>();
+  const unwanted: string[] = [];
+  let held = facts;
+  for (const [at, token] of tokens.entries()) {
+    const wanting = places.filter(({ rules }) => rules.some(({ issuer }) => issuer === token.issuer));
+    const text = wanting
+      .flatMap((place) => tokenAt(place, held.headers, held.query) ?? [])
+      .find((found) => !byText.has(found));
+    const empty = wanting.find((place) => tokenAt(place, held.headers, held.query) === null);
+    if (text !== undefined) byText.set(text, token);
+    else if (empty === undefined) unwanted.push(token.issuer);
+    else {
+      byText.set(`${STAND_IN}${at}`, token);
+      held = withText(held, empty, `${STAND_IN}${at}`);
+    }
+  }
+  return { facts: held, byText, unwanted };
+}
+
+function withText(facts: RequestFacts, { kind, name, prefix }: LinkedPlace, text: string): RequestFacts {
+  if (kind === "param") {
+    const pair = `${encodeURIComponent(name)}=${text}`;
+    return { ...facts, query: facts.query === "" ? pair : `${facts.query}&${pair}` };
+  }
+  const headers = copyHeaders(facts.headers);
+  if (kind === "header") headers[name] = `${prefix}${text}`;
+  else headers["cookie"] = [headers["cookie"] ?? [], `${name}=${text}`].flat().join("; ");
+  return { ...facts, headers };
+}
+
+/**
+ * Verifies as the gateway does, but for the signature.
+ *
+ * @returns null where nobody told what this token is
+ */
+export function hypotheticalFact({ place, token: text }: TokenNeed, byText: PlacedTokens["byText"]): TokenFact | null {
+  const token = byText.get(text);
+  if (token !== undefined) return judge(token, place.rules);
+  // Rules with another prefix see more than the token at the same place: a gateway cannot read that.
+  return text.includes(STAND_IN) ? { ok: false, code: "jwt_invalid", detail: "token_malformed" } : null;
+}
+
+function judge(token: HypotheticalToken, rules: readonly JwtRule[]): TokenFact {
+  let refused: RefusedToken = { ok: false, code: "jwt_invalid", detail: "token_issuer" };
+  for (const [index, rule] of rules.entries()) {
+    if (rule.issuer !== token.issuer) continue;
+    if (token.refused !== undefined) return { ok: false, code: token.refused, detail: rule.name };
+    const wanted = rule.audiences.length === 0 || rule.audiences.some((audience) => token.audiences.includes(audience));
+    if (wanted) return factOf(token, rule, index);
+    refused = { ok: false, code: "jwt_audience", detail: rule.name };
+  }
+  return refused;
+}
+
+function factOf(token: HypotheticalToken, rule: JwtRule, index: number): TokenFact {
+  const { issuer, subject, audiences, presenter, claims } = token;
+  return {
+    ok: true,
+    principal: `${issuer}/${subject}`,
+    issuer,
+    subject,
+    audiences,
+    presenter,
+    claims: {
+      ...claims,
+      iss: issuer,
+      ...(subject !== "" && { sub: subject }),
+      ...(audiences.length > 0 && { aud: audiences }),
+      ...(presenter !== null && { azp: presenter }),
+    },
+    spaceDelimited: [...SPACE_DELIMITED, ...rule.spaceDelimitedClaims],
+    rule: index,
+  };
+}

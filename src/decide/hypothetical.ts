@@ -1,0 +1,194 @@
+import { NO_PEER, type Peer } from "../identity/peer.ts";
+import { parseSpiffeId } from "../identity/spiffe-id.ts";
+import { peerOf } from "../identity/svid.ts";
+import type { Entrance } from "../request/entrance.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import { dropAliases } from "../request/headers.ts";
+import { type Place, placesOf } from "../request/places.ts";
+import { type Incoming, receive, type Received } from "../request/receive.ts";
+import { err, ok, type Result } from "../result.ts";
+import { canonicalPath } from "../routing/canonical-path.ts";
+import type { LinkedSlice } from "../snapshot/link.ts";
+import { type Answer, answerOf } from "./answers.ts";
+import type { HypotheticalToken } from "./hypothetical-tokens.ts";
+
+/** A request that nobody sent, as somebody tells it. Untrusted; nothing of it is canonical. */
+export interface HypotheticalFacts {
+  readonly method: string;
+  /** Absent: https at port 443, else http. */
+  readonly scheme?: "http" | "https" | undefined;
+  /** What is dialled, with a port or without. */
+  readonly host: string;
+  /** The Host header, where it is another one. */
+  readonly authority?: string | undefined;
+  readonly port?: number | undefined;
+  readonly path: string;
+  /** Without `?`. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** The SPIFFE ID that is proven, with its scheme or without. */
+  readonly peer: { readonly principal: string } | null;
+  readonly clientIp: string | null;
+  readonly tokens: readonly HypotheticalToken[];
+  readonly seed: number;
+}
+
+/** What cannot be a request, by the field that says it. */
+export interface Problem {
+  /** Path below the facts; empty for the scope. */
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A request in its canonical form, before its host was looked up: as the gateway has it then. */
+export interface HypotheticalRequest {
+  readonly received: Received;
+  /** Where the host is looked up, best first. */
+  readonly places: readonly Place[];
+  readonly entrance: Entrance["kind"];
+  readonly peer: Peer;
+}
+
+const GATEWAY_SCOPE = /^gw\/([a-z0-9.-]+\/[a-z0-9.-]+)\/(\d{1,5})$/;
+/** Set by the platform or the gateway, whatever a client says. */
+const OTHER_FIELDS: Readonly<Record<string, string>> = { host: "host", "cf-connecting-ip": "clientIp" };
+
+/**
+ * Makes a request of what was told, by the gateway's own code.
+ *
+ * @param scope where the host is looked up; null: the mesh, as the peer's namespace sees it
+ * @returns the gateway's answer where it would not even look for the host; a problem where no such request can come
+ */
+export function hypotheticalRequest(
+  facts: HypotheticalFacts,
+  scope: string | null,
+): Result<HypotheticalRequest | Answer, Problem> {
+  const entrance = entranceOf(facts, scope);
+  if (!entrance.ok) return entrance;
+  const peer = peerIn(facts, entrance.value.kind);
+  if (!peer.ok) return peer;
+  const incoming = incomingOf(facts, entrance.value);
+  if (!incoming.ok) return incoming;
+  const received = receive(incoming.value, entrance.value);
+  if (!received.ok) return ok(answerOf(received.error.code));
+  const places = placesOf(received.value, entrance.value, peer.value);
+  const seen = places.at(0)?.scope;
+  if (scope !== null && entrance.value.kind === "mesh" && seen !== scope)
+    return problem("", `this caller sees \`${seen ?? ""}\`, not \`${scope}\`: leave \`scope\` out, or change \`peer\``);
+  introduce(received.value);
+  return ok({ received: received.value, places, entrance: entrance.value.kind, peer: peer.value });
+}
+
+function problem(field: string, message: string): Result<never, Problem> {
+  return err({ field, message });
+}
+
+function entranceOf({ port, scheme, clientIp }: HypotheticalFacts, scope: string | null): Result<Entrance, Problem> {
+  if (scope === null || scope.startsWith("mesh/")) {
+    if (clientIp !== null)
+      return problem("clientIp", "nothing tells it in the mesh; leave it out, or name a Gateway's scope");
+    return ok({ kind: "mesh", props: {} });
+  }
+  const [, gateway = null, listener] = GATEWAY_SCOPE.exec(scope) ?? [];
+  if (listener !== undefined && port !== undefined && port !== Number(listener))
+    return problem("port", `the scope's listener is at port ${listener}; leave it out`);
+  const at = listener === undefined ? (port ?? (scheme === "https" ? 443 : 80)) : Number(listener);
+  return ok({
+    kind: "public",
+    listener: { gateway, port: at, mesh: false, sni: null, scope },
+    clientAuth: undefined,
+    location: null,
+    scheme: scheme ?? (at === 443 ? "https" : "http"),
+  });
+}
+
+function peerIn({ peer }: HypotheticalFacts, entrance: Entrance["kind"]): Result<Peer, Problem> {
+  if (peer === null) return ok(NO_PEER);
+  const { principal } = peer;
+  const id = parseSpiffeId(principal.startsWith("spiffe://") ? principal : `spiffe://${principal}`);
+  if (!id.ok) return problem("peer.principal", `is no SPIFFE ID: ${id.error.rule}`);
+  const { trustDomain } = id.value;
+  const trust = { domain: trustDomain, aliases: [], authorities: [] };
+  return ok(peerOf(id.value, trust, entrance === "mesh" ? "binding" : "certificate"));
+}
+
+/** The request as the runtime would hand it over. */
+function incomingOf(facts: HypotheticalFacts, entrance: Entrance): Result<Incoming, Problem> {
+  const { method, authority, path, query } = facts;
+  const dialled = entrance.kind === "mesh" ? dialledBy(facts) : ok(facts.host);
+  if (!dialled.ok) return dialled;
+  const scheme = entrance.kind === "public" ? entrance.scheme : (facts.scheme ?? "http");
+  const headers = new Map([["host", authority ?? dialled.value]]);
+  for (const [given, values] of Object.entries(facts.headers)) {
+    const name = given.toLowerCase();
+    const field = Object.hasOwn(OTHER_FIELDS, name) ? OTHER_FIELDS[name] : undefined;
+    if (field !== undefined) return problem(`headers[${given}]`, `say it as \`${field}\``);
+    // Lines of one name come joined, as the runtime joins them.
+    const lines = [headers.get(name) ?? [], values].flat();
+    if (lines.length > 0) headers.set(name, lines.join(", "));
+  }
+  if (facts.clientIp !== null) headers.set("cf-connecting-ip", facts.clientIp);
+  return ok({
+    url: `${scheme}://${dialled.value}${path}${query === "" ? "" : `?${query}`}`,
+    method,
+    headers: {
+      get: (name) => headers.get(name) ?? null,
+      forEach: (callback) => headers.forEach((value, name) => callback(value, name)),
+    },
+    body: null,
+  });
+}
+
+function dialledBy({ host, port }: HypotheticalFacts): Result<string, Problem> {
+  const [, named] = /:(\d+)$/.exec(host) ?? [];
+  if (port === undefined) return ok(host);
+  if (named !== undefined && Number(named) !== port) return problem("port", `\`host\` names port ${named}`);
+  return ok(named === undefined ? `${host}:${port}` : host);
+}
+
+const NO_ID = "00000000-0000-4000-8000-000000000000";
+const NO_TRACE = `00-${"0".repeat(31)}1-${"0".repeat(15)}1-00`;
+
+/** The headers that every request gets from the gateway; ids stand for those that it would draw. */
+function introduce({ headers, scheme, clientIp }: Received): void {
+  headers["x-request-id"] ??= NO_ID;
+  headers["traceparent"] ??= NO_TRACE;
+  headers["x-forwarded-proto"] = scheme;
+  if (clientIp !== null) headers["x-forwarded-for"] = clientIp;
+}
+
+/**
+ * The facts of a request whose host's slice was found, canonical as that slice wants them.
+ *
+ * @param port of the place that lists the host
+ * @returns the gateway's answer where the path cannot be read in one way only
+ */
+export function factsFor(
+  slice: LinkedSlice,
+  { received, entrance, peer }: HypotheticalRequest,
+  port: number,
+  seed: number,
+): Result<RequestFacts, Answer> {
+  const { method, scheme, host, authority, headers, odd, target, clientIp } = received;
+  dropAliases(headers, odd, slice.headers);
+  const path = canonicalPath(target.pathname, slice.model.path);
+  if (!path.ok) return err(answerOf(path.error.code));
+  return ok({
+    method,
+    scheme,
+    host,
+    authority,
+    port,
+    path: path.value.match,
+    forwardPath: path.value.forward,
+    query: target.query,
+    headers,
+    entrance,
+    clientIp,
+    // A listener that asks for no certificate looks at none.
+    peer: slice.front?.model.clientCertificate === "none" ? NO_PEER : peer,
+    seed,
+    tokens: [],
+    conclusions: null,
+  });
+}
