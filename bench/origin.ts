@@ -31,3 +31,5 @@ server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (typeof address === "object" && address) console.log(address.port);
 });
+// The bench ended, however it did: its end of the pipe is closed.
+process.stdin.on("end", () => process.exit()).resume();

@@ -71,7 +71,7 @@ function batches(documents: readonly string[]): readonly string[] {
 
 async function startOrigin({ jwks }: Issuer): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "origin.ts"), jwks], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const port = await new Promise<number>((resolve) => {
     createInterface({ input: child.stdout }).once("line", (line) => resolve(Number(line)));
