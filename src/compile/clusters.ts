@@ -32,6 +32,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         loadBalancer,
         pool,
         ...(outlier && { outlier }),
+        ...((service === undefined || labels === undefined) && { unknown: true as const }),
       },
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))

@@ -63,6 +63,7 @@ const TEXTS = {
   jwks_unavailable: BAD_TOKEN,
   jwt_audience: { status: 403, body: "Audiences in Jwt are not allowed", flag: "UAEX" },
   // Endpoints.
+  cluster_not_found: { status: 503, flag: "NC" },
   no_endpoint: { status: 503, body: "no healthy upstream", flag: "UH" },
   no_healthy_upstream: { status: 503, body: "no healthy upstream", flag: "UH" },
   overflow: {

@@ -65,7 +65,8 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const rewritten = rewritePath(facts, rewrite, matched.model);
   const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
-  if (cluster.model.endpoints.length === 0) return answerOf("no_endpoint", null, route, cluster);
+  const { endpoints, unknown } = cluster.model;
+  if (endpoints.length === 0) return answerOf(unknown ? "cluster_not_found" : "no_endpoint", null, route, cluster);
 
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);

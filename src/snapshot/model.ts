@@ -149,6 +149,8 @@ export interface Cluster {
   readonly loadBalancer: LoadBalancer;
   readonly pool: PoolSettings;
   readonly outlier?: OutlierSettings;
+  /** No such service, or no such subset: no endpoint is missing, the name is wrong. */
+  readonly unknown?: true;
   readonly endpoints: readonly Endpoint[];
 }
 

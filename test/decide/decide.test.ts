@@ -77,6 +77,14 @@ describe("decide", () => {
       flag: "UH",
     },
     {
+      name: "to a service or subset that nobody defined",
+      of: slice({ clusters: { a: { ...cluster("a", []), unknown: true } } }),
+      request: facts(),
+      code: "cluster_not_found",
+      status: 503,
+      flag: "NC",
+    },
+    {
       name: "without identity under STRICT",
       of: slice({ policySets: [{ ...OPEN, mtls: "STRICT" }] }),
       request: facts(),
