@@ -109,7 +109,24 @@ export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: 
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing");
+  if (spec.action === "DENY")
+    for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
   for (const [index, rule] of (spec.rules ?? []).entries()) checkRule(rule, report.at("rules", index));
+}
+
+/**
+ * As Istio warns: it leaves what is HTTP out of a DENY rule for TCP. Not of a rule of paths alone, the usual one: that it is
+ * about HTTP goes without saying.
+ */
+function warnOfHttpOnly({ from, to }: RuleSpec, report: Report): void {
+  const byConnection = from?.some(
+    ({ source }) => source.principals ?? source.notPrincipals ?? source.namespaces ?? source.notNamespaces,
+  );
+  const byPathsAlone =
+    from === undefined &&
+    to?.every(({ operation }) => Object.keys(operation).every((field) => field === "paths" || field === "notPaths"));
+  if ((to !== undefined && byPathsAlone !== true) || (from !== undefined && byConnection !== true))
+    report.warn("names HTTP alone: Istio would deny all TCP of the workload too; no TCP comes through this mesh");
 }
 
 function checkRule(rule: RuleSpec, report: Report): void {

@@ -205,13 +205,16 @@ describe("AuthorizationPolicy", () => {
     expect(when(fields)).toEqual([`error ${error}`]);
   });
 
-  it.each([
-    "{to: [{operation: {paths: [/admin]}}]}",
-    "{to: [{operation: {methods: [GET]}}]}",
-    "{from: [{source: {requestPrincipals: [iss/sub]}}]}",
-    "{from: [{source: {namespaces: [a]}}], to: [{operation: {methods: [GET]}}]}",
-  ])("does not warn of TCP, which no mesh of Workers carries: a DENY of %s", (rule) => {
-    expect(of(`{action: DENY, rules: [${rule}]}`)).toEqual([]);
+  it("warns, as Istio does, of a DENY by HTTP alone, but not of one by paths, the usual one", () => {
+    const deny = (rule: string) => of(`{action: DENY, rules: [${rule}]}`);
+    const warned = ["warning Invalid spec.rules[0]"];
+    expect(deny("{to: [{operation: {methods: [GET]}}]}")).toEqual(warned);
+    expect(deny("{to: [{operation: {paths: [/a], methods: [GET]}}]}")).toEqual(warned);
+    expect(deny("{from: [{source: {requestPrincipals: [iss/sub]}}]}")).toEqual(warned);
+    expect(deny("{from: [{source: {namespaces: [a]}}], to: [{operation: {paths: [/a]}}]}")).toEqual(warned);
+    expect(deny("{to: [{operation: {paths: [/a]}}]}")).toEqual([]);
+    expect(deny("{to: [{operation: {notPaths: [/a]}}, {operation: {paths: [/b]}}]}")).toEqual([]);
+    expect(deny("{from: [{source: {namespaces: [a]}}]}")).toEqual([]);
   });
 
   it("warns of a DENY that denies nothing and of a selector that selects everything", () => {
