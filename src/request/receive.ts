@@ -63,7 +63,7 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   if (target === null) return err({ code: "url_invalid" });
   if (!METHODS.has(method)) return err(methodError(method));
   // The runtime's `fetch` cannot carry it, and a body that is dropped in silence is lost.
-  if (request.body !== null && (method === "GET" || method === "HEAD")) return err({ code: "body_not_allowed" });
+  if ((method === "GET" || method === "HEAD") && request.body !== null) return err({ code: "body_not_allowed" });
   const onPublic = entrance.kind === "public";
   const { headers, odd, size, webSocket } = readHeaders(request.headers, onPublic, method);
   const host = readHost(headers["host"] ?? null, target, onPublic);

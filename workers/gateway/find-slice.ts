@@ -9,9 +9,10 @@ import type { Found } from "./exchange.ts";
 export function findSlice(call: Call): Response | null | Promise<Response | null> {
   const { configuration } = call.mesh;
   const places = placesOf(call.received, call.entrance, call.peer);
-  for (const [at, place] of places.entries()) {
+  for (const place of places) {
     const found = configuration.lookup(place.scope, place.host);
-    if (found === null) return waitForSlice(call, places.slice(at));
+    // Those before it are looked at again: what they know has not changed.
+    if (found === null) return waitForSlice(call, places);
     if (enter(call, place, found)) return null;
   }
   return answerWith(call, answerOf("no_route"));
