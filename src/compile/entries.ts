@@ -16,9 +16,12 @@ export function selectorOf({ spec }: KubeObject): Labels {
   return ((spec ?? {}) as { selector?: { matchLabels?: Labels } }).selector?.matchLabels ?? {};
 }
 
+/** The tables of what guards workloads. */
+export type PolicyTable = "authorization" | "peer-authentication" | "request-authentication";
+
 /** Where a policy is found: by one of the labels that it selects by. */
-export function policyEntries(object: KubeObject): readonly (readonly [string, string])[] {
-  return [["policy", `${namespaceOf(object)}/${firstPair(selectorOf(object))}`]];
+export function policyEntries(table: PolicyTable): (object: KubeObject) => readonly (readonly [string, string])[] {
+  return (object) => [[table, `${namespaceOf(object)}/${firstPair(selectorOf(object))}`]];
 }
 
 /** One of the labels, always the same: who has all of them has this one. Empty where there is none. */

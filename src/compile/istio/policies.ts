@@ -17,7 +17,7 @@ import type {
 } from "../../snapshot/model.ts";
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { registrationsOf } from "../addresses.ts";
-import { selectorOf } from "../entries.ts";
+import { type PolicyTable, selectorOf } from "../entries.ts";
 import { namespaceOf, rootNamespace, selects } from "../view.ts";
 import type { World, Registration } from "../world.ts";
 
@@ -38,15 +38,14 @@ export function workloadPolicies(
 ): PolicySet {
   const name = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return world.memo.get(`policies ${namespace} ${port} ${JSON.stringify(name)}`, () => {
-    const policies = selecting(world, namespace, labels);
-    const authorization = policies.filter(({ kind }) => kind === "AuthorizationPolicy");
+    const authorization = selecting(world, "authorization", namespace, labels);
     const withAction = (action: "ALLOW" | "DENY") =>
       authorization
         .filter(({ spec }) => ((spec as AuthorizationPolicySpec).action ?? "ALLOW") === action)
         .map(authorizationModel);
     return {
-      mtls: mtlsMode(world, policies, port),
-      jwt: policies.filter(({ kind }) => kind === "RequestAuthentication").flatMap(jwtRules),
+      mtls: mtlsMode(world, selecting(world, "peer-authentication", namespace, labels), port),
+      jwt: selecting(world, "request-authentication", namespace, labels).flatMap(jwtRules),
       deny: withAction("DENY"),
       allow: withAction("ALLOW"),
     };
@@ -54,12 +53,12 @@ export function workloadPolicies(
 }
 
 /** Those of its namespace and of the root namespace, the oldest first. */
-function selecting(world: World, namespace: string, labels: Labels): readonly KubeObject[] {
+function selecting(world: World, table: PolicyTable, namespace: string, labels: Labels): readonly KubeObject[] {
   const pairs = ["", ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)];
   const namespaces = new Set([rootNamespace(world), namespace]);
   return [...namespaces].flatMap((of) =>
     pairs
-      .flatMap((pair) => world.inventory.of("policy", `${of}/${pair}`))
+      .flatMap((pair) => world.inventory.of(table, `${of}/${pair}`))
       .filter((policy) => selects(selectorOf(policy), labels)),
   );
 }
@@ -79,9 +78,8 @@ function joined(sets: readonly PolicySet[]): PolicySet {
 }
 
 /** Mesh, then namespace, then workload; a mode that is set replaces the one before. Of several at a level the oldest holds. */
-function mtlsMode(world: World, policies: readonly KubeObject[], port: number): MtlsMode {
+function mtlsMode(world: World, peers: readonly KubeObject[], port: number): MtlsMode {
   const root = rootNamespace(world);
-  const peers = policies.filter(({ kind }) => kind === "PeerAuthentication");
   const isGeneral = (policy: KubeObject): boolean => Object.keys(selectorOf(policy)).length === 0;
   const specOf = (policy: KubeObject | undefined) => (policy?.spec ?? {}) as PeerAuthenticationSpec;
   const mesh = specOf(peers.find((policy) => isGeneral(policy) && namespaceOf(policy) === root));

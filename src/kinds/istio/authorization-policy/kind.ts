@@ -10,7 +10,7 @@ export const AUTHORIZATION_POLICY = securityKind({
   plural: "authorizationpolicies",
   shortNames: ["ap"],
   reader: reader(AuthorizationPolicy, checkAuthorizationPolicy),
-  entries: policyEntries,
+  entries: policyEntries("authorization"),
   columns: [field("Action", "What happens to the requests that the policy matches.", "spec", "action"), AGE],
   descriptions: DESCRIPTIONS,
 });

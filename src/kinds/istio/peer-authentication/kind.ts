@@ -14,7 +14,7 @@ export const PEER_AUTHENTICATION = securityKind({
   plural: "peerauthentications",
   shortNames: ["pa"],
   reader: reader(PeerAuthentication, checkPeerAuthentication),
-  entries: policyEntries,
+  entries: policyEntries("peer-authentication"),
   check: checkScope,
   columns: [field("Mode", "Whether callers must show a certificate.", "spec", "mtls", "mode"), AGE],
   descriptions: DESCRIPTIONS,
@@ -28,8 +28,8 @@ function checkScope(world: World, object: KubeObject): readonly Finding[] {
       ? [warningAt("spec.selector", "ignored: in the root namespace only one without a selector has an effect")]
       : [];
   const oldest = world.inventory
-    .of("policy", `${namespace}/`)
-    .find(({ kind, metadata: { name } }) => kind === object.kind && name !== object.metadata.name);
+    .of("peer-authentication", `${namespace}/`)
+    .find(({ metadata: { name } }) => name !== object.metadata.name);
   return oldest
     ? [warningAt("metadata.name", `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`)]
     : [];

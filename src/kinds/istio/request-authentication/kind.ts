@@ -17,7 +17,7 @@ export const REQUEST_AUTHENTICATION = securityKind({
   plural: "requestauthentications",
   shortNames: ["ra"],
   reader: reader(RequestAuthentication, checkRequestAuthentication),
-  entries: policyEntries,
+  entries: policyEntries("request-authentication"),
   check: checkKeySets,
   descriptions: DESCRIPTIONS,
 });
