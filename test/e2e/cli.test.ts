@@ -16,6 +16,14 @@ metadata: { name: shut }
 spec: { action: DENY, selector: { matchLabels: { app: productpage } }, rules: [{}] }
 `;
 
+/** A change that no request notices. */
+const DENY_NOTHING = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: quiet }
+spec: { action: DENY, selector: { matchLabels: { app: productpage } }, rules: [{ to: [{ operation: { paths: [/nothing] } }] }] }
+`;
+
 /** The command line with a real mesh. */
 describe("tulle", () => {
   let mesh: RunningMesh;
@@ -63,6 +71,13 @@ describe("tulle", () => {
     await until("the page is open", async () => (await page()) === 200);
     const listed = await tulle("revisions", "--limit", "2");
     expect(listed.stdout).toContain(`rollback to ${good}`);
+  });
+
+  it("shows a gateway as current after the one request that brought it the change, though no other comes", async () => {
+    writeFileSync(join(folder, "quiet.yaml"), DENY_NOTHING);
+    expect((await tulle("apply", "-f", "quiet.yaml")).code).toBe(0);
+    expect(await page()).toBe(200);
+    await until("a gateway is current", async () => /\bcurrent$/m.test((await tulle("status")).stdout));
   });
 
   it("refuses a rollback to what never was, and an apply for another generation", async () => {
