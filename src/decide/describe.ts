@@ -1,4 +1,5 @@
 import type { HeaderChange } from "../request/changes.ts";
+import { withoutValues } from "../request/credentials.ts";
 import type { Answer } from "./answers.ts";
 import type { Decision } from "./types.ts";
 
@@ -76,8 +77,4 @@ function describeAnswer({ code, status, body, flag, headers, policy, route, clus
 function withoutQueryValues(url: string): string {
   const at = url.indexOf("?");
   return at === -1 ? url : url.slice(0, at) + withoutValues(url.slice(at));
-}
-
-function withoutValues(query: string): string {
-  return query.replace(/=[^&]*/g, "=*");
 }

@@ -1,6 +1,7 @@
 import { isSecretHeader } from "../match/secret-test.ts";
 import { tokenHeaders } from "../policy/request-authentication.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
+import { REDACTED, withoutValues } from "../request/credentials.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
 import type { TokenFact } from "../request/token-fact.ts";
@@ -20,8 +21,6 @@ export interface WrittenFacts extends Omit<RequestFacts, "headers" | "tokens" | 
   readonly conclusions: Readonly<Record<string, boolean>>;
 }
 
-/** Stands for a value that is not recorded. */
-const REDACTED = "*";
 const OF_PREFLIGHT = ["origin", "access-control-request-method"];
 
 /**
@@ -84,10 +83,6 @@ function withoutCookieValues(header: string, names: ReadonlySet<string>): string
     .map((pair) => pair.split("=", 1)[0]?.trim() ?? "")
     .filter((name) => names.has(name));
   return kept.length === 0 ? REDACTED : kept.map((name) => `${name}=${REDACTED}`).join("; ");
-}
-
-function withoutValues(query: string): string {
-  return query.replace(/=[^&]*/g, `=${REDACTED}`);
 }
 
 /** Workloads with the same rules look for the same token; one that was never asked knows nothing of it. */

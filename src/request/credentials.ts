@@ -58,3 +58,11 @@ export function withoutParams(query: string, names: readonly string[]): string {
   });
   return kept.join("&");
 }
+
+/** Stands for a value that is not recorded. */
+export const REDACTED = "*";
+
+/** A raw query whose names are left: values may be tokens. */
+export function withoutValues(query: string): string {
+  return query.replace(/=[^&]*/g, `=${REDACTED}`);
+}
