@@ -66,7 +66,7 @@ export class Callers {
   readonly active = new Map<string, number>();
   readonly #configuration: Exchange;
   /** A new configuration begins with new turns, */
-  readonly #views = new WeakMap<LinkedCluster, Map<string, CallerCluster>>();
+  #views = new WeakMap<LinkedCluster, Map<string, CallerCluster>>();
   /** while slots are counted on, by caller and cluster. */
   readonly #pools = new Map<string, Pool>();
 
@@ -107,7 +107,9 @@ export class Callers {
     return pool;
   }
 
+  /** Views hold their pools, so they are made anew: of one caller and cluster there is one pool. */
   #forgetIdle(): void {
+    this.#views = new WeakMap();
     for (const [key, { running, waiting }] of this.#pools) if (running + waiting === 0) this.#pools.delete(key);
   }
 }
