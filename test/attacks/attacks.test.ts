@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { times } from "../support/scale.ts";
 import { until, within } from "../support/until.ts";
 import { APPLIED } from "./arrangements.ts";
 import { bindingCallOf, bytesOf } from "./bytes.ts";
@@ -91,7 +92,7 @@ describe("the attack cases", () => {
     if (must.warn_at_apply !== undefined) expect(warnings.get(id)).toMatch(WARNINGS.get(must.warn_at_apply) ?? "");
     const fetchedBefore = mesh.outside.fetched.length;
     const seen: Seen[] = [];
-    for (const request of written(attack.requests)) {
+    for (const request of written(attack.requests, times(10, 1))) {
       const one = await tried(attack, request, index);
       checkRequest(must, one, seen.length, mesh);
       seen.push(one);

@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import * as fc from "fast-check";
-import { times } from "../support/scale.ts";
 import type { AttackRequest } from "./corpus.ts";
 
 const HOST = "api.test";
@@ -39,11 +38,11 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
   ],
 ]);
 
-/** The requests of a case, those that it generates written out; a tenth of them where there is not much time. */
-export function written(requests: readonly AttackRequest[]): readonly AttackRequest[] {
+/** The requests of a case, those that it generates written out: one in `oneIn` of them. */
+export function written(requests: readonly AttackRequest[], oneIn: number): readonly AttackRequest[] {
   return requests.flatMap((request) => {
     const { generator, n = 1, seed = 0 } = request;
     if (generator === undefined) return [request];
-    return GENERATORS.get(generator)?.(times(Math.ceil(n / 10), n), seed) ?? [];
+    return GENERATORS.get(generator)?.(Math.ceil(n / oneIn), seed) ?? [];
   });
 }
