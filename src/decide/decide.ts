@@ -1,5 +1,11 @@
 import { authorize } from "../policy/authorization.ts";
-import { authenticate, type Authenticated, NO_TOKENS, type TokenNeed } from "../policy/request-authentication.ts";
+import {
+  authenticate,
+  type Authenticated,
+  NO_TOKENS,
+  type TokenNeed,
+  withOutputs,
+} from "../policy/request-authentication.ts";
 import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import { withoutParams } from "../request/credentials.ts";
 import { DRAW, draw } from "../request/draws.ts";
@@ -112,7 +118,7 @@ function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined
   return check(policies, facts, "gateway", null, null, trace);
 }
 
-/** One set's token rules, then its policies. */
+/** One set's token rules, then its policies, which see headers that a token fills as the service will. */
 function check(
   set: LinkedPolicySet,
   facts: RequestFacts,
@@ -127,7 +133,8 @@ function check(
     trace?.saw(stage, found.rule, found.fact.code);
     return badToken(found.fact.code, found.rule, facts, route, cluster);
   }
-  const verdict = authorize(set.deny, set.allow, facts, found.tokens);
+  const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
+  const verdict = authorize(set.deny, set.allow, judged, found.tokens);
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
   return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
 }

@@ -1,4 +1,4 @@
-import type { HeaderChange } from "../request/changes.ts";
+import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import { tokenAt, type TokenPlace } from "../request/credentials.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { RefusedToken, VerifiedToken } from "../request/token-fact.ts";
@@ -209,6 +209,16 @@ function accept(jwt: LinkedJwt, places: readonly LinkedPlace[], tokens: readonly
     }
   }
   return { kind: "authenticated", tokens, changes, dropParams };
+}
+
+/** The request with the headers that tokens fill as the service will get them: what a client wrote there is no claim. */
+export function withOutputs(
+  facts: RequestFacts,
+  { claimed }: LinkedJwt,
+  changes: readonly HeaderChange[],
+): RequestFacts {
+  const outputs = changes.filter(({ op, name }) => op !== "remove-cookie" && claimed.some((one) => one.name === name));
+  return { ...facts, headers: changedHeaders(facts.headers, outputs) };
 }
 
 /** What the platform takes as a header's value; others would make it throw. */

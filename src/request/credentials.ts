@@ -23,8 +23,11 @@ export function tokenAt({ kind, name, prefix }: TokenPlace, headers: HeaderRecor
   return cookieValue(headers["cookie"], name);
 }
 
-/** Pairs end at `;`, and at a comma that a further `name=` follows; neither counts inside quotes. */
-const COOKIE_PAIRS = /(?:"[^"]*"|[^;,]|,(?!\s*[^;=,\s"]+=))+/g;
+/**
+ * Pairs end at `;`, whatever quotes are around it: to most servers quotes mean nothing (RFC 6265 §5.4), and a token that one of
+ * them finds must have been looked at. They also end at a comma that a further `name=` follows, unless it is inside quotes.
+ */
+const COOKIE_PAIRS = /(?:"[^";]*"|[^;,]|,(?!\s*[^;=,\s"]+=))+/g;
 
 function cookieValue(header: string | undefined, name: string): string | null {
   if (header === undefined) return null;

@@ -55,8 +55,8 @@ const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);
 /** The platform's words on the public side; on a binding they are the caller's own. */
 const PLATFORM_PREFIXES = ["cf-connecting-ip", "cf-pseudo-ipv4"];
 
-/** Headers that frame the message or name its receiver: `Connection` cannot take them away. */
-const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade"]);
+/** Headers that frame the message, name its receiver or tell where it came from: `Connection` cannot take them away. */
+const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade", "cf-connecting-ip"]);
 
 /** What becomes of a header that came. `ODD` is kept, but a server may take it for another header. */
 const KEEP = 0;
@@ -88,7 +88,7 @@ function judge(name: string): number {
   if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return DROP;
   if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return DROP;
   if (OURS.has(folded) && folded !== name) return DROP;
-  if (PLATFORM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return PLATFORM;
+  if (PLATFORM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return folded === name ? PLATFORM : DROP;
   return folded === name ? KEEP : ODD;
 }
 
@@ -164,7 +164,7 @@ function dropNamed(headers: MutableHeaders, connection: string): void {
  * quotes belongs to a value, as does one that no `name=` follows.
  */
 export function joinedCookies(cookies: string): string {
-  return cookies.replace(/"[^"]*"|, (?=[^;=,\s"]+=)/g, (found) => (found === ", " ? "; " : found));
+  return cookies.replace(/"[^";]*"|, (?=[^;=,\s"]+=)/g, (found) => (found === ", " ? "; " : found));
 }
 
 /** Drops other spellings of headers that rules name: the service must not see a value that no rule saw (R9). */

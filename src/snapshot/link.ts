@@ -58,6 +58,8 @@ export interface LinkedPolicySet {
   readonly jwt: LinkedJwt;
   readonly deny: LinkedPolicies;
   readonly allow: LinkedPolicies;
+  /** Some policy looks at a header that a token fills. */
+  readonly judgesOutputs: boolean;
   /** It can refuse nothing and changes nothing. */
   readonly isOpen: boolean;
 }
@@ -91,6 +93,7 @@ function linkSets({ front, policySets: models, routes }: Slice, secret: Readonly
       jwt,
       deny: linkPolicies(deny, true, context),
       allow: linkPolicies(allow, false, context),
+      judgesOutputs: jwt.claimed.some(({ name }) => conditionHeaders([set]).includes(name)),
     };
     return { ...linked, isOpen: mtls !== "STRICT" && set.jwt.length === 0 && isOpen(linked.deny, linked.allow) };
   };
@@ -130,9 +133,8 @@ function headerNames({ routes, policySets }: Slice): string[] {
   const changed = routes
     .flatMap(opsOf)
     .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
-  const conditions = conditionsOf(policySets).flatMap(({ key }) => (key.kind === "header" ? key.name : []));
   const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
-  return [...matched, ...changed, ...conditions, ...ofTokens].filter((name) => !name.startsWith(":"));
+  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens].filter((name) => !name.startsWith(":"));
 }
 
 function claimNames({ policySets }: Slice): ReadonlySet<string> {
@@ -143,6 +145,10 @@ function claimNames({ policySets }: Slice): ReadonlySet<string> {
     jwt.flatMap(({ outputClaimToHeaders }) => outputClaimToHeaders.flatMap(({ claim }) => claim.split(".", 1))),
   );
   return new Set([...conditions, ...outputs]);
+}
+
+function conditionHeaders(policySets: readonly PolicySet[]): string[] {
+  return conditionsOf(policySets).flatMap(({ key }) => (key.kind === "header" ? key.name : []));
 }
 
 function conditionsOf(policySets: readonly PolicySet[]) {

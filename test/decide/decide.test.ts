@@ -242,6 +242,23 @@ describe("decide on tokens", () => {
     expect(none.effect === "forward" && none.bySet?.get(0)).toContainEqual({ op: "remove", name: "x-tier" });
   });
 
+  it("judges a header that a token fills by what the token says, never by what the client wrote there", () => {
+    const gold: AuthorizationPolicyModel = policy("default/gold", [
+      { when: [{ key: { kind: "header", name: "x-tier" }, values: [{ kind: "exact", value: "gold" }] }] },
+    ]);
+    const forged = headers({ "x-tier": "gold" });
+    const only = slice({ policySets: [{ ...OPEN, jwt: [JWT], allow: [gold] }] });
+    expect(asked(only, facts({ headers: forged }))).toMatchObject({ code: "rbac_denied_no_allow" });
+    expect(asked(only, facts({ headers: bearer("t") }), { t: TOKEN }).effect).toBe("forward");
+    const never = slice({ policySets: [{ ...OPEN, jwt: [JWT], deny: [gold] }] });
+    const silver = headers({ authorization: "Bearer t", "x-tier": "silver" });
+    expect(asked(never, facts({ headers: silver }), { t: TOKEN })).toMatchObject({
+      code: "rbac_denied_matched_policy",
+    });
+    const atGateway = slice({ policySets: [{ ...OPEN, jwt: [JWT], allow: [gold] }, OPEN], front: FRONT });
+    expect(asked(atGateway, facts({ headers: forged }))).toMatchObject({ code: "rbac_denied_no_allow" });
+  });
+
   it("takes a token out of the query and out of the cookies", () => {
     const query = asked(withJwt, facts({ query: "a=1&access_token=t" }), { t: TOKEN });
     expect(query).toMatchObject({ query: "a=1" });
@@ -251,6 +268,14 @@ describe("decide on tokens", () => {
       name: "session",
     });
   });
+
+  it.each(['a="; session=t; b="', 'a="x, session=t', 'session=t; a="'])(
+    "finds a token in a cookie as a service does that knows no quotes: %s",
+    (cookie) => {
+      const bad: TokenFact = { ok: false, code: "jwt_invalid", detail: "" };
+      expect(asked(withJwt, facts({ headers: headers({ cookie }) }), { t: bad })).toMatchObject({ status: 401 });
+    },
+  );
 
   it.each([
     { code: "jwt_invalid", status: 401 },

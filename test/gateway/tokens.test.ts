@@ -58,6 +58,14 @@ describe("TokenVerifier", () => {
     expect(verifier.cached(RULES, token)).toBeUndefined();
   });
 
+  it("remembers nothing of a token too long to be one: a flood of them must not fill the memory", async () => {
+    const token = "a".repeat(16_385);
+    expect(await verify(token)).toMatchObject({ ok: false, detail: "token_too_long" });
+    expect(verifier.cached(RULES, token)).toBeUndefined();
+    await verify("a");
+    expect(verifier.cached(RULES, "a")).toMatchObject({ ok: false });
+  });
+
   it("accepts by any rule of the issuer, and says which", async () => {
     const token = await issuer.sign(claims());
     const fact = await verify(token, [rule({ issuer: "https://other.test" }), rule({ audiences: ["x"] }), rule()]);

@@ -62,6 +62,12 @@ describe("readHeaders", () => {
     expect(sent(headers, false)).toEqual({});
   });
 
+  it("takes the platform's address under no other spelling, and lets no client hide it", () => {
+    const headers = { "cf-connecting-ip": "203.0.113.7", connection: "close, CF-Connecting-IP" };
+    const others = { cf_connecting_ip: "1.2.3.4", "cf-connecting.ip": "1.2.3.4", cf_pseudo_ipv4: "1.2.3.4" };
+    expect(sent({ ...headers, ...others })).toEqual({ "cf-connecting-ip": "203.0.113.7" });
+  });
+
   it("counts names, values and 4 a line of what the client sent, dropped or not, and nothing of the platform's", () => {
     const size = (fields: Record<string, string>) => readHeaders(new Headers(fields), true, "GET").size;
     expect(size({ a: "12", expect: "3" })).toBe(1 + 2 + 4 + 6 + 1 + 4);
@@ -91,6 +97,7 @@ describe("cookies", () => {
     { name: "keep what looks like a cookie inside quotes", came: 'a="x, b=1, y"; c=2', sent: 'a="x, b=1, y"; c=2' },
     { name: "after quotes are joined", came: 'a="x, y", b=2', sent: 'a="x, y"; b=2' },
     { name: "keep a quote that does not end", came: 'a="x, y', sent: 'a="x, y' },
+    { name: "end at a semicolon, quotes or not", came: 'a="x, b=1; c="y', sent: 'a="x; b=1; c="y' },
     { name: "keep a comma without a blank", came: "a=1,b=2", sent: "a=1,b=2" },
     { name: "keep JSON", came: 'a={"b":"c, d"}', sent: 'a={"b":"c, d"}' },
   ])("$name", ({ came, sent: expected }) => {

@@ -51,14 +51,17 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
   const headers = copyWithout(forward.headers, ofSet);
-  if (authority !== null || backend.ownHost) headers["x-forwarded-host"] = received.authority;
+  setOurs(headers, "x-forwarded-host", authority !== null || backend.ownHost ? received.authority : null);
   if (authority !== null) headers["host"] = authority;
   else if (backend.hostBeside) headers["host"] = received.authority;
-  if (peer.principal !== null)
-    headers["x-forwarded-client-cert"] = clientCertificate(endpoint.workload.principal, peer.principal);
+  const { principal } = peer;
+  const proof = principal === null ? null : clientCertificate(endpoint.workload.principal, principal);
+  setOurs(headers, "x-forwarded-client-cert", proof);
+  let payloads = null as Set<string> | null;
   for (const change of request) {
-    if (change.op === "set-payload" || LATE.has(change.name))
-      applyChange(headers, change, (place) => payloadAt(call, place, facts.headers));
+    if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);
+    else if (!LATE.has(change.name) && payloads?.has(change.name) !== true) continue;
+    applyChange(headers, change, (place) => payloadAt(call, place, facts.headers));
   }
   for (const change of ofSet) {
     if (change.op !== "remove" || headers[change.name] !== undefined)
@@ -68,6 +71,12 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
 }
 
 const NO_CHANGES: readonly HeaderChange[] = [];
+
+/** A route's changes of it are made anew, on top of ours: what they made of it before goes. */
+function setOurs(headers: MutableHeaders, name: string, value: string | null): void {
+  if (value !== null) headers[name] = value;
+  else if (headers[name] !== undefined) delete headers[name];
+}
 
 /** A copy without what will be removed: to delete from an object costs the runtime more than to make it. */
 function copyWithout(from: HeaderRecord, changes: readonly HeaderChange[]): MutableHeaders {

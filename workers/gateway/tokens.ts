@@ -62,6 +62,8 @@ export class TokenVerifier {
     const known = this.cached(rulesId, token);
     if (known !== undefined) return known;
     const read = readToken(token);
+    // Its length alone tells that it is none: a flood of such would fill the memory.
+    if (!read.ok && read.error.code === "token_too_long") return refused(read.error.code);
     if (!read.ok) return this.#refuse(rulesId, token, read.error.code);
     const times = checkTimes(read.value, this.#now());
     if (times !== null) return this.#refuse(rulesId, token, times.code);
@@ -74,7 +76,7 @@ export class TokenVerifier {
   }
 
   #refuse(rulesId: string, token: string, detail: string): RefusedToken {
-    const fact: RefusedToken = { ok: false, code: "jwt_invalid", detail };
+    const fact = refused(detail);
     this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS });
     return fact;
   }
@@ -122,6 +124,10 @@ export class TokenVerifier {
 }
 
 const MAX_INLINE = 100;
+
+function refused(detail: string): RefusedToken {
+  return { ok: false, code: "jwt_invalid", detail };
+}
 
 /** Facts by the rules that were asked and the token's text: no text is put together to look one up. */
 class Memory {

@@ -1,0 +1,83 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import type { JwtRule, Route, Slice } from "../../src/snapshot/model.ts";
+import { TestIssuer } from "../identity/tokens.ts";
+import { callFromOutside, callInMesh, serveSlices } from "./support/gateway.ts";
+import { serve } from "./support/services.ts";
+import { sliceOf } from "./support/slices.ts";
+
+const INSIDE = "a.default.svc.cluster.local";
+const OUTSIDE = "b.test";
+const ISSUER = "https://issuer.test";
+
+let issuer: TestIssuer;
+beforeAll(async () => {
+  issuer = await TestIssuer.create(["ES256"]);
+});
+
+function withRequest(slice: Slice, request: NonNullable<Route["request"]>): Slice {
+  return { ...slice, routes: slice.routes.map((route) => ({ ...route, request })) };
+}
+
+/** Behind a Gateway that hands the payload of a verified token on as `x-payload`. */
+function behindGateway(request: NonNullable<Route["request"]>): Slice {
+  const rule: JwtRule = {
+    name: "default/jwt/0",
+    issuer: ISSUER,
+    audiences: [],
+    keys: { kind: "inline", jwks: JSON.stringify(issuer.jwks) },
+    from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: [], cookies: [] },
+    forwardOriginalToken: false,
+    outputPayloadToHeader: "x-payload",
+    outputClaimToHeaders: [],
+    spaceDelimitedClaims: [],
+  };
+  const open = { mtls: "PERMISSIVE", deny: [], allow: [] } as const;
+  const workload = { name: "gw", namespace: "default", principal: null, app: "gw", version: "latest" };
+  return withRequest(
+    sliceOf(OUTSIDE, {
+      policySets: [
+        { ...open, jwt: [] },
+        { ...open, jwt: [rule] },
+      ],
+      front: { gateway: "default/gw", workload, policySet: 1, clientCertificate: "none" },
+    }),
+    request,
+  );
+}
+
+/** What the service behind gets of a request. */
+async function arrived(answer: Promise<Response>): Promise<Record<string, string>> {
+  return (await answer).json();
+}
+
+describe("a route's changes of headers that the gateway fills late", () => {
+  const echo = (request: Request) => Response.json(Object.fromEntries(request.headers));
+
+  it.each(["x-forwarded-host", "x-forwarded-client-cert"])("add to %s once", async (name) => {
+    await serveSlices({ "mesh/*": { [INSIDE]: withRequest(sliceOf(INSIDE), { add: [[name, "ours"]] }) } });
+    serve("a", echo);
+    expect(await arrived(callInMesh(`http://${INSIDE}/`))).toMatchObject({ [name]: "ours" });
+  });
+
+  it.each([
+    { name: "remove", request: { remove: ["x-payload"] }, expected: undefined },
+    { name: "set", request: { set: [["x-payload", "none"]] as const }, expected: "none" },
+  ])("$name the payload that the Gateway handed on", async ({ request, expected }) => {
+    await serveSlices({ "gw/*": { [OUTSIDE]: behindGateway(request) } });
+    serve("b", echo);
+    const token = await issuer.sign({ iss: ISSUER, sub: "anna", exp: 4_102_444_800 });
+    const headers = { host: OUTSIDE, authorization: `Bearer ${token}` };
+    const got = await arrived(callFromOutside(`http://${OUTSIDE}/`, { headers }));
+    expect(got).not.toHaveProperty("authorization");
+    expect(got["x-payload"]).toBe(expected);
+  });
+
+  it("add to the payload that the Gateway handed on, which arrives as it stands in the token", async () => {
+    await serveSlices({ "gw/*": { [OUTSIDE]: behindGateway({ add: [["x-payload", "more"]] }) } });
+    serve("b", echo);
+    const token = await issuer.sign({ iss: ISSUER, sub: "anna", exp: 4_102_444_800 });
+    const headers = { host: OUTSIDE, authorization: `Bearer ${token}`, "x-payload": "forged" };
+    const got = await arrived(callFromOutside(`http://${OUTSIDE}/`, { headers }));
+    expect(got["x-payload"]).toBe(`${token.split(".")[1]}, more`);
+  });
+});
