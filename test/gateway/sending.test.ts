@@ -70,6 +70,18 @@ describe("an answer's headers", () => {
   });
 });
 
+it("a public origin is asked past the platform's cache, whatever its answers allow", async () => {
+  const seen: unknown[] = [];
+  mesh.origin = (request, response) => {
+    seen.push(request.headers["cache-control"], request.headers.pragma);
+    response.writeHead(200, { "cache-control": "public, max-age=600" });
+    response.end();
+  };
+  await mesh.get("http://public.test/cached");
+  await mesh.get("http://public.test/cached", { headers: { "cache-control": "max-age=5" } });
+  expect(seen).toEqual(["no-cache", "no-cache", "max-age=5", "no-cache"]);
+});
+
 describe("the end of a body is seen", () => {
   const LARGE = Buffer.alloc(200_000, "y");
   const FRAMINGS = [
