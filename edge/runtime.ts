@@ -20,8 +20,7 @@ const ACCESS = '{"event":"access"';
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
 /**
- * Sorts what Workers print: access records into their file and to whoever listens, errors to stderr, all else into the
- * runtime's log.
+ * Sorts what Workers print: access records into their file and to whoever listens, all else into the runtime's log.
  */
 export function logSink(
   files: { readonly accessLog: string; readonly runtimeLog: string },
