@@ -19,8 +19,14 @@ export function tokenAt({ kind, name, prefix }: TokenPlace, headers: HeaderRecor
       (name === "authorization" && value.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase());
     return begins ? value.slice(prefix.length).trim() : null;
   }
-  if (kind === "param") return query === "" ? null : new URLSearchParams(query).get(name);
+  if (kind === "param") return query === "" ? null : paramValue(query, name);
   return cookieValue(headers["cookie"], name);
+}
+
+/** Several are one text, as lines of a header are, and so no token: the service may read another of them than we. */
+function paramValue(query: string, name: string): string | null {
+  const values = new URLSearchParams(query).getAll(name);
+  return values.length === 0 ? null : values.join(", ");
 }
 
 /**

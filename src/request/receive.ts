@@ -69,6 +69,8 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   const host = readHost(headers["host"] ?? null, target, onPublic);
   if (host === null) return err({ code: "host_invalid" });
   if (size > MAX_HEADER_BYTES) return err({ code: "headers_too_large" });
+  // Rules that name the header see what rules for hosts see, and the service gets it.
+  headers["host"] = host.authority;
   const address = onPublic ? headers["cf-connecting-ip"] : undefined;
   return ok({
     target,

@@ -42,10 +42,13 @@ export interface LinkedOps {
 export function linkOps(route: Route, destination: WeightedDestination): LinkedOps {
   const single = route.destinations.length === 1;
   const order = <T>(own: T, chosen: T): readonly T[] => (single ? [own, chosen] : [chosen, own]);
+  const authority = route.rewrite?.authority ?? authorityOf(route.request) ?? authorityOf(destination.request);
+  const request = order(route.request, destination.request).flatMap((ops) => changesOf(ops, true));
   return {
-    request: order(route.request, destination.request).flatMap((ops) => changesOf(ops, true)),
+    // The destination's policies see the Host that will be sent.
+    request: authority === null ? request : [...request, { op: "set", name: "host", value: authority.toLowerCase() }],
     response: order(route.response, destination.response).flatMap((ops) => changesOf(ops, false)),
-    authority: route.rewrite?.authority ?? authorityOf(route.request) ?? authorityOf(destination.request),
+    authority,
   };
 }
 

@@ -553,6 +553,34 @@ describe("request principals and other values of policies", () => {
     });
   });
 
+  it("compare the header Host without case, as hosts", () => {
+    const match = (value: string) => `{ headers: { Host: ${value} } }`;
+    const made = world(
+      service("reviews"),
+      policy(
+        "p",
+        `{ rules: [{ when: [{ key: "request.headers[Host]", values: ["A.Test*"], notValues: ["B.Test"] }] }] }`,
+      ),
+      virtualService(
+        "v",
+        `{ hosts: [reviews], http: [{ match: [${match("{ exact: A.Test }")}, ${match("{ regex: A.* }")}, ${match("{}")}], route: [${to("reviews")}] }] }`,
+      ),
+    );
+    const slice = made.slice("mesh/*", REVIEWS);
+    expect(slice?.policySets[0]?.allow[0]?.rules[0]?.when).toEqual([
+      {
+        key: { kind: "header", name: "host" },
+        values: [{ kind: "prefix", value: "a.test" }],
+        notValues: [{ kind: "exact", value: "b.test" }],
+      },
+    ]);
+    expect(slice?.routes[0]?.matches.flatMap(({ headers = [] }) => headers.map((header) => header.match))).toEqual([
+      { kind: "exact", value: "a.test" },
+      { kind: "regex", value: "(?i)A.*" },
+      { kind: "present" },
+    ]);
+  });
+
   it("refuse a key set at a host that is not on the egress list", () => {
     const rule = (uri: string) =>
       policy("jwt", `{ jwtRules: [{ issuer: i, jwksUri: "${uri}" }] }`, "default", "RequestAuthentication");

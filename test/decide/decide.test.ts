@@ -169,6 +169,29 @@ describe("decide", () => {
     expect(decision.effect === "forward" && [...(decision.refusals?.keys() ?? [])]).toEqual([0]);
   });
 
+  it("judges the Host that will be sent", () => {
+    const denied = policy("default/host", [
+      { when: [{ key: { kind: "header", name: "host" }, values: [{ kind: "exact", value: "inner.test" }] }] },
+    ]);
+    const rewriting = (set: PolicySet) =>
+      slice({
+        routes: [
+          {
+            name: "r",
+            matches: [],
+            destinations: [{ cluster: "a", weight: 1 }],
+            rewrite: { authority: "Inner.test" },
+          },
+        ],
+        policySets: [set],
+      });
+    const request = facts({ headers: headers({ host: "api.test" }) });
+    expect(asked(rewriting({ ...OPEN, deny: [denied] }), request)).toMatchObject({
+      code: "rbac_denied_matched_policy",
+    });
+    expect(asked(rewriting(OPEN), request)).toMatchObject({ effect: "forward", headers: { host: "inner.test" } });
+  });
+
   it("judges the path that will be sent, and never one that a rewrite makes ambiguous", () => {
     const rewritten = (uri: string, prefix = "/x") =>
       slice({
@@ -258,6 +281,14 @@ describe("decide on tokens", () => {
     const atGateway = slice({ policySets: [{ ...OPEN, jwt: [JWT], allow: [gold] }, OPEN], front: FRONT });
     expect(asked(atGateway, facts({ headers: forged }))).toMatchObject({ code: "rbac_denied_no_allow" });
   });
+
+  it.each(["access_token=t&access_token=u", "access_token=t&a=1&access%5Ftoken=u"])(
+    "judges all that stands under a parameter's name, since a service may read any of them: %s",
+    (query) => {
+      const decision = decide(withJwt, facts({ query }));
+      expect(decision.effect === "need" && decision.needs.map(({ token }) => token)).toEqual(["t, u"]);
+    },
+  );
 
   it("takes a token out of the query and out of the cookies", () => {
     const query = asked(withJwt, facts({ query: "a=1&access_token=t" }), { t: TOKEN });

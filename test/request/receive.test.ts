@@ -37,7 +37,7 @@ describe("receive", () => {
     const received = receive(sent(`http://${host}/x`, host), PUBLIC);
     expect(received).toMatchObject({
       ok: true,
-      value: { authority, host: name, authorityPort: port, scheme: "https" },
+      value: { authority, host: name, authorityPort: port, scheme: "https", headers: { host: authority } },
     });
   });
 
@@ -71,7 +71,13 @@ describe("receive", () => {
     expect(code(sent("http://svc.test/x", null))).toBe("host_invalid");
     expect(receive(sent("http://reviews:9080/x", null), MESH)).toMatchObject({
       ok: true,
-      value: { authority: "reviews:9080", host: "reviews", authorityPort: 9080, scheme: "http" },
+      value: {
+        authority: "reviews:9080",
+        host: "reviews",
+        authorityPort: 9080,
+        scheme: "http",
+        headers: { host: "reviews:9080" },
+      },
     });
   });
 

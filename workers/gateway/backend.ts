@@ -5,10 +5,8 @@ import type { Env, Fetching } from "./env.ts";
 export interface Backend {
   /** Scheme and authority of the URL to fetch; null: those of the request. */
   readonly origin: string | null;
-  /** The endpoint's own name goes out as Host, whatever the caller dialled. */
-  readonly ownHost: boolean;
-  /** The URL names the place to connect to; the Host header, that of the request, goes beside it. */
-  readonly hostBeside: boolean;
+  /** The endpoint's own name, which goes out as Host, whatever the caller dialled; null: the request's Host does. */
+  readonly ownHost: string | null;
   /** Nothing that was answered to one identity may be given to another (R35): true where the platform has a cache on the way. */
   readonly cached: boolean;
   /** @throws whatever the platform throws; its text is not for the caller */
@@ -34,8 +32,7 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
     case "origin":
       return {
         origin: address.origin,
-        ownHost: true,
-        hostBeside: false,
+        ownHost: new URL(address.origin).host,
         cached: true,
         fetch: (url, init) => fetch(url, init),
       };
@@ -44,8 +41,7 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
       if (PRIVATE === undefined) return null;
       return {
         origin: `http://${address.authority}`,
-        ownHost: false,
-        hostBeside: true,
+        ownHost: null,
         cached: false,
         fetch: (url, init) => PRIVATE.fetch(url, init),
       };
@@ -60,8 +56,7 @@ function bindingBackend(name: string, env: Env): Backend | null {
   if (binding === undefined) return null;
   return {
     origin: null,
-    ownHost: false,
-    hostBeside: false,
+    ownHost: null,
     cached: false,
     fetch: (url, init) => binding.fetch(url, init),
   };

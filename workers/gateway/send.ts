@@ -51,9 +51,8 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
   const headers = copyWithout(forward.headers, ofSet);
-  setOurs(headers, "x-forwarded-host", authority !== null || backend.ownHost ? received.authority : null);
-  if (authority !== null) headers["host"] = authority;
-  else if (backend.hostBeside) headers["host"] = received.authority;
+  setOurs(headers, "x-forwarded-host", authority !== null || backend.ownHost !== null ? received.authority : null);
+  if (authority === null && backend.ownHost !== null) headers["host"] = backend.ownHost;
   const { principal } = peer;
   const proof = principal === null ? null : clientCertificate(endpoint.workload.principal, principal);
   setOurs(headers, "x-forwarded-client-cert", proof);

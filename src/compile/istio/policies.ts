@@ -107,10 +107,12 @@ function ruleModel({ from, to, when }: RuleSpec): AuthorizationRule {
     ...(to && { to: to.map(({ operation }) => operationModel(operation)) }),
     ...(when && {
       when: when.map(({ key, values, notValues }: ConditionSpec) => {
+        const isHost = headerOfKey(key) === "host";
+        const model = (value: string): StringMatch => textMatch(isHost ? value.toLowerCase() : value, false);
         return {
           key: conditionKey(key),
-          ...(values && { values: values.map((value) => textMatch(value, false)) }),
-          ...(notValues && { notValues: notValues.map((value) => textMatch(value, false)) }),
+          ...(values && { values: values.map(model) }),
+          ...(notValues && { notValues: notValues.map(model) }),
         };
       }),
     }),

@@ -95,10 +95,9 @@ function onPort(matches: readonly RouteMatch[], port: number): readonly RouteMat
 function matchModel(block: HttpMatch, inMesh: boolean): RouteMatch {
   const { name, uri, ignoreUriCase, scheme, method, authority, headers, withoutHeaders, queryParams } = block;
   const named = [
-    ...Object.entries(headers ?? {}).map(([header, match]) => ({ name: header.toLowerCase(), match: presence(match) })),
+    ...Object.entries(headers ?? {}).map(([header, match]) => headerModel(header.toLowerCase(), match)),
     ...Object.entries(withoutHeaders ?? {}).map(([header, match]) => ({
-      name: header.toLowerCase(),
-      match: presence(match),
+      ...headerModel(header.toLowerCase(), match),
       invert: true as const,
     })),
   ];
@@ -114,6 +113,11 @@ function matchModel(block: HttpMatch, inMesh: boolean): RouteMatch {
     ...(inMesh && block.port !== undefined && { port: block.port }),
     ...(inMesh && block.sourceNamespace !== undefined && { sourceNamespace: block.sourceNamespace }),
   };
+}
+
+function headerModel(name: string, spec: StringMatchSpec): { readonly name: string; readonly match: StringMatch } {
+  const match = presence(spec);
+  return { name, match: name === "host" && match.kind !== "present" ? authorityModel(spec) : match };
 }
 
 /** Hosts have no case, and a request's is in small letters. */
