@@ -3,13 +3,18 @@ import { build } from "esbuild";
 
 const PROJECT = join(import.meta.dirname, "..");
 
-/** @param entry a file; @returns it as one ES module, bundled as for deployment */
-export async function bundleWorker(entry: string): Promise<string> {
+/**
+ * @param entry a file
+ * @param minify as deployments of the gateway do; names stay readable otherwise
+ * @returns it as one ES module, bundled as for deployment
+ */
+export async function bundleWorker(entry: string, minify = false): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
     absWorkingDir: PROJECT,
     bundle: true,
     write: false,
+    minify,
     format: "esm",
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],

@@ -21,6 +21,8 @@ const Config = z.strictObject({
   main: z.string(),
   compatibility_date: z.string(),
   compatibility_flags: z.array(z.string()).default([]),
+  /** On an account alone. */
+  minify: z.boolean().default(false),
   workers_dev: z.literal(false),
   preview_urls: z.literal(false),
   vars: z.record(z.string(), z.string()).default({}),

@@ -31,6 +31,7 @@ const surroundings = (config: ReturnType<typeof unstable_readConfig>) => ({
   migrations: config.migrations,
   open: [config.workers_dev, config.preview_urls],
   observed: config.observability,
+  minify: config.minify ?? false,
 });
 
 describe("the local mesh", () => {
