@@ -1,8 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { METHODS } from "../src/match/methods.ts";
 import { headerSize, MAX_HEADER_BYTES } from "../src/request/header-size.ts";
 import { passOn, passUpgradeOn } from "./onward.ts";
-import { HEADERS_TOO_LARGE, NO_HOST, NO_TUNNELS, refuse, refuseSocket, type Refuser } from "./refusal.ts";
+import {
+  HEADERS_TOO_LARGE,
+  METHOD_UNKNOWN,
+  NO_HOST,
+  NO_TUNNELS,
+  refuse,
+  refuseSocket,
+  type Refuser,
+} from "./refusal.ts";
 
 /** Where requests go on to: a Worker's own socket on loopback. */
 export interface Target {
@@ -54,12 +63,18 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
+/** TRACE reaches the Worker, which refuses it. */
+function isHandedOn(method: string): boolean {
+  return METHODS.has(method) || method === "TRACE";
+}
+
 /** Streams a request on to the target and its answer back. */
 export function forward(request: IncomingMessage, response: ServerResponse, target: Target): void {
   const headers = clientHeaders(request, false);
   if (headerSize(headers) > MAX_HEADER_BYTES) return refuse(request, response, HEADERS_TOO_LARGE, target.refuser);
   if (request.headers.host === undefined) return refuse(request, response, NO_HOST, target.refuser);
   if (request.method === "CONNECT") return refuse(request, response, NO_TUNNELS, target.refuser);
+  if (!isHandedOn(request.method ?? "")) return refuse(request, response, METHOD_UNKNOWN, target.refuser);
   passOn(request, response, placeOf(request, headers, target));
 }
 

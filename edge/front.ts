@@ -61,11 +61,11 @@ function served<S extends Server>(server: S, target: Target): S {
 }
 
 function refusing(server: Server, refuser: Refuser): void {
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+  server.on("clientError", (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket) => {
     // What still comes of a request that was refused is no news.
     if (!socket.writable) return;
     if (error.code === "ECONNRESET") return void socket.destroy();
-    refuseSocket(socket, refusalOf(error.code), refuser);
+    refuseSocket(socket, refusalOf(error.code, error.rawPacket), refuser);
   });
 }
 

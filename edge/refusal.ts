@@ -9,7 +9,7 @@ import { beginTrace } from "../src/telemetry/trace-context.ts";
 
 /** What a listener refuses by itself, since no Worker could be given it whole. */
 interface Refusal {
-  readonly status: 400 | 405 | 408 | 431;
+  readonly status: 400 | 405 | 408 | 431 | 501;
   /** For the log. */
   readonly code: string;
   /** For the client. */
@@ -34,15 +34,29 @@ export const NO_HOST: Refusal = { status: 400, code: "host_invalid", message: "t
 
 export const NO_TUNNELS: Refusal = { status: 405, code: "method_not_allowed", message: "CONNECT is refused here" };
 
+/** The runtime would answer it before a Worker sees it: with no id, and without a line of the log. */
+export const METHOD_UNKNOWN: Refusal = {
+  status: 501,
+  code: "method_unknown",
+  message: "the runtime does not carry this method",
+};
+
 export const PLAIN_TO_TLS: Refusal = {
   status: 400,
   code: "plain_http_on_tls_port",
   message: "this port speaks TLS: call it with https://",
 };
 
-/** @param code of the error that Node's parser ended with */
-export function refusalOf(code: string | undefined): Refusal {
+/** RFC 9112 §3. */
+const REQUEST_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP\/1\.[01]\r?\n/;
+
+/**
+ * @param code of the error that Node's parser ended with
+ * @param bytes that it could not read: a request nevertheless, where only its method is none that the parser knows
+ */
+export function refusalOf(code: string | undefined, bytes?: Buffer): Refusal {
   if (code === "HPE_HEADER_OVERFLOW") return HEADERS_TOO_LARGE;
+  if (code === "HPE_INVALID_METHOD" && REQUEST_LINE.test(bytes?.toString("latin1") ?? "")) return METHOD_UNKNOWN;
   return code === "ERR_HTTP_REQUEST_TIMEOUT" ? TOO_SLOW : UNREADABLE;
 }
 
@@ -79,6 +93,7 @@ const REASONS = {
   405: "MethodNotAllowed",
   408: "RequestTimeout",
   431: "RequestHeaderFieldsTooLarge",
+  501: "NotImplemented",
 } as const satisfies Record<Refusal["status"], StatusReason>;
 
 /** Answers a Status object, as control does, and writes a line of the runtime's log. */

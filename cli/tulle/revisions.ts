@@ -113,6 +113,6 @@ async function rollback(generation: number, { dryRun, ...options }: RollbackOpti
   if (await printStructured(options.output, value)) return;
   const changed = value.results.filter(({ action }) => action !== "unchanged");
   for (const result of changed) print(resultLine(result, dryRun === true));
-  if (dryRun) tell(`${changed.length} objects would change; nothing was stored`);
+  if (dryRun) tell(`${changed.length} ${changed.length === 1 ? "object" : "objects"} would change; nothing was stored`);
   else print(`rolled back to ${generation} as generation ${value.generation}`);
 }

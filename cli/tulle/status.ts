@@ -17,6 +17,8 @@ const DEFAULT_WAIT_SECONDS = 30;
 const POLL_MS = 250;
 /** A gateway that is alive asks for news more often than this. */
 const ALIVE_MS = 10_000;
+/** Control keeps in memory who asks for news, and forgets it when it sleeps; who is alive has asked again in this time. */
+const REMEMBERED_MS = 3_000;
 
 const Gateway = z.object({
   gateway: z.string(),
@@ -80,19 +82,24 @@ export async function untilCurrent(client: Client, wait: number | true): Promise
   const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
   const first = await read(client);
   const start = first.status.generation;
-  const deadline = performance.now() + seconds * 1_000;
+  const begin = performance.now();
   for (let seen = first; ; seen = await read(client)) {
-    const waitsFor = whoIsLate(seen, start);
+    const waited = performance.now() - begin;
+    const waitsFor = whoIsLate(seen, start, waited >= Math.min(REMEMBERED_MS, seconds * 1_000));
     if (waitsFor === null) return seen;
-    if (performance.now() >= deadline) throw new CommandError(`not current after ${seconds} s: ${waitsFor}`);
+    if (waited >= seconds * 1_000) throw new CommandError(`not current after ${seconds} s: ${waitsFor}`);
     await setTimeout(POLL_MS);
   }
 }
 
-/** @returns null where nobody is waited for */
-function whoIsLate({ status, at }: Seen, generation: number): string | null {
-  if (status.gateways.every(({ seenAt }) => seenAt === null))
+/**
+ * @param remembered whether control has had the time to see who is alive
+ * @returns null where nobody is waited for
+ */
+function whoIsLate({ status, at }: Seen, generation: number, remembered: boolean): string | null {
+  if (status.gateways.length === 0)
     return "no gateway was ever seen; start one (`npm start`), or look at the log of the one that runs";
+  if (!remembered && status.gateways.every(({ seenAt }) => seenAt === null)) return "no gateway was seen lately";
   const alive = status.gateways.filter((gateway) => isAlive(gateway, at));
   if (alive.length === 0)
     complain(
@@ -123,7 +130,7 @@ function isLate(gateway: Gateway, wanted: number, at: number): boolean {
 function stateOf(gateway: Gateway, wanted: number, at: number): { readonly text: string; readonly style: Style } {
   const { problem, seenAt, have, refused } = gateway;
   if (problem !== null) return { text: problem, style: "red" };
-  if (seenAt === null) return { text: "not seen yet", style: "dim" };
+  if (seenAt === null) return { text: "not seen lately", style: "dim" };
   const behind = wanted - (have ?? 0);
   if (behind <= 0) return { text: "current", style: "green" };
   if (refused) return { text: `behind by ${behind}, refuses what comes: ${refused.code}`, style: "red" };

@@ -125,9 +125,8 @@ function readConfig(path: string, by: string, isOneOfMany: boolean): readonly Co
   const parsed = Config.safeParse(yamlOf(text));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new CommandError(
-      `${by}: \`${path}\` is no kubeconfig: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`,
-    );
+    const why = [issue?.path.join(".") ?? "", issue?.message ?? ""].filter((part) => part !== "").join(": ");
+    throw new CommandError(`${by}: \`${path}\` is no kubeconfig: ${why}`);
   }
   return [withAbsolutePaths(parsed.data, dirname(path))];
 }

@@ -69,7 +69,7 @@ export const MeshStatus = z.strictObject({
       gateway: z.string(),
       generation: z.int().nullable().describe("Of the newest configuration made for it."),
       have: z.int().nullable().describe("Of what it had when it last looked."),
-      seenAt: z.string().nullable().describe("RFC 3339; null: not since control started."),
+      seenAt: z.string().nullable().describe("RFC 3339; null: not lately: control remembers it until it sleeps."),
       bindings: z.array(z.string()),
       format: z.int().describe("Version of the configuration's form that it reads."),
       problem: z.string().nullable(),

@@ -47,6 +47,7 @@ const CODES = {
   TooManyRequests: 429,
   RequestHeaderFieldsTooLarge: 431,
   InternalError: 500,
+  NotImplemented: 501,
   ServiceUnavailable: 503,
 } as const;
 

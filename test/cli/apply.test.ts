@@ -78,11 +78,11 @@ describe("tulle apply", () => {
   });
 
   it("--wait asks until the gateways in use have it; a dry run waits for nothing", async () => {
-    const at = (have: number | null) => ({
+    const at = (have: number) => ({
       gateway: "a",
       generation: 41,
       have,
-      seenAt: have === null ? null : new Date().toISOString(),
+      seenAt: new Date().toISOString(),
       format: 1,
       bindings: [],
       problem: null,
@@ -98,11 +98,11 @@ describe("tulle apply", () => {
     expect((await tulle(folder, ["apply", "-f", "a.yaml", "--wait"])).code).toBe(0);
     expect(control.asked.map(({ method }) => method)).toEqual(["POST", "GET", "GET"]);
 
-    states.splice(0, 2, at(null));
+    states.splice(0, 2, at(40));
     const waited = await tulle(folder, ["apply", "-f", "a.yaml", "--wait", "1"]);
     expect(waited.code).toBe(1);
     expect(waited.stdout).toContain("virtualservice.networking.istio.io/a created");
-    expect(waited.stderr).toContain("no gateway was ever seen");
+    expect(waited.stderr).toContain("not current after 1 s: `a`: behind by 1");
 
     control.asked.length = 0;
     expect((await tulle(folder, ["apply", "-f", "a.yaml", "--wait", "--dry-run"])).code).toBe(0);

@@ -116,6 +116,7 @@ describe("what it says when it cannot talk", () => {
   it.each([
     { name: "no file", args: ["--kubeconfig", "missing"], says: "there is no file `missing`", code: 1 },
     { name: "no kubeconfig", text: "- 1", says: "is no kubeconfig", code: 1 },
+    { name: "text", text: "", says: "is no kubeconfig: Invalid input", code: 1 },
     { name: "no YAML", text: "a: [", says: "is no kubeconfig", code: 1 },
     { name: "no current context", text: "kind: Config", says: "give --context", code: 1 },
     {

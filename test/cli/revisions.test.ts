@@ -115,6 +115,12 @@ describe("tulle rollback", () => {
     expect(paths()).toEqual(["POST /api/v1/rollback?dryRun=All"]);
   });
 
+  it("counts one object as one", async () => {
+    control.routes = { "POST /api/v1/rollback": () => ({ body: { generation: 12, results: results.slice(0, 1) } }) };
+    const { stderr } = await tulle(folder, ["rollback", "9", "--dry-run"]);
+    expect(stderr).toBe("1 object would change; nothing was stored\n");
+  });
+
   it("tells every cause of a refusal", async () => {
     const causes = [
       { reason: "FieldValueInvalid", field: "spec.hosts", message: "is taken" },

@@ -81,7 +81,7 @@ describe("tulle status", () => {
       "behind     10           2s          1        behind by 2",
       "refusing   10           2s          1        behind by 2, refuses what comes: snapshot_key_unknown",
       "empty      -            2s          1        behind by 12",
-      "unseen     -            -           1        not seen yet",
+      "unseen     -            -           1        not seen lately",
       "broken     12           2s          1        its root is too large",
       "quiet      3            1h          1        idle, behind by 9",
       "",
@@ -137,14 +137,29 @@ describe("tulle status", () => {
   });
 
   it.each([
-    { name: "there is no gateway", gateways: [] },
-    { name: "none was ever seen", gateways: [UNSEEN] },
-  ])("--wait waits for one to come where $name, and ends with 1 when time is up", async ({ gateways }) => {
-    answers(gateways);
+    { name: "a gateway that is late", next: BEHIND, shows: /current +12 .* current\n/ },
+    { name: "one that nobody calls", next: GONE, shows: /gone +3 .* idle, behind by 9\n/ },
+  ])("--wait gives control, which may have slept, the time to see $name", async ({ next, shows }) => {
+    answers([UNSEEN, UNSEEN], [UNSEEN, UNSEEN], [UNSEEN, next], [UNSEEN, CURRENT]);
+    const { code, stdout } = await tulle(folder, ["status", "--wait"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(shows);
+  });
+
+  it("--wait does not wait for gateways that control does not see in the time that it needs", async () => {
+    answers([UNSEEN]);
+    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("not seen lately");
+    expect(stderr).toMatch(/^warning: no gateway was called in the last 10 s.*next request\n$/);
+  });
+
+  it("--wait waits for one to come where there is no gateway, and ends with 1 when time is up", async () => {
+    answers([]);
     const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("not current after 1 s: no gateway was ever seen");
-    answers(gateways, gateways, [CURRENT]);
+    answers([], [], [CURRENT]);
     expect((await tulle(folder, ["status", "--wait", "60"])).code).toBe(0);
   });
 

@@ -87,7 +87,7 @@ describe("what `npm start` prints works as it stands", () => {
       const { stdout } = await shell(`${printed("export KUBECONFIG=")}; npx tulle status`);
       return /gateway-a .*\n.*gateway-b /.test(stdout) && stdout;
     });
-    expect(seen).not.toContain("not seen yet");
+    expect(seen).not.toContain("not seen lately");
   });
 
   it("finds the way from the page's bare address to the page", async () => {

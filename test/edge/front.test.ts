@@ -83,6 +83,18 @@ describe("the edge", () => {
       status: 405,
       details: "method_not_allowed",
     },
+    {
+      name: "a method that the runtime does not carry",
+      bytes: "LINK /a HTTP/1.1\r\nHost: a\r\n\r\n",
+      status: 501,
+      details: "method_unknown",
+    },
+    {
+      name: "a method that nobody knows",
+      bytes: "BREW /a HTTP/1.1\r\nHost: a\r\n\r\n",
+      status: 501,
+      details: "method_unknown",
+    },
     { name: "no HTTP", bytes: "HELO a\r\n\r\n", status: 400, details: "request_invalid" },
     {
       name: "a body framed in two ways",

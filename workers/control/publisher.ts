@@ -275,13 +275,13 @@ function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused"
 /** What `GET /api/v1/status` tells of one gateway deployment. */
 export interface GatewayStatus {
   readonly gateway: string;
-  /** Of its newest root; null: none was asked for since control started. */
+  /** Of its newest root; null: none was asked for since the Hub woke. */
   readonly generation: number | null;
   /** The oldest that one of its isolates served when its cell last looked; null: none yet. */
   readonly have: number | null;
   /** What its isolates refused to take, and keep their last good root instead. */
   readonly refused: RefusedSnapshots | null;
-  /** RFC 3339; null: it did not look since control started. */
+  /** RFC 3339; null: it did not look since the Hub woke. */
   readonly seenAt: string | null;
   readonly bindings: readonly string[];
   readonly format: number;
