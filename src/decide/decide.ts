@@ -12,7 +12,7 @@ import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { canonicalPath } from "../routing/canonical-path.ts";
 import { rewritePath } from "../routing/rewrite.ts";
-import { matchRoute } from "../routing/route-match.ts";
+import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
 import type {
   LinkedCluster,
   LinkedDestination,
@@ -28,6 +28,8 @@ import type { Decision, Forward, Need } from "./types.ts";
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
   saw(stage: "gateway" | "route" | "destination", name: string, outcome: string): void;
+  /** @param matched the match block that holds; null: none */
+  routed(slice: LinkedSlice, facts: RequestFacts, matched: LinkedMatch<LinkedRoute> | null): void;
 }
 
 /**
@@ -58,6 +60,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
 
   const routed = asRouted(facts, entered);
   const matched = matchRoute(slice.routes, routed);
+  trace?.routed(slice, routed, matched);
   trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
   if (!matched) return answerOf("no_route");
   const { route } = matched;
@@ -135,6 +138,8 @@ function check(
   }
   const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
   const verdict = authorize(set.deny, set.allow, judged, found.tokens);
+  if (trace && verdict.code === "rbac_denied_no_allow")
+    for (const name of set.allow.names) trace.saw(stage, name, "no rule holds");
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
   return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
 }

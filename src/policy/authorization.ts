@@ -23,6 +23,8 @@ interface LinkedRule extends Rule {
 export interface LinkedPolicies {
   /** How many policies there are: an ALLOW without rules allows nothing, yet closes what it selects. */
   readonly count: number;
+  /** `ns/name` of each. */
+  readonly names: readonly string[];
   readonly rules: RuleIndex<LinkedRule>;
 }
 
@@ -77,7 +79,7 @@ export function linkPolicies(
   const rules = policies.flatMap(({ name, rules: list }) =>
     list.map((rule) => ({ anchors: anchorsOf(rule), rule: { policy: name, holds: linkRule(rule, deny, context) } })),
   );
-  return { count: policies.length, rules: new RuleIndex(rules) };
+  return { count: policies.length, names: policies.map(({ name }) => name), rules: new RuleIndex(rules) };
 }
 
 /** A rule whose every operation names plain paths is found by them, one whose every source names principals by those. */

@@ -77,6 +77,23 @@ function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
   return allOf(tests);
 }
 
+/**
+ * Why a match block does not hold: the first of its parts that does not. For whoever wants to know, at the price of linking it
+ * anew.
+ *
+ * @returns the part's field, with the name of a header or parameter; null where all hold
+ * @throws ConclusionMissing as the block itself does
+ */
+export function failedPart(model: RouteMatch, facts: RequestFacts, secret: ReadonlySet<string>): string | null {
+  const { name: _, headers = [], query = [], ...plain } = model;
+  const parts: (readonly [string, RouteMatch])[] = [
+    ...Object.entries(plain).map(([field, value]) => [field, { [field]: value }] as const),
+    ...headers.map((header) => [`header \`${header.name}\``, { headers: [header] }] as const),
+    ...query.map((parameter) => [`query parameter \`${parameter.name}\``, { query: [parameter] }] as const),
+  ];
+  return parts.find(([, part]) => !linkBlock(part, secret)(facts, NO_TOKENS))?.[0] ?? null;
+}
+
 function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) => string): Test {
   const matches = linkMatch(match, false);
   return (facts) => matches(valueOf(facts));

@@ -366,6 +366,19 @@ describe("a request that nobody sent", () => {
     });
   });
 
+  it("says which part of each match block fails, and which ALLOW policies were asked", async () => {
+    const { trace } = await answerTo({ port: 9080, path: "/api/1", query: "tier=free", method: "POST", peer: WEB });
+    expect(trace).toEqual([
+      { stage: "host", name: HOST, outcome: "listed in mesh/default" },
+      { stage: "route", name: "default/reviews/tested", outcome: "header `x-tier` does not match" },
+      { stage: "route", name: "default/reviews/tested", outcome: "query parameter `tier` does not match" },
+      { stage: "route", name: "default/reviews/split", outcome: "method does not match" },
+      { stage: "route", name: "none", outcome: "no route" },
+    ]);
+    const denied = await answerTo({ port: 9080, path: "/x", peer: WEB });
+    expect(denied.trace).toContainEqual({ stage: "destination", name: "default/readers", outcome: "no rule holds" });
+  });
+
   it("tells of no query value, and draws by the seed that is told", async () => {
     const { decision } = await answerTo({ port: 9080, path: "/api/1", query: "tier=gold&secret=x", peer: WEB });
     expect(decision).toMatchObject({ effect: "forward", query: "tier=*&secret=*" });
