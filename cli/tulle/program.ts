@@ -4,6 +4,7 @@ import { addApply } from "./apply.ts";
 import { addCert } from "./certificates.ts";
 import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
+import { addDecide } from "./decide.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { complain, FORMATS, print, printStructured } from "./output.ts";
 import { addRevisions, addRollback } from "./revisions.ts";
@@ -45,6 +46,7 @@ export function tulleProgram(): Command {
 
   addApply(program);
   addStatus(program);
+  addDecide(program);
   addRevisions(program);
   addRollback(program);
   addToken(program);

@@ -1,0 +1,97 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { ask, connect } from "./client.ts";
+import { collect, type GlobalOptions } from "./options.ts";
+import { printFacts, printStructured, printTable, print } from "./output.ts";
+
+interface DecideOptions extends GlobalOptions {
+  readonly host: string;
+  readonly path: string;
+  readonly method: string;
+  readonly header?: readonly string[];
+  readonly as?: string;
+  readonly scope?: string;
+}
+
+const Decided = z.looseObject({
+  generation: z.number(),
+  scope: z.string(),
+  decision: z.looseObject({
+    effect: z.enum(["answer", "forward"]),
+    code: z.string().optional(),
+    status: z.number().optional(),
+    policy: z.string().nullish(),
+    route: z.string().nullish(),
+    cluster: z.string().nullish(),
+    path: z.string().optional(),
+  }),
+  trace: z.array(z.object({ stage: z.string(), name: z.string(), outcome: z.string() })),
+  endpoints: z.array(z.object({ endpoint: z.string(), workload: z.string() })),
+});
+type Decided = z.infer<typeof Decided>;
+
+export function addDecide(program: Command): void {
+  program
+    .command("decide")
+    .description("what would become of a request: nothing is sent, nothing is counted")
+    .requiredOption("--host <host>", "what is called, with its port where it has one")
+    .option("--path <path>", "as sent, with the query", "/")
+    .option("--method <method>", "as sent", "GET")
+    .option("--header <line>", "a header, `name: value`; may be given again", collect)
+    .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
+    .option("--scope <scope>", "where the host is looked up, gw/NAMESPACE/NAME/PORT for a Gateway's listener")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ tulle decide --host reviews.default.svc.cluster.local:9080 --path /api --as default/web",
+    )
+    .action(async (_: unknown, command: Command) => decide(command.optsWithGlobals<DecideOptions>()));
+}
+
+function principalOf(text: string): string {
+  const [namespace, account, ...more] = text.split("/");
+  if (text.startsWith("spiffe://") || more.length > 0) return text;
+  if (!namespace || !account) throw new InvalidArgumentError("Give NAMESPACE/SERVICE_ACCOUNT or a SPIFFE ID.");
+  return `cluster.local/ns/${namespace}/sa/${account}`;
+}
+
+async function decide({ host, path, method, header = [], as, scope, ...options }: DecideOptions): Promise<void> {
+  const at = path.indexOf("?");
+  const facts = {
+    host,
+    method,
+    path: at < 0 ? path : path.slice(0, at),
+    query: at < 0 ? "" : path.slice(at + 1),
+    headers: headersOf(header),
+    ...(as !== undefined && { peer: { principal: as } }),
+  };
+  const body = JSON.stringify({ ...(scope !== undefined && { scope }), facts });
+  const { value } = await ask(connect(options), { method: "POST", path: "/decide", body }, Decided);
+  if (!(await printStructured(options.output, value))) show(value);
+}
+
+function headersOf(lines: readonly string[]): Record<string, readonly string[]> {
+  const headers: Record<string, readonly string[]> = {};
+  for (const line of lines) {
+    const [, name = "", value = ""] = /^([^:]*):?(.*)$/s.exec(line) ?? [];
+    headers[name.trim()] = [...(headers[name.trim()] ?? []), value.trim()];
+  }
+  return headers;
+}
+
+function show({ generation, scope, decision, trace, endpoints }: Decided): void {
+  const { effect, code, status, policy, route, cluster, path } = decision;
+  printFacts([
+    ["decision", effect === "answer" ? `${status ?? ""} ${code ?? ""}` : `forward ${path ?? ""}`],
+    ...(policy ? [["policy", policy] as const] : []),
+    ...(route ? [["route", route] as const] : []),
+    ...(cluster ? [["cluster", cluster] as const] : []),
+    ...endpoints.map(({ endpoint, workload }) => ["endpoint", `${endpoint} (${workload})`] as const),
+    ["scope", scope],
+    ["generation", String(generation)],
+  ]);
+  print("");
+  printTable(
+    ["STAGE", "NAME", "OUTCOME"],
+    trace.map(({ stage, name, outcome }) => [stage, name, outcome]),
+  );
+}

@@ -1,0 +1,90 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { folderFor, tulle } from "./tulle.ts";
+
+let control: FakeControl;
+let folder: string;
+
+beforeAll(async () => {
+  control = await startFakeControl();
+  folder = folderFor(control.url);
+});
+afterAll(async () => {
+  await control.close();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  control.asked.length = 0;
+});
+
+const DECIDED = {
+  generation: 7,
+  scope: "mesh/default",
+  host: "reviews",
+  slice: "s",
+  decision: { effect: "answer", code: "rbac_denied_no_allow", status: 403, policy: null, route: "r", cluster: "c" },
+  trace: [{ stage: "destination", name: "default/readers", outcome: "no rule holds" }],
+  endpoints: [],
+};
+
+describe("tulle decide", () => {
+  it("tells control the request, and prints what would become of it", async () => {
+    control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
+    const line = ["decide", "--host", "reviews:9080", "--path", "/api?x=1", "--method", "POST", "--as", "default/web"];
+    const more = ["--header", "X-A: one", "--header", "X-A: two: three", "--scope", "mesh/default"];
+    const { code, stdout, stderr } = await tulle(folder, [...line, ...more]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(control.asked[0]?.body ?? "")).toEqual({
+      scope: "mesh/default",
+      facts: {
+        host: "reviews:9080",
+        method: "POST",
+        path: "/api",
+        query: "x=1",
+        headers: { "X-A": ["one", "two: three"] },
+        peer: { principal: "cluster.local/ns/default/sa/web" },
+      },
+    });
+    expect(stdout.split("\n")).toEqual([
+      "decision     403 rbac_denied_no_allow",
+      "route        r",
+      "cluster      c",
+      "scope        mesh/default",
+      "generation   7",
+      "",
+      "STAGE         NAME              OUTCOME",
+      "destination   default/readers   no rule holds",
+      "",
+    ]);
+  });
+
+  it("prints JSON as control answers it", async () => {
+    control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
+    const { stdout } = await tulle(folder, ["decide", "--host", "reviews", "-o", "json"]);
+    expect(JSON.parse(stdout)).toEqual(DECIDED);
+  });
+
+  it("says what control does not understand, with the field", async () => {
+    const causes = [{ reason: "FieldValueInvalid", field: "facts.path", message: "must begin with `/`" }];
+    const message = "nothing can be decided: facts.path: must begin with `/`";
+    control.routes = {
+      "POST /api/v1/decide": () => ({
+        status: 422,
+        body: { kind: "Status", status: "Failure", reason: "Invalid", message, details: { causes }, code: 422 },
+      }),
+    };
+    const { code, stderr } = await tulle(folder, ["decide", "--host", "a", "--path", "x"]);
+    expect([code, stderr]).toEqual([1, `error: ${message}\n`]);
+  });
+
+  it.each([
+    { name: "no host", args: [], says: "--host" },
+    { name: "half a caller", args: ["--host", "a", "--as", "web"], says: "Give NAMESPACE/SERVICE_ACCOUNT" },
+  ])("is called wrongly: $name", async ({ args, says }) => {
+    const { code, stderr } = await tulle(folder, ["decide", ...args]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(says);
+    expect(control.asked).toEqual([]);
+  });
+});
