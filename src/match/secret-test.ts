@@ -1,13 +1,31 @@
 import { canonicalJson } from "../snapshot/canonical.ts";
+import { foldedName } from "../request/header-names.ts";
 import { ConclusionMissing } from "../request/facts.ts";
 import type { Test } from "./rule-index.ts";
 
-/** Headers whose values no record holds, whatever rules name them. */
-const SECRET_HEADERS = new Set(["authorization", "cookie", "proxy-authorization", "x-api-key"]);
+/** Headers whose values no record holds, whatever rules name them: those that are known to carry credentials, `-` for `_` and `.`. */
+const SECRET_HEADERS = new Set([
+  "authorization",
+  "cookie",
+  "proxy-authorization",
+  "x-api-key",
+  "api-key",
+  "apikey",
+  "x-apikey",
+  "x-goog-api-key",
+  "x-auth-token",
+  "x-access-token",
+  "x-amz-security-token",
+  "x-csrf-token",
+  "x-vault-token",
+  "private-token",
+  "cf-access-client-secret",
+  "cf-access-jwt-assertion",
+]);
 
 /** @param name lower case */
 export function isSecretHeader(name: string, places: ReadonlySet<string>): boolean {
-  return SECRET_HEADERS.has(name) || places.has(name);
+  return SECRET_HEADERS.has(foldedName(name)) || places.has(name);
 }
 
 /**

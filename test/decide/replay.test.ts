@@ -67,6 +67,8 @@ describe("a recorded decision", () => {
               headers: [
                 { name: "authorization", match: { kind: "prefix", value: "Bearer sec" } },
                 { name: "cookie", match: { kind: "regex", value: ".*secret.*" } },
+                { name: "x_api_key", match: { kind: "prefix", value: "sec" } },
+                { name: "x-auth-token", match: { kind: "prefix", value: "sec" } },
                 { name: "x-plain", match: { kind: "exact", value: "plain" } },
               ],
               query: [{ name: "q", match: { kind: "exact", value: "secret-query" } }],
@@ -91,6 +93,8 @@ describe("a recorded decision", () => {
       headers: headers({
         authorization: "Bearer secret-token",
         cookie: "session=secret-session; other=secret-other",
+        x_api_key: "secret-key",
+        "x-auth-token": "secret-auth",
         "x-plain": "plain",
         "x-unnamed": "secret-unnamed",
       }),
