@@ -70,12 +70,15 @@ const UNCOUNTED = 8;
 
 /** A client may send any name: a full map is cleared, so that made-up names can't crowd out the usual ones for good. */
 const REMEMBERED_NAMES = 2_000;
+/** Longer than any usual name: one that a client made up to fill the memory is judged each time. */
+const REMEMBERED_LENGTH = 64;
 const fates = new Map<string, number>();
 
 function fateOf(name: string): number {
   const known = fates.get(name);
   if (known !== undefined) return known;
   const fate = judge(name) | (name.startsWith("cf-") || name.startsWith("mf-") ? UNCOUNTED : 0);
+  if (name.length > REMEMBERED_LENGTH) return fate;
   if (fates.size >= REMEMBERED_NAMES) fates.clear();
   fates.set(name, fate);
   return fate;

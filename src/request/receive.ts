@@ -53,6 +53,10 @@ const NEVER = new Set(["TRACE", "TRACK", "CONNECT"]);
  */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/;
 
+/** Of DNS (RFC 1035 §2.3.4), with the root's dot. Hosts under a wildcard are remembered: longer ones would fill the memory. */
+const MAX_NAME = 254;
+const PORT_LENGTH = ":65535".length;
+
 /** Enough to keep other text out of logs and headers; whoever judges addresses parses them. */
 const ADDRESS = /^[0-9A-Fa-f.:]{2,45}$/;
 
@@ -102,6 +106,7 @@ interface Host {
  */
 function readHost(header: string | null, target: Target, mustAgree: boolean): Host | null {
   const { host, hostname } = target;
+  if (hostname.length > MAX_NAME || (header?.length ?? 0) > MAX_NAME + PORT_LENGTH) return null;
   if (header === host && target.plain)
     return { authority: host, name: hostname, port: host === hostname ? null : target.port };
   if (header === null && mustAgree) return null;

@@ -1,3 +1,5 @@
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { namedHeaders } from "../../src/request/header-names.ts";
@@ -6,6 +8,16 @@ import { copyHeaders, dropAliases, joinedCookies, readHeaders } from "../../src/
 /** What the service would get. */
 function sent(received: Record<string, string>, trustPlatform = true, method = "GET"): Record<string, string> {
   return { ...readHeaders(new Headers(received), trustPlatform, method).headers };
+}
+
+/** Bytes, after what nobody holds is gone. */
+function usedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // What is weakly held, as names of properties are, takes a second round.
+  for (let round = 0; round < 4; round += 1) collect();
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
 }
 
 describe("readHeaders", () => {
@@ -81,6 +93,15 @@ describe("readHeaders", () => {
     const odd = readHeaders({ forEach: (take) => take("v", "__proto__") }, true, "GET").headers;
     expect(Object.entries(odd)).toEqual([["__proto__", "v"]]);
     expect(Object.entries(copyHeaders(odd))).toEqual([["__proto__", "v"]]);
+  });
+
+  it("remembers no name that is too long to be a usual one: a client must not fill the memory with them", () => {
+    const before = usedHeap();
+    for (let at = 0; at < 1_500; at += 1) {
+      const name = `x-${at}-`.padEnd(50_000, "a");
+      readHeaders({ forEach: (take) => take("v", Buffer.from(name).toString("latin1")) }, true, "GET");
+    }
+    expect(usedHeap() - before).toBeLessThan(20_000_000);
   });
 
   it("still knows the usual names after any number of made-up ones", () => {

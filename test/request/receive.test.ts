@@ -57,6 +57,8 @@ describe("receive", () => {
     ["a..b", "an empty label"],
     [".test", "a leading dot"],
     [".", "only a dot"],
+    [`${"a.".repeat(127)}a`, "a name longer than names are"],
+    ["a_.".repeat(85), "a name longer than names are"],
   ])("refuses Host %s: %s", (host) => {
     expect(["host_invalid", "url_invalid"]).toContain(code(asReceived(host)));
   });

@@ -18,12 +18,14 @@ const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "transfer-encoding
 
 /** A service may answer any name; only so many are remembered, and new ones take the place of all. */
 const REMEMBERED_NAMES = 2_000;
+const REMEMBERED_LENGTH = 64;
 const fates = new Map<string, Fate>();
 
 function fateIn(name: string): Fate {
   let fate = fates.get(name);
   if (fate !== undefined) return fate;
   fate = judge(name);
+  if (name.length > REMEMBERED_LENGTH) return fate;
   if (fates.size >= REMEMBERED_NAMES) fates.clear();
   fates.set(name, fate);
   return fate;
