@@ -59,6 +59,8 @@ people and may change; \`details.causes\` names each field that is wrong.
 
 %ERRORS%
 
+Another method on a path of the plain API is 405 \`MethodNotAllowed\`; \`Allow\` names those that it takes.
+
 A 422 of \`POST /api/v1/apply\` is a Status that has \`results\` besides, one for each document, with its line. After 503 the same request
 may be sent again: what is stored already is \`unchanged\`.
 

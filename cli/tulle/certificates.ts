@@ -35,7 +35,15 @@ export function addCert(program: Command): void {
       "--join-token <token>",
       "of the administrator's making, or - for stdin (default: makes one, as administrator)",
     )
-    .addHelpText("after", "\nExample:\n  $ tulle cert enrol --service-account web -n shop --ttl 12h --out certs")
+    .addHelpText(
+      "after",
+      `
+ca.pem is the mesh's authority, which certificates of workloads are checked with. The local mesh's listeners are checked with
+.tulle/ca.pem.
+
+Example:
+  $ tulle cert enrol --service-account web -n shop --ttl 12h --out certs`,
+    )
     .action(async (_: unknown, command: Command) => enrol(command.optsWithGlobals<EnrolOptions>()));
   cert
     .command("show <file>")

@@ -360,6 +360,16 @@ describe("the control API", () => {
     expect(await control.sql("SELECT rv FROM meta")).toEqual(before);
   });
 
+  it.each([
+    { method: "GET", path: "/api/v1/apply", allow: "POST" },
+    { method: "GET", path: "/api/v1/decide", allow: "POST" },
+    { method: "PUT", path: "/api/v1/tokens", allow: "POST, GET" },
+    { method: "POST", path: "/api/v1/revisions/1", allow: "GET" },
+  ])("answers $method $path with 405 and the methods that there are", async ({ method, path, allow }) => {
+    const answer = await control.call(method, path);
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, allow]);
+  });
+
   it("lists by namespace, label, name and in pages, in the version that was asked for", async () => {
     await control.apply(
       ["l1", "l2", "l3"]

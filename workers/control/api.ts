@@ -7,6 +7,7 @@ import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
 import { kubeRoutes } from "./kube/routes.ts";
+import { methodsOf } from "../../src/api/methods.ts";
 import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { openApiRoutes } from "./openapi.ts";
@@ -45,7 +46,12 @@ export function controlApi(env: Env): Hono<Api> {
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/k8s", kubeRoutes());
-  app.notFound((c) => answer(c, failure("NotFound", "the server could not find the requested resource")));
+  app.notFound((c) => {
+    const methods = methodsOf(c.req.path).join(", ");
+    if (methods === "") return answer(c, failure("NotFound", "the server could not find the requested resource"));
+    c.header("allow", methods);
+    return answer(c, failure("MethodNotAllowed", `${c.req.method} is not allowed here, but ${methods}`));
+  });
   app.onError((error, c) => {
     console.error({ event: "control_error", path: c.req.path, message: error.message });
     if (!isDependency(error))
