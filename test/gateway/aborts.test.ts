@@ -237,6 +237,23 @@ describe.each([
     await expectOneLineEach(target, clients, ["DC"]);
   });
 
+  it.each([
+    { name: "a chunk that is none", headers: "Transfer-Encoding: chunked\r\n", body: "5\r\nhello\r\nZZ\r\n" },
+    { name: "less than its length", headers: "Content-Length: 1000\r\n", body: "hello" },
+  ])("whose body is $name: the service is not blamed", async ({ headers, body }) => {
+    const target = path();
+    for (let client = 0; client < 5; client += 1) {
+      mesh.origin = () => undefined;
+      const socket = dial(target, "private.test", headers, "POST");
+      const answered = new Promise((resolve) => socket.once("data", resolve).once("close", resolve));
+      socket.write(body);
+      socket.end();
+      await answered;
+    }
+    await healthy();
+    await expectOneLineEach(target, 5, ["DC", "UF"]);
+  });
+
   it("with their half of the connection alone: they get their answer", async () => {
     const target = path();
     const call = reached();

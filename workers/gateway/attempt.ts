@@ -78,11 +78,21 @@ export class Attempt {
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return gone(call);
       if (response === null) this.#abort?.abort();
-      if (!response) return this.#failed(response === null ? "response_timeout" : "upstream_reset_before_headers");
-      return this.#passOn(response);
+      if (response === null) return this.#failed("response_timeout");
+      return response ? this.#passOn(response) : this.#brokenOff();
     } catch (error) {
       return broken(call, error);
     }
+  }
+
+  /**
+   * The call broke off before an answer. A body that its client breaks looks to the runtime like a service that breaks off: what
+   * may be the client's doing never counts against the service (R33).
+   */
+  #brokenOff(): Response {
+    const call = this.#call;
+    if (call.request.body === null) return this.#failed("upstream_reset_before_headers");
+    return answerWith(call, answerOf("upstream_reset_before_headers"));
   }
 
   #failed(code: AnswerCode): Response {
