@@ -34,17 +34,28 @@ export function addDecide(program: Command): void {
   program
     .command("decide")
     .description("what would become of a request: nothing is sent, nothing is counted")
-    .requiredOption("--host <host>", "what is called, with its port where it has one")
+    .requiredOption(
+      "--host <host>",
+      "what is called, with its port where it has one; short names are known to callers of the mesh",
+    )
     .option("--path <path>", "as sent, with the query", "/")
     .option("--method <method>", "as sent", "GET")
-    .option("--header <line>", "a header, `name: value`; may be given again", collect)
+    .option("--header <line>", "a header, `name: value`; may be given again", headerLine)
     .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
-    .option("--scope <scope>", "where the host is looked up, gw/NAMESPACE/NAME/PORT for a Gateway's listener")
+    .option(
+      "--scope <scope>",
+      "where the host is looked up: gw/NAMESPACE/NAME/PORT, gw/*, mesh/NAMESPACE, mesh/* (default: the caller's)",
+    )
     .addHelpText(
       "after",
       "\nExample:\n  $ tulle decide --host reviews.default.svc.cluster.local:9080 --path /api --as default/web",
     )
     .action(async (_: unknown, command: Command) => decide(command.optsWithGlobals<DecideOptions>()));
+}
+
+function headerLine(text: string, before?: readonly string[]): readonly string[] {
+  if (!/^[^\s:]+:/.test(text)) throw new InvalidArgumentError("Give `name: value`.");
+  return collect(text, before);
 }
 
 function principalOf(text: string): string {
@@ -72,7 +83,7 @@ async function decide({ host, path, method, header = [], as, scope, ...options }
 function headersOf(lines: readonly string[]): Record<string, readonly string[]> {
   const headers: Record<string, readonly string[]> = {};
   for (const line of lines) {
-    const [, name = "", value = ""] = /^([^:]*):?(.*)$/s.exec(line) ?? [];
+    const [, name = "", value = ""] = /^([^:]*):(.*)$/s.exec(line) ?? [];
     headers[name.trim()] = [...(headers[name.trim()] ?? []), value.trim()];
   }
   return headers;

@@ -46,11 +46,11 @@ const Hypothetical = z.strictObject({
     .optional()
     .describe("The Host header, where it is another one."),
   port: port.optional().describe("Of the service that is dialled, or of the listener. Absent: that of `host`."),
-  path: text(/^\/[\u0021-\u007e]*$/, "must begin with `/` and have other bytes than ASCII's escaped")
+  path: text(/^\/[\u0021-\u007e]*$/, "must begin with `/`, with blanks and other bytes than ASCII's escaped")
     .refine((path) => !/[?#]/.test(path), "must not hold `?` or `#`; what follows `?` is `query`")
     .default("/")
     .describe("As sent, without the query."),
-  query: text(/^[\u0021-\u007e]*$/, "must have other bytes than ASCII's escaped")
+  query: text(/^[\u0021-\u007e]*$/, "must have blanks and other bytes than ASCII's escaped")
     .refine((query) => !/^\?|#/.test(query), "must not begin with `?` or hold `#`")
     .default("")
     .describe("As sent, without `?`."),

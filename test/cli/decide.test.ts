@@ -59,6 +59,13 @@ describe("tulle decide", () => {
     ]);
   });
 
+  it.each(["nonsense", ": nameless", "two words: x"])("refuses the header `%s`, and asks nothing", async (header) => {
+    const { code, stderr } = await tulle(folder, ["decide", "--host", "reviews", "--header", header]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("Give `name: value`");
+    expect(control.asked).toEqual([]);
+  });
+
   it("prints JSON as control answers it", async () => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
     const { stdout } = await tulle(folder, ["decide", "--host", "reviews", "-o", "json"]);
