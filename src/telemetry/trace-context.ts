@@ -41,7 +41,7 @@ export function traceContext(
     spanId: nonZero(fresh.slice(32), INVALID_SPANID),
     parentId: traceparent.slice(36, 52),
     // The flags' last bit.
-    sampled: trustSampling && (Number.parseInt(traceparent.charAt(54), 16) & TraceFlags.SAMPLED) === TraceFlags.SAMPLED,
+    sampled: trustSampling && (Number.parseInt(traceparent.charAt(54), 16) & TraceFlags.SAMPLED) !== 0,
     state: tracestate !== null && tracestate.length > 0 && tracestate.length <= STATE_LIMIT ? tracestate : null,
   };
 }
