@@ -1,11 +1,7 @@
-import { INVALID_SPANID, INVALID_TRACEID, TraceFlags } from "@opentelemetry/api";
+import type { SpanContext } from "@opentelemetry/api";
 
 /** Where a request stands in its trace: the caller's trace goes on, the span is this hop's own. */
-export interface TraceContext {
-  /** 32 lower-case hex digits. */
-  readonly traceId: string;
-  /** 16 lower-case hex digits: this hop. */
-  readonly spanId: string;
+export interface TraceContext extends Readonly<Pick<SpanContext, "traceId" | "spanId">> {
   readonly parentId: string | null;
   readonly sampled: boolean;
   /** To send on as received; null where there is none, or where it came without a valid `traceparent`. */
@@ -15,6 +11,8 @@ export interface TraceContext {
 /** Version 00 whole, and what later versions begin with (§4.3 "versioning of traceparent"). */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const LENGTH = 55;
+const NO_TRACE = "0".repeat(32);
+const NO_SPAN = "0".repeat(16);
 /** Longer values exist only in later versions; a bound keeps a hostile one from costing anything. */
 const MAX_LENGTH = 256;
 /** What every hop must carry at least (§3.3.1.5); a longer list is dropped whole rather than cut in the middle of a member. */
@@ -38,10 +36,10 @@ export function traceContext(
   if (traceparent === null || !isTraceparent(traceparent)) return beginTrace(fresh);
   return {
     traceId: traceparent.slice(3, 35),
-    spanId: nonZero(fresh.slice(32), INVALID_SPANID),
+    spanId: nonZero(fresh.slice(32), NO_SPAN),
     parentId: traceparent.slice(36, 52),
     // The flags' last bit.
-    sampled: trustSampling && (Number.parseInt(traceparent.charAt(54), 16) & TraceFlags.SAMPLED) !== 0,
+    sampled: trustSampling && (Number.parseInt(traceparent.charAt(54), 16) & 1) === 1,
     state: tracestate !== null && tracestate.length > 0 && tracestate.length <= STATE_LIMIT ? tracestate : null,
   };
 }
@@ -49,8 +47,8 @@ export function traceContext(
 /** @param fresh 48 random hex digits */
 export function beginTrace(fresh: string): TraceContext {
   return {
-    traceId: nonZero(fresh.slice(0, 32), INVALID_TRACEID),
-    spanId: nonZero(fresh.slice(32), INVALID_SPANID),
+    traceId: nonZero(fresh.slice(0, 32), NO_TRACE),
+    spanId: nonZero(fresh.slice(32), NO_SPAN),
     parentId: null,
     sampled: false,
     state: null,
@@ -69,7 +67,7 @@ function isTraceparent(value: string): boolean {
     return value[LENGTH] === "-" && !value.startsWith("00") && isTraceparent(value.slice(0, LENGTH));
   }
   if (!TRACEPARENT.test(value) || value.startsWith("ff")) return false;
-  return !value.startsWith(INVALID_TRACEID, 3) && !value.startsWith(INVALID_SPANID, 36);
+  return !value.startsWith(NO_TRACE, 3) && !value.startsWith(NO_SPAN, 36);
 }
 
 /** All zeros means "none" in both fields. */
