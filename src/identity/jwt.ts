@@ -26,8 +26,6 @@ export interface ReadToken {
   readonly algorithm: string;
   readonly keyId: string | null;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** base64url, as received. */
-  readonly payload: string;
 }
 
 const MAX_CHARACTERS = 16_384;
@@ -56,7 +54,7 @@ export function readToken(text: string): Result<ReadToken, JwtError> {
     return err({ code: "token_header" });
   // The key decides which of these counts; `none` and the symmetric ones are not worth asking an issuer for keys.
   if (!ALGORITHMS.has(alg)) return err({ code: "token_algorithm" });
-  return ok({ text, algorithm: alg, keyId: kid ?? null, claims, payload: parts[1] ?? "" });
+  return ok({ text, algorithm: alg, keyId: kid ?? null, claims });
 }
 
 function readObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null {

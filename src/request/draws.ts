@@ -1,5 +1,5 @@
 /** What a draw is for: one request may draw for each purpose, and for each attempt, without one draw telling of another. */
-export const DRAW = { destination: 1, endpoint: 2, otherEndpoint: 3, fault: 4, mirror: 5, retryDelay: 6 } as const;
+export const DRAW = { destination: 1, endpoint: 2, otherEndpoint: 3 } as const;
 
 /**
  * A number in [0, 1) that looks random and is worked out of the request's one seed, so that a record of the request replays.

@@ -77,8 +77,10 @@ export class Attempt {
       clearTimeout(this.#timer);
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return gone(call);
-      if (response === null) this.#abort?.abort();
-      if (response === null) return this.#failed("response_timeout");
+      if (response === null) {
+        this.#abort?.abort();
+        return this.#failed("response_timeout");
+      }
       return response ? this.#passOn(response) : this.#brokenOff();
     } catch (error) {
       return broken(call, error);
