@@ -1,5 +1,16 @@
 /** What a draw is for: one request may draw for each purpose, and for each attempt, without one draw telling of another. */
-export const DRAW = { destination: 1, endpoint: 2, otherEndpoint: 3 } as const;
+export const DRAW = {
+  destination: 1,
+  endpoint: 2,
+  otherEndpoint: 3,
+  delay: 4,
+  abort: 5,
+  /** By place in the route's list instead of by attempt. */
+  mirror: 6,
+  backoff: 7,
+  cookie: 8,
+  locality: 9,
+} as const;
 
 /**
  * A number in [0, 1) that looks random and is worked out of the request's one seed, so that a record of the request replays.

@@ -43,6 +43,14 @@ export interface RouteMatch {
   readonly port?: number;
   /** The caller's namespace (mesh only). */
   readonly sourceNamespace?: string;
+  /** Claims of a verified token (Gateways only), by their path; a list matches where any member does. */
+  readonly claims?: readonly {
+    readonly path: readonly string[];
+    readonly match: StringMatch;
+    readonly invert?: true;
+  }[];
+  /** For metrics alone. */
+  readonly statPrefix?: string;
 }
 
 export interface WeightedDestination {
@@ -60,17 +68,86 @@ export interface Route {
   /** ORed; empty matches all. */
   readonly matches: readonly RouteMatch[];
   readonly destinations: readonly WeightedDestination[];
-  /** Where the uri matched by prefix `uri` replaces that prefix, else the whole path. */
-  readonly rewrite?: { readonly uri?: string; readonly authority?: string };
+  /** Where the uri matched by prefix `uri` replaces that prefix, else the whole path; `regex` replaces every part that matches. */
+  readonly rewrite?: { readonly uri?: string; readonly regex?: RegexRewrite; readonly authority?: string };
   /** Route-level operations. With several destinations these run after the destination's, with one before it (Istio). */
   readonly request?: HeaderOps;
   readonly response?: HeaderOps;
   /** Milliseconds for the whole call, from the first byte out to the end of the answer. */
   readonly timeoutMs?: number;
+  /** Milliseconds without a byte of request or answer; then the call is broken off. */
+  readonly idleTimeoutMs?: number;
+  /** Absent: nothing is tried again. */
+  readonly retries?: RetryPolicy;
+  readonly fault?: Fault;
+  readonly cors?: CorsPolicy;
+  readonly mirrors?: readonly Mirror[];
   /** Answered here, by a redirect; `destinations` is then empty. */
   readonly redirect?: Redirect;
   /** Answered here, as given; `destinations` is then empty. */
   readonly direct?: { readonly status: number; readonly body: string };
+}
+
+/** RE2, of which every match is replaced; `\1` to `\9` in `rewrite` stand for its groups. */
+interface RegexRewrite {
+  readonly match: string;
+  readonly rewrite: string;
+}
+
+/** Envoy's conditions that can be seen here; `reset` is any failure without an answer, `connect-failure` one before a byte was sent. */
+type RetryCondition =
+  | "5xx"
+  | "gateway-error"
+  | "reset"
+  | "connect-failure"
+  | "retriable-4xx"
+  | "envoy-ratelimited"
+  | "cancelled"
+  | "deadline-exceeded"
+  | "internal"
+  | "resource-exhausted"
+  | "unavailable";
+
+interface RetryPolicy {
+  /** Retries, so at most one call more than these; at least 1. */
+  readonly attempts: number;
+  /** The author asked for it on this route, so methods that are not idempotent are tried again, too (R34). */
+  readonly explicit?: true;
+  readonly on: readonly RetryCondition[];
+  readonly statusCodes: readonly number[];
+  readonly perTryTimeoutMs?: number;
+  /** Base of the back-off: try N waits a random part of (2^N - 1) times this, at most 10 times it. */
+  readonly backoffMs: number;
+  /** Endpoints that failed are avoided while there are others. */
+  readonly avoidPrevious: boolean;
+  /** Every second retry prefers another locality. */
+  readonly remoteLocalities?: true;
+}
+
+/** Each part with its own draw; the delay comes first. `share` is a part of [0, 1]. */
+interface Fault {
+  readonly delay?: { readonly share: number; readonly ms: number };
+  readonly abort?: { readonly share: number; readonly status: number; readonly grpcStatus?: number };
+}
+
+interface Mirror {
+  /** Key into `Slice.clusters`. */
+  readonly cluster: string;
+  /** Part of [0, 1]. */
+  readonly share: number;
+}
+
+/** Lists are joined by `,`, as they stand in the headers. */
+interface CorsPolicy {
+  readonly origins: readonly StringMatch[];
+  readonly methods?: string;
+  readonly headers?: string;
+  readonly exposed?: string;
+  /** Seconds. */
+  readonly maxAge?: number;
+  readonly credentials?: boolean;
+  /** What becomes of a preflight of another origin: it goes on to the service, or is answered here. */
+  readonly unmatched: "FORWARD" | "IGNORE";
 }
 
 export interface Redirect {
