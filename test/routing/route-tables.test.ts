@@ -1,0 +1,193 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decide } from "../../src/decide/decide.ts";
+import { factsFor, hypotheticalRequest } from "../../src/decide/hypothetical.ts";
+import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
+import { service, TestWorld } from "../compile/world.ts";
+import { times } from "../support/scale.ts";
+import { type Asked, type Block, type Rule, ruleAtGateway, ruleInMesh, type Text } from "./naive-routes.ts";
+
+/** Requests to each table. */
+const REQUESTS = 40;
+const TABLES = times(60, 1_000);
+/** To repeat a run that failed: the seed that it printed. */
+const SEED = Number(process.env["TULLE_SEED"] ?? Date.now() % 2_147_483_647);
+
+/** Words are few and begin alike, so that most rules hold for some requests and hide others. */
+const text = (words: readonly string[], patterns: readonly string[]): fc.Arbitrary<Text> =>
+  fc.oneof(
+    fc.constantFrom(...words).map((exact) => ({ exact })),
+    fc.constantFrom(...words).map((word) => ({ prefix: word.slice(0, Math.max(1, word.length - 1)) })),
+    fc.constantFrom(...patterns).map((regex) => ({ regex })),
+  );
+
+const PATHS = ["/", "/a", "/A", "/a/b", "/a/B/", "/ab", "/a%20b", "/static/x.js"] as const;
+const VALUES = ["gold", "golden", "free", "free,gold", "g", ""] as const;
+const METHODS = ["GET", "POST", "PUT"] as const;
+
+const headerText = fc.oneof(
+  text(["gold", "golden", "free", "free,gold"], ["go.*", ".*", "*", "free,.*", "g|free"]),
+  fc.constant<Text>({}),
+);
+const uri = fc.oneof(
+  { weight: 9, arbitrary: text(PATHS, ["/a/.*", "/[ab]+", ".*b", "/a(/b)?"]) },
+  { weight: 1, arbitrary: fc.constantFrom<Text>({ prefix: "/" }, { regex: ".*" }, { prefix: "" }) },
+);
+
+const named = (names: readonly string[], value: fc.Arbitrary<Text>): fc.Arbitrary<Record<string, Text>> =>
+  fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 2 });
+
+const block: fc.Arbitrary<Block> = fc.record(
+  {
+    uri,
+    ignoreUriCase: fc.boolean(),
+    scheme: text(["http", "https"], ["https?"]),
+    method: text(METHODS, ["P.*", "GET|PUT"]),
+    authority: text(["reviews", "reviews:9080", "api.test", "api.test:80"], ["reviews.*", "api\\..*"]),
+    headers: named(["x-tier", "X-User"], headerText),
+    withoutHeaders: named(["x-tier", "x-user"], headerText),
+    queryParams: named(
+      ["q", "qq"],
+      fc.oneof(text(["1", "12", "a%20b"], ["\\d+", "*"]), fc.constantFrom<Text>({}, { exact: "" })),
+    ),
+    port: fc.constantFrom(80, 9080),
+    sourceNamespace: fc.constantFrom("default", "shop", "istio-system"),
+  },
+  { requiredKeys: ["uri", "method", "headers", "withoutHeaders", "queryParams"] },
+);
+
+/** Most blocks ask for a few things: one that asks for all is never met, and one that asks for nothing hides the rest. */
+const sparse = fc
+  .tuple(block, fc.array(fc.nat(9), { minLength: 2, maxLength: 5 }))
+  .map(([full, kept]): Block => Object.fromEntries(Object.entries(full).filter((_, at) => kept.includes(at))));
+
+const rule: fc.Arbitrary<Rule> = fc.oneof(
+  { weight: 20, arbitrary: fc.record({ match: fc.array(sparse, { minLength: 1, maxLength: 2 }) }) },
+  { weight: 1, arbitrary: fc.constantFrom<Rule>({}, { match: [] }, { match: [{}] }) },
+);
+const table = fc.array(rule, { minLength: 4, maxLength: 20 });
+
+const lines = fc.dictionary(
+  fc.constantFrom("x-tier", "x-user"),
+  fc.array(fc.constantFrom(...VALUES), { minLength: 1, maxLength: 2 }),
+);
+const query = fc
+  .array(fc.constantFrom("q=1", "q=12", "q", "q=", "qq=1", "q=a%20b", "x=q"), { maxLength: 3 })
+  .map((pairs) => pairs.join("&"));
+
+const asked = (hosts: readonly string[]): fc.Arbitrary<Asked> =>
+  fc.record({
+    method: fc.constantFrom(...METHODS),
+    scheme: fc.constantFrom("http" as const, "https" as const),
+    authority: fc.constantFrom(...hosts),
+    port: fc.constantFrom(80, 9080),
+    path: fc.constantFrom(...PATHS),
+    query,
+    headers: lines,
+    namespace: fc.constantFrom("default", "shop"),
+  });
+
+const requests = (hosts: readonly string[]): fc.Arbitrary<readonly Asked[]> =>
+  fc.array(asked(hosts), { minLength: REQUESTS, maxLength: REQUESTS });
+
+function virtualService(name: string, rules: readonly Rule[], head: object): object {
+  const http = rules.map((one) => ({ ...one, route: [{ destination: { host: "reviews", port: { number: 80 } } }] }));
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name, namespace: "default" },
+    spec: { ...head, http },
+  };
+}
+
+/** A service with two ports. */
+const REVIEWS = service("reviews").replace(
+  "ports: [{ name: http, port: 80 }]",
+  "ports: [{ name: http, port: 80 }, { name: other, port: 9080 }]",
+);
+
+function worldOf(objects: readonly object[]): TestWorld {
+  const world = new TestWorld();
+  world.apply(REVIEWS);
+  for (const object of objects) world.apply(JSON.stringify(object));
+  return world;
+}
+
+/** The gateway's own way from what came to the name of the route. */
+function routeOf(slice: LinkedSlice | null, request: Asked, scope: string | null): string | null {
+  if (slice === null) return null;
+  const host = scope === null ? "reviews" : "api.test";
+  const hypothetical = hypotheticalRequest(
+    {
+      method: request.method,
+      scheme: request.scheme,
+      host: scope === null ? `${host}:${request.port}` : request.authority,
+      authority: request.authority,
+      path: request.path,
+      query: request.query,
+      headers: request.headers,
+      peer: { principal: `cluster.local/ns/${request.namespace}/sa/web` },
+      clientIp: null,
+      tokens: [],
+      seed: 7,
+    },
+    scope,
+  );
+  if (!hypothetical.ok || "effect" in hypothetical.value) throw new Error(JSON.stringify(hypothetical));
+  const facts = factsFor(slice, hypothetical.value, request.port, 7);
+  if (!facts.ok) throw new Error(facts.error.code);
+  const decision = decide(slice, facts.value);
+  return decision.effect === "need" ? "need" : (decision.route?.model.name ?? null);
+}
+
+function linked(world: TestWorld, scope: string, host: string): LinkedSlice | null {
+  const slice = world.slice(scope, host);
+  return slice && link(slice);
+}
+
+const options = { seed: SEED, numRuns: TABLES };
+
+describe(`the linked route table (seed ${SEED})`, () => {
+  it("chooses the rule that a reading of the VirtualService in order chooses", () => {
+    fc.assert(
+      fc.property(table, requests(["reviews", "reviews:9080", "api.test"]), (rules, all) => {
+        const world = worldOf([virtualService("routes", rules, { hosts: ["reviews"] })]);
+        const host = "reviews.default.svc.cluster.local";
+        const slice = linked(world, "mesh/*", host);
+        for (const request of all) {
+          const at = ruleInMesh(rules, request);
+          const expected = at === null ? null : `default/routes/${at}`;
+          expect([request, routeOf(slice, request, null)]).toEqual([request, expected]);
+        }
+      }),
+      options,
+    );
+  });
+
+  it("joins the VirtualServices of a Gateway's host by age, with what matches everything last", () => {
+    const gateway = {
+      apiVersion: "networking.istio.io/v1",
+      kind: "Gateway",
+      metadata: { name: "web", namespace: "default" },
+      spec: { servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*"] }] },
+    };
+    fc.assert(
+      fc.property(
+        fc.array(table, { minLength: 1, maxLength: 3 }),
+        requests(["api.test", "api.test:80"]),
+        (tables, all) => {
+          const routes = tables.map((rules, at) =>
+            virtualService(`t${at}`, rules, { hosts: ["api.test"], gateways: ["web"] }),
+          );
+          const slice = linked(worldOf([gateway, ...routes]), "gw/default/web/80", "api.test");
+          for (const request of all.map((one) => ({ ...one, port: 80 }))) {
+            const [at, index] = ruleAtGateway(tables, request)?.split("/") ?? [];
+            const expected = at === undefined ? null : `default/t${at}/${index}`;
+            expect([request, routeOf(slice, request, "gw/default/web/80")]).toEqual([request, expected]);
+          }
+        },
+      ),
+      options,
+    );
+  });
+});
