@@ -6,10 +6,11 @@ export interface Answer {
   /** Public: alerts switch on it. */
   readonly code: AnswerCode;
   readonly status: number;
-  readonly body: string;
+  /** Bytes where a direct response is no text. */
+  readonly body: string | Uint8Array<ArrayBuffer>;
   /** Envoy's response flag; empty for none. */
   readonly flag: string;
-  /** Beside the usual ones: `location`, `www-authenticate`. */
+  /** Beside the usual ones: `location`, `www-authenticate`, those of a route; a name may come more than once. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** `ns/name` of the policy or rule that decided. */
   readonly policy: string | null;

@@ -22,7 +22,7 @@ import type {
   LinkedSlice,
 } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
-import { httpsRedirect, redirectAnswer } from "./redirect.ts";
+import { httpsRedirect, localAnswer } from "./local-answer.ts";
 import type { Decision, Forward, Need } from "./types.ts";
 
 /** Collects what was looked at, for whoever wants a decision explained. */
@@ -64,14 +64,12 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
   if (!matched) return answerOf("no_route");
   const { route } = matched;
-  const { redirect, direct, rewrite } = route.model;
-  if (redirect) return redirectAnswer(route, redirect, routed);
-  if (direct) return { ...answerOf("direct_response", null, route), ...direct };
+  if (route.answer !== null) return localAnswer(route, route.answer, routed, matched.model);
   const destination = pickDestination(route, facts.seed);
   if (!destination) return answerOf("no_route");
   const { cluster, ops } = destination;
 
-  const rewritten = rewritePath(facts, rewrite, matched.model);
+  const rewritten = rewritePath(facts, route.model.rewrite, matched.model);
   const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   const { endpoints, unknown } = cluster.model;

@@ -1,5 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import { withoutValues } from "../request/credentials.ts";
+import { bytesToBase64 } from "../snapshot/bytes.ts";
 import type { Answer } from "./answers.ts";
 import type { Decision } from "./types.ts";
 
@@ -10,6 +11,7 @@ interface DescribedAnswer {
   readonly effect: "answer";
   readonly code: string;
   readonly status: number;
+  /** Base64 of a direct response that is no text. */
   readonly body: string;
   readonly flag: string;
   readonly headers: readonly (readonly [string, string])[];
@@ -65,7 +67,7 @@ function describeAnswer({ code, status, body, flag, headers, policy, route, clus
     effect: "answer",
     code,
     status,
-    body,
+    body: typeof body === "string" ? body : bytesToBase64(body),
     flag,
     headers: headers.map(([name, value]) => [name, name === "location" ? withoutQueryValues(value) : value]),
     policy,

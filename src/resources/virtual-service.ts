@@ -1,10 +1,12 @@
 import { z } from "zod";
+import { isAuthorityValue } from "./authority.ts";
 import { neverCanonical } from "./canonical-path.ts";
 import { durationOrZero } from "./duration.ts";
 import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
-import { hostName, isDnsLabel, isDnsSubdomain, isHostName, namespaceName } from "./names.ts";
+import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, type UriKind } from "./local-answer.ts";
+import { hostName, isDnsLabel, isDnsSubdomain, namespaceName } from "./names.ts";
 import { neverInQuery, neverMethod, neverScheme } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
@@ -65,15 +67,6 @@ function isPlainPath(path: string): boolean {
   return path.split("/").every((segment) => !/^(\.|%2e){1,2}$/i.test(segment));
 }
 
-function isAuthorityValue(value: string): boolean {
-  const [host = "", port, ...more] = value.split(":");
-  return (
-    more.length === 0 &&
-    isHostName(host) &&
-    (port === undefined || (/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535))
-  );
-}
-
 const Rewrite = strict(
   {
     uri: text(isPlainPath, "a path that begins with `/`, without query, `//` and dot segments").exactOptional(),
@@ -86,14 +79,14 @@ const HttpRoute = strict(
   {
     name: z.string().exactOptional(),
     match: z.array(HttpMatch).exactOptional(),
-    route: list(RouteDestination),
+    route: z.array(RouteDestination).exactOptional(),
+    redirect: Redirect.exactOptional(),
+    directResponse: DirectResponse.exactOptional(),
     rewrite: Rewrite.exactOptional(),
     timeout: durationOrZero.exactOptional(),
     headers: Headers.exactOptional(),
   },
   {
-    redirect: later(),
-    directResponse: later(),
     delegate: later(),
     retries: later(),
     fault: later(),
@@ -181,16 +174,48 @@ function checkRule(rule: HttpRouteSpec, report: Report): void {
   const rewritten = rule.rewrite?.authority === undefined ? 0 : 1;
   const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
   if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");
-  for (const [index, destination] of rule.route.entries()) {
+  checkAction(rule, report);
+  const { route = [] } = rule;
+  for (const [index, destination] of route.entries()) {
     const place = report.at("route", index, "headers");
     if (checkHeaders(destination.headers, place) + rewritten > 1)
       place.error("only one of `rewrite.authority` and the header operations may set the authority");
   }
 
-  const sum = rule.route.reduce((total, { weight = 0 }) => total + weight, 0);
-  if (rule.route.length > 1 && sum === 0)
-    report.at("route").error("the weights of several destinations must not sum to 0");
+  const sum = route.reduce((total, { weight = 0 }) => total + weight, 0);
+  if (route.length > 1 && sum === 0) report.at("route").error("the weights of several destinations must not sum to 0");
   if (sum > 4_294_967_295) report.at("route").error("the weights must not sum to more than 4294967295");
+}
+
+/** What of a rule is about a request that is sent on. */
+const FORWARDING = ["timeout"] as const;
+
+function checkAction(rule: HttpRouteSpec, report: Report): void {
+  const { route = [], redirect, directResponse, match = [] } = rule;
+  const answer = redirect === undefined ? "directResponse" : "redirect";
+  const given = [route.length > 0, redirect !== undefined, directResponse !== undefined].filter(Boolean).length;
+  if (given === 0)
+    report.at("route").error("is required: set one of `route`, `redirect` and `directResponse`", "FieldValueRequired");
+  if (given > 1) report.error("set only one of `route`, `redirect` and `directResponse`");
+  if (redirect !== undefined) checkRedirect(redirect, match.map(uriKind), report.at("redirect"));
+  if (directResponse !== undefined) checkDirectResponse(directResponse, report.at("directResponse"));
+  if (redirect === undefined && directResponse === undefined) return;
+  for (const field of ["rewrite", "fault"])
+    if (Object.hasOwn(rule, field)) report.at(field).error(`cannot stand beside \`${answer}\``);
+  for (const field of FORWARDING)
+    if (rule[field] !== undefined) report.at(field).warn(`no effect: \`${answer}\` sends nothing on`);
+  if (rule.headers?.request !== undefined)
+    report.at("headers", "request").warn(`no effect: \`${answer}\` sends nothing on`);
+}
+
+function uriKind({ uri = {} }: HttpMatchSpec): UriKind | null {
+  return uri.exact !== undefined
+    ? "exact"
+    : uri.prefix !== undefined
+      ? "prefix"
+      : uri.regex !== undefined
+        ? "regex"
+        : null;
 }
 
 function warnOfNever(match: HttpMatchSpec, place: Report): void {

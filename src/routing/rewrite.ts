@@ -52,6 +52,11 @@ export function linkOps(route: Route, destination: WeightedDestination): LinkedO
   };
 }
 
+/** What a route changes of an answer that the gateway gives by itself. */
+export function responseOps(route: Route): readonly HeaderChange[] {
+  return changesOf(route.response, false);
+}
+
 function changesOf(ops: HeaderOps | undefined, request: boolean): HeaderChange[] {
   if (!ops) return [];
   const isHeader = (name: string): boolean => !name.startsWith(":") && !(request && name === "host");

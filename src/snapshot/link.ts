@@ -8,8 +8,10 @@ import {
   outputHeaders,
   tokenHeaders,
 } from "../policy/request-authentication.ts";
-import { type LinkedOps, linkOps } from "../routing/rewrite.ts";
+import type { HeaderChange } from "../request/changes.ts";
+import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
+import { base64ToBytes } from "./bytes.ts";
 import type { Cluster, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
@@ -38,6 +40,13 @@ export interface LinkedFront {
 export interface LinkedRoute {
   readonly model: Route;
   readonly destinations: readonly LinkedDestination[];
+  /** Set where the gateway answers by itself. */
+  readonly answer: LinkedAnswer | null;
+}
+
+export interface LinkedAnswer {
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly response: readonly HeaderChange[];
 }
 
 export interface LinkedDestination {
@@ -171,5 +180,13 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
-  return { model, destinations };
+  return { model, destinations, answer: linkAnswer(model) };
+}
+
+function linkAnswer(model: Route): LinkedAnswer | null {
+  const { redirect, direct } = model;
+  if (redirect === undefined && direct === undefined) return null;
+  const body = direct?.base64 === true ? base64ToBytes(direct.body) : (direct?.body ?? "");
+  if (body === null) throw new Error("the slice holds a body that is no base64");
+  return { body, response: responseOps(model) };
 }

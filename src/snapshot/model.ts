@@ -85,7 +85,7 @@ export interface Route {
   /** Answered here, by a redirect; `destinations` is then empty. */
   readonly redirect?: Redirect;
   /** Answered here, as given; `destinations` is then empty. */
-  readonly direct?: { readonly status: number; readonly body: string };
+  readonly direct?: DirectResponse;
 }
 
 /** RE2, of which every match is replaced; `\1` to `\9` in `rewrite` stand for its groups. */
@@ -150,15 +150,26 @@ interface CorsPolicy {
   readonly unmatched: "FORWARD" | "IGNORE";
 }
 
+export const REDIRECT_CODES = [301, 302, 303, 307, 308] as const;
+
 export interface Redirect {
-  readonly status: 301 | 302 | 303 | 307 | 308;
+  readonly status: (typeof REDIRECT_CODES)[number];
   readonly scheme?: "http" | "https";
-  /** Absent: the request's. */
+  /** Absent: the request's, with its port if it had one. */
   readonly authority?: string;
-  /** Absent: the request's, left out where it is the scheme's own. */
-  readonly port?: number;
-  /** The whole path; absent: the request's. */
+  /** Left out where it is the scheme's own. `request` is the port that was called. */
+  readonly port?: number | "request";
+  /** The whole path; a query in it stands in place of the request's. Absent: the request's. */
   readonly path?: string;
+  /** In place of the prefix that matched; at most one of `path` and `prefix` is set. */
+  readonly prefix?: string;
+}
+
+export interface DirectResponse {
+  readonly status: number;
+  readonly body: string;
+  /** `body` is base64 of bytes that are no text. */
+  readonly base64?: true;
 }
 
 /** Where an endpoint is. Only `endpoint.id` names it elsewhere. */

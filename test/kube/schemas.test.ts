@@ -192,11 +192,8 @@ describe("objectSchema", () => {
   });
 
   it.each([
-    [
-      "an unknown field",
-      "{hosts: [a], http: [{rout: []}]}",
-      [".spec.http[0].route: missing", ".spec.http[0].rout: unknown"],
-    ],
+    ["an unknown field", "{hosts: [a], http: [{rout: []}]}", [".spec.http[0].rout: unknown"]],
+    ["a missing field", "{hosts: [a], http: [{directResponse: {}}]}", [".spec.http[0].directResponse.status: missing"]],
     ["another type", "{hosts: a, http: [{route: [{destination: {host: a}}]}]}", [".spec.hosts: type"]],
     ["an empty list", "{hosts: [a], http: []}", [".spec.http: length"]],
   ])("of a strict kind refuses %s", (_, spec, found) => {

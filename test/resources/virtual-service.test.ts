@@ -89,7 +89,7 @@ spec:
 
   it.each([
     ["no route", "name: a", "Required spec.http[0].route"],
-    ["an empty route", "route: []", "Invalid spec.http[0].route"],
+    ["an empty route", "route: []", "Required spec.http[0].route"],
     ["no destination", "route: [{weight: 1}]", "Required spec.http[0].route[0].destination"],
     [
       "a wildcard as destination",
@@ -167,29 +167,21 @@ spec:
     expect(matched(fields)).toEqual([`error ${error}`]);
   });
 
-  it.each([
-    "redirect",
-    "directResponse",
-    "delegate",
-    "retries",
-    "fault",
-    "mirror",
-    "mirrors",
-    "mirrorPercent",
-    "mirrorPercentage",
-    "corsPolicy",
-  ])("says that %s is not supported yet", (field) => {
-    const { findings } = parsed(
-      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{${field}: {}}]}}`,
-    );
-    expect(findings).toMatchObject([
-      {
-        reason: "FieldValueNotSupported",
-        field: `spec.http[0].${field}`,
-        message: expect.stringContaining("not supported yet"),
-      },
-    ]);
-  });
+  it.each(["delegate", "retries", "fault", "mirror", "mirrors", "mirrorPercent", "mirrorPercentage", "corsPolicy"])(
+    "says that %s is not supported yet",
+    (field) => {
+      const { findings } = parsed(
+        `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{${field}: {}}]}}`,
+      );
+      expect(findings).toMatchObject([
+        {
+          reason: "FieldValueNotSupported",
+          field: `spec.http[0].${field}`,
+          message: expect.stringContaining("not supported yet"),
+        },
+      ]);
+    },
+  );
 
   it("says of a VirtualService without hosts that it is a delegate, and of an SNI that it cannot be seen", () => {
     const messages = (hosts: string) =>

@@ -1,6 +1,8 @@
 import { type Answer, answerOf } from "../../src/decide/answers.ts";
 import type { Call } from "./call.ts";
 
+const utf8 = new TextEncoder();
+
 /** Ends the call with an answer of our own, which never counts for or against a service's health by itself. */
 export function answerWith(call: Call, answer: Answer): Response {
   const { journal } = call;
@@ -11,12 +13,15 @@ export function answerWith(call: Call, answer: Answer): Response {
   if (policy !== null) journal.policy = policy;
   if (route !== null) journal.route = route.model;
   if (cluster !== null) journal.cluster = cluster.model;
-  journal.bytes = body.length;
-  const headers = new Headers({ "x-request-id": journal.requestId });
-  for (const [name, value] of answer.headers) headers.set(name, value);
-  if (body !== "") headers.set("content-type", "text/plain");
+  const bytes = typeof body === "string" ? utf8.encode(body) : body;
+  journal.bytes = bytes.length;
+  const headers = new Headers();
+  for (const [name, value] of answer.headers) headers.append(name, value);
+  if (!headers.has("x-request-id")) headers.set("x-request-id", journal.requestId);
+  if (bytes.length > 0 && !headers.has("content-type")) headers.set("content-type", "text/plain");
   call.lease.end("ok");
-  return new Response(body === "" ? null : body, { status, headers });
+  // As it stands: by default the runtime would pack a body whose headers name a coding.
+  return new Response(bytes.length === 0 ? null : bytes, { status, headers, encodeBody: "manual" });
 }
 
 /** Nobody reads it: the client is gone, which is no failure of the service. */

@@ -34,7 +34,7 @@ export function viewersOf(world: World, host: string): readonly string[] {
     const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
     const destinations = routes.flatMap((route) =>
       (route.spec as VirtualServiceSpec).http.flatMap((rule) =>
-        rule.route.map(({ destination }) => qualified(destination.host, namespaceOf(route))),
+        (rule.route ?? []).map(({ destination }) => qualified(destination.host, namespaceOf(route))),
       ),
     );
     const viewers = new Set(routes.flatMap(onlyFor));

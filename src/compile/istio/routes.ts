@@ -10,6 +10,7 @@ import { gatewaysOf, qualifiedGateway } from "../entries.ts";
 import { GATEWAY_NAMESPACE, namespaceOf, qualified } from "../view.ts";
 import type { CompiledRoutes, Target, Viewer, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
+import { localAnswer } from "./local-answer.ts";
 
 type HttpRoute = VirtualServiceSpec["http"][number];
 type HttpMatch = NonNullable<HttpRoute["match"]>[number];
@@ -37,7 +38,8 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
     if (matches === null) continue;
     const named = rule.name === undefined || rule.name === "" ? String(index) : rule.name;
     const name = `${namespaceOf(object)}/${object.metadata.name}/${named}`;
-    const destinations = rule.route.map((destination) => ({
+    const { route = [] } = rule;
+    const destinations = route.map((destination) => ({
       destination,
       target: targetOf(world, object, destination.destination, place),
     }));
@@ -56,12 +58,13 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
         matches: atPort,
         destinations: chosen.map(({ destination: { weight = 0, headers }, target }) => ({
           cluster: clusterId(target.host, target.port, target.subset),
-          weight: rule.route.length === 1 ? 1 : weight,
+          weight: route.length === 1 ? 1 : weight,
           ...headerOps(headers),
         })),
         ...(rule.rewrite && { rewrite: rule.rewrite }),
         ...headerOps(rule.headers),
         ...timeout(rule),
+        ...localAnswer(rule),
       });
     }
   }
@@ -150,7 +153,7 @@ function presence(spec: StringMatchSpec): StringMatch {
 function targetOf(
   world: World,
   object: KubeObject,
-  { host, subset, port }: HttpRoute["route"][number]["destination"],
+  { host, subset, port }: NonNullable<HttpRoute["route"]>[number]["destination"],
   place: Place,
 ): Target {
   const name = qualified(host, namespaceOf(object));

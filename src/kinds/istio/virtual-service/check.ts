@@ -31,14 +31,14 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
     }
   }
   for (const [index, rule] of spec.http.entries())
-    for (const [at, { destination }] of rule.route.entries()) {
+    for (const [at, { destination }] of (rule.route ?? []).entries()) {
       const problem = destinationProblem(world, destination, namespace);
       if (problem !== null) findings.push(warningAt(`spec.http[${index}].route[${at}].destination`, problem));
     }
   return findings;
 }
 
-type Destination = VirtualServiceSpec["http"][number]["route"][number]["destination"];
+type Destination = NonNullable<VirtualServiceSpec["http"][number]["route"]>[number]["destination"];
 
 function destinationProblem(world: World, { host, subset, port }: Destination, namespace: string): string | null {
   const name = qualified(host, namespace);
