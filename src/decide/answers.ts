@@ -75,6 +75,7 @@ const TEXTS = {
   },
   upstream_reset_before_headers: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
   binding_missing: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
+  request_body_broken: { status: 400, flag: "DPE" },
   response_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   upstream_protocol_error: { status: 502, body: `${BEFORE_HEADERS} protocol error`, flag: "UPE" },
   // The gateway itself. A cell or control that is away is back in seconds, and a cold exchange takes less.

@@ -108,7 +108,7 @@ type RetryCondition =
   | "resource-exhausted"
   | "unavailable";
 
-interface RetryPolicy {
+export interface RetryPolicy {
   /** Retries, so at most one call more than these; at least 1. */
   readonly attempts: number;
   /** The author asked for it on this route, so methods that are not idempotent are tried again, too (R34). */

@@ -41,6 +41,8 @@ export class Call {
   facts!: RequestFacts;
   /** and what. */
   forward!: Forward;
+  /** The body, where it was kept to be sent more than once; null: it goes on as it comes, once. */
+  kept: Uint8Array | null = null;
   /** Step 5: the caller's view of the cluster, */
   view!: CallerCluster;
   /** the endpoint to call, */

@@ -5,6 +5,7 @@ import { Call } from "./call.ts";
 import { decideRequest } from "./decide-request.ts";
 import { findSlice } from "./find-slice.ts";
 import { identify } from "./identify.ts";
+import { keepBody } from "./kept-body.ts";
 import { learnLocation, type Mesh } from "./mesh.ts";
 import { receiveRequest } from "./receive-request.ts";
 import { record } from "./record.ts";
@@ -20,7 +21,7 @@ type Step = (call: Call) => Response | null | Promise<Response | null>;
  * The order is the security model: a request reaches `sendRequest` only past every line above it. The answer is passed on and
  * changed by the attempt that got it; `record` runs when the call has ended.
  */
-const STEPS: readonly Step[] = [receiveRequest, identify, findSlice, decideRequest, admit, sendRequest];
+const STEPS: readonly Step[] = [receiveRequest, identify, findSlice, decideRequest, keepBody, admit, sendRequest];
 
 const LAST = STEPS.length - 1;
 

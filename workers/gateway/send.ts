@@ -29,12 +29,12 @@ function urlOf({ scheme, target }: Received, { authority, path, query }: Forward
   return `${origin ?? `${scheme}://${authority ?? target.host}`}${path}${query === "" ? "" : `?${query}`}`;
 }
 
-function initOf({ request, received: { method } }: Call, headers: HeaderRecord, backend: Backend): RequestInit {
+function initOf({ request, kept, received: { method } }: Call, headers: HeaderRecord, backend: Backend): RequestInit {
   // The option for the answer's coding is the call's: a Request would not carry it.
   const init: RequestInit = {
     method,
     headers,
-    body: request.body,
+    body: kept ?? request.body,
     redirect: "manual",
     encodeResponseBody: "manual",
   };

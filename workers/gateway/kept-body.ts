@@ -1,0 +1,65 @@
+import { answerOf } from "../../src/decide/answers.ts";
+import type { HeaderRecord } from "../../src/request/headers.ts";
+import { isRepeatable } from "../../src/resilience/retry.ts";
+import { answerWith, gone } from "./answer-with.ts";
+import type { Call } from "./call.ts";
+
+/** What is kept counts against the isolate's memory: longer bodies are sent once (R34). */
+const MAX_KEPT_BYTES = 65_536;
+
+/**
+ * Keeps the request's body where it may have to be sent more than once and its length is known and small: it is then read whole
+ * before the first attempt. Any other body goes to the service as it comes, once.
+ */
+export function keepBody(call: Call): Response | null | Promise<Response | null> {
+  const { body } = call.request;
+  if (body === null || !isSentAgain(call)) return null;
+  const length = keptLength(call.received.headers);
+  return length === null ? null : keep(call, body, length);
+}
+
+function isSentAgain({ forward, received }: Call): boolean {
+  const { retries } = forward.route.model;
+  return retries !== undefined && isRepeatable(retries, received.method);
+}
+
+/** @returns null where a body is too long to be kept, or does not tell how long it is */
+export function keptLength(headers: HeaderRecord): number | null {
+  const text = headers["content-length"];
+  if (text === undefined || !/^\d{1,5}$/.test(text)) return null;
+  const length = Number(text);
+  return length <= MAX_KEPT_BYTES ? length : null;
+}
+
+/** A client that sends its body too slowly has the route's time for it, as it has where the body goes on at once. */
+async function keep(call: Call, body: ReadableStream<Uint8Array>, length: number): Promise<Response | null> {
+  const { timeoutMs } = call.forward.route.model;
+  const read = readWhole(body, length);
+  const kept = timeoutMs === undefined ? await read : await Promise.race([read, scheduler.wait(timeoutMs)]);
+  if (call.request.signal.aborted) return gone(call);
+  if (kept === undefined) return answerWith(call, answerOf("response_timeout"));
+  if (kept === null) return answerWith(call, answerOf("request_body_broken"));
+  call.kept = kept;
+  return null;
+}
+
+/** @returns null where the body broke off, or is not as long as it told (R26): its client's doing */
+export async function readWhole(body: ReadableStream<Uint8Array>, length: number): Promise<Uint8Array | null> {
+  const whole = new Uint8Array(length);
+  const reader = body.getReader();
+  let at = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return at === length ? whole : null;
+      if (at + value.length > length) {
+        await reader.cancel();
+        return null;
+      }
+      whole.set(value, at);
+      at += value.length;
+    }
+  } catch {
+    return null;
+  }
+}
