@@ -69,9 +69,3 @@ function someEjected(endpoints: readonly Endpoint[], health: Health): boolean {
   for (const endpoint of endpoints) if (health.isEjected(endpoint)) return true;
   return false;
 }
-
-/** How an answer's status speaks of the endpoint, as Envoy's outlier detection reads it. */
-export function outcomeOf(status: number): Outcome {
-  if (status < 500) return "success";
-  return status >= 502 && status <= 504 ? "gateway_error" : "5xx";
-}

@@ -1,9 +1,12 @@
 import {
-  append,
+  appendStreaks,
   type EndpointHealth,
   healthy,
+  isCounting,
   isOut,
+  isSuccess,
   mayEject,
+  NO_ERRORS,
   type Outcome,
   recordOutcome,
   streaksOf,
@@ -11,7 +14,7 @@ import {
 } from "./outlier.ts";
 import { ByEndpoint } from "./by-endpoint.ts";
 import type { OutlierSettings } from "../snapshot/model.ts";
-import type { BreakerKey, Ejection, OutcomeReport, Streak } from "../snapshot/rpc.ts";
+import type { BreakerKey, Ejection, EjectionCause, OutcomeReport, Streaks } from "../snapshot/rpc.ts";
 
 /** One endpoint as one caller's calls from this isolate saw it. */
 interface Judged extends BreakerKey {
@@ -19,11 +22,10 @@ interface Judged extends BreakerKey {
   health: EndpointHealth;
   /** Since the last exchange; null: nothing. */
   seen: {
-    errors5xx: Streak;
-    gatewayErrors: Streak;
+    streaks: Required<Streaks>;
     hosts: number;
     lastErrorAt: number;
-    ejectedAt: number | null;
+    ejection: { readonly at: number; readonly cause: EjectionCause } | null;
   } | null;
 }
 
@@ -45,10 +47,13 @@ export class Breakers {
 
   /** @param hosts endpoints of the cluster */
   record(key: BreakerKey, settings: OutlierSettings, hosts: number, outcome: Outcome, now: number): void {
-    if (outcome === "success" && this.#judged.size === 0) return;
+    const success = isSuccess(outcome, settings);
+    if (success && this.#judged.size === 0) return;
+    // A straggler, sent before the cell told of the ejection.
+    if (this.#isOutByCell(key.caller, key.cluster, key.endpoint, now)) return;
     let judged = this.#judged.get(key.caller, key.cluster, key.endpoint);
     if (!judged) {
-      if (outcome === "success") return;
+      if (success) return;
       judged = { ...keyOf(key), settings, health: healthy(now), seen: null };
       if (this.#judged.size >= MAX_JUDGED) this.#judged.deleteOldest();
       this.#judged.set(judged);
@@ -61,13 +66,12 @@ export class Breakers {
     }
     const allowed = mayEject(settings, hosts, this.#ejectedIn(key, now));
     judged.health = recordOutcome(before, outcome, settings, now, allowed);
-    this.#see(judged, outcome, hosts, now);
+    this.#see(judged, outcome, settings, hosts, now);
   }
 
   isEjected(caller: string, cluster: string, endpoint: string, now: number): boolean {
     if (this.#judged.size === 0 && this.#fromCell.size === 0) return false;
-    const cell = this.#fromCell.get(caller, cluster, endpoint);
-    if (cell && isOut(cell, cell.intervalMs, now)) return true;
+    if (this.#isOutByCell(caller, cluster, endpoint, now)) return true;
     const judged = this.#judged.get(caller, cluster, endpoint);
     if (!judged?.settings) return false;
     judged.health = sweep(judged.health, judged.settings, now);
@@ -83,12 +87,12 @@ export class Breakers {
       const health = settings === null ? judged.health : sweep(judged.health, settings, now);
       judged.health = health;
       if (seen && settings) {
-        const { ejectedAt, ...rest } = seen;
-        reports.push({ ...keyOf(judged), settings, ...rest, ...(ejectedAt !== null && { ejectedAt }) });
+        const { streaks, hosts, lastErrorAt, ejection } = seen;
+        const ejected = ejection && { ejectedAt: ejection.at, ejectedFor: ejection.cause };
+        reports.push({ ...keyOf(judged), settings, ...streaks, hosts, lastErrorAt, ...ejected });
       }
       judged.seen = null;
-      if (health.errors5xx === 0 && health.gatewayErrors === 0 && health.ejection === null && health.multiplier === 0)
-        this.#judged.delete(judged);
+      if (!isCounting(health) && health.ejection === null && health.multiplier === 0) this.#judged.delete(judged);
     }
     return reports;
   }
@@ -96,7 +100,12 @@ export class Breakers {
   /** What the cell knows: everything that is out now, and what must be watched for a success. */
   learn(ejections: readonly Ejection[], suspects: readonly BreakerKey[], now: number): void {
     this.#fromCell = new ByEndpoint();
-    for (const ejection of ejections) this.#fromCell.set(ejection);
+    for (const ejection of ejections) {
+      this.#fromCell.set(ejection);
+      // An ejection begins every count anew, whoever ejected.
+      const judged = this.#judged.get(ejection.caller, ejection.cluster, ejection.endpoint);
+      if (judged) judged.health = { ...judged.health, ...NO_ERRORS };
+    }
     for (const key of suspects) {
       if (this.#judged.size >= MAX_JUDGED) return;
       if (this.#judged.get(key.caller, key.cluster, key.endpoint)) continue;
@@ -104,22 +113,30 @@ export class Breakers {
     }
   }
 
-  #see(judged: Judged, outcome: Outcome, hosts: number, now: number): void {
-    const streaks = streaksOf(outcome);
-    const { seen } = judged;
+  #see(judged: Judged, outcome: Outcome, settings: OutlierSettings, hosts: number, now: number): void {
+    const streaks = streaksOf(outcome, settings);
+    const { seen, health } = judged;
     judged.seen = {
-      errors5xx: seen ? append(seen.errors5xx, streaks.errors5xx) : streaks.errors5xx,
-      gatewayErrors: seen ? append(seen.gatewayErrors, streaks.gatewayErrors) : streaks.gatewayErrors,
+      streaks: seen ? appendStreaks(seen.streaks, streaks) : streaks,
       hosts,
-      lastErrorAt: outcome === "success" ? (seen?.lastErrorAt ?? now) : now,
-      ejectedAt: judged.health.ejection?.at ?? null,
+      lastErrorAt: isSuccess(outcome, settings) ? (seen?.lastErrorAt ?? now) : now,
+      ejection: health.ejection,
     };
   }
 
+  #isOutByCell(caller: string, cluster: string, endpoint: string, now: number): boolean {
+    const ejection = this.#fromCell.get(caller, cluster, endpoint);
+    return ejection !== undefined && isOut(ejection, ejection.intervalMs, now);
+  }
+
+  /** What either layer has ejected. */
   #ejectedIn({ caller, cluster }: BreakerKey, now: number): number {
     let count = 0;
-    for (const { health, settings } of this.#judged.ofCluster(caller, cluster)) {
-      if (settings && sweep(health, settings, now).ejection !== null) count += 1;
+    for (const ejection of this.#fromCell.ofCluster(caller, cluster))
+      if (isOut(ejection, ejection.intervalMs, now)) count += 1;
+    for (const { health, settings, endpoint } of this.#judged.ofCluster(caller, cluster)) {
+      if (settings === null || sweep(health, settings, now).ejection === null) continue;
+      if (!this.#isOutByCell(caller, cluster, endpoint, now)) count += 1;
     }
     return count;
   }

@@ -1,21 +1,9 @@
 import { z } from "zod";
 import { duration, durationOrZero } from "./duration.ts";
-import {
-  choice,
-  count,
-  later,
-  list,
-  never,
-  percentage,
-  portNumber,
-  REASON,
-  strict,
-  text,
-  tuning,
-  uint32,
-} from "./fields.ts";
+import { choice, count, later, list, never, portNumber, REASON, strict, text, tuning, uint32 } from "./fields.ts";
 import { exportTo, hostPattern } from "./host.ts";
 import { labels } from "./names.ts";
+import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
 import type { Report } from "./report.ts";
 
 const LoadBalancer = strict(
@@ -74,24 +62,6 @@ const ConnectionPool = strict({
     { maxRetries: later() },
   ).exactOptional(),
 });
-
-const OutlierDetection = strict(
-  {
-    consecutive5xxErrors: uint32.exactOptional(),
-    consecutiveGatewayErrors: uint32.exactOptional(),
-    /** Before Istio 1.5; read as `consecutive5xxErrors` unless that is set too. */
-    consecutiveErrors: uint32.exactOptional(),
-    interval: duration.exactOptional(),
-    baseEjectionTime: duration.exactOptional(),
-    maxEjectionPercent: percentage.exactOptional(),
-    minHealthPercent: percentage.exactOptional(),
-  },
-  {
-    splitExternalLocalOriginErrors: later(),
-    consecutiveLocalOriginFailures: later(),
-    outlierDetectionHttpErrorCodes: later(),
-  },
-);
 
 const ClientTls = strict(
   {
@@ -188,19 +158,6 @@ function checkSettings(settings: Omit<PortPolicySpec, "port">, report: Report): 
   if (http?.h2UpgradePolicy === "UPGRADE" && http.useClientProtocol === true)
     report.at("connectionPool", "http", "useClientProtocol").error("cannot go with `h2UpgradePolicy: UPGRADE`");
 
-  const outlier = settings.outlierDetection;
-  if (outlier === undefined) return;
-  const place = report.at("outlierDetection");
-  if (outlier.consecutiveErrors !== undefined)
-    place
-      .at("consecutiveErrors")
-      .warn(
-        outlier.consecutive5xxErrors === undefined
-          ? "the name before Istio 1.5; read as `consecutive5xxErrors`"
-          : "the name before Istio 1.5; not used, since `consecutive5xxErrors` is set",
-      );
-  const errors = outlier.consecutive5xxErrors ?? outlier.consecutiveErrors ?? 5;
-  const gatewayErrors = outlier.consecutiveGatewayErrors ?? 0;
-  if (errors > 0 && gatewayErrors >= errors)
-    place.at("consecutiveGatewayErrors").warn(`never reached: ${errors} errors of any kind (5xx) eject first`);
+  if (settings.outlierDetection !== undefined)
+    checkOutlierDetection(settings.outlierDetection, report.at("outlierDetection"));
 }

@@ -207,6 +207,10 @@ export interface OutlierSettings {
   readonly consecutive5xx: number;
   /** 0 = off. */
   readonly consecutiveGatewayErrors: number;
+  /** Set: failures without an answer are counted apart, up to this. Absent: they count as the answers 503 and 504. */
+  readonly consecutiveLocalOrigin?: number;
+  /** Answers that are errors; absent: all from 500 on. */
+  readonly errorStatuses?: readonly number[];
   readonly intervalMs: number;
   readonly baseEjectionMs: number;
   /** 0-100; of the cluster's endpoints. */

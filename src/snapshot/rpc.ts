@@ -138,17 +138,27 @@ export interface BreakerKey {
 }
 
 /** What one isolate saw of one endpoint for one caller since the last exchange, in order: errors at the start, whether a success came between, errors at the end. */
-export interface OutcomeReport extends BreakerKey {
+export interface OutcomeReport extends BreakerKey, Streaks {
   readonly settings: OutlierSettings;
   /** Endpoints of the cluster. */
   readonly hosts: number;
-  readonly errors5xx: Streak;
-  readonly gatewayErrors: Streak;
   /** Epoch ms of the last error. */
   readonly lastErrorAt: number;
   /** Epoch ms at which the isolate itself ejected it, if it did. */
   readonly ejectedAt?: number;
+  readonly ejectedFor?: EjectionCause;
 }
+
+/** By counter. */
+export interface Streaks {
+  readonly errors5xx: Streak;
+  readonly gatewayErrors: Streak;
+  /** Of failures without an answer, where they are counted apart. Absent: nothing. */
+  readonly localErrors?: Streak;
+}
+
+/** Which counter ejected, by Envoy's names. */
+export type EjectionCause = "consecutive_5xx" | "consecutive_gateway_failure" | "consecutive_local_origin_failure";
 
 export interface Streak {
   readonly first: number;
@@ -162,6 +172,7 @@ export interface Ejection extends BreakerKey {
   readonly at: number;
   readonly durationMs: number;
   readonly intervalMs: number;
+  readonly cause: EjectionCause;
 }
 
 export interface ExchangeDown {

@@ -385,6 +385,24 @@ describe("destination rules", () => {
     });
   });
 
+  it("say which failures count, apart or as answers", () => {
+    const outlier = (fields: string) =>
+      world(
+        service("reviews", { versions: ["v1"] }),
+        destinationRule("r", `{ host: reviews, trafficPolicy: { outlierDetection: ${fields} } }`),
+      ).slice("mesh/*", REVIEWS)?.clusters[`outbound|80||${REVIEWS}`]?.outlier;
+    expect(
+      outlier("{ splitExternalLocalOriginErrors: true, outlierDetectionHttpErrorCodes: [429, 503] }"),
+    ).toMatchObject({ consecutiveLocalOrigin: 5, errorStatuses: [429, 503] });
+    expect(outlier("{ splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2 }")).toHaveProperty(
+      "consecutiveLocalOrigin",
+      2,
+    );
+    const usual = outlier("{ splitExternalLocalOriginErrors: false }");
+    expect(usual).not.toHaveProperty("consecutiveLocalOrigin");
+    expect(usual).not.toHaveProperty("errorStatuses");
+  });
+
   it("for one host add up their subsets, and the first traffic policy stays", () => {
     const made = world(
       service("reviews", { versions: ["v1", "v2"] }),

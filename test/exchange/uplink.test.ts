@@ -46,8 +46,8 @@ describe("what an isolate has to tell its cell", () => {
       alwaysEjectOne: true,
     };
     const key = { caller: "order", cluster: "c", endpoint: "e" };
-    uplink.outcomes.record(key, settings, 1, "5xx", T0);
-    uplink.outcomes.record({ ...key, endpoint: "well" }, settings, 1, "success", T0);
+    uplink.outcomes.record(key, settings, 1, 500, T0);
+    uplink.outcomes.record({ ...key, endpoint: "well" }, settings, 1, 200, T0);
     expect(uplink.next(T0).outcomes).toMatchObject([{ ...key, errors5xx: { first: 1 } }]);
     uplink.delivered();
     expect(uplink.next(T0).outcomes).toEqual([]);

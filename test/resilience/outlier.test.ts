@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  append,
+  appendStreaks,
   type EndpointHealth,
   healthy,
   isOut,
@@ -33,13 +33,13 @@ function after(outcomes: readonly Outcome[], settings = SETTINGS, at = T0 + 1_00
   );
 }
 
-const five: readonly Outcome[] = ["5xx", "5xx", "5xx", "5xx", "5xx"];
+const five: readonly Outcome[] = [500, 500, 500, 500, 500];
 
 describe("an endpoint, on a model clock", () => {
   it("is ejected at the fifth error in a row, for 30 s and up to the next sweep", () => {
     expect(after(five.slice(1)).ejection).toBeNull();
     const out = after(five);
-    expect(out.ejection).toEqual({ at: T0 + 1_004, durationMs: 30_000 });
+    expect(out.ejection).toEqual({ at: T0 + 1_004, durationMs: 30_000, cause: "consecutive_5xx" });
     // 30 s are over at 31.004 s; the sweep after that stands at 60 s.
     expect(sweep(out, SETTINGS, T0 + 30_000).ejection).not.toBeNull();
     expect(sweep(out, SETTINGS, T0 + 59_999).ejection).not.toBeNull();
@@ -69,16 +69,16 @@ describe("an endpoint, on a model clock", () => {
   });
 
   it("counts errors in a row: a success begins anew, and so does the end of an ejection", () => {
-    expect(after(["5xx", "5xx", "5xx", "5xx", "success", "5xx"]).ejection).toBeNull();
+    expect(after([500, 500, 500, 500, 200, 500]).ejection).toBeNull();
     const back = sweep(after(five), SETTINGS, T0 + 60_000);
     expect(after(five.slice(1), SETTINGS, T0 + 61_000, back).ejection).toBeNull();
   });
 
   it("counts gateway errors apart: another 5xx begins those anew, and counts on", () => {
     const settings = { ...SETTINGS, consecutiveGatewayErrors: 2 };
-    expect(after(["gateway_error", "5xx", "gateway_error"], settings).ejection).toBeNull();
-    expect(after(["gateway_error", "gateway_error"], settings).ejection).not.toBeNull();
-    expect(after(["gateway_error", "5xx", "gateway_error", "5xx", "gateway_error"], settings).ejection).not.toBeNull();
+    expect(after([503, 500, 503], settings).ejection).toBeNull();
+    expect(after([503, 503], settings).ejection).not.toBeNull();
+    expect(after([503, 500, 503, 500, 503], settings).ejection).not.toBeNull();
   });
 
   it("is never ejected by a counter that is off", () => {
@@ -126,19 +126,60 @@ describe("the share of endpoints that may be out", () => {
   });
 });
 
+/** Endpoints that count one error of each kind, and what an outcome makes of that. */
+describe("an outcome", () => {
+  const split = { ...SETTINGS, consecutiveLocalOrigin: 5 };
+  const own = { ...SETTINGS, errorStatuses: [404, 503] };
+  const counted = { ...healthy(T0), errors5xx: 1, gatewayErrors: 1, localErrors: 1 };
+  it.each<{ outcome: Outcome; settings?: OutlierSettings; counts: readonly [number, number, number] }>([
+    { outcome: 200, counts: [0, 0, 0] },
+    { outcome: 499, counts: [0, 0, 0] },
+    { outcome: 500, counts: [2, 0, 0] },
+    { outcome: 501, counts: [2, 0, 0] },
+    { outcome: 502, counts: [2, 2, 0] },
+    { outcome: 504, counts: [2, 2, 0] },
+    { outcome: 505, counts: [2, 0, 0] },
+    { outcome: "reset", counts: [2, 2, 0] },
+    { outcome: "timeout", counts: [2, 2, 0] },
+    { outcome: "reset", settings: split, counts: [1, 1, 2] },
+    { outcome: "timeout", settings: split, counts: [1, 1, 2] },
+    { outcome: 503, settings: split, counts: [2, 2, 0] },
+    { outcome: 200, settings: split, counts: [0, 0, 0] },
+    { outcome: 404, settings: own, counts: [2, 0, 0] },
+    { outcome: 503, settings: own, counts: [2, 2, 0] },
+    { outcome: 500, settings: own, counts: [0, 0, 0] },
+    { outcome: "reset", settings: own, counts: [2, 2, 0] },
+  ])("$outcome makes 1, 1, 1 $counts", ({ outcome, settings = SETTINGS, counts }) => {
+    const { errors5xx, gatewayErrors, localErrors } = recordOutcome(counted, outcome, settings, T0, true);
+    expect([errors5xx, gatewayErrors, localErrors]).toEqual(counts);
+  });
+
+  it("ejects by the counter that it fills", () => {
+    const cause = (outcomes: readonly Outcome[], settings: OutlierSettings) =>
+      after(outcomes, settings).ejection?.cause;
+    expect(cause(five, SETTINGS)).toBe("consecutive_5xx");
+    expect(cause([502, 503], { ...SETTINGS, consecutiveGatewayErrors: 2 })).toBe("consecutive_gateway_failure");
+    expect(cause(["reset", "timeout"], { ...SETTINGS, consecutiveLocalOrigin: 2 })).toBe(
+      "consecutive_local_origin_failure",
+    );
+  });
+
+  it("that fills a counter begins it anew where nothing may be ejected", () => {
+    const full = five.reduce<EndpointHealth>(
+      (health, outcome) => recordOutcome(health, outcome, SETTINGS, T0, false),
+      healthy(T0),
+    );
+    expect(full.errors5xx).toBe(0);
+    expect(recordOutcome(full, 500, SETTINGS, T0, true).ejection).toBeNull();
+  });
+});
+
 it("what isolates report of their streaks counts as the outcomes themselves would", () => {
-  const outcomes: readonly Outcome[] = ["5xx", "5xx", "success", "gateway_error", "5xx", "5xx"];
-  const [first, ...rest] = outcomes.map(streaksOf);
-  const all5xx = rest.reduce(
-    (sum, streak) => append(sum, streak.errors5xx),
-    first?.errors5xx ?? streaksOf("success").errors5xx,
-  );
-  const gateway = rest.reduce(
-    (sum, streak) => append(sum, streak.gatewayErrors),
-    first?.gatewayErrors ?? streaksOf("success").gatewayErrors,
-  );
-  expect(all5xx).toEqual({ first: 2, success: true, last: 3 });
-  const joined = recordStreaks(healthy(T0), { errors5xx: all5xx, gatewayErrors: gateway }, SETTINGS, T0, true);
+  const outcomes: readonly Outcome[] = [500, 500, 200, 503, 500, 500];
+  const [first, ...rest] = outcomes.map((outcome) => streaksOf(outcome, SETTINGS));
+  const all = rest.reduce((sum, streaks) => appendStreaks(sum, streaks), first ?? streaksOf(200, SETTINGS));
+  expect(all.errors5xx).toEqual({ first: 2, success: true, last: 3 });
+  const joined = recordStreaks(healthy(T0), all, SETTINGS, T0, true);
   expect(joined).toMatchObject({ errors5xx: after(outcomes).errors5xx, gatewayErrors: after(outcomes).gatewayErrors });
   // Three at the end of one isolate's, two at the start of another's: five in a row.
   const other = {

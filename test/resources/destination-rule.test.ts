@@ -16,7 +16,7 @@ spec:
   trafficPolicy:
     loadBalancer: {simple: LEAST_REQUEST}
     connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 100, http2MaxRequests: 10}}
-    outlierDetection: {consecutive5xxErrors: 7, consecutiveGatewayErrors: 3, interval: 5m, baseEjectionTime: 15m, maxEjectionPercent: 50, minHealthPercent: 0}
+    outlierDetection: {consecutive5xxErrors: 7, consecutiveGatewayErrors: 3, interval: 5m, baseEjectionTime: 15m, maxEjectionPercent: 50, minHealthPercent: 0, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 4, outlierDetectionHttpErrorCodes: [429, 503]}
     tls: {mode: SIMPLE, insecureSkipVerify: false}
     portLevelSettings: [{port: {number: 9080}, tls: {mode: DISABLE}, loadBalancer: {simple: LEAST_CONN}}]
   subsets:
@@ -98,9 +98,24 @@ spec:
     ],
     ["an interval of 0", "outlierDetection: {interval: 0s}", "Invalid spec.trafficPolicy.outlierDetection.interval"],
     [
-      "local-origin errors",
-      "outlierDetection: {splitExternalLocalOriginErrors: true}",
-      "NotSupported spec.trafficPolicy.outlierDetection.splitExternalLocalOriginErrors",
+      "local-origin failures that are not counted apart",
+      "outlierDetection: {consecutiveLocalOriginFailures: 10}",
+      "Invalid spec.trafficPolicy.outlierDetection.consecutiveLocalOriginFailures",
+    ],
+    [
+      "a status that is none",
+      "outlierDetection: {outlierDetectionHttpErrorCodes: [99]}",
+      "Invalid spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes[0]",
+    ],
+    [
+      "a status past 599",
+      "outlierDetection: {outlierDetectionHttpErrorCodes: [500, 600]}",
+      "Invalid spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes[1]",
+    ],
+    [
+      "more than 100 %",
+      "outlierDetection: {minHealthPercent: 101}",
+      "Invalid spec.trafficPolicy.outlierDetection.minHealthPercent",
     ],
     ["TLS without mode", "tls: {}", "Required spec.trafficPolicy.tls.mode"],
     ["MUTUAL", "tls: {mode: MUTUAL}", "NotSupported spec.trafficPolicy.tls.mode"],
@@ -205,6 +220,26 @@ spec:
       "gateway errors that are never reached",
       "{host: a, trafficPolicy: {outlierDetection: {consecutiveGatewayErrors: 5}}}",
       "spec.trafficPolicy.outlierDetection.consecutiveGatewayErrors",
+    ],
+    [
+      "gateway errors that are no errors",
+      "{host: a, trafficPolicy: {outlierDetection: {consecutiveGatewayErrors: 2, splitExternalLocalOriginErrors: true, outlierDetectionHttpErrorCodes: [500, 505]}}}",
+      "spec.trafficPolicy.outlierDetection.consecutiveGatewayErrors",
+    ],
+    [
+      "thresholds that are all 0",
+      "{host: a, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 0}}}",
+      "spec.trafficPolicy.outlierDetection",
+    ],
+    [
+      "answers that never eject",
+      "{host: a, trafficPolicy: {outlierDetection: {consecutive5xxErrors: 0, splitExternalLocalOriginErrors: true}}}",
+      "spec.trafficPolicy.outlierDetection",
+    ],
+    [
+      "ejections that are all disregarded",
+      "{host: a, trafficPolicy: {outlierDetection: {minHealthPercent: 100}}}",
+      "spec.trafficPolicy.outlierDetection.minHealthPercent",
     ],
     ["a subset without labels", "{host: a, subsets: [{name: all}]}", "spec.subsets[0].labels"],
   ])("warns of %s", (_, spec, field) => {

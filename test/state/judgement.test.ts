@@ -17,7 +17,7 @@ const KEY = { caller: "order", cluster: "c", endpoint: "e" };
 const CLUSTERS = new Set(["c"]);
 
 function fail(breakers: Breakers, count: number, now: number, key = KEY): void {
-  for (let i = 0; i < count; i += 1) breakers.record(key, SETTINGS, 1, "5xx", now);
+  for (let i = 0; i < count; i += 1) breakers.record(key, SETTINGS, 1, 500, now);
 }
 
 function errors(breakers: Breakers, count: number, now: number, key = KEY): readonly OutcomeReport[] {
@@ -39,10 +39,31 @@ describe("what the cell joins of several isolates", () => {
     for (const report of errors(first, 3, T0 + 1)) cell.take(report, T0 + 2);
     expect(cell.suspects(CLUSTERS, T0 + 2)).toEqual([KEY]);
     second.learn([], cell.suspects(CLUSTERS, T0 + 2), T0 + 2);
-    second.record(KEY, SETTINGS, 1, "success", T0 + 3);
+    second.record(KEY, SETTINGS, 1, 200, T0 + 3);
     for (const report of second.take(T0 + 4)) cell.take(report, T0 + 4);
     for (const report of errors(first, 1, T0 + 5)) cell.take(report, T0 + 6);
     expect(cell.ejections(CLUSTERS, T0 + 7)).toEqual([]);
+  });
+
+  it("is none of failures without an answer beside answers, where those are counted apart", () => {
+    const cell = new Judgement();
+    const settings = { ...SETTINGS, consecutiveLocalOrigin: 4 };
+    const isolates = [new Breakers(), new Breakers()];
+    const report = (isolate: Breakers) => {
+      for (const one of isolate.take(T0 + 1)) cell.take(one, T0 + 2);
+    };
+    for (const isolate of isolates) {
+      isolate.record(KEY, settings, 1, "reset", T0 + 1);
+      for (const outcome of [500, 500]) isolate.record(KEY, settings, 1, outcome, T0 + 1);
+      isolate.record(KEY, settings, 1, "timeout", T0 + 1);
+      report(isolate);
+    }
+    expect(cell.ejections(CLUSTERS, T0 + 3)).toEqual([]);
+    for (const isolate of isolates) {
+      for (const outcome of ["reset", "timeout"] as const) isolate.record(KEY, settings, 1, outcome, T0 + 4);
+      report(isolate);
+    }
+    expect(cell.ejections(CLUSTERS, T0 + 5)).toMatchObject([{ cause: "consecutive_local_origin_failure" }]);
   });
 
   it("is for that caller alone, and told to those alone who serve the cluster", () => {
@@ -90,11 +111,42 @@ describe("an isolate's own judgement", () => {
 
   it("takes over what the cell has ejected, up to the same sweep", () => {
     const breakers = new Breakers();
-    breakers.learn([{ ...KEY, at: T0 + 1, durationMs: 30_000, intervalMs: 30_000 }], [], T0 + 2);
+    breakers.learn(
+      [{ ...KEY, at: T0 + 1, durationMs: 30_000, intervalMs: 30_000, cause: "consecutive_5xx" }],
+      [],
+      T0 + 2,
+    );
     expect(breakers.isEjected("order", "c", "e", T0 + 59_999)).toBe(true);
     expect(breakers.isEjected("order", "c", "e", T0 + 60_000)).toBe(false);
     breakers.learn([], [], T0 + 3);
     expect(breakers.isEjected("order", "c", "e", T0 + 4)).toBe(false);
+  });
+
+  it("begins every count anew at an ejection by the cell, and counts no straggler of it", () => {
+    const breakers = new Breakers();
+    errors(breakers, 4, T0 + 1);
+    breakers.learn(
+      [{ ...KEY, at: T0 + 1, durationMs: 30_000, intervalMs: 30_000, cause: "consecutive_5xx" }],
+      [],
+      T0 + 2,
+    );
+    expect(errors(breakers, 4, T0 + 3)).toEqual([]);
+    errors(breakers, 4, T0 + 60_000);
+    expect(breakers.isEjected("order", "c", "e", T0 + 60_001)).toBe(false);
+    errors(breakers, 1, T0 + 60_002);
+    expect(breakers.isEjected("order", "c", "e", T0 + 60_003)).toBe(true);
+  });
+
+  it("counts what the cell ejected toward the share that may be out", () => {
+    const breakers = new Breakers();
+    breakers.learn(
+      [{ ...KEY, at: T0 + 1, durationMs: 30_000, intervalMs: 30_000, cause: "consecutive_5xx" }],
+      [],
+      T0 + 2,
+    );
+    const other = { ...KEY, endpoint: "other" };
+    for (let i = 0; i < 5; i += 1) breakers.record(other, SETTINGS, 10, 500, T0 + 3);
+    expect(breakers.isEjected("order", "c", "other", T0 + 4)).toBe(false);
   });
 
   it("tells what it saw once", () => {

@@ -233,7 +233,7 @@ describe.concurrent("an isolate that serves", () => {
     await beside.resolve(REVIEWS);
     const [endpoint] = BOTH[REVIEWS].clusters[`outbound|80||${REVIEWS}`]!.endpoints;
     const key = { caller: "-", cluster: `outbound|80||${REVIEWS}`, endpoint: endpoint!.id };
-    for (let i = 0; i < 5; i += 1) beside.exchange.outcomes.record(key, OUTLIER, 1, "5xx", Date.now());
+    for (let i = 0; i < 5; i += 1) beside.exchange.outcomes.record(key, OUTLIER, 1, 500, Date.now());
     await beside.exchanged();
     await isolate.exchanged();
     expect(isolate.exchange.isEjected(key.caller, key.cluster, key.endpoint, Date.now())).toBe(true);

@@ -2,7 +2,6 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env } from "./support/env.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerOf } from "../../src/decide/answers.ts";
-import { outcomeOf } from "../../src/decide/attempts.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { answerWith } from "../../workers/gateway/answer-with.ts";
 import { Attempt } from "../../workers/gateway/attempt.ts";
@@ -86,7 +85,7 @@ function sent(): Sent {
 function answered({ call, attempt }: Sent, status: number): void {
   call.journal.status = status;
   call.journal.details = "via_upstream";
-  attempt.outcome = outcomeOf(status);
+  attempt.outcome = status;
   call.lease.end("ok");
 }
 
@@ -129,7 +128,7 @@ describe("the end of a call", () => {
     ({ end, details }) => {
       const { call, attempt, isEjected } = sent();
       call.journal.status = 200;
-      attempt.outcome = "success";
+      attempt.outcome = 200;
       call.lease.end(end);
       expect(isEjected()).toBe(true);
       expect(logged).toMatchObject([{ status: 200, response_flags: end, details }]);

@@ -1,5 +1,4 @@
 import { type AnswerCode, answerOf } from "../../src/decide/answers.ts";
-import { outcomeOf } from "../../src/decide/attempts.ts";
 import { MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
@@ -42,7 +41,7 @@ export class Attempt {
     const { mesh, view } = this.#call;
     mesh.callers.finish(endpoint);
     if (end === "DC") return;
-    const judged = end === "ok" ? outcome : "gateway_error";
+    const judged = end === "ok" ? outcome : end === "UT" ? "timeout" : "reset";
     if (judged !== null) view.judge(endpoint, judged, now);
   }
 
@@ -98,7 +97,7 @@ export class Attempt {
   }
 
   #failed(code: AnswerCode): Response {
-    this.outcome = "gateway_error";
+    this.outcome = code === "response_timeout" ? "timeout" : "reset";
     return answerWith(this.#call, answerOf(code));
   }
 
@@ -113,7 +112,7 @@ export class Attempt {
     }
     call.journal.status = status;
     call.journal.details = "via_upstream";
-    this.outcome = outcomeOf(status);
+    this.outcome = status;
     // A look at the body costs, so a small one is told by its length.
     if (switched || (length !== null && length <= SMALL_BYTES) || response.body === null) {
       call.journal.bytes = hasBody(call.received.method, status) ? (length ?? 0) : 0;

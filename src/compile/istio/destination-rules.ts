@@ -1,9 +1,9 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
-import { parseDuration } from "../../resources/duration.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { LoadBalancer, OutlierSettings } from "../../snapshot/model.ts";
+import type { LoadBalancer } from "../../snapshot/model.ts";
 import { meshConfig, namespaceOf, patternsOf, rootNamespace, visible } from "../view.ts";
 import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
+import { outlierSettings } from "./outlier.ts";
 
 type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
 type Subset = NonNullable<DestinationRuleSpec["subsets"]>[number];
@@ -73,7 +73,10 @@ function clusterSettings(
       ...(http?.http2MaxRequests !== undefined && { maxRequests: http.http2MaxRequests }),
       ...(http?.http1MaxPendingRequests !== undefined && { maxPending: http.http1MaxPendingRequests }),
     },
-    outlier: outlierDetection === undefined ? null : outlierSettings(world, outlierDetection),
+    outlier:
+      outlierDetection === undefined
+        ? null
+        : outlierSettings(outlierDetection, meshConfig(world).alwaysEjectOneEndpoint ?? true),
   };
 }
 
@@ -81,23 +84,4 @@ type Simple = NonNullable<NonNullable<TrafficPolicy["loadBalancer"]>["simple"]>;
 
 function algorithm(simple: Simple | undefined): LoadBalancer {
   return simple === "ROUND_ROBIN" || simple === "RANDOM" ? simple : "LEAST_REQUEST";
-}
-
-type OutlierSpec = NonNullable<TrafficPolicy["outlierDetection"]>;
-
-/** Envoy's defaults, as Istio passes them on. */
-function outlierSettings(world: World, spec: OutlierSpec): OutlierSettings {
-  const ms = (text: string | undefined, otherwise: number): number =>
-    (text === undefined ? null : parseDuration(text)) ?? otherwise;
-  return {
-    consecutive5xx: spec.consecutive5xxErrors ?? spec.consecutiveErrors ?? 5,
-    consecutiveGatewayErrors: spec.consecutiveGatewayErrors ?? 0,
-    intervalMs: ms(spec.interval, 10_000),
-    baseEjectionMs: ms(spec.baseEjectionTime, 30_000),
-    // 0 is unset here, as in Istio.
-    maxEjectionPercent:
-      spec.maxEjectionPercent === undefined || spec.maxEjectionPercent === 0 ? 10 : spec.maxEjectionPercent,
-    minHealthPercent: spec.minHealthPercent ?? 0,
-    alwaysEjectOne: meshConfig(world).alwaysEjectOneEndpoint ?? true,
-  };
 }

@@ -13,6 +13,12 @@ const TRAFFIC_SETTINGS: Descriptions = {
   "outlierDetection.consecutive5xxErrors": "Answers 500 and above in a row that eject; 5 by default, 0 for never.",
   "outlierDetection.consecutiveGatewayErrors": "Answers 502, 503 and 504 in a row that eject; off by default.",
   "outlierDetection.consecutiveErrors": "The old name of `consecutive5xxErrors`.",
+  "outlierDetection.splitExternalLocalOriginErrors":
+    "Whether failures without an answer (no connection, none in time, broken off) are counted apart; false by default: they count as 503 and 504.",
+  "outlierDetection.consecutiveLocalOriginFailures":
+    "Failures without an answer in a row that eject, where they are counted apart; 5 by default.",
+  "outlierDetection.outlierDetectionHttpErrorCodes":
+    "The answers that count as errors, 100 to 599; all from 500 on by default.",
   "outlierDetection.interval": "How often it is looked at which ejections have ended; 10s by default.",
   "outlierDetection.baseEjectionTime":
     "How long the first ejection lasts; each one that follows lasts longer. 30s by default.",
