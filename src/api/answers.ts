@@ -191,6 +191,7 @@ export const Decided = z.strictObject({
         authority: z.string().nullable().describe("Null: the caller's."),
         request: z.array(change),
         response: z.array(change),
+        cors: z.array(change).describe("The part of `response` that an answer of the gateway's own gets as well."),
         refused: z
           .array(z.strictObject({ endpoint: z.string(), code: z.string(), policy: z.string().nullable() }))
           .describe("Endpoints whose own policies refuse."),
@@ -202,7 +203,7 @@ export const Decided = z.strictObject({
   trace: z
     .array(
       z.strictObject({
-        stage: z.enum(["host", "token", "gateway", "route", "destination"]),
+        stage: z.enum(["host", "token", "gateway", "route", "destination", "filter"]),
         name: z.string(),
         outcome: z.string(),
       }),

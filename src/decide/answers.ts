@@ -53,6 +53,7 @@ const TEXTS = {
   https_redirect: { status: 301 },
   redirect: { status: 301 },
   direct_response: { status: 200 },
+  cors_preflight: { status: 200 },
   // Policies.
   client_certificate_required: DENIED,
   mtls_required: DENIED,

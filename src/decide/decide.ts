@@ -12,7 +12,7 @@ import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { canonicalPath } from "../routing/canonical-path.ts";
 import { rewritePath } from "../routing/rewrite.ts";
-import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
+import { matchRoute } from "../routing/route-match.ts";
 import type {
   LinkedCluster,
   LinkedDestination,
@@ -22,19 +22,14 @@ import type {
   LinkedSlice,
 } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { filtered } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
+import type { Trace } from "./trace.ts";
 import type { Decision, Forward, Need } from "./types.ts";
-
-/** Collects what was looked at, for whoever wants a decision explained. */
-export interface Trace {
-  saw(stage: "gateway" | "route" | "destination", name: string, outcome: string): void;
-  /** @param matched the match block that holds; null: none */
-  routed(slice: LinkedSlice, facts: RequestFacts, matched: LinkedMatch<LinkedRoute> | null): void;
-}
 
 /**
  * The decision on one request: a pure function of slice and facts. Order: the Gateway's checks on the request as it came,
- * the route, then the destination's checks on the request as it will be sent. An exception is a denial (R18).
+ * the route, the destination's checks on the request as it will be sent, then the route's filters. An exception is a denial (R18).
  *
  * @returns a `Need` where a fact is missing that costs I/O: get it and ask again
  * @throws ConclusionMissing where a recorded request says nothing about what a rule wants to know
@@ -73,13 +68,16 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   const { endpoints, unknown } = cluster.model;
-  if (endpoints.length === 0) return answerOf(unknown ? "cluster_not_found" : "no_endpoint", null, route, cluster);
+  if (endpoints.length === 0) {
+    const answer = answerOf(unknown ? "cluster_not_found" : "no_endpoint", null, route, cluster);
+    return filtered(route, routed, answer, trace);
+  }
 
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
   if ("effect" in checked) return checked;
-  return forward(route, destination, sent, entered, checked);
+  return filtered(route, routed, forward(route, destination, sent, entered, checked), trace);
 }
 
 function forward(
@@ -99,6 +97,7 @@ function forward(
     headers: sent.headers,
     request: entered.changes.length === 0 ? ops.request : [...entered.changes, ...ops.request],
     response: ops.response,
+    cors: NO_CHANGES,
     refusals: checked.refusals,
     bySet: checked.bySet,
     requestPrincipal: checked.principal ?? entered.tokens[0]?.principal ?? null,
@@ -150,6 +149,7 @@ interface Checked {
 }
 
 const NONE: readonly string[] = [];
+const NO_CHANGES: readonly HeaderChange[] = [];
 
 /**
  * The destination's checks, for each policy set that its endpoints have: policies follow the endpoint, not the name by

@@ -30,6 +30,7 @@ interface DescribedForward {
   readonly authority: string | null;
   readonly request: readonly HeaderChange[];
   readonly response: readonly HeaderChange[];
+  readonly cors: readonly HeaderChange[];
   /** Endpoints that are not called, with the reason. */
   readonly refused: readonly { readonly endpoint: string; readonly code: string; readonly policy: string | null }[];
   /** Header changes by endpoint, where they differ from endpoint to endpoint. */
@@ -39,7 +40,8 @@ interface DescribedForward {
 
 export function describeDecision(decision: Decision): DescribedDecision {
   if (decision.effect === "answer") return describeAnswer(decision);
-  const { route, cluster, path, query, authority, request, response, refusals, bySet, requestPrincipal } = decision;
+  const { route, cluster, path, query, authority, request, response, cors, refusals, bySet, requestPrincipal } =
+    decision;
   const { endpoints } = cluster.model;
   return {
     effect: "forward",
@@ -50,6 +52,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     authority,
     request,
     response,
+    cors,
     refused: endpoints.flatMap(({ id, policySet }) => {
       const refusal = refusals?.get(policySet);
       return refusal ? [{ endpoint: id, code: refusal.code, policy: refusal.policy }] : [];

@@ -5,14 +5,15 @@ import { err, ok, type Result } from "../result.ts";
 import { failedPart, type LinkedMatch } from "../routing/route-match.ts";
 import type { RouteMatch } from "../snapshot/model.ts";
 import { answerOf } from "./answers.ts";
-import { decide, type Trace } from "./decide.ts";
+import { decide } from "./decide.ts";
 import { type HypotheticalFacts, factsFor, type HypotheticalRequest, type Problem } from "./hypothetical.ts";
 import { hypotheticalFact, placeTokens } from "./hypothetical-tokens.ts";
+import type { Trace } from "./trace.ts";
 import type { Decision } from "./types.ts";
 
 /** One thing that was looked at on the way to a decision. */
 export interface Step {
-  readonly stage: "host" | "token" | "gateway" | "route" | "destination";
+  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter";
   readonly name: string;
   readonly outcome: string;
 }

@@ -28,6 +28,8 @@ export interface Forward {
   /** Header changes on the way to the service, in order; empty when there are none. */
   readonly request: readonly HeaderChange[];
   readonly response: readonly HeaderChange[];
+  /** The part of `response` that an answer of the gateway's own gets as well: what CORS says. */
+  readonly cors: readonly HeaderChange[];
   /** The verdict by policy set: an endpoint whose set is refused here is not called. Null: every set allows. */
   readonly refusals: ReadonlyMap<number, Answer> | null;
   /** Header changes that depend on the policy set of the picked endpoint (tokens taken out, claims put in). */

@@ -1,6 +1,7 @@
 import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import { tokenAt, type TokenPlace } from "../request/credentials.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import { isPreflight } from "../request/preflight.ts";
 import type { RefusedToken, VerifiedToken } from "../request/token-fact.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import type { JwtRule } from "../snapshot/model.ts";
@@ -224,10 +225,4 @@ export function withOutputs(
 /** What the platform takes as a header's value; others would make it throw. */
 function isHeaderValue(value: string): boolean {
   return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(value);
-}
-
-function isPreflight({ method, headers }: RequestFacts): boolean {
-  return (
-    method === "OPTIONS" && headers["origin"] !== undefined && headers["access-control-request-method"] !== undefined
-  );
 }

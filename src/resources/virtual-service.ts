@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isAuthorityValue } from "./authority.ts";
 import { neverCanonical } from "./canonical-path.ts";
+import { checkCors, CorsPolicy } from "./cors.ts";
 import { durationOrZero } from "./duration.ts";
 import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
@@ -85,6 +86,7 @@ const HttpRoute = strict(
     rewrite: Rewrite.exactOptional(),
     timeout: durationOrZero.exactOptional(),
     headers: Headers.exactOptional(),
+    corsPolicy: CorsPolicy.exactOptional(),
   },
   {
     delegate: later(),
@@ -95,7 +97,6 @@ const HttpRoute = strict(
     mirrorPercent: later(),
     mirror_percent: later(),
     mirrorPercentage: later(),
-    corsPolicy: later(),
   },
 );
 
@@ -171,6 +172,7 @@ function checkRule(rule: HttpRouteSpec, report: Report): void {
   if (rule.rewrite !== undefined && rule.rewrite.uri === undefined && rule.rewrite.authority === undefined)
     report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
 
+  checkCors(rule.corsPolicy, report.at("corsPolicy"));
   const rewritten = rule.rewrite?.authority === undefined ? 0 : 1;
   const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
   if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");
@@ -188,7 +190,7 @@ function checkRule(rule: HttpRouteSpec, report: Report): void {
 }
 
 /** What of a rule is about a request that is sent on. */
-const FORWARDING = ["timeout"] as const;
+const FORWARDING = ["timeout", "corsPolicy"] as const;
 
 function checkAction(rule: HttpRouteSpec, report: Report): void {
   const { route = [], redirect, directResponse, match = [] } = rule;

@@ -9,6 +9,7 @@ import {
   tokenHeaders,
 } from "../policy/request-authentication.ts";
 import type { HeaderChange } from "../request/changes.ts";
+import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
@@ -42,11 +43,17 @@ export interface LinkedRoute {
   readonly destinations: readonly LinkedDestination[];
   /** Set where the gateway answers by itself. */
   readonly answer: LinkedAnswer | null;
+  /** Null: nothing stands between the destination's policies and its endpoints. */
+  readonly filters: LinkedFilters | null;
 }
 
 export interface LinkedAnswer {
   readonly body: string | Uint8Array<ArrayBuffer>;
   readonly response: readonly HeaderChange[];
+}
+
+interface LinkedFilters {
+  readonly cors: LinkedCors;
 }
 
 export interface LinkedDestination {
@@ -143,7 +150,10 @@ function headerNames({ routes, policySets }: Slice): string[] {
     .flatMap(opsOf)
     .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
   const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
-  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens].filter((name) => !name.startsWith(":"));
+  const ofCors = routes.some(({ cors }) => cors !== undefined) ? CORS_HEADERS : [];
+  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens, ...ofCors].filter(
+    (name) => !name.startsWith(":"),
+  );
 }
 
 function claimNames({ policySets }: Slice): ReadonlySet<string> {
@@ -180,7 +190,8 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
-  return { model, destinations, answer: linkAnswer(model) };
+  const filters = model.cors === undefined ? null : { cors: linkCors(model.cors) };
+  return { model, destinations, answer: linkAnswer(model), filters };
 }
 
 function linkAnswer(model: Route): LinkedAnswer | null {

@@ -138,7 +138,7 @@ interface Mirror {
 }
 
 /** Lists are joined by `,`, as they stand in the headers. */
-interface CorsPolicy {
+export interface CorsPolicy {
   readonly origins: readonly StringMatch[];
   readonly methods?: string;
   readonly headers?: string;

@@ -47,6 +47,7 @@ const FEATURES = [
   "authorization",
   "bookinfo",
   "circuit-breaking",
+  "cors",
   "egress",
   "gateway-routing",
   "jwt-claim-routing",

@@ -5,6 +5,7 @@ import type { TokenFact } from "../../src/request/token-fact.ts";
 import {
   type AuthorizationRule,
   type Condition,
+  type CorsPolicy,
   type Front,
   type JwtRule,
   type PolicySet,
@@ -107,14 +108,20 @@ const route: fc.Arbitrary<Route> = fc
       { remove: ["x-tier"] },
       { add: [["x-tier", "gold"]] as const },
     ),
+    cors: fc.constantFrom<(CorsPolicy | undefined)[]>(undefined, undefined, {
+      origins: [{ kind: "suffix", value: ".test" }],
+      methods: "*",
+      unmatched: "FORWARD",
+    }),
     redirect: fc.constantFrom(undefined, undefined, undefined, { status: 302 as const, authority: "else.test" }),
   })
-  .map(({ matches, both, rewrite, request, redirect }) => ({
+  .map(({ matches, both, rewrite, request, cors, redirect }) => ({
     name: "r",
     matches,
     destinations: [{ cluster: "a", weight: 3 }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
     ...(rewrite && { rewrite }),
     ...(request && { request }),
+    ...(cors && { cors }),
     ...(redirect && { redirect }),
   }));
 

@@ -1,4 +1,5 @@
 import { type Answer, answerOf } from "../../src/decide/answers.ts";
+import { changeAnswer } from "./answer.ts";
 import type { Call } from "./call.ts";
 
 const utf8 = new TextEncoder();
@@ -17,6 +18,7 @@ export function answerWith(call: Call, answer: Answer): Response {
   journal.bytes = bytes.length;
   const headers = new Headers();
   for (const [name, value] of answer.headers) headers.append(name, value);
+  if (call.cors.length > 0) changeAnswer(headers, call.cors);
   if (!headers.has("x-request-id")) headers.set("x-request-id", journal.requestId);
   if (bytes.length > 0 && !headers.has("content-type")) headers.set("content-type", "text/plain");
   call.lease.end("ok");

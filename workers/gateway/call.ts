@@ -1,6 +1,7 @@
 import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { HeaderChange } from "../../src/request/changes.ts";
 import type { Entrance } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { Received } from "../../src/request/receive.ts";
@@ -14,6 +15,7 @@ import type { Mesh } from "./mesh.ts";
 import { randomId } from "./random.ts";
 
 const NONE: readonly Attempted[] = [];
+const NO_CHANGES: readonly HeaderChange[] = [];
 
 /**
  * A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. A field without a
@@ -41,6 +43,8 @@ export class Call {
   facts!: RequestFacts;
   /** and what. */
   forward!: Forward;
+  /** What CORS says on whatever answer comes, the gateway's own too. */
+  cors: readonly HeaderChange[] = NO_CHANGES;
   /** The body, where it was kept to be sent more than once; null: it goes on as it comes, once. */
   kept: Uint8Array | null = null;
   /** Step 5: the caller's view of the cluster, */

@@ -83,6 +83,7 @@ function take(call: Call, decision: Decision): Response | null {
   if (decision.effect === "answer") return answerWith(call, decision);
   const { journal } = call;
   call.forward = decision;
+  call.cors = decision.cors;
   journal.route = decision.route.model;
   journal.cluster = decision.cluster.model;
   journal.requestPrincipal = decision.requestPrincipal;

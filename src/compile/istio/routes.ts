@@ -11,6 +11,8 @@ import { GATEWAY_NAMESPACE, namespaceOf, qualified } from "../view.ts";
 import type { CompiledRoutes, Target, Viewer, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
+import { corsModel } from "./cors.ts";
+import { stringModel } from "./string-match.ts";
 
 type HttpRoute = VirtualServiceSpec["http"][number];
 type HttpMatch = NonNullable<HttpRoute["match"]>[number];
@@ -65,6 +67,7 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
         ...headerOps(rule.headers),
         ...timeout(rule),
         ...localAnswer(rule),
+        ...(rule.corsPolicy && { cors: corsModel(rule.corsPolicy) }),
       });
     }
   }
@@ -136,13 +139,6 @@ function uriModel(spec: StringMatchSpec, ignoreCase: boolean): StringMatch {
   const model = stringModel(spec);
   if (model.kind !== "exact" && model.kind !== "prefix") return model;
   return { kind: model.kind, value: withCapitalEscapes(model.value), ...(ignoreCase && { ignoreCase: true as const }) };
-}
-
-function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
-  if (exact !== undefined) return { kind: "exact", value: exact };
-  if (prefix !== undefined) return { kind: "prefix", value: prefix };
-  if (regex !== undefined) return { kind: "regex", value: regex };
-  throw new Error("a string match passed the checks without a value");
 }
 
 function presence(spec: StringMatchSpec): StringMatch {

@@ -1,0 +1,10 @@
+import type { StringMatchSpec } from "../../resources/string-match.ts";
+import type { StringMatch } from "../../snapshot/model.ts";
+
+/** Of a match that must have a value; the checks saw to that. */
+export function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
+  if (exact !== undefined) return { kind: "exact", value: exact };
+  if (prefix !== undefined) return { kind: "prefix", value: prefix };
+  if (regex !== undefined) return { kind: "regex", value: regex };
+  throw new Error("a string match passed the checks without a value");
+}

@@ -1,0 +1,10 @@
+import type { RequestFacts } from "../request/facts.ts";
+import type { LinkedMatch } from "../routing/route-match.ts";
+import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
+
+/** Collects what was looked at, for whoever wants a decision explained. */
+export interface Trace {
+  saw(stage: "gateway" | "route" | "destination" | "filter", name: string, outcome: string): void;
+  /** @param matched the match block that holds; null: none */
+  routed(slice: LinkedSlice, facts: RequestFacts, matched: LinkedMatch<LinkedRoute> | null): void;
+}
