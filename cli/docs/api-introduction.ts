@@ -68,7 +68,8 @@ may be sent again: what is stored already is \`unchanged\`.
 
 A write that does less than it seems to is stored, and says so: in \`warnings\` of each result of the plain API, in \`Warning\` headers of
 the Kubernetes API (at most 10, 250 characters each), which kubectl prints. Typical ones are a host that no service has, and a field
-that only tunes connections. A field that is unknown or cannot work here is an error instead.
+that only tunes connections. A field that is unknown or cannot work here is an error instead. Each ends with its code, as in
+\`[TULLE0102]\`: [findings.md](findings.md) says what to do, and how an object silences one.
 
 ## Dry run
 

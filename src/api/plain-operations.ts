@@ -160,7 +160,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
                 namespace: "tour",
                 name: "birds",
                 action: "created",
-                warnings: ["spec.host: there is no service `birds.tour.svc.cluster.local` yet"],
+                warnings: ["spec.host: there is no service `birds.tour.svc.cluster.local` yet [TULLE0105]"],
               },
             ],
           },

@@ -1,5 +1,5 @@
 import { parseDuration } from "../resources/duration.ts";
-import type { Finding } from "../resources/finding.ts";
+import { type Finding, unsuppressed } from "../resources/finding.ts";
 import { refKey, refOf } from "../resources/object.ts";
 import type { Scope } from "../snapshot/model.ts";
 import { gatewayListings } from "./gateways.ts";
@@ -84,7 +84,7 @@ export class Compiler {
     const { memo, inventory } = this.#world;
     return memo.get(`${VERDICT}${key}`, () => {
       const object = inventory.object(key);
-      return object && (this.#world.kindOf(object)?.check(this.#world, object) ?? []);
+      return object && unsuppressed(object.metadata, this.#world.kindOf(object)?.check(this.#world, object) ?? []);
     });
   }
 

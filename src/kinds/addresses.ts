@@ -18,14 +18,16 @@ export function checkAddresses(
 export function checkAddress(world: World, object: KubeObject, address: string, field: string): readonly Finding[] {
   const namespace = namespaceOf(object);
   const problem = addressProblem(world, address, namespace);
-  if (problem !== null) return [errorAt(field, problem)];
+  if (problem !== null) return [errorAt(field, problem, "TULLE0111")];
   const key = addressKey(address);
   const registrations = world.kindOf(object)?.registrations(world, object, key) ?? [];
   const ports = registrations.flatMap((registration) => registration.ports ?? [0]);
   for (const port of new Set(ports)) {
     const owner = ownerOf(world, key, port);
     if (owner !== null && owner !== namespace)
-      return [errorAt(field, `\`${address}\` belongs to namespace \`${owner}\`, which registered it first`)];
+      return [
+        errorAt(field, `\`${address}\` belongs to namespace \`${owner}\`, which registered it first`, "TULLE0112"),
+      ];
   }
   return [];
 }

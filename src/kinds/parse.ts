@@ -1,5 +1,5 @@
 import { later, never } from "../resources/fields.ts";
-import type { Finding } from "../resources/finding.ts";
+import { errorAt, type Finding, unsuppressed } from "../resources/finding.ts";
 import { apiVersionOf } from "../resources/kinds.ts";
 import { readMetadata } from "../resources/metadata.ts";
 import { nearest } from "../resources/nearest.ts";
@@ -35,7 +35,7 @@ export function parseObject(input: unknown, options: { readonly local: boolean }
   const findings: Finding[] = [];
   const object = readObject(input, options.local, reportTo(findings));
   const refused = object === null || findings.some((finding) => finding.severity === "error");
-  return refused ? { object: null, findings } : { object, findings };
+  return refused ? { object: null, findings } : { object, findings: unsuppressed(object.metadata, findings) };
 }
 
 function readObject(input: unknown, local: boolean, report: Report): KubeObject | null {
@@ -61,7 +61,9 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
   }
   const stored = apiVersionOf(info.group, info.version);
   if (info.aliases.includes(apiVersion))
-    report.at("apiVersion").warn(`\`${apiVersion}\` is a placeholder of articles; read and stored as \`${stored}\``);
+    report
+      .at("apiVersion")
+      .warn(`\`${apiVersion}\` is a placeholder of articles; read and stored as \`${stored}\``, "TULLE0004");
 
   const plain = fieldsOf(toPlain(input, info.core, report));
   const metadata = readMetadata(withoutNull(plain?.["metadata"]), info, report.at("metadata"));
@@ -93,7 +95,7 @@ export function refusedKind(apiVersion: string, kind: string): Finding | null {
     : REFUSED_KINDS.get(`${group}/${kind}`);
   if (refused === undefined) return null;
   const message = `\`${kind.slice(0, 64)}\`: ${refused}`;
-  return { severity: "error", reason: "FieldValueNotSupported", field: "kind", message };
+  return { ...errorAt("kind", message), reason: "FieldValueNotSupported" };
 }
 
 function reportUnknownKind(apiVersion: string, kind: string, report: Report): void {

@@ -1,5 +1,5 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
-import type { Finding } from "../resources/finding.ts";
+import { errorAt, type Finding } from "../resources/finding.ts";
 import { findKind, kindOf } from "../kinds/registry.ts";
 import {
   isNamespace,
@@ -241,13 +241,7 @@ function replaceStatus(
   if (isStale(before, object.metadata ?? {})) return err(conflict(ref));
   const { status } = object;
   if (typeof status !== "object" || status === null || Array.isArray(status)) {
-    const cause = {
-      severity: "error",
-      reason: "FieldValueInvalid",
-      field: "status",
-      message: "must be an object",
-    } as const;
-    return err(invalid(ref, [cause]));
+    return err(invalid(ref, [errorAt("status", "must be an object")]));
   }
   const { managedFields } = object.metadata ?? {};
   const draft = {
@@ -291,8 +285,7 @@ function patched(
 /** Older clients print nothing of what is Invalid but its causes. */
 function patchProblem(problem: Status, ref: ObjectRef): Status {
   if (problem.reason !== "Invalid") return problem;
-  const { message } = problem;
-  return invalid(ref, [{ severity: "error", reason: "FieldValueInvalid", field: "patch", message }]);
+  return invalid(ref, [errorAt("patch", problem.message)]);
 }
 
 /** Every write is parsed here: what a client wrote, and what a patch or an apply has made of an object. */

@@ -1,4 +1,4 @@
-import type { Finding } from "../resources/finding.ts";
+import { type Finding, findingText } from "../resources/finding.ts";
 import type { ObjectRef } from "../resources/object.ts";
 import { kindOf } from "../kinds/registry.ts";
 
@@ -93,7 +93,7 @@ export function conflict(ref: ObjectRef): Status {
 export function invalid(ref: ObjectRef, findings: readonly Finding[]): Status {
   const { group, kind, name } = ref;
   const causes = findings.map(({ reason, field, message }) => ({ reason, field, message }));
-  const told = causes.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
+  const told = findings.map((found) => findingText(found)).join("; ");
   const of = group === "" ? kind : `${kind}.${group}`;
   return failure("Invalid", `${of} "${name}" is invalid: ${told}`, {
     name,

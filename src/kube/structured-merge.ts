@@ -1,4 +1,4 @@
-import type { Finding } from "../resources/finding.ts";
+import { errorAt, type Finding } from "../resources/finding.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { fieldElement, type FieldSet, fieldSet, isPlain, isScalar, keyElement, LEAF, NO_FIELDS } from "./field-set.ts";
 import { KEY_DEFAULTS, type KeyedLists, type ListKeys } from "../kinds/list-keys.ts";
@@ -88,7 +88,7 @@ export function findUntoldMembers(value: unknown, lists: KeyedLists, path = "", 
 }
 
 function refused(reason: Finding["reason"], field: string, message: string): Finding {
-  return { severity: "error", reason, field, message };
+  return { ...errorAt(field, message), reason };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { kindOfObject } from "../kinds/registry.ts";
 import { acceptedOf } from "../resources/conditions.ts";
-import { type Finding, warningAt } from "../resources/finding.ts";
+import { type Finding, unsuppressed, warningAt } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import type { Action } from "./object-rules.ts";
 import type { Plan } from "./write-plan.ts";
@@ -37,7 +37,7 @@ export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound 
       object: (action === "deleted" ? null : (changed?.after ?? objects.get(refKey(ref)))) ?? object,
       warnings: [
         ...[...own, ...found].filter(({ severity }) => severity === "warning"),
-        ...(action === "deleted" ? [] : unbound(isUnbound, object)),
+        ...(action === "deleted" ? [] : unsuppressed(object.metadata, unbound(isUnbound, object))),
         ...(index === 0 ? broken : []),
       ],
     };
@@ -63,7 +63,7 @@ function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readon
     const accepted = acceptedOf(after);
     if (accepted?.status !== "False" || (before && acceptedOf(before)?.status === "False")) return [];
     const message = `${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
-    return [warningAt("", message)];
+    return [warningAt("", message, "TULLE0306")];
   });
 }
 
@@ -73,6 +73,6 @@ function unbound(isUnbound: Answering["isUnbound"], object: KubeObject): readonl
     const binding = address.startsWith("binding:") ? address.slice("binding:".length) : null;
     if (binding === null || !isUnbound(binding)) return [];
     const message = `no registered gateway has the service binding \`${binding}\`: the endpoint is left out until one has`;
-    return [warningAt(field, message)];
+    return [warningAt(field, message, "TULLE0106")];
   });
 }

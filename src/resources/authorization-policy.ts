@@ -108,7 +108,7 @@ export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: 
   refuseDryRun(context);
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
-    report.at("rules").warn("a DENY policy without rules denies nothing");
+    report.at("rules").warn("a DENY policy without rules denies nothing", "TULLE0305");
   if (spec.action === "DENY")
     for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
   for (const [index, rule] of (spec.rules ?? []).entries()) checkRule(rule, report.at("rules", index));
@@ -177,13 +177,13 @@ const principal: ValueCheck = (value, report) => {
   if (value.startsWith("spiffe://"))
     report.error("principals are written without `spiffe://`; with it they never match");
   else if (!value.includes("*") && !/^[^/]+\/ns\/[^/]+\/sa\/[^/]+$/.test(value))
-    report.warn("never matches: principals have the form `trust-domain/ns/namespace/sa/service-account`");
+    report.warn("never matches: principals have the form `trust-domain/ns/namespace/sa/service-account`", "TULLE0203");
 };
 
 const requestPrincipal: ValueCheck = (value, report) => {
   ends(value, report);
   if (!value.includes("*") && !value.includes("/"))
-    report.warn("never matches: request principals have the form `issuer/subject`");
+    report.warn("never matches: request principals have the form `issuer/subject`", "TULLE0203");
 };
 
 const namespace: ValueCheck = (value, report) => {
@@ -193,13 +193,13 @@ const namespace: ValueCheck = (value, report) => {
 
 const host: ValueCheck = (value, report) => {
   ends(value, report);
-  if (value.includes("/")) report.warn("never matches: a host has no scheme and no path");
+  if (value.includes("/")) report.warn("never matches: a host has no scheme and no path", "TULLE0203");
 };
 
 const method: ValueCheck = (value, report) => {
   ends(value, report);
   const remark = value.startsWith("*") ? null : neverMethod(endsWithStar(value));
-  if (remark !== null) report.warn(remark);
+  if (remark !== null) report.warn(remark, "TULLE0203");
 };
 
 function endsWithStar(value: string): StringMatchSpec {
@@ -214,7 +214,7 @@ const path: ValueCheck = (value, report) => {
     !value.startsWith("/") && !value.startsWith("*")
       ? "never matches: a path begins with `/`"
       : neverCanonical(value.replace(/\*$/, ""));
-  if (remark !== null) report.warn(remark);
+  if (remark !== null) report.warn(remark, "TULLE0203");
 };
 
 const SOURCE_CHECKS = {

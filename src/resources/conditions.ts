@@ -1,4 +1,4 @@
-import type { Finding } from "./finding.ts";
+import { type Finding, findingText } from "./finding.ts";
 import type { KindInfo } from "./kinds.ts";
 import type { KubeObject } from "./object.ts";
 
@@ -70,9 +70,7 @@ export function isCompiled(info: KindInfo): boolean {
 /** `Accepted`: whether the object was compiled as it stands, among all others as they stand. */
 export function withAccepted(object: KubeObject, findings: readonly Finding[], now: string): KubeObject {
   const errors = findings.filter(({ severity }) => severity === "error");
-  const told = (errors.length > 0 ? errors : findings).map(({ field, message }) =>
-    field === "" ? message : `${field}: ${message}`,
-  );
+  const told = (errors.length > 0 ? errors : findings).map((found) => findingText(found));
   const message = told.length === 0 ? "compiled" : told.join("; ").slice(0, MAX_MESSAGE_CHARACTERS);
   const { generation } = object.metadata;
   return withCondition(

@@ -133,7 +133,7 @@ export function checkDestinationRule(spec: DestinationRuleSpec, report: Report):
     if (names.has(subset.name)) place.at("name").error(`\`${subset.name}\` is there twice`, "FieldValueDuplicate");
     names.add(subset.name);
     if (Object.keys(subset.labels ?? {}).length === 0)
-      place.at("labels").warn("no labels: the subset is all endpoints");
+      place.at("labels").warn("no labels: the subset is all endpoints", "TULLE0005");
     checkTrafficPolicy(subset.trafficPolicy, place.at("trafficPolicy"));
   }
 }

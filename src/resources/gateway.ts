@@ -62,7 +62,8 @@ export type GatewaySpec = z.infer<typeof Gateway>;
 type ServerSpec = z.infer<typeof Server>;
 
 export function checkGateway(spec: GatewaySpec, report: Report): void {
-  if (Object.keys(spec.selector ?? {}).length === 0) report.at("selector").warn("no labels: it selects every gateway");
+  if (Object.keys(spec.selector ?? {}).length === 0)
+    report.at("selector").warn("no labels: it selects every gateway", "TULLE0005");
   const portNames = new Set<string>();
   const names = new Set<string>();
   const protocols = new Map<number, string>();
@@ -78,7 +79,9 @@ export function checkGateway(spec: GatewaySpec, report: Report): void {
     }
     const first = protocols.get(server.port.number) ?? server.port.protocol;
     if (first !== server.port.protocol)
-      place.at("port", "protocol").warn(`port ${server.port.number} already speaks ${first}, the first one wins`);
+      place
+        .at("port", "protocol")
+        .warn(`port ${server.port.number} already speaks ${first}, the first one wins`, "TULLE0303");
     protocols.set(server.port.number, first);
     checkTls(server, place.at("tls"));
   }
@@ -92,7 +95,8 @@ function checkTls(server: ServerSpec, report: Report): void {
     return;
   }
   if (tls === undefined) return report.error("a port that speaks HTTPS needs it", "FieldValueRequired");
-  if (tls.httpsRedirect === true) report.at("httpsRedirect").warn("has no effect on a port that speaks HTTPS");
+  if (tls.httpsRedirect === true)
+    report.at("httpsRedirect").warn("has no effect on a port that speaks HTTPS", "TULLE0003");
   if (tls.mode === undefined)
     return report
       .at("mode")
@@ -102,5 +106,8 @@ function checkTls(server: ServerSpec, report: Report): void {
       report.at("credentialName").error("ISTIO_MUTUAL uses the mesh's own certificates; leave it out");
   } else if (tls.credentialName === undefined)
     report.at("credentialName").error(`${tls.mode} needs it`, "FieldValueRequired");
-  else report.at("credentialName").warn("the zone or the edge owns the certificate; the name is not looked up");
+  else
+    report
+      .at("credentialName")
+      .warn("the zone or the edge owns the certificate; the name is not looked up", "TULLE0107");
 }

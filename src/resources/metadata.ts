@@ -58,9 +58,11 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
     report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
   if (!info.core) {
     if (finalizers.length > 0)
-      report.at("finalizers").warn("stored, without effect: deleting removes the object at once");
+      report.at("finalizers").warn("stored, without effect: deleting removes the object at once", "TULLE0003");
     if (ownerReferences.length > 0)
-      report.at("ownerReferences").warn("stored, without effect: objects are not deleted with their owner");
+      report
+        .at("ownerReferences")
+        .warn("stored, without effect: objects are not deleted with their owner", "TULLE0003");
   }
   return metadata;
 }

@@ -52,21 +52,27 @@ export function checkOutlierDetection(spec: OutlierDetectionSpec, report: Report
         spec.consecutive5xxErrors === undefined
           ? "the name before Istio 1.5; read as `consecutive5xxErrors`"
           : "the name before Istio 1.5; not used, since `consecutive5xxErrors` is set",
+        "TULLE0004",
       );
   if (errors === 0 && gatewayErrors === 0)
     report.warn(
       localErrors === null
         ? "never ejects: every threshold is 0"
         : "answers never eject, since their thresholds are 0: only failures without one do",
+      "TULLE0402",
     );
   if (errors > 0 && gatewayErrors >= errors)
-    report.at("consecutiveGatewayErrors").warn(`never reached: ${errors} errors of any kind (5xx) eject first`);
+    report
+      .at("consecutiveGatewayErrors")
+      .warn(`never reached: ${errors} errors of any kind (5xx) eject first`, "TULLE0401");
   else if (gatewayErrors > 0 && localErrors !== null && !hasGatewayErrors(spec.outlierDetectionHttpErrorCodes))
     report
       .at("consecutiveGatewayErrors")
-      .warn("never reached: none of 502, 503 and 504 is among `outlierDetectionHttpErrorCodes`");
+      .warn("never reached: none of 502, 503 and 504 is among `outlierDetectionHttpErrorCodes`", "TULLE0401");
   if (spec.minHealthPercent === 100)
-    report.at("minHealthPercent").warn("every ejection is disregarded: fewer than 100 % are healthy with one ejected");
+    report
+      .at("minHealthPercent")
+      .warn("every ejection is disregarded: fewer than 100 % are healthy with one ejected", "TULLE0402");
 }
 
 function hasGatewayErrors(codes: readonly number[] | undefined): boolean {

@@ -1,4 +1,5 @@
-import type { Finding } from "./finding.ts";
+import type { RemarkCode } from "./finding-codes.ts";
+import { errorAt, type Finding, warningAt } from "./finding.ts";
 
 type Path = readonly (string | number)[];
 
@@ -7,7 +8,7 @@ export interface Report {
   /** The same report for a place below this one. */
   at(...path: Path): Report;
   error(message: string, reason?: Finding["reason"]): void;
-  warn(message: string): void;
+  warn(message: string, code?: RemarkCode): void;
 }
 
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -22,11 +23,10 @@ function fieldPath(path: Path): string {
 
 /** A report that appends to `findings`. */
 export function reportTo(findings: Finding[], base: Path = []): Report {
-  const add = (severity: Finding["severity"], reason: Finding["reason"], message: string) =>
-    findings.push({ severity, reason, field: fieldPath(base), message });
+  const field = fieldPath(base);
   return {
     at: (...path) => reportTo(findings, [...base, ...path]),
-    error: (message, reason = "FieldValueInvalid") => add("error", reason, message),
-    warn: (message) => add("warning", "FieldValueInvalid", message),
+    error: (message, reason = "FieldValueInvalid") => findings.push({ ...errorAt(field, message), reason }),
+    warn: (message, code) => findings.push(warningAt(field, message, code)),
   };
 }

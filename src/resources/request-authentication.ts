@@ -41,7 +41,8 @@ type JwtRuleSpec = z.infer<typeof JwtRule>;
 export function checkRequestAuthentication(spec: RequestAuthenticationSpec, report: Report, context: Context): void {
   refuseDryRun(context);
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
-  if ((spec.jwtRules ?? []).length === 0) report.at("jwtRules").warn("no rules: no token is ever looked at");
+  if ((spec.jwtRules ?? []).length === 0)
+    report.at("jwtRules").warn("no rules: no token is ever looked at", "TULLE0305");
   for (const [index, rule] of (spec.jwtRules ?? []).entries())
     checkJwtRule(rule, report.at("jwtRules", index), context);
 }
@@ -75,7 +76,7 @@ function warnOfUselessKeys(jwks: string, report: Report): void {
   for (const [index, key] of (readKeySet(jwks) ?? []).entries()) {
     const problem = uselessKey(key);
     const name = typeof key.kid === "string" ? ` (\`kid: ${key.kid.slice(0, 100)}\`)` : "";
-    if (problem !== null) report.warn(`key ${index}${name} verifies nothing: it ${problem}`);
+    if (problem !== null) report.warn(`key ${index}${name} verifies nothing: it ${problem}`, "TULLE0305");
   }
 }
 

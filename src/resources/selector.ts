@@ -6,5 +6,5 @@ import type { Report } from "./report.ts";
 export const WorkloadSelector = strict({ matchLabels: labels.exactOptional() });
 
 export function warnOfEmptySelector(matched: Readonly<Record<string, string>> | undefined, report: Report): void {
-  if (Object.keys(matched ?? {}).length === 0) report.warn("no labels: it selects every workload");
+  if (Object.keys(matched ?? {}).length === 0) report.warn("no labels: it selects every workload", "TULLE0005");
 }

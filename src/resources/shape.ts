@@ -103,7 +103,7 @@ function memberOf(object: z.ZodObject, key: PropertyKey): z.core.$ZodType | unde
 function warnOfTuning(schema: z.core.$ZodType, value: unknown, report: Report): void {
   const tuning = NOTES.get(schema)?.tuning;
   if (tuning !== undefined && value !== undefined && value !== tuning.silentFor)
-    report.warn(`stored, without effect: ${tuning.instead}`);
+    report.warn(`stored, without effect: ${tuning.instead}`, "TULLE0003");
   const here = unwrap(schema);
   if (here instanceof z.ZodArray && Array.isArray(value))
     value.forEach((member, index) => warnOfTuning(here.element, member, report.at(index)));

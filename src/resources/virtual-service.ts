@@ -136,11 +136,12 @@ export function checkVirtualService(spec: VirtualServiceSpec, report: Report): v
   checkUnique(spec.gateways ?? [], report.at("gateways"));
   for (const [index, name] of (spec.gateways ?? []).entries())
     if (name.includes("."))
-      report.at("gateways", index).warn("names a Gateway, not a host; write `name` or `namespace/name`");
+      report.at("gateways", index).warn("names a Gateway, not a host; write `name` or `namespace/name`", "TULLE0101");
   let catchAll: number | null = null;
   for (const [index, rule] of spec.http.entries()) {
     const place = report.at("http", index);
-    if (catchAll !== null) place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`);
+    if (catchAll !== null)
+      place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`, "TULLE0201");
     else if (isCatchAll(rule)) catchAll = index;
     checkRule(rule, place);
   }
@@ -226,18 +227,18 @@ function warnOfNever(match: HttpMatchSpec, place: Report): void {
     place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
   const path = uri?.exact ?? uri?.prefix ?? "/";
   const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
-  if (byPath !== null) place.at("uri").warn(byPath);
+  if (byPath !== null) place.at("uri").warn(byPath, "TULLE0203");
   if (/%(?:[a-f][\da-f]|\d[a-f])/.test(uri?.regex ?? ""))
-    place.at("uri", "regex").warn("escapes are compared in capitals: write `%C3`, not `%c3`");
+    place.at("uri", "regex").warn("escapes are compared in capitals: write `%C3`, not `%c3`", "TULLE0203");
   const byMethod = method === undefined ? null : neverMethod(method);
-  if (byMethod !== null) place.at("method").warn(byMethod);
+  if (byMethod !== null) place.at("method").warn(byMethod, "TULLE0203");
   const byScheme = scheme === undefined ? null : neverScheme(scheme);
-  if (byScheme !== null) place.at("scheme").warn(byScheme);
+  if (byScheme !== null) place.at("scheme").warn(byScheme, "TULLE0203");
   for (const [name, { exact, prefix }] of Object.entries(match.queryParams ?? {})) {
     const byQuery = name.includes("=")
       ? "never matches: a parameter's name ends before `=`"
       : (neverInQuery(name) ?? neverInQuery(exact ?? prefix ?? ""));
-    if (byQuery !== null) place.at("queryParams", name).warn(byQuery);
+    if (byQuery !== null) place.at("queryParams", name).warn(byQuery, "TULLE0203");
   }
 }
 

@@ -6,7 +6,7 @@ import { parseDocuments } from "../../src/resources/documents.ts";
 import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";
-import { warningText } from "./kube/write.ts";
+import { findingText } from "../../src/resources/finding.ts";
 import type { Author } from "../../src/kube/object-rules.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { err, ok, type Result } from "../../src/result.ts";
@@ -79,7 +79,7 @@ export function applyRoutes(): Hono<Api> {
         ...document.head,
         action: result?.action,
         resourceVersion: result?.object.metadata.resourceVersion,
-        warnings: warnings.filter(({ severity }) => severity === "warning").map(warningText),
+        warnings: warnings.filter(({ severity }) => severity === "warning").map((found) => findingText(found)),
       };
     });
     return c.json({ generation: written.generation, results }, 200, { etag: `"${written.generation}"` });

@@ -6,7 +6,7 @@ import { readProtobuf } from "../../../src/kube/protobuf.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";
 import { unknownFields } from "../../../src/kube/field-validation.ts";
 import { parseOne } from "../../../src/resources/documents.ts";
-import type { Finding } from "../../../src/resources/finding.ts";
+import { type Finding, warningAt } from "../../../src/resources/finding.ts";
 import type { ObjectRef } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import type { Api } from "../access.ts";
@@ -89,14 +89,7 @@ export function validated(c: Ask, { info, status }: ResourcePath, value: unknown
       ),
     );
   }
-  return ok(
-    unknown.map((field) => ({
-      severity: "warning",
-      reason: "FieldValueInvalid",
-      field: "",
-      message: `unknown field "${field}"`,
-    })),
-  );
+  return ok(unknown.map((field) => warningAt("", `unknown field "${field}"`)));
 }
 
 /** What a client says of the fields' managers must be readable. */

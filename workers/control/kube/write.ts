@@ -5,7 +5,7 @@ import { plainCopy } from "../../../src/kube/patch.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import type { Selects } from "../../../src/kube/selectors.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";
-import type { Finding } from "../../../src/resources/finding.ts";
+import { type Finding, findingText } from "../../../src/resources/finding.ts";
 import { findKind } from "../../../src/kinds/registry.ts";
 import type { KubeObject, ObjectRef } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
@@ -296,18 +296,12 @@ const MAX_WARNINGS = 10;
 const MAX_WARNING_CHARACTERS = 250;
 
 function warningTexts(findings: readonly Finding[]): readonly string[] {
-  const texts = findings.filter(({ severity }) => severity === "warning").map(warningText);
+  const warnings = findings.filter(({ severity }) => severity === "warning");
+  const texts = warnings.map((found) => findingText(found, MAX_WARNING_CHARACTERS));
   return [...new Set(texts)].slice(0, MAX_WARNINGS).map((text) => {
-    const plain = text
-      .slice(0, MAX_WARNING_CHARACTERS)
-      .replace(/[^\x20-\x7e]/g, "?")
-      .replace(/["\\]/g, "\\$&");
+    const plain = text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\]/g, "\\$&");
     return `299 - "${plain}"`;
   });
-}
-
-export function warningText({ field, message }: Finding): string {
-  return field === "" ? message : `${field}: ${message}`;
 }
 
 /** Whether `/status` of this kind is there to be written. */

@@ -31,5 +31,5 @@ function hostOf(object: KubeObject): string {
 function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const name = hostOf(object);
   if (name.startsWith("*") || serviceFor(world, name, namespaceOf(object))) return [];
-  return [warningAt("spec.host", `there is no service \`${name}\` yet`)];
+  return [warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
 }

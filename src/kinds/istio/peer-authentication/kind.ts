@@ -25,12 +25,24 @@ function checkScope(world: World, object: KubeObject): readonly Finding[] {
   const general = Object.keys(selectorOf(object)).length === 0;
   if (!general)
     return namespace === rootNamespace(world)
-      ? [warningAt("spec.selector", "ignored: in the root namespace only one without a selector has an effect")]
+      ? [
+          warningAt(
+            "spec.selector",
+            "ignored: in the root namespace only one without a selector has an effect",
+            "TULLE0305",
+          ),
+        ]
       : [];
   const oldest = world.inventory
     .of("peer-authentication", `${namespace}/`)
     .find(({ metadata: { name } }) => name !== object.metadata.name);
   return oldest
-    ? [warningAt("metadata.name", `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`)]
+    ? [
+        warningAt(
+          "metadata.name",
+          `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`,
+          "TULLE0304",
+        ),
+      ]
     : [];
 }

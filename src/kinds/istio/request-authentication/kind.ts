@@ -29,6 +29,6 @@ function checkKeySets(world: World, object: KubeObject): readonly Finding[] {
     // Plain http is left by the schema for loopback in the local mesh alone.
     if (url === null || url.protocol === "http:" || isEgressAllowed(world, url.hostname)) return [];
     const message = `\`${url.hostname}\` is not on \`egress.allowedHosts\` of the MeshConfig; its administrator can add it`;
-    return [errorAt(`spec.jwtRules[${index}].jwksUri`, message)];
+    return [errorAt(`spec.jwtRules[${index}].jwksUri`, message, "TULLE0111")];
   });
 }

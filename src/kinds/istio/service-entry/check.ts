@@ -15,10 +15,17 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
     ...spec.hosts.flatMap((host, index) => {
       const field = `spec.hosts[${index}]`;
       const name = host.toLowerCase();
-      if (!mayOwn(object, name)) return [errorAt(field, `\`${host}\` is a name of another namespace's service`)];
+      if (!mayOwn(object, name))
+        return [errorAt(field, `\`${host}\` is a name of another namespace's service`, "TULLE0110")];
       const serving = serviceFor(world, name, namespaceOf(object));
       if (serving && serving.object.kind === "Service")
-        return [warningAt(field, `has no effect: the Service \`${serving.namespace}/${serving.name}\` has this name`)];
+        return [
+          warningAt(
+            field,
+            `has no effect: the Service \`${serving.namespace}/${serving.name}\` has this name`,
+            "TULLE0302",
+          ),
+        ];
       const origin = origins[index];
       return origin === undefined ? [] : checkAddress(world, object, origin, field);
     }),

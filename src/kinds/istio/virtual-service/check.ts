@@ -17,7 +17,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   const gateways = gatewaysOf(object);
   for (const [index, name] of gateways.entries())
     if (name !== "mesh" && gatewayAt(world, name) === null)
-      findings.push(warningAt(`spec.gateways[${index}]`, `there is no Gateway \`${name}\` yet`));
+      findings.push(warningAt(`spec.gateways[${index}]`, `there is no Gateway \`${name}\` yet`, "TULLE0101"));
   if (gateways.includes("mesh")) {
     for (const [index, host] of spec.hosts.entries()) {
       const other = routeFor(world, qualified(host, namespace), namespace);
@@ -26,28 +26,37 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
           warningAt(
             `spec.hosts[${index}]`,
             `no effect on \`${host}\`: the older VirtualService \`${namespaceOf(other)}/${other.metadata.name}\` routes it`,
+            "TULLE0301",
           ),
         );
     }
   }
   for (const [index, rule] of spec.http.entries())
     for (const [at, { destination }] of (rule.route ?? []).entries()) {
-      const problem = destinationProblem(world, destination, namespace);
-      if (problem !== null) findings.push(warningAt(`spec.http[${index}].route[${at}].destination`, problem));
+      const field = `spec.http[${index}].route[${at}].destination`;
+      findings.push(...destinationFindings(world, destination, namespace, field));
     }
   return findings;
 }
 
 type Destination = NonNullable<VirtualServiceSpec["http"][number]["route"]>[number]["destination"];
 
-function destinationProblem(world: World, { host, subset, port }: Destination, namespace: string): string | null {
+function destinationFindings(
+  world: World,
+  { host, subset, port }: Destination,
+  namespace: string,
+  field: string,
+): readonly Finding[] {
   const name = qualified(host, namespace);
   const service = serviceFor(world, name, namespace);
-  if (!service) return `there is no service \`${name}\` yet: its requests are answered with 503`;
+  if (!service)
+    return [warningAt(field, `there is no service \`${name}\` yet: its requests are answered with 503`, "TULLE0102")];
   if (port !== undefined && !service.ports.some(({ number }) => number === port.number))
-    return `\`${name}\` has no port ${port.number}: its requests are answered with 503`;
+    return [
+      warningAt(field, `\`${name}\` has no port ${port.number}: its requests are answered with 503`, "TULLE0103"),
+    ];
   const { subsets } = destinationPolicy(world, name, service.namespace, namespace);
-  return subset === undefined || subsets.has(subset)
-    ? null
-    : `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: its requests are answered with 503`;
+  if (subset === undefined || subsets.has(subset)) return [];
+  const message = `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: its requests are answered with 503`;
+  return [warningAt(field, message, "TULLE0104")];
 }

@@ -25,12 +25,15 @@ function checkSettings(world: World, object: KubeObject): readonly Finding[] {
   const { trustDomain } = object.spec as MeshConfigSpec;
   const findings: Finding[] = [];
   if (namespaceOf(object) !== GATEWAY_NAMESPACE)
-    findings.push(errorAt("metadata.namespace", `the mesh's settings stand in namespace \`${GATEWAY_NAMESPACE}\``));
+    findings.push(
+      errorAt("metadata.namespace", `the mesh's settings stand in namespace \`${GATEWAY_NAMESPACE}\``, "TULLE0006"),
+    );
   if (trustDomain !== undefined && trustDomain !== world.trustDomain)
     findings.push(
       errorAt(
         "spec.trustDomain",
         `the mesh was deployed with \`${world.trustDomain}\`, which its certificates carry; set the variable TRUST_DOMAIN of control and deploy it again`,
+        "TULLE0006",
       ),
     );
   return findings;

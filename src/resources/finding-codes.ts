@@ -1,0 +1,206 @@
+/** What a code stands for. The names and numbers are public: people silence them, and programs count them. */
+interface FindingKind {
+  readonly name: string;
+  /** An error refuses the write; a warning is answered; an info stands in the object's status and in `tulle analyze` alone. */
+  readonly severity: Severity;
+  /** One line: what is the case. */
+  readonly meaning: string;
+  readonly mend: string;
+  /** Codes of Istio's own analysis that say the same. */
+  readonly istio?: readonly string[];
+}
+
+export const SEVERITIES = ["error", "warning", "info"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/**
+ * Every kind of finding: 00 an object by itself, 01 names of what is not there, 02 rules that do nothing, 03 objects that
+ * stand against each other, 04 settings of resilience, 05 what nobody uses. A code keeps its meaning: add, never reuse.
+ */
+export const FINDINGS = {
+  TULLE0001: {
+    name: "InvalidField",
+    severity: "error",
+    meaning: "a field is unknown, has a value that it cannot have, or cannot work here",
+    mend: "the message says what the field takes, or what to write in its place",
+    istio: ["IST0106"],
+  },
+  TULLE0002: {
+    name: "Remark",
+    severity: "warning",
+    meaning: "the object is stored, and something in it means less, or something else, than it seems to",
+    mend: "the message says what is read, and what to write where something else was meant",
+    istio: ["IST0133"],
+  },
+  TULLE0003: {
+    name: "WithoutEffect",
+    severity: "warning",
+    meaning: "the field is stored and does nothing: it tunes what the platform decides",
+    mend: "leave it out, or keep it for another mesh; the message says what happens here instead",
+    istio: ["IST0133"],
+  },
+  TULLE0004: {
+    name: "OldName",
+    severity: "warning",
+    meaning: "the field, or the apiVersion, is one of an older release or a placeholder of articles",
+    mend: "write the name that the message tells",
+    istio: ["IST0002"],
+  },
+  TULLE0005: {
+    name: "SelectsEverything",
+    severity: "warning",
+    meaning: "a selector or a subset without labels takes all there is",
+    mend: "name labels, or leave the selector out where everything is meant",
+  },
+  TULLE0006: {
+    name: "MisplacedSettings",
+    severity: "error",
+    meaning:
+      "a MeshConfig that cannot be the mesh's: another namespace than its own, another trust domain than was deployed",
+    mend: "keep one MeshConfig `default` in `istio-system`; the trust domain is the one that control was deployed with",
+  },
+  TULLE0101: {
+    name: "UnknownGateway",
+    severity: "warning",
+    meaning: "a VirtualService names a Gateway that is not there: it routes nothing at it",
+    mend: "apply the Gateway, or write its name as `namespace/name`",
+    istio: ["IST0101"],
+  },
+  TULLE0102: {
+    name: "UnknownService",
+    severity: "warning",
+    meaning:
+      "a route's destination is a host that no Service and no ServiceEntry has: its requests are answered with 503",
+    mend: "apply the service, or write the host in full: a short name is one of the VirtualService's own namespace",
+    istio: ["IST0101"],
+  },
+  TULLE0103: {
+    name: "UnknownPort",
+    severity: "warning",
+    meaning: "a route's destination has no such port: its requests are answered with 503",
+    mend: "name one of the service's ports by its number",
+    istio: ["IST0101"],
+  },
+  TULLE0104: {
+    name: "UnknownSubset",
+    severity: "warning",
+    meaning: "no DestinationRule of the host has the subset that a route names: its requests are answered with 503",
+    mend: "add the subset to the DestinationRule that holds for the caller, or apply one",
+    istio: ["IST0101"],
+  },
+  TULLE0105: {
+    name: "UnknownRuleHost",
+    severity: "warning",
+    meaning: "a DestinationRule is for a host that no Service and no ServiceEntry has: it does nothing",
+    mend: "apply the service, or write the host in full: a short name is one of the rule's own namespace",
+    istio: ["IST0174"],
+  },
+  TULLE0106: {
+    name: "UnboundEndpoint",
+    severity: "warning",
+    meaning: "no gateway that ever registered has the service binding of this address: the endpoint is left out",
+    mend: "add the binding to the gateway's configuration and deploy it, or name the one that it has",
+  },
+  TULLE0107: {
+    name: "UnresolvedCredential",
+    severity: "warning",
+    meaning: "a Gateway's `credentialName` is not looked up: the zone or the local mesh's edge owns the certificate",
+    mend: "nothing to do where the zone has a certificate for the hosts; keep the name for other meshes",
+    istio: ["IST0161"],
+  },
+  TULLE0110: {
+    name: "ForeignHost",
+    severity: "error",
+    meaning: "a ServiceEntry names a host that belongs to another namespace's services",
+    mend: "put the entry into that namespace, or give the service a name of your own",
+  },
+  TULLE0111: {
+    name: "ForbiddenAddress",
+    severity: "error",
+    meaning: "an address, or the place of a key set, that the mesh's settings do not let this namespace use",
+    mend: "ask the mesh's administrator for a range in `privateRanges`, or for the host in `egress.allowedHosts`",
+    istio: ["IST0175"],
+  },
+  TULLE0112: {
+    name: "TakenAddress",
+    severity: "error",
+    meaning: "the address belongs to another namespace, which registered it first",
+    mend: "let that namespace remove it, or call its service by its name",
+  },
+  TULLE0201: {
+    name: "DeadRule",
+    severity: "warning",
+    meaning: "a route is never reached: rules before it take every request that it matches",
+    mend: "move it up, narrow the rules before it, or delete it",
+    istio: ["IST0130"],
+  },
+  TULLE0203: {
+    name: "NeverMatches",
+    severity: "warning",
+    meaning: "a match, or a value of a policy, that no request can have",
+    mend: "the message says what form requests have: a path begins with `/`, a method stands in capitals",
+  },
+  TULLE0301: {
+    name: "HostTaken",
+    severity: "warning",
+    meaning: "in the mesh one VirtualService routes a host, and an older one does: this one has no effect on it",
+    mend: "put the rules into one VirtualService, or use a root with delegates",
+    istio: ["IST0109"],
+  },
+  TULLE0302: {
+    name: "ShadowedEntry",
+    severity: "warning",
+    meaning: "a Service has the host of a ServiceEntry: the entry has no effect on it",
+    mend: "give the entry another host, or delete one of the two",
+  },
+  TULLE0303: {
+    name: "MixedProtocols",
+    severity: "warning",
+    meaning: "two servers of a Gateway speak different protocols on one port: the first one wins",
+    mend: "give the second server a port of its own",
+  },
+  TULLE0304: {
+    name: "SecondPeerAuthentication",
+    severity: "warning",
+    meaning: "several PeerAuthentications hold for one whole namespace: the oldest counts, the others do nothing",
+    mend: "keep one without a selector in each namespace",
+  },
+  TULLE0305: {
+    name: "IgnoredPolicy",
+    severity: "warning",
+    meaning: "a policy that does nothing where it stands, or denies nothing as it is written",
+    mend: "the message says why: move it to the workload's namespace, or give it rules",
+    istio: ["IST0167"],
+  },
+  TULLE0306: {
+    name: "BrokenOther",
+    severity: "warning",
+    meaning: "by this write another object is not accepted any more: what it says does not hold now",
+    mend: "mend the object that the message names, or take the write back",
+  },
+  TULLE0401: {
+    name: "NeverReached",
+    severity: "warning",
+    meaning: "a setting of outlier detection that another one always comes before",
+    mend: "set `consecutiveGatewayErrors` lower than `consecutive5xxErrors`, or leave it out",
+  },
+  TULLE0402: {
+    name: "NeverEjects",
+    severity: "warning",
+    meaning: "outlier detection that can never take an endpoint out, or whose ejections never count",
+    mend: "set a threshold above 0, and `minHealthPercent` below 100; leave the block out where nothing shall be ejected",
+  },
+} as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
+
+export type FindingCode = keyof typeof FINDINGS;
+
+type CodeOf<S extends Severity> = {
+  [Code in FindingCode]: (typeof FINDINGS)[Code]["severity"] extends S ? Code : never;
+}[FindingCode];
+export type ErrorCode = CodeOf<"error">;
+/** Of what does not refuse a write. */
+export type RemarkCode = CodeOf<"warning" | "info">;
+
+export function kindOfFinding(code: FindingCode): FindingKind {
+  return FINDINGS[code];
+}

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { findingsPage } from "../../cli/docs/findings-page.ts";
+import { ISTIO_CODES } from "../../cli/docs/istio-codes.ts";
+import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
+
+const PROJECT = join(import.meta.dirname, "../..");
+const text = (file: string) => readFileSync(join(PROJECT, file), "utf8");
+const codes = Object.keys(FINDINGS) as FindingCode[];
+
+const sources = ["src", "workers", "cli"]
+  .flatMap((top) =>
+    readdirSync(join(PROJECT, top), { recursive: true, encoding: "utf8" }).map((file) => `${top}/${file}`),
+  )
+  .filter((file) => file.endsWith(".ts") && !file.endsWith("finding-codes.ts"))
+  .map(text)
+  .join("\n");
+
+describe("docs/findings.md", () => {
+  it("is what the table of findings says", () => {
+    expect(text("docs/findings.md")).toBe(findingsPage());
+  });
+
+  it.each(codes)("says of %s how to mend it", (code) => {
+    const { name, mend } = kindOfFinding(code);
+    expect(text("docs/findings.md")).toContain(`| \`${code}\` ${name} | `);
+    expect(mend).not.toBe("");
+  });
+});
+
+describe("the table of findings", () => {
+  it("has nothing that is never said", () => {
+    expect(codes.filter((code) => !sources.includes(`"${code}"`))).toEqual([]);
+  });
+
+  it("has each name once, and codes in order", () => {
+    const names = codes.map((code) => kindOfFinding(code).name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(codes).toEqual(codes.toSorted());
+  });
+
+  it("says of a code of Istio's either who says the same, or why nobody can", () => {
+    const met = new Set(codes.flatMap((code) => kindOfFinding(code).istio ?? []));
+    const both = Object.entries(ISTIO_CODES).filter(([code, { never }]) => never !== undefined && met.has(code));
+    expect(both).toEqual([]);
+  });
+});
