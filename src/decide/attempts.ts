@@ -1,6 +1,5 @@
-import { DRAW, draw } from "../request/draws.ts";
+import { pick } from "../balancing/pick.ts";
 import { type Outcome, panics } from "../resilience/outlier.ts";
-import { pick } from "../resilience/pick.ts";
 import type { Endpoint } from "../snapshot/model.ts";
 import { type Answer, answerOf } from "./answers.ts";
 import type { Forward } from "./types.ts";
@@ -48,11 +47,7 @@ export function nextAttempt(forward: Forward, history: readonly Attempted[], hea
   }
   const { turn, active } = health;
   const attempt = history.length;
-  const endpoint = pick(usable, cluster.model.loadBalancer, {
-    turn,
-    draws: [draw(seed, DRAW.endpoint, attempt), draw(seed, DRAW.otherEndpoint, attempt)],
-    active,
-  });
+  const endpoint = pick(usable, cluster.balancer, { turn, seed, attempt, active, hash: forward.hash });
   return endpoint === null
     ? { kind: "answer", answer: answerOf("no_healthy_upstream", null, forward.route, cluster) }
     : { kind: "attempt", endpoint };

@@ -1,3 +1,4 @@
+import { affinityOf, NO_AFFINITY } from "../balancing/affinity.ts";
 import { authorize } from "../policy/authorization.ts";
 import {
   authenticate,
@@ -87,16 +88,18 @@ function forward(
   entered: Authenticated,
   checked: Checked,
 ): Forward {
+  const { hash, cookie } = cluster.affinity === null ? NO_AFFINITY : affinityOf(cluster.affinity, sent);
   return {
     effect: "forward",
     route,
     cluster,
+    hash,
     path: sent.forwardPath,
     query: withoutParams(sent.query, checked.dropParams),
     authority: ops.authority,
     headers: sent.headers,
     request: entered.changes.length === 0 ? ops.request : [...entered.changes, ...ops.request],
-    response: ops.response,
+    response: cookie === null ? ops.response : [cookie, ...ops.response],
     cors: NO_CHANGES,
     refusals: checked.refusals,
     bySet: checked.bySet,

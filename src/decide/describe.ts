@@ -24,6 +24,8 @@ interface DescribedForward {
   readonly effect: "forward";
   readonly route: string;
   readonly cluster: string;
+  /** Whether the request has what the cluster picks its endpoint by; null: it picks by nothing. */
+  readonly picksByHash: boolean | null;
   readonly path: string;
   /** Names alone. */
   readonly query: string;
@@ -40,13 +42,14 @@ interface DescribedForward {
 
 export function describeDecision(decision: Decision): DescribedDecision {
   if (decision.effect === "answer") return describeAnswer(decision);
-  const { route, cluster, path, query, authority, request, response, cors, refusals, bySet, requestPrincipal } =
+  const { route, cluster, hash, path, query, authority, request, response, cors, refusals, bySet, requestPrincipal } =
     decision;
   const { endpoints } = cluster.model;
   return {
     effect: "forward",
     route: route.model.name,
     cluster: cluster.model.id,
+    picksByHash: cluster.affinity === null ? null : hash !== null,
     path,
     query: withoutValues(query),
     authority,

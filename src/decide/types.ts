@@ -17,6 +17,8 @@ export interface Forward {
   readonly effect: "forward";
   readonly route: LinkedRoute;
   readonly cluster: LinkedCluster;
+  /** 32 bits of what the cluster picks its endpoint by; null: nothing, or not there. */
+  readonly hash: number | null;
   /** Path to send, canonical, after the rewrite; without the query. */
   readonly path: string;
   /** Query to send, without `?`; a token that was found in a parameter is taken out. */

@@ -35,7 +35,8 @@ function paramValue(query: string, name: string): string | null {
  */
 const COOKIE_PAIRS = /(?:"[^";]*"|[^;,]|,(?!\s*[^;=,\s"]+=))+/g;
 
-function cookieValue(header: string | undefined, name: string): string | null {
+/** Of the first cookie of that name, quotes and all; null where there is none. */
+export function cookieValue(header: string | undefined, name: string): string | null {
   if (header === undefined) return null;
   if (!header.includes(name)) return null;
   for (const pair of header.match(COOKIE_PAIRS) ?? []) {

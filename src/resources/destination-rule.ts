@@ -2,24 +2,10 @@ import { z } from "zod";
 import { duration, durationOrZero } from "./duration.ts";
 import { choice, count, later, list, never, portNumber, REASON, strict, text, tuning, uint32 } from "./fields.ts";
 import { exportTo, hostPattern } from "./host.ts";
+import { checkLoadBalancer, LoadBalancer } from "./load-balancer.ts";
 import { labels } from "./names.ts";
 import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
 import type { Report } from "./report.ts";
-
-const LoadBalancer = strict(
-  {
-    simple: choice(["UNSPECIFIED", "LEAST_CONN", "RANDOM", "ROUND_ROBIN", "LEAST_REQUEST"], {
-      PASSTHROUGH: never(REASON.socket),
-    }).exactOptional(),
-  },
-  {
-    consistentHash: later(),
-    localityLbSetting: later(),
-    zoneAwareLbSetting: later(),
-    warmup: later(),
-    warmupDurationSecs: later(),
-  },
-);
 
 const BY_PLATFORM = "the platform decides";
 
@@ -152,6 +138,7 @@ function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, report: Repor
 }
 
 function checkSettings(settings: Omit<PortPolicySpec, "port">, report: Report): void {
+  if (settings.loadBalancer !== undefined) checkLoadBalancer(settings.loadBalancer, report.at("loadBalancer"));
   if (settings.connectionPool !== undefined && Object.keys(settings.connectionPool).length === 0)
     report.at("connectionPool").error("empty: set `tcp` or `http`", "FieldValueRequired");
   const http = settings.connectionPool?.http;

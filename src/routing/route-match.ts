@@ -112,7 +112,7 @@ function matchesJoined(matches: Matcher, value: string | null): boolean {
 }
 
 /** The first value of a query key, both as they stand (`a%20b`, `a+b`), as Envoy compares them; null where it is not there. */
-function queryValue(query: string, name: string): string | null {
+export function queryValue(query: string, name: string): string | null {
   for (let start = 0; start <= query.length;) {
     const next = query.indexOf("&", start);
     const end = next < 0 ? query.length : next;

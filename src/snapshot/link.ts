@@ -1,3 +1,5 @@
+import { type Affinity, hashedHeaders, linkAffinity } from "../balancing/affinity.ts";
+import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
@@ -67,6 +69,9 @@ export interface LinkedCluster {
   readonly model: Cluster;
   /** The different policy sets of its endpoints. */
   readonly sets: readonly number[];
+  readonly balancer: Balancer;
+  /** By what of a request its endpoint is picked; null: by nothing. */
+  readonly affinity: Affinity | null;
 }
 
 export interface LinkedPolicySet {
@@ -81,9 +86,9 @@ export interface LinkedPolicySet {
 }
 
 export function link(slice: Slice): LinkedSlice {
-  const clusters = new Map(Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model)]));
-  const routes = slice.routes.map((route) => linkRoute(route, clusters));
   const secret = new Set(slice.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+  const clusters = new Map(Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, secret)]));
+  const routes = slice.routes.map((route) => linkRoute(route, clusters));
   const sets = linkSets(slice, secret);
   return {
     model: slice,
@@ -142,7 +147,7 @@ function filledHeaders(route: Route): string[] {
 }
 
 /** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
-function headerNames({ routes, policySets }: Slice): string[] {
+function headerNames({ routes, policySets, clusters }: Slice): string[] {
   const matched = routes.flatMap(({ matches }) =>
     matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
   );
@@ -151,7 +156,8 @@ function headerNames({ routes, policySets }: Slice): string[] {
     .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
   const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
   const ofCors = routes.some(({ cors }) => cors !== undefined) ? CORS_HEADERS : [];
-  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens, ...ofCors].filter(
+  const hashed = Object.values(clusters).flatMap(({ loadBalancer }) => hashedHeaders(loadBalancer));
+  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens, ...ofCors, ...hashed].filter(
     (name) => !name.startsWith(":"),
   );
 }
@@ -175,8 +181,13 @@ function conditionsOf(policySets: readonly PolicySet[]) {
   return rules.flatMap(({ when = [] }) => when);
 }
 
-function linkCluster(model: Cluster): LinkedCluster {
-  return { model, sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))] };
+function linkCluster(model: Cluster, secret: ReadonlySet<string>): LinkedCluster {
+  return {
+    model,
+    sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))],
+    balancer: linkBalancer(model),
+    affinity: linkAffinity(model.loadBalancer, secret),
+  };
 }
 
 function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): LinkedRoute {

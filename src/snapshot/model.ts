@@ -230,7 +230,38 @@ export interface PoolSettings {
   readonly maxPending?: number;
 }
 
-export type LoadBalancer = "ROUND_ROBIN" | "RANDOM" | "LEAST_REQUEST";
+/** By its name, or by a hash of something that the request holds, so that equal ones find the same endpoint. */
+export type LoadBalancer = "ROUND_ROBIN" | "RANDOM" | "LEAST_REQUEST" | RingHash | Maglev;
+
+interface RingHash {
+  /** Places at least. */
+  readonly ring: number;
+  /** Absent: nothing to pick by, a random endpoint. */
+  readonly key?: HashKey;
+}
+
+interface Maglev {
+  /** Slots, a prime. */
+  readonly maglev: number;
+  readonly key?: HashKey;
+}
+
+/** What is hashed. A request that lacks it gets a random endpoint. */
+export type HashKey =
+  /** Lower case, or Envoy's `:method`, `:path`, `:authority`. */
+  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "cookie"; readonly name: string; readonly create?: CreatedCookie }
+  | { readonly kind: "sourceIp" }
+  /** The first value. */
+  | { readonly kind: "query"; readonly name: string };
+
+/** A request without the cookie gets one with its answer. */
+interface CreatedCookie {
+  /** 0: until the browser is closed. */
+  readonly maxAgeSeconds: number;
+  readonly path?: string;
+  readonly attributes?: readonly (readonly [name: string, value: string])[];
+}
 
 /** One service, port and subset: what a route points at. Envoy's word and form: `outbound|9080|v1|reviews.default.svc.cluster.local`. */
 export interface Cluster {

@@ -350,6 +350,43 @@ describe("routes in the mesh", () => {
 });
 
 describe("destination rules", () => {
+  it.each([
+    { spec: "{}", made: "LEAST_REQUEST" },
+    { spec: "{ simple: LEAST_CONN }", made: "LEAST_REQUEST" },
+    { spec: "{ simple: RANDOM }", made: "RANDOM" },
+    { spec: "{ consistentHash: {} }", made: { ring: 1024 } },
+    { spec: "{ consistentHash: { useSourceIp: false } }", made: { ring: 1024 } },
+    {
+      spec: "{ consistentHash: { httpHeaderName: X-User, ringHash: { minimumRingSize: 2048 } } }",
+      made: { ring: 2048, key: { kind: "header", name: "x-user" } },
+    },
+    {
+      spec: "{ consistentHash: { useSourceIp: true, minimumRingSize: 8388608 } }",
+      made: { ring: 1_048_576, key: { kind: "sourceIp" } },
+    },
+    {
+      spec: "{ consistentHash: { httpQueryParameterName: User, maglev: {} } }",
+      made: { maglev: 65_537, key: { kind: "query", name: "User" } },
+    },
+    {
+      spec: "{ consistentHash: { httpCookie: { name: User }, maglev: { tableSize: 5 } } }",
+      made: { maglev: 5, key: { kind: "cookie", name: "User" } },
+    },
+    {
+      spec: "{ consistentHash: { httpCookie: { name: u, ttl: 90.5s, path: /a, attributes: [{ name: Secure }] } } }",
+      made: {
+        ring: 1024,
+        key: { kind: "cookie", name: "u", create: { maxAgeSeconds: 90, path: "/a", attributes: [["Secure", ""]] } },
+      },
+    },
+  ])("pick by $spec", ({ spec, made }) => {
+    const of = world(
+      service("reviews"),
+      destinationRule("r", `{ host: reviews, trafficPolicy: { loadBalancer: ${spec} } }`),
+    );
+    expect(of.slice("mesh/*", REVIEWS)?.clusters[`outbound|80||${REVIEWS}`]?.loadBalancer).toEqual(made);
+  });
+
   it("lay a subset's blocks over the destination's, and a port's over both", () => {
     const made = world(
       service("reviews", { versions: ["v1", "v2"] }),

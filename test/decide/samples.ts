@@ -7,6 +7,7 @@ import {
   type Condition,
   type CorsPolicy,
   type Front,
+  type HashKey,
   type JwtRule,
   type PolicySet,
   type Route,
@@ -125,6 +126,17 @@ const route: fc.Arbitrary<Route> = fc
     ...(redirect && { redirect }),
   }));
 
+const hashKey = fc.constantFrom<(HashKey | undefined)[]>(
+  undefined,
+  { kind: "header", name: "x-tier" },
+  { kind: "header", name: "x-api-key" },
+  { kind: "cookie", name: "session" },
+  { kind: "cookie", name: "a", create: { maxAgeSeconds: 0 } },
+  { kind: "cookie", name: "sticky", create: { maxAgeSeconds: 60, path: "/" } },
+  { kind: "query", name: "q" },
+  { kind: "sourceIp" },
+);
+
 const FRONT: Front = {
   gateway: "default/front",
   workload: {
@@ -143,15 +155,16 @@ export const slices: fc.Arbitrary<Slice> = fc
     routes: fc.array(route, { minLength: 1, maxLength: 3 }),
     policySets: fc.array(policySet, { minLength: 2, maxLength: 2 }),
     front: fc.option(fc.record({ httpsRedirect: fc.boolean() })),
+    key: hashKey,
   })
-  .map(({ routes, policySets, front }) => ({
+  .map(({ routes, policySets, front, key }) => ({
     format: FORMAT,
     host: "api.test",
     path: { mergeSlashes: true, escapedSlashes: "REFUSE", params: "CUT" },
     routes,
     clusters: {
       a: cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 1)]),
-      b: cluster("b", [endpoint("EP_C", 1)]),
+      b: { ...cluster("b", [endpoint("EP_C", 1)]), loadBalancer: { ring: 16, ...(key && { key }) } },
     },
     policySets,
     ...(front && { front: { ...FRONT, ...(front.httpsRedirect && { httpsRedirect: true as const }) } }),

@@ -50,11 +50,6 @@ spec:
     ["an unknown balancer", "loadBalancer: {simple: FASTEST}", "NotSupported spec.trafficPolicy.loadBalancer.simple"],
     ["PASSTHROUGH", "loadBalancer: {simple: PASSTHROUGH}", "NotSupported spec.trafficPolicy.loadBalancer.simple"],
     [
-      "consistentHash",
-      "loadBalancer: {consistentHash: {useSourceIp: true}}",
-      "NotSupported spec.trafficPolicy.loadBalancer.consistentHash",
-    ],
-    [
       "localityLbSetting",
       "loadBalancer: {localityLbSetting: {}}",
       "NotSupported spec.trafficPolicy.loadBalancer.localityLbSetting",

@@ -1,7 +1,7 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { LoadBalancer } from "../../snapshot/model.ts";
 import { meshConfig, namespaceOf, patternsOf, rootNamespace, visible } from "../view.ts";
+import { loadBalancerOf } from "./load-balancers.ts";
 import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
 import { outlierSettings } from "./outlier.ts";
 
@@ -67,7 +67,7 @@ function clusterSettings(
   const { connectionPool, outlierDetection, loadBalancer } = settings;
   const { tcp, http } = connectionPool ?? {};
   return {
-    loadBalancer: algorithm(loadBalancer?.simple),
+    loadBalancer: loadBalancerOf(loadBalancer),
     pool: {
       ...(tcp?.maxConnections !== undefined && { maxConnections: tcp.maxConnections }),
       ...(http?.http2MaxRequests !== undefined && { maxRequests: http.http2MaxRequests }),
@@ -78,10 +78,4 @@ function clusterSettings(
         ? null
         : outlierSettings(outlierDetection, meshConfig(world).alwaysEjectOneEndpoint ?? true),
   };
-}
-
-type Simple = NonNullable<NonNullable<TrafficPolicy["loadBalancer"]>["simple"]>;
-
-function algorithm(simple: Simple | undefined): LoadBalancer {
-  return simple === "ROUND_ROBIN" || simple === "RANDOM" ? simple : "LEAST_REQUEST";
 }

@@ -1,8 +1,8 @@
 import { at, type Descriptions } from "../../descriptions.ts";
+import { LOAD_BALANCER } from "./load-balancer-descriptions.ts";
 
 const TRAFFIC_SETTINGS: Descriptions = {
-  loadBalancer: "How an endpoint is picked for a request.",
-  "loadBalancer.simple": "The rule that picks; LEAST_REQUEST by default.",
+  ...LOAD_BALANCER,
   connectionPool: "How much may be under way at once.",
   "connectionPool.tcp": "Limits that Istio sets on connections.",
   "connectionPool.tcp.maxConnections": "Requests that may be under way; the others wait.",

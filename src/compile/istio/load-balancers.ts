@@ -1,0 +1,43 @@
+import { MOST_PLACES_HERE } from "../../resources/consistent-hash.ts";
+import { parseDuration } from "../../resources/duration.ts";
+import type { LoadBalancerSpec } from "../../resources/load-balancer.ts";
+import type { HashKey, LoadBalancer } from "../../snapshot/model.ts";
+
+type ConsistentHash = NonNullable<LoadBalancerSpec["consistentHash"]>;
+type Cookie = NonNullable<ConsistentHash["httpCookie"]>;
+
+const DEFAULT_RING_SIZE = 1024;
+const DEFAULT_TABLE_SIZE = 65_537;
+
+/** LEAST_REQUEST unless something else is said, as in Istio. */
+export function loadBalancerOf(spec: LoadBalancerSpec | undefined): LoadBalancer {
+  const { simple, consistentHash } = spec ?? {};
+  if (consistentHash !== undefined) return hashing(consistentHash);
+  return simple === "ROUND_ROBIN" || simple === "RANDOM" ? simple : "LEAST_REQUEST";
+}
+
+function hashing(spec: ConsistentHash): LoadBalancer {
+  const found = keyOf(spec);
+  const key = found === null ? {} : { key: found };
+  if (spec.maglev !== undefined) return { maglev: spec.maglev.tableSize ?? DEFAULT_TABLE_SIZE, ...key };
+  // 0 is unset, as everywhere in protobuf.
+  const size = spec.ringHash?.minimumRingSize || spec.minimumRingSize || DEFAULT_RING_SIZE;
+  return { ring: Math.min(size, MOST_PLACES_HERE), ...key };
+}
+
+function keyOf({ httpHeaderName, httpCookie, useSourceIp, httpQueryParameterName }: ConsistentHash): HashKey | null {
+  if (httpHeaderName !== undefined) return { kind: "header", name: httpHeaderName.toLowerCase() };
+  if (httpCookie !== undefined) return cookieKey(httpCookie);
+  if (httpQueryParameterName !== undefined) return { kind: "query", name: httpQueryParameterName };
+  return useSourceIp === true ? { kind: "sourceIp" } : null;
+}
+
+function cookieKey({ name, path, ttl, attributes }: Cookie): HashKey {
+  if (ttl === undefined) return { kind: "cookie", name };
+  const create = {
+    maxAgeSeconds: Math.floor((parseDuration(ttl) ?? 0) / 1000),
+    ...(path !== undefined && path !== "" && { path }),
+    ...(attributes && { attributes: attributes.map(({ name: attribute, value = "" }) => [attribute, value] as const) }),
+  };
+  return { kind: "cookie", name, create };
+}

@@ -1,0 +1,24 @@
+import type { Descriptions } from "../../descriptions.ts";
+
+export const LOAD_BALANCER: Descriptions = {
+  loadBalancer: "How an endpoint is picked for a request.",
+  "loadBalancer.simple": "The rule that picks; LEAST_REQUEST by default.",
+  "loadBalancer.consistentHash": "Requests that are alike in one thing get the same endpoint; others a random one.",
+  "loadBalancer.consistentHash.httpHeaderName": "The header whose value counts.",
+  "loadBalancer.consistentHash.httpCookie": "The cookie whose value counts.",
+  "loadBalancer.consistentHash.httpCookie.name": "The cookie's name.",
+  "loadBalancer.consistentHash.httpCookie.path": "Path of a cookie that is made here.",
+  "loadBalancer.consistentHash.httpCookie.ttl":
+    "How long a cookie lives that is made where a request has none; 0s for a session. Without it none is made.",
+  "loadBalancer.consistentHash.httpCookie.attributes": "Further attributes of a cookie that is made here.",
+  "loadBalancer.consistentHash.httpCookie.attributes.name": "An attribute, such as `SameSite`.",
+  "loadBalancer.consistentHash.httpCookie.attributes.value": "What it says; empty for one that says nothing.",
+  "loadBalancer.consistentHash.useSourceIp": "The client's address counts; over a binding, who calls.",
+  "loadBalancer.consistentHash.httpQueryParameterName": "The query parameter whose first value counts.",
+  "loadBalancer.consistentHash.ringHash": "By a hash ring, the default.",
+  "loadBalancer.consistentHash.ringHash.minimumRingSize": "Places that the ring has at least; 1024 by default.",
+  "loadBalancer.consistentHash.maglev":
+    "By a Maglev table: even shares; an endpoint that comes or goes moves a few keys of the others.",
+  "loadBalancer.consistentHash.maglev.tableSize": "Slots of the table, a prime; 65537 by default.",
+  "loadBalancer.consistentHash.minimumRingSize": "The old place of `ringHash.minimumRingSize`.",
+};
