@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
@@ -16,6 +16,7 @@ interface Caller {
   readonly namespace?: string | null;
   /** SPIFFE id without its scheme. */
   readonly principal: string | null;
+  readonly labels?: Readonly<Record<string, string>>;
   readonly mtls?: boolean;
   readonly plaintext?: boolean;
 }
@@ -103,7 +104,8 @@ export async function start({ index, tmpDir }: StartOptions) {
   }
   const identities = new Map<string, Promise<Svid | null>>();
   const identityOf = async (caller: Caller): Promise<Svid | null> => {
-    const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/default`;
+    const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/${accountOf(caller)}`;
+    await introduce(mesh, principal, caller.labels ?? {});
     let identity = identities.get(principal);
     if (!identity) identities.set(principal, (identity = enrol(mesh, principal)));
     return identity;
@@ -144,6 +146,37 @@ function isNamed({ service, host }: Callee): boolean {
 function dialled({ service, namespace, host, port }: Callee): string {
   const name = service === undefined ? (host ?? "").replace(/:\d+$/, "") : `${service}.${namespace}.svc.cluster.local`;
   return `outbound_.${port}_._.${name.toLowerCase()}`;
+}
+
+/** Callers that a case tells apart by labels alone are workloads with an account of their own. */
+function accountOf({ labels = {} }: Caller): string {
+  const text = JSON.stringify(Object.entries(labels).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  return text === "[]" ? "default" : `caller-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
+}
+
+/** Registers the caller as a workload, so that the mesh knows its labels. Its namespace, and it with that, may be gone since the last call. */
+async function introduce(
+  mesh: RunningMesh,
+  principal: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  const [, namespace, serviceAccountName] = /^cluster\.local\/ns\/([^/]+)\/sa\/([a-z0-9.-]+)$/.exec(principal) ?? [];
+  if (namespace === undefined || serviceAccountName === undefined || Object.keys(labels).length === 0) return;
+  const name = `of-${serviceAccountName}`;
+  const { status, text } = await mesh.control(
+    `/k8s/api/v1/namespaces/${namespace}/pods/${name}?fieldManager=tulle-conformance-driver&force=true`,
+    {
+      method: "PATCH",
+      headers: { "content-type": "application/apply-patch+yaml" },
+      body: JSON.stringify({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace, labels },
+        spec: { serviceAccountName, containers: [{ name: "caller", image: "caller" }] },
+      }),
+    },
+  );
+  if (status >= 300) throw new Error(`the caller ${principal}: HTTP ${status} ${text}`);
 }
 
 /** @returns null for a caller of another trust domain, or whose service account's name is none */
