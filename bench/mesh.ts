@@ -16,9 +16,10 @@ import { commandOf, processTree } from "./cpu.ts";
 import type { Flat } from "./flat.ts";
 
 /** Who is measured; each has a socket of its own. The names are those of their Workers, but for the gateways'. */
-export type Contestant = "bare" | "bare-binding" | "flat" | "hono-jose" | "tulle" | "tulle-sampled";
+export type Contestant = "bare" | "bare-binding" | "flat" | "hono-jose" | "tulle" | "tulle-sampled" | "tulle-hosts";
 
 const SAMPLED = "tulle-gateway-sampled";
+const HOSTS = "tulle-gateway-hosts";
 export const WORKER_OF: Readonly<Record<Contestant, string>> = {
   bare: "bare",
   "bare-binding": "bare-binding",
@@ -26,6 +27,7 @@ export const WORKER_OF: Readonly<Record<Contestant, string>> = {
   "hono-jose": "hono-jose",
   tulle: "tulle-gateway",
   "tulle-sampled": SAMPLED,
+  "tulle-hosts": HOSTS,
 };
 
 /** What each is bundled from; null: it comes as modules. */
@@ -36,6 +38,7 @@ export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
   "hono-jose": "bench/workers/hono-jose.ts",
   tulle: "workers/gateway/index.ts",
   "tulle-sampled": "workers/gateway/index.ts",
+  "tulle-hosts": "workers/gateway/index.ts",
 };
 
 /** The contestants in one runtime, with the mesh's real control and state beside them. */
@@ -173,14 +176,24 @@ async function others({ originPort, jwks, flat }: BenchOptions) {
 }
 
 async function gateways(options: BenchOptions, publicKey: string) {
-  const gateway = async (deployment: string, variables: Readonly<Record<string, string>>, name = deployment) => {
+  const gateway = async (
+    deployment: string,
+    variables: Readonly<Record<string, string>>,
+    name = deployment,
+    serves = "default/bench",
+  ) => {
     const worker = await gatewayWorker(deployment, publicKey);
+    // Each has the hosts of one Gateway alone, so that the many of another cost it nothing.
+    const served = Object.entries(worker.serviceBindings).map(([binding, { props, ...service }]) => [
+      binding,
+      { ...service, props: props && "gateways" in props ? { ...props, gateways: [serves] } : props },
+    ]);
     return {
       ...worker,
       name,
-      bindings: { ...worker.bindings, GATEWAY: "default/bench", ...variables },
+      bindings: { ...worker.bindings, GATEWAY: serves, ...variables },
       serviceBindings: {
-        ...worker.serviceBindings,
+        ...Object.fromEntries(served),
         PRIVATE: external(options.originPort),
         EP_BOUND_V1: "bound",
         EP_BOUND_V2: "bound",
@@ -191,6 +204,7 @@ async function gateways(options: BenchOptions, publicKey: string) {
   return [
     await gateway(WORKER_OF.tulle, {}),
     await gateway(SAMPLED, { LOG_ONE_IN: "100" }),
+    await gateway(HOSTS, {}, HOSTS, "default/hosted"),
     ...(await Promise.all(coldNames(options).map(async (name) => gateway(WORKER_OF.tulle, {}, name)))),
   ];
 }

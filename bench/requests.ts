@@ -50,6 +50,7 @@ const PATH_OF: Readonly<Record<Shape, (index: number) => string>> = {
 /**
  * 1,000 paths, 200 tokens, 8 request headers (Host not counted), 5 % denied, one in ten premium.
  *
+ * @param host `*` stands for a name of its own for each path
  * @param judged whether the contestant reads tokens; a bare one lets all through
  */
 export function makeRequests({ tokens }: Issuer, host: string, shape: Shape, judged: boolean): readonly Prepared[] {
@@ -58,7 +59,7 @@ export function makeRequests({ tokens }: Issuer, host: string, shape: Shape, jud
     const body = shape === "post" ? "z".repeat(POST_BYTES) : "";
     const text = [
       `${shape === "post" ? "POST" : "GET"} ${denied ? `/api/v1/private/${index}` : PATH_OF[shape](index)} HTTP/1.1`,
-      `Host: ${host}`,
+      `Host: ${host.replace("*", `h${index}`)}`,
       `Authorization: Bearer ${tokens[index % tokens.length]}`,
       "User-Agent: bench/1",
       "Accept: application/json",

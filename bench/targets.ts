@@ -81,6 +81,15 @@ export const TARGETS: readonly Target[] = [
     goal: 1,
   },
   {
+    row: "hosts",
+    what: "10,000 hosts, 1,000 of them asked for, to one",
+    measure: full("tulle-hosts", 16, "get", "*.hosted"),
+    against: WHOLE_JOB,
+    ...cpu,
+    bar: 1.1,
+    goal: 1,
+  },
+  {
     row: "policies",
     what: "10,000 policies, to one",
     measure: full("tulle", 16, "get", "policed.bench"),

@@ -2,6 +2,7 @@ import type { Issuer } from "./requests.ts";
 
 const ROUTES = 10_000;
 const POLICIES = 10_000;
+const HOSTS = 10_000;
 /** A document may be 1 MiB; Gateways join the rules of several VirtualServices for one host. */
 const ROUTES_PER_DOCUMENT = 1_000;
 
@@ -22,7 +23,8 @@ function route(host: string, prefix: string): unknown[] {
 
 /**
  * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies), each with the
- * whole job in front of it, on hosts of the same names in `.bench`; `many.bench` has 10,000 routes to items.
+ * whole job in front of it, on hosts of the same names in `.bench`; `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
  */
@@ -98,7 +100,24 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
   }
   if (hosts.has("many.bench")) documents.push(...manyRoutes());
   if (hosts.has("policed.bench")) documents.push(...manyPolicies());
+  if (hosts.has("*.hosted")) documents.push(...manyHosts());
   return documents;
+}
+
+/** On a Gateway of their own. */
+function manyHosts(): readonly string[] {
+  const gateway = object("Gateway", istio, "hosted", {
+    selector: { istio: "ingressgateway" },
+    servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*.hosted"] }],
+  });
+  const routes = Array.from({ length: HOSTS }, (_, index) =>
+    object("VirtualService", istio, `hosted-${index}`, {
+      hosts: [`h${index}.hosted`],
+      gateways: ["hosted"],
+      http: route("items", "/api/"),
+    }),
+  );
+  return [gateway, ...routes];
 }
 
 function manyRoutes(): readonly string[] {
