@@ -40,7 +40,10 @@ interface Current<Linked> {
   readonly root: Root;
   readonly index: HostIndex;
   readonly serving: ServingRoot;
-  readonly slices: ReadonlyMap<string, Linked>;
+  /** Ids that the root lists; null hides a host. */
+  readonly listed: ReadonlySet<string | null>;
+  /** Those that are here. */
+  readonly slices: Map<string, Linked>;
 }
 
 /** A host that was asked for; without `found` somebody waits for its slice. */
@@ -165,8 +168,7 @@ export class Configuration<Linked> {
     }
     // Nothing waits from here on: what is current stays so until it is replaced.
     if (read === null) {
-      if (this.#current !== null && slices.size > 0)
-        this.#serve({ ...this.#current, slices: this.#listed(this.#current.root, slices) }, now);
+      this.#add(slices, now);
     } else if (read.ok) {
       const next = this.#next(read.value, slices);
       const wrong = this.#wrong(next, asked, now);
@@ -199,18 +201,23 @@ export class Configuration<Linked> {
 
   #next(root: Root, arrived: ReadonlyMap<string, Linked>): Current<Linked> {
     const { generation, issuedAt, trust, scopes } = root;
+    const listed = new Set(Object.values(scopes).flatMap((hosts) => Object.values(hosts)));
+    const here = [...(this.#current?.slices ?? []), ...arrived];
     return {
       root,
       index: new HostIndex(scopes),
       serving: { generation, issuedAt, trust },
-      slices: this.#listed(root, arrived),
+      listed,
+      slices: new Map(here.filter(([id]) => listed.has(id))),
     };
   }
 
-  /** What is here and what arrived, as far as the root lists it. */
-  #listed(root: Root, arrived: ReadonlyMap<string, Linked>): ReadonlyMap<string, Linked> {
-    const listed = new Set(Object.values(root.scopes).flatMap((hosts) => Object.values(hosts)));
-    return new Map([...(this.#current?.slices ?? []), ...arrived].filter(([id]) => listed.has(id)));
+  /** Hosts that are first asked for, under the root that is here: what it costs does not grow with the root. */
+  #add(arrived: ReadonlyMap<string, Linked>, now: number): void {
+    const current = this.#current;
+    if (current === null) return;
+    for (const [id, slice] of arrived) if (current.listed.has(id)) current.slices.set(id, slice);
+    if (current.slices.size > MAX_HOSTS) this.#serve(current, now);
   }
 
   /** @returns why the last good root serves on, or null */
