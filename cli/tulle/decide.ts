@@ -44,7 +44,7 @@ export function addDecide(program: Command): void {
     .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
     .option(
       "--scope <scope>",
-      "where the host is looked up: gw/NAMESPACE/NAME/PORT, gw/*, mesh/NAMESPACE, mesh/* (default: the caller's)",
+      "where the host is looked up: gw/NAMESPACE/NAME/PORT, gw/*, mesh/NAMESPACE, mesh/NAMESPACE/ACCOUNT, mesh/* (default: the caller's)",
     )
     .addHelpText(
       "after",

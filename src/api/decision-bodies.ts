@@ -4,14 +4,15 @@ import type { WrittenFacts } from "../decide/written.ts";
 
 // What `POST /api/v1/decide` reads: a request that nobody sent, or a record of one that somebody did.
 
-const SCOPE = /^(mesh\/(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)|gw\/(\*|[a-z0-9.-]+\/[a-z0-9.-]+\/\d{1,5}))$/;
+const SCOPE =
+  /^(mesh\/(\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\/[a-z0-9.-]{1,253})?)|gw\/(\*|[a-z0-9.-]+\/[a-z0-9.-]+\/\d{1,5}))$/;
 
 const scope = z
   .string()
-  .regex(SCOPE, "must be `mesh/*`, `mesh/NAMESPACE`, `gw/*` or `gw/NAMESPACE/NAME/PORT`")
+  .regex(SCOPE, "must be `mesh/*`, `mesh/NAMESPACE`, `mesh/NAMESPACE/ACCOUNT`, `gw/*` or `gw/NAMESPACE/NAME/PORT`")
   .optional()
   .describe(
-    "Where the host is looked up: `mesh/*`, `mesh/NAMESPACE`, `gw/NAMESPACE/NAME/PORT` (a Gateway's listener) or `gw/*`. Absent: the mesh, as the peer's namespace sees it.",
+    "Where the host is looked up: `mesh/*`, `mesh/NAMESPACE`, `mesh/NAMESPACE/ACCOUNT`, `gw/NAMESPACE/NAME/PORT` (a Gateway's listener) or `gw/*`. Absent: the mesh, as the peer sees it.",
   );
 
 /** Bytes that a request line can hold; others come escaped. */

@@ -1,15 +1,15 @@
 import { parseDuration } from "../resources/duration.ts";
 import { type Finding, unsuppressed } from "../resources/finding.ts";
-import { refKey, refOf } from "../resources/object.ts";
+import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import type { Scope } from "../snapshot/model.ts";
 import { gatewayListings } from "./gateways.ts";
-import { Inventory, type ObjectChange } from "./inventory.ts";
+import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
 import { Memo } from "./memo.ts";
 import { meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
 import { meshConfig, trustDomain } from "./view.ts";
-import type { World } from "./world.ts";
+import type { CompiledKind, World } from "./world.ts";
 
 /** Whose hosts a gateway deployment serves; `*` is all. */
 export interface Fronted {
@@ -19,10 +19,19 @@ export interface Fronted {
   readonly gateways: readonly string[];
 }
 
-export type Scopes = ReadonlyMap<Scope, ReadonlyMap<string, CompiledSlice>>;
+/** Null: the host is hidden from those of this scope. */
+export type Scopes = ReadonlyMap<Scope, ReadonlyMap<string, CompiledSlice | null>>;
+
+type Put = (scope: Scope, host: string, slice: CompiledSlice | null) => void;
 
 /** Before the `refKey` of an object: what is wrong with it, as derived. */
 const VERDICT = "verdict ";
+
+function* entriesOf(kind: CompiledKind | undefined, object: KubeObject): Entries {
+  if (kind === undefined) return;
+  yield* kind.entries(object);
+  for (const { account } of kind.callers(object)) yield ["account", account];
+}
 
 /** A change as it would be: the compiler answers as if it were made, until it is accepted or rejected. */
 export interface Attempt {
@@ -45,7 +54,7 @@ export class Compiler {
   /** @param options.trustDomain of the deployment's certificates */
   constructor(options: Pick<World, "local" | "trustDomain" | "kindOf">) {
     const memo = new Memo();
-    const inventory = new Inventory(memo, (object) => options.kindOf(object)?.entries(object) ?? []);
+    const inventory = new Inventory(memo, (object) => entriesOf(options.kindOf(object), object));
     this.#world = { memo, inventory, frontEnds: [ISTIO], policies: ISTIO_POLICIES, ...options };
   }
 
@@ -103,8 +112,8 @@ export class Compiler {
     const key = JSON.stringify([fronted.fronts, fronted.gateways]);
     const known = this.#scopes.get(key);
     if (known) return known;
-    const scopes = new Map<Scope, Map<string, CompiledSlice>>();
-    const put = (scope: Scope, host: string, slice: CompiledSlice): void => {
+    const scopes = new Map<Scope, Map<string, CompiledSlice | null>>();
+    const put: Put = (scope, host, slice) => {
       const hosts = scopes.get(scope);
       if (hosts) hosts.set(host, slice);
       else scopes.set(scope, new Map([[host, slice]]));
@@ -115,15 +124,19 @@ export class Compiler {
     return scopes;
   }
 
-  #meshScopes(fronts: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {
+  #meshScopes(fronts: readonly string[], put: Put): void {
     const all = fronts.includes("*");
     const named = new Set(fronts);
     const fronted = ({ service }: CompiledSlice): boolean => all || (service !== null && named.has(service));
     for (const host of meshHosts(this.#world))
-      for (const { scope, name, slice } of meshListings(this.#world, host)) if (fronted(slice)) put(scope, name, slice);
+      for (const { scope, name, slice, wider } of meshListings(this.#world, host)) {
+        if (slice !== null && fronted(slice)) put(scope, name, slice);
+        // What others are served here must not serve those who see another service by this name, or none.
+        else if (wider !== null && fronted(wider)) put(scope, name, null);
+      }
   }
 
-  #gatewayScopes(names: readonly string[], put: (scope: Scope, host: string, slice: CompiledSlice) => void): void {
+  #gatewayScopes(names: readonly string[], put: Put): void {
     const all = names.includes("*");
     const anyGateway = new Set<string>();
     for (const { gateway, port, host, slice } of gatewayListings(this.#world, (name) => all || names.includes(name))) {

@@ -4,7 +4,7 @@ import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import { namespaceOf } from "./view.ts";
 
-type Labels = Readonly<Record<string, string>>;
+export type Labels = Readonly<Record<string, string>>;
 
 /** Labels of the spec stand over those of the metadata, as in Istio. */
 export function workloadLabels({ metadata, spec }: KubeObject): Labels {

@@ -1,6 +1,6 @@
 import { byAge } from "./inventory.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
-import { GATEWAY_NAMESPACE, namespaceOf } from "./view.ts";
+import { namespaceOf } from "./view.ts";
 import type { FrontEnd, GatewayHost, World } from "./world.ts";
 
 /** One slice that a Gateway serves on a port. */
@@ -31,7 +31,7 @@ function gatewaySlice(world: World, frontEnd: FrontEnd, gateway: string, at: Gat
   return world.memo.get(`gateway-slice ${place} ${gateway} ${at.port} ${at.host}`, () => {
     const entry = frontEnd.gatewayEntry(world, gateway, at);
     if (!entry) return null;
-    const { front, routes } = entry;
-    return assemble(world, { host: at.host, viewer: GATEWAY_NAMESPACE, service: null, ports: null, front }, routes);
+    const { viewer, front, routes } = entry;
+    return assemble(world, { host: at.host, viewer, service: null, ports: null, front }, routes);
   });
 }

@@ -1,7 +1,7 @@
 import { clusterId } from "./clusters.ts";
 import { serviceFor } from "./services.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
-import { serviceOfHost } from "./view.ts";
+import { serviceOfHost, viewerNamespace, widerViewer } from "./view.ts";
 import type { CompiledRoutes, Viewer, World } from "./world.ts";
 
 /** The hosts that the mesh knows: services, and what is routed beside them; `*` is a host of Gateways alone. */
@@ -16,7 +16,7 @@ export function meshHosts(world: World): readonly string[] {
   ]);
 }
 
-/** The slice of a host as a namespace sees it; null where it does not. */
+/** The slice of a host as a viewer sees it; null where it does not. */
 function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | null {
   return world.memo.get(`mesh-slice ${viewer} ${host}`, () => {
     const service = serviceFor(world, host, viewer);
@@ -51,28 +51,31 @@ function defaultRoutes(host: string, ports: readonly number[]): CompiledRoutes {
 export interface MeshListing {
   readonly scope: `mesh/${string}`;
   readonly name: string;
-  readonly slice: CompiledSlice;
+  /** Null: the host is hidden from those of this scope. */
+  readonly slice: CompiledSlice | null;
+  /** What the next wider scope lists under this name. */
+  readonly wider: CompiledSlice | null;
 }
 
-/** Where a host is listed: for all, and for the namespaces that see it differently or by more names. */
+/** Where a host is listed: for all, and for those that see it otherwise than the next wider viewer, or by more names. */
 export function meshListings(world: World, host: string): readonly MeshListing[] {
   return world.memo.get(`mesh-listings ${host}`, () => {
-    const general = meshSlice(world, host, "*");
-    const everywhere = general ? namesOf(host, "*") : [];
-    const listings: MeshListing[] = everywhere.flatMap((name) =>
-      general ? [{ scope: "mesh/*", name, slice: general }] : [],
-    );
     const viewers = new Set(world.frontEnds.flatMap((frontEnd) => frontEnd.viewers(world, host)));
     const own = serviceOfHost(host)?.namespace;
     if (own !== undefined) viewers.add(own);
-    for (const viewer of viewers) {
-      const slice = meshSlice(world, host, viewer);
-      if (!slice) continue;
-      const listed = slice.text === general?.text ? everywhere : [];
-      for (const name of namesOf(host, viewer))
-        if (!listed.includes(name)) listings.push({ scope: `mesh/${viewer}`, name, slice });
-    }
-    return listings;
+    return ["*", ...viewers].flatMap((viewer) => listingsFor(world, host, viewer));
+  });
+}
+
+function listingsFor(world: World, host: string, viewer: Viewer): readonly MeshListing[] {
+  const wider = widerViewer(viewer);
+  const slice = meshSlice(world, host, viewer);
+  const known = wider === null ? null : meshSlice(world, host, wider);
+  const listed = known === null || wider === null ? [] : namesOf(host, wider);
+  const names = slice === null ? listed : namesOf(host, viewer);
+  return names.flatMap((name) => {
+    const over = listed.includes(name) ? known : null;
+    return slice?.text === over?.text ? [] : [{ scope: `mesh/${viewer}` as const, name, slice, wider: over }];
   });
 }
 
@@ -82,5 +85,5 @@ function namesOf(host: string, viewer: Viewer): readonly string[] {
   if (!service) return [host];
   const { name, namespace } = service;
   const names = [host, `${name}.${namespace}.svc`, `${name}.${namespace}`];
-  return viewer === namespace ? [...names, name] : names;
+  return viewerNamespace(viewer) === namespace ? [...names, name] : names;
 }

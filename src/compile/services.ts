@@ -7,7 +7,7 @@ import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { EndpointAddress, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { firstPair, originsOfHosts, workloadLabels } from "./entries.ts";
-import { namespaceOf, selects, serviceOfHost, trustDomain, visible } from "./view.ts";
+import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace, visible } from "./view.ts";
 import type { Viewer, World } from "./world.ts";
 
 /** What a host stands for: a Kubernetes Service or a ServiceEntry. */
@@ -47,7 +47,7 @@ export function serviceFor(world: World, host: string, viewer: Viewer): ServiceI
       .filter((object) => visible(object, viewer) && mayOwn(object, host));
     const chosen =
       candidates.find(({ kind }) => kind === "Service") ??
-      candidates.find((object) => namespaceOf(object) === viewer) ??
+      candidates.find((object) => namespaceOf(object) === viewerNamespace(viewer)) ??
       candidates[0];
     return chosen ? infoOf(chosen, host) : null;
   });

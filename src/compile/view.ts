@@ -63,7 +63,19 @@ function exportedTo(object: KubeObject): readonly string[] | null {
 }
 
 export function visible(object: KubeObject, viewer: Viewer): boolean {
-  return exportedTo(object)?.includes(viewer) ?? true;
+  return exportedTo(object)?.includes(viewerNamespace(viewer)) ?? true;
+}
+
+/** The namespace of a viewer; `*` for anybody. */
+export function viewerNamespace(viewer: Viewer): string {
+  const slash = viewer.indexOf("/");
+  return slash < 0 ? viewer : viewer.slice(0, slash);
+}
+
+/** Who sees what a viewer sees where nothing else is said; null for anybody. */
+export function widerViewer(viewer: Viewer): Viewer | null {
+  if (viewer === "*") return null;
+  return viewer.includes("/") ? viewerNamespace(viewer) : "*";
 }
 
 /** Namespaces that alone see an object; none where all do. */

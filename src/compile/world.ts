@@ -4,7 +4,10 @@ import type { Front, LoadBalancer, OutlierSettings, PolicySet, PoolSettings, Rou
 import type { Entries, Inventory } from "./inventory.ts";
 import type { Memo } from "./memo.ts";
 
-/** The namespace for whom configuration is compiled; `*` stands for any that has no view of its own. */
+/**
+ * For whom configuration is compiled: a namespace, or `namespace/serviceAccount`; `*` stands for any that has no view of its own.
+ * A Gateway's workload is one, too: see `gatewayViewer`.
+ */
 export type Viewer = string;
 
 /** What compilation reads: everything else comes from these. */
@@ -29,6 +32,15 @@ export interface CompiledKind {
   readonly check: (world: World, object: KubeObject) => readonly Finding[];
   /** @param key of an address, by which the object is found in the table `address` */
   readonly registrations: (world: World, object: KubeObject, key: string) => readonly Registration[];
+  /** The workloads that an object tells of, as callers: each is found by its service account in the table `account`. */
+  readonly callers: (object: KubeObject) => readonly Caller[];
+}
+
+/** A workload as it calls. */
+interface Caller {
+  /** `namespace/serviceAccount`. */
+  readonly account: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** One place where an object says that a workload is reached: policies that select any of them guard the endpoint. */
@@ -43,8 +55,8 @@ export interface Registration {
 export interface FrontEnd {
   /** Hosts that it routes in the mesh, services or not. */
   readonly meshHosts: (world: World) => readonly string[];
-  /** Namespaces whose view of a host may differ from that of all. */
-  readonly viewers: (world: World, host: string) => readonly string[];
+  /** Namespaces, and single service accounts, whose view of a host may differ from that of the next wider viewer. */
+  readonly viewers: (world: World, host: string) => readonly Viewer[];
   /**
    * @param ports of the service; null where the host is none
    * @returns null where it does not route the host
@@ -105,6 +117,8 @@ export interface GatewayHost {
 
 /** What comes of a request to one of a Gateway's hosts. */
 export interface GatewayEntry {
+  /** As whom it calls. */
+  readonly viewer: Viewer;
   readonly front: FrontDraft;
   readonly routes: CompiledRoutes;
 }

@@ -4,7 +4,7 @@ import { peerOf } from "../identity/svid.ts";
 import type { Entrance } from "../request/entrance.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import { dropAliases } from "../request/headers.ts";
-import { type Place, placesOf } from "../request/places.ts";
+import { EVERY_ACCOUNT, meshScope, type Place, placesOf } from "../request/places.ts";
 import { type Incoming, receive, type Received } from "../request/receive.ts";
 import { err, ok, type Result } from "../result.ts";
 import { canonicalPath } from "../routing/canonical-path.ts";
@@ -56,7 +56,7 @@ const OTHER_FIELDS: Readonly<Record<string, string>> = { host: "host", "cf-conne
 /**
  * Makes a request of what was told, by the gateway's own code.
  *
- * @param scope where the host is looked up; null: the mesh, as the peer's namespace sees it
+ * @param scope where the host is looked up; null: the mesh, as the peer sees it
  * @returns the gateway's answer where it would not even look for the host; a problem where no such request can come
  */
 export function hypotheticalRequest(
@@ -71,10 +71,10 @@ export function hypotheticalRequest(
   if (!incoming.ok) return incoming;
   const received = receive(incoming.value, entrance.value);
   if (!received.ok) return ok(answerOf(received.error.code));
-  const places = placesOf(received.value, entrance.value, peer.value);
-  const seen = places.at(0)?.scope;
-  if (scope !== null && entrance.value.kind === "mesh" && seen !== scope)
-    return problem("", `this caller sees \`${seen ?? ""}\`, not \`${scope}\`: leave \`scope\` out, or change \`peer\``);
+  const places = placesOf(received.value, entrance.value, peer.value, EVERY_ACCOUNT);
+  const seen = meshScope(peer.value, null);
+  if (scope !== null && entrance.value.kind === "mesh" && seen !== scope && places.at(0)?.scope !== scope)
+    return problem("", `this caller sees \`${seen}\`, not \`${scope}\`: leave \`scope\` out, or change \`peer\``);
   introduce(received.value);
   return ok({ received: received.value, places, entrance: entrance.value.kind, peer: peer.value });
 }

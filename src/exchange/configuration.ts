@@ -88,6 +88,11 @@ export class Configuration<Linked> {
     return this.#current?.serving.trust ?? null;
   }
 
+  /** Of the root in use: scopes of single service accounts; null where it lists none. */
+  get accounts(): ReadonlySet<string> | null {
+    return this.#current?.index.accounts ?? null;
+  }
+
   /** What was refused since a root was last taken. */
   get refused(): RefusedSnapshots | null {
     return this.#refused;

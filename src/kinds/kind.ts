@@ -46,7 +46,7 @@ const METADATA = {
   "metadata.namespace": ({ metadata }: KubeObject) => metadata.namespace ?? "",
 };
 
-const NOTHING = { entries: () => [], check: () => [], registrations: () => [], addresses: () => [] };
+const NOTHING = { entries: () => [], check: () => [], registrations: () => [], callers: () => [], addresses: () => [] };
 
 /** One of Kubernetes' own. */
 export function coreKind({ columns = [CORE_AGE], selectable = {}, ...given }: Given): Kind {

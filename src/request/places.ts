@@ -2,6 +2,12 @@ import type { Peer } from "../identity/peer.ts";
 import type { Entrance, Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
+/** Scopes of single service accounts; null where there are none. */
+type AccountScopes = { has(scope: string): boolean } | null;
+
+/** For whoever does not know which there are: what has none of its own is looked up in the next wider one. */
+export const EVERY_ACCOUNT: AccountScopes = { has: () => true };
+
 /** Where a request's host may be looked up. */
 export interface Place {
   readonly scope: string;
@@ -17,23 +23,37 @@ const NAME = /^[a-z0-9.-]+$/;
 
 /**
  * Where the request's host may be looked up, best first. Over a binding the service is the one that was dialled: the URL's
- * authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace sees it.
+ * authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace or its service
+ * account sees it.
+ *
+ * @param accounts those that see the mesh by a scope of their own
  */
-export function placesOf(received: Received, entrance: Entrance, peer: Peer): readonly Place[] {
+export function placesOf(
+  received: Received,
+  entrance: Entrance,
+  peer: Peer,
+  accounts: AccountScopes,
+): readonly Place[] {
   if (entrance.kind === "mesh") {
     const { hostname, port } = received.target;
-    return [{ scope: meshScope(peer), host: withoutDot(hostname), port }];
+    return [{ scope: meshScope(peer, accounts), host: withoutDot(hostname), port }];
   }
   const { listener } = entrance;
   const exposed = listener.mesh ? [] : [{ scope: listener.scope, host: received.host, port: listener.port }];
   if (peer.by !== "certificate" || peer.namespace === null) return exposed;
-  const inMesh = { scope: meshScope(peer), ...dialled(received, listener) };
+  const inMesh = { scope: meshScope(peer, accounts), ...dialled(received, listener) };
   // On a Gateway's own listener its policies come first; elsewhere a workload sees the mesh as it does from inside.
   return listener.gateway === null ? [inMesh, ...exposed] : [...exposed, inMesh];
 }
 
-function meshScope(peer: Peer): string {
-  return `mesh/${peer.namespace ?? "*"}`;
+/** As whom a caller sees the mesh. */
+export function meshScope({ principal, namespace }: Peer, accounts: AccountScopes): string {
+  if (namespace === null) return "mesh/*";
+  const scope = `mesh/${namespace}`;
+  if (accounts === null || principal === null) return scope;
+  // A principal with a namespace ends in `/ns/NAMESPACE/sa/ACCOUNT`.
+  const own = scope + principal.slice(principal.lastIndexOf("/"));
+  return accounts.has(own) ? own : scope;
 }
 
 /** The Host header does not choose the service where the agent's SNI tells what was dialled. */

@@ -6,6 +6,7 @@ import { checkLoadBalancer, LoadBalancer } from "./load-balancer.ts";
 import { labels } from "./names.ts";
 import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
 import type { Report } from "./report.ts";
+import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
 
 const BY_PLATFORM = "the platform decides";
 
@@ -96,15 +97,13 @@ const Subset = strict({
   trafficPolicy: TrafficPolicy.exactOptional(),
 });
 
-export const DestinationRule = strict(
-  {
-    host: hostPattern,
-    exportTo: exportTo.exactOptional(),
-    subsets: z.array(Subset).exactOptional(),
-    trafficPolicy: TrafficPolicy.exactOptional(),
-  },
-  { workloadSelector: later() },
-);
+export const DestinationRule = strict({
+  host: hostPattern,
+  exportTo: exportTo.exactOptional(),
+  workloadSelector: WorkloadSelector.exactOptional(),
+  subsets: z.array(Subset).exactOptional(),
+  trafficPolicy: TrafficPolicy.exactOptional(),
+});
 
 /** Fields that only tune connections are here too, and have no effect. */
 export type DestinationRuleSpec = z.infer<typeof DestinationRule>;
@@ -113,6 +112,11 @@ type PortPolicySpec = z.infer<typeof PortPolicy>;
 
 export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
   checkTrafficPolicy(spec.trafficPolicy, report.at("trafficPolicy"));
+  if (spec.workloadSelector !== undefined) {
+    warnOfEmptySelector(spec.workloadSelector.matchLabels, report.at("workloadSelector"));
+    if (spec.exportTo?.some((scope) => scope !== ".") === true)
+      report.at("exportTo").error("only `.` goes with `workloadSelector`: it selects clients of this namespace");
+  }
   const names = new Set<string>();
   for (const [index, subset] of (spec.subsets ?? []).entries()) {
     const place = report.at("subsets", index);

@@ -7,7 +7,7 @@ import { later, list, neededList, never, portNumber, REASON, strict, text } from
 import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, type UriKind } from "./local-answer.ts";
-import { hostName, isDnsLabel, isDnsSubdomain, namespaceName } from "./names.ts";
+import { hostName, isDnsLabel, isDnsSubdomain, labels, namespaceName } from "./names.ts";
 import { neverInQuery, neverMethod, neverScheme } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
@@ -42,10 +42,11 @@ const HttpMatch = strict(
     withoutHeaders: matchedHeaders.exactOptional(),
     queryParams: z.record(z.string().min(1), PresenceMatch).exactOptional(),
     port: portNumber.exactOptional(),
+    sourceLabels: labels.exactOptional(),
     sourceNamespace: namespaceName.exactOptional(),
     gateways: list(gatewayName).max(1_000).exactOptional(),
   },
-  { sourceLabels: later("`sourceNamespace` works"), statPrefix: later() },
+  { statPrefix: later() },
 );
 
 const PortSelector = strict({ number: portNumber });
@@ -144,6 +145,12 @@ export function checkVirtualService(spec: VirtualServiceSpec, report: Report): v
       place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`, "TULLE0201");
     else if (isCatchAll(rule)) catchAll = index;
     checkRule(rule, place);
+    if ((spec.gateways ?? ["mesh"]).includes("mesh")) continue;
+    for (const [at, { sourceLabels, gateways }] of (rule.match ?? []).entries())
+      if (sourceLabels !== undefined && gateways === undefined)
+        place
+          .at("match", at, "sourceLabels")
+          .warn("names callers in the mesh, and `gateways` lacks `mesh`: it is compared with the Gateway's own labels");
   }
 }
 

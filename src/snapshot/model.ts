@@ -401,13 +401,14 @@ export interface Slice {
   readonly policySets: readonly PolicySet[];
 }
 
-/** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`. */
+/** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`, `mesh/<ns>/<service account>`. */
 export type Scope = string;
 
 /**
  * What one gateway deployment may serve. `scopes` maps scope to host to slice id (SHA-256, lower-case hex).
  * Hosts are lower case, without port: names, `*.suffix` (longest wins) or `*`. In `mesh/<ns>` only what differs from
- * `mesh/*` is listed, and `null` hides a host of `mesh/*`.
+ * `mesh/*` is listed, and in `mesh/<ns>/<account>` what differs from `mesh/<ns>`; `null` hides a host of a wider scope, and `~`
+ * with `null` all of them.
  */
 export interface Root {
   readonly format: number;

@@ -21,8 +21,8 @@ function document(kind: (typeof kinds)[number], object: string, of: string, targ
   const host = `${target}.default.svc.cluster.local`;
   const specs: Record<(typeof kinds)[number], string> = {
     VirtualService: `{ hosts: [${host}, x.test], gateways: [mesh, default/${target}], ${variant % 2 ? "exportTo: [.]," : ""}
-      http: [{ name: r${variant}, route: [{ destination: { host: ${host}${variant > 2 ? ", subset: v1" : ""} } }] }] }`,
-    DestinationRule: `{ host: ${host}, trafficPolicy: { connectionPool: { tcp: { maxConnections: ${variant + 1} } } },
+      http: [{ name: r${variant}, ${variant === 2 ? "match: [{ sourceLabels: { version: v2 } }, { uri: { exact: /x } }]," : ""} route: [{ destination: { host: ${host}${variant > 2 ? ", subset: v1" : ""} } }] }] }`,
+    DestinationRule: `{ host: ${host}, ${variant === 2 ? "workloadSelector: { matchLabels: { version: v2 } }," : ""} trafficPolicy: { connectionPool: { tcp: { maxConnections: ${variant + 1} } } },
       subsets: [{ name: v1, labels: { version: ${variant > 2 ? "v1" : "v2"} } }] }`,
     AuthorizationPolicy: `{ action: ${variant % 2 ? "DENY" : "ALLOW"}, ${variant > 1 ? `selector: { matchLabels: { app: ${target} } },` : ""} rules: [{}] }`,
     PeerAuthentication: `{ mtls: { mode: ${variant % 2 ? "STRICT" : "PERMISSIVE"} } }`,

@@ -17,14 +17,15 @@ function front(listener: Partial<Listener> = {}): Entrance {
   };
 }
 
-function places(url: string, entrance: Entrance, by: Peer, host?: string) {
+function places(url: string, entrance: Entrance, by: Peer, host?: string, accounts: readonly string[] = []) {
   const authority = host ?? new URL(url).host;
   const received = receive(
     new Request(url, { headers: entrance.kind === "public" || host !== undefined ? { host: authority } : {} }),
     entrance,
   );
   if (!received.ok) throw new Error(received.error.code);
-  return placesOf(received.value, entrance, by).map((place) => `${place.scope} ${place.host}:${place.port}`);
+  const own = accounts.length === 0 ? null : new Set(accounts);
+  return placesOf(received.value, entrance, by, own).map((place) => `${place.scope} ${place.host}:${place.port}`);
 }
 
 describe("where a host is looked for", () => {
@@ -63,5 +64,17 @@ describe("where a host is looked for", () => {
     const mesh: Entrance = { kind: "mesh", props: {} };
     expect(places("http://reviews:9080/", mesh, peer("web"))).toEqual(["mesh/default reviews:9080"]);
     expect(places("http://reviews./", mesh, NO_PEER)).toEqual(["mesh/* reviews:80"]);
+  });
+
+  it("is the mesh as the caller's service account sees it, where this has a scope of its own", () => {
+    const mesh: Entrance = { kind: "mesh", props: {} };
+    const own = ["mesh/default/web"];
+    expect(places("http://reviews/", mesh, peer("web"), undefined, own)).toEqual(["mesh/default/web reviews:80"]);
+    expect(places("http://reviews/", mesh, peer("cart"), undefined, own)).toEqual(["mesh/default reviews:80"]);
+    expect(places("http://reviews/", mesh, peer("web", "shop"), undefined, own)).toEqual(["mesh/shop reviews:80"]);
+    expect(places("http://reviews/", mesh, NO_PEER, undefined, own)).toEqual(["mesh/* reviews:80"]);
+    expect(places("http://reviews/", front({ mesh: true }), WEB, undefined, own)).toEqual([
+      "mesh/default/web reviews:80",
+    ]);
   });
 });

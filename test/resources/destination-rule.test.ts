@@ -12,7 +12,8 @@ kind: DestinationRule
 metadata: {name: reviews}
 spec:
   host: "*.example.com"
-  exportTo: ["*"]
+  exportTo: ["."]
+  workloadSelector: {matchLabels: {app: productpage}}
   trafficPolicy:
     loadBalancer: {simple: LEAST_REQUEST}
     connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 100, http2MaxRequests: 10}}
@@ -38,9 +39,14 @@ spec:
     ["a subset without name", '{host: a, subsets: [{name: "", labels: {v: a}}]}', "Invalid spec.subsets[0].name"],
     ["a wildcard in a label", '{host: a, subsets: [{name: v1, labels: {v: "*"}}]}', "Invalid spec.subsets[0].labels.v"],
     [
-      "a selector of callers",
-      "{host: a, workloadSelector: {matchLabels: {a: b}}}",
-      "NotSupported spec.workloadSelector",
+      "clients of other namespaces beside a selector of its own",
+      "{host: a, exportTo: [shop], workloadSelector: {matchLabels: {a: b}}}",
+      "Invalid spec.exportTo",
+    ],
+    [
+      "a wildcard in the labels of clients",
+      '{host: a, workloadSelector: {matchLabels: {a: "*"}}}',
+      "Invalid spec.workloadSelector.matchLabels.a",
     ],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);

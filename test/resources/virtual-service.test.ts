@@ -160,7 +160,11 @@ spec:
     ],
     ["text for a match", "uri: /a", "Invalid spec.http[0].match[0].uri"],
     ["an unknown field", "url: {exact: /a}", "Invalid spec.http[0].match[0].url"],
-    ["labels of the caller", "sourceLabels: {app: a}", "NotSupported spec.http[0].match[0].sourceLabels"],
+    [
+      "a wildcard in labels of the caller",
+      'sourceLabels: {app: "*"}',
+      "Invalid spec.http[0].match[0].sourceLabels.app",
+    ],
     ["a prefix for statistics", "statPrefix: a", "NotSupported spec.http[0].match[0].statPrefix"],
     ["a gateway twice", "gateways: [g, g]", "Duplicate spec.http[0].match[0].gateways[1]"],
   ])("refuses %s in a match", (_, fields, error) => {

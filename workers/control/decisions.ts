@@ -9,7 +9,7 @@ import type { Decision } from "../../src/decide/types.ts";
 import { readFacts, type WrittenFacts } from "../../src/decide/written.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { ConclusionMissing } from "../../src/request/facts.ts";
-import type { Place } from "../../src/request/places.ts";
+import { EVERY_ACCOUNT, meshScope, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { reportTo } from "../../src/resources/report.ts";
 import { readShape } from "../../src/resources/shape.ts";
@@ -111,7 +111,7 @@ function recorded(written: WrittenFacts, scope: string | null): Result<Question,
   const { entrance, host, port, peer } = written;
   if (scope === null && entrance === "public")
     return err(refused({ field: "", message: "a record of the public side does not tell it: name the listener" }));
-  const place = { scope: scope ?? `mesh/${peer.namespace ?? "*"}`, host, port };
+  const place = { scope: scope ?? meshScope(peer, EVERY_ACCOUNT), host, port };
   return ok({
     places: [place],
     trustDomain: peer.trustDomain,
@@ -140,11 +140,14 @@ async function explain(hub: HubApi, slices: LinkedSlices, question: Question): P
     return err(refused({ field: "peer", message }));
   }
   const steps: Step[] = [];
-  for (const { scope, host } of places.slice(0, found.at ?? places.length))
-    if (early === null) steps.push({ stage: "host", name: host, outcome: `not listed in ${scope}` });
-  const place = places[found.at ?? 0];
+  const scopeAt = (at: number): string => found.scopes[at] ?? places[at]?.scope ?? "";
+  for (const [at, { host }] of places.slice(0, found.at ?? places.length).entries())
+    if (early === null) steps.push({ stage: "host", name: host, outcome: `not listed in ${scopeAt(at)}` });
+  const at = found.at ?? 0;
+  const place = places[at];
   if (place === undefined) throw new Error("there is no place to look at");
-  const { scope, host, port } = place;
+  const { host, port } = place;
+  const scope = scopeAt(at);
   if (found.slice !== null) steps.push({ stage: "host", name: host, outcome: `listed in ${scope}` });
   const decided = found.slice === null ? ok(early ?? answerOf("no_route")) : question.decide(found.slice, port, steps);
   if (!decided.ok) return err(refused(decided.error));
@@ -162,6 +165,7 @@ async function explain(hub: HubApi, slices: LinkedSlices, question: Question): P
 interface Found {
   readonly generation: number;
   readonly trustDomain: string;
+  readonly scopes: readonly string[];
   readonly at: number | null;
   readonly id: string | null;
   readonly slice: LinkedSlice | null;
@@ -174,10 +178,10 @@ async function lookUp(
   places: readonly Place[],
   have: readonly string[],
 ): Promise<Found> {
-  const { generation, trustDomain, slice: found } = await hub.find(places, have);
-  if (found === null) return { generation, trustDomain, at: null, id: null, slice: null };
+  const { generation, trustDomain, scopes, slice: found } = await hub.find(places, have);
+  if (found === null) return { generation, trustDomain, scopes, at: null, id: null, slice: null };
   const { at, id, text } = found;
   const slice = slices.take(id, text);
   // Another question may have driven it out while this one waited: the text itself is asked for.
-  return slice === null ? lookUp(hub, slices, places, []) : { generation, trustDomain, at, id, slice };
+  return slice === null ? lookUp(hub, slices, places, []) : { generation, trustDomain, scopes, at, id, slice };
 }

@@ -37,6 +37,8 @@ export interface HubStatus {
 export interface FoundSlice {
   readonly generation: number;
   readonly trustDomain: string;
+  /** By which scope each place is looked up: a caller without a scope of its own sees what its namespace sees. */
+  readonly scopes: readonly string[];
   /** Null: no place lists its host. */
   readonly slice: {
     /** Index of the place that lists it. */

@@ -123,10 +123,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return this.#inTurn(async () => {
       const { generation, publisher } = await this.#state();
       const { trustDomain } = publisher;
-      const found = await publisher.find(places);
-      if (found === null) return { generation, trustDomain, slice: null };
-      const { at, id, text } = found;
-      return { generation, trustDomain, slice: { at, id, text: have.includes(id) ? null : text } };
+      const { scopes, slice } = await publisher.find(places);
+      if (slice === null) return { generation, trustDomain, scopes, slice };
+      const { at, id, text } = slice;
+      return { generation, trustDomain, scopes, slice: { at, id, text: have.includes(id) ? null : text } };
     });
   }
 

@@ -1,7 +1,7 @@
 import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
-import { lookupSlice } from "../../src/compile/lookup.ts";
+import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
 import type { Place } from "../../src/request/places.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
@@ -19,6 +19,12 @@ import {
 export interface Deployment {
   readonly props: GatewayProps;
   readonly registration: Registration;
+}
+
+/** By which scope each place is looked up, and what the first that lists its host serves. */
+interface FoundSlice {
+  readonly scopes: readonly string[];
+  readonly slice: { readonly at: number; readonly id: string; readonly text: string } | null;
 }
 
 /** A deployment with what was last published for it. */
@@ -85,22 +91,21 @@ export class Publisher {
     return this.#compiler.trustDomain;
   }
 
-  /** @returns the whole slice of the first place that lists its host, wherever its endpoints may be bound; or null */
-  async find(
-    places: readonly Place[],
-  ): Promise<{ readonly at: number; readonly id: string; readonly text: string } | null> {
-    const scopes = this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] });
-    for (const [at, { scope, host }] of places.entries()) {
-      const found = lookupSlice(scopes, scope, host);
-      if (found !== null) return { at, id: await this.#idOf(found), text: found.text };
+  /** The whole slice of the first place that lists its host, wherever its endpoints may be bound. */
+  async find(places: readonly Place[]): Promise<FoundSlice> {
+    const compiled = this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] });
+    const scopes = places.map(({ scope }) => servingScope(compiled, scope));
+    for (const [at, { host }] of places.entries()) {
+      const found = lookupSlice(compiled, scopes[at] ?? "", host);
+      if (found !== null) return { scopes, slice: { at, id: await this.#idOf(found), text: found.text } };
     }
-    return null;
+    return { scopes, slice: null };
   }
 
   /** @returns the first host whose slice gateways would refuse for its size, or null */
   oversized(): string | null {
     for (const [scope, hosts] of this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] }))
-      for (const [host, { text }] of hosts) if (text.length > MAX_SLICE_BYTES) return `${scope} ${host}`;
+      for (const [host, slice] of hosts) if ((slice?.text.length ?? 0) > MAX_SLICE_BYTES) return `${scope} ${host}`;
     return null;
   }
 
@@ -222,12 +227,16 @@ export class Publisher {
   async #listed(
     compiled: Scopes,
     { bindings, deployment }: Published,
-  ): Promise<{ scopes: Record<string, Record<string, string>>; slices: Map<string, string> }> {
-    const scopes: Record<string, Record<string, string>> = {};
+  ): Promise<{ scopes: Record<string, Record<string, string | null>>; slices: Map<string, string> }> {
+    const scopes: Record<string, Record<string, string | null>> = {};
     const slices = new Map<string, string>();
     for (const [scope, hosts] of compiled) {
-      const listed: Record<string, string> = {};
+      const listed: Record<string, string | null> = {};
       for (const [host, whole] of hosts) {
+        if (whole === null) {
+          listed[host] = null;
+          continue;
+        }
         const slice = this.#reachable(whole, bindings, deployment.registration.hasPrivate);
         const id = await this.#idOf(slice);
         listed[host] = id;

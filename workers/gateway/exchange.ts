@@ -51,6 +51,11 @@ export class Exchange {
     return this.#configuration.trust;
   }
 
+  /** Of the root in use: scopes of single service accounts; null where it lists none. */
+  get accounts(): ReadonlySet<string> | null {
+    return this.#configuration.accounts;
+  }
+
   /** What was refused since a root was last taken; the cell is told. */
   get refused(): RefusedSnapshots | null {
     return this.#configuration.refused;

@@ -8,7 +8,7 @@ import type { Found } from "./exchange.ts";
 /** Step 3: the first place that lists the host; 404 only where the root does not. */
 export function findSlice(call: Call): Response | null | Promise<Response | null> {
   const { configuration } = call.mesh;
-  const places = placesOf(call.received, call.entrance, call.peer);
+  const places = placesOf(call.received, call.entrance, call.peer, configuration.accounts);
   for (const place of places) {
     const found = configuration.lookup(place.scope, place.host);
     // Those before it are looked at again: what they know has not changed.
@@ -21,9 +21,12 @@ export function findSlice(call: Call): Response | null | Promise<Response | null
 /** The slice is not here, or the news of it are too old. */
 async function waitForSlice(call: Call, places: readonly Place[]): Promise<Response | null> {
   const { configuration } = call.mesh;
+  const { accounts } = configuration;
   for (const place of places) {
     const { scope, host } = place;
     const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
+    // By a new root this caller may see less than its namespace does.
+    if (configuration.accounts !== accounts) return findSlice(call);
     if (found.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
     if (enter(call, place, found)) return null;
   }

@@ -14,7 +14,7 @@ export function identify(call: Call): Response | null | Promise<Response | null>
 
 /** A cold isolate: whom to trust comes with the first root. */
 async function whenTrusted(call: Call): Promise<Response | null> {
-  const likely = placesOf(call.received, call.entrance, NO_PEER);
+  const likely = placesOf(call.received, call.entrance, NO_PEER, null);
   const trust = await call.mesh.configuration.awaitTrust(likely, call.lease);
   return trust === null ? answerWith(call, answerOf("no_configuration")) : judge(call, trust);
 }

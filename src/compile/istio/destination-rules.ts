@@ -1,6 +1,8 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import { meshConfig, namespaceOf, patternsOf, rootNamespace, visible } from "../view.ts";
+import type { Labels } from "../entries.ts";
+import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace, visible } from "../view.ts";
+import { viewerLabels } from "../viewer.ts";
 import { loadBalancerOf } from "./load-balancers.ts";
 import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
 import { outlierSettings } from "./outlier.ts";
@@ -25,17 +27,34 @@ const NONE: DestinationPolicy = { trafficPolicy: undefined, subsets: new Map() }
  */
 export function destinationPolicy(world: World, host: string, owner: string | null, viewer: Viewer): DestinationPolicy {
   return world.memo.get(`destination ${viewer} ${owner ?? ""} ${host}`, () => {
-    const namespaces = new Set([viewer, owner ?? "", rootNamespace(world)]);
+    const own = viewerNamespace(viewer);
+    const namespaces = new Set([own, owner ?? "", rootNamespace(world)]);
     for (const namespace of namespaces) {
       for (const pattern of patternsOf(host)) {
         const rules = world.inventory
           .of("rule", pattern)
-          .filter((rule) => namespaceOf(rule) === namespace && (visible(rule, viewer) || namespace === viewer));
-        if (rules.length > 0) return join(rules);
+          .filter((rule) => namespaceOf(rule) === namespace && (visible(rule, viewer) || namespace === own))
+          .filter((rule) => clientLabels(rule) === null || namespace === own);
+        if (rules.length > 0) return join(forClient(world, rules, viewer));
       }
     }
     return NONE;
   });
+}
+
+/** What clients a rule is for; null: all. */
+export function clientLabels({ spec }: KubeObject): Labels | null {
+  const { workloadSelector } = spec as DestinationRuleSpec;
+  return workloadSelector === undefined ? null : (workloadSelector.matchLabels ?? {});
+}
+
+/** The oldest rule that selects the client stands for itself; else those that select nobody are joined. */
+function forClient(world: World, rules: readonly KubeObject[], viewer: Viewer): readonly KubeObject[] {
+  const selecting = rules.find((rule) => {
+    const labels = clientLabels(rule);
+    return labels !== null && selects(labels, viewerLabels(world, viewer));
+  });
+  return selecting ? [selecting] : rules.filter((rule) => clientLabels(rule) === null);
 }
 
 function join(rules: readonly KubeObject[]): DestinationPolicy {

@@ -3,6 +3,7 @@ import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
 import { byAge } from "../inventory.ts";
 import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible } from "../view.ts";
+import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { mergeRoutes } from "./merge.ts";
 import { workloadPolicies } from "./policies.ts";
@@ -94,10 +95,12 @@ export function gatewayEntry(world: World, name: string, { port, host }: Gateway
   const gateway = gatewayAt(world, name);
   const server = gateway && serverFor(gateway, port, host);
   if (!gateway || !server) return null;
+  const labels = labelsOf(gateway);
+  const viewer = gatewayViewer(labels);
   const compiled = routesFor(world, name, port, host).map((route) =>
-    compileRoutes(world, route, { kind: "gateway", gateway: name, port }),
+    compileRoutes(world, route, { kind: "gateway", viewer, gateway: name, port }),
   );
-  return { front: frontOf(world, gateway, server), routes: mergeRoutes(compiled) };
+  return { viewer, front: frontOf(world, gateway, server, labels), routes: mergeRoutes(compiled) };
 }
 
 /** The server whose hosts hold this one the most closely. */
@@ -118,9 +121,13 @@ function serverFor(gateway: KubeObject, port: number, host: string): Server | nu
 const GATEWAY_APP = "istio-ingressgateway";
 const GATEWAY_SERVICE_ACCOUNT = "istio-ingressgateway-service-account";
 
-function frontOf(world: World, gateway: KubeObject, { tls, port }: Server): FrontDraft {
-  const { selector = {} } = gateway.spec as GatewaySpec;
-  const labels = { app: GATEWAY_APP, istio: "ingressgateway", ...selector };
+function labelsOf({ spec }: KubeObject): GatewayLabels {
+  return { app: GATEWAY_APP, istio: "ingressgateway", ...(spec as GatewaySpec).selector };
+}
+
+type GatewayLabels = Readonly<Record<string, string>> & { readonly app: string };
+
+function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, labels: GatewayLabels): FrontDraft {
   return {
     gateway: `${namespaceOf(gateway)}/${gateway.metadata.name}`,
     workload: {

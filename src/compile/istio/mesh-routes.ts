@@ -1,7 +1,9 @@
 import type { KubeObject } from "../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
-import { namespaceOf, onlyFor, patternsOf, qualified, visible } from "../view.ts";
+import { namespaceOf, onlyFor, patternsOf, qualified, viewerNamespace, visible } from "../view.ts";
+import { accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
+import { clientLabels } from "./destination-rules.ts";
 import { compileRoutes } from "./routes.ts";
 
 export function meshHosts({ inventory }: World): readonly string[] {
@@ -27,8 +29,11 @@ export function routeFor(world: World, host: string, viewer: Viewer): KubeObject
   return null;
 }
 
-/** Namespaces whose view of a host may differ from that of all: those named by `exportTo`, and those with rules of their own. */
-export function viewersOf(world: World, host: string): readonly string[] {
+/**
+ * Whose view of a host may differ from that of the next wider viewer: namespaces named by `exportTo`, those with rules of
+ * their own, and service accounts whose labels something selects.
+ */
+export function viewersOf(world: World, host: string): readonly Viewer[] {
   const { memo, inventory } = world;
   return memo.get(`viewers ${host}`, () => {
     const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
@@ -37,7 +42,7 @@ export function viewersOf(world: World, host: string): readonly string[] {
         (rule.route ?? []).map(({ destination }) => qualified(destination.host, namespaceOf(route))),
       ),
     );
-    const viewers = new Set(routes.flatMap(onlyFor));
+    const viewers = new Set<Viewer>([...routes.flatMap(onlyFor), ...routes.flatMap((route) => sources(world, route))]);
     for (const name of new Set([host, ...destinations])) {
       const services = inventory.of("service", name);
       for (const service of services) for (const only of onlyFor(service)) viewers.add(only);
@@ -45,9 +50,25 @@ export function viewersOf(world: World, host: string): readonly string[] {
       const owners = new Set(services.map(namespaceOf));
       for (const rule of patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern))) {
         for (const only of onlyFor(rule)) viewers.add(only);
-        if (!owners.has(namespaceOf(rule))) viewers.add(namespaceOf(rule));
+        if (!owners.has(namespaceOf(rule)) || clientLabels(rule) !== null) viewers.add(namespaceOf(rule));
+        for (const client of clients(world, rule)) viewers.add(client);
       }
     }
     return [...viewers].sort();
   });
+}
+
+/** The callers that a VirtualService's match blocks ask for by their labels. */
+function sources(world: World, { spec }: KubeObject): readonly Viewer[] {
+  const blocks = (spec as VirtualServiceSpec).http.flatMap(({ match = [] }) => match);
+  return blocks.flatMap(({ sourceLabels, gateways }) =>
+    sourceLabels === undefined || gateways !== undefined ? [] : accountsWith(world, sourceLabels),
+  );
+}
+
+/** The callers that a DestinationRule is for, where it says so. */
+function clients(world: World, rule: KubeObject): readonly Viewer[] {
+  const labels = clientLabels(rule);
+  if (labels === null || Object.keys(labels).length === 0) return [];
+  return accountsWith(world, labels).filter((account) => viewerNamespace(account) === namespaceOf(rule));
 }

@@ -7,7 +7,8 @@ import type { HeaderOps, Route, RouteMatch, StringMatch } from "../../snapshot/m
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import { clusterId } from "../clusters.ts";
 import { gatewaysOf, qualifiedGateway } from "../entries.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, qualified } from "../view.ts";
+import { namespaceOf, qualified, selects, viewerNamespace } from "../view.ts";
+import { viewerLabels } from "../viewer.ts";
 import type { CompiledRoutes, Target, Viewer, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
@@ -25,7 +26,7 @@ export type Place =
       /** The service's ports; null where the host is no service, and any port is served. */
       readonly ports: readonly number[] | null;
     }
-  | { readonly kind: "gateway"; readonly gateway: string; readonly port: number };
+  | { readonly kind: "gateway"; readonly viewer: Viewer; readonly gateway: string; readonly port: number };
 
 /** A destination without a port is the request's own port, of a service that has several. */
 const REQUEST_PORT = 0;
@@ -36,7 +37,7 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
   const routes: Route[] = [];
   const targets: Target[] = [];
   for (const [index, rule] of http.entries()) {
-    const matches = matchesAt(object, rule, place);
+    const matches = matchesAt(world, object, rule, place);
     if (matches === null) continue;
     const named = rule.name === undefined || rule.name === "" ? String(index) : rule.name;
     const name = `${namespaceOf(object)}/${object.metadata.name}/${named}`;
@@ -79,17 +80,33 @@ function portsOf(place: Place): readonly number[] {
 }
 
 /** @returns the blocks that can hold here, empty for all requests; null where none can */
-function matchesAt(object: KubeObject, { match = [] }: HttpRoute, place: Place): readonly RouteMatch[] | null {
+function matchesAt(
+  world: World,
+  object: KubeObject,
+  { match = [] }: HttpRoute,
+  place: Place,
+): readonly RouteMatch[] | null {
   if (match.length === 0) return [];
   const here = place.kind === "mesh" ? "mesh" : place.gateway;
-  const held = match.filter(({ gateways, port, sourceNamespace }) => {
+  const held = match.filter((block) => {
+    const { gateways, port } = block;
     const names = gateways?.map((name) => qualifiedGateway(name, namespaceOf(object))) ?? gatewaysOf(object);
-    if (!names.includes(here)) return false;
-    if (place.kind === "mesh") return true;
-    if (sourceNamespace !== undefined && sourceNamespace !== GATEWAY_NAMESPACE) return false;
-    return port === undefined || port === place.port;
+    if (!names.includes(here) || !isForCaller(world, block, place)) return false;
+    return place.kind === "mesh" || port === undefined || port === place.port;
   });
   return held.length === 0 ? null : held.map((block) => matchModel(block, place.kind === "mesh"));
+}
+
+/** Whether a block is there for the callers of a place: in the mesh their namespace is compared with each request. */
+function isForCaller(
+  world: World,
+  { gateways, sourceLabels = {}, sourceNamespace }: HttpMatch,
+  { kind, viewer }: Place,
+): boolean {
+  // As in Istio a block that names its gateways is for all that call through them.
+  if (gateways !== undefined) return true;
+  if (kind === "gateway" && sourceNamespace !== undefined && sourceNamespace !== viewerNamespace(viewer)) return false;
+  return selects(sourceLabels, viewerLabels(world, viewer));
 }
 
 function onPort(matches: readonly RouteMatch[], port: number): readonly RouteMatch[] | null {
@@ -117,7 +134,9 @@ function matchModel(block: HttpMatch, inMesh: boolean): RouteMatch {
     ...(named.length > 0 && { headers: named }),
     ...(query.length > 0 && { query }),
     ...(inMesh && block.port !== undefined && { port: block.port }),
-    ...(inMesh && block.sourceNamespace !== undefined && { sourceNamespace: block.sourceNamespace }),
+    ...(inMesh &&
+      block.gateways === undefined &&
+      block.sourceNamespace !== undefined && { sourceNamespace: block.sourceNamespace }),
   };
 }
 
@@ -157,13 +176,8 @@ function targetOf(
 }
 
 function onlyPort(world: World, host: string, place: Place): number {
-  const ports = serviceFor(world, host, viewerOf(place))?.ports ?? [];
+  const ports = serviceFor(world, host, place.viewer)?.ports ?? [];
   return ports.length === 1 ? (ports[0]?.number ?? REQUEST_PORT) : REQUEST_PORT;
-}
-
-/** A Gateway's calls are made by its workload. */
-function viewerOf(place: Place): Viewer {
-  return place.kind === "mesh" ? place.viewer : GATEWAY_NAMESPACE;
 }
 
 function timeout({ timeout: text }: HttpRoute): { readonly timeoutMs?: number } {

@@ -1,4 +1,4 @@
-import { Pod } from "../../../resources/core.ts";
+import { Pod, type PodSpec } from "../../../resources/core.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { type Cell, CORE_AGE, listOf, text, textOf, valueAt } from "../../columns.ts";
 import { coreKind } from "../../kind.ts";
@@ -24,6 +24,10 @@ export const POD = coreKind({
   hasStatus: true,
   reader: reader(Pod),
   entries: ({ metadata: { namespace = "", name } }) => [["pod", `${namespace}/${name}`]],
+  callers: ({ metadata: { namespace = "", labels = {} }, spec }) => {
+    const { serviceAccountName = "default" } = (spec ?? {}) as PodSpec;
+    return [{ account: `${namespace}/${serviceAccountName}`, labels }];
+  },
   columns: [
     text("Ready", "How many of the containers take traffic.", ready),
     text("Status", "The phase of the pod, or why it is not running.", phase),

@@ -36,6 +36,8 @@ export const DESCRIPTIONS: Descriptions = {
   spec: "The service, its subsets, and the settings for calls.",
   "spec.host": "The service's name, or `*.` and a name; a short one is one of the namespace.",
   "spec.exportTo": "Namespaces whose calls it is for: `.` its own, `*` all (the default), or names.",
+  "spec.workloadSelector": "Which callers of the namespace it is for; all callers by default.",
+  "spec.workloadSelector.matchLabels": "Labels that a caller must all have.",
   "spec.subsets": "Named parts of the service, such as its versions.",
   "spec.subsets.name": "What a VirtualService calls it.",
   "spec.subsets.labels": "Labels that its endpoints all have.",

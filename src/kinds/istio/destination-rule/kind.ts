@@ -1,3 +1,4 @@
+import { clientLabels } from "../../../compile/istio/destination-rules.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
@@ -11,6 +12,7 @@ import type { KubeObject } from "../../../resources/object.ts";
 import { AGE, field } from "../../columns.ts";
 import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
+import { checkCallerLabels } from "../caller-labels.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const DESTINATION_RULE = networkingKind({
@@ -30,6 +32,10 @@ function hostOf(object: KubeObject): string {
 
 function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const name = hostOf(object);
-  if (name.startsWith("*") || serviceFor(world, name, namespaceOf(object))) return [];
-  return [warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
+  const namespace = namespaceOf(object);
+  const labels = clientLabels(object);
+  const clients =
+    labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
+  if (name.startsWith("*") || serviceFor(world, name, namespace)) return clients;
+  return [...clients, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
 }

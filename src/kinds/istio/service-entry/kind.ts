@@ -31,6 +31,10 @@ export const SERVICE_ENTRY = networkingKind({
       })),
     ];
   },
+  callers: (object) =>
+    ((object.spec as ServiceEntrySpec).endpoints ?? []).flatMap(({ serviceAccount, labels = {} }) =>
+      serviceAccount === undefined ? [] : [{ account: `${namespaceOf(object)}/${serviceAccount}`, labels }],
+    ),
   columns: [
     field("Hosts", "The hosts that the entry adds to the mesh.", "spec", "hosts"),
     field("Location", "Whether the service is part of the mesh: MESH_EXTERNAL or MESH_INTERNAL.", "spec", "location"),

@@ -8,6 +8,7 @@ import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
+import { checkCallerLabels } from "../caller-labels.ts";
 
 /** Whether its Gateways and destinations are there, and whether an older one takes its hosts. */
 export function checkAmongOthers(world: World, object: KubeObject): readonly Finding[] {
@@ -36,6 +37,12 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
       const field = `spec.http[${index}].route[${at}].destination`;
       findings.push(...destinationFindings(world, destination, namespace, field));
     }
+  for (const [index, { match = [] }] of spec.http.entries())
+    for (const [at, { sourceLabels, sourceNamespace, gateways: own }] of match.entries())
+      if (sourceLabels !== undefined && own === undefined && gateways.includes("mesh")) {
+        const field = `spec.http[${index}].match[${at}].sourceLabels`;
+        findings.push(...checkCallerLabels(world, sourceLabels, sourceNamespace ?? null, field));
+      }
   return findings;
 }
 

@@ -33,6 +33,8 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.match.withoutHeaders": "Headers, by name, that must not be like this.",
   "spec.http.match.queryParams": "Query parameters by name; the first value of each counts.",
   "spec.http.match.port": "The port that was called.",
+  "spec.http.match.sourceLabels":
+    "Labels that the calling workload must all have; not compared where `gateways` stands beside it.",
   "spec.http.match.sourceNamespace": "The namespace of the caller.",
   "spec.http.match.gateways": "Replaces the `gateways` above for this block.",
   ...at(

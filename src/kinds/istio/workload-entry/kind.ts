@@ -27,6 +27,11 @@ export const WORKLOAD_ENTRY = networkingKind({
       },
     ];
   },
+  callers: (object) => {
+    const { serviceAccount } = object.spec as WorkloadEntrySpec;
+    if (serviceAccount === undefined) return [];
+    return [{ account: `${namespaceOf(object)}/${serviceAccount}`, labels: workloadLabels(object) }];
+  },
   columns: [AGE, field("Address", "The address of the workload.", "spec", "address")],
   descriptions: {
     "": "One endpoint, to be picked by a ServiceEntry or a Service.",
