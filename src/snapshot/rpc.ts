@@ -91,6 +91,8 @@ export interface TelemetryReport {
   readonly metrics: readonly MetricDelta[];
   /** Records that were dropped on the way, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** How much counters grew, by `counterKey` (src/telemetry/counters.ts). Absent: none did. */
+  readonly counts?: Readonly<Record<string, number>>;
 }
 
 /** One series of Istio's standard metrics, as sums since the last report. */

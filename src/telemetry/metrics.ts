@@ -1,4 +1,5 @@
 import type { MetricDelta } from "../snapshot/rpc.ts";
+import { counterLines } from "./counters.ts";
 
 /** Labels of Istio's standard metrics, in the order in which a series is keyed. */
 const METRIC_LABELS = [
@@ -149,6 +150,8 @@ export interface MetaMetrics {
   /** Requests whose series was folded into `other`. */
   readonly folded: number;
   readonly generation: number;
+  /** Counters beside Istio's, by `counterKey`. */
+  readonly counts: Readonly<Record<string, number>>;
 }
 
 /** Prometheus' text format, version 0.0.4. */
@@ -173,6 +176,8 @@ export function prometheusText(series: readonly MetricDelta[], meta: MetaMetrics
     lines.push(`${duration}_bucket{${text},le="+Inf"} ${requests}`);
     lines.push(`${duration}_sum{${text}} ${durationMsSum}`, `${duration}_count{${text}} ${requests}`);
   }
+
+  lines.push(...counterLines(meta.counts, (name, value) => `${name}="${escaped(value)}"`));
 
   head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.");
   const reasons = Object.entries(meta.dropped);

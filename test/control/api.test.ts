@@ -606,10 +606,12 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
       sequence: 1,
       metrics: [{ labels: JSON.stringify(["source"]), requests: 2, durationMsSum: 3, durationBuckets: [2] }],
       dropped: {},
+      counts: { [JSON.stringify(["tulle_ejections_total", "-", 'c"', "e", "x"])]: 3 },
     };
     await control.rpc("STATE", "report", report);
     await control.rpc("STATE", "report", report);
     const text = String((await control.call("GET", "/metrics")).json["text"]);
     expect(text).toMatch(/istio_requests_total\{reporter="source".*\} 2$/m);
+    expect(text).toContain('tulle_ejections_total{source_principal="-",cluster="c\\"",endpoint="e",cause="x"} 3\n');
   });
 });

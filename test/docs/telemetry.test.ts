@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
+import { counterKey } from "../../src/telemetry/counters.ts";
 import { labelsOf } from "../../src/telemetry/labels.ts";
 import { MetricSums, prometheusText, seriesKey } from "../../src/telemetry/metrics.ts";
 
@@ -27,13 +28,22 @@ describe("docs/telemetry.md", () => {
     const sums = new MetricSums();
     sums.series(seriesKey(labelsOf(journal, "source"))).add(1);
     const [, labels = ""] = /^istio_requests_total\{(.*)\} 1$/m.exec(
-      prometheusText(sums.all(), { dropped: { series_limit: 1 }, folded: 0, generation: 1 }),
+      prometheusText(sums.all(), { dropped: { series_limit: 1 }, folded: 0, generation: 1, counts: {} }),
     ) ?? [""];
     expect(namesUnder("Label")).toEqual([...labels.matchAll(/(\w+)="/g)].map(([, name]) => name));
   });
 
+  it("lists the labels of ejections in their order", () => {
+    const labels = { source_principal: "-", cluster: "c", endpoint: "e", cause: "consecutive_5xx" };
+    const counts = { [counterKey("tulle_ejections_total", labels)]: 1 };
+    const [, text = ""] = /^tulle_ejections_total\{(.*)\} 1$/m.exec(
+      prometheusText([], { dropped: {}, folded: 0, generation: 1, counts }),
+    ) ?? [""];
+    expect(namesUnder("Label of ejections")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
+  });
+
   it("names every metric", () => {
-    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1 });
+    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts: {} });
     for (const [, name = ""] of text.matchAll(/^# TYPE (\w+)/gm)) expect(PAGE).toContain(`\`${name}\``);
   });
 });

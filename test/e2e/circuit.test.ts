@@ -60,6 +60,12 @@ describe("circuit breaking across two gateway deployments", () => {
     expect(await hits(mesh)).toBe(before);
     expect((await call(web, 0)).status).toBe(200);
     expect((await call(web, 1)).status).toBe(200);
+    await until("the metrics to tell of it, once", async () => {
+      const { text } = await send(`${mesh.info.controlHttp}/metrics`, {
+        headers: { authorization: `Bearer ${mesh.token}` },
+      });
+      return /^tulle_ejections_total\{[^}]*order-service[^}]*consecutive_5xx[^}]*\} 1$/m.test(text);
+    });
     await until("the log to tell of the open circuit", () =>
       mesh.accessLog().some((record) => record.status === 503 && record.response_flags === "UH"),
     );

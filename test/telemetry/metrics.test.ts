@@ -63,7 +63,7 @@ it("prometheusText escapes label values and gives a cumulative histogram that en
   const sums = new MetricSums();
   sums.series(seriesKey(LABELS)).add(3);
   sums.series(seriesKey(LABELS)).add(1e9);
-  const text = prometheusText(sums.all(), { dropped: { series_limit: 2 }, folded: 1, generation: 9 });
+  const text = prometheusText(sums.all(), { dropped: { series_limit: 2 }, folded: 1, generation: 9, counts: {} });
   expect(text).toContain('source_app="a\\"b\\\\c\\nd"');
   expect(text).toMatch(/^istio_requests_total\{.*\} 2$/m);
   expect(text).toMatch(/^istio_request_duration_milliseconds_bucket\{.*le="\+Inf"\} 2$/m);

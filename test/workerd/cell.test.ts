@@ -259,6 +259,31 @@ describe("what the cell of a location tells isolates of each other", () => {
     expect(await exchange({ isolate: "three", hosts: elsewhere })).toMatchObject({ ejections: [], suspects: [] });
   });
 
+  it("is told to control and to the log as well, once an ejection", async () => {
+    await published(7);
+    const log = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const caller = gateway;
+    for (const isolate of ["one", "two", "three"]) await exchange({ isolate, outcomes: [failed({ caller })] });
+    const lines = log.mock.calls.map(([line]: unknown[]) => line).filter((line) => isOf(line, caller));
+    log.mockRestore();
+    expect(lines).toEqual([
+      {
+        event: "endpoint_ejected",
+        location,
+        gateway,
+        caller,
+        cluster,
+        endpoint: "e",
+        cause: "consecutive_5xx",
+        duration_ms: 300_000,
+      },
+    ]);
+    const key = JSON.stringify(["tulle_ejections_total", caller, cluster, "e", "consecutive_5xx"]);
+    const counted = () => control.reports.flatMap(({ counts }) => counts?.[key] ?? []);
+    await vi.waitUntil(() => counted().length > 0, PATIENCE_MS);
+    expect(counted()).toEqual([1]);
+  });
+
   it("is which endpoints to watch for a success, and none once there was one", async () => {
     await published(7);
     expect(await exchange({ outcomes: [failed()] })).toMatchObject({
@@ -272,3 +297,7 @@ describe("what the cell of a location tells isolates of each other", () => {
     });
   });
 });
+
+function isOf(line: unknown, caller: string): boolean {
+  return (line as { readonly caller?: unknown }).caller === caller;
+}

@@ -4,15 +4,21 @@ import { foldedKey, MetricSums, prometheusText } from "../../src/telemetry/metri
 
 /** Past this, further series are folded into `other`: labels are partly in the hands of clients. */
 const MAX_SERIES = 20_000;
+/** Series of counters beside Istio's; past this they are dropped, and counted as that. */
+const MAX_COUNTERS = 5_000;
 /** Sums are written at most this often; a crash loses no more. */
 const WRITE_AFTER_MS = 1_000;
 /** Senders that are remembered, so that a repeated report counts once. */
 const MAX_SOURCES = 1_000;
 
+/** Before a counter's key, among the totals. */
+const COUNT = "count/";
+
 /** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
 export class Telemetry extends DurableObject<object> {
   readonly #sums = new MetricSums();
   readonly #dropped = new Map<string, number>();
+  readonly #counts = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
   readonly #unwritten = new Set<string>();
   #folded = 0;
@@ -28,6 +34,7 @@ export class Telemetry extends DurableObject<object> {
     }
     for (const { name, value } of sql.exec<{ name: string; value: number }>("SELECT name, value FROM totals")) {
       if (name === "folded") this.#folded = value;
+      else if (name.startsWith(COUNT)) this.#counts.set(name.slice(COUNT.length), value);
       else this.#dropped.set(name.replace(/^dropped\//, ""), value);
     }
     for (const row of sql.exec<{ source: string; sequence: number }>("SELECT source, sequence FROM sources")) {
@@ -35,7 +42,7 @@ export class Telemetry extends DurableObject<object> {
     }
   }
 
-  async report({ source, sequence, metrics, dropped }: TelemetryReport): Promise<void> {
+  async report({ source, sequence, metrics, dropped, counts = {} }: TelemetryReport): Promise<void> {
     if (sequence <= (this.#sequences.get(source) ?? 0)) return;
     this.#remember(source, sequence);
     for (const delta of metrics) {
@@ -45,9 +52,12 @@ export class Telemetry extends DurableObject<object> {
       this.#sums.addDelta({ ...delta, labels });
       this.#unwritten.add(labels);
     }
-    for (const [reason, count] of Object.entries(dropped)) {
-      this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+    for (const [key, count] of Object.entries(counts)) {
+      if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS)
+        this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
+      else this.#drop("counter_limit", count);
     }
+    for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + WRITE_AFTER_MS);
   }
 
@@ -57,6 +67,7 @@ export class Telemetry extends DurableObject<object> {
       dropped: Object.fromEntries(this.#dropped),
       folded: this.#folded,
       generation,
+      counts: Object.fromEntries(this.#counts),
     });
   }
 
@@ -67,7 +78,7 @@ export class Telemetry extends DurableObject<object> {
         if (this.#unwritten.has(delta.labels))
           sql.exec("INSERT OR REPLACE INTO series (labels, delta) VALUES (?, ?)", delta.labels, JSON.stringify(delta));
       }
-      for (const [name, value] of [["folded", this.#folded] as const, ...this.#droppedTotals()]) {
+      for (const [name, value] of [["folded", this.#folded] as const, ...this.#totals()]) {
         sql.exec("INSERT OR REPLACE INTO totals (name, value) VALUES (?, ?)", name, value);
       }
       sql.exec("DELETE FROM sources");
@@ -78,8 +89,15 @@ export class Telemetry extends DurableObject<object> {
     this.#unwritten.clear();
   }
 
-  #droppedTotals(): (readonly [string, number])[] {
-    return Array.from(this.#dropped, ([reason, count]) => [`dropped/${reason}`, count] as const);
+  #totals(): readonly (readonly [string, number])[] {
+    return [
+      ...Array.from(this.#dropped, ([reason, count]) => [`dropped/${reason}`, count] as const),
+      ...Array.from(this.#counts, ([key, count]) => [`${COUNT}${key}`, count] as const),
+    ];
+  }
+
+  #drop(reason: string, count: number): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
   }
 
   #remember(source: string, sequence: number): void {

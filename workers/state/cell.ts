@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
-import type { ExchangeDown, ExchangeUp, IsolatesSeen, StateApi } from "../../src/snapshot/rpc.ts";
+import type { Ejection, ExchangeDown, ExchangeUp, IsolatesSeen, StateApi } from "../../src/snapshot/rpc.ts";
+import { counterKey } from "../../src/telemetry/counters.ts";
 import { Isolates } from "./isolates.ts";
 import { Judgement } from "./judgement.ts";
 import { LastGood } from "./last-good.ts";
@@ -90,8 +91,18 @@ export class Cell extends DurableObject<CellEnv> {
   #takeReports(name: string, up: ExchangeUp, now: number): void {
     const isNews = this.#isolates.take(name, up, now);
     if (!isNews) return; // the answer to it was lost, not the report
-    for (const report of up.outcomes) this.#judgement.take(report, now);
+    for (const report of up.outcomes) {
+      const ejection = this.#judgement.take(report, now);
+      if (ejection !== null) this.#tell(ejection, name);
+    }
     this.#outbox.add(up.metrics, up.dropped);
+  }
+
+  #tell({ caller, cluster, endpoint, cause, durationMs }: Ejection, gateway: string): void {
+    const location = this.ctx.id.name ?? "unknown";
+    const line = { location, gateway, caller, cluster, endpoint, cause, duration_ms: durationMs };
+    console.warn({ event: "endpoint_ejected", ...line });
+    this.#outbox.count(counterKey("tulle_ejections_total", { source_principal: caller, cluster, endpoint, cause }));
   }
 
   #gateway(name: string): Gateway {

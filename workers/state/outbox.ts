@@ -12,6 +12,7 @@ export class Outbox {
   readonly #source = crypto.randomUUID();
   readonly #sums = new MetricSums();
   #dropped: Record<string, number> = {};
+  #counts: Record<string, number> = {};
   #unsent: TelemetryReport | null = null;
   #sequence = 0;
   #sending = false;
@@ -26,11 +27,21 @@ export class Outbox {
       else this.#drop("cell_series_limit", delta.requests);
     }
     for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
+    this.#sendNews();
+  }
+
+  /** @param key of a counter, which grows by one */
+  count(key: string): void {
+    this.#counts[key] = (this.#counts[key] ?? 0) + 1;
+    this.#sendNews();
+  }
+
+  #sendNews(): void {
     if (!this.#sending && this.#hasNews()) void this.#send();
   }
 
   #hasNews(): boolean {
-    return this.#unsent !== null || this.#sums.size > 0 || Object.keys(this.#dropped).length > 0;
+    return this.#unsent !== null || this.#sums.size > 0 || hasAny(this.#dropped) || hasAny(this.#counts);
   }
 
   #drop(reason: string, count: number): void {
@@ -62,8 +73,14 @@ export class Outbox {
       sequence: this.#sequence,
       metrics: this.#sums.take(),
       dropped: this.#dropped,
+      ...(hasAny(this.#counts) && { counts: this.#counts }),
     };
     this.#dropped = {};
+    this.#counts = {};
     return report;
   }
+}
+
+function hasAny(counts: Readonly<Record<string, number>>): boolean {
+  return Object.keys(counts).length > 0;
 }

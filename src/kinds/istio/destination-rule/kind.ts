@@ -14,6 +14,7 @@ import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
+import { checkEjections } from "./ejections.ts";
 
 export const DESTINATION_RULE = networkingKind({
   kind: "DestinationRule",
@@ -36,6 +37,8 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const labels = clientLabels(object);
   const clients =
     labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
-  if (name.startsWith("*") || serviceFor(world, name, namespace)) return clients;
-  return [...clients, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
+  if (name.startsWith("*")) return clients;
+  const service = serviceFor(world, name, namespace);
+  if (service === null) return [...clients, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
+  return [...clients, ...checkEjections(world, object.spec as DestinationRuleSpec, service)];
 }

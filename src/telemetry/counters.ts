@@ -1,0 +1,36 @@
+/** Counters beside Istio's: what they count, and their labels in order. */
+const COUNTERS = {
+  tulle_ejections_total: {
+    help: "Endpoints that outlier detection ejected, as the cell of each location joined what its isolates saw.",
+    labels: ["source_principal", "cluster", "endpoint", "cause"],
+  },
+} as const;
+
+type CounterName = keyof typeof COUNTERS;
+
+/** The key of a series: the counter's name and its label values, as JSON. */
+export function counterKey<Name extends CounterName>(
+  name: Name,
+  labels: Readonly<Record<(typeof COUNTERS)[Name]["labels"][number], string>>,
+): string {
+  const values: Readonly<Record<string, string>> = labels;
+  return JSON.stringify([name, ...COUNTERS[name].labels.map((label) => values[label])]);
+}
+
+/** Prometheus' text format, version 0.0.4. @param counts by `counterKey`; those of a name that is not known here are left out */
+export function counterLines(
+  counts: Readonly<Record<string, number>>,
+  label: (name: string, value: string) => string,
+): readonly string[] {
+  const series = Object.entries(counts).map(([key, count]) => ({ values: JSON.parse(key) as string[], count }));
+  return Object.entries(COUNTERS).flatMap(([name, { help, labels }]) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} counter`,
+    ...series
+      .filter(({ values: [of] }) => of === name)
+      .map(({ values: [, ...values], count }) => {
+        const text = labels.map((one, at) => label(one, values[at] ?? ""));
+        return `${name}{${text.join(",")}} ${count}`;
+      }),
+  ]);
+}
