@@ -1,3 +1,4 @@
+import type { MeshConfigSpec } from "../resources/mesh-config.ts";
 import { FORMAT, type Cluster, type Front, type PolicySet, type Slice } from "../snapshot/model.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { clusterFor, clusterId } from "./clusters.ts";
@@ -53,7 +54,7 @@ export function assemble(world: World, head: SliceHead, { routes, targets }: Com
     ...(front && { front }),
     ...(head.ports && { ports: head.ports }),
     path: {
-      mergeSlashes: meshConfig(world).pathNormalization?.normalization !== "BASE",
+      mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),
       params: sets.some(restrictsPaths) ? "REFUSE" : "CUT",
     },
@@ -85,6 +86,11 @@ function restrictsPaths({ deny, allow }: PolicySet): boolean {
   return [...deny, ...allow].some(({ rules }) =>
     rules.some(({ to = [] }) => to.some(({ paths, notPaths }) => paths !== undefined || notPaths !== undefined)),
   );
+}
+
+function mergesSlashes({ pathNormalization }: MeshConfigSpec): boolean {
+  const normalization = pathNormalization?.normalization;
+  return normalization !== "BASE" && normalization !== "DEFAULT";
 }
 
 function escapedSlashes(world: World, host: string): Slice["path"]["escapedSlashes"] {

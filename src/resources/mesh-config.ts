@@ -16,9 +16,9 @@ export const MeshConfig = strict(
     ).exactOptional(),
     rootNamespace: namespaceName.exactOptional(),
     pathNormalization: strict({
-      normalization: choice(["BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"], {
+      /** Istio's `DEFAULT` is `BASE`. */
+      normalization: choice(["DEFAULT", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"], {
         NONE: never("the path reaches a Worker with its dot segments already resolved"),
-        DEFAULT: later("say which one; without the field it is `MERGE_SLASHES`"),
       }).exactOptional(),
     }).exactOptional(),
     escapedSlashes: strict({
@@ -43,6 +43,9 @@ export const MeshConfig = strict(
         }),
       )
       .exactOptional(),
+    enableAutoMtls: z
+      .literal(true, { error: never("calls between workloads always carry their identities; leave it out") })
+      .exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
   },
   {
@@ -55,7 +58,6 @@ export const MeshConfig = strict(
     defaultDestinationRuleExportTo: later(),
     localityLbSetting: later(),
     zoneAwareLbSetting: later(),
-    enableAutoMtls: later("it is always on"),
     extensionProviders: later(),
     defaultConfig: later(),
     meshMTLS: never(REASON.framing),

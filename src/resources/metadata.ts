@@ -33,6 +33,9 @@ const shape = {
 const Metadata = strict(shape, { generateName: later("give it a `name`") });
 const CoreMetadata = z.looseObject(shape);
 
+/** Istio (1.30) reads it on policies of Gateway API: elsewhere whoever wrote it expects the object to have no effect. */
+const IGNORED_ATTACHMENT = "istio.io/ignore-policy-attachment";
+
 /** Kinds whose names become one label of a host name. */
 const LABEL_NAMED = new Set(["Namespace", "Service"]);
 
@@ -57,6 +60,10 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
   if (annotationsSize(annotations) > MAX_ANNOTATIONS)
     report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
   if (!info.core) {
+    if (annotations[IGNORED_ATTACHMENT] !== undefined)
+      report
+        .at("annotations", IGNORED_ATTACHMENT)
+        .error(`leaves out a BackendTLSPolicy, and no ${info.kind}; take it away`, "FieldValueNotSupported");
     if (finalizers.length > 0)
       report.at("finalizers").warn("stored, without effect: deleting removes the object at once", "TULLE0003");
     if (ownerReferences.length > 0)

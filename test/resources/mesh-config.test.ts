@@ -11,6 +11,7 @@ describe("MeshConfig", () => {
       ),
     ).toEqual([]);
     expect(of("{}")).toEqual([]);
+    expect(of("{enableAutoMtls: true, pathNormalization: {normalization: DEFAULT}}")).toEqual([]);
   });
 
   it.each([
@@ -22,6 +23,7 @@ describe("MeshConfig", () => {
       "NotSupported spec.pathNormalization.normalization",
     ],
     ["NONE", "{pathNormalization: {normalization: NONE}}", "NotSupported spec.pathNormalization.normalization"],
+    ["automatic mTLS switched off", "{enableAutoMtls: false}", "NotSupported spec.enableAutoMtls"],
     ["an unknown mode of slashes", "{escapedSlashes: {default: keep}}", "NotSupported spec.escapedSlashes.default"],
     [
       "a host of slashes twice",

@@ -178,6 +178,12 @@ describe("parseObject", () => {
     expect(rule(metadata)).toMatchObject({ object: { metadata }, findings: [] });
   });
 
+  it("refuses to leave an object out by the annotation that leaves out policies of Gateway API", () => {
+    expect(rule({ name: "a", annotations: { "istio.io/ignore-policy-attachment": "true" } }).findings).toMatchObject([
+      { severity: "error", field: "metadata.annotations[istio.io/ignore-policy-attachment]" },
+    ]);
+  });
+
   it("warns of finalizers and owners, which have no effect", () => {
     expect(rule({ name: "a", finalizers: ["x"], ownerReferences: [{}] }).findings).toMatchObject([
       { severity: "warning", field: "metadata.finalizers" },

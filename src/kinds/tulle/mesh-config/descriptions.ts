@@ -7,12 +7,13 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.rootNamespace": "Namespace whose policies hold for the whole mesh; `istio-system` by default.",
   "spec.pathNormalization": "What is done to paths before they are matched and sent on.",
   "spec.pathNormalization.normalization":
-    "BASE resolves dots and needless escapes, MERGE_SLASHES (the default) also joins slashes, DECODE_AND_MERGE_SLASHES also decodes escaped ones.",
+    "BASE (also DEFAULT) resolves dots and needless escapes, MERGE_SLASHES (the default) also joins slashes, DECODE_AND_MERGE_SLASHES also decodes escaped ones.",
   "spec.escapedSlashes": "What is done with `%2f` and `%5c` in paths.",
   "spec.escapedSlashes.default": "For all hosts that are not named: REFUSE (the default), KEEP or DECODE.",
   "spec.escapedSlashes.hosts": "For single hosts.",
   "spec.escapedSlashes.hosts.host": "A host name, or `*.` and a name.",
   "spec.escapedSlashes.hosts.mode": "REFUSE, KEEP or DECODE.",
+  "spec.enableAutoMtls": "True, as it is here without it: calls between workloads carry their identities.",
   "spec.alwaysEjectOneEndpoint":
     "Whether outlier detection may eject one endpoint whatever the share; true by default.",
   "spec.egress": "What may be called on the public Internet.",
