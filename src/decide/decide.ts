@@ -55,12 +55,13 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   }
 
   const routed = asRouted(facts, entered);
-  const matched = matchRoute(slice.routes, routed);
-  trace?.routed(slice, routed, matched);
+  const matched = matchRoute(slice.routes, routed, entered.tokens);
+  trace?.routed(slice, routed, entered.tokens, matched);
   trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
   if (!matched) return answerOf("no_route");
   const { route } = matched;
-  if (route.answer !== null) return localAnswer(route, route.answer, routed, matched.model);
+  if (route.answer !== null)
+    return filtered(route, routed, localAnswer(route, route.answer, routed, matched.model), trace);
   const destination = pickDestination(route, facts.seed);
   if (!destination) return answerOf("no_route");
   const { cluster, ops } = destination;

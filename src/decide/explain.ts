@@ -1,6 +1,7 @@
 import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import { tokenHeaders } from "../policy/request-authentication.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 import { err, ok, type Result } from "../result.ts";
 import { failedPart, type LinkedMatch } from "../routing/route-match.ts";
 import type { RouteMatch } from "../snapshot/model.ts";
@@ -36,7 +37,7 @@ const MAX_MISSED = 100;
 export function traceInto(steps: Step[]): Trace {
   return {
     saw: (stage, name, outcome) => void steps.push({ stage, name, outcome }),
-    routed: (slice, facts, matched) => void steps.push(...missedBlocks(slice, facts, matched)),
+    routed: (slice, facts, tokens, matched) => void steps.push(...missedBlocks(slice, facts, tokens, matched)),
   };
 }
 
@@ -44,6 +45,7 @@ export function traceInto(steps: Step[]): Trace {
 function missedBlocks(
   { model }: LinkedSlice,
   facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
   matched: LinkedMatch<LinkedRoute> | null,
 ): readonly Step[] {
   const secret = new Set(model.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
@@ -56,16 +58,21 @@ function missedBlocks(
   );
   const missed = end < 0 ? all : all.slice(0, end);
   const steps = missed.slice(0, MAX_MISSED).flatMap(({ route: { name }, block }): Step[] => {
-    const part = block && failureIn(block, facts, secret);
+    const part = block && failureIn(block, facts, tokens, secret);
     return part === null ? [] : [{ stage: "route", name, outcome: part }];
   });
   const more = missed.length - MAX_MISSED;
   return more <= 0 ? steps : [...steps, { stage: "route", name: "others", outcome: `${more} more do not match` }];
 }
 
-function failureIn(block: RouteMatch, facts: RequestFacts, secret: ReadonlySet<string>): string | null {
+function failureIn(
+  block: RouteMatch,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  secret: ReadonlySet<string>,
+): string | null {
   try {
-    const part = failedPart(block, facts, secret);
+    const part = failedPart(block, facts, tokens, secret);
     return part === null ? null : `${part} does not match`;
   } catch (error) {
     if (error instanceof ConclusionMissing) return "the record does not say why it does not match";

@@ -1,4 +1,5 @@
 import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedMatch } from "../routing/route-match.ts";
 import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 
@@ -6,5 +7,10 @@ import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 export interface Trace {
   saw(stage: "gateway" | "route" | "destination" | "filter", name: string, outcome: string): void;
   /** @param matched the match block that holds; null: none */
-  routed(slice: LinkedSlice, facts: RequestFacts, matched: LinkedMatch<LinkedRoute> | null): void;
+  routed(
+    slice: LinkedSlice,
+    facts: RequestFacts,
+    tokens: readonly VerifiedToken[],
+    matched: LinkedMatch<LinkedRoute> | null,
+  ): void;
 }

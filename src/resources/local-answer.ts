@@ -3,6 +3,7 @@ import { REDIRECT_CODES } from "../snapshot/model.ts";
 import { isAuthorityValue } from "./authority.ts";
 import { choice, strict, text } from "./fields.ts";
 import { base64Problem } from "./base64.ts";
+import type { UriKind } from "./http-match.ts";
 import type { Report } from "./report.ts";
 
 /** What stands in a Location as it is: visible ASCII. */
@@ -61,9 +62,6 @@ export function checkRedirect(redirect: RedirectSpec, uris: readonly (UriKind | 
   if (prefixRewrite !== "" && uris.some((kind) => kind !== null && kind !== "prefix"))
     report.at("prefixRewrite").error("needs matches by `uri.prefix`: an `exact` or `regex` has no prefix to replace");
 }
-
-/** What a match block compares the path by. */
-export type UriKind = "exact" | "prefix" | "regex";
 
 /** Bytes, from which on Istio warns, too: every gateway holds the answer. No object may be larger than Istio's limit, 1 MiB. */
 const LARGE_BODY = 102_400;

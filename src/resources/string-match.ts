@@ -52,3 +52,8 @@ export const UriMatch = stringMatch({ presence: false, emptyPrefix: true });
 export const PresenceMatch = stringMatch({ presence: true, emptyPrefix: false });
 
 export type StringMatchSpec = Written;
+
+/** Whether it asks for a header or parameter alone, whatever its value. */
+export function isPresence({ exact, prefix, regex }: StringMatchSpec): boolean {
+  return (exact ?? prefix ?? regex) === undefined || regex === "*";
+}

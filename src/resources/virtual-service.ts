@@ -1,53 +1,14 @@
 import { z } from "zod";
 import { isAuthorityValue } from "./authority.ts";
-import { neverCanonical } from "./canonical-path.ts";
 import { checkCors, CorsPolicy } from "./cors.ts";
 import { durationOrZero } from "./duration.ts";
 import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
-import { checkHeaders, Headers, isHeaderName } from "./header-operations.ts";
+import { checkHeaders, Headers } from "./header-operations.ts";
+import { checkGateways, checkMatch, gatewayName, HttpMatch, matchesAll, uriKind } from "./http-match.ts";
 import { exportTo, hostPattern, overlap } from "./host.ts";
-import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, type UriKind } from "./local-answer.ts";
-import { hostName, isDnsLabel, isDnsSubdomain, labels, namespaceName } from "./names.ts";
-import { neverInQuery, neverMethod, neverScheme } from "./never-matches.ts";
+import { checkDirectResponse, checkRedirect, DirectResponse, Redirect } from "./local-answer.ts";
+import { hostName } from "./names.ts";
 import type { Report } from "./report.ts";
-import { PresenceMatch, StringMatch, UriMatch } from "./string-match.ts";
-
-/** `mesh`, the name of a Gateway of this namespace, or `namespace/name`. */
-const gatewayName = text((value) => {
-  const [first = "", second, ...more] = value.split("/");
-  if (more.length > 0) return false;
-  return second === undefined ? isDnsSubdomain(first) : isDnsLabel(first) && isDnsSubdomain(second);
-}, "`mesh`, the name of a Gateway, or `namespace/name` of one");
-
-const matchedHeader = z.string().superRefine((name, ctx) => {
-  if (isHeaderName(name)) return;
-  const message = name.startsWith("@request.auth.")
-    ? later("routing by claims of a token")
-    : name.startsWith(":")
-      ? later("pseudo-headers; use `uri`, `method`, `scheme` or `authority`")
-      : "must be a header name";
-  ctx.addIssue({ code: "custom", message });
-});
-const matchedHeaders = z.record(matchedHeader, PresenceMatch);
-
-const HttpMatch = strict(
-  {
-    name: z.string().exactOptional(),
-    uri: UriMatch.exactOptional(),
-    ignoreUriCase: z.boolean().exactOptional(),
-    scheme: StringMatch.exactOptional(),
-    method: StringMatch.exactOptional(),
-    authority: StringMatch.exactOptional(),
-    headers: matchedHeaders.exactOptional(),
-    withoutHeaders: matchedHeaders.exactOptional(),
-    queryParams: z.record(z.string().min(1), PresenceMatch).exactOptional(),
-    port: portNumber.exactOptional(),
-    sourceLabels: labels.exactOptional(),
-    sourceNamespace: namespaceName.exactOptional(),
-    gateways: list(gatewayName).max(1_000).exactOptional(),
-  },
-  { statPrefix: later() },
-);
 
 const PortSelector = strict({ number: portNumber });
 
@@ -117,7 +78,6 @@ export const VirtualService = strict(
  */
 export type VirtualServiceSpec = z.infer<typeof VirtualService>;
 type HttpRouteSpec = z.infer<typeof HttpRoute>;
-type HttpMatchSpec = z.infer<typeof HttpMatch>;
 
 /** To Istio a null among the matches is a block without conditions. */
 export function withEmptyMatches(spec: unknown, report: Report): unknown {
@@ -134,7 +94,7 @@ export function withEmptyMatches(spec: unknown, report: Report): unknown {
 
 export function checkVirtualService(spec: VirtualServiceSpec, report: Report): void {
   checkHosts(spec, report);
-  checkUnique(spec.gateways ?? [], report.at("gateways"));
+  checkGateways(spec.gateways ?? [], report.at("gateways"));
   for (const [index, name] of (spec.gateways ?? []).entries())
     if (name.includes("."))
       report.at("gateways", index).warn("names a Gateway, not a host; write `name` or `namespace/name`", "TULLE0101");
@@ -144,13 +104,7 @@ export function checkVirtualService(spec: VirtualServiceSpec, report: Report): v
     if (catchAll !== null)
       place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`, "TULLE0201");
     else if (isCatchAll(rule)) catchAll = index;
-    checkRule(rule, place);
-    if ((spec.gateways ?? ["mesh"]).includes("mesh")) continue;
-    for (const [at, { sourceLabels, gateways }] of (rule.match ?? []).entries())
-      if (sourceLabels !== undefined && gateways === undefined)
-        place
-          .at("match", at, "sourceLabels")
-          .warn("names callers in the mesh, and `gateways` lacks `mesh`: it is compared with the Gateway's own labels");
+    checkRule(rule, spec.gateways ?? ["mesh"], place);
   }
 }
 
@@ -166,17 +120,8 @@ function checkHosts(spec: VirtualServiceSpec, report: Report): void {
   }
 }
 
-function checkUnique(values: readonly string[], report: Report): void {
-  for (const [index, value] of values.entries())
-    if (values.indexOf(value) < index) report.at(index).error(`\`${value}\` is there twice`, "FieldValueDuplicate");
-}
-
-function checkRule(rule: HttpRouteSpec, report: Report): void {
-  for (const [index, match] of (rule.match ?? []).entries()) {
-    const place = report.at("match", index);
-    checkUnique(match.gateways ?? [], place.at("gateways"));
-    warnOfNever(match, place);
-  }
+function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Report): void {
+  for (const [index, match] of (rule.match ?? []).entries()) checkMatch(match, gateways, report.at("match", index));
   if (rule.rewrite !== undefined && rule.rewrite.uri === undefined && rule.rewrite.authority === undefined)
     report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
 
@@ -213,57 +158,11 @@ function checkAction(rule: HttpRouteSpec, report: Report): void {
   for (const field of ["rewrite", "fault"])
     if (Object.hasOwn(rule, field)) report.at(field).error(`cannot stand beside \`${answer}\``);
   for (const field of FORWARDING)
-    if (rule[field] !== undefined) report.at(field).warn(`no effect: \`${answer}\` sends nothing on`);
+    if (rule[field] !== undefined) report.at(field).warn(`no effect: \`${answer}\` sends nothing on`, "TULLE0003");
   if (rule.headers?.request !== undefined)
-    report.at("headers", "request").warn(`no effect: \`${answer}\` sends nothing on`);
-}
-
-function uriKind({ uri = {} }: HttpMatchSpec): UriKind | null {
-  return uri.exact !== undefined
-    ? "exact"
-    : uri.prefix !== undefined
-      ? "prefix"
-      : uri.regex !== undefined
-        ? "regex"
-        : null;
-}
-
-function warnOfNever(match: HttpMatchSpec, place: Report): void {
-  const { uri, ignoreUriCase, method, scheme } = match;
-  if (ignoreUriCase === true && uri?.exact === undefined && uri?.prefix === undefined)
-    place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
-  const path = uri?.exact ?? uri?.prefix ?? "/";
-  const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
-  if (byPath !== null) place.at("uri").warn(byPath, "TULLE0203");
-  if (/%(?:[a-f][\da-f]|\d[a-f])/.test(uri?.regex ?? ""))
-    place.at("uri", "regex").warn("escapes are compared in capitals: write `%C3`, not `%c3`", "TULLE0203");
-  const byMethod = method === undefined ? null : neverMethod(method);
-  if (byMethod !== null) place.at("method").warn(byMethod, "TULLE0203");
-  const byScheme = scheme === undefined ? null : neverScheme(scheme);
-  if (byScheme !== null) place.at("scheme").warn(byScheme, "TULLE0203");
-  for (const [name, { exact, prefix }] of Object.entries(match.queryParams ?? {})) {
-    const byQuery = name.includes("=")
-      ? "never matches: a parameter's name ends before `=`"
-      : (neverInQuery(name) ?? neverInQuery(exact ?? prefix ?? ""));
-    if (byQuery !== null) place.at("queryParams", name).warn(byQuery, "TULLE0203");
-  }
+    report.at("headers", "request").warn(`no effect: \`${answer}\` sends nothing on`, "TULLE0003");
 }
 
 function isCatchAll(rule: HttpRouteSpec): boolean {
   return (rule.match ?? []).length === 0 || (rule.match ?? []).some(matchesAll);
-}
-
-function matchesAll(match: HttpMatchSpec): boolean {
-  const {
-    name: _name,
-    ignoreUriCase: _case,
-    uri,
-    headers = {},
-    withoutHeaders = {},
-    queryParams = {},
-    ...rest
-  } = match;
-  if (Object.values(rest).some((value) => value !== undefined)) return false;
-  if ([headers, withoutHeaders, queryParams].some((map) => Object.keys(map).length > 0)) return false;
-  return uri === undefined || uri.prefix === "/" || uri.prefix === "" || uri.regex === ".*";
 }

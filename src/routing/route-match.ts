@@ -1,7 +1,9 @@
 import { allOf, type Anchors, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
 import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { isPlainExact, linkMatch, type Matcher } from "../match/string-match.ts";
+import { claimValues } from "../policy/claims.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 import type { Route, RouteMatch } from "../snapshot/model.ts";
 
 /** One match block of one route; a route without blocks has one that always holds. */
@@ -28,14 +30,21 @@ export function linkRoutes<R extends { readonly model: Route }>(
   return new RuleIndex(rules);
 }
 
-/** Routes ask for none. */
 const NO_TOKENS: readonly never[] = [];
 
 const headerOf = ({ headers }: RequestFacts, name: string): string | null => headers[name] ?? null;
 
-/** The first match block that holds; null: no route. */
-export function matchRoute<R>(index: RouteIndex<R>, facts: RequestFacts): LinkedMatch<R> | null {
-  return index.find(facts, NO_TOKENS, headerOf);
+/**
+ * The first match block that holds; null: no route.
+ *
+ * @param tokens that the Gateway accepted
+ */
+export function matchRoute<R>(
+  index: RouteIndex<R>,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[] = NO_TOKENS,
+): LinkedMatch<R> | null {
+  return index.find(facts, tokens, headerOf);
 }
 
 function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): Anchors {
@@ -43,7 +52,11 @@ function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): A
   // A header that came on several lines is matched joined in another way, so its value is no anchor for lists.
   const header = headers?.find(
     ({ name, match, invert }) =>
-      invert === undefined && isPlainExact(match) && !match.value.includes(",") && !isSecretHeader(name, secret),
+      invert === undefined &&
+      !name.startsWith(":") &&
+      isPlainExact(match) &&
+      !match.value.includes(",") &&
+      !isSecretHeader(name, secret),
   );
   return {
     ...(path && { paths: [{ kind: path.kind, value: path.value }] }),
@@ -53,22 +66,15 @@ function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): A
 
 function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
   const tests: Test[] = [];
-  const { uri, scheme, method, authority, headers, query, port, sourceNamespace } = model;
+  const { uri, scheme, method, authority, headers, query, port, sourceNamespace, claims } = model;
   if (uri) tests.push(on(uri, ({ path }) => path));
   if (scheme) tests.push(on(scheme, (facts) => facts.scheme));
   if (method) tests.push(on(method, (facts) => facts.method));
   if (authority) tests.push(on(authority, (facts) => facts.authority));
   if (port !== undefined) tests.push((facts) => facts.port === port);
   if (sourceNamespace !== undefined) tests.push(({ peer }) => peer.namespace === sourceNamespace);
-  for (const header of headers ?? []) {
-    const holds = headerTest(
-      header.name,
-      linkMatch(header.match, false),
-      header.match.kind === "present",
-      header.invert === true,
-    );
-    tests.push(isSecretHeader(header.name, secret) ? concluded("route", { header }, holds) : holds);
-  }
+  for (const header of headers ?? []) tests.push(headerTest(header, secret));
+  for (const claim of claims ?? []) tests.push(claimTest(claim));
   for (const parameter of query ?? []) {
     const matches = linkMatch(parameter.match, false);
     const holds: Test = (facts) => facts.query !== "" && matches(queryValue(facts.query, parameter.name));
@@ -84,14 +90,20 @@ function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
  * @returns the part's field, with the name of a header or parameter; null where all hold
  * @throws ConclusionMissing as the block itself does
  */
-export function failedPart(model: RouteMatch, facts: RequestFacts, secret: ReadonlySet<string>): string | null {
-  const { name: _, headers = [], query = [], ...plain } = model;
+export function failedPart(
+  model: RouteMatch,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  secret: ReadonlySet<string>,
+): string | null {
+  const { headers = [], query = [], claims = [], ...plain } = model;
   const parts: (readonly [string, RouteMatch])[] = [
     ...Object.entries(plain).map(([field, value]) => [field, { [field]: value }] as const),
     ...headers.map((header) => [`header \`${header.name}\``, { headers: [header] }] as const),
+    ...claims.map((claim) => [`claim \`${claim.path.join(".")}\``, { claims: [claim] }] as const),
     ...query.map((parameter) => [`query parameter \`${parameter.name}\``, { query: [parameter] }] as const),
   ];
-  return parts.find(([, part]) => !linkBlock(part, secret)(facts, NO_TOKENS))?.[0] ?? null;
+  return parts.find(([, part]) => !linkBlock(part, secret)(facts, tokens))?.[0] ?? null;
 }
 
 function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) => string): Test {
@@ -99,10 +111,38 @@ function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) =>
   return (facts) => matches(valueOf(facts));
 }
 
-function headerTest(name: string, matches: Matcher, presence: boolean, invert: boolean): Test {
+type HeaderMatch = NonNullable<RouteMatch["headers"]>[number];
+
+function headerTest(header: HeaderMatch, secret: ReadonlySet<string>): Test {
+  const { name, match, invert } = header;
+  const matches = linkMatch(match, false);
+  const pseudo = PSEUDO_HEADERS.get(name);
+  if (pseudo !== undefined) {
+    const holds: Test = (facts) => matches(pseudo(facts)) !== (invert === true);
+    return name === ":path" ? concluded("route", { header }, holds) : holds;
+  }
+  const holds = plainHeaderTest(name, matches, match.kind === "present", invert === true);
+  return isSecretHeader(name, secret) ? concluded("route", { header }, holds) : holds;
+}
+
+const PSEUDO_HEADERS: ReadonlyMap<string, (facts: RequestFacts) => string> = new Map([
+  [":method", ({ method }: RequestFacts) => method],
+  [":path", ({ path, query }: RequestFacts) => (query === "" ? path : `${path}?${query}`)],
+  [":authority", ({ authority }: RequestFacts) => authority],
+  [":scheme", ({ scheme }: RequestFacts) => scheme],
+]);
+
+function plainHeaderTest(name: string, matches: Matcher, presence: boolean, invert: boolean): Test {
   if (!invert) return ({ headers }) => matchesJoined(matches, headers[name] ?? null);
   if (presence) return ({ headers }) => headers[name] === undefined;
   return ({ headers }) => !matchesJoined(matches, headers[name] ?? "");
+}
+
+/** A claim of any token, and any member of a list; one that is not there, or is neither text nor list, never matches. */
+function claimTest({ path, match, invert }: NonNullable<RouteMatch["claims"]>[number]): Test {
+  const matches = linkMatch(match, false);
+  const holds: Test = (_, tokens) => tokens.some((token) => claimValues(token, path)?.some(matches) === true);
+  return invert === true ? (facts, tokens) => !holds(facts, tokens) : holds;
 }
 
 /** Repeated lines come joined by `, `; Istio joins them by `,`. A single line may hold either, so both are looked at. */

@@ -162,14 +162,17 @@ function headerNames({ routes, policySets, clusters }: Slice): string[] {
   );
 }
 
-function claimNames({ policySets }: Slice): ReadonlySet<string> {
+function claimNames({ routes, policySets }: Slice): ReadonlySet<string> {
   const conditions = conditionsOf(policySets).flatMap(({ key }) =>
     key.kind === "request.auth.claims" ? key.path.slice(0, 1) : [],
   );
   const outputs = policySets.flatMap(({ jwt }) =>
     jwt.flatMap(({ outputClaimToHeaders }) => outputClaimToHeaders.flatMap(({ claim }) => claim.split(".", 1))),
   );
-  return new Set([...conditions, ...outputs]);
+  const matched = routes.flatMap(({ matches }) =>
+    matches.flatMap(({ claims = [] }) => claims.flatMap(({ path }) => path.slice(0, 1))),
+  );
+  return new Set([...conditions, ...outputs, ...matched]);
 }
 
 function conditionHeaders(policySets: readonly PolicySet[]): string[] {

@@ -28,16 +28,15 @@ export interface HeaderOps {
 
 /** All given fields must hold (AND). */
 export interface RouteMatch {
-  readonly name?: string;
   /** On the canonical path, without the query. `prefix` is a plain string prefix. */
   readonly uri?: StringMatch;
   readonly scheme?: StringMatch;
   readonly method?: StringMatch;
   /** On the Host as received, with its port if it had one. */
   readonly authority?: StringMatch;
-  /** Repeated headers are joined by `,` first. An absent header never matches; with `invert` it is the empty string for the inner match, save for `present`. */
+  /** `:method`, `:path` (with the query), `:authority` and `:scheme` are names, too. Repeated headers are joined by `,` first. An absent header never matches; with `invert` it is the empty string for the inner match, save for `present`. */
   readonly headers?: readonly { readonly name: string; readonly match: StringMatch; readonly invert?: true }[];
-  /** On the first value of the key. */
+  /** On the first value of the key, as it stands. */
   readonly query?: readonly { readonly name: string; readonly match: StringMatch }[];
   /** The listener's or service's logical port that the request came in on. */
   readonly port?: number;
@@ -49,8 +48,6 @@ export interface RouteMatch {
     readonly match: StringMatch;
     readonly invert?: true;
   }[];
-  /** For metrics alone. */
-  readonly statPrefix?: string;
 }
 
 export interface WeightedDestination {
@@ -63,8 +60,10 @@ export interface WeightedDestination {
 }
 
 export interface Route {
-  /** For logs: `VirtualService name/rule name or index`, or `default`. */
+  /** For logs: `namespace/VirtualService/rule`, the rule's name or index, with `.` and the name of its match block; or `default`. */
   readonly name: string;
+  /** For logs alone. */
+  readonly statPrefix?: string;
   /** ORed; empty matches all. */
   readonly matches: readonly RouteMatch[];
   readonly destinations: readonly WeightedDestination[];

@@ -55,7 +55,9 @@ export class AccessLog {
   #route(route: Route): string {
     let text = this.#routes.get(route);
     if (text === undefined) {
-      text = quoted(route.name, NAME_BYTES);
+      const { name, statPrefix } = route;
+      text = quoted(name, NAME_BYTES);
+      if (statPrefix !== undefined) text += `,"stat_prefix":${quoted(statPrefix, NAME_BYTES)}`;
       this.#routes.set(route, text);
     }
     return text;

@@ -30,6 +30,8 @@ export interface AccessRecord {
   /** Why a client certificate that came did not count, or null. */
   readonly peer_refused: string | null;
   readonly route: string | null;
+  /** `statPrefix` of the match block; left out where it has none. */
+  readonly stat_prefix?: string;
   readonly cluster: string | null;
   readonly endpoint: string | null;
   readonly destination_service: string | null;

@@ -25,7 +25,6 @@ const merged = (...parts: readonly CompiledRoutes[]): readonly (readonly [string
 describe("the routes of several VirtualServices of one host", () => {
   it.each<{ name: string; block: RouteMatch }>([
     { name: "an empty block", block: {} },
-    { name: "a block that has only a name", block: { name: "x" } },
     { name: "prefix /", block: prefix("/") },
     { name: "prefix / in any case", block: { uri: { kind: "prefix", value: "/", ignoreCase: true } } },
     { name: "the empty prefix", block: prefix("") },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { describeDecision } from "../../src/decide/describe.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { Redirect, Route, RouteMatch } from "../../src/snapshot/model.ts";
-import { decided, facts, slice } from "./requests.ts";
+import { decided, facts, headers, slice } from "./requests.ts";
 
 function answer(route: Partial<Route>, request: Partial<RequestFacts> = {}, matches: readonly RouteMatch[] = []) {
   const made = slice({ routes: [{ name: "r", matches, destinations: [], ...route }] });
@@ -109,8 +109,8 @@ describe("a redirect", () => {
   });
 
   it("takes no match on the path for the prefix `/`", () => {
-    const { headers } = answer({ redirect: { status: 301, prefix: "/new/" } }, { path: "/a" });
-    expect(headers).toEqual([["location", "http://api.test/new/a"]]);
+    const given = answer({ redirect: { status: 301, prefix: "/new/" } }, { path: "/a" });
+    expect(given.headers).toEqual([["location", "http://api.test/new/a"]]);
   });
 
   it("has the changes of its route, of Location too", () => {
@@ -128,6 +128,16 @@ describe("a redirect", () => {
       ["set-cookie", "b=2"],
     ]);
   });
+});
+
+it("passes the route's CORS policy, as in Envoy", () => {
+  const cors = { origins: [{ kind: "exact", value: "https://app.test" }], unmatched: "FORWARD" } as const;
+  const request = { headers: headers({ origin: "https://app.test" }) };
+  expect(answer({ redirect: { status: 302, path: "/x" }, cors }, request).headers).toEqual([
+    ["location", "http://api.test/x"],
+    ["access-control-allow-origin", "https://app.test"],
+    ["vary", "Origin"],
+  ]);
 });
 
 describe("a direct response", () => {

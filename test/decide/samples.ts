@@ -92,7 +92,13 @@ const policySet: fc.Arbitrary<PolicySet> = fc.record({
 const block: fc.Arbitrary<RouteMatch> = fc.record(
   {
     uri: match(path),
-    headers: fc.tuple(headerName, match(word)).map(([name, value]) => [{ name, match: value }]),
+    headers: fc.oneof(
+      fc.tuple(headerName, match(word)).map(([name, value]) => [{ name, match: value }]),
+      match(path).map((value) => [{ name: ":path", match: value }]),
+    ),
+    claims: fc
+      .tuple(match(word), fc.constantFrom({}, { invert: true as const }))
+      .map(([value, invert]) => [{ path: ["tier"], match: value, ...invert }]),
     query: match(word).map((value) => [{ name: "q", match: value }]),
   },
   { requiredKeys: [] },

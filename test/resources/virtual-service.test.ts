@@ -33,6 +33,10 @@ spec:
           port: 9080
           sourceNamespace: shop
           gateways: [mesh]
+          statPrefix: premium
+        - headers: {"@request.auth.claims.a.b": {exact: c}, "@request.auth.claims[a.b][c]": {}, ":method": {exact: GET}, ":path": {prefix: "/a?"}}
+          withoutHeaders: {"@Request.Auth.Claims.sub": {regex: "*"}, ":Authority": {exact: a.example}}
+          port: 0
         - uri: {regex: "/a/[^/]+"}
       route:
         - destination: {host: reviews, subset: v2, port: {number: 9080}}
@@ -152,9 +156,9 @@ spec:
       "Invalid spec.http[0].match[0].uri",
     ],
     ["a bad header name", 'headers: {"a b": {exact: c}}', "Invalid spec.http[0].match[0].headers[a b]"],
-    ["a pseudo-header", 'headers: {":method": {exact: GET}}', "Invalid spec.http[0].match[0].headers[:method]"],
+    ["another pseudo-header", 'headers: {":status": {exact: a}}', "Invalid spec.http[0].match[0].headers[:status]"],
     [
-      "a claim",
+      "a claim in the mesh",
       'headers: {"@request.auth.claims.sub": {exact: a}}',
       "Invalid spec.http[0].match[0].headers[@request.auth.claims.sub]",
     ],
@@ -165,7 +169,34 @@ spec:
       'sourceLabels: {app: "*"}',
       "Invalid spec.http[0].match[0].sourceLabels.app",
     ],
-    ["a prefix for statistics", "statPrefix: a", "NotSupported spec.http[0].match[0].statPrefix"],
+    [
+      "a claim in the mesh, by what is not there",
+      'withoutHeaders: {"@request.auth.claims[sub]": {}}',
+      "Invalid spec.http[0].match[0].withoutHeaders[@request.auth.claims[sub]]",
+    ],
+    [
+      "no claim",
+      'headers: {"@request.auth.claims": {}}',
+      "Invalid spec.http[0].match[0].headers[@request.auth.claims]",
+    ],
+    [
+      "an empty claim",
+      'headers: {"@request.auth.claims.a..b": {}}',
+      "Invalid spec.http[0].match[0].headers[@request.auth.claims.a..b]",
+    ],
+    [
+      "half a bracket",
+      'headers: {"@request.auth.claims[a": {}}',
+      "Invalid spec.http[0].match[0].headers[@request.auth.claims[a]",
+    ],
+    [
+      "another fact of tokens",
+      'headers: {"@request.auth.principal": {}}',
+      "Invalid spec.http[0].match[0].headers[@request.auth.principal]",
+    ],
+    ["null for a header", "headers: {a: null}", "Invalid spec.http[0].match[0].headers.a"],
+    ["null for a parameter", "queryParams: {a: null}", "Invalid spec.http[0].match[0].queryParams.a"],
+    ["a port above 65535", "port: 65536", "Invalid spec.http[0].match[0].port"],
     ["a gateway twice", "gateways: [g, g]", "Duplicate spec.http[0].match[0].gateways[1]"],
   ])("refuses %s in a match", (_, fields, error) => {
     expect(matched(fields)).toEqual([`error ${error}`]);
@@ -246,6 +277,8 @@ spec:
     ["queryParams: {'a b': {}}", "queryParams[a b]"],
     ["queryParams: {'a=b': {}}", "queryParams[a=b]"],
     ["uri: {regex: '/caf%c3%a9/.*'}", "uri.regex"],
+    ['headers: {":method": {exact: get}}', "headers[:method]"],
+    ['headers: {":scheme": {prefix: HTTP}}', "headers[:scheme]"],
     ["scheme: {exact: wss}", "scheme"],
     ["scheme: {regex: 'ftp.*'}", "scheme"],
   ])("warns of what no request has: %s", (fields, field) => {
@@ -264,6 +297,15 @@ spec:
     "uri: {regex: '/caf%C3%A9/.*'}",
   ])("has nothing to say of %s", (fields) => {
     expect(matched(fields)).toEqual([]);
+  });
+
+  it("warns of claims in a block for the mesh alone", () => {
+    const blocks = (gateways: string) =>
+      of(
+        `{hosts: [a.b], gateways: [mesh, g], http: [{match: [{gateways: [${gateways}], headers: {"@request.auth.claims.a": {}}}], ${one}}]}`,
+      );
+    expect(blocks("mesh")).toEqual(["warning Invalid spec.http[0].match[0].headers[@request.auth.claims.a]"]);
+    expect(blocks("mesh, g")).toEqual([]);
   });
 
   it("warns where ignoreUriCase has no effect, and where a gateway is named like a host", () => {

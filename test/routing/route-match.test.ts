@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RequestFacts } from "../../src/request/facts.ts";
+import type { VerifiedToken } from "../../src/request/token-fact.ts";
 import { linkRoutes, matchRoute } from "../../src/routing/route-match.ts";
 import type { Route, RouteMatch, StringMatch } from "../../src/snapshot/model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
@@ -25,6 +26,40 @@ const routeOf = (...matches: readonly RouteMatch[]) => ({
 const holds = (match: RouteMatch, change: Partial<RequestFacts> = {}): boolean =>
   matchRoute(linkRoutes([routeOf(match)], NO_SECRETS), view(change)) !== null;
 
+const TOKEN: VerifiedToken = {
+  ok: true,
+  principal: "https://issuer.test/u",
+  issuer: "https://issuer.test",
+  subject: "u",
+  audiences: [],
+  presenter: null,
+  claims: { tier: "gold", groups: ["a", "b"], scope: "read write", nested: { deep: "x" }, level: 3, none: [] },
+  spaceDelimited: ["scope"],
+  rule: 0,
+};
+
+describe("a match block of claims", () => {
+  it.each<{ name: string; path: readonly string[]; match: StringMatch; want: boolean }>([
+    { name: "takes text", path: ["tier"], match: { kind: "exact", value: "gold" }, want: true },
+    { name: "compares all of it", path: ["tier"], match: { kind: "exact", value: "gol" }, want: false },
+    { name: "takes a member of a list", path: ["groups"], match: { kind: "exact", value: "b" }, want: true },
+    { name: "takes a word of a scope", path: ["scope"], match: { kind: "exact", value: "write" }, want: true },
+    { name: "takes a nested claim", path: ["nested", "deep"], match: { kind: "regex", value: "[xy]" }, want: true },
+    { name: "has no claim above a nested one", path: ["nested"], match: { kind: "present" }, want: false },
+    { name: "knows that a claim is there", path: ["tier"], match: { kind: "present" }, want: true },
+    { name: "takes no number", path: ["level"], match: { kind: "exact", value: "3" }, want: false },
+    { name: "takes no empty list", path: ["none"], match: { kind: "present" }, want: false },
+    { name: "takes no property of every object", path: ["constructor"], match: { kind: "present" }, want: false },
+  ])("$name", ({ path, match, want }) => {
+    const found = (claim: object, tokens: readonly VerifiedToken[]): boolean =>
+      matchRoute(linkRoutes([routeOf({ claims: [{ path, match, ...claim }] })], NO_SECRETS), view(), tokens) !== null;
+    expect(found({}, [TOKEN])).toBe(want);
+    expect(found({ invert: true }, [TOKEN])).toBe(!want);
+    expect(found({}, [])).toBe(false);
+    expect(found({ invert: true }, [])).toBe(true);
+  });
+});
+
 describe("a match block", () => {
   it.each<{ name: string; match: RouteMatch; want: boolean }>([
     { name: "without fields", match: {}, want: true },
@@ -40,6 +75,31 @@ describe("a match block", () => {
       name: "of the authority with its port",
       match: { authority: { kind: "exact", value: "api.test:8080" } },
       want: true,
+    },
+    {
+      name: "of the pseudo-header :path, with the query",
+      match: { headers: [{ name: ":path", match: { kind: "prefix", value: "/a/b?q=1&" } }] },
+      want: true,
+    },
+    {
+      name: "of the pseudo-header :method",
+      match: { headers: [{ name: ":method", match: { kind: "exact", value: "GET" } }] },
+      want: true,
+    },
+    {
+      name: "of the pseudo-header :authority",
+      match: { headers: [{ name: ":authority", match: { kind: "exact", value: "api.test:8080" } }] },
+      want: true,
+    },
+    {
+      name: "without the scheme that it has",
+      match: { headers: [{ name: ":scheme", match: { kind: "exact", value: "http" }, invert: true }] },
+      want: false,
+    },
+    {
+      name: "of a header called constructor",
+      match: { headers: [{ name: "constructor", match: { kind: "present" } }] },
+      want: false,
     },
     { name: "of a method in lower case", match: { method: { kind: "exact", value: "get" } }, want: false },
     { name: "of a scheme", match: { scheme: { kind: "exact", value: "https" } }, want: false },

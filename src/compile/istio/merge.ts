@@ -27,7 +27,7 @@ export function mergeRoutes(parts: readonly CompiledRoutes[]): CompiledRoutes {
   return { routes, targets: targets.filter(({ host, port, subset }) => used.has(clusterId(host, port, subset))) };
 }
 
-function matchesAll({ name: _name, uri, ...others }: RouteMatch): boolean {
+function matchesAll({ uri, ...others }: RouteMatch): boolean {
   return Object.keys(others).length === 0 && (uri === undefined || isAnyPath(uri));
 }
 

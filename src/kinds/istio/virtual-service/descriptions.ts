@@ -29,13 +29,15 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.match.scheme": "`http` or `https`, as the client called.",
   "spec.http.match.method": "The method, in capitals.",
   "spec.http.match.authority": "The Host header as the client sent it, with the port if it sent one.",
-  "spec.http.match.headers": "Headers by name; `{}` as the value is for: there, whatever its value.",
+  "spec.http.match.headers":
+    "Headers by name; `{}` as the value is for: there, whatever its value. At Gateways `@request.auth.claims.name`, or `[name]`, is a claim of the request's token.",
   "spec.http.match.withoutHeaders": "Headers, by name, that must not be like this.",
   "spec.http.match.queryParams": "Query parameters by name; the first value of each counts.",
   "spec.http.match.port": "The port that was called.",
   "spec.http.match.sourceLabels":
     "Labels that the calling workload must all have; not compared where `gateways` stands beside it.",
   "spec.http.match.sourceNamespace": "The namespace of the caller.",
+  "spec.http.match.statPrefix": "Stands in the log with the requests of this block.",
   "spec.http.match.gateways": "Replaces the `gateways` above for this block.",
   ...at(
     ["uri", "scheme", "method", "authority", "headers", "withoutHeaders", "queryParams"].map(
