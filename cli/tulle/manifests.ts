@@ -24,9 +24,20 @@ export interface Placement {
   readonly isForced: boolean;
 }
 
-interface Source {
+export interface Source {
   readonly file: string;
   readonly text: string;
+}
+
+interface Fault {
+  readonly message: string;
+  readonly line: number;
+}
+
+/** One object as it stands in a file. */
+export interface Document {
+  readonly value: unknown;
+  readonly line: number;
 }
 
 const EXTENSIONS = /\.(ya?ml|json)$/i;
@@ -40,10 +51,7 @@ export async function readManifests(
   recursive: boolean,
   placement: Placement,
 ): Promise<readonly Manifest[]> {
-  if (names.filter((name) => name === "-").length > 1) throw usageError("`-f -` reads stdin, once");
-  const sources: Source[] = [];
-  for (const name of names) sources.push(...(await readSources(name, recursive)));
-  const read = sources.flatMap((source) => manifestsOf(source, placement));
+  const read = (await readSources(names, recursive)).flatMap((source) => manifestsOf(source, placement));
   const problems = read.flatMap((manifest) => (manifest.ok ? [] : [manifest.error]));
   if (problems.length > 0) throw new CommandError(["nothing was sent", ...problems].join("\n"));
   const manifests = read.flatMap((manifest) => (manifest.ok ? [manifest.value] : []));
@@ -51,7 +59,15 @@ export async function readManifests(
   throw new CommandError(`there is no document in ${names.map((name) => `\`${name}\``).join(", ")}`);
 }
 
-async function readSources(name: string, recursive: boolean): Promise<readonly Source[]> {
+/** The texts of files, of the manifests in folders, and of stdin. */
+export async function readSources(names: readonly string[], recursive: boolean): Promise<readonly Source[]> {
+  if (names.filter((name) => name === "-").length > 1) throw usageError("`-f -` reads stdin, once");
+  const sources: Source[] = [];
+  for (const name of names) sources.push(...(await sourcesOf(name, recursive)));
+  return sources;
+}
+
+async function sourcesOf(name: string, recursive: boolean): Promise<readonly Source[]> {
   if (name === "-") return [{ file: "stdin", text: decoded(await buffer(process.stdin), "stdin") }];
   try {
     if (!statSync(name).isDirectory()) return [{ file: name, text: decoded(readFileSync(name), name) }];
@@ -86,19 +102,27 @@ function decoded(bytes: Buffer, file: string): string {
   }
 }
 
-/** The documents of one text, or what is wrong with it. */
-function manifestsOf({ file, text }: Source, placement: Placement): readonly Result<Manifest, string>[] {
+function manifestsOf(source: Source, placement: Placement): readonly Result<Manifest, string>[] {
+  return documentsOf(source).map((read) => {
+    if (!read.ok) return err(`${source.file}:${read.error.line}: ${read.error.message}`);
+    return manifestOf(read.value.value, source.file, read.value.line, placement);
+  });
+}
+
+/** The objects of one text in their order, or what is wrong with it. */
+export function documentsOf({ file, text }: Source): readonly Result<Document, Fault>[] {
   const type = isJson(file, text) ? "json" : "yaml";
   const pieces = type === "json" ? [{ text, line: 1 }] : piecesOf(text);
-  return pieces.flatMap((piece) => {
+  return pieces.flatMap((piece): readonly Result<Document, Fault>[] => {
+    const before = piece.line - 1;
     const parsed = parseDocuments(piece.text, type);
-    if (!parsed.ok) return [err(`${file}:${parsed.error.line + piece.line - 1}: ${parsed.error.message}`)];
-    return parsed.value.map(({ value, line }) => manifestOf(value, file, line + piece.line - 1, placement));
+    if (!parsed.ok) return [err({ message: parsed.error.message, line: parsed.error.line + before })];
+    return parsed.value.map(({ value, line }) => ok({ value, line: line + before }));
   });
 }
 
 /** By its name; what has none that says it (stdin), by what stands in it. */
-function isJson(file: string, text: string): boolean {
+export function isJson(file: string, text: string): boolean {
   if (EXTENSIONS.test(file)) return /\.json$/i.test(file);
   try {
     JSON.parse(text);

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 
-export const FORMATS = ["table", "json", "yaml", "kubeconfig"] as const;
+export const FORMATS = ["table", "json", "yaml", "kubeconfig", "sarif"] as const;
 export type Format = (typeof FORMATS)[number];
 export type Style = "green" | "yellow" | "red" | "dim";
 
@@ -35,7 +35,7 @@ export function paint(style: Style, text: string): string {
 }
 
 /** Text that others wrote may hold what moves a terminal's cursor or rewrites what stands there; lines are kept. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 

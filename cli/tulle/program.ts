@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { addAnalyze } from "./analyze.ts";
 import { addApply } from "./apply.ts";
 import { addCert } from "./certificates.ts";
 import { usageError } from "./command-error.ts";
@@ -41,10 +42,13 @@ export function tulleProgram(): Command {
         throw usageError(
           "`-o kubeconfig` is for `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
         );
+      if (output === "sarif" && command.name() !== "analyze")
+        throw usageError("`-o sarif` is for `tulle analyze`; use table, json or yaml");
     })
     .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
 
   addApply(program);
+  addAnalyze(program);
   addStatus(program);
   addDecide(program);
   addRevisions(program);

@@ -178,6 +178,12 @@ export const FINDINGS = {
     meaning: "by this write another object is not accepted any more: what it says does not hold now",
     mend: "mend the object that the message names, or take the write back",
   },
+  TULLE0307: {
+    name: "Redefined",
+    severity: "warning",
+    meaning: "the files hold an object twice: the one that comes last holds",
+    mend: "keep one of them, or give one another name or namespace",
+  },
   TULLE0401: {
     name: "NeverReached",
     severity: "warning",

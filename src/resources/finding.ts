@@ -53,13 +53,18 @@ export function unsuppressed(
   findings: readonly Finding[],
 ): readonly Finding[] {
   const silenced = new Set([SUPPRESS, ISTIO_SUPPRESS].flatMap((name) => codesIn(annotations[name])));
-  if (silenced.size === 0) return findings;
-  return findings.filter(
-    ({ code, severity }) =>
-      severity === "error" || !["*", code, ...(kindOfFinding(code).istio ?? [])].some((name) => silenced.has(name)),
-  );
+  return silenced.size === 0 ? findings : findings.filter((found) => !isSilenced(found, silenced));
 }
 
-function codesIn(list = ""): readonly string[] {
+/** @param codes ours, Istio's, or `*` for all */
+export function isSilenced(
+  { code, severity }: Pick<Finding, "code" | "severity">,
+  codes: ReadonlySet<string>,
+): boolean {
+  return severity !== "error" && ["*", code, ...(kindOfFinding(code).istio ?? [])].some((name) => codes.has(name));
+}
+
+/** A list as authors write it: `TULLE0102, ist0101`. */
+export function codesIn(list = ""): readonly string[] {
   return list.split(",").flatMap((code) => code.trim().toUpperCase() || []);
 }

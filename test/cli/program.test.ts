@@ -55,7 +55,16 @@ describe("tulle", () => {
   });
 
   it("shows help with an example for every command", async () => {
-    const commands = ["apply", "status", "revisions show", "revisions list", "rollback", "token create", "token list"];
+    const commands = [
+      "apply",
+      "analyze",
+      "status",
+      "revisions show",
+      "revisions list",
+      "rollback",
+      "token create",
+      "token list",
+    ];
     const more = ["token revoke", "cert enrol", "cert show", "completion", "version", ""];
     const helps = await Promise.all(
       [...commands, ...more].map(async (command) => {
@@ -89,7 +98,8 @@ describe("tulle completion", () => {
     expect(completed("token", "").stdout).toMatch(/^create bootstrap list revoke help /);
     expect(completed("-n", "apply", "status", "--w").stdout).toBe("--wait\n");
     expect(completed("token", "create", "x", "--role", "").stdout).toBe("viewer editor admin\n");
-    expect(completed("version", "-o", "").stdout).toBe("table json yaml kubeconfig\n");
+    expect(completed("version", "-o", "").stdout).toBe("table json yaml kubeconfig sarif\n");
+    expect(completed("analyze", "--fail-on", "").stdout).toBe("error warning info never\n");
     expect(completed("completion", "z").stdout).toBe("zsh\n");
     expect(completed("apply", "-f", "").stdout).toBe("\n");
   });

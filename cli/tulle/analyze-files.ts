@@ -1,0 +1,111 @@
+import { Compiler } from "../../src/compile/compiler.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
+import { findKind, kindOfObject } from "../../src/kinds/registry.ts";
+import { errorAt, type Finding, warningAt } from "../../src/resources/finding.ts";
+import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
+import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
+import { type Document, documentsOf, isJson, readSources, type Source } from "./manifests.ts";
+import { type Position, positionsIn } from "./positions.ts";
+
+/** A finding with the object and the place that it is about. */
+export interface Told extends Finding {
+  /** Null where the text could not be read so far. */
+  readonly object: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+  } | null;
+  readonly place: ({ readonly file: string } & Position) | null;
+}
+
+export interface Analysis {
+  readonly objects: number;
+  readonly findings: readonly Told[];
+}
+
+/** An object of a file, with what its form alone says of it. */
+interface Read {
+  readonly source: Source;
+  readonly index: number;
+  readonly object: KubeObject | null;
+  readonly head: NonNullable<Told["object"]>;
+  readonly findings: readonly Finding[];
+}
+
+/** What is to be said of the objects in files, each among all the others: parsed and compiled here, without a mesh. */
+export async function analyzeFiles(names: readonly string[], recursive: boolean, namespace: string): Promise<Analysis> {
+  const sources = await readSources(names, recursive);
+  const faults: Told[] = [];
+  const read: Read[] = [];
+  for (const source of sources) {
+    let index = 0;
+    for (const document of documentsOf(source)) {
+      if (document.ok) read.push(readObject(source, index++, document.value, namespace));
+      else {
+        const { message, line } = document.error;
+        faults.push({ ...errorAt("", message), object: null, place: { file: source.file, line, column: 1 } });
+      }
+    }
+  }
+  const among = findingsAmong(read);
+  const positions = new Map<Source, ReturnType<typeof positionsIn>>();
+  const told = read.flatMap((each): readonly Told[] => {
+    const { source, index, head } = each;
+    const findings = [...each.findings, ...(among.get(each) ?? [])];
+    if (findings.length === 0) return [];
+    const positionOf = positions.get(source) ?? positionsIn(source.text, isJson(source.file, source.text));
+    positions.set(source, positionOf);
+    return findings.map((found) => {
+      const place = { file: source.file, ...positionOf(index, found.field) };
+      return { ...found, object: head, place };
+    });
+  });
+  return { objects: read.length, findings: [...faults, ...told] };
+}
+
+function readObject(source: Source, index: number, { value }: Document, namespace: string): Read {
+  // What the local mesh alone takes is not refused: nobody says here which mesh the files are for.
+  const { object, findings } = parseObject(value, { local: true });
+  const { apiVersion, kind, metadata } = (object ?? value ?? {}) as Partial<Record<string, unknown>>;
+  const names = (metadata ?? {}) as Partial<Record<string, unknown>>;
+  const text = (field: unknown): string => (typeof field === "string" ? field : "");
+  const placed = findKind(text(apiVersion), text(kind))?.namespaced === false ? "" : namespace;
+  const head = {
+    apiVersion: text(apiVersion),
+    kind: text(kind),
+    namespace: text(names["namespace"]) || placed,
+    name: text(names["name"]),
+  };
+  return { source, index, object, head, findings };
+}
+
+/** What the compiler says. Of objects that are there twice the last one holds, as where they are applied one after the other. */
+function findingsAmong(read: readonly Read[]): ReadonlyMap<Read, readonly Finding[]> {
+  const last = new Map<string, Read>();
+  const objects = new Map<string, KubeObject>();
+  const found = new Map<Read, readonly Finding[]>();
+  for (const each of read) {
+    if (each.object === null) continue;
+    const { namespace } = each.head;
+    const metadata = { ...each.object.metadata, ...(namespace !== "" && { namespace }) };
+    const key = refKey(refOf({ ...each.object, metadata }));
+    const before = last.get(key);
+    if (before)
+      found.set(before, [
+        warningAt("metadata.name", "the same object is there once more, and that one holds", "TULLE0307"),
+      ]);
+    last.set(key, each);
+    objects.set(key, { ...each.object, metadata: { ...metadata, uid: key } });
+  }
+  const config = [...objects.values()].find(({ kind }) => kind === "MeshConfig")?.spec as MeshConfigSpec | undefined;
+  const trustDomain = config?.trustDomain ?? "cluster.local";
+  const compiler = new Compiler({ local: true, trustDomain, kindOf: kindOfObject });
+  const { findings } = compiler.attempt([...objects.values()].map((after) => ({ before: null, after })));
+  for (const [key, said] of findings) {
+    const each = last.get(key);
+    // Without the mesh's settings nobody knows what they allow.
+    if (each) found.set(each, config ? said : said.filter(({ code }) => code !== "TULLE0111"));
+  }
+  return found;
+}

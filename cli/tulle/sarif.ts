@@ -1,0 +1,51 @@
+import manifest from "../../package.json" with { type: "json" };
+import { FINDINGS, type FindingCode, kindOfFinding, type Severity } from "../../src/resources/finding-codes.ts";
+import type { Told } from "./analyze-files.ts";
+
+const LEVELS: Readonly<Record<Severity, string>> = { error: "error", warning: "warning", info: "note" };
+
+/**
+ * Findings as code hosts and editors take them.
+ *
+ * @see SARIF 2.1.0 https://docs.oasis-open.org/sarif/sarif/v2.1.0/
+ */
+export function sarif(findings: readonly Told[]): object {
+  const codes = Object.keys(FINDINGS) as FindingCode[];
+  const rules = codes.map((id) => {
+    const { name, severity, meaning, mend } = kindOfFinding(id);
+    return {
+      id,
+      name,
+      shortDescription: { text: meaning },
+      help: { text: mend },
+      defaultConfiguration: { level: LEVELS[severity] },
+    };
+  });
+  const results = findings.map((found) => ({
+    ruleId: found.code,
+    ruleIndex: codes.indexOf(found.code),
+    level: LEVELS[found.severity],
+    message: { text: found.field === "" ? found.message : `${found.field}: ${found.message}` },
+    locations: [locationOf(found)],
+  }));
+  const driver = { name: manifest.name, version: manifest.version, rules };
+  return {
+    $schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+    version: "2.1.0",
+    runs: [{ tool: { driver }, columnKind: "utf16CodeUnits", results }],
+  };
+}
+
+function locationOf({ object, place }: Told): object {
+  return {
+    ...(place && {
+      physicalLocation: {
+        artifactLocation: { uri: place.file.split(/[\\/]/).map(encodeURIComponent).join("/") },
+        region: { startLine: place.line, startColumn: place.column },
+      },
+    }),
+    ...(object && {
+      logicalLocations: [{ fullyQualifiedName: `${object.kind}/${object.namespace}/${object.name}`, kind: "object" }],
+    }),
+  };
+}
