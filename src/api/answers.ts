@@ -161,6 +161,8 @@ const change = z
   ])
   .describe("One change of a header.");
 
+const delayMs = z.int().describe("A fault holds the request back for so many milliseconds first.");
+
 const decidedOn = {
   route: z.string().nullable().describe("The VirtualService and its rule, or `default`."),
   cluster: z.string().nullable().describe("`outbound|PORT|SUBSET|HOST`."),
@@ -182,6 +184,7 @@ export const Decided = z.strictObject({
         headers: z.array(z.tuple([z.string(), z.string()])),
         policy: z.string().nullable().describe("`NAMESPACE/NAME` of what decided."),
         ...decidedOn,
+        delayMs,
       }),
       z.strictObject({
         effect: z.literal("forward"),
@@ -197,6 +200,7 @@ export const Decided = z.strictObject({
           .describe("Endpoints whose own policies refuse."),
         byEndpoint: z.array(z.strictObject({ endpoint: z.string(), changes: z.array(change) })),
         requestPrincipal: z.string().nullable(),
+        delayMs,
       }),
     ])
     .describe("Either the gateway answers, or the request goes on to a service."),

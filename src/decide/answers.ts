@@ -16,6 +16,8 @@ export interface Answer {
   readonly policy: string | null;
   readonly route: LinkedRoute | null;
   readonly cluster: LinkedCluster | null;
+  /** A fault holds the request back for so long first. */
+  readonly delayMs: number;
 }
 
 interface Text {
@@ -54,6 +56,8 @@ const TEXTS = {
   redirect: { status: 301 },
   direct_response: { status: 200 },
   cors_preflight: { status: 200 },
+  // Its status and body are the fault's.
+  fault_filter_abort: { status: 200, flag: "FI" },
   // Policies.
   client_certificate_required: DENIED,
   mtls_required: DENIED,
@@ -95,5 +99,5 @@ export function answerOf(
   cluster: LinkedCluster | null = null,
 ): Answer {
   const { status, body = "", flag = "", headers = NO_HEADERS }: Text = TEXTS[code];
-  return { effect: "answer", code, status, body, flag, headers, policy, route, cluster };
+  return { effect: "answer", code, status, body, flag, headers, policy, route, cluster, delayMs: 0 };
 }

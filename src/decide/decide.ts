@@ -105,6 +105,7 @@ function forward(
     refusals: checked.refusals,
     bySet: checked.bySet,
     requestPrincipal: checked.principal ?? entered.tokens[0]?.principal ?? null,
+    delayMs: 0,
   };
 }
 

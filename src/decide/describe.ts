@@ -18,6 +18,7 @@ interface DescribedAnswer {
   readonly policy: string | null;
   readonly route: string | null;
   readonly cluster: string | null;
+  readonly delayMs: number;
 }
 
 interface DescribedForward {
@@ -38,12 +39,26 @@ interface DescribedForward {
   /** Header changes by endpoint, where they differ from endpoint to endpoint. */
   readonly byEndpoint: readonly { readonly endpoint: string; readonly changes: readonly HeaderChange[] }[];
   readonly requestPrincipal: string | null;
+  readonly delayMs: number;
 }
 
 export function describeDecision(decision: Decision): DescribedDecision {
   if (decision.effect === "answer") return describeAnswer(decision);
-  const { route, cluster, hash, path, query, authority, request, response, cors, refusals, bySet, requestPrincipal } =
-    decision;
+  const {
+    route,
+    cluster,
+    hash,
+    path,
+    query,
+    authority,
+    request,
+    response,
+    cors,
+    refusals,
+    bySet,
+    requestPrincipal,
+    delayMs,
+  } = decision;
   const { endpoints } = cluster.model;
   return {
     effect: "forward",
@@ -65,10 +80,21 @@ export function describeDecision(decision: Decision): DescribedDecision {
       return changes ? [{ endpoint: id, changes }] : [];
     }),
     requestPrincipal,
+    delayMs,
   };
 }
 
-function describeAnswer({ code, status, body, flag, headers, policy, route, cluster }: Answer): DescribedAnswer {
+function describeAnswer({
+  code,
+  status,
+  body,
+  flag,
+  headers,
+  policy,
+  route,
+  cluster,
+  delayMs,
+}: Answer): DescribedAnswer {
   return {
     effect: "answer",
     code,
@@ -79,6 +105,7 @@ function describeAnswer({ code, status, body, flag, headers, policy, route, clus
     policy,
     route: route?.model.name ?? null,
     cluster: cluster?.model.id ?? null,
+    delayMs,
   };
 }
 

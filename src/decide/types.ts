@@ -38,4 +38,6 @@ export interface Forward {
   readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
   /** Principal of the verified token that the Gateway or the destination accepted; for the log. */
   readonly requestPrincipal: string | null;
+  /** A fault holds the request back for so long first. */
+  readonly delayMs: number;
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isAuthorityValue } from "./authority.ts";
 import { checkCors, CorsPolicy } from "./cors.ts";
 import { durationOrZero } from "./duration.ts";
+import { checkFault, Fault } from "./fault.ts";
 import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers } from "./header-operations.ts";
 import { checkGateways, checkMatch, gatewayName, HttpMatch, matchesAll, uriKind } from "./http-match.ts";
@@ -49,11 +50,11 @@ const HttpRoute = strict(
     timeout: durationOrZero.exactOptional(),
     headers: Headers.exactOptional(),
     corsPolicy: CorsPolicy.exactOptional(),
+    fault: Fault.exactOptional(),
   },
   {
     delegate: later(),
     retries: later(),
-    fault: later(),
     mirror: later(),
     mirrors: later(),
     mirrorPercent: later(),
@@ -126,6 +127,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
     report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
 
   checkCors(rule.corsPolicy, report.at("corsPolicy"));
+  checkFault(rule.fault, report.at("fault"));
   const rewritten = rule.rewrite?.authority === undefined ? 0 : 1;
   const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
   if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");

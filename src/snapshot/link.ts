@@ -15,7 +15,7 @@ import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
-import type { Cluster, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import type { Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
@@ -55,7 +55,8 @@ export interface LinkedAnswer {
 }
 
 interface LinkedFilters {
-  readonly cors: LinkedCors;
+  readonly fault: Fault | null;
+  readonly cors: LinkedCors | null;
 }
 
 export interface LinkedDestination {
@@ -204,8 +205,12 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
-  const filters = model.cors === undefined ? null : { cors: linkCors(model.cors) };
-  return { model, destinations, answer: linkAnswer(model), filters };
+  return { model, destinations, answer: linkAnswer(model), filters: linkFilters(model) };
+}
+
+function linkFilters({ fault, cors }: Route): LinkedFilters | null {
+  if (fault === undefined && cors === undefined) return null;
+  return { fault: fault ?? null, cors: cors === undefined ? null : linkCors(cors) };
 }
 
 function linkAnswer(model: Route): LinkedAnswer | null {

@@ -124,7 +124,7 @@ export interface RetryPolicy {
 }
 
 /** Each part with its own draw; the delay comes first. `share` is a part of [0, 1]. */
-interface Fault {
+export interface Fault {
   readonly delay?: { readonly share: number; readonly ms: number };
   readonly abort?: { readonly share: number; readonly status: number; readonly grpcStatus?: number };
 }

@@ -47,6 +47,8 @@ export class Journal {
   status = 0;
   /** Envoy's response flag; `-` for none. */
   flag = "-";
+  /** A fault held it back: its flag comes beside whatever else is told. */
+  delayed = false;
   /** Code of the gateway's own answer, or `via_upstream`. */
   details = "-";
   /** `ns/name` of the policy that decided. */

@@ -18,7 +18,7 @@ export interface AccessRecord {
   /** Names of query parameters, never values. */
   readonly query_names: readonly string[];
   readonly status: number;
-  /** Envoy's, comma-separated; `-` for none: NR NC UH UF UO UT UC DC UAEX UPE. */
+  /** Envoy's, comma-separated; `-` for none: NR NC DI FI UH UF UO UT UC DC UAEX UPE. */
   readonly response_flags: string;
   /** Our code of the refusal, or `via_upstream`. */
   readonly details: string;

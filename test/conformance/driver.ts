@@ -50,6 +50,7 @@ const FEATURES = [
   "circuit-breaking",
   "cors",
   "egress",
+  "fault-injection",
   "gateway-routing",
   "jwt-claim-routing",
   "load-balancing",

@@ -108,3 +108,92 @@ describe("a route with a CORS policy", () => {
     );
   });
 });
+
+const ALWAYS = { delay: { share: 1, ms: 7_000 }, abort: { share: 1, status: 555 } };
+
+describe("a route with a fault", () => {
+  it("holds a request back and answers it, each by its own draw", () => {
+    const fault = { delay: { share: 0.3, ms: 20 }, abort: { share: 0.6, status: 503 } };
+    const of = withRoute({ fault });
+    const seen = { neither: 0, delayed: 0, aborted: 0, both: 0 };
+    for (let seed = 0; seed < 10_000; seed += 1) {
+      const { effect, delayMs } = decided(of, facts({ seed: Math.imul(seed, 0x9e3779b1) }));
+      expect([0, 20]).toContain(delayMs);
+      if (effect === "answer") seen[delayMs > 0 ? "both" : "aborted"] += 1;
+      else seen[delayMs > 0 ? "delayed" : "neither"] += 1;
+    }
+    // Four standard deviations of a fair draw are below 200.
+    for (const [kind, share] of Object.entries({ neither: 0.28, delayed: 0.12, aborted: 0.42, both: 0.18 }))
+      expect(Math.abs(seen[kind as keyof typeof seen] - share * 10_000), kind).toBeLessThan(200);
+  });
+
+  it("hits preflights, and what it answers says nothing of CORS", () => {
+    const decision = decided(withRoute({ fault: ALWAYS, cors: CORS }), preflight());
+    expect(decision).toMatchObject({
+      code: "fault_filter_abort",
+      status: 555,
+      body: "fault filter abort",
+      flag: "FI",
+      headers: [],
+      delayMs: 7_000,
+    });
+    const { delay } = ALWAYS;
+    const delayed = decided(withRoute({ fault: { delay }, cors: CORS }), preflight());
+    expect(delayed).toMatchObject({ code: "cors_preflight", delayMs: 7_000 });
+  });
+
+  it("hits no request that the destination's policies refuse", () => {
+    expect(decided(withRoute({ fault: ALWAYS }, NOBODY), facts())).toMatchObject({
+      code: "rbac_denied_matched_policy",
+      delayMs: 0,
+    });
+  });
+
+  it("hits requests for a service without endpoints", () => {
+    const { delay } = ALWAYS;
+    expect(decided(withRoute({ fault: ALWAYS }, OPEN, []), facts())).toMatchObject({ code: "fault_filter_abort" });
+    expect(decided(withRoute({ fault: { delay } }, OPEN, []), facts())).toMatchObject({
+      code: "no_endpoint",
+      delayMs: 7_000,
+    });
+  });
+
+  it.each([
+    ["application/grpc", "application/grpc"],
+    ["application/grpc+proto", "application/grpc"],
+    ["application/grpc-web+proto", "application/grpc-web"],
+    ["application/grpc-web-text", "application/grpc-web-text"],
+  ])("answers %s as gRPC does", (type, answered) => {
+    const request = facts({ method: "POST", headers: headers({ "content-type": type }) });
+    const of = (abort: NonNullable<NonNullable<Route["fault"]>["abort"]>) =>
+      decided(withRoute({ fault: { abort } }), request);
+    expect(of({ share: 1, status: 504, grpcStatus: 4 })).toMatchObject({
+      status: 200,
+      body: "",
+      headers: [
+        ["content-type", answered],
+        ["grpc-status", "4"],
+        ["grpc-message", "fault filter abort"],
+      ],
+    });
+    expect(of({ share: 1, status: 404 })).toMatchObject({
+      headers: expect.arrayContaining([["grpc-status", "12"]]) as unknown,
+    });
+    expect(of({ share: 1, status: 555 })).toMatchObject({
+      headers: expect.arrayContaining([["grpc-status", "2"]]) as unknown,
+    });
+  });
+
+  it.each([undefined, "application/json", "application/grpcish", "text/application/grpc"])(
+    "answers a request with content type %s in HTTP",
+    (type) => {
+      const request = facts({ headers: headers(type === undefined ? {} : { "content-type": type }) });
+      const abort = { share: 1, status: 504, grpcStatus: 4 };
+      expect(decided(withRoute({ fault: { abort } }), request)).toMatchObject({ status: 504, headers: [] });
+    },
+  );
+
+  it.each([204, 205, 304])("answers %i without a body, as HTTP wants", (status) => {
+    expect(decided(withRoute({ fault: { abort: { share: 1, status } } }), facts())).toMatchObject({ status, body: "" });
+  });
+});

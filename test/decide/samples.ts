@@ -6,6 +6,7 @@ import {
   type AuthorizationRule,
   type Condition,
   type CorsPolicy,
+  type Fault,
   type Front,
   type HashKey,
   type JwtRule,
@@ -120,15 +121,20 @@ const route: fc.Arbitrary<Route> = fc
       methods: "*",
       unmatched: "FORWARD",
     }),
+    fault: fc.constantFrom<(Fault | undefined)[]>(undefined, undefined, {
+      delay: { share: 0.5, ms: 50 },
+      abort: { share: 0.5, status: 503, grpcStatus: 14 },
+    }),
     redirect: fc.constantFrom(undefined, undefined, undefined, { status: 302 as const, authority: "else.test" }),
   })
-  .map(({ matches, both, rewrite, request, cors, redirect }) => ({
+  .map(({ matches, both, rewrite, request, cors, fault, redirect }) => ({
     name: "r",
     matches,
     destinations: [{ cluster: "a", weight: 3 }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
     ...(rewrite && { rewrite }),
     ...(request && { request }),
     ...(cors && { cors }),
+    ...(fault && { fault }),
     ...(redirect && { redirect }),
   }));
 

@@ -202,7 +202,7 @@ spec:
     expect(matched(fields)).toEqual([`error ${error}`]);
   });
 
-  it.each(["delegate", "retries", "fault", "mirror", "mirrors", "mirrorPercent", "mirrorPercentage"])(
+  it.each(["delegate", "retries", "mirror", "mirrors", "mirrorPercent", "mirrorPercentage"])(
     "says that %s is not supported yet",
     (field) => {
       const { findings } = parsed(

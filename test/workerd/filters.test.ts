@@ -59,3 +59,42 @@ describe("a route's CORS policy", () => {
     expect([other.status, other.headers.get("access-control-allow-origin")]).toEqual([503, null]);
   });
 });
+
+describe("a route's fault", () => {
+  it("answers in the service's place, without a mark against it", async () => {
+    await serveRoute({ fault: { abort: { share: 1, status: 555 } } });
+    serve("a", () => {
+      throw new Error("nobody may call it");
+    });
+    const lines = await logged(async () => {
+      const answer = await callInMesh(URL);
+      expect([answer.status, await answer.text()]).toEqual([555, "fault filter abort"]);
+    });
+    expect(lines).toMatchObject([
+      { status: 555, response_flags: "FI", details: "fault_filter_abort", attempts: 0, endpoint: null },
+    ]);
+  });
+
+  it("holds a call back before it is sent, and says so beside the call's own flags", async () => {
+    await serveRoute({ fault: { delay: { share: 1, ms: 30 } }, timeoutMs: 20_000 });
+    serve("a", () => new Response("hello"));
+    const [good] = await logged(async () => (await callInMesh(URL)).text());
+    expect(good).toMatchObject({ status: 200, response_flags: "DI", details: "via_upstream", attempts: 1 });
+    await serveRoute({ fault: { delay: { share: 1, ms: 1 }, abort: { share: 1, status: 503 } } });
+    const [both] = await logged(async () => (await callInMesh(URL)).text());
+    expect(both).toMatchObject({ status: 503, response_flags: "DI,FI" });
+  });
+
+  it("ends with its client", async () => {
+    await serveRoute({ fault: { delay: { share: 1, ms: 600_000 } } });
+    serve("a", () => new Response("hello"));
+    const client = new AbortController();
+    const [line] = await logged(async () => {
+      const call = callInMesh(URL, { signal: client.signal });
+      await scheduler.wait(0);
+      client.abort();
+      await expect(call).rejects.toThrow();
+    });
+    expect(line).toMatchObject({ response_flags: "DI,DC", route: "default", attempts: 0 });
+  });
+});

@@ -6,8 +6,9 @@ import type { RequestFacts } from "../../src/request/facts.ts";
 import { dropAliases } from "../../src/request/headers.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import { type CanonicalPath, canonicalPath } from "../../src/routing/canonical-path.ts";
-import { answerWith } from "./answer-with.ts";
+import { answerWith, gone } from "./answer-with.ts";
 import type { Call } from "./call.ts";
+import { holdBack } from "./delay.ts";
 
 type Tokens = (TokenFact | null | undefined)[];
 
@@ -79,7 +80,19 @@ async function gather(call: Call, facts: RequestFacts, tokens: Tokens, first: Ne
   return answerWith(call, answerOf("decision_failed"));
 }
 
-function take(call: Call, decision: Decision): Response | null {
+function take(call: Call, decision: Decision): Response | null | Promise<Response | null> {
+  return decision.delayMs === 0 ? follow(call, decision) : delay(call, decision);
+}
+
+/** Before anything is taken or sent, so that the route's timeout and the limits know nothing of it. */
+async function delay(call: Call, decision: Decision): Promise<Response | null> {
+  const { route, cluster, delayMs } = decision;
+  call.journal.route = route?.model ?? null;
+  call.journal.cluster = cluster?.model ?? null;
+  return (await holdBack(call, delayMs)) ? follow(call, decision) : gone(call);
+}
+
+function follow(call: Call, decision: Decision): Response | null {
   if (decision.effect === "answer") return answerWith(call, decision);
   const { journal } = call;
   call.forward = decision;

@@ -1,3 +1,4 @@
+import { withFlag } from "../../src/telemetry/flags.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
 import { beginTrace } from "../../src/telemetry/trace-context.ts";
 import type { Call } from "./call.ts";
@@ -19,6 +20,7 @@ function tell({ journal, mesh }: Call, end: End, now: number): void {
     journal.flag = end;
     journal.details = DETAILS[end];
   }
+  if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   mesh.series.add(journal, now - journal.startedAt);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
   if (journal.traceId === "") {

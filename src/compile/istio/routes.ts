@@ -8,7 +8,7 @@ import { namespaceOf, qualified } from "../view.ts";
 import type { CompiledRoutes, Target, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
-import { corsModel } from "./cors.ts";
+import { filterModels } from "./filters.ts";
 import { groupsAt } from "./match.ts";
 import type { Place } from "./place.ts";
 
@@ -69,7 +69,7 @@ function compileRule(
       ...headerOps(rule.headers),
       ...timeout(rule),
       ...localAnswer(rule),
-      ...(rule.corsPolicy && { cors: corsModel(rule.corsPolicy) }),
+      ...filterModels(rule),
     });
   }
   return { routes, targets };
