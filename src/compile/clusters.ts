@@ -22,6 +22,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
     const service = serviceFor(world, host, viewer);
     const owner = service?.namespace ?? null;
     const { labels, loadBalancer, pool, outlier } = world.policies.ofDestination(world, target, owner, viewer);
+    const isServed = service?.ports.some(({ number }) => number === port) ?? false;
     const endpoints = service && labels ? endpointsOf(world, service, port) : [];
     return {
       cluster: {
@@ -32,7 +33,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         loadBalancer,
         pool,
         ...(outlier && { outlier }),
-        ...((service === undefined || labels === undefined) && { unknown: true as const }),
+        ...((!isServed || labels === null) && { unknown: true as const }),
       },
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))

@@ -6,8 +6,9 @@ import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { EndpointAddress, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
+import { visible } from "./exports.ts";
 import { firstPair, originsOfHosts, workloadLabels } from "./entries.ts";
-import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace, visible } from "./view.ts";
+import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
 import type { Viewer, World } from "./world.ts";
 
 /** What a host stands for: a Kubernetes Service or a ServiceEntry. */
@@ -44,7 +45,7 @@ export function serviceFor(world: World, host: string, viewer: Viewer): ServiceI
   return memo.get(`service ${viewer} ${host}`, () => {
     const candidates = inventory
       .of("service", host)
-      .filter((object) => visible(object, viewer) && mayOwn(object, host));
+      .filter((object) => visible(world, object, viewer) && mayOwn(object, host));
     const chosen =
       candidates.find(({ kind }) => kind === "Service") ??
       candidates.find((object) => namespaceOf(object) === viewerNamespace(viewer)) ??

@@ -55,17 +55,6 @@ export function patternsOf(host: string): readonly string[] {
   return patterns;
 }
 
-/** Which namespaces an object is exported to; null: all. */
-function exportedTo(object: KubeObject): readonly string[] | null {
-  const { exportTo } = (object.spec ?? {}) as { exportTo?: readonly string[] };
-  if (exportTo === undefined || exportTo.length === 0 || exportTo.includes("*")) return null;
-  return exportTo.map((name) => (name === "." ? namespaceOf(object) : name));
-}
-
-export function visible(object: KubeObject, viewer: Viewer): boolean {
-  return exportedTo(object)?.includes(viewerNamespace(viewer)) ?? true;
-}
-
 /** The namespace of a viewer; `*` for anybody. */
 export function viewerNamespace(viewer: Viewer): string {
   const slash = viewer.indexOf("/");
@@ -76,11 +65,6 @@ export function viewerNamespace(viewer: Viewer): string {
 export function widerViewer(viewer: Viewer): Viewer | null {
   if (viewer === "*") return null;
   return viewer.includes("/") ? viewerNamespace(viewer) : "*";
-}
-
-/** Namespaces that alone see an object; none where all do. */
-export function onlyFor(object: KubeObject): readonly string[] {
-  return exportedTo(object) ?? [];
 }
 
 /** `resolve`d labels hold all of `wanted`. */

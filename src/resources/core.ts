@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { bytesToBase64 } from "../snapshot/bytes.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
+import { checkServiceExportTo } from "./export-to.ts";
 import { portNumber, text } from "./fields.ts";
 import type { Finding } from "./finding.ts";
 import { isDnsLabel, labels, objectName } from "./names.ts";
@@ -47,7 +48,8 @@ export function withClusterIp(spec: unknown): unknown {
   return type === "ClusterIP" && clusterIP === "" ? { ...spec, clusterIP: "None" } : spec;
 }
 
-export function checkService(spec: ServiceSpec, report: Report): void {
+export function checkService(spec: ServiceSpec, report: Report, { metadata, object }: Context): void {
+  checkServiceExportTo(metadata.annotations, metadata.namespace ?? "default", object.at("metadata"));
   if (spec.type === "ExternalName") {
     report.at("type").warn("`ExternalName` is stored and not served; write a ServiceEntry for a host outside");
     return;

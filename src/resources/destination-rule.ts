@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { duration, durationOrZero } from "./duration.ts";
 import { choice, count, later, list, never, portNumber, REASON, strict, text, tuning, uint32 } from "./fields.ts";
-import { exportTo, hostPattern } from "./host.ts";
+import { checkExportTo, exportTo } from "./export-to.ts";
+import { hostPattern } from "./host.ts";
+import type { Context } from "./kind.ts";
 import { checkLoadBalancer, LoadBalancer } from "./load-balancer.ts";
 import { labels } from "./names.ts";
 import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
@@ -110,11 +112,13 @@ export type DestinationRuleSpec = z.infer<typeof DestinationRule>;
 type TrafficPolicySpec = z.infer<typeof TrafficPolicy>;
 type PortPolicySpec = z.infer<typeof PortPolicy>;
 
-export function checkDestinationRule(spec: DestinationRuleSpec, report: Report): void {
+export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, { metadata }: Context): void {
+  const { namespace = "default" } = metadata;
+  checkExportTo(spec.exportTo, namespace, report.at("exportTo"));
   checkTrafficPolicy(spec.trafficPolicy, report.at("trafficPolicy"));
   if (spec.workloadSelector !== undefined) {
     warnOfEmptySelector(spec.workloadSelector.matchLabels, report.at("workloadSelector"));
-    if (spec.exportTo?.some((scope) => scope !== ".") === true)
+    if (spec.exportTo?.some((scope) => scope !== "." && scope !== namespace) === true)
       report.at("exportTo").error("only `.` goes with `workloadSelector`: it selects clients of this namespace");
   }
   const names = new Set<string>();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { later, never, REASON } from "./fields.ts";
-import { isDnsLabel, isHostName } from "./names.ts";
+import { isHostName } from "./names.ts";
 
 /** A host name, `*`, or `*.` and a host name. */
 export function isHostPattern(host: string): boolean {
@@ -27,19 +27,3 @@ export function overlap(first: string, second: string): boolean {
   const inside = (name: string, pattern: string) => pattern.startsWith("*") && name.endsWith(pattern.slice(1));
   return inside(a, b) || inside(b, a);
 }
-
-const scope = z.string().superRefine((value, ctx) => {
-  if (value === "." || value === "*" || isDnsLabel(value)) return;
-  const message =
-    value === "~"
-      ? later("hiding an object from all; delete it")
-      : "must be `.` (this namespace), `*` (all) or the name of a namespace";
-  ctx.addIssue({ code: "custom", message });
-});
-
-/** Which namespaces see the object; absent means all. */
-export const exportTo = z.array(scope).superRefine((scopes, ctx) => {
-  if (scopes.includes("*") && scopes.length > 1)
-    ctx.addIssue({ code: "custom", message: "`*` is all namespaces; leave the others out" });
-  if (new Set(scopes).size < scopes.length) ctx.addIssue({ code: "custom", message: "each namespace only once" });
-});

@@ -3,6 +3,7 @@ import { duration } from "./duration.ts";
 import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
 import { egressHostProblem, privateRangeProblem } from "./address.ts";
+import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
 import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
 
@@ -47,15 +48,13 @@ export const MeshConfig = strict(
       .literal(true, { error: never("calls between workloads always carry their identities; leave it out") })
       .exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
+    ...visibilityFields,
   },
   {
     mode: later(),
     trustDomainAliases: later(),
     defaultHttpRetryPolicy: later(),
     outboundTrafficPolicy: later(),
-    defaultServiceExportTo: later(),
-    defaultVirtualServiceExportTo: later(),
-    defaultDestinationRuleExportTo: later(),
     localityLbSetting: later(),
     zoneAwareLbSetting: later(),
     extensionProviders: later(),
@@ -75,6 +74,7 @@ export type MeshConfigSpec = z.infer<typeof MeshConfig>;
 export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: Context): void {
   if (context.metadata.name !== "default")
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
+  checkVisibility(spec, report);
   const slashHosts = new Set<string>();
   for (const [index, { host }] of (spec.escapedSlashes?.hosts ?? []).entries()) {
     if (slashHosts.has(host.toLowerCase()))

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { choice, later, list, never, portNumber, strict } from "./fields.ts";
-import { exportTo, hostPattern, overlap } from "./host.ts";
+import { checkExportTo, exportToOrNobody } from "./export-to.ts";
+import { hostPattern, overlap } from "./host.ts";
 import { labels } from "./names.ts";
 import type { Context } from "./kind.ts";
 import { protocol } from "./protocol.ts";
@@ -26,7 +27,7 @@ export const ServiceEntry = strict(
     }).exactOptional(),
     endpoints: z.array(WorkloadEntry).exactOptional(),
     workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
-    exportTo: exportTo.exactOptional(),
+    exportTo: exportToOrNobody.exactOptional(),
   },
   {
     addresses: never("traffic is not captured by address; call the service by its host"),
@@ -41,6 +42,7 @@ export type ServiceEntrySpec = z.infer<typeof ServiceEntry>;
 
 export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, context: Context): void {
   const { endpoints = [], ports = [] } = spec;
+  checkExportTo(spec.exportTo, context.metadata.namespace ?? "default", report.at("exportTo"));
   for (const [index, host] of spec.hosts.entries()) {
     const place = report.at("hosts", index);
     if (host === "*") place.error("`*` alone would be every host");

@@ -6,7 +6,9 @@ import { checkFault, Fault } from "./fault.ts";
 import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers } from "./header-operations.ts";
 import { checkGateways, checkMatch, gatewayName, HttpMatch, matchesAll, uriKind } from "./http-match.ts";
-import { exportTo, hostPattern, overlap } from "./host.ts";
+import { checkExportTo, exportTo } from "./export-to.ts";
+import { hostPattern, overlap } from "./host.ts";
+import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect } from "./local-answer.ts";
 import { hostName } from "./names.ts";
 import type { Report } from "./report.ts";
@@ -93,7 +95,8 @@ export function withEmptyMatches(spec: unknown, report: Report): unknown {
   return { ...Object(spec), http: rules };
 }
 
-export function checkVirtualService(spec: VirtualServiceSpec, report: Report): void {
+export function checkVirtualService(spec: VirtualServiceSpec, report: Report, { metadata }: Context): void {
+  checkExportTo(spec.exportTo, metadata.namespace ?? "default", report.at("exportTo"));
   checkHosts(spec, report);
   checkGateways(spec.gateways ?? [], report.at("gateways"));
   for (const [index, name] of (spec.gateways ?? []).entries())

@@ -271,7 +271,7 @@ export interface Cluster {
   readonly loadBalancer: LoadBalancer;
   readonly pool: PoolSettings;
   readonly outlier?: OutlierSettings;
-  /** No such service, or no such subset: no endpoint is missing, the name is wrong. */
+  /** No such service, port or subset, as far as the caller sees: no endpoint is missing, the name is wrong. */
   readonly unknown?: true;
   readonly endpoints: readonly Endpoint[];
 }

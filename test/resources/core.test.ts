@@ -33,6 +33,23 @@ describe("Service", () => {
   });
 
   it.each([
+    ["a bad scope", "shop, A_b", "Invalid"],
+    ["`~` beside others", "~, shop", "Invalid"],
+    ["a scope twice", "shop,shop", "Invalid"],
+    ["its own namespace twice", ".,default", "Duplicate"],
+  ])("refuses %s in its exportTo", (_, exportTo, reason) => {
+    const { findings } = parsed(`
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: default, annotations: {networking.istio.io/exportTo: "${exportTo}"}}
+spec: {ports: [{port: 80}]}
+`);
+    expect(findings).toMatchObject([
+      { severity: "error", reason: `FieldValue${reason}`, field: "metadata.annotations[networking.istio.io/exportTo]" },
+    ]);
+  });
+
+  it.each([
     ["{ports: [{port: 80}]}", "None"],
     ["{ports: [{port: 80}], clusterIP: ''}", "None"],
     ["{ports: [{port: 80}], type: ClusterIP}", "None"],

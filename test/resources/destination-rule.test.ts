@@ -40,7 +40,7 @@ spec:
     ["a wildcard in a label", '{host: a, subsets: [{name: v1, labels: {v: "*"}}]}', "Invalid spec.subsets[0].labels.v"],
     [
       "clients of other namespaces beside a selector of its own",
-      "{host: a, exportTo: [shop], workloadSelector: {matchLabels: {a: b}}}",
+      "{host: a, exportTo: [., bank], workloadSelector: {matchLabels: {a: b}}}",
       "Invalid spec.exportTo",
     ],
     [

@@ -7,7 +7,7 @@ describe("MeshConfig", () => {
   it("takes all that is built", () => {
     expect(
       of(
-        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}}",
+        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}, defaultServiceExportTo: [.], defaultVirtualServiceExportTo: ['*'], defaultDestinationRuleExportTo: ['~'], serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}]}]}}",
       ),
     ).toEqual([]);
     expect(of("{}")).toEqual([]);
@@ -59,6 +59,27 @@ describe("MeshConfig", () => {
     ["extension providers", "{extensionProviders: []}", "NotSupported spec.extensionProviders"],
     ["Observe", "{mode: Observe}", "NotSupported spec.mode"],
     ["versions of TLS", "{meshMTLS: {minProtocolVersion: TLSV1_3}}", "NotSupported spec.meshMTLS"],
+    ["two sorts of scopes", "{defaultServiceExportTo: ['~', a]}", "Invalid spec.defaultServiceExportTo"],
+    [
+      "a visibility that nobody here has to obey",
+      "{serviceEntryVisibility: {defaultVisibility: NONE}}",
+      "Required spec.serviceEntryVisibility.applyToSidecars",
+    ],
+    [
+      "an unknown visibility",
+      "{serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: SECRET}}",
+      "NotSupported spec.serviceEntryVisibility.defaultVisibility",
+    ],
+    [
+      "a selector of nothing",
+      "{serviceEntryVisibility: {applyToSidecars: true, policies: [{visibility: NONE, matchingRules: [{namespaceSelector: {matchExpressions: [{key: a, operator: In}]}}]}]}}",
+      "Required spec.serviceEntryVisibility.policies[0].matchingRules[0].namespaceSelector.matchExpressions[0].values",
+    ],
+    [
+      "values of a selector that takes none",
+      "{serviceEntryVisibility: {applyToSidecars: true, policies: [{visibility: NONE, matchingRules: [{namespaceSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}]}]}}",
+      "Invalid spec.serviceEntryVisibility.policies[0].matchingRules[0].namespaceSelector.matchExpressions[0].values",
+    ],
     ["an unknown field", "{trustDomian: a}", "Invalid spec.trustDomian"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);

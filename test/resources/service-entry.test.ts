@@ -7,6 +7,7 @@ const at = (fields: string) => `{hosts: [api.example.com], ${ports}, ${fields}}`
 
 describe("ServiceEntry", () => {
   it.each([
+    ["a host that nobody sees", at('resolution: DNS, exportTo: ["~"]')],
     ["a host outside", at("resolution: DNS, location: MESH_EXTERNAL, exportTo: [.]")],
     [
       "endpoints",
@@ -90,6 +91,8 @@ describe("ServiceEntry", () => {
       at("resolution: STATIC, endpoints: [{address: 169.254.169.254}]"),
       "Invalid spec.endpoints[0].address",
     ],
+    ["nobody beside others", at('resolution: DNS, exportTo: ["~", "."]'), "Invalid spec.exportTo"],
+    ["a bad name of a namespace", at("resolution: DNS, exportTo: [a.b]"), "Invalid spec.exportTo[0]"],
     ["virtual addresses", at("resolution: DNS, addresses: [10.0.0.1]"), "NotSupported spec.addresses"],
     ["names in the certificate", at("resolution: DNS, subjectAltNames: [a.com]"), "NotSupported spec.subjectAltNames"],
   ])("refuses %s", (_, spec, error) => {

@@ -75,6 +75,7 @@ spec:
     ["a gateway twice", `{hosts: [a], gateways: [g, g], http: [{${one}}]}`, "Duplicate spec.gateways[1]"],
     ["`*` among other scopes", `{hosts: [a], exportTo: ["*", b], http: [{${one}}]}`, "Invalid spec.exportTo"],
     ["a scope twice", `{hosts: [a], exportTo: [b, b], http: [{${one}}]}`, "Invalid spec.exportTo"],
+    ["its own namespace beside `.`", `{hosts: [a], exportTo: [., shop], http: [{${one}}]}`, "Duplicate spec.exportTo"],
     ["`~` as scope", `{hosts: [a], exportTo: ["~"], http: [{${one}}]}`, "Invalid spec.exportTo[0]"],
     ["no rules", "{hosts: [a]}", "Required spec.http"],
     ["TCP", `{hosts: [a], http: [{${one}}], tcp: []}`, "NotSupported spec.tcp"],

@@ -1,7 +1,8 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { Labels } from "../entries.ts";
-import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace, visible } from "../view.ts";
+import { visible } from "../exports.ts";
+import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
 import { loadBalancerOf } from "./load-balancers.ts";
 import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
@@ -33,7 +34,7 @@ export function destinationPolicy(world: World, host: string, owner: string | nu
       for (const pattern of patternsOf(host)) {
         const rules = world.inventory
           .of("rule", pattern)
-          .filter((rule) => namespaceOf(rule) === namespace && (visible(rule, viewer) || namespace === own))
+          .filter((rule) => namespaceOf(rule) === namespace && (visible(world, rule, viewer) || namespace === own))
           .filter((rule) => clientLabels(rule) === null || namespace === own);
         if (rules.length > 0) return join(forClient(world, rules, viewer));
       }

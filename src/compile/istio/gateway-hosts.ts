@@ -1,8 +1,9 @@
 import type { GatewaySpec } from "../../resources/gateway.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
+import { visible } from "../exports.ts";
 import { byAge } from "../inventory.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain, visible } from "../view.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain } from "../view.ts";
 import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { mergeRoutes } from "./merge.ts";
@@ -80,7 +81,7 @@ function routesFor(world: World, name: string, port: number, host: string): read
     for (const route of inventory.of(table, pattern)) {
       const namespace = namespaceOf(route);
       const binds =
-        visible(route, GATEWAY_NAMESPACE) &&
+        visible(world, route, GATEWAY_NAMESPACE) &&
         hosts.some(
           (server) => (server.from === "*" || server.from === namespace) && narrowerOf(pattern, server.host) === host,
         );

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
-import { namespaceOf, onlyFor, patternsOf, qualified, viewerNamespace, visible } from "../view.ts";
+import { onlyFor, visible } from "../exports.ts";
+import { namespaceOf, patternsOf, qualified, viewerNamespace } from "../view.ts";
 import { accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
 import { clientLabels } from "./destination-rules.ts";
@@ -23,7 +24,7 @@ export function meshRoutes(
 /** In the mesh VirtualServices for one host are not merged: the oldest wins whole, an exact host before a wildcard. */
 export function routeFor(world: World, host: string, viewer: Viewer): KubeObject | null {
   for (const pattern of patternsOf(host)) {
-    const oldest = world.inventory.of("mesh-route", pattern).find((route) => visible(route, viewer));
+    const oldest = world.inventory.of("mesh-route", pattern).find((route) => visible(world, route, viewer));
     if (oldest) return oldest;
   }
   return null;
@@ -42,14 +43,17 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
         (rule.route ?? []).map(({ destination }) => qualified(destination.host, namespaceOf(route))),
       ),
     );
-    const viewers = new Set<Viewer>([...routes.flatMap(onlyFor), ...routes.flatMap((route) => sources(world, route))]);
+    const viewers = new Set<Viewer>([
+      ...routes.flatMap((route) => onlyFor(world, route)),
+      ...routes.flatMap((route) => sources(world, route)),
+    ]);
     for (const name of new Set([host, ...destinations])) {
       const services = inventory.of("service", name);
-      for (const service of services) for (const only of onlyFor(service)) viewers.add(only);
+      for (const service of services) for (const only of onlyFor(world, service)) viewers.add(only);
       if (services.length > 1) for (const service of services) viewers.add(namespaceOf(service));
       const owners = new Set(services.map(namespaceOf));
       for (const rule of patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern))) {
-        for (const only of onlyFor(rule)) viewers.add(only);
+        for (const only of onlyFor(world, rule)) viewers.add(only);
         if (!owners.has(namespaceOf(rule)) || clientLabels(rule) !== null) viewers.add(namespaceOf(rule));
         for (const client of clients(world, rule)) viewers.add(client);
       }

@@ -16,5 +16,5 @@ export const DESCRIPTIONS: Descriptions = {
   ...at(["spec.endpoints"], WORKLOAD),
   "spec.workloadSelector": "Picks WorkloadEntries of the namespace as endpoints.",
   "spec.workloadSelector.labels": "Labels that an endpoint must all have.",
-  "spec.exportTo": "Namespaces that see the hosts: `.` its own, `*` all (the default), or names.",
+  "spec.exportTo": "Namespaces that see the hosts: `.` its own, `*` all (the default), `~` nobody, or names.",
 };

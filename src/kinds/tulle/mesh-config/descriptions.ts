@@ -1,4 +1,12 @@
-import { type Descriptions } from "../../descriptions.ts";
+import { at, type Descriptions } from "../../descriptions.ts";
+
+const LABEL_SELECTOR: Descriptions = {
+  matchLabels: "Labels with their values.",
+  matchExpressions: "Conditions on labels.",
+  "matchExpressions.key": "The label.",
+  "matchExpressions.operator": "In, NotIn, Exists or DoesNotExist.",
+  "matchExpressions.values": "For In and NotIn.",
+};
 
 export const DESCRIPTIONS: Descriptions = {
   "": "Settings of the whole mesh; there is one, named `default`, in the root namespace.",
@@ -21,6 +29,20 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.privateRanges": "Private addresses that endpoints may be at; none by default.",
   "spec.privateRanges.range": "A CIDR, or a name that stands for itself and all names below it.",
   "spec.privateRanges.namespaces": "Namespaces whose endpoints may be there; `*` is all.",
+  "spec.defaultServiceExportTo":
+    "Which namespaces see Services and ServiceEntries that do not say it themselves: `.` their own, `*` all (the default), `~` nobody, or names.",
+  "spec.defaultVirtualServiceExportTo": "The same for VirtualServices.",
+  "spec.defaultDestinationRuleExportTo": "The same for DestinationRules.",
+  "spec.serviceEntryVisibility": "How far ServiceEntries may be seen at most, whatever they say themselves.",
+  "spec.serviceEntryVisibility.defaultVisibility":
+    "Where no policy holds: PUBLIC (the default), NAMESPACE for their own alone, or NONE.",
+  "spec.serviceEntryVisibility.policies": "The first one of which all rules hold counts.",
+  "spec.serviceEntryVisibility.policies.visibility": "PUBLIC, NAMESPACE or NONE.",
+  "spec.serviceEntryVisibility.policies.matchingRules": "What must hold of the ServiceEntry; none holds always.",
+  "spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector":
+    "Labels of the namespace that it stands in; `kubernetes.io/metadata.name` is its name.",
+  ...at(["spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector"], LABEL_SELECTOR),
+  "spec.serviceEntryVisibility.applyToSidecars": "Must be true: here all callers are what Istio calls sidecars.",
   "spec.snapshot": "How gateways treat the configuration that they hold.",
   "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
 };
