@@ -3,7 +3,7 @@ import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { EndpointAddress } from "../snapshot/model.ts";
-import { meshConfig, namespaceOf } from "./view.ts";
+import { meshConfig, namespaceOf, narrowerOf } from "./view.ts";
 import type { World, Registration } from "./world.ts";
 
 /** @returns the endpoint's address and id; null where the mesh's settings do not allow it */
@@ -13,8 +13,10 @@ export function endpointAt(
   port: number,
   namespace: string,
 ): { readonly id: string; readonly address: EndpointAddress } | null {
+  if (addressProblem(world, text, namespace) !== null) return null;
+  if (isDynamic(text)) return { id: text, address: dynamicAddress(world, text.slice(DYNAMIC.length)) };
   const parsed = parseAddress(text, world.local);
-  if (!parsed.ok || addressProblem(world, text, namespace) !== null) return null;
+  if (!parsed.ok) return null;
   const { value } = parsed;
   switch (value.kind) {
     case "binding":
@@ -32,6 +34,12 @@ export function endpointAt(
 
 /** @returns why the mesh's settings keep an endpoint of this namespace from standing there, or null */
 export function addressProblem(world: World, text: string, namespace: string): string | null {
+  if (isDynamic(text)) {
+    const wildcard = text.slice(DYNAMIC.length);
+    return allowedUnder(world, wildcard).length > 0
+      ? null
+      : `no host under \`${wildcard}\` is on \`egress.allowedHosts\` of the MeshConfig; its administrator can add some`;
+  }
   const parsed = parseAddress(text, world.local);
   if (!parsed.ok) return parsed.error;
   const { value } = parsed;
@@ -45,6 +53,38 @@ export function addressProblem(world: World, text: string, namespace: string): s
   return inside.length > 0
     ? `\`${text}\` lies in a private range that namespace \`${namespace}\` may not use`
     : `\`${text}\` lies in none of \`privateRanges\` of the MeshConfig; its administrator can add one`;
+}
+
+const DYNAMIC = "dynamic:";
+
+function isDynamic(address: string): boolean {
+  return address.startsWith(DYNAMIC);
+}
+
+/** What of a wildcard's hosts is on the egress list: names, and narrower wildcards. */
+function allowedUnder(world: World, wildcard: string): readonly string[] {
+  const allowed = meshConfig(world).egress?.allowedHosts ?? [];
+  const under = allowed.flatMap((entry) => narrowerOf(entry.toLowerCase(), wildcard) ?? []);
+  return [...new Set(under)].sort();
+}
+
+/**
+ * The wildcard without what has an endpoint of its own: that is guarded by its own policies, and no other name leads round
+ * them.
+ */
+function dynamicAddress(world: World, wildcard: string): EndpointAddress {
+  return world.memo.get(`dynamic ${wildcard}`, () => ({
+    kind: "dynamic",
+    hosts: allowedUnder(world, wildcard),
+    except: world.inventory.keys("address").flatMap((key) => {
+      const host = key.startsWith(DYNAMIC) ? key.slice(DYNAMIC.length) : originHost(key);
+      return host !== null && host !== wildcard && narrowerOf(host, wildcard) === host ? [host] : [];
+    }),
+  }));
+}
+
+function originHost(key: string): string | null {
+  return key.startsWith("https://") ? key.slice("https://".length) : null;
 }
 
 export function isEgressAllowed(world: World, host: string): boolean {
@@ -78,7 +118,7 @@ export function registrationsOf(world: World, key: string, port: number): readon
 
 /** Bindings and origins are one endpoint, whatever port they are registered under. */
 function isPortless(key: string): boolean {
-  return key.startsWith("binding:") || key.startsWith("https:");
+  return key.startsWith("binding:") || key.startsWith("https:") || isDynamic(key);
 }
 
 /** @returns the namespace that an address with its port belongs to: that of its oldest registration */

@@ -1,5 +1,5 @@
 import type { KubeObject } from "../resources/object.ts";
-import type { ServiceEntrySpec } from "../resources/service-entry.ts";
+import { resolutionOf, type ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import { namespaceOf } from "./view.ts";
@@ -8,7 +8,20 @@ export type Labels = Readonly<Record<string, string>>;
 
 /** Labels of the spec stand over those of the metadata, as in Istio. */
 export function workloadLabels({ metadata, spec }: KubeObject): Labels {
-  return { ...metadata.labels, ...(spec as WorkloadEntrySpec).labels };
+  return { ...metadata.labels, ...endpointLabels(spec as WorkloadEntrySpec) };
+}
+
+/** Its labels, and those that Istio adds for where it is. */
+export function endpointLabels({ labels, network, locality }: Omit<WorkloadEntrySpec, "address">): Labels {
+  if (network === undefined && locality === undefined) return labels ?? {};
+  const [region, zone, subzone] = locality?.split("/") ?? [];
+  return {
+    ...(network !== undefined && { "topology.istio.io/network": network }),
+    ...(region !== undefined && { "topology.kubernetes.io/region": region }),
+    ...(zone !== undefined && { "topology.kubernetes.io/zone": zone }),
+    ...(subzone !== undefined && { "topology.istio.io/subzone": subzone }),
+    ...labels,
+  };
 }
 
 /** The labels that a policy selects by; empty: all workloads. */
@@ -32,15 +45,18 @@ export function firstPair(labels: Labels): string {
   return pair;
 }
 
-/** What a ServiceEntry resolves by DNS alone: its hosts, as public origins. */
-export function originsOfHosts({
-  hosts,
-  resolution,
-  endpoints,
-  workloadSelector,
-}: ServiceEntrySpec): readonly string[] {
-  const byName = resolution === "DNS" && (endpoints ?? []).length === 0 && workloadSelector === undefined;
-  return byName ? hosts.map((host) => `https://${host.toLowerCase()}`) : [];
+/** The hosts of a ServiceEntry that no endpoint serves, lower case: each is where its name says. */
+export function hostsByName(spec: ServiceEntrySpec): readonly string[] {
+  const resolution = resolutionOf(spec);
+  if (resolution === "STATIC" || (spec.endpoints ?? []).length > 0) return [];
+  // NONE disregards a selector; with the others it says where the endpoints are.
+  if (resolution !== "NONE" && spec.workloadSelector !== undefined) return [];
+  return spec.hosts.map((host) => host.toLowerCase());
+}
+
+/** Where such a host is: its public origin, or `dynamic:` and a wildcard, under which the request says which host. */
+export function addressOfHost(host: string): string {
+  return host.startsWith("*.") ? `dynamic:${host}` : `https://${host}`;
 }
 
 /** `mesh`, or `namespace/name` of Gateways. */

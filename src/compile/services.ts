@@ -7,8 +7,8 @@ import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { EndpointAddress, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { visible } from "./exports.ts";
-import { firstPair, originsOfHosts, workloadLabels } from "./entries.ts";
 import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
+import { addressOfHost, endpointLabels, firstPair, hostsByName, workloadLabels } from "./entries.ts";
 import type { Viewer, World } from "./world.ts";
 
 /** What a host stands for: a Kubernetes Service or a ServiceEntry. */
@@ -120,20 +120,17 @@ function sliceEndpoints(world: World, slice: KubeObject, port: ServicePort): rea
 function entryEndpoints(world: World, service: ServiceInfo, port: ServicePort): readonly ServiceEndpoint[] {
   const { object, namespace } = service;
   const spec = object.spec as ServiceEntrySpec;
-  if (spec.workloadSelector !== undefined) return selected(world, spec.workloadSelector.labels ?? {}, namespace, port);
   const target = typeof port.target === "number" ? port.target : port.number;
-  const byName = originsOfHosts(spec)
-    .filter((origin) => origin === `https://${service.host}`)
-    .flatMap((origin) =>
-      made(world, origin, target, 1, {}, workloadOf(world, object.metadata.name, namespace, null, {})),
-    );
-  const inline = (spec.endpoints ?? []).flatMap(
-    ({ address, ports, weight = 1, labels = {}, serviceAccount = null }) => {
-      const workload = workloadOf(world, labels["app"] ?? object.metadata.name, namespace, serviceAccount, labels);
-      return made(world, address, ports?.[port.name] ?? target, weight, labels, workload);
-    },
-  );
-  return [...byName, ...inline];
+  if (hostsByName(spec).includes(service.host)) {
+    const workload = workloadOf(world, object.metadata.name, namespace, null, {});
+    return made(world, addressOfHost(service.host), target, 1, {}, workload);
+  }
+  if (spec.workloadSelector !== undefined) return selected(world, spec.workloadSelector.labels ?? {}, namespace, port);
+  return (spec.endpoints ?? []).flatMap(({ address, ports, weight = 1, serviceAccount = null, ...endpoint }) => {
+    const labels = endpointLabels(endpoint);
+    const workload = workloadOf(world, labels["app"] ?? object.metadata.name, namespace, serviceAccount, labels);
+    return made(world, address, ports?.[port.name] ?? target, weight, labels, workload);
+  });
 }
 
 function selected(

@@ -55,6 +55,12 @@ export function patternsOf(host: string): readonly string[] {
   return patterns;
 }
 
+/** The narrower of two host patterns that overlap; null where no host fits both. */
+export function narrowerOf(first: string, second: string): string | null {
+  if (patternsOf(first).includes(second)) return first;
+  return patternsOf(second).includes(first) ? second : null;
+}
+
 /** The namespace of a viewer; `*` for anybody. */
 export function viewerNamespace(viewer: Viewer): string {
   const slash = viewer.indexOf("/");

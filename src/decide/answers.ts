@@ -72,6 +72,8 @@ const TEXTS = {
   cluster_not_found: { status: 503, flag: "NC" },
   no_endpoint: { status: 503, body: "no healthy upstream", flag: "UH" },
   no_healthy_upstream: { status: 503, body: "no healthy upstream", flag: "UH" },
+  // A host under a wildcard that is not on the egress list, or has a service of its own.
+  host_not_allowed: { status: 502 },
   overflow: {
     status: 503,
     body: `${BEFORE_HEADERS} overflow`,

@@ -23,6 +23,7 @@ import type {
   LinkedSlice,
 } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { dynamicOrigin } from "./dynamic-origin.ts";
 import { filtered } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
 import type { Trace } from "./trace.ts";
@@ -79,13 +80,16 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
   if ("effect" in checked) return checked;
-  return filtered(route, routed, forward(route, destination, sent, entered, checked), trace);
+  const origin = cluster.dynamic === null ? null : dynamicOrigin(cluster, sent.host);
+  if (cluster.dynamic !== null && origin === null) return answerOf("host_not_allowed", null, route, cluster);
+  return filtered(route, routed, forward(route, destination, sent, origin, entered, checked), trace);
 }
 
 function forward(
   route: LinkedRoute,
   { cluster, ops }: LinkedDestination,
   sent: RequestFacts,
+  origin: string | null,
   entered: Authenticated,
   checked: Checked,
 ): Forward {
@@ -95,6 +99,7 @@ function forward(
     route,
     cluster,
     hash,
+    origin,
     path: sent.forwardPath,
     query: withoutParams(sent.query, checked.dropParams),
     authority: ops.authority,

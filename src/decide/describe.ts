@@ -27,6 +27,8 @@ interface DescribedForward {
   readonly cluster: string;
   /** Whether the request has what the cluster picks its endpoint by; null: it picks by nothing. */
   readonly picksByHash: boolean | null;
+  /** Where it goes, if the host that was asked for says so. */
+  readonly origin: string | null;
   readonly path: string;
   /** Names alone. */
   readonly query: string;
@@ -47,6 +49,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
   const {
     route,
     cluster,
+    origin,
     hash,
     path,
     query,
@@ -65,6 +68,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     route: route.model.name,
     cluster: cluster.model.id,
     picksByHash: cluster.affinity === null ? null : hash !== null,
+    origin,
     path,
     query: withoutValues(query),
     authority,

@@ -19,6 +19,8 @@ export interface Forward {
   readonly cluster: LinkedCluster;
   /** 32 bits of what the cluster picks its endpoint by; null: nothing, or not there. */
   readonly hash: number | null;
+  /** Where it goes, if the host that was asked for says so (`https://` and that host); null: the endpoint says it. */
+  readonly origin: string | null;
   /** Path to send, canonical, after the rewrite; without the query. */
   readonly path: string;
   /** Query to send, without `?`; a token that was found in a parameter is taken out. */

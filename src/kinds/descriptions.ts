@@ -45,6 +45,8 @@ export const WORKLOAD: Descriptions = {
     "Where it is: `binding:EP_NAME`, `https://host`, or an IP address or name inside one of the mesh's private ranges.",
   ports: "For a port's name the number that it listens on, where that is another than the service says.",
   labels: "What selectors and subsets match.",
+  network: "A name that becomes the label `topology.istio.io/network`; all networks are reached alike.",
+  locality: "`region/zone/subzone` where it stands; it becomes labels too.",
   serviceAccount: "Whose identity it has: the last part of its SPIFFE ID.",
   weight: "Its share of the requests in comparison with the other endpoints; 1 by default.",
 };

@@ -11,6 +11,7 @@ import { AUTHORIZATION_POLICY } from "./istio/authorization-policy/kind.ts";
 import { DESTINATION_RULE } from "./istio/destination-rule/kind.ts";
 import { GATEWAY } from "./istio/gateway/kind.ts";
 import { PEER_AUTHENTICATION } from "./istio/peer-authentication/kind.ts";
+import { PROXY_CONFIG } from "./istio/proxy-config/kind.ts";
 import { REQUEST_AUTHENTICATION } from "./istio/request-authentication/kind.ts";
 import { SERVICE_ENTRY } from "./istio/service-entry/kind.ts";
 import { VIRTUAL_SERVICE } from "./istio/virtual-service/kind.ts";
@@ -33,6 +34,7 @@ export const KINDS: readonly Kind[] = [
   GATEWAY,
   VIRTUAL_SERVICE,
   DESTINATION_RULE,
+  PROXY_CONFIG,
   AUTHORIZATION_POLICY,
   PEER_AUTHENTICATION,
   REQUEST_AUTHENTICATION,

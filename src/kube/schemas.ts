@@ -111,8 +111,12 @@ function fromZod(zod: z.ZodType): Schema {
     unrepresentable: "any",
     reused: "inline",
     override: ({ zodSchema, jsonSchema }) => {
-      const { refused = {}, tuning } = NOTES.get(zodSchema) ?? {};
+      const { refused = {}, tuning, emptyOnly } = NOTES.get(zodSchema) ?? {};
       if (tuning !== undefined) jsonSchema.description = `Stored, without effect: ${tuning.instead}.`;
+      if (emptyOnly !== undefined) {
+        for (const keyword of Object.keys(jsonSchema)) delete jsonSchema[keyword as keyof typeof jsonSchema];
+        Object.assign(jsonSchema, { description: emptyOnly, "x-tulle-refused": true });
+      }
       const names = Object.entries(refused);
       if (names.length === 0) return;
       const explained = names.map(([name, description]) => [name, { description, "x-tulle-refused": true }]);

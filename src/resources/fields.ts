@@ -8,6 +8,8 @@ interface Notes {
   readonly tuning?: { readonly instead: string; readonly silentFor?: unknown };
   /** What is said where the field is missing. */
   readonly missing?: string;
+  /** Refused, with this message, unless it is empty: an empty value says nothing. */
+  readonly emptyOnly?: string;
 }
 
 export const NOTES = z.registry<Notes>();
@@ -47,6 +49,27 @@ export function neededList<S extends z.ZodType>(member: S, missing: string): z.Z
   const schema = z.array(member).min(1, { error: missing });
   NOTES.add(schema, { missing });
   return schema;
+}
+
+/** A list that is refused unless it is empty, as tools write what is not set. @param message as those of `strict` */
+export function emptyList(message: string): z.ZodExactOptional<z.ZodArray<z.ZodUnknown>> {
+  const schema = z.array(z.unknown()).max(0, { error: message });
+  NOTES.add(schema, { emptyOnly: message });
+  return schema.exactOptional();
+}
+
+/** The same for a text. */
+export function emptyText(message: string): z.ZodExactOptional<z.ZodString> {
+  const schema = z.string().max(0, { error: message });
+  NOTES.add(schema, { emptyOnly: message });
+  return schema.exactOptional();
+}
+
+/** The same for a map. */
+export function emptyMap(message: string): z.ZodExactOptional<z.ZodRecord<z.ZodString, z.ZodUnknown>> {
+  const schema = z.record(z.string(), z.unknown()).refine((map) => Object.keys(map).length === 0, { error: message });
+  NOTES.add(schema, { emptyOnly: message });
+  return schema.exactOptional();
 }
 
 /**

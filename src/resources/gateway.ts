@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
+import { choice, emptyList, emptyText, later, list, never, REASON, strict, text } from "./fields.ts";
 import { isHostPattern } from "./host.ts";
 import { isDnsLabel, labels } from "./names.ts";
 import { protocol } from "./protocol.ts";
@@ -30,15 +30,15 @@ const ServerTls = strict(
       PASSTHROUGH: never(REASON.framing),
       AUTO_PASSTHROUGH: never(REASON.framing),
     }).exactOptional(),
-    credentialName: z.string().min(1).exactOptional(),
+    credentialName: z.string().exactOptional(),
+    credentialNames: z.array(z.string().min(1)).max(2).exactOptional(),
+    serverCertificate: emptyText(never(REASON.files)),
+    privateKey: emptyText(never(REASON.files)),
+    caCertificates: emptyText(never(REASON.files)),
+    caCrl: emptyText(never(REASON.files)),
+    tlsCertificates: emptyList(never(REASON.files)),
   },
   {
-    serverCertificate: never(REASON.files),
-    privateKey: never(REASON.files),
-    caCertificates: never(REASON.files),
-    caCrl: never(REASON.files),
-    tlsCertificates: never(REASON.files),
-    credentialNames: later("`credentialName` works"),
     caCertCredentialName: later("client certificates are checked against the mesh's authority"),
     subjectAltNames: later("use an AuthorizationPolicy with `principals`"),
     verifyCertificateSpki: later(),
@@ -90,7 +90,7 @@ export function checkGateway(spec: GatewaySpec, report: Report): void {
 function checkTls(server: ServerSpec, report: Report): void {
   const { tls } = server;
   if (server.port.protocol !== "HTTPS") {
-    if (tls?.mode !== undefined || tls?.credentialName !== undefined)
+    if (tls?.mode !== undefined || (tls !== undefined && credentialOf(tls) !== null))
       report.error(`a port that speaks ${server.port.protocol} has no TLS; only \`httpsRedirect\` can stand here`);
     return;
   }
@@ -101,13 +101,17 @@ function checkTls(server: ServerSpec, report: Report): void {
     return report
       .at("mode")
       .error(`is needed: Istio's default, PASSTHROUGH, ${never(REASON.framing)}`, "FieldValueRequired");
+  const credential = credentialOf(tls);
+  if (tls.credentialName !== undefined && tls.credentialName !== "" && credential === "credentialNames")
+    report.at("credentialNames").error("stands for `credentialName` with more than one; leave one of the two out");
   if (tls.mode === "ISTIO_MUTUAL") {
-    if (tls.credentialName !== undefined)
-      report.at("credentialName").error("ISTIO_MUTUAL uses the mesh's own certificates; leave it out");
-  } else if (tls.credentialName === undefined)
-    report.at("credentialName").error(`${tls.mode} needs it`, "FieldValueRequired");
-  else
-    report
-      .at("credentialName")
-      .warn("the zone or the edge owns the certificate; the name is not looked up", "TULLE0107");
+    if (credential !== null) report.at(credential).error("ISTIO_MUTUAL uses the mesh's own certificates; leave it out");
+  } else if (credential === null) report.at("credentialName").error(`${tls.mode} needs it`, "FieldValueRequired");
+  else report.at(credential).warn("the zone or the edge owns the certificate; the name is not looked up", "TULLE0107");
+}
+
+/** The field that names the server's certificate. */
+function credentialOf({ credentialName, credentialNames }: NonNullable<ServerSpec["tls"]>) {
+  if ((credentialNames ?? []).length > 0) return "credentialNames";
+  return credentialName === undefined || credentialName === "" ? null : "credentialName";
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { choice, later, list, never, portNumber, strict } from "./fields.ts";
+import { choice, emptyList, list, never, portNumber, strict } from "./fields.ts";
 import { checkExportTo, exportToOrNobody } from "./export-to.ts";
 import { hostPattern, overlap } from "./host.ts";
 import { labels } from "./names.ts";
@@ -15,57 +15,45 @@ const Port = strict({
   targetPort: portNumber.exactOptional(),
 });
 
-export const ServiceEntry = strict(
-  {
-    hosts: list(hostPattern).max(256),
-    ports: z.array(Port).max(100).exactOptional(),
-    location: choice(["MESH_EXTERNAL", "MESH_INTERNAL"]).exactOptional(),
-    resolution: choice(["STATIC", "DNS"], {
-      NONE: later("say `DNS`, which is the same for a host that is no wildcard"),
-      DNS_ROUND_ROBIN: later("`DNS` works"),
-      DYNAMIC_DNS: later(),
-    }).exactOptional(),
-    endpoints: z.array(WorkloadEntry).exactOptional(),
-    workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
-    exportTo: exportToOrNobody.exactOptional(),
-  },
-  {
-    addresses: never("traffic is not captured by address; call the service by its host"),
-    subjectAltNames: never(
-      "the destination's certificate is not shown to a Worker; the platform checks it against the host",
-    ),
-  },
-);
+const RESOLUTIONS = ["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"] as const;
 
-/** `resolution` is always set. Empty `endpoints` are none. With DNS and no endpoints the hosts are where it is: `https://` and the host. An absent protocol is HTTP. */
+export const ServiceEntry = strict({
+  hosts: list(hostPattern).max(256),
+  addresses: emptyList(never("traffic is not captured by address; call the service by its host")),
+  ports: z.array(Port).max(100).exactOptional(),
+  location: choice(["MESH_EXTERNAL", "MESH_INTERNAL"]).exactOptional(),
+  resolution: choice(RESOLUTIONS).exactOptional(),
+  endpoints: z.array(WorkloadEntry).exactOptional(),
+  workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
+  exportTo: exportToOrNobody.exactOptional(),
+  subjectAltNames: emptyList(
+    never("the destination's certificate is not shown to a Worker; the platform checks it against the host"),
+  ),
+});
+
+/**
+ * An absent `resolution` is NONE. Empty `endpoints` are none. Without any a host is where its name says: `https://` and the
+ * host; under a wildcard that of the request, with NONE and DYNAMIC_DNS. An absent protocol is HTTP.
+ */
 export type ServiceEntrySpec = z.infer<typeof ServiceEntry>;
+
+type Resolution = (typeof RESOLUTIONS)[number];
+
+export function resolutionOf({ resolution = "NONE" }: ServiceEntrySpec): Resolution {
+  return resolution;
+}
 
 export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, context: Context): void {
   const { endpoints = [], ports = [] } = spec;
   checkExportTo(spec.exportTo, context.metadata.namespace ?? "default", report.at("exportTo"));
-  for (const [index, host] of spec.hosts.entries()) {
-    const place = report.at("hosts", index);
-    if (host === "*") place.error("`*` alone would be every host");
-    const other = spec.hosts.slice(0, index).find((earlier) => overlap(earlier, host));
-    if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
-    if (
-      host.startsWith("*.") &&
-      spec.resolution === "DNS" &&
-      endpoints.length === 0 &&
-      spec.workloadSelector === undefined
-    )
-      place.error("a wildcard cannot be looked up: name `endpoints`", "FieldValueRequired");
-  }
-  if (spec.resolution === undefined)
-    report
-      .at("resolution")
-      .error("say `DNS` or `STATIC`: Istio's default, `NONE`, is not supported yet", "FieldValueRequired");
+  checkHosts(spec, report.at("hosts"));
+  checkResolution(spec, report);
   if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called");
   checkPorts(ports, report.at("ports"));
   if (endpoints.length > 0 && spec.workloadSelector !== undefined)
     report.at("endpoints").error("cannot go with `workloadSelector`: leave one out");
-  if (spec.resolution === "STATIC" && endpoints.length === 0 && spec.workloadSelector === undefined)
-    report.at("endpoints").error("STATIC needs `endpoints` or a `workloadSelector`", "FieldValueRequired");
+  if (spec.workloadSelector !== undefined && Object.keys(spec.workloadSelector.labels ?? {}).length === 0)
+    report.at("workloadSelector").warn("no labels: it selects every workload of the namespace", "TULLE0005");
   for (const [index, endpoint] of endpoints.entries()) {
     const place = report.at("endpoints", index);
     checkWorkloadEntry(endpoint, place, context);
@@ -73,6 +61,56 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
       if (!ports.some((port) => port.name === name))
         place.at("ports", name).error(`the service has no port \`${name}\``);
   }
+}
+
+function checkHosts({ hosts }: ServiceEntrySpec, report: Report): void {
+  for (const [index, host] of hosts.entries()) {
+    const place = report.at(index);
+    if (host === "*") place.error("`*` alone would be every host");
+    const other = hosts.slice(0, index).find((earlier) => overlap(earlier, host));
+    if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
+  }
+}
+
+/** Which of the fields can stand beside one another. */
+function checkResolution(spec: ServiceEntrySpec, report: Report): void {
+  const { hosts, endpoints = [], workloadSelector, location } = spec;
+  const resolution = resolutionOf(spec);
+  const hasEndpoints = endpoints.length > 0 || workloadSelector !== undefined;
+  switch (resolution) {
+    case "NONE":
+      if (endpoints.length > 0)
+        report.at("endpoints").error("NONE sends to the host that was asked for: leave them out, or say STATIC or DNS");
+      if (workloadSelector !== undefined)
+        report
+          .at("workloadSelector")
+          .warn("has no effect with NONE, which sends to the host that was asked for; say STATIC", "TULLE0003");
+      return;
+    case "STATIC":
+      if (!hasEndpoints)
+        report.at("endpoints").warn("neither `endpoints` nor a `workloadSelector`: every call is answered with 503");
+      return;
+    case "DYNAMIC_DNS":
+      if (endpoints.length > 0) report.at("endpoints").error("DYNAMIC_DNS sends to the host that was asked for");
+      if (workloadSelector !== undefined) refuseSelector(resolution, report);
+      if (location === "MESH_INTERNAL")
+        report.at("location").error("hosts that DYNAMIC_DNS looks up are outside the mesh: say MESH_EXTERNAL");
+      return;
+    case "DNS_ROUND_ROBIN":
+      if (endpoints.length > 1) report.at("endpoints").error("DNS_ROUND_ROBIN takes one at most");
+      if (workloadSelector !== undefined) refuseSelector(resolution, report);
+      break;
+    case "DNS":
+  }
+  const wildcard = hosts.findIndex((host) => host.startsWith("*."));
+  if (wildcard >= 0 && !hasEndpoints)
+    report
+      .at("hosts", wildcard)
+      .error("a wildcard cannot be looked up: name `endpoints`, or say DYNAMIC_DNS", "FieldValueRequired");
+}
+
+function refuseSelector(resolution: Resolution, report: Report): void {
+  report.at("workloadSelector").error(`cannot go with ${resolution}: leave it out`);
 }
 
 function checkPorts(ports: readonly z.infer<typeof Port>[], report: Report): void {

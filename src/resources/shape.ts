@@ -29,9 +29,16 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, report: Repor
       const field = schemaAt(schema, issue.path);
       if (!refusing.has(pathKey(issue.path.slice(0, -1))))
         place.error((field && NOTES.get(field)?.missing) ?? "is required", "FieldValueRequired");
-    } else place.error(issue.message, issue.code === "invalid_value" ? "FieldValueNotSupported" : "FieldValueInvalid");
+    } else place.error(issue.message, isUnsupported(schema, issue) ? "FieldValueNotSupported" : "FieldValueInvalid");
   }
   return null;
+}
+
+/** A value of an enum, or one of a field that is refused unless it is empty. */
+function isUnsupported(schema: z.ZodType, { code, path }: z.core.$ZodIssue): boolean {
+  if (code === "invalid_value") return true;
+  const field = code === "too_big" || code === "custom" ? schemaAt(schema, path) : undefined;
+  return field !== undefined && NOTES.get(field)?.emptyOnly !== undefined;
 }
 
 function pathKey(path: readonly PropertyKey[]): string {

@@ -12,6 +12,7 @@ import {
 } from "../policy/request-authentication.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
+import { HostSet } from "../routing/host-set.ts";
 import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
@@ -73,6 +74,8 @@ export interface LinkedCluster {
   readonly balancer: Balancer;
   /** By what of a request its endpoint is picked; null: by nothing. */
   readonly affinity: Affinity | null;
+  /** Its endpoint is the host that is asked for, if it is one of these; null: its endpoints are told. */
+  readonly dynamic: { readonly hosts: HostSet; readonly except: HostSet } | null;
 }
 
 export interface LinkedPolicySet {
@@ -186,11 +189,14 @@ function conditionsOf(policySets: readonly PolicySet[]) {
 }
 
 function linkCluster(model: Cluster, secret: ReadonlySet<string>): LinkedCluster {
+  const address = model.endpoints.map((endpoint) => endpoint.address).find(({ kind }) => kind === "dynamic");
   return {
     model,
     sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))],
     balancer: linkBalancer(model),
     affinity: linkAffinity(model.loadBalancer, secret),
+    dynamic:
+      address?.kind === "dynamic" ? { hosts: new HostSet(address.hosts), except: new HostSet(address.except) } : null,
   };
 }
 

@@ -177,6 +177,11 @@ export type EndpointAddress =
   | { readonly kind: "binding"; readonly name: string }
   /** A public origin, `https://host[:port]`; Host becomes the origin's, the caller's goes to X-Forwarded-Host. */
   | { readonly kind: "origin"; readonly origin: string }
+  /**
+   * The public origin of the host that is asked for: one that fits `hosts` and none of `except`, which are names, and `*.` and
+   * a name. Host is the host without port.
+   */
+  | { readonly kind: "dynamic"; readonly hosts: readonly string[]; readonly except: readonly string[] }
   /** `host:port` behind the gateway's PRIVATE binding. Host is kept. */
   | { readonly kind: "private"; readonly authority: string };
 
@@ -192,7 +197,7 @@ export interface Workload {
 }
 
 export interface Endpoint {
-  /** Canonical address with its port, e.g. `binding:EP_REVIEWS_V2` or `10.0.0.7:9080`: the same wherever it is registered. */
+  /** Canonical address with its port, e.g. `binding:EP_REVIEWS_V2`, `10.0.0.7:9080` or `dynamic:*.example.com`: the same wherever it is registered. */
   readonly id: string;
   readonly address: EndpointAddress;
   readonly weight: number;

@@ -32,6 +32,8 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       return { spec: { hosts: ["held"], exportTo: ["."], http: [{ route: [{ destination: { host: "held" } }] }] } };
     case "DestinationRule":
       return { spec: { host: "held", exportTo: ["."] } };
+    case "ProxyConfig":
+      return { spec: {} };
     case "AuthorizationPolicy":
       return { spec: { selector, action: "DENY", rules: [{ to: [{ operation: { paths: ["/x"] } }] }] } };
     case "PeerAuthentication":

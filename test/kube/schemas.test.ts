@@ -147,6 +147,7 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "RequestAuthentication",
     "spec: {jwtRules: [{issuer: a, jwksUri: 'https://a.example.com/keys', fromHeaders: [{name: x, prefix: 'Bearer '}], outputClaimToHeaders: [{header: x, claim: a.b}], forwardOriginalToken: true}]}",
   ],
+  ["networking.istio.io/v1beta1", "ProxyConfig", "spec: {selector: {matchLabels: {}}}"],
   [
     "tulle.dev/v1alpha1",
     "MeshConfig",

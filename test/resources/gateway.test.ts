@@ -33,7 +33,21 @@ describe("Gateway", () => {
     },
   );
 
+  it("takes two names of certificates, and files that are not named", () => {
+    expect(
+      of(`{${https}, hosts: [a.com], tls: {mode: MUTUAL, credentialNames: [rsa, ecdsa], serverCertificate: ''}}`),
+    ).toEqual(["warning Invalid spec.servers[0].tls.credentialNames"]);
+    expect(of(`{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL, privateKey: '', tlsCertificates: []}}`)).toEqual(
+      [],
+    );
+  });
+
   it.each([
+    [
+      "three names of certificates",
+      `{${https}, hosts: [a.com], tls: {mode: SIMPLE, credentialNames: [a, b, c]}}`,
+      "Invalid spec.servers[0].tls.credentialNames",
+    ],
     ["no hosts", `{${http}}`, "Required spec.servers[0].hosts"],
     ["an empty list of hosts", `{${http}, hosts: []}`, "Invalid spec.servers[0].hosts"],
     ["a bad host", `{${http}, hosts: ["a.*"]}`, "Invalid spec.servers[0].hosts[0]"],

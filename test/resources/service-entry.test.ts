@@ -24,8 +24,21 @@ describe("ServiceEntry", () => {
       "a wildcard with endpoints",
       `{hosts: ["*.example.com"], ${ports}, resolution: DNS, endpoints: [{address: "https://a.example.com"}]}`,
     ],
+    ["no resolution, which is NONE", `{hosts: ["*.example.com"], ${ports}}`],
+    ["DYNAMIC_DNS", `{hosts: ["*.a.com", "*.b.com"], ${ports}, resolution: DYNAMIC_DNS, location: MESH_EXTERNAL}`],
+    ["DNS_ROUND_ROBIN", at("resolution: DNS_ROUND_ROBIN, endpoints: [{address: a.com}]")],
+    ["a host that nobody sees", at("resolution: DNS, exportTo: ['~']")],
+    ["lists that say nothing", at("resolution: DNS, addresses: [], subjectAltNames: []")],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["STATIC without endpoints", at("resolution: STATIC"), "spec.endpoints"],
+    ["a selector that NONE disregards", at("workloadSelector: {labels: {a: b}}"), "spec.workloadSelector"],
+    ["a selector without labels", at("resolution: STATIC, workloadSelector: {}"), "spec.workloadSelector"],
+  ])("warns of %s", (_, spec, field) => {
+    expect(of(spec)).toEqual([`warning Invalid ${field}`]);
   });
 
   it.each(["", "ports: [], "])("warns of no ports: %s", (none) => {
@@ -34,7 +47,7 @@ describe("ServiceEntry", () => {
 
   it("takes an empty list of endpoints for none", () => {
     expect(of(at("resolution: DNS, endpoints: []"))).toEqual([]);
-    expect(of(at("resolution: STATIC, endpoints: []"))).toEqual(["error Required spec.endpoints"]);
+    expect(of(at("resolution: STATIC, endpoints: []"))).toEqual(["warning Invalid spec.endpoints"]);
     expect(of(at("resolution: STATIC, endpoints: [], workloadSelector: {labels: {app: api}}"))).toEqual([]);
   });
 
@@ -72,10 +85,35 @@ describe("ServiceEntry", () => {
       "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: TCP}]}",
       "NotSupported spec.ports[0].protocol",
     ],
-    ["no resolution", `{hosts: [a.com], ${ports}}`, "Required spec.resolution"],
-    ["NONE", at("resolution: NONE"), "NotSupported spec.resolution"],
-    ["DNS_ROUND_ROBIN", at("resolution: DNS_ROUND_ROBIN"), "NotSupported spec.resolution"],
-    ["STATIC without endpoints", at("resolution: STATIC"), "Required spec.endpoints"],
+    ["an unknown resolution", at("resolution: SRV"), "NotSupported spec.resolution"],
+    ["NONE with endpoints", at("endpoints: [{address: 10.0.0.1}]"), "Invalid spec.endpoints"],
+    [
+      "two endpoints of DNS_ROUND_ROBIN",
+      at("resolution: DNS_ROUND_ROBIN, endpoints: [{address: a.com}, {address: b.com}]"),
+      "Invalid spec.endpoints",
+    ],
+    [
+      "a wildcard of DNS_ROUND_ROBIN that nobody can look up",
+      `{hosts: ["*.a.com"], ${ports}, resolution: DNS_ROUND_ROBIN}`,
+      "Required spec.hosts[0]",
+    ],
+    [
+      "a selector with DNS_ROUND_ROBIN",
+      at("resolution: DNS_ROUND_ROBIN, workloadSelector: {labels: {a: b}}"),
+      "Invalid spec.workloadSelector",
+    ],
+    [
+      "a selector with DYNAMIC_DNS",
+      at("resolution: DYNAMIC_DNS, workloadSelector: {labels: {a: b}}"),
+      "Invalid spec.workloadSelector",
+    ],
+    [
+      "endpoints of DYNAMIC_DNS",
+      at("resolution: DYNAMIC_DNS, endpoints: [{address: a.com}]"),
+      "Invalid spec.endpoints",
+    ],
+    ["DYNAMIC_DNS inside the mesh", at("resolution: DYNAMIC_DNS, location: MESH_INTERNAL"), "Invalid spec.location"],
+    ["`~` among other scopes", at("resolution: DNS, exportTo: ['~', a]"), "Invalid spec.exportTo"],
     [
       "endpoints and a selector",
       at("resolution: STATIC, endpoints: [{address: 10.0.0.1}], workloadSelector: {labels: {a: b}}"),
@@ -107,7 +145,7 @@ describe("WorkloadEntry", () => {
   it("takes all that is built", () => {
     expect(
       entry(
-        "{address: 'binding:EP_REVIEWS_V1', ports: {http: 9080}, labels: {app: reviews}, serviceAccount: reviews, weight: 1}",
+        "{address: 'binding:EP_REVIEWS_V1', ports: {http: 9080}, labels: {app: reviews}, serviceAccount: reviews, weight: 1, network: east, locality: eu/a/1}",
       ),
     ).toEqual([]);
   });
@@ -120,8 +158,11 @@ describe("WorkloadEntry", () => {
     ["a bad name of a port", "{address: 10.0.0.1, ports: {HTTP: 80}}", "Invalid spec.ports.HTTP"],
     ["a bad service account", "{address: 10.0.0.1, serviceAccount: A/B}", "Invalid spec.serviceAccount"],
     ["a negative weight", "{address: 10.0.0.1, weight: -1}", "Invalid spec.weight"],
-    ["a network", "{network: a}", "NotSupported spec.network"],
-    ["a locality", "{address: 10.0.0.1, locality: eu/a}", "NotSupported spec.locality"],
+    ["a network instead of an address", "{network: a}", "Required spec.address"],
+    ["a network that cannot be a label", "{address: 10.0.0.1, network: a/b}", "Invalid spec.network"],
+    ["a locality of four parts", "{address: 10.0.0.1, locality: eu/a/b/c}", "Invalid spec.locality"],
+    ["a locality with an empty part", "{address: 10.0.0.1, locality: eu//b}", "Invalid spec.locality"],
+    ["a Unix socket", "{address: 'unix:///a'}", "Invalid spec.address"],
   ])("refuses %s", (_, spec, error) => {
     expect(entry(spec)).toEqual([`error ${error}`]);
   });

@@ -16,8 +16,12 @@ export interface Backend {
 /** Addresses live as long as the slice that holds them, and an isolate's bindings never change. */
 const backends = new WeakMap<EndpointAddress, Backend | null>();
 
-/** @returns null where this deployment has no such binding */
-export function backendFor(address: EndpointAddress, env: Env): Backend | null {
+/**
+ * @param decided where the call goes, if the request says so
+ * @returns null where this deployment has no such binding
+ */
+export function backendFor(address: EndpointAddress, decided: string | null, env: Env): Backend | null {
+  if (decided !== null) return originBackend(decided);
   let backend = backends.get(address);
   if (backend !== undefined) return backend;
   backend = makeBackend(address, env);
@@ -30,12 +34,10 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
     case "binding":
       return bindingBackend(address.name, env);
     case "origin":
-      return {
-        origin: address.origin,
-        ownHost: new URL(address.origin).host,
-        cached: true,
-        fetch: (url, init) => fetch(url, init),
-      };
+      return originBackend(address.origin);
+    case "dynamic":
+      // Nobody decided that it may be called.
+      return null;
     case "private": {
       const { PRIVATE } = env;
       if (PRIVATE === undefined) return null;
@@ -47,6 +49,15 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
       };
     }
   }
+}
+
+function originBackend(origin: string): Backend {
+  return {
+    origin,
+    ownHost: new URL(origin).host,
+    cached: true,
+    fetch: (url, init) => fetch(url, init),
+  };
 }
 
 function bindingBackend(name: string, env: Env): Backend | null {

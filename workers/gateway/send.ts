@@ -13,7 +13,7 @@ import type { Call } from "./call.ts";
 export function sendRequest(call: Call): Response | Promise<Response> {
   const { endpoint, forward, mesh, request } = call;
   if (request.signal.aborted) return gone(call);
-  const backend = backendFor(endpoint.address, mesh.env);
+  const backend = backendFor(endpoint.address, forward.origin, mesh.env);
   call.journal.endpoint = endpoint;
   if (backend === null) return answerWith(call, answerOf("binding_missing"));
   const init = initOf(call, headersFor(call, backend), backend);

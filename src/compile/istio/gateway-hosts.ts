@@ -3,7 +3,7 @@ import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
 import { visible } from "../exports.ts";
 import { byAge } from "../inventory.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, patternsOf, trustDomain } from "../view.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, narrowerOf, patternsOf, trustDomain } from "../view.ts";
 import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { mergeRoutes } from "./merge.ts";
@@ -61,11 +61,6 @@ function serverHosts(server: Server, gateway: KubeObject): readonly { readonly h
     const from = slash < 0 ? "*" : text.slice(0, slash);
     return { host: text.slice(slash + 1).toLowerCase(), from: from === "." ? namespaceOf(gateway) : from };
   });
-}
-
-function narrowerOf(first: string, second: string): string | null {
-  if (patternsOf(first).includes(second)) return first;
-  return patternsOf(second).includes(first) ? second : null;
 }
 
 /** The VirtualServices that give a host of a Gateway its routes, the oldest first. */

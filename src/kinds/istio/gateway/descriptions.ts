@@ -17,5 +17,6 @@ export const DESCRIPTIONS: Descriptions = {
     "Which certificates are asked for: SIMPLE only the server's; MUTUAL also the client's; OPTIONAL_MUTUAL the client's if it has one; ISTIO_MUTUAL the mesh's own.",
   "spec.servers.tls.credentialName":
     "Name of the server's certificate; it belongs to the zone or the edge, and the name is not looked up.",
+  "spec.servers.tls.credentialNames": "The same for up to two certificates of different kinds of keys.",
   "spec.servers.name": "Tells the servers apart.",
 };

@@ -1,4 +1,4 @@
-import { originsOfHosts } from "../../../compile/entries.ts";
+import { addressOfHost, hostsByName } from "../../../compile/entries.ts";
 import { mayOwn, serviceFor } from "../../../compile/services.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
@@ -10,7 +10,7 @@ import { checkAddress, checkAddresses } from "../../addresses.ts";
 /** Whether its hosts are its namespace's to name, and its addresses its to use. */
 export function checkAmongOthers(world: World, object: KubeObject): readonly Finding[] {
   const spec = object.spec as ServiceEntrySpec;
-  const origins = originsOfHosts(spec);
+  const byName = hostsByName(spec);
   return [
     ...spec.hosts.flatMap((host, index) => {
       const field = `spec.hosts[${index}]`;
@@ -26,8 +26,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
             "TULLE0302",
           ),
         ];
-      const origin = origins[index];
-      return origin === undefined ? [] : checkAddress(world, object, origin, field);
+      return byName.includes(name) ? checkAddress(world, object, addressOfHost(name), field) : [];
     }),
     ...checkAddresses(world, object, inlineAddresses(object)),
   ];

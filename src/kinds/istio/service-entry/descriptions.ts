@@ -11,7 +11,7 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.ports.targetPort": "Number of the port at the endpoint; the same as `number` by default.",
   "spec.location": "Whether the hosts are part of the mesh; MESH_EXTERNAL by default.",
   "spec.resolution":
-    "STATIC: `endpoints` or `workloadSelector` say where the hosts are; DNS: endpoints are names, or the hosts themselves.",
+    "STATIC: `endpoints` or `workloadSelector` say where the hosts are; DNS and DNS_ROUND_ROBIN: endpoints are names, or the hosts themselves; NONE (the default) and DYNAMIC_DNS: the host that is asked for.",
   "spec.endpoints": "Where requests can be sent; not together with `workloadSelector`.",
   ...at(["spec.endpoints"], WORKLOAD),
   "spec.workloadSelector": "Picks WorkloadEntries of the namespace as endpoints.",

@@ -1,4 +1,4 @@
-import { originsOfHosts } from "../../../compile/entries.ts";
+import { addressOfHost, endpointLabels, hostsByName } from "../../../compile/entries.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import { addressKey } from "../../../resources/address.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -21,12 +21,12 @@ export const SERVICE_ENTRY = networkingKind({
     const namespace = namespaceOf(object);
     const spec = object.spec as ServiceEntrySpec;
     const inline = (spec.endpoints ?? []).filter(({ address }) => addressKey(address) === key);
-    const byName = originsOfHosts(spec).includes(key) ? [{ namespace, labels: {}, ports: null }] : [];
+    const byName = hostsByName(spec).some((host) => addressOfHost(host) === key);
     return [
-      ...byName,
-      ...inline.map(({ labels = {}, ports = {} }) => ({
+      ...(byName ? [{ namespace, labels: {}, ports: null }] : []),
+      ...inline.map(({ ports = {}, ...endpoint }) => ({
         namespace,
-        labels,
+        labels: endpointLabels(endpoint),
         ports: (spec.ports ?? []).map(({ name, number, targetPort }) => ports[name] ?? targetPort ?? number),
       })),
     ];
@@ -38,7 +38,12 @@ export const SERVICE_ENTRY = networkingKind({
   columns: [
     field("Hosts", "The hosts that the entry adds to the mesh.", "spec", "hosts"),
     field("Location", "Whether the service is part of the mesh: MESH_EXTERNAL or MESH_INTERNAL.", "spec", "location"),
-    field("Resolution", "How addresses are found for the hosts: NONE, STATIC or DNS.", "spec", "resolution"),
+    field(
+      "Resolution",
+      "How addresses are found for the hosts: NONE, STATIC, DNS, DNS_ROUND_ROBIN or DYNAMIC_DNS.",
+      "spec",
+      "resolution",
+    ),
     AGE,
   ],
   descriptions: DESCRIPTIONS,
@@ -48,5 +53,5 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const spec = object.spec as ServiceEntrySpec;
   for (const host of spec.hosts) yield ["service", host.toLowerCase()];
   for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
-  for (const origin of originsOfHosts(spec)) yield ["address", addressKey(origin)];
+  for (const host of hostsByName(spec)) yield ["address", addressOfHost(host)];
 }
