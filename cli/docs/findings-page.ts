@@ -9,7 +9,8 @@ What the mesh has to say of an object, each with a code that never changes its m
 is answered by it, in \`Warning\` headers and in \`warnings\` of the plain API. Warnings and **infos** stand in the object's condition
 \`Accepted\`, which \`kubectl describe\` shows, with the code at the end of each.
 
-[\`tulle analyze\`](cli.md) says all of it of files before anybody applies them, without a mesh.
+[\`tulle analyze\`](cli.md) says all of it: of files before anybody applies them, without a mesh, and of the mesh as it is. Programs ask
+\`GET /api/v1/findings\`.
 
 ## Silencing
 

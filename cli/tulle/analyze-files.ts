@@ -1,21 +1,19 @@
 import { Compiler } from "../../src/compile/compiler.ts";
+import type { FoundFinding } from "../../src/kube/findings.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { findKind, kindOfObject } from "../../src/kinds/registry.ts";
+import { kindOfFinding } from "../../src/resources/finding-codes.ts";
 import { errorAt, type Finding, warningAt } from "../../src/resources/finding.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { type Document, documentsOf, isJson, readSources, type Source } from "./manifests.ts";
 import { type Position, positionsIn } from "./positions.ts";
 
-/** A finding with the object and the place that it is about. */
-export interface Told extends Finding {
+/** A finding of some mesh, which may be newer than this program, or of files. */
+export interface Told extends Omit<FoundFinding, "object"> {
   /** Null where the text could not be read so far. */
-  readonly object: {
-    readonly apiVersion: string;
-    readonly kind: string;
-    readonly namespace: string;
-    readonly name: string;
-  } | null;
+  readonly object: FoundFinding["object"] | null;
+  /** Null where it is of no file. */
   readonly place: ({ readonly file: string } & Position) | null;
 }
 
@@ -44,7 +42,7 @@ export async function analyzeFiles(names: readonly string[], recursive: boolean,
       if (document.ok) read.push(readObject(source, index++, document.value, namespace));
       else {
         const { message, line } = document.error;
-        faults.push({ ...errorAt("", message), object: null, place: { file: source.file, line, column: 1 } });
+        faults.push(toldOf(errorAt("", message), null, { file: source.file, line, column: 1 }));
       }
     }
   }
@@ -56,12 +54,14 @@ export async function analyzeFiles(names: readonly string[], recursive: boolean,
     if (findings.length === 0) return [];
     const positionOf = positions.get(source) ?? positionsIn(source.text, isJson(source.file, source.text));
     positions.set(source, positionOf);
-    return findings.map((found) => {
-      const place = { file: source.file, ...positionOf(index, found.field) };
-      return { ...found, object: head, place };
-    });
+    return findings.map((found) => toldOf(found, head, { file: source.file, ...positionOf(index, found.field) }));
   });
   return { objects: read.length, findings: [...faults, ...told] };
+}
+
+function toldOf({ code, severity, field, message }: Finding, object: Told["object"], place: Told["place"]): Told {
+  const { name, istio = [] } = kindOfFinding(code);
+  return { code, name, severity, istio, object, field, message, place };
 }
 
 function readObject(source: Source, index: number, { value }: Document, namespace: string): Read {

@@ -1,20 +1,22 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
 import {
   FINDINGS,
+  type FindingCode,
   kindOfFinding,
   SEVERITIES,
   type Severity,
-  type FindingCode,
 } from "../../src/resources/finding-codes.ts";
-import { codesIn, findingText, isSilenced } from "../../src/resources/finding.ts";
-import { analyzeFiles, type Told } from "./analyze-files.ts";
-import { CommandError } from "./command-error.ts";
+import { codesIn, isSilenced } from "../../src/resources/finding.ts";
+import { analyzeFiles, type Analysis, type Told } from "./analyze-files.ts";
+import { ask, connect } from "./client.ts";
+import { CommandError, usageError } from "./command-error.ts";
 import { collect, type GlobalOptions } from "./options.ts";
 import { paint, print, printable, printStructured, type Style, tell } from "./output.ts";
 import { sarif } from "./sarif.ts";
 
 interface AnalyzeOptions extends GlobalOptions {
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly recursive?: true;
   readonly suppress?: readonly string[];
   readonly failOn: Severity | "never";
@@ -23,10 +25,10 @@ interface AnalyzeOptions extends GlobalOptions {
 export function addAnalyze(program: Command): void {
   program
     .command("analyze")
-    .description("say what is wrong with the objects in files, each among the others; no mesh is needed")
-    .requiredOption("-f, --filename <file>", "file, folder, or - for stdin; may be given again", collect)
+    .description("say what is wrong with the objects in files, each among the others, or with those of the mesh")
+    .option("-f, --filename <file>", "file, folder, or - for stdin; may be given again; no mesh is needed", collect)
     .option("-R, --recursive", "read the folders in folders too")
-    .option("--suppress <codes>", "leave these out, ours or Istio's; errors are never left out", knownCodes)
+    .option("--suppress <codes>", "leave these out, ours or Istio's; errors are never left out", suppressed)
     .addOption(
       new Option("--fail-on <severity>", "end with 1 where there is a finding as grave")
         .choices([...SEVERITIES, "never"])
@@ -35,7 +37,7 @@ export function addAnalyze(program: Command): void {
     .addHelpText(
       "after",
       `
-The codes are those of docs/findings.md. \`-o sarif\` is for code hosts and editors.
+Without \`-f\` it asks the mesh; \`-n\` looks at one namespace. docs/findings.md has every code. \`-o sarif\` is for code hosts and editors.
 
 Example:
   $ tulle analyze -f mesh/ -R --fail-on warning`,
@@ -43,56 +45,73 @@ Example:
     .action(async (_: unknown, command: Command) => analyze(command.optsWithGlobals<AnalyzeOptions>()));
 }
 
-function knownCodes(text: string, before: readonly string[] = []): readonly string[] {
-  const known = new Set([
-    "*",
-    ...(Object.keys(FINDINGS) as FindingCode[]).flatMap((code) => [code, ...(kindOfFinding(code).istio ?? [])]),
-  ]);
+function suppressed(text: string, before: readonly string[] = []): readonly string[] {
+  const ours = Object.keys(FINDINGS) as FindingCode[];
+  const known = new Set(["*", ...ours.flatMap((code) => [code, ...(kindOfFinding(code).istio ?? [])])]);
   const codes = codesIn(text);
   const unknown = codes.find((code) => !known.has(code));
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`There is no code \`${unknown}\`; docs/findings.md has all.`);
-  return [...before, ...codes];
+  if (unknown === undefined) return [...before, ...codes];
+  throw new InvalidArgumentError(`There is no code \`${unknown}\`; docs/findings.md has all.`);
 }
 
 async function analyze(options: AnalyzeOptions): Promise<void> {
-  const { objects, findings: all } = await analyzeFiles(
-    options.filename,
-    options.recursive === true,
-    options.namespace ?? "default",
-  );
+  const { output, failOn } = options;
+  const { objects, findings: all } = await analysisOf(options);
   const silenced = new Set(options.suppress);
   const findings = all.filter((found) => !isSilenced(found, silenced));
-  if (options.output === "sarif") print(JSON.stringify(sarif(findings), null, 2));
-  else if (!(await printStructured(options.output, { objects, findings: findings.map(shown) })))
+  if (output === "sarif") print(JSON.stringify(sarif(findings), null, 2));
+  else if (!(await printStructured(output, { objects, findings: findings.map(shown) })))
     for (const found of findings) print(lineOf(found));
   const counts = SEVERITIES.map((severity) =>
     counted(findings.filter((found) => found.severity === severity).length, severity),
   );
   tell(`${counts.join(", ")} in ${counted(objects, "object")}`);
-  const { failOn } = options;
   if (failOn === "never") return;
   const grave = SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1);
   if (findings.some(({ severity }) => grave.includes(severity)))
     throw new CommandError(`there are findings of severity ${grave.join(" or ")}`);
 }
 
+const Found = z.object({
+  objects: z.number(),
+  findings: z.array(
+    z.object({
+      code: z.string(),
+      name: z.string(),
+      severity: z.enum(SEVERITIES),
+      istio: z.array(z.string()),
+      object: z.object({ apiVersion: z.string(), kind: z.string(), namespace: z.string(), name: z.string() }),
+      field: z.string(),
+      message: z.string(),
+    }),
+  ),
+});
+
+async function analysisOf(options: AnalyzeOptions): Promise<Analysis> {
+  const { filename, recursive = false, namespace } = options;
+  if (filename) return analyzeFiles(filename, recursive, namespace ?? "default");
+  if (recursive) throw usageError("`-R` is for the folders of `-f`");
+  const call = { path: "/findings", query: { namespace } };
+  const { objects, findings } = (await ask(connect(options), call, Found)).value;
+  return { objects, findings: findings.map((found) => ({ ...found, place: null })) };
+}
+
 const STYLES: Readonly<Record<Severity, Style>> = { error: "red", warning: "yellow", info: "dim" };
 
 /** As compilers and editors have it: `mesh/reviews.yaml:14:7: warning: VirtualService default/reviews: …` */
-function lineOf(found: Told): string {
-  const { place, object, severity } = found;
+function lineOf({ code, severity, object, field, message, place }: Told): string {
   const at = place ? `${place.file}:${place.line}:${place.column}: ` : "";
-  const of =
-    object && object.kind !== ""
-      ? `${object.kind} ${object.namespace === "" ? "" : `${object.namespace}/`}${object.name}: `
-      : "";
-  return `${printable(at)}${paint(STYLES[severity], `${severity}:`)} ${printable(of + findingText(found))}`;
+  const of = object && object.kind !== "" ? `${object.kind} ${placed(object)}: ` : "";
+  const text = `${of}${field === "" ? "" : `${field}: `}${message} [${code}]`;
+  return `${printable(at)}${paint(STYLES[severity], `${severity}:`)} ${printable(text)}`;
 }
 
-function shown({ code, severity, field, message, object, place }: Told): object {
-  const { name } = kindOfFinding(code);
-  return { code, name, severity, ...(object && { object }), field, message, ...(place && { place }) };
+function placed({ namespace, name }: NonNullable<Told["object"]>): string {
+  return namespace === "" ? name : `${namespace}/${name}`;
+}
+
+function shown({ object, place, ...found }: Told): object {
+  return { ...found, ...(object && { object }), ...(place && { place }) };
 }
 
 function counted(count: number, what: string): string {

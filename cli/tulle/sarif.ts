@@ -11,6 +11,7 @@ const LEVELS: Readonly<Record<Severity, string>> = { error: "error", warning: "w
  */
 export function sarif(findings: readonly Told[]): object {
   const codes = Object.keys(FINDINGS) as FindingCode[];
+  const ids: readonly string[] = codes;
   const rules = codes.map((id) => {
     const { name, severity, meaning, mend } = kindOfFinding(id);
     return {
@@ -23,7 +24,8 @@ export function sarif(findings: readonly Told[]): object {
   });
   const results = findings.map((found) => ({
     ruleId: found.code,
-    ruleIndex: codes.indexOf(found.code),
+    // A newer mesh may say what this program does not know.
+    ...(ids.includes(found.code) && { ruleIndex: ids.indexOf(found.code) }),
     level: LEVELS[found.severity],
     message: { text: found.field === "" ? found.message : `${found.field}: ${found.message}` },
     locations: [locationOf(found)],

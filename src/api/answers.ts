@@ -47,6 +47,22 @@ export const Applied = z.strictObject({
   ),
 });
 
+export const Findings = z.strictObject({
+  generation,
+  objects: z.int().min(0).describe("How many were looked at: all that the token reaches, without Secrets."),
+  findings: z.array(
+    z.strictObject({
+      code: z.string().describe("As in findings.md; it never changes its meaning."),
+      name: z.string().describe("The code in words."),
+      severity: z.enum(["error", "warning", "info"]),
+      istio: z.array(z.string()).describe("Codes of Istio's own analysis that say the same."),
+      object: z.strictObject(head),
+      field: z.string().describe("Path within the object; empty for the object as a whole."),
+      message: z.string(),
+    }),
+  ),
+});
+
 /** A Status that tells of each document as well. */
 export const ApplyRefused = z.strictObject({
   ...Status.shape,

@@ -5,6 +5,7 @@ import {
   Bootstrapped,
   Decided,
   Enrolled,
+  Findings,
   JoinTokenMade,
   MeshStatus,
   Revision,
@@ -50,6 +51,7 @@ const ANSWERED = {
   Revision,
   Audit,
   Decided,
+  Findings,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -200,6 +202,27 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       "x-codeSamples": [
         { lang: "curl", source: curl("/api/v1/status"), "x-expect": '{"generation":\n"gateways":[' },
         { lang: "kubectl", source: "kubectl get --raw /api/v1/status", "x-expect": '{"generation":\n"gateways":[' },
+      ],
+    },
+  },
+  "/api/v1/findings": {
+    get: {
+      operationId: "findings",
+      summary: "What is wrong with what is stored",
+      description:
+        "Of every object that the token reaches, each among all others, as it is now; what an object silences is left out. A token of one namespace hears of that one. [findings.md](findings.md) has every code.",
+      tags: ["Mesh"],
+      parameters: [
+        { name: "namespace", in: "query", description: "Only what stands in it.", schema: { type: "string" } },
+      ],
+      responses: { "200": answer("The findings.", "Findings"), ...errors("BadRequest", "Forbidden") },
+      "x-tulle-role": "viewer",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/findings"),
+          "x-expect": '"code":"TULLE0105","name":"UnknownRuleHost"',
+        },
       ],
     },
   },

@@ -82,14 +82,19 @@ export class Compiler {
     for (const key of stale) if (key.startsWith(VERDICT)) doubtful.add(key.slice(VERDICT.length));
     const findings = new Map<string, readonly Finding[]>();
     for (const key of doubtful) {
-      const found = this.#verdict(key);
+      const found = this.verdict(key);
       if (found !== null) findings.set(key, found);
     }
     return findings;
   }
 
-  /** @returns null where there is no such object */
-  #verdict(key: string): readonly Finding[] | null {
+  /**
+   * What is wrong with an object among all others.
+   *
+   * @param key its `refKey`
+   * @returns null where there is no such object
+   */
+  verdict(key: string): readonly Finding[] | null {
     const { memo, inventory } = this.#world;
     return memo.get(`${VERDICT}${key}`, () => {
       const object = inventory.object(key);

@@ -113,6 +113,8 @@ function aliased(group: string, resource: string) {
 
 /** Who may use a path beside `/k8s`: metrics and the mesh's status tell of all namespaces; the rest is the administrator's. */
 export function mayUse({ role, namespace }: Account, path: string): boolean {
+  // It tells each of what it may read.
+  if (path === "/api/v1/findings") return true;
   if (namespace !== null) return false;
   return path === "/metrics" || path === "/api/v1/status" || role === "admin";
 }

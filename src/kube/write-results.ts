@@ -37,7 +37,7 @@ export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound 
       object: (action === "deleted" ? null : (changed?.after ?? objects.get(refKey(ref)))) ?? object,
       warnings: [
         ...[...own, ...found].filter(({ severity }) => severity === "warning"),
-        ...(action === "deleted" ? [] : unsuppressed(object.metadata, unbound(isUnbound, object))),
+        ...(action === "deleted" ? [] : unsuppressed(object.metadata, unboundEndpoints(isUnbound, object))),
         ...(index === 0 ? broken : []),
       ],
     };
@@ -67,7 +67,7 @@ function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readon
   });
 }
 
-function unbound(isUnbound: Answering["isUnbound"], object: KubeObject): readonly Finding[] {
+export function unboundEndpoints(isUnbound: (binding: string) => boolean, object: KubeObject): readonly Finding[] {
   const addresses = kindOfObject(object)?.addresses(object) ?? [];
   return addresses.flatMap(({ address, field }) => {
     const binding = address.startsWith("binding:") ? address.slice("binding:".length) : null;

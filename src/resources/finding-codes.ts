@@ -59,6 +59,13 @@ export const FINDINGS = {
       "a MeshConfig that cannot be the mesh's: another namespace than its own, another trust domain than was deployed",
     mend: "keep one MeshConfig `default` in `istio-system`; the trust domain is the one that control was deployed with",
   },
+  TULLE0007: {
+    name: "UnmetCondition",
+    severity: "warning",
+    meaning: "the object is stored, and one of its conditions says that it does not do its work yet",
+    mend: "the condition's message says why, as in `kubectl describe`",
+    istio: ["IST0171"],
+  },
   TULLE0101: {
     name: "UnknownGateway",
     severity: "warning",

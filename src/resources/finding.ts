@@ -53,15 +53,18 @@ export function unsuppressed(
   findings: readonly Finding[],
 ): readonly Finding[] {
   const silenced = new Set([SUPPRESS, ISTIO_SUPPRESS].flatMap((name) => codesIn(annotations[name])));
-  return silenced.size === 0 ? findings : findings.filter((found) => !isSilenced(found, silenced));
+  if (silenced.size === 0) return findings;
+  return findings.filter(
+    ({ code, severity }) => !isSilenced({ code, severity, istio: kindOfFinding(code).istio ?? [] }, silenced),
+  );
 }
 
 /** @param codes ours, Istio's, or `*` for all */
 export function isSilenced(
-  { code, severity }: Pick<Finding, "code" | "severity">,
+  found: { readonly code: string; readonly severity: Severity; readonly istio: readonly string[] },
   codes: ReadonlySet<string>,
 ): boolean {
-  return severity !== "error" && ["*", code, ...(kindOfFinding(code).istio ?? [])].some((name) => codes.has(name));
+  return found.severity !== "error" && ["*", found.code, ...found.istio].some((name) => codes.has(name));
 }
 
 /** A list as authors write it: `TULLE0102, ist0101`. */

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { analyzeFiles } from "../../cli/tulle/analyze-files.ts";
 import { positionsIn } from "../../cli/tulle/positions.ts";
 import { sarif } from "../../cli/tulle/sarif.ts";
-import { tulle, write } from "./tulle.ts";
+import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { folderFor, tulle, write } from "./tulle.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -75,7 +76,7 @@ describe("tulle analyze", () => {
   });
 
   it.each([
-    { args: ["analyze"], says: "required option" },
+    { args: ["analyze", "-R"], says: "`-R` is for the folders of `-f`" },
     { args: ["analyze", "-f", "a.yaml", "--suppress", "TULLE9999"], says: "There is no code `TULLE9999`" },
     { args: ["analyze", "-f", "a.yaml", "--fail-on", "fatal"], says: "error, warning, info, never" },
     { args: ["version", "-o", "sarif"], says: "is for `tulle analyze`" },
@@ -202,6 +203,50 @@ items: [{ kind: B, spec: 1 }]
   });
 });
 
+const FOUND = {
+  code: "TULLE0002",
+  name: "Remark",
+  severity: "warning",
+  istio: ["IST0133"],
+  field: "",
+  message: "m",
+} as const;
+
+describe("tulle analyze without files", () => {
+  let control: FakeControl;
+  beforeAll(async () => {
+    control = await startFakeControl();
+  });
+  afterAll(async () => control.close());
+
+  it("asks the mesh, of one namespace where that is asked for", async () => {
+    const place = folderFor(control.url);
+    const object = { apiVersion: "v1", kind: "Service", namespace: "shop", name: "a" };
+    control.routes = {
+      "GET /api/v1/findings": () => ({ body: { generation: 7, objects: 3, findings: [{ ...FOUND, object }] } }),
+    };
+    expect(await tulle(place, ["analyze"])).toEqual({
+      code: 0,
+      stdout: "warning: Service shop/a: m [TULLE0002]\n",
+      stderr: "0 errors, 1 warning, 0 infos in 3 objects\n",
+    });
+    expect((await tulle(place, ["analyze", "-n", "shop", "--suppress", "ist0133"])).stdout).toBe("");
+    expect(control.asked.map(({ path }) => path)).toEqual(["/api/v1/findings", "/api/v1/findings?namespace=shop"]);
+    rmSync(place, { recursive: true });
+  });
+
+  it("tells what a newer mesh says, though it does not know the code", async () => {
+    const place = folderFor(control.url);
+    const object = { apiVersion: "v1", kind: "Pod", namespace: "", name: "a" };
+    const newer = { ...FOUND, code: "TULLE9000", name: "Newer", istio: [], object };
+    control.routes = { "GET /api/v1/findings": () => ({ body: { generation: 7, objects: 1, findings: [newer] } }) };
+    expect((await tulle(place, ["analyze"])).stdout).toBe("warning: Pod a: m [TULLE9000]\n");
+    const { stdout } = await tulle(place, ["analyze", "-o", "sarif"]);
+    expect(Sarif.parse(JSON.parse(stdout)).runs[0]?.results[0]).toMatchObject({ ruleId: "TULLE9000" });
+    rmSync(place, { recursive: true });
+  });
+});
+
 describe("SARIF", () => {
   it("has a rule for each result, of the same level", async () => {
     write(folder, "1.yaml", `${WRONG}---\n${LOST}`);
@@ -210,22 +255,16 @@ describe("SARIF", () => {
     const [{ results, tool } = { results: [], tool: { driver: { rules: [] } } }] = runs;
     expect(results.length).toBe(findings.length);
     for (const { ruleId, ruleIndex, level } of results) {
-      expect(tool.driver.rules[ruleIndex]?.id).toBe(ruleId);
-      expect(tool.driver.rules[ruleIndex]?.defaultConfiguration.level).toBe(level);
+      expect(tool.driver.rules[ruleIndex ?? -1]?.id).toBe(ruleId);
+      expect(tool.driver.rules[ruleIndex ?? -1]?.defaultConfiguration.level).toBe(level);
     }
     expect(new Set(results.map(({ level }) => level))).toEqual(new Set(["error", "warning"]));
   });
 
   it("has no file where there is none", () => {
     const object = { apiVersion: "v1", kind: "Service", namespace: "shop", name: "a" };
-    const found = {
-      code: "TULLE0002",
-      severity: "warning",
-      reason: "FieldValueInvalid",
-      field: "",
-      message: "m",
-    } as const;
-    const { runs } = Sarif.parse(sarif([{ ...found, object, place: null }]));
+    const { runs } = Sarif.parse(sarif([{ ...FOUND, object, place: null }]));
+    expect(runs[0]?.results[0]?.ruleIndex).toBe(1);
     expect(runs[0]?.results[0]?.locations).toEqual([
       { logicalLocations: [{ fullyQualifiedName: "Service/shop/a", kind: "object" }] },
     ]);
@@ -259,7 +298,7 @@ const Sarif = z.strictObject({
       results: z.array(
         z.strictObject({
           ruleId: z.string(),
-          ruleIndex: z.int().min(0),
+          ruleIndex: z.int().min(0).optional(),
           level,
           message: text,
           locations: z.array(

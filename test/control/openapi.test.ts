@@ -7,6 +7,7 @@ import {
   Audit,
   Decided,
   Enrolled,
+  Findings,
   JoinTokenMade,
   MeshStatus,
   Revision,
@@ -153,6 +154,8 @@ describe("control", () => {
     await expectForm("decide", ["POST", "/api/v1/decide", { facts }], 200, Decided);
     await expectForm("decide", ["POST", "/api/v1/decide", { facts: {} }], 422, Status);
     await expectForm("audit", ["GET", "/api/v1/audit"], 200, Audit);
+    await expectForm("findings", ["GET", "/api/v1/findings"], 200, Findings);
+    await expectForm("findings", ["GET", "/api/v1/findings?namespace=A"], 400, Status);
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
     const listeners = "/api/v1/gateways/default/front/listeners";
     await expectForm("reportListeners", ["POST", listeners, listening], 204, null);
@@ -184,6 +187,7 @@ const FORMS = {
   Tokens,
   JoinTokenMade,
   Enrolled,
+  Findings,
   Revisions,
   Revision,
   Audit,

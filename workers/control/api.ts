@@ -6,6 +6,7 @@ import { objectStore } from "./db/store.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
+import { findingRoutes } from "./findings.ts";
 import { kubeRoutes } from "./kube/routes.ts";
 import { methodsOf } from "../../src/api/methods.ts";
 import { failure } from "../../src/kube/status.ts";
@@ -34,6 +35,7 @@ export function controlApi(env: Env): Hono<Api> {
     return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
+  app.route("/api/v1", findingRoutes());
   app.get("/api/v1/audit", needsPath, async (c) =>
     c.json({ entries: await auditLog(c.env.DB).after(Number(c.req.query("after") ?? 0) || 0) }),
   );

@@ -1,3 +1,4 @@
+import type { FoundFinding } from "../../src/kube/findings.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import type { Status } from "../../src/kube/status.ts";
@@ -33,6 +34,13 @@ export interface HubStatus {
   readonly gateways: readonly GatewayStatus[];
 }
 
+export interface HubFindings {
+  readonly generation: number;
+  /** How many were looked at. */
+  readonly objects: number;
+  readonly findings: readonly FoundFinding[];
+}
+
 /** What the newest configuration has for a host. */
 export interface FoundSlice {
   readonly generation: number;
@@ -62,6 +70,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;
+  /** @param namespace the only one whose objects are looked at; null: all */
+  findings(namespace: string | null): Promise<HubFindings>;
   /** @param have ids of slices whose texts need not be sent */
   find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice>;
 }

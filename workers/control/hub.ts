@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Attempt } from "../../src/compile/compiler.ts";
+import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
@@ -24,7 +25,7 @@ import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../..
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
-import type { FoundSlice, HubApi, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
+import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { Watches } from "./watches.ts";
@@ -46,6 +47,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #store: ObjectStore;
   readonly #history: History;
   readonly #watches = new Watches();
+  readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -116,6 +118,17 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const { generation, rv, publisher } = await this.#state();
       const gateways = await publisher.status(Date.now());
       return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways };
+    });
+  }
+
+  async findings(namespace: string | null): Promise<HubFindings> {
+    return this.#inTurn(async () => {
+      const { generation, objects, publisher } = await this.#state();
+      const analyzed = [...objects].filter(([, object]) => isAnalyzed(object, namespace));
+      const findings = analyzed.flatMap(([key, object]) =>
+        foundIn(object, [...this.#formOf(object), ...publisher.verdict(key)], (name) => publisher.isUnbound(name)),
+      );
+      return { generation, objects: analyzed.length, findings };
     });
   }
 
@@ -203,7 +216,14 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #parse = (value: unknown) => parseObject(value, { local: this.env.TULLE_LOCAL !== undefined });
 
   readonly #warningsOf = (object: KubeObject): readonly Finding[] =>
-    this.#parse(object).findings.filter(({ severity }) => severity === "warning");
+    this.#parse(object).findings.filter(({ severity }) => severity !== "error");
+
+  /** As `#warningsOf`; an object never changes, so that it is read once. */
+  #formOf(object: KubeObject): readonly Finding[] {
+    const known = this.#forms.get(object) ?? this.#warningsOf(object);
+    this.#forms.set(object, known);
+    return known;
+  }
 
   async #write(state: State, operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
     const { dryRun, ifGeneration } = options;

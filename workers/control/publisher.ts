@@ -4,6 +4,7 @@ import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
 import type { Place } from "../../src/request/places.ts";
+import type { Finding } from "../../src/resources/finding.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
@@ -79,6 +80,11 @@ export class Publisher {
   /** Tries changes. No root is made of them before they are accepted; those that are rejected make none anew. */
   attempt(changes: readonly ObjectChange[]): Attempt {
     return this.#compiler.attempt(changes);
+  }
+
+  /** @param key of an object: its `refKey` */
+  verdict(key: string): readonly Finding[] {
+    return this.#compiler.verdict(key) ?? [];
   }
 
   /** The changes accepted so far are those of this generation. */
