@@ -20,6 +20,7 @@ export interface Block {
   readonly queryParams?: Readonly<Record<string, Text>>;
   readonly port?: number;
   readonly sourceNamespace?: string;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
 }
 
 export interface Rule {
@@ -38,6 +39,8 @@ export interface Asked {
   /** Several values are several lines of one name. */
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly namespace: string;
+  /** Of the workload that calls. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** In the mesh one VirtualService speaks for a host. @returns the rule's place; null: none */
@@ -68,7 +71,8 @@ export function ruleAtGateway(tables: readonly (readonly Rule[])[], asked: Asked
         // A block that is for other ports or for callers in the mesh isn't there at all.
         if (block.port !== undefined && block.port !== asked.port) continue;
         if (block.sourceNamespace !== undefined && block.sourceNamespace !== "istio-system") continue;
-        const { port: _port, sourceNamespace: _source, ...here } = block;
+        if (Object.keys(block.sourceLabels ?? {}).length > 0) continue;
+        const { port: _port, sourceNamespace: _source, sourceLabels: _labels, ...here } = block;
         ended = matchesEverything(here);
         (ended ? last : first).push([`${table}/${at}`, here]);
       }
@@ -93,6 +97,8 @@ function holds(block: Block, asked: Asked): boolean {
   if (authority && !is(authority, asked.authority)) return false;
   if (port !== undefined && port !== asked.port) return false;
   if (sourceNamespace !== undefined && sourceNamespace !== asked.namespace) return false;
+  for (const [label, wanted] of Object.entries(block.sourceLabels ?? {}))
+    if (asked.labels[label] !== wanted) return false;
   for (const [name, wanted] of Object.entries(block.headers ?? {})) {
     const value = joined(asked, name);
     if (value === null || !(isPresence(wanted) || is(wanted, value))) return false;
@@ -127,7 +133,11 @@ function isPresence({ exact, prefix, regex }: Text): boolean {
   return regex === "*" || (exact === undefined && prefix === undefined && regex === undefined);
 }
 
-function joined({ headers }: Asked, name: string): string | null {
+function joined({ headers, method, path, query, authority, scheme }: Asked, name: string): string | null {
+  if (name === ":method") return method;
+  if (name === ":path") return query === "" ? path : `${path}?${query}`;
+  if (name === ":authority") return authority;
+  if (name === ":scheme") return scheme;
   for (const [other, lines] of Object.entries(headers))
     if (other.toLowerCase() === name.toLowerCase()) return lines.join(",");
   return null;
