@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request as httpRequest, type ServerResponse } from "node:http";
+import { Agent as TlsAgent, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 
 /** Where one request goes on to. */
@@ -7,6 +9,8 @@ export interface Onward {
   readonly port: number;
   /** Raw: name, value, name, value, as they are sent. */
   readonly headers: string[];
+  /** By TLS; the certificate must be that name's, and by an authority that Node trusts (`NODE_EXTRA_CA_CERTS` adds some). */
+  readonly tls?: { readonly name: string };
   /** What is answered where nobody listens there; without it the connection is closed. */
   readonly away?: (response: ServerResponse) => void;
 }
@@ -14,11 +18,16 @@ export interface Onward {
 /** For headers of answers: Node's own limit is 16 KiB. What a gateway lets pass is its own affair. */
 export const MAX_HEAD_BYTES = 256 * 1_024;
 
-const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256 });
+const KEPT = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256 };
+const agent = new Agent(KEPT);
+const tlsAgent = new TlsAgent(KEPT);
 
-function begin({ method, url }: IncomingMessage, { host, port, headers }: Onward, own: boolean) {
+function begin({ method, url }: IncomingMessage, { host, port, headers, tls }: Onward, own: boolean) {
   const options = { host, port, method, path: url, headers, setHost: false, maxHeaderSize: MAX_HEAD_BYTES };
-  return httpRequest(own ? options : { ...options, agent });
+  if (tls === undefined) return httpRequest(own ? options : { ...options, agent });
+  // An address has no server name to ask by; its certificate must hold it all the same.
+  const named = { ...options, ...(isIP(tls.name) === 0 && { servername: tls.name }) };
+  return httpsRequest(own ? named : { ...named, agent: tlsAgent });
 }
 
 /** Streams a request on and its answer back. Whoever goes away takes the other side's connection down with it. */

@@ -18,7 +18,7 @@ PRIVATE.addSubnet("fc00::", 7, "ipv6");
 PRIVATE.addAddress("::1", "ipv6");
 
 /**
- * Forwards requests of the gateways' PRIVATE binding to the address that `tulle-private-target` names. A place that may not
+ * Forwards requests of the gateways' PRIVATE binding to the origin that `tulle-private-target` names, by TLS where it is HTTPS. A place that may not
  * be reached, or where nobody listens, looks like a connection that breaks: the gateway says 503 `UF`.
  */
 export async function startPrivateForwarder(): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -70,11 +70,13 @@ async function placeOf({ headers, rawHeaders }: IncomingMessage): Promise<Onward
 }
 
 /** @returns where to connect; the address that was judged is the one that is used, whatever the name says next */
-async function resolve(authority: string): Promise<{ host: string; port: number } | null> {
-  const url = URL.parse(`http://${authority}/`);
-  if (url === null || url.pathname !== "/" || url.username !== "") return null;
+async function resolve(origin: string): Promise<Pick<Onward, "host" | "port" | "tls"> | null> {
+  const url = URL.parse(origin);
+  if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) return null;
   const name = url.hostname.replace(/^\[|\]$/g, "");
   const addresses = isIP(name) === 0 ? await lookup(name, { all: true }) : [{ address: name, family: isIP(name) }];
   const allowed = addresses.find(({ address, family }) => PRIVATE.check(address, family === 6 ? "ipv6" : "ipv4"));
-  return allowed ? { host: allowed.address, port: url.port === "" ? 80 : Number(url.port) } : null;
+  if (!allowed) return null;
+  const tls = url.protocol === "https:" ? { name } : null;
+  return { host: allowed.address, port: Number(url.port || (tls ? 443 : 80)), ...(tls && { tls }) };
 }

@@ -1,5 +1,6 @@
 import { CONFIGS } from "./configs.ts";
 import { z } from "zod";
+import { credentialName } from "../../src/resources/client-tls.ts";
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const label = z.string().regex(DNS_LABEL, "lower-case letters, digits and `-`, at most 63");
@@ -34,6 +35,8 @@ const Gateway = z.strictObject({
     .optional(),
   /** Custom domains that reach it. */
   domains: z.array(z.string().min(1)).default([]),
+  /** Client certificates that it can show, by the `credentialName` of DestinationRules: ids of uploaded ones. */
+  certificates: z.record(credentialName, z.string().min(1)).default({}),
   /** Of so many good calls one is logged; unset: each. */
   logOneIn: z.int().min(1).max(999_999_999).optional(),
 });

@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../src/deployment/worker-config.ts";
+import { certificateBinding } from "../../src/resources/client-tls.ts";
 import { CONFIGS } from "./configs.ts";
 import {
   type DescribedGateway,
@@ -96,9 +97,15 @@ function gatewayWorker(
         ...(gateway.gateway === undefined ? {} : { GATEWAY: gateway.gateway }),
         ...(gateway.logOneIn === undefined ? {} : { LOG_ONE_IN: String(gateway.logOneIn) }),
       },
+      ...certificates(gateway),
       ...domains(gateway.domains),
     },
   };
+}
+
+function certificates({ certificates: ids }: DescribedGateway) {
+  const bindings = Object.entries(ids).map(([name, id]) => ({ binding: certificateBinding(name), certificate_id: id }));
+  return bindings.length === 0 ? {} : { mtls_certificates: bindings };
 }
 
 /** A Worker of the mesh's own as it stands in its wrangler configuration. */

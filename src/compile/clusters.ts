@@ -1,7 +1,7 @@
-import type { Cluster, Endpoint, PolicySet } from "../snapshot/model.ts";
+import type { Cluster, Endpoint, EndpointAddress, PolicySet } from "../snapshot/model.ts";
 import { endpointsOf, serviceFor } from "./services.ts";
 import { selects } from "./view.ts";
-import type { Target, Viewer, World } from "./world.ts";
+import type { ClientTls, Target, Viewer, World } from "./world.ts";
 
 /** A cluster whose endpoints name their policies by content; a slice numbers them. */
 export interface ClusterDraft {
@@ -21,7 +21,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
   return world.memo.get(`cluster ${viewer} ${id}`, () => {
     const service = serviceFor(world, host, viewer);
     const owner = service?.namespace ?? null;
-    const { labels, loadBalancer, pool, outlier } = world.policies.ofDestination(world, target, owner, viewer);
+    const { labels, loadBalancer, pool, outlier, tls } = world.policies.ofDestination(world, target, owner, viewer);
     const isServed = service?.ports.some(({ number }) => number === port) ?? false;
     const endpoints = service && labels ? endpointsOf(world, service, port) : [];
     return {
@@ -33,17 +33,39 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         loadBalancer,
         pool,
         ...(outlier && { outlier }),
+        ...(tls && { anonymous: true as const }),
         ...((!isServed || labels === null) && { unknown: true as const }),
       },
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))
-        .map(({ id: endpoint, address, weight, workload, key, port: at }) => ({
-          id: endpoint,
-          address,
-          weight,
-          workload,
-          policies: world.policies.ofEndpoint(world, key, at),
-        })),
+        .flatMap(({ id: endpoint, address, weight, workload, key, port: at }) => {
+          const reached = reachedBy(tls, address);
+          if (reached === null) return [];
+          return {
+            id: endpoint,
+            address: reached,
+            weight,
+            workload,
+            policies: world.policies.ofEndpoint(world, key, at),
+          };
+        }),
     };
   });
+}
+
+/**
+ * The way to an endpoint under its rule's TLS. A service binding is no connection: there is nothing to encrypt.
+ *
+ * @returns null where the platform has no such way: the endpoint is left out
+ */
+export function reachedBy(tls: ClientTls | null, address: EndpointAddress): EndpointAddress | null {
+  if (tls === null) return address;
+  const { mode, certificate } = tls;
+  if (address.kind === "origin" && mode === "DISABLE")
+    return { ...address, origin: address.origin.replace(/^https:/, "http:") };
+  if (address.kind === "dynamic" && mode === "DISABLE") return null;
+  if (address.kind === "origin" || address.kind === "dynamic")
+    return certificate === null ? address : { ...address, certificate };
+  if (mode === "MUTUAL") return null;
+  return address.kind === "private" && mode === "SIMPLE" ? { ...address, tls: true } : address;
 }

@@ -1,5 +1,12 @@
 import type { MeshConfigSpec } from "../resources/mesh-config.ts";
-import { FORMAT, type Cluster, type Front, type PolicySet, type Slice } from "../snapshot/model.ts";
+import {
+  FORMAT,
+  type Cluster,
+  type EndpointAddress,
+  type Front,
+  type PolicySet,
+  type Slice,
+} from "../snapshot/model.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { clusterFor, clusterId } from "./clusters.ts";
 import { meshConfig, patternsOf } from "./view.ts";
@@ -71,7 +78,7 @@ function withNumber({ policies, ...front }: FrontDraft, numberOf: (set: PolicySe
 
 function compiled(slice: Slice, service: string | null): CompiledSlice {
   const addresses = Object.values(slice.clusters).flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
-  const bindings = addresses.flatMap((address) => (address.kind === "binding" ? address.name : []));
+  const bindings = addresses.flatMap((address) => bindingOf(address) ?? []);
   return {
     slice,
     text: canonicalJson(slice),
@@ -79,6 +86,12 @@ function compiled(slice: Slice, service: string | null): CompiledSlice {
     bindings: [...new Set(bindings)],
     usesPrivate: addresses.some(({ kind }) => kind === "private"),
   };
+}
+
+/** What of the gateway's bindings the way there takes, by name; null: none of its own. */
+function bindingOf(address: EndpointAddress): string | null {
+  if (address.kind === "binding") return address.name;
+  return address.kind === "private" ? null : (address.certificate ?? null);
 }
 
 /** Whether some rule looks at the path: then its `;params` are refused rather than cut (design: hosts that restrict paths). */
@@ -113,9 +126,10 @@ export function withoutEndpoints(
       id,
       {
         ...cluster,
-        endpoints: cluster.endpoints.filter(({ address }) =>
-          address.kind === "binding" ? has(address.name) : address.kind !== "private" || hasPrivate,
-        ),
+        endpoints: cluster.endpoints.filter(({ address }) => {
+          const binding = bindingOf(address);
+          return binding === null ? address.kind !== "private" || hasPrivate : has(binding);
+        }),
       },
     ]),
   );

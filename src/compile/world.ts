@@ -95,6 +95,15 @@ export interface ClusterSettings {
   readonly loadBalancer: LoadBalancer;
   readonly pool: PoolSettings;
   readonly outlier: OutlierSettings | null;
+  /** Null: the mesh's own identities, as is done without a rule. */
+  readonly tls: ClientTls | null;
+}
+
+/** How endpoints are reached, other than as members of the mesh. */
+export interface ClientTls {
+  readonly mode: "DISABLE" | "SIMPLE" | "MUTUAL";
+  /** The gateway's binding of the client certificate, for MUTUAL. */
+  readonly certificate: string | null;
 }
 
 /** What a route points at. */

@@ -22,7 +22,7 @@ export interface Kind extends KindInfo, CompiledKind {
   readonly lists: KeyedLists;
   /** What field selectors look at. */
   readonly selectable: Readonly<Record<string, (object: KubeObject) => string>>;
-  /** Addresses that an object writes, with their places. */
+  /** Addresses that an object writes, with their places; a client certificate's binding counts as one. */
   readonly addresses: (object: KubeObject) => readonly { readonly address: string; readonly field: string }[];
   /** Conditions that a new object has from the start. */
   readonly firstConditions: readonly Omit<Condition, "lastTransitionTime" | "observedGeneration">[];

@@ -72,7 +72,7 @@ export function unboundEndpoints(isUnbound: (binding: string) => boolean, object
   return addresses.flatMap(({ address, field }) => {
     const binding = address.startsWith("binding:") ? address.slice("binding:".length) : null;
     if (binding === null || !isUnbound(binding)) return [];
-    const message = `no registered gateway has the service binding \`${binding}\`: the endpoint is left out until one has`;
+    const message = `no registered gateway has the binding \`${binding}\`: the endpoint is left out until one has`;
     return [warningAt(field, message, "TULLE0106")];
   });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkClientTls, ClientTls } from "./client-tls.ts";
 import { duration, durationOrZero } from "./duration.ts";
 import { choice, count, later, list, never, portNumber, REASON, strict, text, tuning, uint32 } from "./fields.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
@@ -52,26 +53,6 @@ const ConnectionPool = strict({
   ).exactOptional(),
 });
 
-const ClientTls = strict(
-  {
-    mode: choice(["DISABLE", "SIMPLE", "ISTIO_MUTUAL"], { MUTUAL: later("client certificates of a binding") }),
-    insecureSkipVerify: z
-      .literal(false, { error: never("the platform always verifies the destination's certificate") })
-      .exactOptional(),
-  },
-  {
-    clientCertificate: never(REASON.files),
-    privateKey: never(REASON.files),
-    caCertificates: never(REASON.files),
-    caCrl: never(REASON.files),
-    credentialName: later("client certificates of a binding"),
-    subjectAltNames: never(
-      "the destination's certificate is not shown to a Worker; the platform checks it against the host",
-    ),
-    sni: never(`${REASON.connection}; the server name is the host of the address`),
-  },
-);
-
 const policyFields = {
   loadBalancer: LoadBalancer.exactOptional(),
   connectionPool: ConnectionPool.exactOptional(),
@@ -81,7 +62,7 @@ const policyFields = {
 
 const PortPolicy = strict({ port: strict({ number: portNumber }), ...policyFields });
 
-const TrafficPolicy = strict(
+export const TrafficPolicy = strict(
   { ...policyFields, portLevelSettings: list(PortPolicy).exactOptional() },
   {
     tunnel: never(REASON.framing),
@@ -109,13 +90,13 @@ export const DestinationRule = strict({
 
 /** Fields that only tune connections are here too, and have no effect. */
 export type DestinationRuleSpec = z.infer<typeof DestinationRule>;
-type TrafficPolicySpec = z.infer<typeof TrafficPolicy>;
+export type TrafficPolicySpec = z.infer<typeof TrafficPolicy>;
 type PortPolicySpec = z.infer<typeof PortPolicy>;
 
 export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, { metadata }: Context): void {
   const { namespace = "default" } = metadata;
   checkExportTo(spec.exportTo, namespace, report.at("exportTo"));
-  checkTrafficPolicy(spec.trafficPolicy, report.at("trafficPolicy"));
+  checkTrafficPolicy(spec.trafficPolicy, spec.host, report.at("trafficPolicy"));
   if (spec.workloadSelector !== undefined) {
     warnOfEmptySelector(spec.workloadSelector.matchLabels, report.at("workloadSelector"));
     if (spec.exportTo?.some((scope) => scope !== "." && scope !== namespace) === true)
@@ -128,24 +109,25 @@ export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, 
     names.add(subset.name);
     if (Object.keys(subset.labels ?? {}).length === 0)
       place.at("labels").warn("no labels: the subset is all endpoints", "TULLE0005");
-    checkTrafficPolicy(subset.trafficPolicy, place.at("trafficPolicy"));
+    checkTrafficPolicy(subset.trafficPolicy, spec.host, place.at("trafficPolicy"));
   }
 }
 
-function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, report: Report): void {
+/** @param host that the policy is for, as written */
+export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, host: string, report: Report): void {
   if (policy === undefined) return;
-  checkSettings(policy, report);
+  checkSettings(policy, host, report);
   const ports = new Set<number>();
   for (const [index, settings] of (policy.portLevelSettings ?? []).entries()) {
     const place = report.at("portLevelSettings", index);
     if (ports.has(settings.port.number))
       place.at("port", "number").error(`port ${settings.port.number} is there twice`, "FieldValueDuplicate");
     ports.add(settings.port.number);
-    checkSettings(settings, place);
+    checkSettings(settings, host, place);
   }
 }
 
-function checkSettings(settings: Omit<PortPolicySpec, "port">, report: Report): void {
+function checkSettings(settings: Omit<PortPolicySpec, "port">, host: string, report: Report): void {
   if (settings.loadBalancer !== undefined) checkLoadBalancer(settings.loadBalancer, report.at("loadBalancer"));
   if (settings.connectionPool !== undefined && Object.keys(settings.connectionPool).length === 0)
     report.at("connectionPool").error("empty: set `tcp` or `http`", "FieldValueRequired");
@@ -155,4 +137,5 @@ function checkSettings(settings: Omit<PortPolicySpec, "port">, report: Report): 
 
   if (settings.outlierDetection !== undefined)
     checkOutlierDetection(settings.outlierDetection, report.at("outlierDetection"));
+  if (settings.tls !== undefined) checkClientTls(settings.tls, host, report.at("tls"));
 }

@@ -105,7 +105,8 @@ export const FINDINGS = {
   TULLE0106: {
     name: "UnboundEndpoint",
     severity: "warning",
-    meaning: "no gateway that ever registered has the service binding of this address: the endpoint is left out",
+    meaning:
+      "no gateway that ever registered has the binding of this address, or of this client certificate: the endpoint is left out",
     mend: "add the binding to the gateway's configuration and deploy it, or name the one that it has",
   },
   TULLE0107: {
@@ -114,6 +115,13 @@ export const FINDINGS = {
     meaning: "a Gateway's `credentialName` is not looked up: the zone or the local mesh's edge owns the certificate",
     mend: "nothing to do where the zone has a certificate for the hosts; keep the name for other meshes",
     istio: ["IST0161"],
+  },
+  TULLE0109: {
+    name: "WayWithoutTls",
+    severity: "warning",
+    meaning:
+      "a DestinationRule's `tls` that does not fit an endpoint of its host: it is left out, or its calls go unencrypted",
+    mend: "give the subset or port of such endpoints a `tls` of its own; client certificates are shown to `https://` addresses alone",
   },
   TULLE0110: {
     name: "ForeignHost",
@@ -190,6 +198,14 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "the files hold an object twice: the one that comes last holds",
     mend: "keep one of them, or give one another name or namespace",
+  },
+  TULLE0310: {
+    name: "RuleOfSharedHost",
+    severity: "warning",
+    meaning:
+      "several DestinationRules of a namespace are for one host: of the younger one the traffic policy, or a subset that is there already, does not count",
+    mend: "put all into one DestinationRule",
+    istio: ["IST0109"],
   },
   TULLE0401: {
     name: "NeverReached",

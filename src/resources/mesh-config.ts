@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkTrafficPolicy, TrafficPolicy } from "./destination-rule.ts";
 import { duration } from "./duration.ts";
 import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
@@ -34,6 +35,7 @@ export const MeshConfig = strict(
         }),
       ).exactOptional(),
     }).exactOptional(),
+    defaultTrafficPolicy: TrafficPolicy.exactOptional(),
     alwaysEjectOneEndpoint: z.boolean().exactOptional(),
     egress: strict({ allowedHosts: z.array(z.string()).exactOptional() }).exactOptional(),
     privateRanges: z
@@ -75,6 +77,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   if (context.metadata.name !== "default")
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
   checkVisibility(spec, report);
+  checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   const slashHosts = new Set<string>();
   for (const [index, { host }] of (spec.escapedSlashes?.hosts ?? []).entries()) {
     if (slashHosts.has(host.toLowerCase()))

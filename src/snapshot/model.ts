@@ -175,15 +175,23 @@ export interface DirectResponse {
 export type EndpointAddress =
   /** A service binding of the gateway Worker; its name begins with `EP_`. Host is kept. */
   | { readonly kind: "binding"; readonly name: string }
-  /** A public origin, `https://host[:port]`; Host becomes the origin's, the caller's goes to X-Forwarded-Host. */
-  | { readonly kind: "origin"; readonly origin: string }
+  /**
+   * A public origin, `https://host[:port]`, or `http://` where its rule says so; Host becomes the origin's, the caller's goes to
+   * X-Forwarded-Host. `certificate`: the gateway's binding whose client certificate is shown; its name begins with `CERT_`.
+   */
+  | { readonly kind: "origin"; readonly origin: string; readonly certificate?: string }
   /**
    * The public origin of the host that is asked for: one that fits `hosts` and none of `except`, which are names, and `*.` and
    * a name. Host is the host without port.
    */
-  | { readonly kind: "dynamic"; readonly hosts: readonly string[]; readonly except: readonly string[] }
-  /** `host:port` behind the gateway's PRIVATE binding. Host is kept. */
-  | { readonly kind: "private"; readonly authority: string };
+  | {
+      readonly kind: "dynamic";
+      readonly hosts: readonly string[];
+      readonly except: readonly string[];
+      readonly certificate?: string;
+    }
+  /** `host:port` behind the gateway's PRIVATE binding, by HTTPS where `tls` is set. Host is kept. */
+  | { readonly kind: "private"; readonly authority: string; readonly tls?: true };
 
 /** Who serves (or calls), as far as logs and metrics tell it. */
 export interface Workload {
@@ -276,6 +284,8 @@ export interface Cluster {
   readonly loadBalancer: LoadBalancer;
   readonly pool: PoolSettings;
   readonly outlier?: OutlierSettings;
+  /** The endpoints are not told who calls: their rule has another TLS than the mesh's own. */
+  readonly anonymous?: true;
   /** No such service, port or subset, as far as the caller sees: no endpoint is missing, the name is wrong. */
   readonly unknown?: true;
   readonly endpoints: readonly Endpoint[];

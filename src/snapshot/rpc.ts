@@ -32,7 +32,7 @@ export interface CallerProps {
 
 /** What a gateway deployment says of itself; the authoritative part is in its props. */
 export interface Registration {
-  /** Names of its service bindings that begin with `EP_`. */
+  /** Names of its bindings that begin with `EP_` (services) or `CERT_` (client certificates). */
   readonly bindings: readonly string[];
   readonly hasPrivate: boolean;
   /** The newest configuration format it reads. */

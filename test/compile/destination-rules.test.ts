@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Cluster } from "../../src/snapshot/model.ts";
 import { service, TestWorld } from "./world.ts";
 
 function world(...documents: readonly string[]): TestWorld {
@@ -21,6 +22,23 @@ apiVersion: tulle.dev/v1alpha1
 kind: MeshConfig
 metadata: { name: default, namespace: istio-system }
 spec: ${spec}`;
+}
+
+/** Routes that name these subsets, so that there are clusters of them. */
+function routes(subsets: readonly string[]): string {
+  const route = subsets.map(
+    (subset) => `{ destination: { host: reviews${subset && `, subset: ${subset}`} }, weight: 1 }`,
+  );
+  return `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [${route.join()}] }] }`;
+}
+
+function clusterOf(made: TestWorld, subset = "", scope = "mesh/*", name = "reviews"): Cluster | undefined {
+  const host = `${name}.default.svc.cluster.local`;
+  return (made.slice(scope, host) ?? made.slice("mesh/*", host))?.clusters[`outbound|80|${subset}|${host}`];
 }
 
 const REVIEWS = service("reviews", { versions: ["v1", "v2", "v3"] });
@@ -81,6 +99,166 @@ describe("a DestinationRule whose outlier detection never leaves an endpoint out
     made.delete("WorkloadEntry", "reviews-v3");
     expect([...made.verdicts.values()].flat().map(({ field }) => field)).toEqual([
       "spec.trafficPolicy.outlierDetection.maxEjectionPercent",
+    ]);
+  });
+});
+
+const V1 = "{ name: v1, labels: { version: v1 } }";
+
+describe("settings of a DestinationRule", () => {
+  const made = world(
+    REVIEWS,
+    rule(`{ host: reviews, trafficPolicy: {
+        connectionPool: { tcp: { maxConnections: 1 } }, loadBalancer: { simple: RANDOM },
+        portLevelSettings: [{ port: { number: 80 }, connectionPool: { tcp: { maxConnections: 2 } } }] },
+      subsets: [
+        { name: v1, labels: { version: v1 }, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } },
+        { name: v2, labels: { version: v2 }, trafficPolicy: { outlierDetection: {},
+            portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: ROUND_ROBIN } }] } } ] }`),
+    routes(["", "v1", "v2"]),
+  );
+
+  it("of a port replace those of the host as a whole", () => {
+    expect(clusterOf(made)).toMatchObject({ loadBalancer: "LEAST_REQUEST", pool: { maxConnections: 2 } });
+  });
+
+  it("of a subset stand over them, block by block", () => {
+    expect(clusterOf(made, "v1")).toMatchObject({ loadBalancer: "ROUND_ROBIN", pool: { maxConnections: 2 } });
+  });
+
+  it("of a subset's port replace everything", () => {
+    const cluster = clusterOf(made, "v2");
+    expect(cluster).toMatchObject({ loadBalancer: "ROUND_ROBIN", pool: {} });
+    expect(cluster).not.toHaveProperty("outlier");
+  });
+
+  it("are the mesh's default where no rule is for the host, and only there", () => {
+    const defaults = meshConfig("{ defaultTrafficPolicy: { loadBalancer: { simple: RANDOM } } }");
+    expect(clusterOf(world(REVIEWS, defaults))).toMatchObject({ loadBalancer: "RANDOM" });
+    expect(clusterOf(world(REVIEWS, defaults, rule(`{ host: reviews, subsets: [${V1}] }`)))).toMatchObject({
+      loadBalancer: "LEAST_REQUEST",
+    });
+    expect(clusterOf(world(REVIEWS, defaults, rule("{ host: '*.svc.cluster.local' }")))).toMatchObject({
+      loadBalancer: "LEAST_REQUEST",
+    });
+  });
+
+  it("are those of the caller's namespace, else of the service's, else of the root, the most specific host first in each", () => {
+    const balanced = (simple: string, host: string, name: string, namespace: string) =>
+      rule(`{ host: ${host}, trafficPolicy: { loadBalancer: { simple: ${simple} } } }`, name, namespace);
+    const full = "reviews.default.svc.cluster.local";
+    const all = world(
+      REVIEWS,
+      service("web", { namespace: "shop" }),
+      balanced("RANDOM", full, "root", "istio-system"),
+      balanced("ROUND_ROBIN", "'*.svc.cluster.local'", "wide", "default"),
+      balanced("RANDOM", "reviews", "narrow", "default"),
+      balanced("ROUND_ROBIN", "'*.default.svc.cluster.local'", "own", "shop"),
+    );
+    expect(clusterOf(all)).toMatchObject({ loadBalancer: "RANDOM" });
+    expect(clusterOf(all, "", "mesh/shop")).toMatchObject({ loadBalancer: "ROUND_ROBIN" });
+    all.delete("DestinationRule", "own", "shop");
+    all.delete("DestinationRule", "narrow");
+    expect(clusterOf(all)).toMatchObject({ loadBalancer: "ROUND_ROBIN" });
+    all.delete("DestinationRule", "wide");
+    expect(clusterOf(all)).toMatchObject({ loadBalancer: "RANDOM" });
+    all.delete("DestinationRule", "root", "istio-system");
+    expect(clusterOf(all)).toMatchObject({ loadBalancer: "LEAST_REQUEST" });
+  });
+});
+
+describe("the younger of two DestinationRules for one host in a namespace", () => {
+  const younger = `{ host: reviews.default.svc.cluster.local, trafficPolicy: { loadBalancer: { simple: RANDOM } }, subsets: [${V1}, { name: v2, labels: { version: v2 } }] }`;
+
+  it("is told what of it does not count, and its other subsets do", () => {
+    const made = world(
+      REVIEWS,
+      rule(`{ host: reviews, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } }, subsets: [${V1}] }`, "older"),
+    );
+    const findings = made.apply(rule(younger, "younger"));
+    expect(findings.map((finding) => finding.split(": ")[0])).toEqual([
+      "DestinationRule/younger spec.trafficPolicy",
+      "DestinationRule/younger spec.subsets[0]",
+    ]);
+    made.apply(routes(["v2"]));
+    expect(clusterOf(made, "v2")).toMatchObject({ loadBalancer: "ROUND_ROBIN", endpoints: [{}] });
+    made.delete("DestinationRule", "older");
+    expect([...made.verdicts.values()].flat()).toEqual([]);
+  });
+
+  it.each([
+    {
+      name: "of another namespace",
+      older: rule(`{ host: reviews.default.svc.cluster.local, subsets: [${V1}] }`, "older", "shop"),
+    },
+    {
+      name: "for some clients alone",
+      older: rule(`{ host: reviews, workloadSelector: { matchLabels: { app: web } }, subsets: [${V1}] }`, "older"),
+    },
+    { name: "for a wider host", older: rule("{ host: '*.svc.cluster.local', trafficPolicy: {} }", "older") },
+  ])("is told nothing of one $name", ({ older }) => {
+    expect(world(REVIEWS, older).apply(rule(younger, "younger"))).toEqual([]);
+  });
+});
+
+const OUTSIDE = `
+${meshConfig("{ egress: { allowedHosts: [api.example.com] }, privateRanges: [{ range: 10.0.0.0/8, namespaces: ['*'] }] }")}
+---
+apiVersion: v1
+kind: Service
+metadata: { name: api }
+spec: { selector: { app: api }, ports: [{ name: http, port: 80 }] }
+---
+${["https://api.example.com", "10.0.0.7", "binding:EP_API"]
+  .map(
+    (address, index) => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: api-${index} }
+spec: { address: "${address}", labels: { app: api } }`,
+  )
+  .join("\n---\n")}`;
+
+describe("the way to endpoints", () => {
+  const reached = (tls: string) => {
+    const made = world(OUTSIDE);
+    const findings = made.apply(rule(`{ host: api, trafficPolicy: { tls: ${tls} } }`));
+    const { endpoints = [], anonymous } = clusterOf(made, "", "mesh/*", "api") ?? {};
+    return { ways: endpoints.map(({ address }) => address), anonymous, findings };
+  };
+  const BINDING = { kind: "binding", name: "EP_API" };
+  const PRIVATE = { kind: "private", authority: "10.0.0.7:80" };
+  const ORIGIN = { kind: "origin", origin: "https://api.example.com" };
+
+  it("is by the mesh's own identities without `tls` and with ISTIO_MUTUAL", () => {
+    const made = world(OUTSIDE);
+    const ways = clusterOf(made, "", "mesh/*", "api")?.endpoints.map(({ address }) => address);
+    expect(ways).toEqual([PRIVATE, BINDING, ORIGIN]);
+    expect(reached("{ mode: ISTIO_MUTUAL }")).toEqual({ ways, anonymous: undefined, findings: [] });
+  });
+
+  it("is plain with DISABLE, of which a public origin is warned", () => {
+    expect(reached("{ mode: DISABLE }")).toEqual({
+      ways: [PRIVATE, BINDING, { kind: "origin", origin: "http://api.example.com" }],
+      anonymous: true,
+      findings: [expect.stringContaining("cross the Internet unencrypted")],
+    });
+  });
+
+  it("is HTTPS with SIMPLE", () => {
+    expect(reached("{ mode: SIMPLE }")).toEqual({
+      ways: [{ ...PRIVATE, tls: true }, BINDING, ORIGIN],
+      anonymous: true,
+      findings: [],
+    });
+  });
+
+  it("shows a certificate with MUTUAL, and leaves out to whom none can be shown", () => {
+    const { ways, anonymous, findings } = reached("{ mode: MUTUAL, credentialName: shop.client-cert }");
+    expect([ways, anonymous]).toEqual([[{ ...ORIGIN, certificate: "CERT_SHOP_CLIENT_CERT" }], true]);
+    expect(findings.map((finding) => /`(.*?)` is left out/.exec(finding)?.[1])).toEqual([
+      "10.0.0.7:80",
+      "binding:EP_API",
     ]);
   });
 });

@@ -9,6 +9,7 @@ interface Call {
   readonly config?: {
     readonly name: string;
     readonly vars?: Record<string, string>;
+    readonly mtls_certificates?: readonly object[];
     readonly services: readonly { readonly binding: string; readonly service: string; readonly props?: object }[];
     readonly d1_databases?: readonly { readonly database_id: string }[];
   };
@@ -122,6 +123,18 @@ describe("npm run deploy, with a fake wrangler", () => {
     expect(status).toBe(1);
     expect(stderr).toContain("Nothing after this step was done");
     expect(calls().at(-1)?.config?.name).toBe("tulle-state");
+  });
+
+  it("gives a gateway the client certificates that DestinationRules name", () => {
+    const web = { name: "web", serviceAccount: "web", workers: [{ worker: "web-v1", main: "web.ts", version: "v1" }] };
+    const file = join(folder, "deploy.json");
+    const gateways = [{ name: "gw", fronts: ["*"], certificates: { "shop.client-cert": "id-1" } }];
+    writeFileSync(file, JSON.stringify({ services: [web], gateways }));
+    writeFileSync(join(folder, "web.ts"), "export default {};");
+    expect(deploy(["--file", file]).status).toBe(0);
+    expect(calls().find((call) => call.config?.name === "gw")?.config?.mtls_certificates).toEqual([
+      { binding: "CERT_SHOP_CLIENT_CERT", certificate_id: "id-1" },
+    ]);
   });
 
   it("sets how much of its log a gateway writes", () => {

@@ -8,9 +8,11 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { connect } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EdgeAuthority } from "../../edge/certificates.ts";
@@ -269,6 +271,34 @@ describe("the edge", () => {
     expect(text).toBe("echo hello");
   });
 
+  it("reaches private endpoints by TLS where they are HTTPS, and verifies whose certificate it is", async () => {
+    const authority = await TestAuthority.create();
+    const trusted = getCACertificates("default");
+    const forwarder = await startPrivateForwarder();
+    const service = createTlsServer(await authority.leaf({ dns: ["localhost"] }), (request, response) =>
+      response.end(`TLS for ${request.headers.host}`),
+    );
+    await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
+    const { port: at } = service.address() as AddressInfo;
+    const call = (name: string) =>
+      send(`http://127.0.0.1:${forwarder.port}/x`, {
+        host: "api.test",
+        headers: { "tulle-private-target": `https://${name}:${at}` },
+      });
+    try {
+      await expect(call("localhost")).rejects.toThrow();
+      setDefaultCACertificates([...trusted, authority.certificate.toString("pem")]);
+      expect((await call("localhost")).text).toBe("TLS for api.test");
+      // Its certificate does not hold the address.
+      await expect(call("127.0.0.1")).rejects.toThrow();
+    } finally {
+      setDefaultCACertificates(trusted);
+      service.closeAllConnections();
+      service.close();
+      await forwarder.close();
+    }
+  });
+
   it("names the error of a port that is taken", async () => {
     const { port: at } = await front(false);
     await expect(openFront("127.0.0.1", at, { port, cf: () => null, refuser }, null)).rejects.toMatchObject({
@@ -281,17 +311,20 @@ describe("the edge", () => {
     try {
       const call = (target: string) =>
         send(`http://127.0.0.1:${forwarder.port}/x`, { host: "api.test", headers: { "tulle-private-target": target } });
-      expect((await call(`127.0.0.1:${port}`)).text).toBe("ok");
+      expect((await call(`http://127.0.0.1:${port}`)).text).toBe("ok");
       expect(seen.at(-1)?.headers).toMatchObject({ host: "api.test" });
       expect(seen.at(-1)?.headers["tulle-private-target"]).toBeUndefined();
       for (const target of [
-        "169.254.169.254",
-        "1.1.1.1",
-        "[::ffff:1.1.1.1]:80",
-        "0.0.0.0",
+        "http://169.254.169.254",
+        "http://1.1.1.1",
+        "https://1.1.1.1",
+        "http://[::ffff:1.1.1.1]:80",
+        "http://0.0.0.0",
         "",
-        "user@127.0.0.1",
-        "127.0.0.1/x",
+        `127.0.0.1:${port}`,
+        `ftp://127.0.0.1:${port}`,
+        `http://user@127.0.0.1:${port}`,
+        `http://127.0.0.1:${port}/x`,
       ])
         await expect(call(target)).rejects.toThrow();
     } finally {

@@ -17,6 +17,17 @@ describe("the local stand-in of a private network", () => {
     await worker.fetch(new Request("http://127.0.0.1:41643/a?b", { headers }), { FORWARDER: { fetch } });
     const onward = sent as unknown as Request;
     expect(onward.url).toBe(`http://${want}/a?b`);
-    expect(onward.headers.get("tulle-private-target")).toBe("127.0.0.1:41643");
+    expect(onward.headers.get("tulle-private-target")).toBe("http://127.0.0.1:41643");
+  });
+
+  it("tells of TLS, and sends nothing but plain HTTP to the forwarder", async () => {
+    let sent: Request | null = null;
+    const fetch = async (request: Request): Promise<Response> => {
+      sent = request;
+      return new Response();
+    };
+    await worker.fetch(new Request("https://10.0.0.7/a", { headers: { host: "api:9080" } }), { FORWARDER: { fetch } });
+    const onward = sent as unknown as Request;
+    expect([onward.url, onward.headers.get("tulle-private-target")]).toEqual(["http://api:9080/a", "https://10.0.0.7"]);
   });
 });

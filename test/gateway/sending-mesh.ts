@@ -49,6 +49,21 @@ const CALLING = `export default { async fetch(request, env) {
   return new Response(answer.body, { headers: { "x-status": answer.status, "x-headers": JSON.stringify(headers) } });
 } }`;
 
+/** Stands for a client certificate of the platform's: TLS to one place, whatever the URL says. */
+export interface CertificateBinding {
+  readonly external: {
+    readonly address: string;
+    readonly https: {
+      readonly options: object;
+      readonly certificateHost: string;
+      readonly tlsOptions: {
+        readonly keypair: { readonly privateKey: string; readonly certificateChain: string };
+        readonly trustedCertificates: string[];
+      };
+    };
+  };
+}
+
 export interface Got {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -90,8 +105,19 @@ export class SendingMesh {
     this.callerPort = ports.caller;
   }
 
-  /** @param holdCalls with the variable `HOLD_CALLS` */
-  static async start({ holdCalls = false, rules = "" } = {}): Promise<SendingMesh> {
+  /**
+   * @param options.holdCalls with the variable `HOLD_CALLS`
+   * @param options.bindings more of the gateway's
+   */
+  static async start({
+    holdCalls = false,
+    rules = "",
+    bindings = {},
+  }: {
+    readonly holdCalls?: boolean;
+    readonly rules?: string;
+    readonly bindings?: Readonly<Record<string, CertificateBinding>>;
+  } = {}): Promise<SendingMesh> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-sending-"));
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -120,7 +146,7 @@ export class SendingMesh {
           {
             ...gateway,
             bindings: { ...gateway.bindings, ...(holdCalls && { HOLD_CALLS: "1" }) },
-            serviceBindings: { ...gateway.serviceBindings, PRIVATE: ORIGIN, EP_WORKER: "service" },
+            serviceBindings: { ...gateway.serviceBindings, PRIVATE: ORIGIN, EP_WORKER: "service", ...bindings },
             outboundService: "internet",
             ...socket,
           },

@@ -84,8 +84,13 @@ export class TestAuthority {
 
   /** A leaf for one URI with its key, as a TLS client takes them. */
   async issueWithKey(uri: string): Promise<{ readonly cert: string; readonly key: string }> {
+    return this.leaf({ uris: [uri] });
+  }
+
+  /** A leaf with its key, both PEM. */
+  async leaf(options: Parameters<TestAuthority["issue"]>[0]): Promise<{ readonly cert: string; readonly key: string }> {
     const keys = await keyPair();
-    const der = await this.issue({ uris: [uri], keys });
+    const der = await this.issue({ ...options, keys });
     return { cert: new x509.X509Certificate(der).toString("pem"), key: await privatePem(keys) };
   }
 }

@@ -18,7 +18,7 @@ spec:
     loadBalancer: {simple: LEAST_REQUEST}
     connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 100, http2MaxRequests: 10}}
     outlierDetection: {consecutive5xxErrors: 7, consecutiveGatewayErrors: 3, interval: 5m, baseEjectionTime: 15m, maxEjectionPercent: 50, minHealthPercent: 0, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 4, outlierDetectionHttpErrorCodes: [429, 503]}
-    tls: {mode: SIMPLE, insecureSkipVerify: false}
+    tls: {mode: MUTUAL, credentialName: shop.client-cert, insecureSkipVerify: false}
     portLevelSettings: [{port: {number: 9080}, tls: {mode: DISABLE}, loadBalancer: {simple: LEAST_CONN}}]
   subsets:
     - {name: v1, labels: {version: v1}}
@@ -119,7 +119,32 @@ spec:
       "Invalid spec.trafficPolicy.outlierDetection.minHealthPercent",
     ],
     ["TLS without mode", "tls: {}", "Required spec.trafficPolicy.tls.mode"],
-    ["MUTUAL", "tls: {mode: MUTUAL}", "NotSupported spec.trafficPolicy.tls.mode"],
+    ["MUTUAL without a certificate", "tls: {mode: MUTUAL}", "Required spec.trafficPolicy.tls.credentialName"],
+    [
+      "a certificate whose name no binding can have",
+      "tls: {mode: MUTUAL, credentialName: a/b}",
+      "Invalid spec.trafficPolicy.tls.credentialName",
+    ],
+    [
+      "authorities of one's own",
+      "tls: {mode: SIMPLE, credentialName: a}",
+      "Invalid spec.trafficPolicy.tls.credentialName",
+    ],
+    [
+      "a certificate without TLS",
+      "tls: {mode: DISABLE, credentialName: a}",
+      "Invalid spec.trafficPolicy.tls.credentialName",
+    ],
+    [
+      "a certificate beside the mesh's own",
+      "tls: {mode: ISTIO_MUTUAL, credentialName: a}",
+      "Invalid spec.trafficPolicy.tls.credentialName",
+    ],
+    [
+      "a server name beside the mesh's own",
+      "tls: {mode: ISTIO_MUTUAL, sni: reviews}",
+      "Invalid spec.trafficPolicy.tls.sni",
+    ],
     [
       "a certificate in a file",
       "tls: {mode: SIMPLE, caCertificates: /etc/ca.pem}",
@@ -151,6 +176,10 @@ spec:
     ["a budget of retries", "retryBudget: {percent: 20}", "NotSupported spec.trafficPolicy.retryBudget"],
   ])("refuses %s in a policy", (_, fields, error) => {
     expect(policy(fields)).toEqual([`error ${error}`]);
+  });
+
+  it("takes the server name that the address has anyway", () => {
+    expect(of("{host: Api.example.com, trafficPolicy: {tls: {mode: SIMPLE, sni: api.example.com}}}")).toEqual([]);
   });
 
   it("refuses UPGRADE with useClientProtocol", () => {

@@ -40,7 +40,7 @@ export class ConfigApi extends WorkerEntrypoint<Env, GatewayProps> implements Co
       throw new Error("a registration is { bindings, hasPrivate, format }");
     await this.env.HUB.getByName("hub").register(
       { gateway, fronts, gateways },
-      { bindings: bindings.filter((name) => name.startsWith("EP_")).sort(), hasPrivate, format },
+      { bindings: bindings.filter((name) => /^(EP|CERT)_/.test(name)).sort(), hasPrivate, format },
     );
   }
 }

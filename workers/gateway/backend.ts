@@ -21,7 +21,7 @@ const backends = new WeakMap<EndpointAddress, Backend | null>();
  * @returns null where this deployment has no such binding
  */
 export function backendFor(address: EndpointAddress, decided: string | null, env: Env): Backend | null {
-  if (decided !== null) return originBackend(decided);
+  if (decided !== null) return originBackend({ origin: decided, ...certificateOf(address) }, env);
   let backend = backends.get(address);
   if (backend !== undefined) return backend;
   backend = makeBackend(address, env);
@@ -34,7 +34,7 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
     case "binding":
       return bindingBackend(address.name, env);
     case "origin":
-      return originBackend(address.origin);
+      return originBackend(address, env);
     case "dynamic":
       // Nobody decided that it may be called.
       return null;
@@ -42,7 +42,7 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
       const { PRIVATE } = env;
       if (PRIVATE === undefined) return null;
       return {
-        origin: `http://${address.authority}`,
+        origin: `${address.tls ? "https" : "http"}://${address.authority}`,
         ownHost: null,
         cached: false,
         fetch: (url, init) => PRIVATE.fetch(url, init),
@@ -51,20 +51,30 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
   }
 }
 
-function originBackend(origin: string): Backend {
-  return {
-    origin,
-    ownHost: new URL(origin).host,
-    cached: true,
-    fetch: (url, init) => fetch(url, init),
-  };
+function certificateOf(address: EndpointAddress): { readonly certificate?: string } {
+  return address.kind === "dynamic" ? address : {};
+}
+
+function originBackend(
+  { origin, certificate }: { readonly origin: string; readonly certificate?: string },
+  env: Env,
+): Backend | null {
+  const ownHost = new URL(origin).host;
+  if (certificate === undefined) return { origin, ownHost, cached: true, fetch: (url, init) => fetch(url, init) };
+  // Without its certificate it is not called at all.
+  const binding = bindingOf("CERT_", certificate, env);
+  return binding && { origin, ownHost, cached: true, fetch: (url, init) => binding.fetch(url, init) };
+}
+
+/** A slice could name any binding: only those of the prefix are for endpoints, never the way to control or to the cell. */
+function bindingOf(prefix: "EP_" | "CERT_", name: string, env: Env): Fetching | null {
+  if (!name.startsWith(prefix)) return null;
+  return (env as unknown as Readonly<Record<string, Fetching | undefined>>)[name] ?? null;
 }
 
 function bindingBackend(name: string, env: Env): Backend | null {
-  // A slice could name any binding; only `EP_…` are endpoints, never the way to control or to the cell.
-  if (!name.startsWith("EP_")) return null;
-  const binding = (env as unknown as Readonly<Record<string, Fetching | undefined>>)[name];
-  if (binding === undefined) return null;
+  const binding = bindingOf("EP_", name, env);
+  if (binding === null) return null;
   return {
     origin: null,
     ownHost: null,

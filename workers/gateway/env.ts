@@ -1,6 +1,6 @@
 import type { ConfigApi, StateRpc } from "../../src/snapshot/rpc.ts";
 
-/** Bindings and variables of a gateway deployment. Service bindings named `EP_…` are its endpoints. */
+/** Bindings and variables of a gateway deployment. Service bindings named `EP_…` are its endpoints, those named `CERT_…` show a client certificate. */
 export interface Env {
   /** Name of this deployment; must equal the props of `STATE` and `CONTROL`. */
   readonly GATEWAY_NAME: string;

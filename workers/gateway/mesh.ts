@@ -48,7 +48,7 @@ export function createMesh(env: Env): Mesh {
     gateway: env.GATEWAY_NAME,
     keys: env.SNAPSHOT_KEYS,
     registration: {
-      bindings: Object.keys(env).filter((name) => name.startsWith("EP_")),
+      bindings: Object.keys(env).filter((name) => /^(EP|CERT)_/.test(name)),
       hasPrivate: env.PRIVATE !== undefined,
       format: FORMAT,
     },

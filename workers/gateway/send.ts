@@ -54,7 +54,10 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
   setOurs(headers, "x-forwarded-host", authority !== null || backend.ownHost !== null ? received.authority : null);
   if (authority === null && backend.ownHost !== null) headers["host"] = backend.ownHost;
   const { principal } = peer;
-  const proof = principal === null ? null : clientCertificate(endpoint.workload.principal, principal);
+  const proof =
+    principal === null || forward.cluster.model.anonymous
+      ? null
+      : clientCertificate(endpoint.workload.principal, principal);
   setOurs(headers, "x-forwarded-client-cert", proof);
   let payloads = null as Set<string> | null;
   for (const change of request) {

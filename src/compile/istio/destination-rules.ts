@@ -1,3 +1,4 @@
+import { certificateBinding, type ClientTlsSpec } from "../../resources/client-tls.ts";
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { Labels } from "../entries.ts";
@@ -5,7 +6,7 @@ import { visible } from "../exports.ts";
 import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
 import { loadBalancerOf } from "./load-balancers.ts";
-import type { ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
+import type { ClientTls, ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
 import { outlierSettings } from "./outlier.ts";
 
 type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
@@ -18,11 +19,9 @@ export interface DestinationPolicy {
   readonly subsets: ReadonlyMap<string, Subset>;
 }
 
-const NONE: DestinationPolicy = { trafficPolicy: undefined, subsets: new Map() };
-
 /**
  * Istio's lookup: the caller's namespace, then the service's, then the root's; in each the most specific host. Several for one
- * host there are joined: subsets add up, the first traffic policy stays.
+ * host there are joined: subsets add up, the first traffic policy stays. Without any the mesh's default traffic policy holds.
  *
  * @param owner namespace of the service; null where the host is no service
  */
@@ -39,7 +38,7 @@ export function destinationPolicy(world: World, host: string, owner: string | nu
         if (rules.length > 0) return join(forClient(world, rules, viewer));
       }
     }
-    return NONE;
+    return { trafficPolicy: meshConfig(world).defaultTrafficPolicy, subsets: new Map() };
   });
 }
 
@@ -75,16 +74,15 @@ export function destinationOf(world: World, target: Target, owner: string | null
   return { ...clusterSettings(world, policy, target), labels };
 }
 
-/** A subset's blocks stand over the destination's; settings of a port replace both. */
+/** Settings of a port replace the others of their level as a whole; a subset's blocks stand over the destination's. */
 function clusterSettings(
   world: World,
   { trafficPolicy = {}, subsets }: DestinationPolicy,
   { port, subset }: Target,
 ): ClusterSettings {
   const own = (subset === undefined ? undefined : subsets.get(subset)?.trafficPolicy) ?? {};
-  const byPort = [...(own.portLevelSettings ?? []), ...(trafficPolicy.portLevelSettings ?? [])];
-  const settings: Settings = byPort.find((level) => level.port?.number === port) ?? { ...trafficPolicy, ...own };
-  const { connectionPool, outlierDetection, loadBalancer } = settings;
+  const settings: Settings = ofPort(own, port) ?? { ...(ofPort(trafficPolicy, port) ?? trafficPolicy), ...own };
+  const { connectionPool, outlierDetection, loadBalancer, tls } = settings;
   const { tcp, http } = connectionPool ?? {};
   return {
     loadBalancer: loadBalancerOf(loadBalancer),
@@ -97,5 +95,16 @@ function clusterSettings(
       outlierDetection === undefined
         ? null
         : outlierSettings(outlierDetection, meshConfig(world).alwaysEjectOneEndpoint ?? true),
+    tls: tls === undefined ? null : clientTls(tls),
   };
+}
+
+function ofPort({ portLevelSettings = [] }: TrafficPolicy, port: number): Settings | undefined {
+  return portLevelSettings.find((level) => level.port.number === port);
+}
+
+/** Null: the mesh's own. */
+export function clientTls({ mode, credentialName }: ClientTlsSpec): ClientTls | null {
+  if (mode === "ISTIO_MUTUAL") return null;
+  return { mode, certificate: credentialName === undefined ? null : certificateBinding(credentialName) };
 }

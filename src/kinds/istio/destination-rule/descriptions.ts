@@ -27,8 +27,18 @@ const TRAFFIC_SETTINGS: Descriptions = {
     "With a smaller share of healthy endpoints ejections are disregarded; 0, for never, by default.",
   tls: "How calls to the destination are secured.",
   "tls.mode":
-    "DISABLE: plain HTTP; SIMPLE: HTTPS; ISTIO_MUTUAL: with the mesh's own identities, as is done for endpoints of the mesh anyway.",
+    "DISABLE: plain HTTP; SIMPLE: HTTPS; MUTUAL: HTTPS with a client certificate; ISTIO_MUTUAL: with the mesh's own identities, as is done without the field.",
+  "tls.credentialName":
+    "For MUTUAL: the gateway's certificate binding, `CERT_` and this name in capitals, with `_` for what is neither letter nor digit.",
+  "tls.sni": "Can only be the rule's host: the server name is always the host of the address.",
   "tls.insecureSkipVerify": "Can only be false: certificates are always verified.",
+};
+
+export const TRAFFIC_POLICY: Descriptions = {
+  ...TRAFFIC_SETTINGS,
+  portLevelSettings: "Settings for single ports, which replace the others as a whole.",
+  "portLevelSettings.port": "The port, by its number at the service.",
+  ...at(["portLevelSettings"], TRAFFIC_SETTINGS),
 };
 
 export const DESCRIPTIONS: Descriptions = {
@@ -43,10 +53,5 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.subsets.labels": "Labels that its endpoints all have.",
   "spec.subsets.trafficPolicy": "Settings for the subset; each block replaces the one of the service.",
   "spec.trafficPolicy": "Settings for calls.",
-  ...at(["spec.trafficPolicy", "spec.subsets.trafficPolicy"], {
-    ...TRAFFIC_SETTINGS,
-    portLevelSettings: "Settings for single ports, which replace the others as a whole.",
-    "portLevelSettings.port": "The port, by its number at the service.",
-    ...at(["portLevelSettings"], TRAFFIC_SETTINGS),
-  }),
+  ...at(["spec.trafficPolicy", "spec.subsets.trafficPolicy"], TRAFFIC_POLICY),
 };

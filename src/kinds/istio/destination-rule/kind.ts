@@ -2,6 +2,7 @@ import { clientLabels } from "../../../compile/istio/destination-rules.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
+import { certificateBinding } from "../../../resources/client-tls.ts";
 import {
   checkDestinationRule,
   DestinationRule,
@@ -10,11 +11,13 @@ import {
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { AGE, field } from "../../columns.ts";
-import { networkingKind } from "../../kind.ts";
+import { type Kind, networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 import { checkEjections } from "./ejections.ts";
+import { checkJoined } from "./joined.ts";
+import { checkWays } from "./ways.ts";
 
 export const DESTINATION_RULE = networkingKind({
   kind: "DestinationRule",
@@ -23,6 +26,7 @@ export const DESTINATION_RULE = networkingKind({
   reader: reader(DestinationRule, checkDestinationRule),
   entries: (object) => [["rule", hostOf(object)]],
   check: checkHost,
+  addresses: certificates,
   columns: [field("Host", "The service that the rule applies to.", "spec", "host"), AGE],
   descriptions: DESCRIPTIONS,
 });
@@ -37,8 +41,29 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const labels = clientLabels(object);
   const clients =
     labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
-  if (name.startsWith("*")) return clients;
+  const own = [...clients, ...checkJoined(world, object, name)];
+  if (name.startsWith("*")) return own;
   const service = serviceFor(world, name, namespace);
-  if (service === null) return [...clients, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
-  return [...clients, ...checkEjections(world, object.spec as DestinationRuleSpec, service)];
+  if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
+  const spec = object.spec as DestinationRuleSpec;
+  return [...own, ...checkEjections(world, spec, service), ...checkWays(world, spec, service)];
+}
+
+/** Bindings of client certificates that the rule names. */
+function certificates({ spec }: KubeObject): ReturnType<Kind["addresses"]> {
+  const { trafficPolicy, subsets = [] } = spec as DestinationRuleSpec;
+  const policies = [
+    { policy: trafficPolicy, at: "spec.trafficPolicy" },
+    ...subsets.map((subset, index) => ({ policy: subset.trafficPolicy, at: `spec.subsets[${index}].trafficPolicy` })),
+  ];
+  return policies
+    .flatMap(({ policy, at }) => [
+      { tls: policy?.tls, at },
+      ...(policy?.portLevelSettings ?? []).map(({ tls }, index) => ({ tls, at: `${at}.portLevelSettings[${index}]` })),
+    ])
+    .flatMap(({ tls, at }) =>
+      tls?.credentialName === undefined
+        ? []
+        : [{ address: `binding:${certificateBinding(tls.credentialName)}`, field: `${at}.tls.credentialName` }],
+    );
 }

@@ -1,4 +1,5 @@
 import { at, type Descriptions } from "../../descriptions.ts";
+import { TRAFFIC_POLICY } from "../../istio/destination-rule/descriptions.ts";
 
 const LABEL_SELECTOR: Descriptions = {
   matchLabels: "Labels with their values.",
@@ -22,6 +23,8 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.escapedSlashes.hosts.host": "A host name, or `*.` and a name.",
   "spec.escapedSlashes.hosts.mode": "REFUSE, KEEP or DECODE.",
   "spec.enableAutoMtls": "True, as it is here without it: calls between workloads carry their identities.",
+  "spec.defaultTrafficPolicy": "Settings for calls to hosts that no DestinationRule is for.",
+  ...at(["spec.defaultTrafficPolicy"], TRAFFIC_POLICY),
   "spec.alwaysEjectOneEndpoint":
     "Whether outlier detection may eject one endpoint whatever the share; true by default.",
   "spec.egress": "What may be called on the public Internet.",
