@@ -31,6 +31,9 @@ export interface Listener {
   readonly scope: string;
 }
 
+/** SNI as Istio's sidecars write it: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`. */
+export const ISTIO_SNI = /^outbound_\.(\d{1,5})_\.[^_]*_\.([a-z0-9.-]+)$/i;
+
 /** What the deployment says of itself. */
 export interface Deployment {
   /** `ns/name` of the Gateway resource that it stands for; null: any Gateway's hosts. */
@@ -53,12 +56,14 @@ export function publicEntrance(
   const local = deployment.local ? localListener(cf?.["tulleListener"]) : null;
   const tls = cf?.["tlsVersion"];
   const colo = cf?.["colo"];
+  const overTls = secure || (deployment.local && typeof tls === "string" && tls !== "");
   return {
     kind: "public",
     listener: local ?? listenerOf(deployment.gateway, portIn(url) ?? (secure ? 443 : 80), false, null),
     clientAuth: cf?.["tlsClientAuth"],
     location: typeof colo === "string" && /^[A-Z]{3}$/.test(colo) ? colo : null,
-    scheme: secure || (deployment.local && typeof tls === "string" && tls !== "") ? "https" : "http",
+    // TLS is the sidecar's own; what it carries is its workload's plain call.
+    scheme: overTls && !(local?.mesh === true && ISTIO_SNI.test(local.sni ?? "")) ? "https" : "http",
   };
 }
 

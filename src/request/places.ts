@@ -1,5 +1,5 @@
 import type { Peer } from "../identity/peer.ts";
-import type { Entrance, Listener } from "./entrance.ts";
+import { type Entrance, ISTIO_SNI, type Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
 /** Scopes of single service accounts; null where there are none. */
@@ -17,8 +17,6 @@ export interface Place {
   readonly port: number;
 }
 
-/** SNI as Istio's sidecars write it: `outbound_.9080_.v1_.reviews.default.svc.cluster.local`. */
-const ISTIO_SNI = /^outbound_\.(\d{1,5})_\.[^_]*_\.([a-z0-9.-]+)$/;
 const NAME = /^[a-z0-9.-]+$/;
 
 /**

@@ -44,13 +44,6 @@ export function strict<S extends z.core.$ZodLooseShape>(
   return schema;
 }
 
-/** A list that must be there and have members. @param missing what is said otherwise */
-export function neededList<S extends z.ZodType>(member: S, missing: string): z.ZodArray<S> {
-  const schema = z.array(member).min(1, { error: missing });
-  NOTES.add(schema, { missing });
-  return schema;
-}
-
 /** A list that is refused unless it is empty, as tools write what is not set. @param message as those of `strict` */
 export function emptyList(message: string): z.ZodExactOptional<z.ZodArray<z.ZodUnknown>> {
   const schema = z.array(z.unknown()).max(0, { error: message });

@@ -116,6 +116,13 @@ export const FINDINGS = {
     mend: "nothing to do where the zone has a certificate for the hosts; keep the name for other meshes",
     istio: ["IST0161"],
   },
+  TULLE0108: {
+    name: "UnknownDelegate",
+    severity: "warning",
+    meaning: "a VirtualService delegates to one that is not there, has hosts, or is not exported to its namespace",
+    mend: "apply the delegate, without `hosts`, or name the root's namespace in its `exportTo`",
+    istio: ["IST0101"],
+  },
   TULLE0109: {
     name: "WayWithoutTls",
     severity: "warning",
@@ -154,6 +161,12 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "a match, or a value of a policy, that no request can have",
     mend: "the message says what form requests have: a path begins with `/`, a method stands in capitals",
+  },
+  TULLE0204: {
+    name: "DroppedDelegate",
+    severity: "warning",
+    meaning: "a delegate's rule asks for what the root's rule does not match: it is left out",
+    mend: "narrow the delegate's match to the root's, `prefix` under `prefix`; of two regular expressions only one may stand",
   },
   TULLE0301: {
     name: "HostTaken",
@@ -218,6 +231,12 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "outlier detection that can never take an endpoint out, or whose ejections never count",
     mend: "set a threshold above 0, and `minHealthPercent` below 100; leave the block out where nothing shall be ejected",
+  },
+  TULLE0501: {
+    name: "UnusedDelegate",
+    severity: "info",
+    meaning: "a VirtualService without hosts that no other one delegates to: it routes nothing",
+    mend: "name it in another VirtualService's `delegate`, or give it hosts",
   },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
 

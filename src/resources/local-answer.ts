@@ -44,6 +44,16 @@ export const DirectResponse = strict({
 export type RedirectSpec = z.infer<typeof Redirect>;
 export type DirectResponseSpec = z.infer<typeof DirectResponse>;
 
+/** `string_` is what code generated of Istio's API calls a body's `string`. */
+export function withPlainBody(rule: unknown, place: Report): unknown {
+  const { directResponse } = (rule ?? {}) as { readonly directResponse?: unknown };
+  const { body } = (directResponse ?? {}) as { readonly body?: unknown };
+  const { string_: text, ...others } = (body ?? {}) as { readonly string_?: unknown };
+  if (text === undefined || Object.hasOwn(others, "string")) return rule;
+  place.at("directResponse", "body", "string_").warn("read as `string`", "TULLE0004");
+  return { ...Object(rule), directResponse: { ...Object(directResponse), body: { ...others, string: text } } };
+}
+
 /** Statuses whose answers have no body (RFC 9110 section 15). */
 export const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 

@@ -3,14 +3,14 @@ import { isAuthorityValue } from "./authority.ts";
 import { checkCors, CorsPolicy } from "./cors.ts";
 import { durationOrZero } from "./duration.ts";
 import { checkFault, Fault } from "./fault.ts";
-import { later, list, neededList, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers } from "./header-operations.ts";
 import { checkGateways, checkMatch, gatewayName, HttpMatch, matchesAll, uriKind } from "./http-match.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
 import { hostPattern, overlap } from "./host.ts";
 import type { Context } from "./kind.ts";
-import { checkDirectResponse, checkRedirect, DirectResponse, Redirect } from "./local-answer.ts";
-import { hostName } from "./names.ts";
+import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
+import { hostName, isDnsLabel, objectName } from "./names.ts";
 import type { Report } from "./report.ts";
 
 const PortSelector = strict({ number: portNumber });
@@ -41,6 +41,12 @@ const Rewrite = strict(
   { uriRegexRewrite: later() },
 );
 
+/** Another VirtualService, without hosts; by default one of this namespace. */
+const Delegate = strict({
+  name: objectName,
+  namespace: text((name) => name === "" || isDnsLabel(name), "the name of a namespace").exactOptional(),
+});
+
 const HttpRoute = strict(
   {
     name: z.string().exactOptional(),
@@ -48,6 +54,7 @@ const HttpRoute = strict(
     route: z.array(RouteDestination).exactOptional(),
     redirect: Redirect.exactOptional(),
     directResponse: DirectResponse.exactOptional(),
+    delegate: Delegate.exactOptional(),
     rewrite: Rewrite.exactOptional(),
     timeout: durationOrZero.exactOptional(),
     headers: Headers.exactOptional(),
@@ -55,7 +62,6 @@ const HttpRoute = strict(
     fault: Fault.exactOptional(),
   },
   {
-    delegate: later(),
     retries: later(),
     mirror: later(),
     mirrors: later(),
@@ -67,7 +73,7 @@ const HttpRoute = strict(
 
 export const VirtualService = strict(
   {
-    hosts: neededList(hostPattern, `is required: a delegate, which has none, is ${later()}`).max(1_000),
+    hosts: z.array(hostPattern).max(1_000).exactOptional(),
     gateways: list(gatewayName).max(1_000).exactOptional(),
     exportTo: exportTo.exactOptional(),
     http: list(HttpRoute),
@@ -76,27 +82,36 @@ export const VirtualService = strict(
 );
 
 /**
- * Absent `gateways` is `["mesh"]`; absent or empty `match` matches all. With one destination `weight` has no meaning,
+ * Without `hosts` it is a delegate, which routes what others pass on to it. Absent `gateways` is `["mesh"]`; absent or empty `match` matches all. With one destination `weight` has no meaning,
  * with several an absent one is 0. `timeout` of 0 is none.
  */
 export type VirtualServiceSpec = z.infer<typeof VirtualService>;
-type HttpRouteSpec = z.infer<typeof HttpRoute>;
+export type HttpRouteSpec = z.infer<typeof HttpRoute>;
 
-/** To Istio a null among the matches is a block without conditions. */
-export function withEmptyMatches(spec: unknown, report: Report): unknown {
+/** What Istio reads in another way than it stands: a null among the matches, and generated code's name of a body's `string`. */
+export function prepared(spec: unknown, report: Report): unknown {
   const { http } = (spec ?? {}) as { readonly http?: unknown };
   if (!Array.isArray(http)) return spec;
   const rules = http.map((rule: unknown, index) => {
-    const { match } = (rule ?? {}) as { readonly match?: unknown };
-    if (!Array.isArray(match) || !match.includes(null)) return rule;
-    report.at("http", index, "match").warn("null is read as `{}`, which matches every request");
-    return { ...Object(rule), match: match.map((block: unknown) => block ?? {}) };
+    const place = report.at("http", index);
+    return withPlainBody(withEmptyMatches(rule, place), place);
   });
   return { ...Object(spec), http: rules };
 }
 
+/** To Istio a null among the matches is a block without conditions. */
+function withEmptyMatches(rule: unknown, place: Report): unknown {
+  const { match } = (rule ?? {}) as { readonly match?: unknown };
+  if (!Array.isArray(match) || !match.includes(null)) return rule;
+  place.at("match").warn("null is read as `{}`, which matches every request");
+  return { ...Object(rule), match: match.map((block: unknown) => block ?? {}) };
+}
+
 export function checkVirtualService(spec: VirtualServiceSpec, report: Report, { metadata }: Context): void {
   checkExportTo(spec.exportTo, metadata.namespace ?? "default", report.at("exportTo"));
+  const isDelegate = (spec.hosts ?? []).length === 0;
+  if (isDelegate && (spec.gateways ?? []).length > 0)
+    report.at("gateways").error("a delegate, which has no `hosts`, is where its root is: leave them out");
   checkHosts(spec, report);
   checkGateways(spec.gateways ?? [], report.at("gateways"));
   for (const [index, name] of (spec.gateways ?? []).entries())
@@ -108,18 +123,21 @@ export function checkVirtualService(spec: VirtualServiceSpec, report: Report, { 
     if (catchAll !== null)
       place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`, "TULLE0201");
     else if (isCatchAll(rule)) catchAll = index;
+    if (isDelegate && rule.delegate !== undefined)
+      place.at("delegate").error("a delegate, which has no `hosts`, cannot delegate: there is one level");
     checkRule(rule, spec.gateways ?? ["mesh"], place);
   }
 }
 
 function checkHosts(spec: VirtualServiceSpec, report: Report): void {
-  const inMesh = (spec.gateways ?? ["mesh"]).includes("mesh");
-  for (const [index, host] of spec.hosts.entries()) {
+  const { hosts = [], gateways = ["mesh"] } = spec;
+  const inMesh = gateways.includes("mesh");
+  for (const [index, host] of hosts.entries()) {
     const place = report.at("hosts", index);
     if (inMesh && host === "*") place.error("`*` needs `gateways`: in the mesh a host names a service");
     if (inMesh && /^[\d.]+$/.test(host))
       place.error("an IP address needs `gateways`: in the mesh a host names a service");
-    const other = spec.hosts.slice(0, index).find((earlier) => overlap(earlier, host));
+    const other = hosts.slice(0, index).find((earlier) => overlap(earlier, host));
     if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
   }
 }
@@ -150,13 +168,15 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
 /** What of a rule is about a request that is sent on. */
 const FORWARDING = ["timeout", "corsPolicy"] as const;
 
+const ACTIONS = "`route`, `redirect`, `directResponse` and `delegate`";
+
 function checkAction(rule: HttpRouteSpec, report: Report): void {
-  const { route = [], redirect, directResponse, match = [] } = rule;
+  const { route = [], redirect, directResponse, delegate, match = [] } = rule;
   const answer = redirect === undefined ? "directResponse" : "redirect";
-  const given = [route.length > 0, redirect !== undefined, directResponse !== undefined].filter(Boolean).length;
-  if (given === 0)
-    report.at("route").error("is required: set one of `route`, `redirect` and `directResponse`", "FieldValueRequired");
-  if (given > 1) report.error("set only one of `route`, `redirect` and `directResponse`");
+  const given = [route.length > 0, ...[redirect, directResponse, delegate].map((action) => action !== undefined)];
+  const count = given.filter(Boolean).length;
+  if (count === 0) report.at("route").error(`is required: set one of ${ACTIONS}`, "FieldValueRequired");
+  if (count > 1) report.error(`set only one of ${ACTIONS}`);
   if (redirect !== undefined) checkRedirect(redirect, match.map(uriKind), report.at("redirect"));
   if (directResponse !== undefined) checkDirectResponse(directResponse, report.at("directResponse"));
   if (redirect === undefined && directResponse === undefined) return;
@@ -169,5 +189,7 @@ function checkAction(rule: HttpRouteSpec, report: Report): void {
 }
 
 function isCatchAll(rule: HttpRouteSpec): boolean {
+  // The delegate's own matches say how much of it there is.
+  if (rule.delegate !== undefined) return false;
   return (rule.match ?? []).length === 0 || (rule.match ?? []).some(matchesAll);
 }

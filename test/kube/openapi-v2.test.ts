@@ -158,7 +158,7 @@ describe("openApiV2", () => {
     expect(spec?.properties?.["tcp"]).toBeDefined();
     expect(spec?.required).toBeUndefined();
     const { spec: full } = objectSchema(KINDS.find(({ kind }) => kind === "VirtualService")!).properties ?? {};
-    expect(full?.required).toEqual(["hosts", "http"]);
+    expect(full?.required).toEqual(["http"]);
     const { properties } = spec?.properties?.["http"]?.items?.properties?.["route"]?.items ?? {};
     expect(properties?.["destination"]?.required).toEqual(["host"]);
   });

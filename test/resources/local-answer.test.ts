@@ -84,6 +84,7 @@ describe("a rule that answers by itself", () => {
     ["a prefix without slash", "redirect: {prefixRewrite: a}", "redirect.prefixRewrite"],
     ["a body above 100 KiB", `directResponse: {status: 200, body: {string: ${kib(100)}a}}`, "directResponse.body"],
     ["a body of an answer that has none", "directResponse: {status: 204, body: {string: a}}", "directResponse.body"],
+    ["generated code's name", "directResponse: {status: 200, body: {string_: a}}", "directResponse.body.string_"],
     ["base64 that is not whole", "directResponse: {status: 200, body: {bytes: hello}}", "directResponse.body.bytes"],
   ])("is warned of %s", (_, fields, field) => {
     expect(rule(fields)).toEqual([`warning Invalid spec.http[0].${field}`]);

@@ -55,8 +55,14 @@ spec:
   });
 
   it.each([
-    ["no hosts", `{http: [{${one}}]}`, "Required spec.hosts"],
-    ["an empty list of hosts", `{hosts: [], http: [{${one}}]}`, "Invalid spec.hosts"],
+    ["a delegate with gateways", `{gateways: [g], http: [{${one}}]}`, "Invalid spec.gateways"],
+    ["a delegate that delegates", "{hosts: [], http: [{delegate: {name: a}}]}", "Invalid spec.http[0].delegate"],
+    ["a delegate without action", "{hosts: [], http: [{}]}", "Required spec.http[0].route"],
+    [
+      "claims in a delegate, which names no gateway",
+      `{http: [{match: [{headers: {"@request.auth.claims.a": {}}}], ${one}}]}`,
+      "Invalid spec.http[0].match[0].headers[@request.auth.claims.a]",
+    ],
     ["a bad host", `{hosts: [a_b], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
     ["a host with a port", `{hosts: ["a:80"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
     ["a star inside a host", `{hosts: ["a.*.com"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
@@ -87,6 +93,12 @@ spec:
   it.each([
     ["foo.com beside *.foo.com", `{hosts: [foo.com, "*.foo.com"], http: [{${one}}]}`],
     ["`*` at a gateway", `{hosts: ["*"], gateways: [g], http: [{${one}}]}`],
+    ["a delegate, which has no hosts", `{http: [{match: [{sourceNamespace: a}], ${one}}]}`],
+    ["a delegate with an empty list of hosts", `{hosts: [], exportTo: [a], http: [{redirect: {uri: /a}}]}`],
+    [
+      "a root, whose rule without match is followed by others",
+      `{hosts: [a], http: [{delegate: {name: b}}, {delegate: {name: c, namespace: d}, timeout: 1s, rewrite: {uri: /a}}, {${one}}]}`,
+    ],
     ["an IP address at a gateway", `{hosts: [10.0.0.1], gateways: [g], http: [{${one}}]}`],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
@@ -95,6 +107,11 @@ spec:
   it.each([
     ["no route", "name: a", "Required spec.http[0].route"],
     ["an empty route", "route: []", "Required spec.http[0].route"],
+    ["a delegate beside a route", `${one}, delegate: {name: a}`, "Invalid spec.http[0]"],
+    ["a delegate beside a redirect", "redirect: {uri: /a}, delegate: {name: a}", "Invalid spec.http[0]"],
+    ["a delegate without name", "delegate: {namespace: a}", "Required spec.http[0].delegate.name"],
+    ["a delegate with a bad name", "delegate: {name: A}", "Invalid spec.http[0].delegate.name"],
+    ["a delegate in a bad namespace", "delegate: {name: a, namespace: a.b}", "Invalid spec.http[0].delegate.namespace"],
     ["no destination", "route: [{weight: 1}]", "Required spec.http[0].route[0].destination"],
     [
       "a wildcard as destination",
@@ -203,7 +220,7 @@ spec:
     expect(matched(fields)).toEqual([`error ${error}`]);
   });
 
-  it.each(["delegate", "retries", "mirror", "mirrors", "mirrorPercent", "mirrorPercentage"])(
+  it.each(["retries", "mirror", "mirrors", "mirrorPercent", "mirrorPercentage"])(
     "says that %s is not supported yet",
     (field) => {
       const { findings } = parsed(
@@ -219,14 +236,11 @@ spec:
     },
   );
 
-  it("says of a VirtualService without hosts that it is a delegate, and of an SNI that it cannot be seen", () => {
-    const messages = (hosts: string) =>
-      parsed(
-        `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {${hosts}http: [{${one}}]}}`,
-      ).findings.map(({ message }) => message);
-    for (const none of ["", "hosts: [], "])
-      expect(messages(none)).toEqual([expect.stringContaining("not supported yet")]);
-    expect(messages("hosts: [outbound_.80_._.a.b.svc], ")).toEqual([expect.stringContaining("cannot work here")]);
+  it("says of an SNI that it cannot be seen", () => {
+    const { findings } = parsed(
+      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [outbound_.80_._.a.b.svc], http: [{${one}}]}}`,
+    );
+    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining("cannot work here")]);
   });
 
   it("takes a null among the matches for a block that matches everything, and says so", () => {

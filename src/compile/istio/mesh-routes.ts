@@ -1,10 +1,10 @@
 import type { KubeObject } from "../../resources/object.ts";
-import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import { onlyFor, visible } from "../exports.ts";
-import { namespaceOf, patternsOf, qualified, viewerNamespace } from "../view.ts";
+import { namespaceOf, patternsOf, viewerNamespace } from "../view.ts";
 import { accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
 import { clientLabels } from "./destination-rules.ts";
+import { rulesOf } from "./delegates.ts";
 import { compileRoutes } from "./routes.ts";
 
 export function meshHosts({ inventory }: World): readonly string[] {
@@ -39,9 +39,7 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
   return memo.get(`viewers ${host}`, () => {
     const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
     const destinations = routes.flatMap((route) =>
-      (route.spec as VirtualServiceSpec).http.flatMap((rule) =>
-        (rule.route ?? []).map(({ destination }) => qualified(destination.host, namespaceOf(route))),
-      ),
+      rulesOf(world, route).flatMap(({ rule }) => (rule.route ?? []).map(({ destination }) => destination.host)),
     );
     const viewers = new Set<Viewer>([
       ...routes.flatMap((route) => onlyFor(world, route)),
@@ -63,8 +61,8 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
 }
 
 /** The callers that a VirtualService's match blocks ask for by their labels. */
-function sources(world: World, { spec }: KubeObject): readonly Viewer[] {
-  const blocks = (spec as VirtualServiceSpec).http.flatMap(({ match = [] }) => match);
+function sources(world: World, route: KubeObject): readonly Viewer[] {
+  const blocks = rulesOf(world, route).flatMap(({ rule }) => rule.match ?? []);
   return blocks.flatMap(({ sourceLabels, gateways }) =>
     sourceLabels === undefined || gateways !== undefined ? [] : accountsWith(world, sourceLabels),
   );

@@ -1,7 +1,7 @@
 import { parseDuration } from "../../resources/duration.ts";
 import type { HeadersSpec } from "../../resources/header-operations.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
+import type { HttpRouteSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
 import { namespaceOf, qualified } from "../view.ts";
@@ -9,20 +9,17 @@ import type { CompiledRoutes, Target, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
 import { filterModels } from "./filters.ts";
+import { rulesOf } from "./delegates.ts";
 import { groupsAt } from "./match.ts";
 import type { Place } from "./place.ts";
-
-type HttpRoute = VirtualServiceSpec["http"][number];
 
 /** A destination without a port is the request's own port, of a service that has several. */
 const REQUEST_PORT = 0;
 
 /** The HTTP routes of one VirtualService at a place, in order. */
 export function compileRoutes(world: World, object: KubeObject, place: Place): CompiledRoutes {
-  const { http } = object.spec as VirtualServiceSpec;
-  const parts = http.flatMap((rule, index) => {
-    const named = rule.name === undefined || rule.name === "" ? String(index) : rule.name;
-    const base = `${namespaceOf(object)}/${object.metadata.name}/${named}`;
+  const parts = rulesOf(world, object).flatMap(({ rule, label }) => {
+    const base = `${namespaceOf(object)}/${object.metadata.name}/${label}`;
     return groupsAt(world, object, rule, place).map(({ name, statPrefix, matches }) => {
       const head = { name: name === undefined ? base : `${base}.${name}`, ...(statPrefix && { statPrefix }) };
       return compileRule(world, object, rule, place, head, matches);
@@ -35,7 +32,7 @@ export function compileRoutes(world: World, object: KubeObject, place: Place): C
 function compileRule(
   world: World,
   object: KubeObject,
-  rule: HttpRoute,
+  rule: HttpRouteSpec,
   place: Place,
   head: Pick<Route, "name" | "statPrefix">,
   matches: readonly RouteMatch[],
@@ -88,7 +85,7 @@ function onPort(matches: readonly RouteMatch[], port: number): readonly RouteMat
 function targetOf(
   world: World,
   object: KubeObject,
-  { host, subset, port }: NonNullable<HttpRoute["route"]>[number]["destination"],
+  { host, subset, port }: NonNullable<HttpRouteSpec["route"]>[number]["destination"],
   place: Place,
 ): Target {
   const name = qualified(host, namespaceOf(object));
@@ -100,7 +97,7 @@ function onlyPort(world: World, host: string, place: Place): number {
   return ports.length === 1 ? (ports[0]?.number ?? REQUEST_PORT) : REQUEST_PORT;
 }
 
-function timeout({ timeout: text }: HttpRoute): { readonly timeoutMs?: number } {
+function timeout({ timeout: text }: HttpRouteSpec): { readonly timeoutMs?: number } {
   const timeoutMs = text === undefined ? 0 : (parseDuration(text) ?? 0);
   return timeoutMs === 0 ? {} : { timeoutMs };
 }

@@ -9,18 +9,19 @@ import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
+import { delegationFindings } from "./delegation.ts";
 
 /** Whether its Gateways and destinations are there, and whether an older one takes its hosts. */
 export function checkAmongOthers(world: World, object: KubeObject): readonly Finding[] {
   const spec = object.spec as VirtualServiceSpec;
   const namespace = namespaceOf(object);
   const findings: Finding[] = [];
-  const gateways = gatewaysOf(object);
+  const gateways = (spec.hosts ?? []).length === 0 ? [] : gatewaysOf(object);
   for (const [index, name] of gateways.entries())
     if (name !== "mesh" && gatewayAt(world, name) === null)
       findings.push(warningAt(`spec.gateways[${index}]`, `there is no Gateway \`${name}\` yet`, "TULLE0101"));
   if (gateways.includes("mesh")) {
-    for (const [index, host] of spec.hosts.entries()) {
+    for (const [index, host] of (spec.hosts ?? []).entries()) {
       const other = routeFor(world, qualified(host, namespace), namespace);
       if (other && other.metadata.uid !== object.metadata.uid)
         findings.push(
@@ -43,7 +44,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
         const field = `spec.http[${index}].match[${at}].sourceLabels`;
         findings.push(...checkCallerLabels(world, sourceLabels, sourceNamespace ?? null, field));
       }
-  return findings;
+  return [...findings, ...delegationFindings(world, object)];
 }
 
 type Destination = NonNullable<VirtualServiceSpec["http"][number]["route"]>[number]["destination"];

@@ -15,7 +15,8 @@ const HEADER_OPERATIONS: Descriptions = {
 export const DESCRIPTIONS: Descriptions = {
   "": "Says where requests for some hosts go, and what is changed on the way.",
   spec: "The hosts and the rules for their requests.",
-  "spec.hosts": "The hosts that requests are for: a name, or `*.` and a name; a short name is one of the namespace.",
+  "spec.hosts":
+    "The hosts that requests are for: a name, or `*.` and a name; a short name is one of the namespace. Without any it is a delegate.",
   "spec.gateways":
     "Where the rules hold: names of Gateways, and `mesh` for calls between services; only `mesh` by default.",
   "spec.exportTo": "Namespaces whose calls the rules are for: `.` its own, `*` all (the default), or names.",
@@ -65,6 +66,9 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.directResponse.body": "Body of the answer, text/plain unless `headers` say another type; none by default.",
   "spec.http.directResponse.body.string": "The body as text.",
   "spec.http.directResponse.body.bytes": "The body in base64.",
+  "spec.http.delegate": "Takes the rules of another VirtualService, one without hosts, in place of the rule.",
+  "spec.http.delegate.name": "The other VirtualService's name.",
+  "spec.http.delegate.namespace": "Its namespace; by default this one.",
   "spec.http.rewrite": "What is replaced before the request is sent.",
   "spec.http.rewrite.uri": "Replaces the prefix that matched, else the whole path.",
   "spec.http.rewrite.authority": "Replaces the Host header.",

@@ -1,11 +1,12 @@
 import { gatewaysOf, gatewayTable } from "../../../compile/entries.ts";
+import { delegateName } from "../../../compile/istio/delegates.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import {
   checkVirtualService,
   VirtualService,
   type VirtualServiceSpec,
-  withEmptyMatches,
+  prepared,
 } from "../../../resources/virtual-service.ts";
 import { AGE, field } from "../../columns.ts";
 import { networkingKind } from "../../kind.ts";
@@ -17,7 +18,7 @@ export const VIRTUAL_SERVICE = networkingKind({
   kind: "VirtualService",
   plural: "virtualservices",
   shortNames: ["vs"],
-  reader: reader(VirtualService, checkVirtualService, withEmptyMatches),
+  reader: reader(VirtualService, checkVirtualService, prepared),
   entries,
   check: checkAmongOthers,
   columns: [
@@ -29,9 +30,13 @@ export const VIRTUAL_SERVICE = networkingKind({
 });
 
 function* entries(object: KubeObject): Generator<readonly [string, string]> {
+  const { hosts = [], http } = object.spec as VirtualServiceSpec;
+  const namespace = namespaceOf(object);
+  if (hosts.length === 0) yield ["delegate", `${namespace}/${object.metadata.name}`];
+  for (const { delegate } of http) if (delegate) yield ["delegates-to", delegateName(delegate, namespace)];
   const gateways = gatewaysOf(object);
-  for (const host of (object.spec as VirtualServiceSpec).hosts) {
-    const name = qualified(host, namespaceOf(object));
+  for (const host of hosts) {
+    const name = qualified(host, namespace);
     for (const gateway of gateways) yield [gateway === "mesh" ? "mesh-route" : gatewayTable(gateway), name];
   }
 }
