@@ -156,6 +156,13 @@ export const FINDINGS = {
     mend: "move it up, narrow the rules before it, or delete it",
     istio: ["IST0130"],
   },
+  TULLE0202: {
+    name: "UselessMatch",
+    severity: "info",
+    meaning: "one match of a rule takes nothing: another one, of it or of a rule before it, takes every such request",
+    mend: "delete the match, or narrow the other one",
+    istio: ["IST0131"],
+  },
   TULLE0203: {
     name: "NeverMatches",
     severity: "warning",
@@ -167,6 +174,36 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "a delegate's rule asks for what the root's rule does not match: it is left out",
     mend: "narrow the delegate's match to the root's, `prefix` under `prefix`; of two regular expressions only one may stand",
+  },
+  TULLE0205: {
+    name: "LoneWeight",
+    severity: "warning",
+    meaning: "a single destination has a weight other than 100: it gets every request all the same",
+    mend: "leave the weight out, or add the destinations that get the rest",
+  },
+  TULLE0206: {
+    name: "NoWeight",
+    severity: "warning",
+    meaning: "a destination has no weight, and others beside it have one: it gets nothing",
+    mend: "give it a weight, or take it out",
+  },
+  TULLE0207: {
+    name: "ZeroWeight",
+    severity: "info",
+    meaning: "a destination of several has the weight 0: it gets nothing",
+    mend: "nothing to do while it is meant so; else give it a weight",
+  },
+  TULLE0208: {
+    name: "OddSum",
+    severity: "info",
+    meaning: "the weights of a route sum to almost 100: each is a part of their sum, not of 100",
+    mend: "let them sum to 100",
+  },
+  TULLE0209: {
+    name: "RepeatedDestination",
+    severity: "info",
+    meaning: "a route names one destination twice: the weights add up",
+    mend: "keep one of them with both weights, or name the subset or port that was meant",
   },
   TULLE0301: {
     name: "HostTaken",

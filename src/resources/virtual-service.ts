@@ -5,13 +5,15 @@ import { durationOrZero } from "./duration.ts";
 import { checkFault, Fault } from "./fault.ts";
 import { later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers } from "./header-operations.ts";
-import { checkGateways, checkMatch, gatewayName, HttpMatch, matchesAll, uriKind } from "./http-match.ts";
+import { checkGateways, checkMatch, gatewayName, HttpMatch, uriKind } from "./http-match.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
 import { hostPattern, overlap } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
 import { hostName, isDnsLabel, objectName } from "./names.ts";
 import type { Report } from "./report.ts";
+import { checkCoverage } from "./rule-coverage.ts";
+import { checkWeights } from "./weights.ts";
 
 const PortSelector = strict({ number: portNumber });
 
@@ -117,15 +119,13 @@ export function checkVirtualService(spec: VirtualServiceSpec, report: Report, { 
   for (const [index, name] of (spec.gateways ?? []).entries())
     if (name.includes("."))
       report.at("gateways", index).warn("names a Gateway, not a host; write `name` or `namespace/name`", "TULLE0101");
-  let catchAll: number | null = null;
+  const gateways = spec.gateways ?? ["mesh"];
+  checkCoverage(spec.http, gateways, report.at("http"));
   for (const [index, rule] of spec.http.entries()) {
     const place = report.at("http", index);
-    if (catchAll !== null)
-      place.warn(`never reached: \`http[${catchAll}]\` before it matches every request`, "TULLE0201");
-    else if (isCatchAll(rule)) catchAll = index;
     if (isDelegate && rule.delegate !== undefined)
       place.at("delegate").error("a delegate, which has no `hosts`, cannot delegate: there is one level");
-    checkRule(rule, spec.gateways ?? ["mesh"], place);
+    checkRule(rule, gateways, place);
   }
 }
 
@@ -159,10 +159,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
     if (checkHeaders(destination.headers, place) + rewritten > 1)
       place.error("only one of `rewrite.authority` and the header operations may set the authority");
   }
-
-  const sum = route.reduce((total, { weight = 0 }) => total + weight, 0);
-  if (route.length > 1 && sum === 0) report.at("route").error("the weights of several destinations must not sum to 0");
-  if (sum > 4_294_967_295) report.at("route").error("the weights must not sum to more than 4294967295");
+  checkWeights(route, report.at("route"));
 }
 
 /** What of a rule is about a request that is sent on. */
@@ -186,10 +183,4 @@ function checkAction(rule: HttpRouteSpec, report: Report): void {
     if (rule[field] !== undefined) report.at(field).warn(`no effect: \`${answer}\` sends nothing on`, "TULLE0003");
   if (rule.headers?.request !== undefined)
     report.at("headers", "request").warn(`no effect: \`${answer}\` sends nothing on`, "TULLE0003");
-}
-
-function isCatchAll(rule: HttpRouteSpec): boolean {
-  // The delegate's own matches say how much of it there is.
-  if (rule.delegate !== undefined) return false;
-  return (rule.match ?? []).length === 0 || (rule.match ?? []).some(matchesAll);
 }

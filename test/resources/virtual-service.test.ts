@@ -148,8 +148,10 @@ spec:
     expect(rule(fields)).toEqual([`error ${error}`]);
   });
 
-  it("takes weight 0 for the only destination", () => {
-    expect(rule("route: [{destination: {host: a}, weight: 0}]")).toEqual([]);
+  it("takes weight 0 for the only destination, with a warning", () => {
+    expect(rule("route: [{destination: {host: a}, weight: 0}]")).toEqual([
+      "warning Invalid spec.http[0].route[0].weight",
+    ]);
   });
 
   it.each([
