@@ -135,6 +135,7 @@ export function sliceEndpointWorkload(
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string | null;
+  readonly object: KubeObject;
 } {
   const namespace = namespaceOf(slice);
   if (targetRef?.kind === "Pod" && targetRef.name !== undefined) {
@@ -142,8 +143,9 @@ export function sliceEndpointWorkload(
     const [pod] = inventory.of("pod", `${namespace}/${targetRef.name}`);
     if (pod) {
       const { serviceAccountName = "default" } = (pod.spec ?? {}) as PodSpec;
-      return { name: pod.metadata.name, labels: pod.metadata.labels ?? {}, serviceAccount: serviceAccountName };
+      const { name, labels = {} } = pod.metadata;
+      return { name, labels, serviceAccount: serviceAccountName, object: pod };
     }
   }
-  return { name: slice.metadata.name, labels: slice.metadata.labels ?? {}, serviceAccount: null };
+  return { name: slice.metadata.name, labels: slice.metadata.labels ?? {}, serviceAccount: null, object: slice };
 }

@@ -1,4 +1,5 @@
-import type { Cluster, Endpoint, EndpointAddress, PolicySet } from "../snapshot/model.ts";
+import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
+import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
 import { endpointsOf, serviceFor } from "./services.ts";
 import { selects } from "./view.ts";
 import type { ClientTls, Target, Viewer, World } from "./world.ts";
@@ -21,7 +22,8 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
   return world.memo.get(`cluster ${viewer} ${id}`, () => {
     const service = serviceFor(world, host, viewer);
     const owner = service?.namespace ?? null;
-    const { labels, loadBalancer, pool, outlier, tls } = world.policies.ofDestination(world, target, owner, viewer);
+    const settings = world.policies.ofDestination(world, target, owner, viewer);
+    const { labels, loadBalancer, warmup, locality, pool, outlier, tls } = settings;
     const isServed = service?.ports.some(({ number }) => number === port) ?? false;
     const endpoints = service && labels ? endpointsOf(world, service, port) : [];
     return {
@@ -31,6 +33,8 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         port,
         ...(subset !== undefined && { subset }),
         loadBalancer,
+        ...(warmup && { warmup }),
+        ...(locality && { locality }),
         pool,
         ...(outlier && { outlier }),
         ...(tls && { anonymous: true as const }),
@@ -38,15 +42,18 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
       },
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))
-        .flatMap(({ id: endpoint, address, weight, workload, key, port: at }) => {
-          const reached = reachedBy(tls, address);
-          if (reached === null) return [];
+        .flatMap((endpoint) => {
+          const address = reachedBy(tls, endpoint.address);
+          if (address === null) return [];
           return {
-            id: endpoint,
-            address: reached,
-            weight,
-            workload,
-            policies: world.policies.ofEndpoint(world, key, at),
+            id: endpoint.id,
+            address,
+            weight: endpoint.weight,
+            workload: endpoint.workload,
+            policies: world.policies.ofEndpoint(world, endpoint.key, endpoint.port),
+            ...(endpoint.locality !== "" && { locality: endpoint.locality }),
+            ...(warmup && endpoint.since !== null && { since: endpoint.since }),
+            ...labelsFor(locality, endpoint.labels),
           };
         }),
     };
@@ -68,4 +75,13 @@ export function reachedBy(tls: ClientTls | null, address: EndpointAddress): Endp
     return certificate === null ? address : { ...address, certificate };
   if (mode === "MUTUAL") return null;
   return address.kind === "private" && mode === "SIMPLE" ? { ...address, tls: true } : address;
+}
+
+/** Labels by which a cluster sets priorities, and no others; those of topology are in the locality. */
+function labelsFor(locality: LocalitySettings | null, labels: Endpoint["labels"]): Pick<Endpoint, "labels"> {
+  const kept = (locality?.failover?.labels ?? []).flatMap(({ name }) => {
+    const value = labels?.[name];
+    return value === undefined || TOPOLOGY_LABELS.includes(name) ? [] : [[name, value] as const];
+  });
+  return kept.length === 0 ? {} : { labels: Object.fromEntries(kept) };
 }

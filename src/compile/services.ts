@@ -1,3 +1,4 @@
+import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import { addressKey } from "../resources/address.ts";
 import type { EndpointSliceFields, ServiceSpec } from "../resources/core.ts";
 import type { KubeObject } from "../resources/object.ts";
@@ -37,6 +38,10 @@ export interface ServiceEndpoint {
   readonly weight: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly workload: Workload;
+  /** `region/zone/subzone`, or its beginning; empty where nobody says. */
+  readonly locality: string;
+  /** Epoch ms of what registers it; null where the object is not stored yet. */
+  readonly since: number | null;
 }
 
 /** The service behind a host as a namespace sees it: its own goes before others', the older before the younger. */
@@ -111,9 +116,9 @@ function sliceEndpoints(world: World, slice: KubeObject, port: ServicePort): rea
   return endpoints
     .filter(({ conditions }) => conditions?.ready !== false)
     .flatMap((endpoint) => {
-      const { name, labels, serviceAccount } = sliceEndpointWorkload(world, slice, endpoint);
+      const { name, labels, serviceAccount, object } = sliceEndpointWorkload(world, slice, endpoint);
       const workload = workloadOf(world, name, namespaceOf(slice), serviceAccount, labels);
-      return endpoint.addresses.flatMap((address) => made(world, address, number, 1, labels, workload));
+      return endpoint.addresses.flatMap((address) => made(world, address, number, { object, labels, workload }));
     });
 }
 
@@ -123,13 +128,13 @@ function entryEndpoints(world: World, service: ServiceInfo, port: ServicePort): 
   const target = typeof port.target === "number" ? port.target : port.number;
   if (hostsByName(spec).includes(service.host)) {
     const workload = workloadOf(world, object.metadata.name, namespace, null, {});
-    return made(world, addressOfHost(service.host), target, 1, {}, workload);
+    return made(world, addressOfHost(service.host), target, { object, labels: {}, workload });
   }
   if (spec.workloadSelector !== undefined) return selected(world, spec.workloadSelector.labels ?? {}, namespace, port);
-  return (spec.endpoints ?? []).flatMap(({ address, ports, weight = 1, serviceAccount = null, ...endpoint }) => {
+  return (spec.endpoints ?? []).flatMap(({ address, ports, weight, serviceAccount = null, ...endpoint }) => {
     const labels = endpointLabels(endpoint);
     const workload = workloadOf(world, labels["app"] ?? object.metadata.name, namespace, serviceAccount, labels);
-    return made(world, address, ports?.[port.name] ?? target, weight, labels, workload);
+    return made(world, address, ports?.[port.name] ?? target, { object, weight, labels, workload });
   });
 }
 
@@ -143,14 +148,23 @@ function selected(
     .of("workload", `${namespace}/${firstPair(selector)}`)
     .filter((entry) => selects(selector, workloadLabels(entry)))
     .flatMap((entry) => {
-      const { address, ports = {}, weight = 1, serviceAccount = null } = entry.spec as WorkloadEntrySpec;
+      const { address, ports = {}, weight, serviceAccount = null } = entry.spec as WorkloadEntrySpec;
       const labels = workloadLabels(entry);
       const named = ports[port.name] ?? (typeof port.target === "string" ? ports[port.target] : port.target);
       // A target that is a name which the workload does not have: it does not serve this port.
       if (named === undefined) return [];
       const workload = workloadOf(world, entry.metadata.name, namespace, serviceAccount, labels);
-      return made(world, address, named, weight, labels, workload);
+      return made(world, address, named, { object: entry, weight, labels, workload });
     });
+}
+
+/** What says that a workload serves. */
+interface Registered {
+  /** Since when the workload is there: the object itself, or its Pod. */
+  readonly object: KubeObject;
+  readonly weight?: number | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly workload: Workload;
 }
 
 /** None where the mesh's settings or another namespace's claim forbid the address. */
@@ -158,16 +172,35 @@ function made(
   world: World,
   address: string,
   port: number,
-  weight: number,
-  labels: Readonly<Record<string, string>>,
-  workload: Workload,
+  { object, weight = 1, labels, workload }: Registered,
 ): readonly ServiceEndpoint[] {
   const key = addressKey(address);
   const place = endpointAt(world, address, port, workload.namespace);
   if (place === null || weight === 0) return [];
   const owner = ownerOf(world, key, port);
   if (owner !== null && owner !== workload.namespace) return [];
-  return [{ ...place, key, port, weight, labels, workload }];
+  const since = Date.parse(object.metadata.creationTimestamp ?? "");
+  return [
+    {
+      ...place,
+      key,
+      port,
+      weight,
+      labels,
+      workload,
+      locality: localityBy(labels),
+      since: Number.isNaN(since) ? null : since,
+    },
+  ];
+}
+
+/** As labels tell it: Istio's own, with dots for `/`, or those of topology. */
+function localityBy(labels: Readonly<Record<string, string>>): string {
+  const own = labels["istio-locality"];
+  if (own !== undefined) return own.includes("/") ? own : own.replaceAll(".", "/");
+  const parts = TOPOLOGY_LABELS.map((name) => labels[name] ?? "");
+  const end = parts.indexOf("");
+  return parts.slice(0, end < 0 ? parts.length : end).join("/");
 }
 
 function workloadOf(

@@ -67,9 +67,16 @@ export function assemble(world: World, head: SliceHead, { routes, targets }: Com
     },
     routes,
     clusters,
+    ...callersFor(world, clusters),
     policySets: sets,
   };
   return compiled(slice, head.service);
+}
+
+function callersFor(world: World, clusters: Slice["clusters"]): Pick<Slice, "callers"> {
+  const { localities } = meshConfig(world);
+  const isAsked = Object.values(clusters).some(({ locality }) => locality !== undefined);
+  return localities === undefined || !isAsked ? {} : { callers: localities };
 }
 
 function withNumber({ policies, ...front }: FrontDraft, numberOf: (set: PolicySet) => number): Front {

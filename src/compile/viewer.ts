@@ -54,6 +54,16 @@ export function accountsWith(world: World, labels: Labels): readonly AccountView
   return candidates.filter((account) => selects(labels, accountLabels(world, account)));
 }
 
+/** The service accounts whose callers all have one of these labels, whatever its value. */
+export function accountsNaming(world: World, names: readonly string[]): readonly AccountViewer[] {
+  if (names.length === 0) return [];
+  const accounts = world.inventory.keys("account") as readonly AccountViewer[];
+  return accounts.filter((account) => {
+    const labels = accountLabels(world, account);
+    return names.some((name) => labels[name] !== undefined);
+  });
+}
+
 /** Service accounts of a namespace (all where it is null) of whose workloads some have these labels and some have not. */
 export function accountsPartlyWith(world: World, labels: Labels, namespace: string | null): readonly string[] {
   return world.inventory.keys("account").filter((account) => {

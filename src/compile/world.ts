@@ -1,6 +1,15 @@
 import type { Finding } from "../resources/finding.ts";
 import type { KubeObject } from "../resources/object.ts";
-import type { Front, LoadBalancer, OutlierSettings, PolicySet, PoolSettings, Route } from "../snapshot/model.ts";
+import type {
+  Front,
+  LoadBalancer,
+  LocalitySettings,
+  OutlierSettings,
+  PolicySet,
+  PoolSettings,
+  Route,
+  Warmup,
+} from "../snapshot/model.ts";
 import type { Entries, Inventory } from "./inventory.ts";
 import type { Memo } from "./memo.ts";
 
@@ -93,6 +102,8 @@ export interface Destination extends ClusterSettings {
 /** Settings of one cluster. */
 export interface ClusterSettings {
   readonly loadBalancer: LoadBalancer;
+  readonly warmup: Warmup | null;
+  readonly locality: LocalitySettings | null;
   readonly pool: PoolSettings;
   readonly outlier: OutlierSettings | null;
   /** Null: the mesh's own identities, as is done without a rule. */

@@ -1,3 +1,4 @@
+import type { Whereabouts } from "../request/entrance.ts";
 import { pick } from "../balancing/pick.ts";
 import { type Outcome, panics } from "../resilience/outlier.ts";
 import type { Endpoint } from "../snapshot/model.ts";
@@ -12,6 +13,10 @@ export interface Health {
   readonly active: ReadonlyMap<string, number>;
   /** Grows by one with each pick of this cluster. */
   readonly turn: number;
+  /** Epoch ms. */
+  readonly now: number;
+  /** Where the caller is; null: not known. */
+  readonly whereabouts: Whereabouts | null;
 }
 
 /** One attempt that ended. */
@@ -38,16 +43,25 @@ const STOP: Next = { kind: "stop" };
 export function nextAttempt(forward: Forward, history: readonly Attempted[], health: Health, seed: number): Next {
   if (history.length > 0) return STOP;
   const { cluster, refusals } = forward;
-  let usable = healthy(forward, health);
+  const notEjected = healthy(forward, health);
+  let usable = notEjected;
   if (refusals !== null) {
     const allowed = usable.filter(({ policySet }) => !refusals.has(policySet));
     const refusal = usable[0] && refusals.get(usable[0].policySet);
     if (allowed.length === 0 && refusal) return { kind: "answer", answer: refusal };
     usable = allowed;
   }
-  const { turn, active } = health;
-  const attempt = history.length;
-  const endpoint = pick(usable, cluster.balancer, { turn, seed, attempt, active, hash: forward.hash });
+  const { turn, active, now, whereabouts } = health;
+  const endpoint = pick(usable, cluster.balancer, {
+    turn,
+    seed,
+    attempt: history.length,
+    active,
+    now,
+    whereabouts,
+    hash: forward.hash,
+    healthy: notEjected,
+  });
   return endpoint === null
     ? { kind: "answer", answer: answerOf("no_healthy_upstream", null, forward.route, cluster) }
     : { kind: "attempt", endpoint };

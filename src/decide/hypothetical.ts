@@ -97,7 +97,7 @@ function entranceOf({ port, scheme, clientIp }: HypotheticalFacts, scope: string
     kind: "public",
     listener: { gateway, port: at, mesh: false, sni: null, scope },
     clientAuth: undefined,
-    location: null,
+    whereabouts: { colo: null, country: null, continent: null },
     scheme: scheme ?? (at === 443 ? "https" : "http"),
   });
 }

@@ -50,3 +50,15 @@ export const WORKLOAD: Descriptions = {
   serviceAccount: "Whose identity it has: the last part of its SPIFFE ID.",
   weight: "Its share of the requests in comparison with the other endpoints; 1 by default.",
 };
+
+export const LOCALITY_LB: Descriptions = {
+  enabled: "Whether it makes any difference where callers and endpoints are; true by default.",
+  distribute: "Which share of the requests goes where.",
+  "distribute.from": "Where the callers are: `region/zone/subzone`, its beginning, or with `*` as the last part.",
+  "distribute.to": "Where the endpoints are, and their share in percent; others get nothing.",
+  failover: "Where requests go when the caller's own region cannot carry them.",
+  "failover.from": "The caller's region.",
+  "failover.to": "The region that is next.",
+  failoverPriority:
+    "Labels, the most important first: endpoints that have them as the caller does, or as `label=value` says, come first.",
+};

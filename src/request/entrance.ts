@@ -8,9 +8,18 @@ export interface PublicEntrance {
   readonly listener: Listener;
   /** `request.cf.tlsClientAuth`, unjudged; undefined where the platform gave none. */
   readonly clientAuth: unknown;
-  /** `cf.colo`, three letters; null where the platform gave none. */
-  readonly location: string | null;
+  readonly whereabouts: Whereabouts;
   readonly scheme: "http" | "https";
+}
+
+/** Where a client is, as the platform tells it; null for what it does not tell. */
+export interface Whereabouts {
+  /** `cf.colo`: the location that serves it, three letters. */
+  readonly colo: string | null;
+  /** Two letters. */
+  readonly country: string | null;
+  /** Two letters. */
+  readonly continent: string | null;
 }
 
 interface MeshEntrance {
@@ -55,16 +64,24 @@ export function publicEntrance(
   const secure = url.startsWith("https:");
   const local = deployment.local ? localListener(cf?.["tulleListener"]) : null;
   const tls = cf?.["tlsVersion"];
-  const colo = cf?.["colo"];
   const overTls = secure || (deployment.local && typeof tls === "string" && tls !== "");
   return {
     kind: "public",
     listener: local ?? listenerOf(deployment.gateway, portIn(url) ?? (secure ? 443 : 80), false, null),
     clientAuth: cf?.["tlsClientAuth"],
-    location: typeof colo === "string" && /^[A-Z]{3}$/.test(colo) ? colo : null,
+    whereabouts: {
+      colo: letters(cf?.["colo"], 3),
+      country: letters(cf?.["country"], 2),
+      continent: letters(cf?.["continent"], 2),
+    },
     // TLS is the sidecar's own; what it carries is its workload's plain call.
     scheme: overTls && !(local?.mesh === true && ISTIO_SNI.test(local.sni ?? "")) ? "https" : "http",
   };
+}
+
+/** `T1`, the country of Tor's exits, is none. */
+function letters(value: unknown, count: number): string | null {
+  return typeof value === "string" && value.length === count && /^[A-Z]+$/.test(value) ? value : null;
 }
 
 function listenerOf(gateway: string | null, port: number, mesh: boolean, sni: string | null): Listener {

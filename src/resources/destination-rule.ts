@@ -128,7 +128,8 @@ export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, host: 
 }
 
 function checkSettings(settings: Omit<PortPolicySpec, "port">, host: string, report: Report): void {
-  if (settings.loadBalancer !== undefined) checkLoadBalancer(settings.loadBalancer, report.at("loadBalancer"));
+  if (settings.loadBalancer !== undefined)
+    checkLoadBalancer(settings.loadBalancer, settings.outlierDetection !== undefined, report.at("loadBalancer"));
   if (settings.connectionPool !== undefined && Object.keys(settings.connectionPool).length === 0)
     report.at("connectionPool").error("empty: set `tcp` or `http`", "FieldValueRequired");
   const http = settings.connectionPool?.http;

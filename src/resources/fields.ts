@@ -31,6 +31,7 @@ export const REASON = {
   connection: "the platform owns the connections to the destination and lets nobody set how they are made",
   socket: "a Worker has no sockets, ports or addresses to listen on; it is reached by host name or service binding",
   files: "there is no file system; certificates belong to the zone or the edge",
+  zones: "a location does not know how many callers there are in it, so there are no shares of zones",
   grpc: "HTTP/2 trailers do not exist on this runtime; gRPC-Web and Connect go through as HTTP",
 } as const;
 

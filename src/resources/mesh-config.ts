@@ -2,6 +2,8 @@ import { z } from "zod";
 import { checkTrafficPolicy, TrafficPolicy } from "./destination-rule.ts";
 import { duration } from "./duration.ts";
 import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
+import { locality } from "./locality.ts";
+import { checkLocalityLb, LocalityLb } from "./locality-lb.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
 import { egressHostProblem, privateRangeProblem } from "./address.ts";
 import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
@@ -9,6 +11,8 @@ import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
+
+const CONTINENTS = new Set(["AF", "AN", "AS", "EU", "NA", "OC", "SA"]);
 
 export const MeshConfig = strict(
   {
@@ -49,6 +53,15 @@ export const MeshConfig = strict(
     enableAutoMtls: z
       .literal(true, { error: never("calls between workloads always carry their identities; leave it out") })
       .exactOptional(),
+    localityLbSetting: LocalityLb.exactOptional(),
+    localities: list(
+      strict({
+        colo: text((code) => /^[A-Z]{3}$/.test(code), "the three letters of a location, such as `AMS`").exactOptional(),
+        country: text((code) => /^[A-Z]{2}$/.test(code), "the two letters of a country, such as `NL`").exactOptional(),
+        continent: text((code) => CONTINENTS.has(code), `one of ${[...CONTINENTS].join(", ")}`).exactOptional(),
+        locality,
+      }),
+    ).exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
   },
@@ -57,8 +70,7 @@ export const MeshConfig = strict(
     trustDomainAliases: later(),
     defaultHttpRetryPolicy: later(),
     outboundTrafficPolicy: later(),
-    localityLbSetting: later(),
-    zoneAwareLbSetting: later(),
+    zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
     defaultConfig: later(),
     meshMTLS: never(REASON.framing),
@@ -84,6 +96,9 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
       report.at("escapedSlashes", "hosts", index, "host").error(`\`${host}\` is there twice`, "FieldValueDuplicate");
     slashHosts.add(host.toLowerCase());
   }
+  if (spec.localityLbSetting !== undefined)
+    checkLocalityLb(spec.localityLbSetting, true, report.at("localityLbSetting"));
+  checkLocalities(spec.localities ?? [], report.at("localities"));
   for (const [index, host] of (spec.egress?.allowedHosts ?? []).entries()) {
     const problem = egressHostProblem(host, context.local);
     if (problem !== null) report.at("egress", "allowedHosts", index).error(problem);
@@ -91,5 +106,22 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   for (const [index, { range }] of (spec.privateRanges ?? []).entries()) {
     const problem = privateRangeProblem(range, context.local);
     if (problem !== null) report.at("privateRanges", index, "range").error(problem);
+  }
+}
+
+/** Each says one place, and each place once: the first would hide the others. */
+function checkLocalities(localities: NonNullable<MeshConfigSpec["localities"]>, report: Report): void {
+  const places = new Set<string>();
+  for (const [index, { colo, country, continent }] of localities.entries()) {
+    const named = [colo, country, continent].filter((name) => name !== undefined);
+    const [place] = named;
+    if (named.length !== 1 || place === undefined)
+      report.at(index).error("say one of `colo`, `country` and `continent`", "FieldValueRequired");
+    else {
+      // A country and a continent may have the same letters.
+      const key = `${colo === undefined ? "" : "colo"} ${country === undefined ? "" : "country"} ${place}`;
+      if (places.has(key)) report.at(index).error(`\`${place}\` is there twice`, "FieldValueDuplicate");
+      places.add(key);
+    }
   }
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseAddress } from "./address.ts";
 import { never, NOTES, portNumber, strict, text, uint32 } from "./fields.ts";
 import type { Context } from "./kind.ts";
+import { locality } from "./locality.ts";
 import { isDnsLabel, labels, objectName } from "./names.ts";
 import type { Report } from "./report.ts";
 
@@ -11,11 +12,6 @@ const address = z.string();
 NOTES.add(address, {
   missing: `is required, also where \`network\` is set: an endpoint that another network's gateway leads to ${never("all networks are reached by the platform's own")}`,
 });
-
-const locality = text(
-  (value) => /^[^/*\s]+(\/[^/*\s]+){0,2}$/.test(value),
-  "`region`, `region/zone` or `region/zone/subzone`",
-);
 
 /** What a WorkloadEntry may say beside its address. */
 const WORKLOAD_FIELDS = {

@@ -16,7 +16,7 @@ import { HostSet } from "../routing/host-set.ts";
 import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
-import type { Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import type { CallerLocality, Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
@@ -91,7 +91,9 @@ export interface LinkedPolicySet {
 
 export function link(slice: Slice): LinkedSlice {
   const secret = new Set(slice.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
-  const clusters = new Map(Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, secret)]));
+  const clusters = new Map(
+    Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, slice.callers ?? [], secret)]),
+  );
   const routes = slice.routes.map((route) => linkRoute(route, clusters));
   const sets = linkSets(slice, secret);
   return {
@@ -188,12 +190,12 @@ function conditionsOf(policySets: readonly PolicySet[]) {
   return rules.flatMap(({ when = [] }) => when);
 }
 
-function linkCluster(model: Cluster, secret: ReadonlySet<string>): LinkedCluster {
+function linkCluster(model: Cluster, callers: readonly CallerLocality[], secret: ReadonlySet<string>): LinkedCluster {
   const address = model.endpoints.map((endpoint) => endpoint.address).find(({ kind }) => kind === "dynamic");
   return {
     model,
     sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))],
-    balancer: linkBalancer(model),
+    balancer: linkBalancer(model, callers),
     affinity: linkAffinity(model.loadBalancer, secret),
     dynamic:
       address?.kind === "dynamic" ? { hosts: new HostSet(address.hosts), except: new HostSet(address.except) } : null,

@@ -212,6 +212,12 @@ export interface Endpoint {
   readonly workload: Workload;
   /** Index into `Slice.policySets`: all policies that select any registration of this endpoint. */
   readonly policySet: number;
+  /** `region/zone/subzone`, or its beginning, as declared. */
+  readonly locality?: string;
+  /** Those by which the cluster sets priorities. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Epoch ms of its registration, where the cluster lets new endpoints warm up. */
+  readonly since?: number;
 }
 
 export interface OutlierSettings {
@@ -258,6 +264,45 @@ interface Maglev {
   readonly key?: HashKey;
 }
 
+/** New endpoints begin with a part of their weight. */
+export interface Warmup {
+  readonly durationMs: number;
+  /** Part of [0, 1] of the weight that an endpoint has at least. */
+  readonly minimum: number;
+  /** At least 1, which is a straight line. */
+  readonly aggression: number;
+}
+
+/** What it means where callers and endpoints are. Localities are `region/zone/subzone` or the beginning of it; the last part may be `*`. */
+export interface LocalitySettings {
+  /** The first whose `from` holds the caller's locality: endpoints by share, others none. */
+  readonly distribute?: readonly {
+    readonly from: string;
+    /** The most specific first. */
+    readonly to: readonly (readonly [locality: string, weight: number])[];
+  }[];
+  /** Where none of `distribute` counts: which endpoints come first, as long as they are healthy. */
+  readonly failover?: {
+    /** The more of these, in order, are as `value`, or as the caller's, the nearer. */
+    readonly labels: readonly { readonly name: string; readonly value?: string }[];
+    /** Then by subzone, zone and region. */
+    readonly byLocality: boolean;
+    /** Callers of one region go to the other before all others. */
+    readonly regions: readonly (readonly [from: string, to: string])[];
+  };
+}
+
+/** The locality of callers at a place: one of its three names is given. */
+export interface CallerLocality {
+  /** Three letters of the platform's location; `LOC` in the local mesh. */
+  readonly colo?: string;
+  /** ISO 3166-1 alpha-2. */
+  readonly country?: string;
+  /** Two letters: `EU`. */
+  readonly continent?: string;
+  readonly locality: string;
+}
+
 /** What is hashed. A request that lacks it gets a random endpoint. */
 export type HashKey =
   /** Lower case, or Envoy's `:method`, `:path`, `:authority`. */
@@ -282,6 +327,9 @@ export interface Cluster {
   readonly port: number;
   readonly subset?: string;
   readonly loadBalancer: LoadBalancer;
+  /** Of ROUND_ROBIN and LEAST_REQUEST. */
+  readonly warmup?: Warmup;
+  readonly locality?: LocalitySettings;
   readonly pool: PoolSettings;
   readonly outlier?: OutlierSettings;
   /** The endpoints are not told who calls: their rule has another TLS than the mesh's own. */
@@ -412,6 +460,8 @@ export interface Slice {
   /** In order; the first whose any match holds wins. None: 404 `NR`. */
   readonly routes: readonly Route[];
   readonly clusters: Readonly<Record<string, Cluster>>;
+  /** Where callers are; there if a cluster has settings for it. */
+  readonly callers?: readonly CallerLocality[];
   readonly policySets: readonly PolicySet[];
 }
 

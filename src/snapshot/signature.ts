@@ -140,6 +140,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   path: isObject,
   routes: isList,
   clusters: isObject,
+  callers: optional(isList),
   policySets: isList,
 };
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { hashOf } from "../../src/balancing/hash.ts";
 import { buildMaglev } from "../../src/balancing/maglev.ts";
-import { pick } from "../../src/balancing/pick.ts";
+import { pickIn } from "../../src/balancing/group.ts";
 import { buildRing } from "../../src/balancing/ring.ts";
 import { draw } from "../../src/request/draws.ts";
 import type { Endpoint, LoadBalancer } from "../../src/snapshot/model.ts";
 import { endpoint } from "../decide/requests.ts";
-import { balancerOf, deviations, IDLE, picks, weighing } from "./balancers.ts";
+import { groupOf, deviations, IDLE, picks, weighing } from "./balancers.ts";
 
 const PICKS = 10_000;
 const RING: LoadBalancer = { ring: 1024 };
@@ -17,8 +17,8 @@ const keys = (count: number, set = 0): readonly number[] =>
 
 /** Who gets each key. */
 function owners(endpoints: readonly Endpoint[], how: LoadBalancer, of: readonly number[], usable = endpoints) {
-  const balancer = balancerOf(endpoints, how);
-  return of.map((hash) => pick(usable === endpoints ? balancer.endpoints : usable, balancer, { ...IDLE, hash })?.id);
+  const group = groupOf(endpoints, how);
+  return of.map((hash) => pickIn(usable === endpoints ? group.endpoints : usable, group, { ...IDLE, hash })?.id);
 }
 
 /** A hundred sets of ten endpoints with names of their own, and one of each to take away. */
@@ -62,7 +62,7 @@ describe("a ring", () => {
       const before = at === 0 ? (places.at(-1) ?? 0) - 2 ** 32 : (places[at - 1] ?? 0);
       shares[owner[at] ?? 0] = (shares[owner[at] ?? 0] ?? 0) + place - before;
     });
-    const counts = picks(balancerOf(endpoints, RING), PICKS, (at) => ({ hash: hashOf(`key ${at}`) }));
+    const counts = picks(groupOf(endpoints, RING), PICKS, (at) => ({ hash: hashOf(`key ${at}`) }));
     expect(Math.max(...deviations(counts, shares))).toBeLessThan(4);
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     shares.forEach((share, at) => {
@@ -102,7 +102,7 @@ describe("a maglev table", () => {
     { name: "equal weights", weights: [1, 1, 1] },
     { name: "different weights", weights: [1, 2, 5, 10] },
   ])("is picked from in the share of $name", ({ weights }) => {
-    const counts = picks(balancerOf(weighing(...weights), MAGLEV), PICKS, (at) => ({ hash: hashOf(`key ${at}`) }));
+    const counts = picks(groupOf(weighing(...weights), MAGLEV), PICKS, (at) => ({ hash: hashOf(`key ${at}`) }));
     expect(Math.max(...deviations(counts, weights))).toBeLessThan(4);
   });
 
@@ -150,15 +150,15 @@ describe.each([
   { name: "a maglev table", how: MAGLEV },
 ])("$name", ({ how }) => {
   it("gives a request that lacks the key a random endpoint, in the share of weights", () => {
-    const counts = picks(balancerOf(weighing(1, 3), how), PICKS, (at) => ({ seed: hashOf(`${at}`) }));
+    const counts = picks(groupOf(weighing(1, 3), how), PICKS, (at) => ({ seed: hashOf(`${at}`) }));
     expect(Math.max(...deviations(counts, [1, 3]))).toBeLessThan(4);
   });
 
   it("knows nobody where none may be used, and the last one where all others are away", () => {
     const endpoints = weighing(1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
-    const balancer = balancerOf(endpoints, how);
+    const group = groupOf(endpoints, how);
     const two = endpoints.slice(8);
-    expect(pick([], balancer, { ...IDLE, hash: 1 })).toBeNull();
-    for (const hash of keys(500)) expect(two).toContain(pick(two, balancer, { ...IDLE, hash }));
+    expect(pickIn([], group, { ...IDLE, hash: 1 })).toBeNull();
+    for (const hash of keys(500)) expect(two).toContain(pickIn(two, group, { ...IDLE, hash }));
   });
 });

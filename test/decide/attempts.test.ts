@@ -28,8 +28,10 @@ function forward(minHealthPercent = 0): Forward {
   return decision;
 }
 
+const IDLE = { turn: 0, active: new Map<string, number>(), now: 0, whereabouts: null };
+
 const next = (decision: Forward, out: readonly string[], turn = 0) => {
-  const health = { turn, active: new Map<string, number>(), isEjected: ({ id }: { id: string }) => out.includes(id) };
+  const health = { ...IDLE, turn, isEjected: ({ id }: { id: string }) => out.includes(id) };
   const chosen = nextAttempt(decision, [], health, 7);
   return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.kind === "answer" ? chosen.answer.code : chosen.kind;
 };
@@ -55,7 +57,7 @@ describe("nextAttempt", () => {
     const decision = forward();
     const [one] = decision.cluster.model.endpoints;
     const history = one ? [{ endpoint: one, outcome: 503 }] : [];
-    const health = { turn: 0, active: new Map<string, number>(), isEjected: () => false };
+    const health = { ...IDLE, isEjected: () => false };
     expect(nextAttempt(decision, history, health, 7)).toEqual({ kind: "stop" });
   });
 });

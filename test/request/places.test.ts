@@ -12,7 +12,7 @@ function front(listener: Partial<Listener> = {}): Entrance {
     kind: "public",
     listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*", ...listener },
     clientAuth: null,
-    location: null,
+    whereabouts: { colo: null, country: null, continent: null },
     scheme: "http",
   };
 }

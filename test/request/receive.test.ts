@@ -8,7 +8,7 @@ const PUBLIC: Entrance = {
   kind: "public",
   listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*" },
   clientAuth: undefined,
-  location: null,
+  whereabouts: { colo: null, country: null, continent: null },
   scheme: "https",
 };
 const MESH: Entrance = { kind: "mesh", props: {} };

@@ -55,12 +55,6 @@ spec:
   it.each([
     ["an unknown balancer", "loadBalancer: {simple: FASTEST}", "NotSupported spec.trafficPolicy.loadBalancer.simple"],
     ["PASSTHROUGH", "loadBalancer: {simple: PASSTHROUGH}", "NotSupported spec.trafficPolicy.loadBalancer.simple"],
-    [
-      "localityLbSetting",
-      "loadBalancer: {localityLbSetting: {}}",
-      "NotSupported spec.trafficPolicy.loadBalancer.localityLbSetting",
-    ],
-    ["warmup", "loadBalancer: {warmup: {}}", "NotSupported spec.trafficPolicy.loadBalancer.warmup"],
     ["an empty pool", "connectionPool: {}", "Required spec.trafficPolicy.connectionPool"],
     [
       "no connections at all",

@@ -97,3 +97,109 @@ describe("loadBalancer", () => {
     expect(hash(fields)).toEqual([`warning Invalid ${PLACE}.consistentHash${field}`]);
   });
 });
+
+describe("localityLbSetting", () => {
+  const locality = (fields: string, outlier = "outlierDetection: {}") =>
+    found(
+      "networking.istio.io/v1",
+      "DestinationRule",
+      `{host: reviews, trafficPolicy: {loadBalancer: {localityLbSetting: {${fields}}}${outlier && `, ${outlier}`}}}`,
+    ).filter((finding) => finding.includes("localityLbSetting"));
+
+  it.each([
+    "",
+    "enabled: false",
+    "distribute: [{from: eu/nl/*, to: {eu/nl/*: 80, eu/de/*: 20}}, {from: us, to: {us: 100}}]",
+    "distribute: [{from: eu/nl, to: {eu/nl: 90, '*': 10}}, {from: '*', to: {'*': 100}}]",
+    "failover: [{from: eu, to: us}]",
+    "failoverPriority: [topology.kubernetes.io/region, cell=a, rack]",
+    "failover: [{from: eu, to: us}], failoverPriority: [rack]",
+  ])("takes %s", (fields) => {
+    expect(locality(fields)).toEqual([]);
+  });
+
+  it.each([
+    [
+      "shares beside failover",
+      "distribute: [{from: eu, to: {eu: 100}}], failover: [{from: eu, to: us}]",
+      "Invalid failover",
+    ],
+    [
+      "shares beside priorities",
+      "distribute: [{from: eu, to: {eu: 100}}], failoverPriority: [rack]",
+      "Invalid failoverPriority",
+    ],
+    [
+      "failover beside priorities of localities",
+      "failover: [{from: eu, to: us}], failoverPriority: [rack, topology.kubernetes.io/zone]",
+      "Invalid failoverPriority[1]",
+    ],
+    ["shares that are not 100", "distribute: [{from: eu, to: {eu: 80, us: 30}}]", "Invalid distribute[0].to"],
+    ["a share of 0", "distribute: [{from: eu, to: {eu: 100, us: 0}}]", "Invalid distribute[0].to.us"],
+    ["a share above 100", "distribute: [{from: eu, to: {eu: 101}}]", "Invalid distribute[0].to.eu"],
+    [
+      "callers twice",
+      "distribute: [{from: eu, to: {eu: 100}}, {from: eu, to: {eu: 100}}]",
+      "Invalid distribute[1].from",
+    ],
+    [
+      "callers that others hold",
+      "distribute: [{from: eu/*, to: {eu: 100}}, {from: eu/nl, to: {eu: 100}}]",
+      "Invalid distribute[1].from",
+    ],
+    [
+      "callers after all",
+      "distribute: [{from: '*', to: {eu: 100}}, {from: us, to: {eu: 100}}]",
+      "Invalid distribute[1].from",
+    ],
+    ["a wildcard inside", "distribute: [{from: '*/nl', to: {eu: 100}}]", "Invalid distribute[0].from"],
+    ["an empty zone", "distribute: [{from: eu//ams, to: {eu: 100}}]", "Invalid distribute[0].from"],
+    ["failover to itself", "failover: [{from: eu, to: eu}]", "Invalid failover[0].to"],
+    ["failover of a zone", "failover: [{from: eu/nl, to: us}]", "Invalid failover[0].from"],
+    ["failover to all", "failover: [{from: eu, to: '*'}]", "Invalid failover[0].to"],
+    ["an unknown field", "failOver: []", "Invalid failOver"],
+  ])("refuses %s", (_, fields, error) => {
+    const [reason, field] = error.split(" ");
+    expect(locality(fields)).toEqual([`error ${reason} ${PLACE}.localityLbSetting.${field}`]);
+  });
+
+  it("refuses areas of one share that overlap", () => {
+    expect(locality("distribute: [{from: eu, to: {eu: 50, eu/nl: 50}}]")[0]).toContain("distribute[0].to");
+  });
+
+  it.each([
+    ["failover", "failover: [{from: eu, to: us}]"],
+    ["failoverPriority", "failoverPriority: [rack]"],
+  ])("warns of %s where nothing is ever found unhealthy", (field, fields) => {
+    expect(locality(fields, "")).toEqual([`warning Invalid ${PLACE}.localityLbSetting.${field}`]);
+  });
+});
+
+describe("warmup", () => {
+  it.each([
+    "warmup: {duration: 300s}",
+    "warmup: {duration: 300s, minimumPercent: 5.5, aggression: 1.5}",
+    "simple: ROUND_ROBIN, warmup: {duration: 1m}",
+  ])("is taken: %s", (fields) => {
+    expect(balancer(fields)).toEqual([]);
+  });
+
+  it.each([
+    ["no duration", "warmup: {minimumPercent: 5}", "Required warmup.duration"],
+    ["no time", "warmup: {duration: 0s}", "Invalid warmup.duration"],
+    ["more than the whole weight", "warmup: {duration: 1s, minimumPercent: 101}", "Invalid warmup.minimumPercent"],
+    ["slower than a straight line", "warmup: {duration: 1s, aggression: 0.5}", "Invalid warmup.aggression"],
+    ["both forms", "warmup: {duration: 1s}, warmupDurationSecs: 1s", "Invalid warmupDurationSecs"],
+  ])("refuses %s", (_, fields, error) => {
+    const [reason, field] = error.split(" ");
+    expect(balancer(fields)).toEqual([`error ${reason} ${PLACE}.${field}`]);
+  });
+
+  it.each([
+    ["the old form", "warmupDurationSecs: 60s", "warmupDurationSecs"],
+    ["a rule that knows no weights that change", "simple: RANDOM, warmup: {duration: 1s}", "warmup"],
+    ["a hash", "consistentHash: {useSourceIp: true}, warmup: {duration: 1s}", "warmup"],
+  ])("warns of %s", (_, fields, field) => {
+    expect(balancer(fields)).toEqual([`warning Invalid ${PLACE}.${field}`]);
+  });
+});

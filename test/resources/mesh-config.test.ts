@@ -11,6 +11,11 @@ describe("MeshConfig", () => {
       ),
     ).toEqual([]);
     expect(of("{}")).toEqual([]);
+    expect(
+      of(
+        "{localities: [{colo: AMS, locality: eu/nl/ams}, {country: NA, locality: af}, {continent: NA, locality: us}], localityLbSetting: {failover: [{from: eu, to: us}]}}",
+      ),
+    ).toEqual([]);
     expect(of("{enableAutoMtls: true, pathNormalization: {normalization: DEFAULT}}")).toEqual([]);
   });
 
@@ -55,6 +60,22 @@ describe("MeshConfig", () => {
       "{privateRanges: [{range: 10.0.0.0/8, namespaces: [a.b]}]}",
       "Invalid spec.privateRanges[0].namespaces[0]",
     ],
+    ["a place without a name", "{localities: [{locality: eu}]}", "Required spec.localities[0]"],
+    ["a place with two names", "{localities: [{colo: AMS, country: NL, locality: eu}]}", "Required spec.localities[0]"],
+    [
+      "a place twice",
+      "{localities: [{colo: AMS, locality: eu}, {colo: AMS, locality: us}]}",
+      "Duplicate spec.localities[1]",
+    ],
+    ["a place that is none", "{localities: [{colo: ams, locality: eu}]}", "Invalid spec.localities[0].colo"],
+    ["an unknown continent", "{localities: [{continent: XX, locality: eu}]}", "Invalid spec.localities[0].continent"],
+    ["a place without locality", "{localities: [{colo: AMS}]}", "Required spec.localities[0].locality"],
+    [
+      "shares that are not 100",
+      "{localityLbSetting: {distribute: [{from: eu, to: {eu: 1}}]}}",
+      "Invalid spec.localityLbSetting.distribute[0].to",
+    ],
+    ["balancing by zones", "{zoneAwareLbSetting: {enabled: true}}", "NotSupported spec.zoneAwareLbSetting"],
     ["an age of 0", "{snapshot: {maxAge: 0s}}", "Invalid spec.snapshot.maxAge"],
     ["extension providers", "{extensionProviders: []}", "NotSupported spec.extensionProviders"],
     ["Observe", "{mode: Observe}", "NotSupported spec.mode"],

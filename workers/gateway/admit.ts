@@ -40,7 +40,7 @@ export function admit(call: Call): Response | null | Promise<Response | null> {
 /** Picks by what is known of the endpoints now. */
 function pick(call: Call): Response | null {
   const { forward, view, facts } = call;
-  const next = nextAttempt(forward, call.history, view.at(Date.now()), facts.seed);
+  const next = nextAttempt(forward, call.history, view.at(Date.now(), call.whereabouts), facts.seed);
   if (next.kind === "answer") return answerWith(call, next.answer);
   if (next.kind === "stop") throw new Error("a first attempt is never one too many");
   call.endpoint = next.endpoint;

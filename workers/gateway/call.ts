@@ -2,7 +2,7 @@ import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { HeaderChange } from "../../src/request/changes.ts";
-import type { Entrance } from "../../src/request/entrance.ts";
+import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { Received } from "../../src/request/receive.ts";
 import type { Ticket } from "../../src/resilience/pool.ts";
@@ -76,6 +76,10 @@ export class Call {
     this.journal = new Journal(Date.now(), randomId(), request.method);
     if (entrance.kind === "mesh") this.journal.props = entrance.props;
     this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), mesh.holdsCalls);
+  }
+
+  get whereabouts(): Whereabouts | null {
+    return this.entrance.kind === "public" ? this.entrance.whereabouts : this.mesh.whereabouts;
   }
 
   /** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */

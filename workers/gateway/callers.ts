@@ -1,3 +1,4 @@
+import type { Whereabouts } from "../../src/request/entrance.ts";
 import type { Health } from "../../src/decide/attempts.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import { Pool } from "../../src/resilience/pool.ts";
@@ -20,6 +21,7 @@ export class CallerCluster implements Health {
   readonly #configuration: Exchange;
   /** Epoch ms of the look that is under way. */
   #now = 0;
+  #whereabouts: Whereabouts | null = null;
   #turn = -1;
 
   constructor(
@@ -52,9 +54,18 @@ export class CallerCluster implements Health {
     this.#configuration.outcomes.record(key, outlier, endpoints.length, outcome, now);
   }
 
-  /** The next turn, and ejections as they are now. */
-  at(now: number): this {
+  get now(): number {
+    return this.#now;
+  }
+
+  get whereabouts(): Whereabouts | null {
+    return this.#whereabouts;
+  }
+
+  /** The next turn, and ejections as they are now. @param whereabouts where the caller is */
+  at(now: number, whereabouts: Whereabouts | null): this {
     this.#now = now;
+    this.#whereabouts = whereabouts;
     this.#turn += 1;
     return this;
   }

@@ -1,4 +1,4 @@
-import type { Deployment, Entrance } from "../../src/request/entrance.ts";
+import type { Deployment, Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import { FORMAT } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
@@ -25,6 +25,8 @@ export interface Mesh {
   readonly logOneIn: number;
   /** `cf.colo` of the public requests seen so far; `LOC` in the local mesh. */
   location: string;
+  /** Of the client that told it: over a binding nobody tells, and callers are close by. */
+  whereabouts: Whereabouts | null;
 }
 
 /** An isolate belongs to one deployment: its bindings and variables are the same for every request. */
@@ -67,6 +69,7 @@ export function createMesh(env: Env): Mesh {
     series: new SeriesIndex(configuration.metrics),
     logOneIn: logOneIn(env),
     location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
+    whereabouts: local ? { colo: LOCAL_LOCATION, country: null, continent: null } : null,
   };
   return mesh;
 }
@@ -80,6 +83,9 @@ function logOneIn(env: Env): number {
 
 /** Only the platform's word on a public request counts; over a binding `cf` is the caller's own. */
 export function learnLocation(mesh: Mesh, entrance: Entrance): void {
-  if (mesh.location === UNKNOWN_LOCATION && entrance.kind === "public" && entrance.location !== null)
-    mesh.location = entrance.location;
+  if (mesh.location !== UNKNOWN_LOCATION || entrance.kind !== "public") return;
+  const { whereabouts } = entrance;
+  if (whereabouts.colo === null) return;
+  mesh.location = whereabouts.colo;
+  mesh.whereabouts = whereabouts;
 }

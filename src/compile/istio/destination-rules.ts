@@ -5,7 +5,8 @@ import type { Labels } from "../entries.ts";
 import { visible } from "../exports.ts";
 import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
-import { loadBalancerOf } from "./load-balancers.ts";
+import { loadBalancerOf, warmupOf } from "./load-balancers.ts";
+import { localitySettings } from "./localities.ts";
 import type { ClientTls, ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
 import { outlierSettings } from "./outlier.ts";
 
@@ -71,7 +72,7 @@ export function destinationOf(world: World, target: Target, owner: string | null
   const { subset } = target;
   const labels =
     subset === undefined ? {} : policy.subsets.has(subset) ? (policy.subsets.get(subset)?.labels ?? {}) : null;
-  return { ...clusterSettings(world, policy, target), labels };
+  return { ...clusterSettings(world, policy, target, viewer), labels };
 }
 
 /** Settings of a port replace the others of their level as a whole; a subset's blocks stand over the destination's. */
@@ -79,6 +80,7 @@ function clusterSettings(
   world: World,
   { trafficPolicy = {}, subsets }: DestinationPolicy,
   { port, subset }: Target,
+  viewer: Viewer,
 ): ClusterSettings {
   const own = (subset === undefined ? undefined : subsets.get(subset)?.trafficPolicy) ?? {};
   const settings: Settings = ofPort(own, port) ?? { ...(ofPort(trafficPolicy, port) ?? trafficPolicy), ...own };
@@ -86,6 +88,8 @@ function clusterSettings(
   const { tcp, http } = connectionPool ?? {};
   return {
     loadBalancer: loadBalancerOf(loadBalancer),
+    warmup: warmupOf(loadBalancer),
+    locality: localitySettings(world, loadBalancer, outlierDetection !== undefined, viewer),
     pool: {
       ...(tcp?.maxConnections !== undefined && { maxConnections: tcp.maxConnections }),
       ...(http?.http2MaxRequests !== undefined && { maxRequests: http.http2MaxRequests }),

@@ -1,19 +1,32 @@
 import { MOST_PLACES_HERE } from "../../resources/consistent-hash.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { LoadBalancerSpec } from "../../resources/load-balancer.ts";
-import type { HashKey, LoadBalancer } from "../../snapshot/model.ts";
+import type { HashKey, LoadBalancer, Warmup } from "../../snapshot/model.ts";
 
 type ConsistentHash = NonNullable<LoadBalancerSpec["consistentHash"]>;
 type Cookie = NonNullable<ConsistentHash["httpCookie"]>;
 
 const DEFAULT_RING_SIZE = 1024;
 const DEFAULT_TABLE_SIZE = 65_537;
+const DEFAULT_MINIMUM_PERCENT = 10;
 
 /** LEAST_REQUEST unless something else is said, as in Istio. */
 export function loadBalancerOf(spec: LoadBalancerSpec | undefined): LoadBalancer {
   const { simple, consistentHash } = spec ?? {};
   if (consistentHash !== undefined) return hashing(consistentHash);
   return simple === "ROUND_ROBIN" || simple === "RANDOM" ? simple : "LEAST_REQUEST";
+}
+
+/** Istio's defaults: from a tenth of the weight, in a straight line. */
+export function warmupOf(spec: LoadBalancerSpec | undefined): Warmup | null {
+  const { warmup, warmupDurationSecs, simple, consistentHash } = spec ?? {};
+  const durationMs = parseDuration(warmup?.duration ?? warmupDurationSecs ?? "");
+  if (durationMs === null || simple === "RANDOM" || consistentHash !== undefined) return null;
+  return {
+    durationMs,
+    minimum: (warmup?.minimumPercent ?? DEFAULT_MINIMUM_PERCENT) / 100,
+    aggression: warmup?.aggression ?? 1,
+  };
 }
 
 function hashing(spec: ConsistentHash): LoadBalancer {

@@ -1,10 +1,12 @@
+import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { onlyFor, visible } from "../exports.ts";
 import { namespaceOf, patternsOf, viewerNamespace } from "../view.ts";
-import { accountsWith } from "../viewer.ts";
+import { accountsNaming, accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
 import { clientLabels } from "./destination-rules.ts";
 import { rulesOf } from "./delegates.ts";
+import { comparedLabels } from "./localities.ts";
 import { compileRoutes } from "./routes.ts";
 
 export function meshHosts({ inventory }: World): readonly string[] {
@@ -50,7 +52,13 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
       for (const service of services) for (const only of onlyFor(world, service)) viewers.add(only);
       if (services.length > 1) for (const service of services) viewers.add(namespaceOf(service));
       const owners = new Set(services.map(namespaceOf));
-      for (const rule of patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern))) {
+      const rules = patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern));
+      const compared = comparedLabels(
+        world,
+        rules.map(({ spec }) => spec as DestinationRuleSpec),
+      );
+      for (const account of accountsNaming(world, compared)) viewers.add(account);
+      for (const rule of rules) {
         for (const only of onlyFor(world, rule)) viewers.add(only);
         if (!owners.has(namespaceOf(rule)) || clientLabels(rule) !== null) viewers.add(namespaceOf(rule));
         for (const client of clients(world, rule)) viewers.add(client);

@@ -1,4 +1,4 @@
-import type { Descriptions } from "../../descriptions.ts";
+import { at, type Descriptions, LOCALITY_LB } from "../../descriptions.ts";
 
 export const LOAD_BALANCER: Descriptions = {
   loadBalancer: "How an endpoint is picked for a request.",
@@ -21,4 +21,11 @@ export const LOAD_BALANCER: Descriptions = {
     "By a Maglev table: even shares; an endpoint that comes or goes moves a few keys of the others.",
   "loadBalancer.consistentHash.maglev.tableSize": "Slots of the table, a prime; 65537 by default.",
   "loadBalancer.consistentHash.minimumRingSize": "The old place of `ringHash.minimumRingSize`.",
+  "loadBalancer.localityLbSetting": "What it means where callers and endpoints are; that of the mesh by default.",
+  ...at(["loadBalancer.localityLbSetting"], LOCALITY_LB),
+  "loadBalancer.warmup": "New endpoints begin with a part of their weight.",
+  "loadBalancer.warmup.duration": "When they have all of it, after they were registered.",
+  "loadBalancer.warmup.minimumPercent": "What they have at least; 10 by default.",
+  "loadBalancer.warmup.aggression": "1, the default, grows in a straight line; more grows faster at first.",
+  "loadBalancer.warmupDurationSecs": "The old form of `warmup.duration`.",
 };

@@ -1,4 +1,4 @@
-import { at, type Descriptions } from "../../descriptions.ts";
+import { at, type Descriptions, LOCALITY_LB } from "../../descriptions.ts";
 import { TRAFFIC_POLICY } from "../../istio/destination-rule/descriptions.ts";
 
 const LABEL_SELECTOR: Descriptions = {
@@ -46,6 +46,13 @@ export const DESCRIPTIONS: Descriptions = {
     "Labels of the namespace that it stands in; `kubernetes.io/metadata.name` is its name.",
   ...at(["spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector"], LABEL_SELECTOR),
   "spec.serviceEntryVisibility.applyToSidecars": "Must be true: here all callers are what Istio calls sidecars.",
+  "spec.localityLbSetting": "What it means where callers and endpoints are, where a DestinationRule does not say so.",
+  ...at(["spec.localityLbSetting"], LOCALITY_LB),
+  "spec.localities": "Where callers are: a colo counts more than its country, that more than its continent.",
+  "spec.localities.colo": "Three letters of the platform's location; `LOC` in the local mesh.",
+  "spec.localities.country": "Two letters, as in ISO 3166.",
+  "spec.localities.continent": "AF, AN, AS, EU, NA, OC or SA.",
+  "spec.localities.locality": "`region/zone/subzone`, or the beginning of it.",
   "spec.snapshot": "How gateways treat the configuration that they hold.",
   "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
 };
