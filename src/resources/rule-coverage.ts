@@ -124,24 +124,30 @@ function covers(wider: HttpMatchSpec, block: HttpMatchSpec, gateways: readonly s
   ] as const;
   return (
     texts.every(([wanted, given]) => wanted === undefined || (given !== undefined && holds(wanted, given))) &&
-    allHold(lowered(headers), lowered(block.headers)) &&
-    allHold(queryParams, block.queryParams ?? {}) &&
-    allSame(lowered(withoutHeaders), lowered(block.withoutHeaders)) &&
-    allSame(others, block)
+    allHold(headers, block.headers) &&
+    allHold(queryParams, block.queryParams, asWritten) &&
+    entriesOf(withoutHeaders).every(([name, match]) =>
+      entriesOf(block.withoutHeaders).some(([other, same]) => other === name && isSame(match, same)),
+    ) &&
+    Object.entries(others).every(([key, value]) => isSame(value, (block as Fields)[key]))
   );
 }
 
 type Matches = Readonly<Record<string, StringMatchSpec>>;
+type Fields = Readonly<Record<string, unknown>>;
 
-function lowered(matches: Matches = {}): Matches {
-  return Object.fromEntries(Object.entries(matches).map(([name, match]) => [name.toLowerCase(), match]));
+const asWritten = (name: string): string => name;
+const lowered = (name: string): string => name.toLowerCase();
+
+/** A header may be there in two spellings, and then both must hold. */
+function entriesOf(matches: Matches = {}, form = lowered): readonly (readonly [string, StringMatchSpec])[] {
+  return Object.entries(matches).map(([name, match]) => [form(name), match]);
 }
 
-function allHold(wanted: Matches, given: Matches): boolean {
-  return Object.entries(wanted).every(([name, match]) => {
-    const other = Object.hasOwn(given, name) ? given[name] : undefined;
-    return other !== undefined && (holds(match, other) || isPresent(match));
-  });
+function allHold(wanted: Matches, given: Matches | undefined, form = lowered): boolean {
+  return entriesOf(wanted, form).every(([name, match]) =>
+    entriesOf(given, form).some(([other, narrower]) => other === name && (isPresent(match) || holds(match, narrower))),
+  );
 }
 
 function isPresent({ exact, prefix, regex }: StringMatchSpec): boolean {
@@ -155,7 +161,6 @@ function holds(wanted: StringMatchSpec, given: StringMatchSpec): boolean {
   return wanted.regex !== undefined && (wanted.regex === ".*" || wanted.regex === given.regex);
 }
 
-function allSame(wanted: object, given: object = {}): boolean {
-  const others = given as Readonly<Record<string, unknown>>;
-  return Object.entries(wanted).every(([key, value]) => JSON.stringify(value) === JSON.stringify(others[key]));
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }

@@ -87,6 +87,11 @@ describe("a rule that is never reached", () => {
     ["another port", "match: [{ port: 80 }]", "match: [{ port: 81 }]"],
     ["every port", "match: [{ port: 80 }]", ""],
     ["more gateways", "match: [{ uri: { prefix: /a }, gateways: [front] }]", "match: [{ uri: { prefix: /a } }]"],
+    [
+      "two spellings of a header",
+      "match: [{ headers: { X: { exact: a }, x: {} } }]",
+      "match: [{ headers: { x: {} } }]",
+    ],
     ["other callers", "match: [{ sourceNamespace: a }]", "match: [{ sourceNamespace: b }]"],
     [
       "a path after a pattern that may not hold it",
