@@ -18,6 +18,7 @@ export interface DataOptions {
   readonly unmeshed: boolean;
   /** A plain HTTP server on loopback that stands for all public origins: for tests. */
   readonly originPort: number | null;
+  readonly plainPrivate: boolean;
 }
 
 export interface DataProcess {
@@ -45,7 +46,7 @@ export async function startData(
   onLine: (line: { level: string; message: string }) => void,
 ): Promise<DataProcess> {
   mkdirSync(layout.registry, { recursive: true });
-  const forwarder = await startPrivateForwarder();
+  const forwarder = await startPrivateForwarder(options.plainPrivate);
   const names = Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
   const services = await serviceWorkers(layout, options);
   const bindings = Object.fromEntries(

@@ -14,6 +14,8 @@ export interface Options {
   readonly unmeshed: boolean;
   /** Where the gateways find public origins instead: a plain HTTP server's port on loopback. */
   readonly originPort: number | null;
+  /** Private endpoints speak plain HTTP, also where a DestinationRule says HTTPS. */
+  readonly plainPrivate: boolean;
 }
 
 const EXAMPLES = ["bookinfo", "article"] as const;
@@ -36,6 +38,7 @@ export const USAGE = `npm start -- [options]
   --service-ports      a port of its own for each example service, past the mesh: for tests
   --unmeshed           point the services' mesh binding at nothing: for tests
   --origin-port N      call this port of loopback in place of any public origin: for tests
+  --plain-private      call private endpoints by plain HTTP, also where a rule says HTTPS: for tests
   --help               this text
 `;
 
@@ -77,6 +80,7 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
     servicePorts: values["service-ports"],
     unmeshed: values.unmeshed,
     originPort,
+    plainPrivate: values["plain-private"],
   });
 }
 
@@ -96,6 +100,7 @@ function read(args: readonly string[]) {
       "service-ports": { type: "boolean", default: false },
       unmeshed: { type: "boolean", default: false },
       "origin-port": { type: "string" },
+      "plain-private": { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   }).values;

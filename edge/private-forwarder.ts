@@ -20,17 +20,21 @@ PRIVATE.addAddress("::1", "ipv6");
 /**
  * Forwards requests of the gateways' PRIVATE binding to the origin that `tulle-private-target` names, by TLS where it is HTTPS. A place that may not
  * be reached, or where nobody listens, looks like a connection that breaks: the gateway says 503 `UF`.
+ *
+ * @param plain HTTPS is taken for HTTP
  */
-export async function startPrivateForwarder(): Promise<{ readonly port: number; close(): Promise<void> }> {
+export async function startPrivateForwarder(
+  plain: boolean,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
   const server = createServer({ IncomingMessage: EdgeRequest, maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
-    placeOf(request).then(
+    placeOf(request, plain).then(
       (place) => (place === null ? void response.destroy() : passOn(request, response, place)),
       () => response.destroy(),
     );
   });
   server.on("upgrade", (request, client, head) => {
     client.on("error", () => client.destroy());
-    placeOf(request).then(
+    placeOf(request, plain).then(
       (place) => (place === null ? void client.destroy() : passUpgradeOn(request, client, head, place)),
       () => client.destroy(),
     );
@@ -58,7 +62,7 @@ export async function startPrivateForwarder(): Promise<{ readonly port: number; 
 }
 
 /** @returns null where the address may not be reached */
-async function placeOf({ headers, rawHeaders }: IncomingMessage): Promise<Onward | null> {
+async function placeOf({ headers, rawHeaders }: IncomingMessage, plain: boolean): Promise<Onward | null> {
   const target = await resolve(String(headers["tulle-private-target"] ?? ""));
   if (target === null) return null;
   const kept: string[] = [];
@@ -66,7 +70,8 @@ async function placeOf({ headers, rawHeaders }: IncomingMessage): Promise<Onward
     const name = rawHeaders[at] ?? "";
     if (!/^(tulle-private-target|mf-.*|cf-.*)$/i.test(name)) kept.push(name, rawHeaders[at + 1] ?? "");
   }
-  return { ...target, headers: kept };
+  const { tls, ...place } = target;
+  return { ...place, ...(tls && !plain && { tls }), headers: kept };
 }
 
 /** @returns where to connect; the address that was judged is the one that is used, whatever the name says next */

@@ -90,6 +90,8 @@ export async function start({ index, tmpDir }: StartOptions) {
   const mesh = await RunningMesh.start(
     [
       "--empty",
+      // The runner's backends, which stand for hosts outside as well, know no TLS.
+      "--plain-private",
       "--port-base",
       String(FIRST_PORT + PORTS_EACH * index),
       "--loopback",

@@ -274,7 +274,7 @@ describe("the edge", () => {
   it("reaches private endpoints by TLS where they are HTTPS, and verifies whose certificate it is", async () => {
     const authority = await TestAuthority.create();
     const trusted = getCACertificates("default");
-    const forwarder = await startPrivateForwarder();
+    const forwarder = await startPrivateForwarder(false);
     const service = createTlsServer(await authority.leaf({ dns: ["localhost"] }), (request, response) =>
       response.end(`TLS for ${request.headers.host}`),
     );
@@ -307,13 +307,17 @@ describe("the edge", () => {
   });
 
   it("forwards private endpoints to private addresses alone, whatever the Host says", async () => {
-    const forwarder = await startPrivateForwarder();
+    const forwarder = await startPrivateForwarder(false);
     try {
       const call = (target: string) =>
         send(`http://127.0.0.1:${forwarder.port}/x`, { host: "api.test", headers: { "tulle-private-target": target } });
       expect((await call(`http://127.0.0.1:${port}`)).text).toBe("ok");
       expect(seen.at(-1)?.headers).toMatchObject({ host: "api.test" });
       expect(seen.at(-1)?.headers["tulle-private-target"]).toBeUndefined();
+      const plain = await startPrivateForwarder(true);
+      const headers = { "tulle-private-target": `https://127.0.0.1:${port}` };
+      expect((await send(`http://127.0.0.1:${plain.port}/x`, { host: "api.test", headers })).text).toBe("ok");
+      await plain.close();
       for (const target of [
         "http://169.254.169.254",
         "http://1.1.1.1",

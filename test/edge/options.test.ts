@@ -16,6 +16,7 @@ describe("the options of npm start", () => {
         servicePorts: false,
         unmeshed: false,
         originPort: null,
+        plainPrivate: false,
       },
     });
   });

@@ -23,10 +23,6 @@ const NOT_ALLOWED: Refused = {
   reason: "is not on `egress.allowedHosts` of the MeshConfig",
 };
 
-function faultOf(document: string): Refused {
-  return { document, field: "spec.http[0].fault", reason: "not supported yet" };
-}
-
 /** Each file of Istio's sample with its documents, in their order. */
 const FILES: Readonly<Record<string, readonly (string | Refused)[]>> = {
   "bookinfo-gateway.yaml": ["Gateway bookinfo-gateway", "VirtualService bookinfo"],
@@ -49,7 +45,7 @@ const FILES: Readonly<Record<string, readonly (string | Refused)[]>> = {
     "VirtualService rewrite-port-for-googleapis",
     "DestinationRule originate-tls-for-googleapis",
   ],
-  "fault-injection-details-v1.yaml": [faultOf("VirtualService details"), "DestinationRule details"],
+  "fault-injection-details-v1.yaml": ["VirtualService details", "DestinationRule details"],
   "virtual-service-all-v1.yaml": [
     "VirtualService productpage",
     "VirtualService reviews",
@@ -60,8 +56,8 @@ const FILES: Readonly<Record<string, readonly (string | Refused)[]>> = {
   "virtual-service-ratings-db.yaml": ["VirtualService reviews", "VirtualService ratings"],
   "virtual-service-ratings-mysql-vm.yaml": ["VirtualService reviews", "VirtualService ratings"],
   "virtual-service-ratings-mysql.yaml": ["VirtualService reviews", "VirtualService ratings"],
-  "virtual-service-ratings-test-abort.yaml": [faultOf("VirtualService ratings")],
-  "virtual-service-ratings-test-delay.yaml": [faultOf("VirtualService ratings")],
+  "virtual-service-ratings-test-abort.yaml": ["VirtualService ratings"],
+  "virtual-service-ratings-test-delay.yaml": ["VirtualService ratings"],
   "virtual-service-reviews-50-v3.yaml": ["VirtualService reviews"],
   "virtual-service-reviews-80-20.yaml": ["VirtualService reviews"],
   "virtual-service-reviews-90-10.yaml": ["VirtualService reviews"],
