@@ -11,9 +11,10 @@ import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import { withoutParams } from "../request/credentials.ts";
 import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
-import { canonicalPath } from "../routing/canonical-path.ts";
+import { err, type Result } from "../result.ts";
+import { type CanonicalPath, canonicalPath } from "../routing/canonical-path.ts";
 import { rewritePath } from "../routing/rewrite.ts";
-import { matchRoute } from "../routing/route-match.ts";
+import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
 import type {
   LinkedCluster,
   LinkedDestination,
@@ -67,8 +68,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   if (!destination) return answerOf("no_route");
   const { cluster, ops } = destination;
 
-  const rewritten = rewritePath(facts, route.model.rewrite, matched.model);
-  const path = rewritten === null ? null : canonicalPath(rewritten, slice.model.path);
+  const path = rewrittenPath(slice, matched, facts);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   const { endpoints, unknown } = cluster.model;
   if (endpoints.length === 0) {
@@ -83,6 +83,18 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const origin = cluster.dynamic === null ? null : dynamicOrigin(cluster, sent.host);
   if (cluster.dynamic !== null && origin === null) return answerOf("host_not_allowed", null, route, cluster);
   return filtered(route, routed, forward(route, destination, sent, origin, entered, checked), trace);
+}
+
+/** @returns null where the path stays as it came */
+function rewrittenPath(
+  { model }: LinkedSlice,
+  { route, model: matched }: LinkedMatch<LinkedRoute>,
+  facts: RequestFacts,
+): Result<CanonicalPath, unknown> | null {
+  const { rewriter } = route;
+  const path = rewriter === null ? rewritePath(facts, route.model.rewrite, matched) : rewriter(facts.forwardPath);
+  if (path === null) return null;
+  return path.startsWith("/") ? canonicalPath(path, model.path) : err("no path");
 }
 
 function forward(

@@ -7,7 +7,7 @@ const MAX_REGEX_LENGTH = 1_024;
 const MAX_PROGRAM_SIZE = 2_000;
 
 /** @returns what is wrong with an RE2 expression, or null (R17) */
-function regexProblem(regex: string): string | null {
+export function regexProblem(regex: string): string | null {
   if (regex === "") return "the regular expression is empty";
   if (regex.length > MAX_REGEX_LENGTH) return `the regular expression is longer than ${MAX_REGEX_LENGTH} characters`;
   try {

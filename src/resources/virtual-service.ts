@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { isAuthorityValue } from "./authority.ts";
 import { checkCors, CorsPolicy } from "./cors.ts";
 import { durationOrZero } from "./duration.ts";
 import { checkFault, Fault } from "./fault.ts";
@@ -12,6 +11,7 @@ import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
 import { hostName, isDnsLabel, objectName } from "./names.ts";
 import type { Report } from "./report.ts";
+import { checkRewrite, Rewrite } from "./rewrite.ts";
 import { checkCoverage } from "./rule-coverage.ts";
 import { checkWeights } from "./weights.ts";
 
@@ -28,20 +28,6 @@ const RouteDestination = strict({
   weight: z.int().min(0, { error: "must not be negative" }).max(2_147_483_647).exactOptional(),
   headers: Headers.exactOptional(),
 });
-
-/** What the path is replaced by: a path alone, without the segments that normalization would take out again. */
-function isPlainPath(path: string): boolean {
-  if (!path.startsWith("/") || /[^\x21-\x7e]|[?#\\]/.test(path) || path.includes("//")) return false;
-  return path.split("/").every((segment) => !/^(\.|%2e){1,2}$/i.test(segment));
-}
-
-const Rewrite = strict(
-  {
-    uri: text(isPlainPath, "a path that begins with `/`, without query, `//` and dot segments").exactOptional(),
-    authority: text(isAuthorityValue, "a host name with or without port").exactOptional(),
-  },
-  { uriRegexRewrite: later() },
-);
 
 /** Another VirtualService, without hosts; by default one of this namespace. */
 const Delegate = strict({
@@ -144,12 +130,11 @@ function checkHosts(spec: VirtualServiceSpec, report: Report): void {
 
 function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Report): void {
   for (const [index, match] of (rule.match ?? []).entries()) checkMatch(match, gateways, report.at("match", index));
-  if (rule.rewrite !== undefined && rule.rewrite.uri === undefined && rule.rewrite.authority === undefined)
-    report.at("rewrite").error("set `uri` or `authority`", "FieldValueRequired");
+  if (rule.rewrite !== undefined) checkRewrite(rule.rewrite, report.at("rewrite"));
 
   checkCors(rule.corsPolicy, report.at("corsPolicy"));
   checkFault(rule.fault, report.at("fault"));
-  const rewritten = rule.rewrite?.authority === undefined ? 0 : 1;
+  const rewritten = (rule.rewrite?.authority ?? "") === "" ? 0 : 1;
   const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
   if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");
   checkAction(rule, report);

@@ -22,7 +22,7 @@ export interface CanonicalPath {
 }
 
 /** As long as the platform lets a URL be. */
-const MAX_PATH = 16_384;
+export const MAX_PATH = 16_384;
 
 /** Segments of plain characters that do not begin with a dot: nothing here that two readers could read in two ways. */
 const PLAIN = /^(?:\/[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)*\/?$/;

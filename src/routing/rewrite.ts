@@ -1,5 +1,8 @@
 import type { RequestFacts } from "../request/facts.ts";
 import type { HeaderChange } from "../request/changes.ts";
+import { linkReplaceAll } from "../match/substitution.ts";
+import { MAX_PATH } from "./canonical-path.ts";
+import { withCapitalEscapes } from "./unreserved.ts";
 import type { HeaderOps, Route, RouteMatch, WeightedDestination } from "../snapshot/model.ts";
 
 /**
@@ -15,6 +18,18 @@ export function rewritePath(
   if (uri === undefined) return null;
   if (matched === undefined) return uri + forwardPath.slice(1);
   return matched.kind === "prefix" ? uri + behind(forwardPath, matched.value.length) : uri;
+}
+
+/**
+ * What `rewrite.regex` makes of a path, whose escapes are in capitals for it as for other patterns.
+ *
+ * @returns null where there is none; a path that would be too long becomes none, which is refused
+ */
+export function linkRewriter({ rewrite }: Route): ((path: string) => string) | null {
+  const regex = rewrite?.regex;
+  if (regex === undefined) return null;
+  const replace = linkReplaceAll(regex.match, regex.rewrite, MAX_PATH);
+  return (path) => replace(withCapitalEscapes(path)) ?? "";
 }
 
 /** What follows the first characters of a path. Its `;params` are no part of what was matched, so they do not count. */

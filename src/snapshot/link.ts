@@ -13,7 +13,7 @@ import {
 import type { HeaderChange } from "../request/changes.ts";
 import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
-import { type LinkedOps, linkOps, responseOps } from "../routing/rewrite.ts";
+import { type LinkedOps, linkOps, linkRewriter, responseOps } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
 import type { CallerLocality, Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
@@ -44,6 +44,8 @@ export interface LinkedFront {
 export interface LinkedRoute {
   readonly model: Route;
   readonly destinations: readonly LinkedDestination[];
+  /** What `rewrite.regex` makes of a path; null: there is none. */
+  readonly rewriter: ((path: string) => string) | null;
   /** Set where the gateway answers by itself. */
   readonly answer: LinkedAnswer | null;
   /** Null: nothing stands between the destination's policies and its endpoints. */
@@ -213,7 +215,7 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
-  return { model, destinations, answer: linkAnswer(model), filters: linkFilters(model) };
+  return { model, destinations, rewriter: linkRewriter(model), answer: linkAnswer(model), filters: linkFilters(model) };
 }
 
 function linkFilters({ fault, cors }: Route): LinkedFilters | null {

@@ -128,6 +128,37 @@ describe("decide", () => {
     expect(asked(of, request)).toMatchObject({ effect: "answer", code, status, flag });
   });
 
+  it.each([
+    { path: "/service/foo/v1/api", want: "/v1/api/instance/foo" },
+    { path: "/service/foo/x;v=1/y", want: "/x;v=1/y/instance/foo" },
+    { path: "/service/foo/caf%c3%a9", want: "/caf%C3%A9/instance/foo" },
+    { path: "/other", want: "/other" },
+  ])("rewrites $path by a pattern, and makes it canonical anew", ({ path, want }) => {
+    const regex = { match: "^/service/([^/]+)(/.*)$", rewrite: "\\2/instance/\\1" };
+    const route = { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], rewrite: { regex } };
+    const decision = asked(slice({ routes: [route] }), facts({ path, query: "q=1" }));
+    expect(decision).toMatchObject({ effect: "forward", path: want, query: "q=1" });
+  });
+
+  it("shows the destination's policies the path that a pattern made", () => {
+    const rewrite = { regex: { match: "^/pub/", rewrite: "/admin/" } };
+    const of = slice({
+      routes: [{ name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], rewrite }],
+      policySets: [allowPaths("/pub/x")],
+    });
+    expect(asked(of, facts({ path: "/pub/x" }))).toMatchObject({ code: "rbac_denied_no_allow" });
+  });
+
+  it.each([
+    ["no slash", { match: "^/", rewrite: "x" }],
+    ["a path that is too long", { match: "a", rewrite: "b".repeat(1_000) }],
+    ["an escaped slash", { match: "a", rewrite: "%2f" }],
+  ])("refuses what a pattern gives %s", (_, regex) => {
+    const route = { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], rewrite: { regex } };
+    const request = facts({ path: `/${"a".repeat(20)}` });
+    expect(asked(slice({ routes: [route] }), request)).toMatchObject({ code: "path_refused", status: 400 });
+  });
+
   it("redirects to the same path and query", () => {
     const decision = asked(slice({ front: { ...FRONT, httpsRedirect: true } }), facts({ path: "/a", query: "b=1" }));
     expect(decision).toMatchObject({ headers: [["location", "https://api.test/a?b=1"]] });

@@ -109,7 +109,12 @@ const route: fc.Arbitrary<Route> = fc
   .record({
     matches: fc.array(block, { maxLength: 2 }),
     both: fc.boolean(),
-    rewrite: fc.constantFrom(undefined, { uri: "/x" }, { authority: "other.test" }),
+    rewrite: fc.constantFrom(
+      undefined,
+      { uri: "/x" },
+      { authority: "other.test" },
+      { regex: { match: "a", rewrite: "b" } },
+    ),
     request: fc.constantFrom(
       undefined,
       { set: [["authorization", "Bearer ours"]] as const },

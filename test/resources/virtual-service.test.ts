@@ -344,13 +344,37 @@ spec:
     ["a blank", "rewrite: {uri: /a b}", "Invalid spec.http[0].rewrite.uri"],
     ["a URL as authority", "rewrite: {authority: 'http://a'}", "Invalid spec.http[0].rewrite.authority"],
     ["a bad port", "rewrite: {authority: 'a:99999'}", "Invalid spec.http[0].rewrite.authority"],
+    ["both paths", "rewrite: {uri: /a, uriRegexRewrite: {match: a, rewrite: b}}", "Invalid spec.http[0].rewrite"],
     [
-      "a regex",
-      "rewrite: {uriRegexRewrite: {match: a, rewrite: b}}",
-      "NotSupported spec.http[0].rewrite.uriRegexRewrite",
+      "no text for a pattern",
+      "rewrite: {uriRegexRewrite: {match: a}}",
+      "Required spec.http[0].rewrite.uriRegexRewrite.rewrite",
     ],
+    ...(
+      [
+        ["an empty pattern", "match: '', rewrite: b", "match"],
+        ["look-ahead", "match: '(?=a)', rewrite: b", "match"],
+        ["nothing for a pattern", "match: a, rewrite: ''", "rewrite"],
+        ["a group that is not there", "match: (a), rewrite: '\\2'", "rewrite"],
+        ["a backslash before a letter", "match: a, rewrite: '\\n'", "rewrite"],
+        ["a query by a pattern", "match: a, rewrite: '/b?c'", "rewrite"],
+        ["a blank by a pattern", "match: a, rewrite: '/b c'", "rewrite"],
+        ["a long text", `match: a, rewrite: ${"b".repeat(1_025)}`, "rewrite"],
+      ] as const
+    ).map(([name, fields, field]) => [
+      name,
+      `rewrite: {uriRegexRewrite: {${fields}}}`,
+      `Invalid spec.http[0].rewrite.uriRegexRewrite.${field}`,
+    ]),
   ])("refuses a rewrite with %s", (_, fields, error) => {
     expect(routed(fields)).toEqual([`error ${error}`]);
+  });
+
+  it("takes a pattern for the path, with groups, and a text that is not set", () => {
+    const pattern = String.raw`uriRegexRewrite: {match: '^/service/([^/]+)(/.*)$', rewrite: '\2/instance/\1'}`;
+    expect(routed(`rewrite: {${pattern}}`)).toEqual([]);
+    expect(routed(`rewrite: {uri: '', authority: '', ${pattern}}`)).toEqual([]);
+    expect(routed("rewrite: {uri: '', authority: ''}")).toEqual(["error Required spec.http[0].rewrite"]);
   });
 
   it.each(["1", "-1s", "0.5ms", "597h"])("refuses %s as timeout", (timeout) => {

@@ -12,6 +12,7 @@ import { filterModels } from "./filters.ts";
 import { rulesOf } from "./delegates.ts";
 import { groupsAt } from "./match.ts";
 import type { Place } from "./place.ts";
+import { rewriteModel } from "./rewrite.ts";
 
 /** A destination without a port is the request's own port, of a service that has several. */
 const REQUEST_PORT = 0;
@@ -62,7 +63,7 @@ function compileRule(
         weight: route.length === 1 ? 1 : weight,
         ...headerOps(headers),
       })),
-      ...(rule.rewrite && { rewrite: rule.rewrite }),
+      ...(rule.rewrite && rewriteModel(rule.rewrite)),
       ...headerOps(rule.headers),
       ...timeout(rule),
       ...localAnswer(rule),

@@ -71,6 +71,10 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.delegate.namespace": "Its namespace; by default this one.",
   "spec.http.rewrite": "What is replaced before the request is sent.",
   "spec.http.rewrite.uri": "Replaces the prefix that matched, else the whole path.",
+  "spec.http.rewrite.uriRegexRewrite": "Replaces every part of the path that a regular expression matches.",
+  "spec.http.rewrite.uriRegexRewrite.match": "A regular expression of RE2.",
+  "spec.http.rewrite.uriRegexRewrite.rewrite":
+    "What stands in its place; `\\1` to `\\9` are the groups, `\\0` all that matched.",
   "spec.http.rewrite.authority": "Replaces the Host header.",
   "spec.http.timeout": "How long the whole call may take; `0s`, for no limit, by default.",
   "spec.http.fault": "Trouble that is made on purpose, to see who bears it; requests that a policy refuses meet none.",
