@@ -1,12 +1,14 @@
 import { parseDuration } from "../resources/duration.ts";
 import { type Finding, unsuppressed } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
+import { CLOSED } from "../routing/host.ts";
 import type { Scope } from "../snapshot/model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
+import { closedViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
-import { meshHosts, meshListings } from "./mesh.ts";
+import { closedListings, type MeshListing, meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
 import { meshConfig, trustDomain } from "./view.ts";
 import type { CompiledKind, World } from "./world.ts";
@@ -133,12 +135,16 @@ export class Compiler {
     const all = fronts.includes("*");
     const named = new Set(fronts);
     const fronted = ({ service }: CompiledSlice): boolean => all || (service !== null && named.has(service));
-    for (const host of meshHosts(this.#world))
-      for (const { scope, name, slice, wider } of meshListings(this.#world, host)) {
-        if (slice !== null && fronted(slice)) put(scope, name, slice);
-        // What others are served here must not serve those who see another service by this name, or none.
-        else if (wider !== null && fronted(wider)) put(scope, name, null);
-      }
+    const list = ({ scope, name, slice, wider }: MeshListing): void => {
+      if (slice !== null && fronted(slice)) put(scope, name, slice);
+      // What others are served here must not serve those who see another service by this name, or none.
+      else if (wider !== null && fronted(wider)) put(scope, name, null);
+    };
+    for (const host of meshHosts(this.#world)) meshListings(this.#world, host).forEach(list);
+    for (const viewer of closedViewers(this.#world)) {
+      put(`mesh/${viewer}`, CLOSED, null);
+      closedListings(this.#world, viewer).forEach(list);
+    }
   }
 
   #gatewayScopes(names: readonly string[], put: Put): void {

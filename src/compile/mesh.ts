@@ -1,5 +1,6 @@
 import { clusterId } from "./clusters.ts";
-import { serviceFor } from "./services.ts";
+import { closedViewers, importsOf, namedHosts, openViewers } from "./imports.ts";
+import { importedService } from "./services.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
 import { serviceOfHost, viewerNamespace, widerViewer } from "./view.ts";
 import type { CompiledRoutes, Viewer, World } from "./world.ts";
@@ -19,7 +20,7 @@ export function meshHosts(world: World): readonly string[] {
 /** The slice of a host as a viewer sees it; null where it does not. */
 function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | null {
   return world.memo.get(`mesh-slice ${viewer} ${host}`, () => {
-    const service = serviceFor(world, host, viewer);
+    const service = importedService(world, host, viewer);
     const ports = service?.ports.map(({ number }) => number) ?? null;
     const routes = routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(host, ports ?? []));
     if (!routes) return null;
@@ -63,12 +64,23 @@ export function meshListings(world: World, host: string): readonly MeshListing[]
     const viewers = new Set(world.frontEnds.flatMap((frontEnd) => frontEnd.viewers(world, host)));
     const own = serviceOfHost(host)?.namespace;
     if (own !== undefined) viewers.add(own);
-    return ["*", ...viewers].flatMap((viewer) => listingsFor(world, host, viewer));
+    for (const viewer of openViewers(world)) viewers.add(viewer);
+    for (const viewer of closedViewers(world)) viewers.delete(viewer);
+    return ["*", ...viewers].flatMap((viewer) => listingsFor(world, host, viewer, widerViewer(viewer)));
   });
 }
 
-function listingsFor(world: World, host: string, viewer: Viewer): readonly MeshListing[] {
-  const wider = widerViewer(viewer);
+/** All that a viewer sees whose Sidecar names it: it falls back to no wider one. */
+export function closedListings(world: World, viewer: Viewer): readonly MeshListing[] {
+  return world.memo.get(`closed-listings ${viewer}`, () => {
+    const imports = importsOf(world, viewer);
+    const hosts = imports === null ? [] : [...namedHosts(world, imports)].filter((host) => host !== "*");
+    return hosts.flatMap((host) => listingsFor(world, host, viewer, null));
+  });
+}
+
+/** @param wider whose listing counts where this viewer has none */
+function listingsFor(world: World, host: string, viewer: Viewer, wider: Viewer | null): readonly MeshListing[] {
   const slice = meshSlice(world, host, viewer);
   const known = wider === null ? null : meshSlice(world, host, wider);
   const listed = known === null || wider === null ? [] : namesOf(host, wider);

@@ -8,6 +8,7 @@ import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { EndpointAddress, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { visible } from "./exports.ts";
+import { importedPorts, importsOf } from "./imports.ts";
 import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
 import { addressOfHost, endpointLabels, firstPair, hostsByName, workloadLabels } from "./entries.ts";
 import type { Viewer, World } from "./world.ts";
@@ -48,15 +49,32 @@ export interface ServiceEndpoint {
 export function serviceFor(world: World, host: string, viewer: Viewer): ServiceInfo | null {
   const { memo, inventory } = world;
   return memo.get(`service ${viewer} ${host}`, () => {
-    const candidates = inventory
+    const exported = inventory
       .of("service", host)
       .filter((object) => visible(world, object, viewer) && mayOwn(object, host));
+    const imports = importsOf(world, viewer);
+    const imported = exported.filter((object) => importedPorts(imports, object, host, portsOf(object)) !== null);
+    // What is not imported is still a destination of rules that are.
+    const candidates = imported.length > 0 ? imported : exported;
     const chosen =
       candidates.find(({ kind }) => kind === "Service") ??
       candidates.find((object) => namespaceOf(object) === viewerNamespace(viewer)) ??
       candidates[0];
     return chosen ? infoOf(chosen, host) : null;
   });
+}
+
+/** The service behind a host that a viewer may dial, with the ports that its Sidecar imports. */
+export function importedService(world: World, host: string, viewer: Viewer): ServiceInfo | null {
+  const service = serviceFor(world, host, viewer);
+  if (service === null) return null;
+  const numbers = service.ports.map(({ number }) => number);
+  const imported = importedPorts(importsOf(world, viewer), service.object, host, numbers);
+  return imported && { ...service, ports: service.ports.filter(({ number }) => imported.includes(number)) };
+}
+
+function portsOf(object: KubeObject): readonly number[] {
+  return infoOf(object, "").ports.map(({ number }) => number);
 }
 
 /** Names below a namespace's own are that namespace's: nobody else may stand in for its services (R19). */

@@ -14,6 +14,7 @@ import { PEER_AUTHENTICATION } from "./istio/peer-authentication/kind.ts";
 import { PROXY_CONFIG } from "./istio/proxy-config/kind.ts";
 import { REQUEST_AUTHENTICATION } from "./istio/request-authentication/kind.ts";
 import { SERVICE_ENTRY } from "./istio/service-entry/kind.ts";
+import { SIDECAR } from "./istio/sidecar/kind.ts";
 import { VIRTUAL_SERVICE } from "./istio/virtual-service/kind.ts";
 import { WORKLOAD_ENTRY } from "./istio/workload-entry/kind.ts";
 import type { Kind } from "./kind.ts";
@@ -34,6 +35,7 @@ export const KINDS: readonly Kind[] = [
   GATEWAY,
   VIRTUAL_SERVICE,
   DESTINATION_RULE,
+  SIDECAR,
   PROXY_CONFIG,
   AUTHORIZATION_POLICY,
   PEER_AUTHENTICATION,

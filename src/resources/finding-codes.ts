@@ -149,6 +149,13 @@ export const FINDINGS = {
     meaning: "the address belongs to another namespace, which registered it first",
     mend: "let that namespace remove it, or call its service by its name",
   },
+  TULLE0120: {
+    name: "UnknownCaller",
+    severity: "warning",
+    meaning: "labels by which callers are chosen, and no workload with a service account has them: nobody is meant",
+    mend: "write the labels that the workloads have, and give these a `serviceAccount`",
+    istio: ["IST0127"],
+  },
   TULLE0201: {
     name: "DeadRule",
     severity: "warning",
@@ -256,6 +263,20 @@ export const FINDINGS = {
       "several DestinationRules of a namespace are for one host: of the younger one the traffic policy, or a subset that is there already, does not count",
     mend: "put all into one DestinationRule",
     istio: ["IST0109"],
+  },
+  TULLE0320: {
+    name: "SecondSidecar",
+    severity: "warning",
+    meaning: "several Sidecars are for the same callers: the oldest counts",
+    mend: "keep one without a selector in each namespace, and one for each set of labels",
+    istio: ["IST0110", "IST0111"],
+  },
+  TULLE0321: {
+    name: "SharedAccount",
+    severity: "warning",
+    meaning:
+      "callers are chosen by labels, and workloads with other labels have the same service account: of a caller no more than that is proven, so none of them is meant",
+    mend: "give workloads with different labels service accounts of their own",
   },
   TULLE0401: {
     name: "NeverReached",

@@ -1,7 +1,7 @@
 import type { Root, Scope } from "../snapshot/model.ts";
 
 /** In a scope's list: nothing wider is looked at. No host is named so. */
-const CLOSED = "~";
+export const CLOSED = "~";
 
 /** Hosts of one scope, ready to look up. */
 interface HostTable {

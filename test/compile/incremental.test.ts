@@ -14,6 +14,7 @@ const kinds = [
   "PeerAuthentication",
   "ServiceEntry",
   "Gateway",
+  "Sidecar",
 ] as const;
 
 /** One document of each kind, in variants that reach into one another. */
@@ -28,6 +29,8 @@ function document(kind: (typeof kinds)[number], object: string, of: string, targ
     PeerAuthentication: `{ mtls: { mode: ${variant % 2 ? "STRICT" : "PERMISSIVE"} } }`,
     ServiceEntry: `{ hosts: [se-${target}.test], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC,
       endpoints: [{ address: "binding:EP_${variant % 2 ? "DEFAULT_A_V1" : "FREE"}", labels: { app: ${target} } }] }`,
+    Sidecar: `{ ${variant % 2 ? "workloadSelector: { labels: { version: v2 } }," : ""}
+      egress: [{ hosts: ${variant > 1 ? `["*/*", "~default/${host}"]` : `[./*, "*/${host}"]`} }] }`,
     Gateway: `{ selector: { istio: x }, servers: [{ port: { number: ${80 + variant}, name: http, protocol: HTTP }, hosts: ["*.test"] }] }`,
   };
   const group = kind.endsWith("Policy") || kind.endsWith("Authentication") ? "security" : "networking";

@@ -67,6 +67,7 @@ const FEATURES = [
   "validation/proxyconfig",
   "validation/requestauthentication",
   "validation/serviceentry",
+  "validation/sidecar",
   "validation/virtualservice",
   "validation/workloadentry",
   "virtual-service",

@@ -34,6 +34,8 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       return { spec: { host: "held", exportTo: ["."] } };
     case "ProxyConfig":
       return { spec: {} };
+    case "Sidecar":
+      return { spec: { workloadSelector: { labels: { app: "held" } }, egress: [{ hosts: ["./*"] }] } };
     case "AuthorizationPolicy":
       return { spec: { selector, action: "DENY", rules: [{ to: [{ operation: { paths: ["/x"] } }] }] } };
     case "PeerAuthentication":

@@ -477,8 +477,8 @@ describe("kinds that are refused", () => {
     ["PATCH", `${routes}/a?fieldManager=test`, route, APPLY],
     [
       "POST",
-      "/k8s/apis/networking.istio.io/v1/namespaces/default/sidecars",
-      { apiVersion: "networking.istio.io/v1", kind: "Sidecar", metadata: { name: "a" } },
+      "/k8s/apis/networking.istio.io/v1alpha3/namespaces/default/envoyfilters",
+      { apiVersion: "networking.istio.io/v1alpha3", kind: "EnvoyFilter", metadata: { name: "a" } },
       "application/json",
     ],
   ])("%s %s says why", async (method, path, body, type) => {

@@ -132,6 +132,11 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}], trafficPolicy: {connectionPool: {tcp: {maxConnections: 1, connectTimeout: 1s}, http: {http2KeepAlive: {interval: 1s, timeout: 1s}}}, outlierDetection: {consecutive5xxErrors: 7, interval: 5m}, tls: {mode: ISTIO_MUTUAL, insecureSkipVerify: false}, portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}}",
   ],
   [
+    "networking.istio.io/v1",
+    "Sidecar",
+    "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: http}, hosts: ['./*', '~shop/a.com']}, {hosts: ['*/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}",
+  ],
+  [
     "security.istio.io/v1",
     "AuthorizationPolicy",
     "spec: {selector: {matchLabels: {app: a}}, action: DENY, rules: [{from: [{source: {notPrincipals: ['*']}}], to: [{operation: {paths: ['/a/{*}']}}], when: [{key: 'request.headers[x]', values: [a]}]}, {}]}",

@@ -68,7 +68,11 @@ describe("parseObject", () => {
       "{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: a}}",
       ["kind"],
     ],
-    ["a kind of Istio that is not built", `{apiVersion: ${ISTIO}, kind: Sidecar, metadata: {name: a}}`, ["kind"]],
+    [
+      "a kind of Istio that is not built",
+      "{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: a}}",
+      ["kind"],
+    ],
     ["no metadata", "{apiVersion: v1, kind: Namespace}", ["metadata"]],
     [
       "an unknown field at the top",
@@ -82,9 +86,8 @@ describe("parseObject", () => {
   });
 
   it("says that a kind is not built yet, or never can be", () => {
-    const messages = ["Sidecar", "EnvoyFilter"].map(
-      (kind) =>
-        parsed(`{apiVersion: networking.istio.io/v1alpha3, kind: ${kind}, metadata: {name: a}}`).findings[0]?.message,
+    const messages = ["telemetry.istio.io/v1, kind: Telemetry", `${ISTIO}, kind: EnvoyFilter`].map(
+      (kind) => parsed(`{apiVersion: ${kind}, metadata: {name: a}}`).findings[0]?.message,
     );
     expect(messages).toEqual([
       expect.stringContaining("not supported yet"),

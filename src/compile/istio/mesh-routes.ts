@@ -1,7 +1,9 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
+import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import { onlyFor, visible } from "../exports.ts";
-import { namespaceOf, patternsOf, viewerNamespace } from "../view.ts";
+import { importsOf, importsRule } from "../imports.ts";
+import { namespaceOf, patternsOf, qualified, viewerNamespace } from "../view.ts";
 import { accountsNaming, accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
 import { clientLabels } from "./destination-rules.ts";
@@ -19,14 +21,21 @@ export function meshRoutes(
   viewer: Viewer,
   ports: readonly number[] | null,
 ): CompiledRoutes | null {
-  const route = routeFor(world, host, viewer);
+  const route = routeFor(world, host, viewer, ports !== null);
   return route && compileRoutes(world, route, { kind: "mesh", viewer, ports });
 }
 
-/** In the mesh VirtualServices for one host are not merged: the oldest wins whole, an exact host before a wildcard. */
-export function routeFor(world: World, host: string, viewer: Viewer): KubeObject | null {
-  for (const pattern of patternsOf(host)) {
-    const oldest = world.inventory.of("mesh-route", pattern).find((route) => visible(world, route, viewer));
+/**
+ * In the mesh VirtualServices for one host are not merged: the oldest wins whole, an exact host before a wildcard.
+ *
+ * @param isService whether the viewer sees a service of this name: else a wildcard makes it no host of its own
+ */
+export function routeFor(world: World, host: string, viewer: Viewer, isService = true): KubeObject | null {
+  const imports = importsOf(world, viewer);
+  for (const pattern of imports === null || isService ? patternsOf(host) : [host]) {
+    const oldest = world.inventory
+      .of("mesh-route", pattern)
+      .find((route) => visible(world, route, viewer) && importsRule(imports, route, hostsOf(route)));
     if (oldest) return oldest;
   }
   return null;
@@ -47,10 +56,13 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
       ...routes.flatMap((route) => onlyFor(world, route)),
       ...routes.flatMap((route) => sources(world, route)),
     ]);
+    // The mesh's own Sidecar may import from each caller's namespace.
+    const isNarrowed = importsOf(world, "*") !== null;
+    if (isNarrowed) for (const route of routes) viewers.add(namespaceOf(route));
     for (const name of new Set([host, ...destinations])) {
       const services = inventory.of("service", name);
       for (const service of services) for (const only of onlyFor(world, service)) viewers.add(only);
-      if (services.length > 1) for (const service of services) viewers.add(namespaceOf(service));
+      if (services.length > 1 || isNarrowed) for (const service of services) viewers.add(namespaceOf(service));
       const owners = new Set(services.map(namespaceOf));
       const rules = patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern));
       const compared = comparedLabels(
@@ -66,6 +78,11 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
     }
     return [...viewers].sort();
   });
+}
+
+function hostsOf(route: KubeObject): readonly string[] {
+  const { hosts = [] } = route.spec as VirtualServiceSpec;
+  return hosts.map((host) => qualified(host, namespaceOf(route)));
 }
 
 /** The callers that a VirtualService's match blocks ask for by their labels. */

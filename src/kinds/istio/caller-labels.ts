@@ -21,10 +21,11 @@ export function checkCallerLabels(
       warningAt(
         field,
         `not for callers as \`${account}\`: workloads with other labels share this service account, and a caller proves no more than that; give each its own`,
+        "TULLE0321",
       ),
     );
   const chosen = accountsWith(world, labels).some(
     (account) => (namespace ?? viewerNamespace(account)) === viewerNamespace(account),
   );
-  return chosen ? [] : [warningAt(field, "no workload with a service account has these labels yet")];
+  return chosen ? [] : [warningAt(field, "no workload with a service account has these labels yet", "TULLE0120")];
 }

@@ -14,7 +14,12 @@ export const SERVICE = coreKind({
   hasStatus: true,
   reader: reader(Service, checkService, withClusterIp),
   entries: ({ metadata: { namespace = "", name }, spec }) =>
-    (spec as ServiceSpec).type === "ExternalName" ? [] : [["service", serviceHost(name, namespace)]],
+    (spec as ServiceSpec).type === "ExternalName"
+      ? []
+      : [
+          ["service", serviceHost(name, namespace)],
+          ["hosts-of", namespace],
+        ],
   columns: [
     text("Type", "How the service is exposed.", serviceType),
     text("Cluster-IP", "The address of the service inside of the cluster.", clusterIp),

@@ -51,6 +51,7 @@ export const SERVICE_ENTRY = networkingKind({
 
 function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const spec = object.spec as ServiceEntrySpec;
+  yield ["hosts-of", namespaceOf(object)];
   for (const host of spec.hosts) yield ["service", host.toLowerCase()];
   for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
   for (const host of hostsByName(spec)) yield ["address", addressOfHost(host)];

@@ -35,6 +35,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   if (hosts.length === 0) yield ["delegate", `${namespace}/${object.metadata.name}`];
   for (const { delegate } of http) if (delegate) yield ["delegates-to", delegateName(delegate, namespace)];
   const gateways = gatewaysOf(object);
+  if (hosts.length > 0 && gateways.includes("mesh")) yield ["hosts-of", namespace];
   for (const host of hosts) {
     const name = qualified(host, namespace);
     for (const gateway of gateways) yield [gateway === "mesh" ? "mesh-route" : gatewayTable(gateway), name];

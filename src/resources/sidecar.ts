@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { choice, later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { isHostPattern } from "./host.ts";
+import type { Context } from "./kind.ts";
+import { hostName, isDnsLabel, labels } from "./names.ts";
+import { protocol } from "./protocol.ts";
+import type { Report } from "./report.ts";
+import { warnOfEmptySelector } from "./selector.ts";
+
+const HOST_RULE =
+  "`namespace/host`: `.` is the own namespace, `*` any, `~` none and `~namespace` leaves it out; the host is a name, `*` or `*.` and a name";
+
+function isImport(value: string): boolean {
+  const [namespace = "", host, ...more] = value.split("/");
+  if (host === undefined || more.length > 0 || !isHostPattern(host)) return false;
+  if (namespace === "~") return host === "*";
+  const name = namespace.startsWith("~") ? namespace.slice(1) : namespace;
+  return name === "*" || name === "." || isDnsLabel(name);
+}
+
+const NO_LISTENER = never(`${REASON.socket}, so its calls are not captured by address`);
+
+const captureMode = choice(["DEFAULT"], { IPTABLES: NO_LISTENER, NONE: NO_LISTENER }).exactOptional();
+
+const EgressPort = strict(
+  { number: z.int().min(0).max(65_535), protocol: protocol.exactOptional(), name: z.string().min(1) },
+  { targetPort: "has no effect in Istio either: leave it out" },
+);
+
+const Egress = strict(
+  { port: EgressPort.exactOptional(), captureMode, hosts: list(text(isImport, HOST_RULE)) },
+  { bind: NO_LISTENER },
+);
+
+const OutboundTrafficPolicy = strict({
+  mode: choice(["REGISTRY_ONLY", "ALLOW_ANY"], {
+    ALLOW_ANY_DYNAMIC_DNS: "is a setting of the MeshConfig alone, as in Istio",
+  }).exactOptional(),
+  egressProxy: strict({
+    host: hostName,
+    subset: z.string().min(1).exactOptional(),
+    port: strict({ number: portNumber }),
+  }).exactOptional(),
+});
+
+export const Sidecar = strict(
+  {
+    workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
+    egress: list(Egress).exactOptional(),
+    outboundTrafficPolicy: OutboundTrafficPolicy.exactOptional(),
+  },
+  {
+    ingress: never(`${REASON.socket}; limits stand in the DestinationRule of the service`),
+    inboundConnectionPool: later("limits stand in the DestinationRule of the service"),
+  },
+);
+
+/** Absent `egress` imports everything. An absent `mode` is `REGISTRY_ONLY`, an absent policy the mesh's. */
+export type SidecarSpec = z.infer<typeof Sidecar>;
+
+export function checkSidecar(spec: SidecarSpec, report: Report, { metadata }: Context): void {
+  if (spec.workloadSelector !== undefined)
+    warnOfEmptySelector(spec.workloadSelector.labels, report.at("workloadSelector"));
+  checkEgress(spec.egress ?? [], metadata.namespace ?? "default", report.at("egress"));
+  const { mode = "REGISTRY_ONLY", egressProxy } = spec.outboundTrafficPolicy ?? {};
+  if (egressProxy !== undefined && mode !== "ALLOW_ANY")
+    report.at("outboundTrafficPolicy", "egressProxy").error("needs the mode `ALLOW_ANY`");
+}
+
+function checkEgress(egress: NonNullable<SidecarSpec["egress"]>, own: string, report: Report): void {
+  const ports = new Set<number>();
+  for (const [index, { port, hosts }] of egress.entries()) {
+    const place = report.at(index);
+    if (port === undefined && index < egress.length - 1)
+      place.error("without `port` it is for all ports: there is one such at most, and it stands last");
+    // Istio's way to write a socket of the file system.
+    if (port?.number === 0) place.at("port", "number").error(NO_LISTENER, "FieldValueNotSupported");
+    if (port !== undefined && ports.has(port.number))
+      place.at("port", "number").error(`port ${port.number} is there twice`, "FieldValueDuplicate");
+    if (port !== undefined) ports.add(port.number);
+    const named = hosts.map((host) => host.replace(/^\.\//, `${own}/`));
+    for (const [at, host] of named.entries()) checkHost(host, named, place.at("hosts", at));
+  }
+}
+
+/** What is imported already, and what never is. */
+function checkHost(value: string, hosts: readonly string[], place: Report): void {
+  const [namespace = "", host = ""] = value.split("/");
+  if (!host.includes(".") && host !== "*")
+    place.warn(`imports nothing: write \`${host}\` in full, with its namespace and domain`);
+  if (value === "~/*" && hosts.length > 1) place.warn("has no effect beside others: alone it imports nothing");
+  const wider = [`${namespace}/*`, "*/*"].find((other) => other !== value && hosts.includes(other));
+  if (!namespace.startsWith("~") && wider !== undefined) place.warn(`has no effect: \`${wider}\` imports it already`);
+}

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { found } from "./parsed.ts";
+
+const of = (spec: string) => found("networking.istio.io/v1", "Sidecar", spec);
+const egress = (entry: string) => of(`{egress: [{${entry}}]}`);
+const port = (fields: string) => egress(`port: {${fields}}, hosts: ["*/*"]`);
+const outbound = (fields: string) => of(`{outboundTrafficPolicy: {${fields}}}`);
+
+describe("Sidecar", () => {
+  it.each([
+    ["nothing", "{}"],
+    ["callers by label", "{workloadSelector: {labels: {app: web}}, egress: [{hosts: [./*]}]}"],
+    [
+      "hosts of all sorts",
+      '{egress: [{hosts: ["*/a.com", ./b.com, "shop/*.c.com", "shop/d.com", "~shop/e.com", "~*/f.com", "~./g.com"]}]}',
+    ],
+    ["nothing to see", '{egress: [{hosts: ["~/*"]}]}'],
+    [
+      "hosts of one port, and then others",
+      '{egress: [{port: {number: 80, protocol: http, name: http}, captureMode: DEFAULT, hosts: [a/b.com]}, {hosts: ["*/*"]}]}',
+    ],
+    ["a policy for other hosts", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"],
+    ["the default of that policy", "{outboundTrafficPolicy: {}}"],
+  ])("takes %s", (_, spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["", "Invalid spec.egress[0].hosts[0]"],
+    ["*", "Invalid spec.egress[0].hosts[0]"],
+    ["/", "Invalid spec.egress[0].hosts[0]"],
+    ["a.com", "Invalid spec.egress[0].hosts[0]"],
+    ["a/b/c", "Invalid spec.egress[0].hosts[0]"],
+    ["a/", "Invalid spec.egress[0].hosts[0]"],
+    ["/a.com", "Invalid spec.egress[0].hosts[0]"],
+    ["a/*b.com", "Invalid spec.egress[0].hosts[0]"],
+    ["a/b.*", "Invalid spec.egress[0].hosts[0]"],
+    ["a/b.com:80", "Invalid spec.egress[0].hosts[0]"],
+    ["A_b/*", "Invalid spec.egress[0].hosts[0]"],
+    ["~A_b/*", "Invalid spec.egress[0].hosts[0]"],
+    ["~/a.com", "Invalid spec.egress[0].hosts[0]"],
+    ["~~a/*", "Invalid spec.egress[0].hosts[0]"],
+  ])("refuses to import `%s`", (host, error) => {
+    expect(egress(`hosts: ["${host}"]`)).toEqual([`error ${error}`]);
+  });
+
+  it.each([
+    ["no hosts", egress("hosts: []"), "Invalid spec.egress[0].hosts"],
+    ["an empty list", of("{egress: []}"), "Invalid spec.egress"],
+    ["a port without name", port("number: 80, protocol: HTTP"), "Required spec.egress[0].port.name"],
+    ["a port without number", port("name: a, protocol: HTTP"), "Required spec.egress[0].port.number"],
+    ["a port that is none", port("name: a, protocol: HTTP, number: 65536"), "Invalid spec.egress[0].port.number"],
+    ["a socket", port("name: a, protocol: HTTP, number: 0"), "NotSupported spec.egress[0].port.number"],
+    ["an unknown protocol", port("name: a, protocol: HTTP1, number: 80"), "NotSupported spec.egress[0].port.protocol"],
+    ["TCP", port("name: a, protocol: TCP, number: 80"), "NotSupported spec.egress[0].port.protocol"],
+    ["a target port", port("name: a, number: 80, targetPort: 81"), "NotSupported spec.egress[0].port.targetPort"],
+    [
+      "a port twice",
+      of(
+        "{egress: [{port: {number: 80, name: a}, hosts: [a/b.com]}, {port: {number: 80, name: b}, hosts: [a/c.com]}]}",
+      ),
+      "Duplicate spec.egress[1].port.number",
+    ],
+    [
+      "hosts of all ports before others",
+      of("{egress: [{hosts: [a/b.com]}, {port: {number: 80, name: b}, hosts: [a/c.com]}]}"),
+      "Invalid spec.egress[0]",
+    ],
+    ["an address to listen at", egress('bind: 127.0.0.1, hosts: ["*/*"]'), "NotSupported spec.egress[0].bind"],
+    ["capture", egress('captureMode: IPTABLES, hosts: ["*/*"]'), "NotSupported spec.egress[0].captureMode"],
+    ["listeners of the workload", of("{ingress: [{port: {number: 80}}]}"), "NotSupported spec.ingress"],
+    ["limits of the workload", of("{inboundConnectionPool: {}}"), "NotSupported spec.inboundConnectionPool"],
+    ["a wildcard label", of('{workloadSelector: {labels: {app: "*"}}}'), "Invalid spec.workloadSelector.labels.app"],
+    ["an unknown mode", outbound("mode: SOME"), "NotSupported spec.outboundTrafficPolicy.mode"],
+    ["the mesh's mode", outbound("mode: ALLOW_ANY_DYNAMIC_DNS"), "NotSupported spec.outboundTrafficPolicy.mode"],
+    ["an unknown field", of("{egres: []}"), "Invalid spec.egres"],
+  ])("refuses %s", (_, findings, error) => {
+    expect(findings).toEqual([`error ${error}`]);
+  });
+
+  it.each([
+    ["a selector without labels", of("{workloadSelector: {}}"), "spec.workloadSelector"],
+    ["a host that all imports hold", egress('hosts: ["*/*", a/b.com]'), "spec.egress[0].hosts[1]"],
+    ["a host that its namespace's hold", egress("hosts: [a/b.com, a/*]"), "spec.egress[0].hosts[0]"],
+    ["a host of its own namespace, by name", egress("hosts: [./*, shop/b.com]"), "spec.egress[0].hosts[1]"],
+    ["a short name", egress("hosts: [./reviews]"), "spec.egress[0].hosts[0]"],
+    ["nothing beside something", egress('hosts: ["~/*", a/b.com]'), "spec.egress[0].hosts[0]"],
+  ])("warns of %s", (_, findings, field) => {
+    expect(findings).toEqual([`warning Invalid ${field}`]);
+  });
+});
