@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { checkClientTls, ClientTls } from "./client-tls.ts";
 import { duration, durationOrZero } from "./duration.ts";
-import { choice, count, later, list, never, portNumber, REASON, strict, text, tuning, uint32 } from "./fields.ts";
+import { choice, count, later, list, never, portNumber, REASON, strict, tuning, uint32 } from "./fields.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
 import { hostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { checkLoadBalancer, LoadBalancer } from "./load-balancer.ts";
-import { labels } from "./names.ts";
+import { labels, subsetName } from "./names.ts";
 import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
@@ -72,10 +72,7 @@ export const TrafficPolicy = strict(
 );
 
 const Subset = strict({
-  name: text(
-    (name) => /^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$/i.test(name) && name.length <= 63,
-    "a name of letters, digits, `-`, `_` and `.`",
-  ),
+  name: subsetName,
   labels: labels.exactOptional(),
   trafficPolicy: TrafficPolicy.exactOptional(),
 });
@@ -116,6 +113,8 @@ export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, 
 /** @param host that the policy is for, as written */
 export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, host: string, report: Report): void {
   if (policy === undefined) return;
+  if (Object.keys(policy).length === 0)
+    report.error("empty: set one of its blocks, or leave it out", "FieldValueRequired");
   checkSettings(policy, host, report);
   const ports = new Set<number>();
   for (const [index, settings] of (policy.portLevelSettings ?? []).entries()) {
@@ -132,6 +131,7 @@ function checkSettings(settings: Omit<PortPolicySpec, "port">, host: string, rep
     checkLoadBalancer(settings.loadBalancer, settings.outlierDetection !== undefined, report.at("loadBalancer"));
   if (settings.connectionPool !== undefined && Object.keys(settings.connectionPool).length === 0)
     report.at("connectionPool").error("empty: set `tcp` or `http`", "FieldValueRequired");
+  warnOfNoLimits(settings.connectionPool ?? {}, report.at("connectionPool"));
   const http = settings.connectionPool?.http;
   if (http?.h2UpgradePolicy === "UPGRADE" && http.useClientProtocol === true)
     report.at("connectionPool", "http", "useClientProtocol").error("cannot go with `h2UpgradePolicy: UPGRADE`");
@@ -139,4 +139,13 @@ function checkSettings(settings: Omit<PortPolicySpec, "port">, host: string, rep
   if (settings.outlierDetection !== undefined)
     checkOutlierDetection(settings.outlierDetection, report.at("outlierDetection"));
   if (settings.tls !== undefined) checkClientTls(settings.tls, host, report.at("tls"));
+}
+
+function warnOfNoLimits({ tcp, http }: NonNullable<PortPolicySpec["connectionPool"]>, report: Report): void {
+  const limits = [
+    [report.at("tcp", "maxConnections"), tcp?.maxConnections],
+    [report.at("http", "http1MaxPendingRequests"), http?.http1MaxPendingRequests],
+    [report.at("http", "http2MaxRequests"), http?.http2MaxRequests],
+  ] as const;
+  for (const [place, limit] of limits) if (limit === 0) place.warn("0 is no limit, as in Istio");
 }

@@ -105,6 +105,7 @@ const UINT32 = 4_294_967_295;
 const INT32 = 2_147_483_647;
 
 export const uint32 = z.int().min(0).max(UINT32);
-export const count = z.int().min(1, { error: "must be at least 1; leave it out for no limit" }).max(INT32);
+/** A limit; 0 is none. */
+export const count = z.int().min(0).max(INT32);
 export const portNumber = z.int().min(1).max(65_535);
 export const percentage = z.int().min(0).max(100);

@@ -42,3 +42,9 @@ export const namespaceName = text(isDnsLabel, "the name of a namespace: lower ca
 export const objectName = text(isDnsSubdomain, "a name: lower case, digits, `-` and `.`, at most 253");
 /** Host of a service: `reviews`, `reviews.default.svc.cluster.local`, `api.example.com`. */
 export const hostName = text(isHostName, "a host name without port");
+
+/** What routes call a part of a service: a DNS label, in capitals too. */
+export const subsetName = text(
+  (name) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/i.test(name) && name.length <= 63,
+  "a name of at most 63 letters, digits and `-`",
+);

@@ -9,7 +9,7 @@ import { checkExportTo, exportTo } from "./export-to.ts";
 import { hostPattern, overlap } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
-import { hostName, isDnsLabel, objectName } from "./names.ts";
+import { hostName, isDnsLabel, objectName, subsetName } from "./names.ts";
 import type { Report } from "./report.ts";
 import { checkRewrite, Rewrite } from "./rewrite.ts";
 import { checkCoverage } from "./rule-coverage.ts";
@@ -19,7 +19,7 @@ const PortSelector = strict({ number: portNumber });
 
 const Destination = strict({
   host: hostName,
-  subset: z.string().min(1).exactOptional(),
+  subset: subsetName.exactOptional(),
   port: PortSelector.exactOptional(),
 });
 

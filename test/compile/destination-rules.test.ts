@@ -122,6 +122,16 @@ describe("settings of a DestinationRule", () => {
     expect(clusterOf(made)).toMatchObject({ loadBalancer: "LEAST_REQUEST", pool: { maxConnections: 2 } });
   });
 
+  it("of 0 are no limits", () => {
+    const none = world(
+      REVIEWS,
+      rule(
+        "{ host: reviews, trafficPolicy: { connectionPool: { tcp: { maxConnections: 0 }, http: { http2MaxRequests: 0 } } } }",
+      ),
+    );
+    expect(clusterOf(none)?.pool).toEqual({});
+  });
+
   it("of a subset stand over them, block by block", () => {
     expect(clusterOf(made, "v1")).toMatchObject({ loadBalancer: "ROUND_ROBIN", pool: { maxConnections: 2 } });
   });
@@ -195,7 +205,10 @@ describe("the younger of two DestinationRules for one host in a namespace", () =
       name: "for some clients alone",
       older: rule(`{ host: reviews, workloadSelector: { matchLabels: { app: web } }, subsets: [${V1}] }`, "older"),
     },
-    { name: "for a wider host", older: rule("{ host: '*.svc.cluster.local', trafficPolicy: {} }", "older") },
+    {
+      name: "for a wider host",
+      older: rule("{ host: '*.svc.cluster.local', trafficPolicy: { loadBalancer: {} } }", "older"),
+    },
   ])("is told nothing of one $name", ({ older }) => {
     expect(world(REVIEWS, older).apply(rule(younger, "younger"))).toEqual([]);
   });

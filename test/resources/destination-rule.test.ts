@@ -36,6 +36,17 @@ spec:
       "{host: a, subsets: [{name: v1, labels: {v: a}}, {name: v1, labels: {v: b}}]}",
       "Duplicate spec.subsets[1].name",
     ],
+    [
+      "a subset whose name is no label",
+      "{host: a, subsets: [{name: v1.2, labels: {v: a}}]}",
+      "Invalid spec.subsets[0].name",
+    ],
+    ["a traffic policy that says nothing", "{host: a, trafficPolicy: {}}", "Required spec.trafficPolicy"],
+    [
+      "a subset's traffic policy that says nothing",
+      "{host: a, subsets: [{name: v1, labels: {v: a}, trafficPolicy: {}}]}",
+      "Required spec.subsets[0].trafficPolicy",
+    ],
     ["a subset without name", '{host: a, subsets: [{name: "", labels: {v: a}}]}', "Invalid spec.subsets[0].name"],
     ["a wildcard in a label", '{host: a, subsets: [{name: v1, labels: {v: "*"}}]}', "Invalid spec.subsets[0].labels.v"],
     [
@@ -57,8 +68,8 @@ spec:
     ["PASSTHROUGH", "loadBalancer: {simple: PASSTHROUGH}", "NotSupported spec.trafficPolicy.loadBalancer.simple"],
     ["an empty pool", "connectionPool: {}", "Required spec.trafficPolicy.connectionPool"],
     [
-      "no connections at all",
-      "connectionPool: {tcp: {maxConnections: 0}}",
+      "less than no connections",
+      "connectionPool: {tcp: {maxConnections: -1}}",
       "Invalid spec.trafficPolicy.connectionPool.tcp.maxConnections",
     ],
     [
@@ -238,6 +249,16 @@ spec:
       { severity: "warning", message: expect.stringContaining("not used") },
     ]);
   });
+
+  it.each(["tcp: {maxConnections: 0}", "http: {http1MaxPendingRequests: 0}", "http: {http2MaxRequests: 0}"])(
+    "takes %s for no limit, with a warning",
+    (pool) => {
+      const [, block, name] = /^(\w+): \{(\w+)/.exec(pool) ?? [];
+      expect(policy(`connectionPool: {${pool}}`)).toEqual([
+        `warning Invalid spec.trafficPolicy.connectionPool.${block}.${name}`,
+      ]);
+    },
+  );
 
   it.each([
     [

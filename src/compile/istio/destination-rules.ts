@@ -91,9 +91,10 @@ function clusterSettings(
     warmup: warmupOf(loadBalancer),
     locality: localitySettings(world, loadBalancer, outlierDetection !== undefined, viewer),
     pool: {
-      ...(tcp?.maxConnections !== undefined && { maxConnections: tcp.maxConnections }),
-      ...(http?.http2MaxRequests !== undefined && { maxRequests: http.http2MaxRequests }),
-      ...(http?.http1MaxPendingRequests !== undefined && { maxPending: http.http1MaxPendingRequests }),
+      // 0 is no limit, as in Istio.
+      ...(tcp?.maxConnections && { maxConnections: tcp.maxConnections }),
+      ...(http?.http2MaxRequests && { maxRequests: http.http2MaxRequests }),
+      ...(http?.http1MaxPendingRequests && { maxPending: http.http1MaxPendingRequests }),
     },
     outlier:
       outlierDetection === undefined
