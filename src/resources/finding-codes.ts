@@ -149,6 +149,27 @@ export const FINDINGS = {
     meaning: "the address belongs to another namespace, which registered it first",
     mend: "let that namespace remove it, or call its service by its name",
   },
+  TULLE0114: {
+    name: "NoEndpoint",
+    severity: "warning",
+    meaning: "a service that nobody serves: its requests are answered with 503",
+    mend: "apply a WorkloadEntry with the labels of its selector, or endpoints; `npx tulle status` lists the bindings of gateways",
+  },
+  TULLE0115: {
+    name: "EmptySubset",
+    severity: "warning",
+    meaning: "a subset holds none of its service's endpoints: requests to it are answered with 503",
+    mend: "compare its labels with those of the endpoints, such as `version`",
+    istio: ["IST0173"],
+  },
+  TULLE0116: {
+    name: "PortNeeded",
+    severity: "warning",
+    meaning:
+      "a route names no port of a service that has several, and its requests come in on one that the service has not",
+    mend: "set `destination.port.number`",
+    istio: ["IST0112"],
+  },
   TULLE0120: {
     name: "UnknownCaller",
     severity: "warning",
@@ -256,6 +277,13 @@ export const FINDINGS = {
     meaning: "the files hold an object twice: the one that comes last holds",
     mend: "keep one of them, or give one another name or namespace",
   },
+  TULLE0309: {
+    name: "HostNotExposed",
+    severity: "warning",
+    meaning: "a VirtualService's host, or all of its hosts, are none that its Gateway exposes: nothing is routed there",
+    mend: "let both name the host; a Gateway's `namespace/host` says whose VirtualServices it takes",
+    istio: ["IST0132"],
+  },
   TULLE0310: {
     name: "RuleOfSharedHost",
     severity: "warning",
@@ -263,6 +291,20 @@ export const FINDINGS = {
       "several DestinationRules of a namespace are for one host: of the younger one the traffic policy, or a subset that is there already, does not count",
     mend: "put all into one DestinationRule",
     istio: ["IST0109"],
+  },
+  TULLE0312: {
+    name: "SecondCatchAll",
+    severity: "warning",
+    meaning: "at a Gateway two VirtualServices of one host have a rule that takes every request: the older one's holds",
+    mend: "give one of the rules a match, or delete it",
+  },
+  TULLE0313: {
+    name: "MeshRulesOnly",
+    severity: "info",
+    meaning:
+      "a Gateway sends requests to all endpoints of a service whose subsets a VirtualService of the mesh chooses",
+    mend: "name the Gateway in that VirtualService, beside `mesh`, or the subset in this one",
+    istio: ["IST0140"],
   },
   TULLE0320: {
     name: "SecondSidecar",
@@ -295,6 +337,12 @@ export const FINDINGS = {
     severity: "info",
     meaning: "a VirtualService without hosts that no other one delegates to: it routes nothing",
     mend: "name it in another VirtualService's `delegate`, or give it hosts",
+  },
+  TULLE0503: {
+    name: "UnusedSubset",
+    severity: "info",
+    meaning: "no route names a subset: its settings are for nobody",
+    mend: "route to it, or delete it",
   },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
 

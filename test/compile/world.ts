@@ -15,12 +15,14 @@ export class TestWorld {
   readonly verdicts = new Map<string, readonly Finding[]>();
   #seconds = 0;
 
-  /** @returns all findings, as `Kind/name field: message`, those of severity error with `error ` before */
+  /** @returns all errors and warnings, as `Kind/name field: message`, those of severity error with `error ` before */
   apply(yaml: string): readonly string[] {
     const changes = objectsOf(yaml).map((object) => this.#change(object));
     const findings = this.compile(changes);
     return changes.flatMap(({ after }) =>
-      (after === null ? [] : (findings.get(refKey(refOf(after))) ?? [])).map((finding) => told(after, finding)),
+      (after === null ? [] : (findings.get(refKey(refOf(after))) ?? []))
+        .filter(({ severity }) => severity !== "info")
+        .map((finding) => told(after, finding)),
     );
   }
 

@@ -46,6 +46,37 @@ export function gatewayHosts(world: World, name: string): readonly GatewayHost[]
   });
 }
 
+/** Whether a Gateway exposes a host, or a part of it, to the VirtualServices of a namespace. */
+export function exposes(world: World, name: string, host: string, namespace: string): boolean {
+  const { hosts, above } = world.memo.get(`gateway-exposes ${name}`, () => exposedBy(world, name));
+  const holds = (from: ReadonlySet<string> | undefined): boolean =>
+    from !== undefined && (from.has("*") || from.has(namespace));
+  return patternsOf(host).some((pattern) => holds(hosts.get(pattern))) || holds(above.get(host));
+}
+
+type From = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Whose VirtualServices bind: by each host of its servers, and by each pattern that holds one of these. */
+function exposedBy(world: World, name: string): { readonly hosts: From; readonly above: From } {
+  const hosts = new Map<string, Set<string>>();
+  const above = new Map<string, Set<string>>();
+  const add = (map: Map<string, Set<string>>, host: string, from: string): void =>
+    void map.set(host, (map.get(host) ?? new Set()).add(from));
+  const gateway = gatewayAt(world, name);
+  for (const server of gateway ? servingServers(gateway) : [])
+    for (const { host, from } of gateway ? serverHosts(server, gateway) : []) {
+      add(hosts, host, from);
+      for (const pattern of patternsOf(host)) add(above, pattern, from);
+    }
+  return { hosts, above };
+}
+
+/** The ports of its servers. */
+export function gatewayPorts(world: World, name: string): readonly number[] {
+  const gateway = gatewayAt(world, name);
+  return gateway ? servingServers(gateway).map(({ port }) => port.number) : [];
+}
+
 /** The first protocol of a port wins, as in Istio; applying another one is answered with a warning. */
 function servingServers(gateway: KubeObject): readonly Server[] {
   const { servers } = gateway.spec as GatewaySpec;

@@ -1,9 +1,11 @@
-import { serviceHost } from "../../../compile/view.ts";
+import { serviceFor } from "../../../compile/services.ts";
+import { namespaceOf, serviceHost } from "../../../compile/view.ts";
 import { checkService, Service, type ServiceSpec, withClusterIp } from "../../../resources/core.ts";
 import { CORE_AGE, text, wide } from "../../columns.ts";
 import { coreKind } from "../../kind.ts";
 import { lists } from "../../list-keys.ts";
 import { reader } from "../../reader.ts";
+import { checkServed } from "../../istio/endpoints-of.ts";
 import { clusterIp, externalIp, servicePorts, serviceSelector, serviceType } from "./cells.ts";
 
 export const SERVICE = coreKind({
@@ -20,6 +22,11 @@ export const SERVICE = coreKind({
           ["service", serviceHost(name, namespace)],
           ["hosts-of", namespace],
         ],
+  check: (world, object) => {
+    const host = serviceHost(object.metadata.name, namespaceOf(object));
+    const service = serviceFor(world, host, namespaceOf(object));
+    return service?.object === object ? checkServed(world, service, "spec.selector") : [];
+  },
   columns: [
     text("Type", "How the service is exposed.", serviceType),
     text("Cluster-IP", "The address of the service inside of the cluster.", clusterIp),

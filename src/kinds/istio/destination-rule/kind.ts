@@ -14,6 +14,7 @@ import { AGE, field } from "../../columns.ts";
 import { type Kind, networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
+import { checkSubsets } from "../endpoints-of.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 import { checkEjections } from "./ejections.ts";
 import { checkJoined } from "./joined.ts";
@@ -46,7 +47,12 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const service = serviceFor(world, name, namespace);
   if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
   const spec = object.spec as DestinationRuleSpec;
-  return [...own, ...checkEjections(world, spec, service), ...checkWays(world, spec, service)];
+  return [
+    ...own,
+    ...checkEjections(world, spec, service),
+    ...checkWays(world, spec, service),
+    ...checkSubsets(world, spec, service),
+  ];
 }
 
 /** Bindings of client certificates that the rule names. */

@@ -1,7 +1,5 @@
 import { gatewaysOf } from "../../../compile/entries.ts";
 import { destinationPolicy } from "../../../compile/istio/destination-rules.ts";
-import { gatewayAt } from "../../../compile/istio/gateway-hosts.ts";
-import { routeFor } from "../../../compile/istio/mesh-routes.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
@@ -10,33 +8,19 @@ import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
 import { delegationFindings } from "./delegation.ts";
+import { askedPorts, checkHosts, checkMeshRules } from "./hosts.ts";
 
 /** Whether its Gateways and destinations are there, and whether an older one takes its hosts. */
 export function checkAmongOthers(world: World, object: KubeObject): readonly Finding[] {
   const spec = object.spec as VirtualServiceSpec;
-  const namespace = namespaceOf(object);
   const findings: Finding[] = [];
-  const gateways = (spec.hosts ?? []).length === 0 ? [] : gatewaysOf(object);
-  for (const [index, name] of gateways.entries())
-    if (name !== "mesh" && gatewayAt(world, name) === null)
-      findings.push(warningAt(`spec.gateways[${index}]`, `there is no Gateway \`${name}\` yet`, "TULLE0101"));
-  if (gateways.includes("mesh")) {
-    for (const [index, host] of (spec.hosts ?? []).entries()) {
-      const other = routeFor(world, qualified(host, namespace), namespace);
-      if (other && other.metadata.uid !== object.metadata.uid)
-        findings.push(
-          warningAt(
-            `spec.hosts[${index}]`,
-            `no effect on \`${host}\`: the older VirtualService \`${namespaceOf(other)}/${other.metadata.name}\` routes it`,
-            "TULLE0301",
-          ),
-        );
-    }
-  }
+  const isRoot = (spec.hosts ?? []).length > 0;
+  const gateways = isRoot ? gatewaysOf(object) : [];
+  if (isRoot) findings.push(...checkHosts(world, object));
   for (const [index, rule] of spec.http.entries())
     for (const [at, { destination }] of (rule.route ?? []).entries()) {
       const field = `spec.http[${index}].route[${at}].destination`;
-      findings.push(...destinationFindings(world, destination, namespace, field));
+      findings.push(...destinationFindings(world, object, rule, destination, field));
     }
   for (const [index, { match = [] }] of spec.http.entries())
     for (const [at, { sourceLabels, sourceNamespace, gateways: own }] of match.entries())
@@ -47,24 +31,36 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   return [...findings, ...delegationFindings(world, object)];
 }
 
-type Destination = NonNullable<VirtualServiceSpec["http"][number]["route"]>[number]["destination"];
+type Rule = VirtualServiceSpec["http"][number];
+type Destination = NonNullable<Rule["route"]>[number]["destination"];
 
 function destinationFindings(
   world: World,
+  object: KubeObject,
+  rule: Rule,
   { host, subset, port }: Destination,
-  namespace: string,
   field: string,
 ): readonly Finding[] {
+  const namespace = namespaceOf(object);
   const name = qualified(host, namespace);
   const service = serviceFor(world, name, namespace);
   if (!service)
     return [warningAt(field, `there is no service \`${name}\` yet: its requests are answered with 503`, "TULLE0102")];
-  if (port !== undefined && !service.ports.some(({ number }) => number === port.number))
+  const numbers = service.ports.map(({ number }) => number);
+  if (port !== undefined && !numbers.includes(port.number))
     return [
       warningAt(field, `\`${name}\` has no port ${port.number}: its requests are answered with 503`, "TULLE0103"),
     ];
   const { subsets } = destinationPolicy(world, name, service.namespace, namespace);
-  if (subset === undefined || subsets.has(subset)) return [];
-  const message = `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: its requests are answered with 503`;
-  return [warningAt(field, message, "TULLE0104")];
+  if (subset !== undefined && !subsets.has(subset)) {
+    const message = `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: its requests are answered with 503`;
+    return [warningAt(field, message, "TULLE0104")];
+  }
+  const asked = port === undefined && numbers.length > 1 ? askedPorts(world, object, rule) : [];
+  const unknown = asked.find((number) => !numbers.includes(number));
+  if (unknown !== undefined) {
+    const message = `name a port: \`${name}\` has ${numbers.join(", ")}, and requests on port ${unknown} are answered with 503`;
+    return [warningAt(field, message, "TULLE0116")];
+  }
+  return subset === undefined ? checkMeshRules(world, object, name, field) : [];
 }

@@ -13,6 +13,7 @@ import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkAmongOthers } from "./check.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
+import { isCatchAll } from "./hosts.ts";
 
 export const VIRTUAL_SERVICE = networkingKind({
   kind: "VirtualService",
@@ -34,10 +35,17 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const namespace = namespaceOf(object);
   if (hosts.length === 0) yield ["delegate", `${namespace}/${object.metadata.name}`];
   for (const { delegate } of http) if (delegate) yield ["delegates-to", delegateName(delegate, namespace)];
+  for (const { destination } of http.flatMap(({ route = [] }) => route))
+    if (destination.subset !== undefined)
+      yield ["routes-to-subset", `${qualified(destination.host, namespace)} ${destination.subset}`];
   const gateways = gatewaysOf(object);
   if (hosts.length > 0 && gateways.includes("mesh")) yield ["hosts-of", namespace];
+  const catchesAll = http.some(isCatchAll);
   for (const host of hosts) {
     const name = qualified(host, namespace);
-    for (const gateway of gateways) yield [gateway === "mesh" ? "mesh-route" : gatewayTable(gateway), name];
+    for (const gateway of gateways) {
+      yield [gateway === "mesh" ? "mesh-route" : gatewayTable(gateway), name];
+      if (catchesAll && gateway !== "mesh") yield ["catch-all", `${gateway} ${name}`];
+    }
   }
 }

@@ -1,0 +1,220 @@
+import { describe, expect, it } from "vitest";
+import { service, TestWorld } from "./world.ts";
+
+/** What is said of each object among all the others, as `Kind/name code field`. */
+function told(...objects: readonly string[]): readonly string[] {
+  const world = new TestWorld();
+  for (const object of objects) world.apply(object);
+  return [...world.verdicts]
+    .flatMap(([key, findings]) => {
+      const [, kind, , name] = key.split("/");
+      return findings.map(({ code, field }) => `${kind}/${name} ${code} ${field}`);
+    })
+    .toSorted();
+}
+
+function object(kind: string, name: string, spec: string, namespace = "default"): string {
+  const apiVersion = /Policy$|Authentication$/.test(kind) ? "security.istio.io/v1" : "networking.istio.io/v1";
+  return `
+apiVersion: ${apiVersion}
+kind: ${kind}
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: ${spec}`;
+}
+
+const gateway = (hosts: string, name = "front", more = "") =>
+  object(
+    "Gateway",
+    name,
+    `{ selector: { istio: x }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [${hosts}]${more} }] }`,
+  );
+const to = (destination: string) => `{ route: [{ destination: { ${destination} } }] }`;
+const route = (name: string, head: string, ...rules: readonly string[]) =>
+  object("VirtualService", name, `{ ${head}, http: [${rules.join(", ")}] }`);
+const rule = (subsets: string, name = "r") =>
+  object("DestinationRule", name, `{ host: reviews, subsets: [${subsets}] }`);
+
+const REVIEWS = service("reviews", { versions: ["v1", "v2"] });
+const V1 = "{ name: v1, labels: { version: v1 } }";
+const USES_V1 = route("uses", "hosts: [reviews]", to("host: reviews, subset: v1"));
+
+/** A service with two ports. */
+const TWO_PORTS = service("carts", { port: 9080 }).replace(
+  "ports: [{ name: http, port: 9080 }]",
+  "ports: [{ name: http, port: 9080 }, { name: more, port: 9090 }]",
+);
+
+interface Case {
+  readonly of: string;
+  readonly shows: readonly string[];
+  readonly says: readonly string[];
+  /** The same without the mistake. */
+  readonly beside: readonly string[];
+}
+
+describe("among all others", () => {
+  it.each<Case>([
+    {
+      of: "a Gateway that is not there",
+      shows: [REVIEWS, route("a", "hosts: [a.test], gateways: [front]", to("host: reviews"))],
+      says: ["VirtualService/a TULLE0101 spec.gateways[0]"],
+      beside: [REVIEWS, gateway("a.test"), route("a", "hosts: [a.test], gateways: [front]", to("host: reviews"))],
+    },
+    {
+      of: "a destination that is no service",
+      shows: [route("a", "hosts: [a.test]", to("host: reviews"))],
+      says: ["VirtualService/a TULLE0102 spec.http[0].route[0].destination"],
+      beside: [REVIEWS, route("a", "hosts: [a.test]", to("host: reviews"))],
+    },
+    {
+      of: "a destination's port that is none",
+      shows: [REVIEWS, route("a", "hosts: [a.test]", to("host: reviews, port: { number: 81 }"))],
+      says: ["VirtualService/a TULLE0103 spec.http[0].route[0].destination"],
+      beside: [REVIEWS, route("a", "hosts: [a.test]", to("host: reviews, port: { number: 80 }"))],
+    },
+    {
+      of: "a subset that no rule has",
+      shows: [REVIEWS, USES_V1],
+      says: ["VirtualService/uses TULLE0104 spec.http[0].route[0].destination"],
+      beside: [REVIEWS, USES_V1, rule(V1)],
+    },
+    {
+      of: "a rule for no service",
+      shows: [object("DestinationRule", "r", "{ host: reviews }")],
+      says: ["DestinationRule/r TULLE0105 spec.host"],
+      beside: [REVIEWS, object("DestinationRule", "r", "{ host: reviews }")],
+    },
+    {
+      of: "a service that nobody serves",
+      shows: [service("reviews", { versions: [] })],
+      says: ["Service/reviews TULLE0114 spec.selector"],
+      beside: [REVIEWS],
+    },
+    {
+      of: "a subset without endpoints",
+      shows: [REVIEWS, USES_V1, rule("{ name: v1, labels: { version: v3 } }")],
+      says: ["DestinationRule/r TULLE0115 spec.subsets[0].labels"],
+      beside: [REVIEWS, USES_V1, rule(V1)],
+    },
+    {
+      of: "a destination of several ports, asked on none of them at a Gateway",
+      shows: [TWO_PORTS, gateway("a.test"), route("a", "hosts: [a.test], gateways: [front]", to("host: carts"))],
+      says: ["VirtualService/a TULLE0116 spec.http[0].route[0].destination"],
+      beside: [
+        TWO_PORTS,
+        gateway("a.test"),
+        route("a", "hosts: [a.test], gateways: [front]", to("host: carts, port: { number: 9080 }")),
+      ],
+    },
+    {
+      of: "a destination of several ports, asked on none of them in the mesh",
+      shows: [TWO_PORTS, REVIEWS, route("a", "hosts: [reviews]", to("host: carts"))],
+      says: ["VirtualService/a TULLE0116 spec.http[0].route[0].destination"],
+      beside: [TWO_PORTS, route("a", "hosts: [carts]", to("host: carts"))],
+    },
+    {
+      of: "a host of the mesh that an older one routes",
+      shows: [
+        REVIEWS,
+        route("a", "hosts: [reviews]", to("host: reviews")),
+        route("b", "hosts: [reviews]", to("host: reviews")),
+      ],
+      says: ["VirtualService/b TULLE0301 spec.hosts[0]"],
+      beside: [
+        REVIEWS,
+        route("a", "hosts: [reviews]", to("host: reviews")),
+        route("b", "hosts: [b.test]", to("host: reviews")),
+      ],
+    },
+    {
+      of: "hosts that the Gateway does not expose",
+      shows: [REVIEWS, gateway("'*.test'"), route("a", "hosts: [a.example], gateways: [front]", to("host: reviews"))],
+      says: ["VirtualService/a TULLE0309 spec.gateways[0]"],
+      beside: [REVIEWS, gateway("'*.test'"), route("a", "hosts: [a.test], gateways: [front]", to("host: reviews"))],
+    },
+    {
+      of: "one host of two that the Gateway does not expose",
+      shows: [
+        REVIEWS,
+        gateway("a.test"),
+        route("a", "hosts: [a.test, b.test], gateways: [front]", to("host: reviews")),
+      ],
+      says: ["VirtualService/a TULLE0309 spec.hosts[1]"],
+      beside: [
+        REVIEWS,
+        gateway("a.test"),
+        route("a", "hosts: [a.test, b.test], gateways: [front, mesh]", to("host: reviews")),
+      ],
+    },
+    {
+      of: "hosts that the Gateway exposes to another namespace",
+      shows: [REVIEWS, gateway("shop/a.test"), route("a", "hosts: [a.test], gateways: [front]", to("host: reviews"))],
+      says: ["VirtualService/a TULLE0309 spec.gateways[0]"],
+      beside: [REVIEWS, gateway("./a.test"), route("a", "hosts: ['*.test'], gateways: [front]", to("host: reviews"))],
+    },
+    {
+      of: "a second rule for every request of a Gateway's host",
+      shows: [
+        REVIEWS,
+        gateway("a.test"),
+        route("a", "hosts: [a.test], gateways: [front]", to("host: reviews")),
+        route("b", "hosts: [a.test], gateways: [front]", to("host: reviews")),
+      ],
+      says: ["VirtualService/b TULLE0312 spec.hosts[0]"],
+      beside: [
+        REVIEWS,
+        gateway("a.test"),
+        route("a", "hosts: [a.test], gateways: [front]", to("host: reviews")),
+        route(
+          "b",
+          "hosts: [a.test], gateways: [front]",
+          `{ match: [{ uri: { prefix: /b } }], route: [{ destination: { host: reviews } }] }`,
+        ),
+      ],
+    },
+    {
+      of: "subsets that the mesh chooses and a Gateway does not",
+      shows: [
+        REVIEWS,
+        rule(V1),
+        gateway("a.test"),
+        USES_V1,
+        route("a", "hosts: [a.test], gateways: [front]", to("host: reviews")),
+      ],
+      says: ["VirtualService/a TULLE0313 spec.http[0].route[0].destination"],
+      beside: [
+        REVIEWS,
+        rule(V1),
+        gateway("a.test"),
+        USES_V1,
+        route("a", "hosts: [a.test], gateways: [front]", to("host: reviews, subset: v1")),
+      ],
+    },
+    {
+      of: "a subset that no route names",
+      shows: [REVIEWS, rule(V1)],
+      says: ["DestinationRule/r TULLE0503 spec.subsets[0].name"],
+      beside: [REVIEWS, rule(V1), USES_V1],
+    },
+  ])("$of is told", ({ shows, says, beside }) => {
+    expect(told(...shows)).toEqual(says);
+    expect(told(...beside)).toEqual([]);
+  });
+});
+
+it("what is told follows the other objects, whichever comes first", () => {
+  const world = new TestWorld();
+  const codes = () => [...world.verdicts.values()].flat().map(({ code }) => code);
+  world.apply(USES_V1);
+  expect(codes()).toEqual(["TULLE0102"]);
+  world.apply(service("reviews", { versions: [] }));
+  expect(codes().toSorted()).toEqual(["TULLE0104", "TULLE0114"]);
+  world.apply(rule(V1));
+  expect(codes()).toEqual(["TULLE0114"]);
+  world.apply(service("reviews", { versions: ["v2"] }));
+  expect(codes()).toEqual(["TULLE0115"]);
+  world.apply(REVIEWS);
+  expect(codes()).toEqual([]);
+  world.delete("VirtualService", "uses");
+  expect(codes()).toEqual(["TULLE0503"]);
+});
