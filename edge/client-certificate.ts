@@ -34,6 +34,12 @@ function tlsClientAuth(socket: TLSSocket): TlsClientAuth {
   };
 }
 
+/** As the platform names it: OpenSSL's name, and of TLS 1.3 `AEAD-` and what follows. */
+function cipherOf(socket: TLSSocket): string {
+  const { name } = socket.getCipher();
+  return name.startsWith("TLS_") ? name.replace("TLS_", "AEAD-").replaceAll("_", "-") : name;
+}
+
 /** `request.cf` for a connection: what the platform would tell of it, and the listener that it came in on. */
 export function cfOf(socket: unknown, listener: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   if (!(socket instanceof TLSSocket)) return { colo: "LOC", tulleListener: listener };
@@ -44,7 +50,7 @@ export function cfOf(socket: unknown, listener: Readonly<Record<string, unknown>
   return {
     colo: "LOC",
     tlsVersion: socket.getProtocol(),
-    tlsCipher: socket.getCipher().standardName,
+    tlsCipher: cipherOf(socket),
     tlsClientAuth: tlsClientAuth(socket),
     tulleListener: { ...listener, ...sni },
   };

@@ -35,6 +35,19 @@ const Token = z.strictObject({
   refused: refusal.optional().describe("It does not verify, for this reason. Absent: it does."),
 });
 
+const ClientTlsFact = z.strictObject({
+  version: z.string().max(20).nullable().describe("`TLSv1.3`"),
+  cipher: z.string().max(100).nullable().describe("OpenSSL's name."),
+  certificate: z
+    .strictObject({
+      verified: z.boolean().describe("Whether the platform says so."),
+      hash: z.string().max(64).describe("SHA-256 of the certificate, hex."),
+      spki: z.string().max(44).describe("SHA-256 of its public key, base64."),
+      names: z.array(z.string().max(2_060)).max(100).describe("Its subjectAltNames."),
+    })
+    .nullable(),
+});
+
 const Hypothetical = z.strictObject({
   method: text(/^[A-Za-z]+$/, "must be a method")
     .default("GET")
@@ -68,6 +81,9 @@ const Hypothetical = z.strictObject({
     .nullable()
     .default(null)
     .describe("The client's address; null in the mesh."),
+  tls: ClientTlsFact.optional().describe(
+    "Of the client, where a Gateway asks for it. Absent: TLS 1.3 where the scheme is https, with the peer's certificate.",
+  ),
   tokens: z
     .array(Token)
     .max(20)
@@ -111,6 +127,7 @@ const Recorded = z.strictObject({
     trustDomain: z.string().nullable(),
     by: z.enum(["certificate", "binding", "gateway", "none"]),
   }),
+  tls: ClientTlsFact.nullable().default(null),
   seed: z.int(),
   tokens: z.record(z.string(), fact.nullable()),
   conclusions: z.record(z.string(), z.boolean()),

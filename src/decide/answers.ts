@@ -60,6 +60,8 @@ const TEXTS = {
   fault_filter_abort: { status: 200, flag: "FI" },
   // Policies.
   client_certificate_required: DENIED,
+  client_certificate_refused: DENIED,
+  tls_refused: DENIED,
   mtls_required: DENIED,
   rbac_denied_matched_policy: DENIED,
   rbac_denied_no_allow: DENIED,

@@ -24,6 +24,7 @@ import type {
   LinkedSlice,
 } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { tlsRefusal } from "./client-tls.ts";
 import { dynamicOrigin } from "./dynamic-origin.ts";
 import { filtered } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
@@ -133,9 +134,10 @@ function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined
     trace?.saw("gateway", model.gateway, "https_redirect");
     return httpsRedirect(front, facts);
   }
-  if (model.clientCertificate === "required" && facts.peer.by !== "certificate") {
-    trace?.saw("gateway", model.gateway, "client_certificate_required");
-    return answerOf("client_certificate_required", model.gateway);
+  const refusal = front.asksTls ? tlsRefusal(model, facts) : null;
+  if (refusal !== null) {
+    trace?.saw("gateway", model.gateway, refusal);
+    return answerOf(refusal, model.gateway);
   }
   return check(policies, facts, "gateway", null, null, trace);
 }
@@ -248,6 +250,7 @@ function asSent(
     entrance: routed.entrance,
     clientIp: routed.clientIp,
     peer: front === null ? routed.peer : front.arrivingPeer,
+    tls: null,
     seed: routed.seed,
     tokens: routed.tokens,
     conclusions: routed.conclusions,

@@ -1,3 +1,4 @@
+import type { ClientTls } from "../identity/client-tls.ts";
 import { NO_PEER, type Peer } from "../identity/peer.ts";
 import { parseSpiffeId } from "../identity/spiffe-id.ts";
 import { peerOf } from "../identity/svid.ts";
@@ -29,6 +30,8 @@ export interface HypotheticalFacts {
   /** The SPIFFE ID that is proven, with its scheme or without. */
   readonly peer: { readonly principal: string } | null;
   readonly clientIp: string | null;
+  /** Where a Gateway asks for it; absent: TLS 1.3 for https, with the peer's certificate. */
+  readonly tls?: ClientTls | undefined;
   readonly tokens: readonly HypotheticalToken[];
   readonly seed: number;
 }
@@ -47,6 +50,7 @@ export interface HypotheticalRequest {
   readonly places: readonly Place[];
   readonly entrance: Entrance["kind"];
   readonly peer: Peer;
+  readonly tls: ClientTls;
 }
 
 const GATEWAY_SCOPE = /^gw\/([a-z0-9.-]+\/[a-z0-9.-]+)\/(\d{1,5})$/;
@@ -76,7 +80,17 @@ export function hypotheticalRequest(
   if (scope !== null && entrance.value.kind === "mesh" && seen !== scope && places.at(0)?.scope !== scope)
     return problem("", `this caller sees \`${seen}\`, not \`${scope}\`: leave \`scope\` out, or change \`peer\``);
   introduce(received.value);
-  return ok({ received: received.value, places, entrance: entrance.value.kind, peer: peer.value });
+  const tls = facts.tls ?? tlsOf(peer.value, received.value);
+  return ok({ received: received.value, places, entrance: entrance.value.kind, peer: peer.value, tls });
+}
+
+function tlsOf({ by, principal }: Peer, { scheme }: Received): ClientTls {
+  const certificate = { verified: true, hash: "", spki: "", names: [`spiffe://${principal}`] };
+  return {
+    version: scheme === "https" ? "TLSv1.3" : null,
+    cipher: null,
+    certificate: by === "certificate" ? certificate : null,
+  };
 }
 
 function problem(field: string, message: string): Result<never, Problem> {
@@ -98,6 +112,8 @@ function entranceOf({ port, scheme, clientIp }: HypotheticalFacts, scope: string
     listener: { gateway, port: at, mesh: false, sni: null, scope },
     clientAuth: undefined,
     whereabouts: { colo: null, country: null, continent: null },
+    tlsVersion: undefined,
+    tlsCipher: undefined,
     scheme: scheme ?? (at === 443 ? "https" : "http"),
   });
 }
@@ -165,7 +181,7 @@ function introduce({ headers, scheme, clientIp }: Received): void {
  */
 export function factsFor(
   slice: LinkedSlice,
-  { received, entrance, peer }: HypotheticalRequest,
+  { received, entrance, peer, tls }: HypotheticalRequest,
   port: number,
   seed: number,
 ): Result<RequestFacts, Answer> {
@@ -187,6 +203,7 @@ export function factsFor(
     clientIp,
     // A listener that asks for no certificate looks at none.
     peer: slice.front?.model.clientCertificate === "none" ? NO_PEER : peer,
+    tls: slice.front?.asksTls === true ? tls : null,
     seed,
     tokens: [],
     conclusions: null,

@@ -21,6 +21,8 @@ export interface Certificate {
   /** Bits of the key usage, digitalSignature first; null where the extension is missing. */
   readonly keyUsage: readonly boolean[] | null;
   readonly uris: readonly string[];
+  /** Its URIs, DNS names and mail addresses, as they stand there. */
+  readonly names: readonly string[];
 }
 
 /** A `code` is public: it stands in the access log. */
@@ -42,6 +44,8 @@ const GENERALIZED_TIME = 0x18;
 const VERSION = 0xa0;
 const EXTENSIONS = 0xa3;
 const URI = 0x86;
+const DNS_NAME = 0x82;
+const MAIL = 0x81;
 
 const SUBJECT_ALT_NAME = "551d11";
 const BASIC_CONSTRAINTS = "551d13";
@@ -121,11 +125,12 @@ interface Extensions {
   isCa: boolean;
   keyUsage: readonly boolean[] | null;
   uris: readonly string[];
+  names: readonly string[];
 }
 
 function readExtensions(der: Uint8Array, list: readonly Element[]): Result<Extensions, CertificateError> {
   const seen = new Set<string>();
-  const found: Extensions = { isCa: false, keyUsage: null, uris: [] };
+  const found: Extensions = { isCa: false, keyUsage: null, uris: [], names: [] };
   for (const element of list) {
     const parts = element.tag === SEQUENCE ? readChildren(der, element) : null;
     const [identifier, second, third, ...more] = parts ?? [];
@@ -158,9 +163,10 @@ function take(der: Uint8Array, name: string, inner: Element, found: Extensions):
   if (name === SUBJECT_ALT_NAME) {
     const names = inner.tag === SEQUENCE ? readChildren(der, inner) : null;
     if (names === null) return false;
-    found.uris = names
-      .filter(({ tag }) => tag === URI)
-      .map((uri) => Array.from(contentOf(der, uri), (byte) => String.fromCharCode(byte)).join(""));
+    const textOf = (name: Element): string =>
+      Array.from(contentOf(der, name), (byte) => String.fromCharCode(byte)).join("");
+    found.uris = names.filter(({ tag }) => tag === URI).map(textOf);
+    found.names = names.filter(({ tag }) => tag === URI || tag === DNS_NAME || tag === MAIL).map(textOf);
   }
   if (name === BASIC_CONSTRAINTS) {
     const parts = inner.tag === SEQUENCE ? readChildren(der, inner) : null;

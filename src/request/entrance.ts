@@ -10,6 +10,9 @@ export interface PublicEntrance {
   readonly clientAuth: unknown;
   readonly whereabouts: Whereabouts;
   readonly scheme: "http" | "https";
+  /** `cf.tlsVersion` and `cf.tlsCipher`, unjudged. */
+  readonly tlsVersion: unknown;
+  readonly tlsCipher: unknown;
 }
 
 /** Where a client is, as the platform tells it; null for what it does not tell. */
@@ -74,6 +77,8 @@ export function publicEntrance(
       country: letters(cf?.["country"], 2),
       continent: letters(cf?.["continent"], 2),
     },
+    tlsVersion: tls,
+    tlsCipher: cf?.["tlsCipher"],
     // TLS is the sidecar's own; what it carries is its workload's plain call.
     scheme: overTls && !(local?.mesh === true && ISTIO_SNI.test(local.sni ?? "")) ? "https" : "http",
   };

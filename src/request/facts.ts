@@ -1,3 +1,4 @@
+import type { ClientTls } from "../identity/client-tls.ts";
 import type { Peer } from "../identity/peer.ts";
 import type { HeaderRecord } from "./headers.ts";
 import type { TokenFact } from "./token-fact.ts";
@@ -27,6 +28,8 @@ export interface RequestFacts {
   /** The client's address as the platform tells it; null over a binding. */
   readonly clientIp: string | null;
   readonly peer: Peer;
+  /** Of the client, where the Gateway's listener asks for it; null elsewhere. */
+  readonly tls: ClientTls | null;
   /** 32 random bits: all draws of this request are worked out of it. */
   readonly seed: number;
   /**

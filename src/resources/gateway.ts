@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { choice, emptyList, emptyText, later, list, never, REASON, strict, text } from "./fields.ts";
+import { list, never, REASON, strict, text } from "./fields.ts";
+import { checkServerTls, ServerTls } from "./gateway-tls.ts";
 import { isHostPattern } from "./host.ts";
+import type { Context } from "./kind.ts";
 import { isDnsLabel, labels } from "./names.ts";
 import { protocol } from "./protocol.ts";
 import type { Report } from "./report.ts";
@@ -9,9 +11,14 @@ import type { Report } from "./report.ts";
 const serverHost = text((value) => {
   const [first = "", second, ...more] = value.split("/");
   if (more.length > 0) return false;
-  if (second === undefined) return isHostPattern(first);
-  return (first === "*" || first === "." || isDnsLabel(first)) && isHostPattern(second);
-}, "a host name, `*` or `*.` and a host name, after an optional `namespace/`, `./` or `*/`");
+  if (second === undefined) return isWhole(first);
+  return (first === "*" || first === "." || isDnsLabel(first)) && isWhole(second);
+}, "`*`, or a host name with a dot or `*.` and a host name, after an optional `namespace/`, `./` or `*/`");
+
+/** A short name would stand for a service of which namespace? */
+function isWhole(host: string): boolean {
+  return isHostPattern(host) && (host === "*" || host.includes("."));
+}
 
 const Port = strict(
   {
@@ -23,33 +30,6 @@ const Port = strict(
   { targetPort: never("it has no effect in Istio; leave it out") },
 );
 
-const ServerTls = strict(
-  {
-    httpsRedirect: z.boolean().exactOptional(),
-    mode: choice(["SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL", "ISTIO_MUTUAL"], {
-      PASSTHROUGH: never(REASON.framing),
-      AUTO_PASSTHROUGH: never(REASON.framing),
-    }).exactOptional(),
-    credentialName: z.string().exactOptional(),
-    credentialNames: z.array(z.string().min(1)).max(2).exactOptional(),
-    serverCertificate: emptyText(never(REASON.files)),
-    privateKey: emptyText(never(REASON.files)),
-    caCertificates: emptyText(never(REASON.files)),
-    caCrl: emptyText(never(REASON.files)),
-    tlsCertificates: emptyList(never(REASON.files)),
-  },
-  {
-    caCertCredentialName: later("client certificates are checked against the mesh's authority"),
-    subjectAltNames: later("use an AuthorizationPolicy with `principals`"),
-    verifyCertificateSpki: later(),
-    verifyCertificateHash: later(),
-    minProtocolVersion: later("the zone settles it"),
-    maxProtocolVersion: later("the zone settles it"),
-    cipherSuites: later("the zone settles it"),
-    insecureSkipVerify: later(),
-  },
-);
-
 const Server = strict(
   { port: Port, hosts: list(serverHost), tls: ServerTls.exactOptional(), name: z.string().exactOptional() },
   { bind: never(REASON.socket), defaultEndpoint: never("Istio does not implement it for gateways") },
@@ -59,9 +39,13 @@ export const Gateway = strict({ selector: labels.exactOptional(), servers: list(
 
 /** `tls.mode` is always set where the protocol is HTTPS. */
 export type GatewaySpec = z.infer<typeof Gateway>;
-type ServerSpec = z.infer<typeof Server>;
 
-export function checkGateway(spec: GatewaySpec, report: Report): void {
+/** Which ports of its pods a service in front of Istio's gateway leads to. */
+const GATEWAY_SERVICE = "internal.istio.io/gateway-service";
+
+export function checkGateway(spec: GatewaySpec, report: Report, { metadata, object }: Context): void {
+  if (metadata.annotations?.[GATEWAY_SERVICE] !== undefined)
+    object.at("metadata", "annotations", GATEWAY_SERVICE).error(never(REASON.socket), "FieldValueNotSupported");
   if (Object.keys(spec.selector ?? {}).length === 0)
     report.at("selector").warn("no labels: it selects every gateway", "TULLE0005");
   const portNames = new Set<string>();
@@ -83,35 +67,6 @@ export function checkGateway(spec: GatewaySpec, report: Report): void {
         .at("port", "protocol")
         .warn(`port ${server.port.number} already speaks ${first}, the first one wins`, "TULLE0303");
     protocols.set(server.port.number, first);
-    checkTls(server, place.at("tls"));
+    checkServerTls(server.port.protocol, server.tls, place.at("tls"));
   }
-}
-
-function checkTls(server: ServerSpec, report: Report): void {
-  const { tls } = server;
-  if (server.port.protocol !== "HTTPS") {
-    if (tls?.mode !== undefined || (tls !== undefined && credentialOf(tls) !== null))
-      report.error(`a port that speaks ${server.port.protocol} has no TLS; only \`httpsRedirect\` can stand here`);
-    return;
-  }
-  if (tls === undefined) return report.error("a port that speaks HTTPS needs it", "FieldValueRequired");
-  if (tls.httpsRedirect === true)
-    report.at("httpsRedirect").warn("has no effect on a port that speaks HTTPS", "TULLE0003");
-  if (tls.mode === undefined)
-    return report
-      .at("mode")
-      .error(`is needed: Istio's default, PASSTHROUGH, ${never(REASON.framing)}`, "FieldValueRequired");
-  const credential = credentialOf(tls);
-  if (tls.credentialName !== undefined && tls.credentialName !== "" && credential === "credentialNames")
-    report.at("credentialNames").error("stands for `credentialName` with more than one; leave one of the two out");
-  if (tls.mode === "ISTIO_MUTUAL") {
-    if (credential !== null) report.at(credential).error("ISTIO_MUTUAL uses the mesh's own certificates; leave it out");
-  } else if (credential === null) report.at("credentialName").error(`${tls.mode} needs it`, "FieldValueRequired");
-  else report.at(credential).warn("the zone or the edge owns the certificate; the name is not looked up", "TULLE0107");
-}
-
-/** The field that names the server's certificate. */
-function credentialOf({ credentialName, credentialNames }: NonNullable<ServerSpec["tls"]>) {
-  if ((credentialNames ?? []).length > 0) return "credentialNames";
-  return credentialName === undefined || credentialName === "" ? null : "credentialName";
 }

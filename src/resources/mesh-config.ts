@@ -13,6 +13,32 @@ import type { Report } from "./report.ts";
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
 
 const CONTINENTS = new Set(["AF", "AN", "AS", "EU", "NA", "OC", "SA"]);
+const NO_PROXY = never("there is no sidecar process to configure");
+
+/** Of Istio's settings of proxies those of the way in. */
+const DefaultConfig = strict(
+  {
+    gatewayTopology: strict(
+      { numTrustedProxies: z.int().min(0).max(100).exactOptional() },
+      {
+        forwardClientCertDetails: later("the header is always set by the gateway"),
+        proxyProtocol: never(REASON.framing),
+      },
+    ).exactOptional(),
+  },
+  {
+    binaryPath: NO_PROXY,
+    concurrency: NO_PROXY,
+    discoveryAddress: NO_PROXY,
+    drainDuration: NO_PROXY,
+    holdApplicationUntilProxyStarts: NO_PROXY,
+    image: NO_PROXY,
+    proxyMetadata: NO_PROXY,
+    proxyStatsMatcher: NO_PROXY,
+    readinessProbe: NO_PROXY,
+    tracing: later("traces go where the platform sends them"),
+  },
+);
 
 export const MeshConfig = strict(
   {
@@ -62,6 +88,7 @@ export const MeshConfig = strict(
         locality,
       }),
     ).exactOptional(),
+    defaultConfig: DefaultConfig.exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
   },
@@ -72,7 +99,6 @@ export const MeshConfig = strict(
     outboundTrafficPolicy: later(),
     zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
-    defaultConfig: later(),
     meshMTLS: never(REASON.framing),
     tlsDefaults: never(REASON.framing),
   },

@@ -39,6 +39,8 @@ export interface LinkedFront {
   readonly policies: LinkedPolicySet;
   /** As whom what came through reaches the destination, as in Istio. */
   readonly arrivingPeer: Peer;
+  /** It looks at the client's certificate, or at how TLS was negotiated. */
+  readonly asksTls: boolean;
 }
 
 export interface LinkedRoute {
@@ -133,7 +135,12 @@ function linkSets({ front, policySets: models, routes }: Slice, secret: Readonly
     front:
       front === undefined || own === undefined
         ? null
-        : { model: front, policies: linkSet(own, "gateway", new Set()), arrivingPeer: arrivingPeer(front) },
+        : {
+            model: front,
+            policies: linkSet(own, "gateway", new Set()),
+            arrivingPeer: arrivingPeer(front),
+            asksTls: front.clientCertificate !== "none" || front.tls !== undefined,
+          },
     policySets: models.map((set) => linkSet(set, "destination", filled)),
     places,
   };

@@ -443,8 +443,28 @@ export interface Front {
   readonly policySet: number;
   /** `required`: without a verified client certificate 403. `none`: certificates are not looked at. */
   readonly clientCertificate: "none" | "optional" | "required";
+  /** What else is asked of the client's TLS; absent: nothing. */
+  readonly tls?: FrontTls;
+  /** So many proxies in front of the platform write X-Forwarded-For; absent: none, the platform's word on the client counts. */
+  readonly trustedProxies?: number;
   /** 301 to https for plain http. */
   readonly httpsRedirect?: true;
+}
+
+/** Versions are written `TLSv1.2`. Of `hashes` and `keys` one must fit. */
+export interface FrontTls {
+  readonly minVersion?: string;
+  readonly maxVersion?: string;
+  /** Up to TLS 1.2, by OpenSSL's names. */
+  readonly ciphers?: readonly string[];
+  /** Whose word a client's certificate needs: that of an authority that the platform knows for the hostname, or nobody's. Absent: that of the mesh's. */
+  readonly signedBy?: "platform" | "anybody";
+  /** One of its subjectAltNames. */
+  readonly names?: readonly string[];
+  /** SHA-256 of the certificate, hex in small letters. */
+  readonly hashes?: readonly string[];
+  /** SHA-256 of its public key, base64. */
+  readonly keys?: readonly string[];
 }
 
 /** All that is needed to serve one host in one scope. */

@@ -543,6 +543,39 @@ spec: { selector: { istio: ${name} }, servers: [${servers}] }`;
     expect(made.slice("gw/default/front/443", "a.test")?.routes).toHaveLength(1);
   });
 
+  it("asks of a client's TLS what its server says, in the gateway's own words", () => {
+    const hash = "AB:".repeat(31);
+    const made = world(
+      service("reviews"),
+      gateway(
+        `{ port: { number: 443, name: https, protocol: HTTPS }, hosts: [a.test], tls: { mode: OPTIONAL_MUTUAL, credentialName: a, caCertCredentialName: b,
+           minProtocolVersion: TLSV1_2, maxProtocolVersion: TLS_AUTO, cipherSuites: [AES128-SHA, other], subjectAltNames: [c.test], verifyCertificateHash: ["${hash}AB"] } }`,
+      ),
+      virtualService("a", `{ hosts: [a.test], gateways: [front], http: [{ route: [${to("reviews")}] }] }`),
+    );
+    expect(made.slice("gw/default/front/443", "a.test")?.front).toMatchObject({
+      clientCertificate: "optional",
+      tls: {
+        minVersion: "TLSv1.2",
+        ciphers: ["AES128-SHA"],
+        signedBy: "platform",
+        names: ["c.test"],
+        hashes: ["ab".repeat(32)],
+      },
+    });
+  });
+
+  it("tells how many proxies are trusted, where the MeshConfig says some are", () => {
+    const made = world(
+      service("reviews"),
+      gateway(HTTP("a.test")),
+      virtualService("a", `{ hosts: [a.test], gateways: [front], http: [{ route: [${to("reviews")}] }] }`),
+    );
+    expect(made.slice("gw/*", "a.test")?.front).not.toHaveProperty("trustedProxies");
+    made.apply(RANGES.replace("spec:", "spec:\n  defaultConfig: { gatewayTopology: { numTrustedProxies: 2 } }"));
+    expect(made.slice("gw/*", "a.test")?.front).toMatchObject({ trustedProxies: 2 });
+  });
+
   it("is guarded by the policies that select its workload in the gateways' namespace", () => {
     const made = world(
       service("reviews"),

@@ -223,19 +223,33 @@ async function gatewayAddress(
     getObject<GatewayObject>(mesh, `apis/networking.istio.io/v1/namespaces/${namespace}/gateways/${name}`);
   await until(`${namespace}/${name} is listened for`, async () => isListenedFor(await read()), 10_000);
   const gateway = await read();
-  const server = gateway?.spec.servers.find((one) => one.port.number === port);
+  const numbers = gateway?.spec.servers.map((one) => one.port.number) ?? [];
+  const logical = numbers.includes(port) ? port : await gatewayServicePort(mesh, port);
+  const server = gateway?.spec.servers.find((one) => one.port.number === logical);
   const host = gateway?.status?.addresses?.[0]?.value;
   if (server === undefined || host === undefined) return null;
   const bound = (gateway?.metadata.annotations?.["tulle.dev/bound-ports"] ?? "")
     .split(",")
     .map((pair) => pair.split("="))
-    .find(([logical]) => logical === String(port))?.[1];
-  const place = { host, port: bound === undefined ? port : Number(bound) };
-  if (port === 80 && server.port.protocol === "HTTP" && (await sharing(mesh, gateway)) > 1)
+    .find(([number]) => number === String(logical))?.[1];
+  const place = { host, port: bound === undefined ? logical : Number(bound) };
+  if (logical === 80 && server.port.protocol === "HTTP" && (await sharing(mesh, gateway)) > 1)
     return at(mesh.info.gateway);
   if (server.tls?.mode !== "ISTIO_MUTUAL") return place;
   const shown = await identity();
   return shown && { ...place, tls: { ...shown, ca: mesh.ca, servername: `${name}.${namespace}.svc.cluster.local` } };
+}
+
+interface EntryObject {
+  readonly spec: { readonly ports?: readonly { readonly number: number; readonly targetPort?: number }[] };
+}
+
+/** Istio's gateways listen on the ports of their pods; clients, and the Gateway, name those of the service in front of them. */
+async function gatewayServicePort(mesh: RunningMesh, port: number): Promise<number> {
+  const path = "apis/networking.istio.io/v1/namespaces/istio-system/serviceentries";
+  const entries = await getObject<{ readonly items: readonly EntryObject[] }>(mesh, path);
+  const ports = (entries?.items ?? []).flatMap(({ spec }) => spec.ports ?? []);
+  return ports.find(({ targetPort }) => targetPort === port)?.number ?? port;
 }
 
 /** How many Gateways select the same workload and port as this one. */

@@ -37,6 +37,7 @@ export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
     entrance: "mesh",
     clientIp: null,
     peer: NO_PEER,
+    tls: null,
     seed: 0,
     tokens: [],
     conclusions: null,

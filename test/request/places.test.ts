@@ -13,6 +13,8 @@ function front(listener: Partial<Listener> = {}): Entrance {
     listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*", ...listener },
     clientAuth: null,
     whereabouts: { colo: null, country: null, continent: null },
+    tlsVersion: undefined,
+    tlsCipher: undefined,
     scheme: "http",
   };
 }

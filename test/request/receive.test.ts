@@ -9,6 +9,8 @@ const PUBLIC: Entrance = {
   listener: { gateway: null, port: 80, mesh: false, sni: null, scope: "gw/*" },
   clientAuth: undefined,
   whereabouts: { colo: null, country: null, continent: null },
+  tlsVersion: undefined,
+  tlsCipher: undefined,
   scheme: "https",
 };
 const MESH: Entrance = { kind: "mesh", props: {} };

@@ -1,5 +1,6 @@
 import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
+import type { ClientTls } from "../../src/identity/client-tls.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { HeaderChange } from "../../src/request/changes.ts";
 import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
@@ -37,8 +38,10 @@ export class Call {
   slice!: LinkedSlice;
   /** the logical port, */
   port = 0;
-  /** and the Gateway that the call came through: it stands for the caller. */
+  /** the Gateway that the call came through: it stands for the caller, */
   source: Workload | null = null;
+  /** and what that Gateway asks of the client's TLS. */
+  tls: ClientTls | null = null;
   /** Step 4: what was decided by, */
   facts!: RequestFacts;
   /** and what. */

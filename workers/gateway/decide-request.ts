@@ -48,6 +48,7 @@ function factsOf(call: Call, path: CanonicalPath, tokens: Tokens): RequestFacts 
     entrance: call.entrance.kind,
     clientIp,
     peer: call.peer,
+    tls: call.tls,
     seed: (Math.random() * 4_294_967_296) | 0,
     tokens,
     conclusions: null,

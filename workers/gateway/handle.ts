@@ -3,6 +3,7 @@ import { admit } from "./admit.ts";
 import { broken } from "./answer-with.ts";
 import { Call } from "./call.ts";
 import { decideRequest } from "./decide-request.ts";
+import { enterGateway } from "./enter-gateway.ts";
 import { findSlice } from "./find-slice.ts";
 import { identify } from "./identify.ts";
 import { keepBody } from "./kept-body.ts";
@@ -21,7 +22,16 @@ type Step = (call: Call) => Response | null | Promise<Response | null>;
  * The order is the security model: a request reaches `sendRequest` only past every line above it. The answer is passed on and
  * changed by the attempt that got it; `record` runs when the call has ended.
  */
-const STEPS: readonly Step[] = [receiveRequest, identify, findSlice, decideRequest, keepBody, admit, sendRequest];
+const STEPS: readonly Step[] = [
+  receiveRequest,
+  identify,
+  findSlice,
+  enterGateway,
+  decideRequest,
+  keepBody,
+  admit,
+  sendRequest,
+];
 
 const LAST = STEPS.length - 1;
 

@@ -6,6 +6,7 @@ import { SeriesIndex } from "../../src/telemetry/series.ts";
 import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
+import { CertificateCache } from "./certificate-cache.ts";
 import { PeerCache } from "./peer.ts";
 import { TokenVerifier } from "./tokens.ts";
 
@@ -14,6 +15,7 @@ export interface Mesh {
   readonly env: Env;
   readonly configuration: Exchange;
   readonly peers: PeerCache;
+  readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
   readonly callers: Callers;
   readonly deployment: Deployment;
@@ -61,6 +63,7 @@ export function createMesh(env: Env): Mesh {
     env,
     configuration,
     peers: new PeerCache(),
+    certificates: new CertificateCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     callers: new Callers(configuration),
     deployment: { gateway: env.GATEWAY ?? null, local },

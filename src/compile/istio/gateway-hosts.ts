@@ -3,9 +3,10 @@ import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
 import { visible } from "../exports.ts";
 import { byAge } from "../inventory.ts";
-import { GATEWAY_NAMESPACE, namespaceOf, narrowerOf, patternsOf, trustDomain } from "../view.ts";
+import { GATEWAY_NAMESPACE, meshConfig, namespaceOf, narrowerOf, patternsOf, trustDomain } from "../view.ts";
 import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
+import { clientTlsOf } from "./gateway-tls.ts";
 import { mergeRoutes } from "./merge.ts";
 import { workloadPolicies } from "./policies.ts";
 import { compileRoutes } from "./routes.ts";
@@ -155,6 +156,7 @@ function labelsOf({ spec }: KubeObject): GatewayLabels {
 type GatewayLabels = Readonly<Record<string, string>> & { readonly app: string };
 
 function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, labels: GatewayLabels): FrontDraft {
+  const proxies = meshConfig(world).defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0;
   return {
     gateway: `${namespaceOf(gateway)}/${gateway.metadata.name}`,
     workload: {
@@ -165,12 +167,8 @@ function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, label
       version: "latest",
     },
     policies: workloadPolicies(world, { namespace: GATEWAY_NAMESPACE, labels }, port.number),
-    clientCertificate:
-      tls?.mode === "MUTUAL" || tls?.mode === "ISTIO_MUTUAL"
-        ? "required"
-        : tls?.mode === "OPTIONAL_MUTUAL"
-          ? "optional"
-          : "none",
+    ...clientTlsOf(tls),
     ...(tls?.httpsRedirect === true && { httpsRedirect: true }),
+    ...(proxies > 0 && { trustedProxies: proxies }),
   };
 }

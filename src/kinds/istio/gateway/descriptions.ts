@@ -18,5 +18,17 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.servers.tls.credentialName":
     "Name of the server's certificate; it belongs to the zone or the edge, and the name is not looked up.",
   "spec.servers.tls.credentialNames": "The same for up to two certificates of different kinds of keys.",
+  "spec.servers.tls.caCertCredentialName":
+    "With it a client's certificate may be of any authority that the zone knows for the hostname; without it, of the mesh's own. The name is not looked up.",
+  "spec.servers.tls.subjectAltNames":
+    "URIs, DNS names or mail addresses, of which a client's certificate must have one.",
+  "spec.servers.tls.verifyCertificateHash":
+    "SHA-256 of client certificates, in hex: only these, and those of `verifyCertificateSpki`, are let in.",
+  "spec.servers.tls.verifyCertificateSpki": "SHA-256 of the public keys of client certificates, in base64.",
+  "spec.servers.tls.minProtocolVersion": "A client that negotiated an older version with the platform is refused.",
+  "spec.servers.tls.maxProtocolVersion": "A client that negotiated a newer version with the platform is refused.",
+  "spec.servers.tls.cipherSuites":
+    "Up to TLS 1.2 a client that negotiated another with the platform is refused; unknown names are left out.",
+  "spec.servers.tls.insecureSkipVerify": "Whether any certificate of a client is taken; it proves no identity.",
   "spec.servers.name": "Tells the servers apart.",
 };

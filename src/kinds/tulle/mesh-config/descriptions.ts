@@ -53,6 +53,10 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.localities.country": "Two letters, as in ISO 3166.",
   "spec.localities.continent": "AF, AN, AS, EU, NA, OC or SA.",
   "spec.localities.locality": "`region/zone/subzone`, or the beginning of it.",
+  "spec.defaultConfig": "Settings of Istio's proxies: those of the way in.",
+  "spec.defaultConfig.gatewayTopology": "What stands in front of the Gateways.",
+  "spec.defaultConfig.gatewayTopology.numTrustedProxies":
+    "So many proxies in front of the platform write `X-Forwarded-For`: the client is the Nth from its right end. 0 by default: the platform says who the client is.",
   "spec.snapshot": "How gateways treat the configuration that they hold.",
   "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
 };

@@ -1,0 +1,40 @@
+import type { ClientCertificate } from "../../src/identity/client-tls.ts";
+import { clientBehind } from "../../src/request/trusted-proxies.ts";
+import type { Call } from "./call.ts";
+
+/** After step 3, at a Gateway: who stands behind trusted proxies, and what its listener asks of the client's TLS. */
+export function enterGateway(call: Call): null | Promise<null> {
+  const { front } = call.slice;
+  if (front === null) return null;
+  const { trustedProxies } = front.model;
+  if (trustedProxies !== undefined) lookBehind(call, trustedProxies);
+  return front.asksTls ? readTls(call) : null;
+}
+
+function lookBehind(call: Call, proxies: number): void {
+  const { request, received, journal } = call;
+  const { headers, clientIp: peer } = received;
+  const forwarded = request.headers.get("x-forwarded-for");
+  const clientIp = clientBehind(forwarded, proxies) ?? peer;
+  call.received = { ...received, clientIp };
+  journal.clientIp = clientIp;
+  if (clientIp !== null) headers["x-envoy-external-address"] = clientIp;
+  const list = [forwarded, peer].filter((part) => part !== null && part !== "").join(", ");
+  if (list !== "") headers["x-forwarded-for"] = list;
+}
+
+function readTls(call: Call): null | Promise<null> {
+  const { entrance, mesh } = call;
+  if (entrance.kind !== "public") return null;
+  const { tlsVersion, tlsCipher, clientAuth } = entrance;
+  const take = (certificate: ClientCertificate | null): null => {
+    call.tls = { version: textOf(tlsVersion), cipher: textOf(tlsCipher), certificate };
+    return null;
+  };
+  const read = mesh.certificates.read(clientAuth);
+  return read instanceof Promise ? read.then(take) : take(read);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}
