@@ -10,8 +10,8 @@ export interface Answer {
   readonly body: string | Uint8Array<ArrayBuffer>;
   /** Envoy's response flag; empty for none. */
   readonly flag: string;
-  /** Beside the usual ones: `location`, `www-authenticate`, those of a route; a name may come more than once. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Beside the usual ones: `location`, `www-authenticate`, those of a route; a name may come more than once. A value that was made of a template is written down as that. */
+  readonly headers: readonly (readonly [name: string, value: string, template?: string])[];
   /** `ns/name` of the policy or rule that decided. */
   readonly policy: string | null;
   readonly route: LinkedRoute | null;

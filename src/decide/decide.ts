@@ -13,6 +13,7 @@ import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { err, type Result } from "../result.ts";
 import { type CanonicalPath, canonicalPath } from "../routing/canonical-path.ts";
+import { filledOps, type LinkedOps } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
 import type {
@@ -67,7 +68,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
     return filtered(route, routed, localAnswer(route, route.answer, routed, matched.model), trace);
   const destination = pickDestination(route, facts.seed);
   if (!destination) return answerOf("no_route");
-  const { cluster, ops } = destination;
+  const { cluster } = destination;
 
   const path = rewrittenPath(slice, matched, facts);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
@@ -77,13 +78,17 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
     return filtered(route, routed, answer, trace);
   }
 
+  const ops =
+    destination.ops.formatted === null
+      ? destination.ops
+      : filledOps(destination.ops, { facts: routed, route: route.model.name, cluster: cluster.model.id });
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
   if ("effect" in checked) return checked;
   const origin = cluster.dynamic === null ? null : dynamicOrigin(cluster, sent.host);
   if (cluster.dynamic !== null && origin === null) return answerOf("host_not_allowed", null, route, cluster);
-  return filtered(route, routed, forward(route, destination, sent, origin, entered, checked), trace);
+  return filtered(route, routed, forward(route, cluster, ops, sent, origin, entered, checked), trace);
 }
 
 /** @returns null where the path stays as it came */
@@ -100,7 +105,8 @@ function rewrittenPath(
 
 function forward(
   route: LinkedRoute,
-  { cluster, ops }: LinkedDestination,
+  cluster: LinkedCluster,
+  ops: LinkedOps,
   sent: RequestFacts,
   origin: string | null,
   entered: Authenticated,

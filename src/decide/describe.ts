@@ -72,8 +72,8 @@ export function describeDecision(decision: Decision): DescribedDecision {
     path,
     query: withoutValues(query),
     authority,
-    request,
-    response,
+    request: request.map(withTemplate),
+    response: response.map(withTemplate),
     cors,
     refused: endpoints.flatMap(({ id, policySet }) => {
       const refusal = refusals?.get(policySet);
@@ -105,12 +105,22 @@ function describeAnswer({
     status,
     body: typeof body === "string" ? body : bytesToBase64(body),
     flag,
-    headers: headers.map(([name, value]) => [name, name === "location" ? withoutQueryValues(value) : value]),
+    headers: headers.map(([name, value, template]) => [
+      name,
+      template ?? (name === "location" ? withoutQueryValues(value) : value),
+    ]),
     policy,
     route: route?.model.name ?? null,
     cluster: cluster?.model.id ?? null,
     delayMs,
   };
+}
+
+/** What was made of a request's values may hold a credential. */
+function withTemplate(change: HeaderChange): HeaderChange {
+  if (!("template" in change)) return change;
+  const { op, name, value, template } = change;
+  return { op, name, value: template ?? value };
 }
 
 function withoutQueryValues(url: string): string {

@@ -1,5 +1,4 @@
 import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
-import { tokenHeaders } from "../policy/request-authentication.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -43,12 +42,11 @@ export function traceInto(steps: Step[]): Trace {
 
 /** The match blocks before the one that holds, each with what fails in it. */
 function missedBlocks(
-  { model }: LinkedSlice,
+  { model, secret }: LinkedSlice,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
   matched: LinkedMatch<LinkedRoute> | null,
 ): readonly Step[] {
-  const secret = new Set(model.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
   const all = model.routes.flatMap((route) =>
     // A route without blocks has one that always holds.
     (route.matches.length === 0 ? [null] : route.matches).map((block) => ({ route, block })),

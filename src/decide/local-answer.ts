@@ -1,5 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import { fillChanges } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import type { LinkedAnswer, LinkedFront, LinkedRoute } from "../snapshot/link.ts";
 import type { Redirect, RouteMatch } from "../snapshot/model.ts";
@@ -31,7 +32,9 @@ export function localAnswer(
           status: redirect.status,
           headers: [["location", locationOf(redirect, facts, matched)]],
         };
-  return response.length === 0 ? answer : { ...answer, headers: changedLines(answer.headers, response) };
+  if (response.length === 0) return answer;
+  const changes = fillChanges(response, { facts, route: route.model.name, cluster: null });
+  return { ...answer, headers: changedLines(answer.headers, changes) };
 }
 
 function locationOf(redirect: Redirect, facts: RequestFacts, matched: RouteMatch): string {
@@ -71,7 +74,9 @@ function changedLines(lines: Answer["headers"], changes: readonly HeaderChange[]
   let changed = lines;
   for (const change of changes) {
     if (change.op !== "add") changed = changed.filter(([name]) => name !== change.name);
-    if (change.op === "set" || change.op === "add") changed = [...changed, [change.name, change.value]];
+    if (change.op !== "set" && change.op !== "add") continue;
+    const { name, value, template } = change;
+    changed = [...changed, template === undefined ? [name, value] : [name, value, template]];
   }
   return changed;
 }

@@ -1,5 +1,4 @@
 import { isSecretHeader } from "../match/secret-test.ts";
-import { tokenHeaders } from "../policy/request-authentication.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
 import { REDACTED, withoutValues } from "../request/credentials.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
@@ -63,15 +62,17 @@ export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFac
   };
 }
 
-function writtenHeaders({ headers: named, model, places }: LinkedSlice, headers: HeaderRecord): Record<string, string> {
-  const ofTokens = new Set(model.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+function writtenHeaders(
+  { headers: named, secret, places }: LinkedSlice,
+  headers: HeaderRecord,
+): Record<string, string> {
   const cookies = new Set(places.flatMap(({ kind, name }) => (kind === "cookie" ? [name] : [])));
   const written: Record<string, string> = {};
   for (const name of new Set([...named.names, ...OF_PREFLIGHT, "cookie"])) {
     const value = headers[name];
     if (value === undefined) continue;
     if (name === "cookie") written[name] = withoutCookieValues(value, cookies);
-    else written[name] = isSecretHeader(name, ofTokens) ? REDACTED : value;
+    else written[name] = isSecretHeader(name, secret) ? REDACTED : value;
   }
   return written;
 }

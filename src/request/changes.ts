@@ -6,8 +6,9 @@ export type HeaderChange =
   | { readonly op: "remove"; readonly name: string }
   /** Takes one cookie out of the Cookie header. */
   | { readonly op: "remove-cookie"; readonly name: string }
-  | { readonly op: "set"; readonly name: string; readonly value: string }
-  | { readonly op: "add"; readonly name: string; readonly value: string }
+  /** `template` is what the value was made of; it stands for the value wherever the change is written down */
+  | { readonly op: "set"; readonly name: string; readonly value: string; readonly template?: string }
+  | { readonly op: "add"; readonly name: string; readonly value: string; readonly template?: string }
   /** Sets the payload of the token at a place, base64url: no fact holds it, whoever sends the request does. */
   | { readonly op: "set-payload"; readonly name: string; readonly place: number };
 

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { parseFormat, VARIABLES } from "../request/header-format.ts";
+import { isAuthorityValue } from "./authority.ts";
 import { later, never, strict, text } from "./fields.ts";
 import type { Report } from "./report.ts";
 
@@ -33,11 +35,11 @@ function nameProblem(name: string): string | null {
 function valueProblem(value: string): string | null {
   // A line break would begin another header, a NUL is refused by the runtime in mid-request.
   if (/[^\t\x20-\x7e\x80-\uffff]/.test(value)) return "must not hold control characters";
-  const variables = value.replaceAll("%%", "");
-  if (!variables.includes("%")) return null;
-  return /%[A-Z_]+(\([^)]*\))?(:\d+)?%/.test(variables)
-    ? later("format variables (`%...%`); write `%%` for a percent sign")
-    : "a lone `%` is invalid; write `%%` for a percent sign";
+  const format = parseFormat(value);
+  if (format.ok) return null;
+  return format.error.code === "lone_percent"
+    ? "a lone `%` is invalid; write `%%` for a percent sign"
+    : `\`${format.error.variable}\`: ${later(`${VARIABLES.join(", ")} work; \`%%\` is a percent sign`)}`;
 }
 
 function checked(problem: (value: string) => string | null): z.ZodString {
@@ -49,7 +51,7 @@ function checked(problem: (value: string) => string | null): z.ZodString {
 
 const changes = z.record(checked(nameProblem), checked(valueProblem));
 
-/** `remove` first, then `set` (overwrite) and `add` (append). In values `%%` stands for `%`. */
+/** `remove` first, then `set` (overwrite) and `add` (append). Values are Envoy's formats, in which `%%` stands for `%`. */
 const HeaderOperations = strict({
   set: changes.exactOptional(),
   add: changes.exactOptional(),
@@ -81,9 +83,14 @@ export function checkHeaders(headers: HeadersSpec | undefined, report: Report): 
         const place = report.at(side, verb, name);
         if (seen.has(name.toLowerCase())) place.error("the same header in another case", "FieldValueDuplicate");
         seen.add(name.toLowerCase());
+        const value = operations?.[verb]?.[name] ?? "";
+        if (value === "")
+          place.warn("an empty value changes nothing; use `remove` to take the header away", "TULLE0003");
         if (!isAuthority(name)) continue;
-        if (side === "request") authorities += 1;
-        else place.error("an answer has no authority");
+        if (side === "response") place.error("an answer has no authority");
+        else if (value !== "") authorities += 1;
+        if (side === "request" && value !== "" && !isAuthorityValue(value))
+          place.error("must be a host name with or without port");
       }
     }
     for (const [index, name] of (operations?.remove ?? []).entries())

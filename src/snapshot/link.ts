@@ -1,6 +1,7 @@
 import { type Affinity, hashedHeaders, linkAffinity } from "../balancing/affinity.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
+import { isSecretHeader } from "../match/secret-test.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
 import {
@@ -10,10 +11,10 @@ import {
   outputHeaders,
   tokenHeaders,
 } from "../policy/request-authentication.ts";
-import type { HeaderChange } from "../request/changes.ts";
 import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
-import { type LinkedOps, linkOps, linkRewriter, responseOps } from "../routing/rewrite.ts";
+import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
+import { linkRewriter } from "../routing/rewrite.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
 import type { CallerLocality, Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
@@ -31,6 +32,8 @@ export interface LinkedSlice {
   readonly headers: NamedHeaders;
   /** Claims that rules name, the outermost: no record holds others. */
   readonly claims: ReadonlySet<string>;
+  /** Headers that may hold a credential beside those that are known for it: no record holds their values. */
+  readonly secret: ReadonlySet<string>;
 }
 
 export interface LinkedFront {
@@ -56,7 +59,7 @@ export interface LinkedRoute {
 
 export interface LinkedAnswer {
   readonly body: string | Uint8Array<ArrayBuffer>;
-  readonly response: readonly HeaderChange[];
+  readonly response: readonly LinkedChange[];
 }
 
 interface LinkedFilters {
@@ -94,7 +97,7 @@ export interface LinkedPolicySet {
 }
 
 export function link(slice: Slice): LinkedSlice {
-  const secret = new Set(slice.policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+  const secret = secretHeaders(slice);
   const clusters = new Map(
     Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, slice.callers ?? [], secret)]),
   );
@@ -105,6 +108,7 @@ export function link(slice: Slice): LinkedSlice {
     routes: linkRoutes(routes, secret),
     headers: namedHeaders(headerNames(slice)),
     claims: claimNames(slice),
+    secret,
     ...sets,
   };
 }
@@ -161,6 +165,20 @@ function filledHeaders(route: Route): string[] {
   );
 }
 
+/** Where tokens are looked for, what is filled from such a header or from the query, and what fills one. */
+function secretHeaders({ routes, policySets }: Slice): ReadonlySet<string> {
+  const secret = new Set(policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+  const made = routes.flatMap(fillings);
+  for (let known = -1; known < secret.size;) {
+    known = secret.size;
+    for (const { name, from } of made) {
+      if (![name, ...from].some((one) => one === ":path" || isSecretHeader(one, secret))) continue;
+      for (const one of [name, ...from]) if (!one.startsWith(":")) secret.add(one);
+    }
+  }
+  return secret;
+}
+
 /** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
 function headerNames({ routes, policySets, clusters }: Slice): string[] {
   const matched = routes.flatMap(({ matches }) =>
@@ -172,7 +190,9 @@ function headerNames({ routes, policySets, clusters }: Slice): string[] {
   const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
   const ofCors = routes.some(({ cors }) => cors !== undefined) ? CORS_HEADERS : [];
   const hashed = Object.values(clusters).flatMap(({ loadBalancer }) => hashedHeaders(loadBalancer));
-  return [...matched, ...changed, ...conditionHeaders(policySets), ...ofTokens, ...ofCors, ...hashed].filter(
+  const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
+  const conditions = conditionHeaders(policySets);
+  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed].filter(
     (name) => !name.startsWith(":"),
   );
 }

@@ -19,7 +19,7 @@ export type StringMatch =
   | { readonly kind: "template"; readonly value: string }
   | { readonly kind: "regex"; readonly value: string };
 
-/** Changes to headers: `remove` first, then `set`, then `add`. Names are lower case. */
+/** Changes to headers: `remove` first, then `set`, then `add`. Names are lower case. Values are Envoy's formats, in which `%%` is a percent sign. */
 export interface HeaderOps {
   readonly remove?: readonly string[];
   readonly set?: readonly (readonly [name: string, value: string])[];

@@ -120,6 +120,8 @@ const route: fc.Arbitrary<Route> = fc
       { set: [["authorization", "Bearer ours"]] as const },
       { remove: ["x-tier"] },
       { add: [["x-tier", "gold"]] as const },
+      { set: [["x-tier", "%REQ(authorization?x-api-key)%"]] as const },
+      { add: [["x-api-key", "%REQ(:path)% %REQ(x-tier)%"]] as const },
     ),
     cors: fc.constantFrom<(CorsPolicy | undefined)[]>(undefined, undefined, {
       origins: [{ kind: "suffix", value: ".test" }],

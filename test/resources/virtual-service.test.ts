@@ -384,7 +384,11 @@ spec:
   it.each([
     ["a bad name", 'request: {set: {"a b": c}}', "request.set[a b]"],
     ["a line break in a value", 'request: {set: {a: "b\\nc"}}', "request.set.a"],
-    ["a variable", 'request: {set: {a: "%REQ(x)%"}}', "request.set.a"],
+    ["a variable that is not filled", 'request: {set: {a: "%START_TIME%"}}', "request.set.a"],
+    ["a variable that nobody knows", 'response: {add: {a: "%NOTHING(x)%"}}', "response.add.a"],
+    ["a pseudo-header of answers", 'response: {set: {a: "%REQ(:status)%"}}', "response.set.a"],
+    ["an authority that is none", "request: {set: {host: 'a/b'}}", "request.set.host"],
+    ["a variable as authority", "request: {set: {':authority': '%REQ(x)%'}}", "request.set[:authority]"],
     ["a lone percent sign", 'response: {add: {a: "100%"}}', "response.add.a"],
     ["a header that frames the message", "request: {set: {Content-Length: '1'}}", "request.set[Content-Length]"],
     ["a header of the connection", "response: {remove: [connection]}", "response.remove[0]"],
@@ -396,6 +400,26 @@ spec:
     expect(routed(`headers: {${fields}}`)).toEqual([`error Invalid spec.http[0].headers.${place}`]);
     expect(rule(`route: [{destination: {host: a}, headers: {${fields}}}]`)).toEqual([
       `error Invalid spec.http[0].route[0].headers.${place}`,
+    ]);
+  });
+
+  it("takes variables of header values", () => {
+    const values = ["%REQ(x-a?:path):10% and 5%%", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "%UPSTREAM_CLUSTER%"];
+    for (const value of values)
+      expect(routed(`headers: {request: {set: {a: "${value}"}}, response: {add: {b: "${value}"}}}`)).toEqual([]);
+  });
+
+  it("names the variable that it refuses", () => {
+    const { findings } = parsed(
+      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{${one}, headers: {request: {set: {a: "b %HOSTNAME% c"}}}}]}}`,
+    );
+    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining("`%HOSTNAME%`")]);
+  });
+
+  it("warns of an empty value, which changes nothing", () => {
+    expect(routed("headers: {request: {set: {a: ''}}, response: {add: {b: ''}}}")).toEqual([
+      "warning Invalid spec.http[0].headers.request.set.a",
+      "warning Invalid spec.http[0].headers.response.add.b",
     ]);
   });
 

@@ -111,7 +111,7 @@ function side(name: "request" | "response", spec: HeadersSpec["request"]): Recor
   if (spec === undefined) return {};
   const { remove, set, add } = spec;
   const pairs = (changes: Readonly<Record<string, string>>): readonly (readonly [string, string])[] =>
-    Object.entries(changes).map(([header, value]) => [header.toLowerCase(), value.replaceAll("%%", "%")]);
+    Object.entries(changes).map(([header, value]) => [header.toLowerCase(), value]);
   const ops = {
     ...(remove && { remove: remove.map((header) => header.toLowerCase()) }),
     ...(set && { set: pairs(set) }),

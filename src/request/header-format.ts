@@ -1,0 +1,131 @@
+import { err, ok, type Result } from "../result.ts";
+import type { RequestFacts } from "./facts.ts";
+
+/** A header's value as Envoy writes it: text, and variables that each request fills. */
+export type HeaderFormat = readonly (string | Variable)[];
+
+type Variable =
+  /** The first of the headers that is there, cut to so many characters. */
+  | { readonly kind: "header"; readonly names: readonly string[]; readonly longest: number; readonly query: boolean }
+  | { readonly kind: "client"; readonly port: boolean }
+  | { readonly kind: "peer" }
+  | { readonly kind: "route" }
+  | { readonly kind: "cluster" };
+
+/** What is wrong with a format: a percent sign that begins no variable, or a variable that is not filled here, by its name. */
+type FormatError = { readonly code: "lone_percent" } | { readonly code: "unknown_variable"; readonly variable: string };
+
+const VARIABLE = /%([A-Z][A-Z0-9_]*)(?:\(([^()%]*)\))?(?::(\d{1,5}))?%/y;
+
+/** @param text `%REQ(x-a?x-b):10%` and other variables; `%%` is a percent sign */
+export function parseFormat(text: string): Result<HeaderFormat, FormatError> {
+  const parts: (string | Variable)[] = [];
+  let plain = "";
+  for (let at = 0; at < text.length;) {
+    if (text[at] !== "%" || text[at + 1] === "%") {
+      plain += text[at];
+      at += text[at] === "%" ? 2 : 1;
+      continue;
+    }
+    VARIABLE.lastIndex = at;
+    const found = VARIABLE.exec(text);
+    if (found === null) return err({ code: "lone_percent" });
+    const variable = variableOf(found);
+    if (variable === null) return err({ code: "unknown_variable", variable: found[0] });
+    if (plain !== "") parts.push(plain);
+    parts.push(variable);
+    plain = "";
+    at += found[0].length;
+  }
+  return ok(plain === "" ? parts : [...parts, plain]);
+}
+
+function variableOf([, name, argument, length]: RegExpExecArray): Variable | null {
+  if (name === "REQ" || name === "REQ_WITHOUT_QUERY") {
+    const names = (argument ?? "").toLowerCase().split("?");
+    if (names.length > 2 || !names.every((one) => /^:?[!#$&'*+\-.^_`|~0-9a-z]+$/.test(one))) return null;
+    const longest = length === undefined ? Number.POSITIVE_INFINITY : Number(length);
+    return names.every(isReadable) ? { kind: "header", names, longest, query: name === "REQ" } : null;
+  }
+  if (argument !== undefined || length !== undefined) return null;
+  return SIMPLE.get(name ?? "") ?? null;
+}
+
+const SIMPLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
+  ["DOWNSTREAM_REMOTE_ADDRESS", { kind: "client", port: true }],
+  ["DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", { kind: "client", port: false }],
+  ["DOWNSTREAM_PEER_URI_SAN", { kind: "peer" }],
+  ["ROUTE_NAME", { kind: "route" }],
+  ["UPSTREAM_CLUSTER", { kind: "cluster" }],
+]);
+
+/** Variables as `parseFormat` takes them. */
+export const VARIABLES = ["REQ(name)", "REQ_WITHOUT_QUERY(name)", ...SIMPLE.keys()];
+
+const PSEUDO = new Set([":method", ":path", ":authority", ":scheme"]);
+
+function isReadable(name: string): boolean {
+  return !name.startsWith(":") || PSEUDO.has(name);
+}
+
+/** The headers that a format reads, pseudo-headers among them. */
+export function headersIn(format: HeaderFormat): readonly string[] {
+  return format.flatMap((part) => (typeof part !== "string" && part.kind === "header" ? part.names : []));
+}
+
+/** Whom a format is filled for. */
+export interface FormatContext {
+  /** The request as it was routed. */
+  readonly facts: RequestFacts;
+  readonly route: string;
+  /** Null where the gateway answers by itself. */
+  readonly cluster: string | null;
+}
+
+/** @returns empty where all that it names is absent */
+export function fillFormat(format: HeaderFormat, context: FormatContext): string {
+  let text = "";
+  for (const part of format) text += typeof part === "string" ? part : valueOf(part, context);
+  return text;
+}
+
+function valueOf(variable: Variable, { facts, route, cluster }: FormatContext): string {
+  switch (variable.kind) {
+    case "header":
+      return headerValue(variable, facts);
+    case "client":
+      return clientAddress(facts.clientIp, variable.port);
+    case "peer":
+      return facts.peer.principal === null ? "" : `spiffe://${facts.peer.principal}`;
+    case "route":
+      // A rule may be called anything, a header's value may not.
+      return route.replace(/[^\t\x20-\x7e\x80-\uffff]/g, "?");
+    case "cluster":
+      return cluster ?? "";
+  }
+}
+
+function headerValue(
+  { names, longest, query }: Extract<Variable, { readonly kind: "header" }>,
+  facts: RequestFacts,
+): string {
+  for (const name of names) {
+    const value = name.startsWith(":") ? pseudoHeader(name, facts) : facts.headers[name];
+    if (value === undefined) continue;
+    return (query ? value : value.replace(/\?.*$/s, "")).slice(0, longest);
+  }
+  return "";
+}
+
+function pseudoHeader(name: string, { method, path, query, authority, scheme }: RequestFacts): string {
+  if (name === ":method") return method;
+  if (name === ":authority") return authority;
+  if (name === ":scheme") return scheme;
+  return query === "" ? path : `${path}?${query}`;
+}
+
+/** The platform tells no port: 0, as Envoy writes where it is not known. */
+function clientAddress(ip: string | null, port: boolean): string {
+  if (ip === null || !port) return ip ?? "";
+  return ip.includes(":") ? `[${ip}]:0` : `${ip}:0`;
+}
