@@ -205,6 +205,10 @@ export const Decided = z.strictObject({
       z.strictObject({
         effect: z.literal("forward"),
         ...decidedOn,
+        picksByHash: z
+          .boolean()
+          .nullable()
+          .describe("Whether the request has what its endpoint is picked by; null: the service picks by nothing."),
         path: z.string(),
         query: z.string().describe("Names alone."),
         authority: z.string().nullable().describe("Null: the caller's."),

@@ -94,15 +94,21 @@ function random(usable: readonly Endpoint[], weights: Weights, { seed, attempt }
  */
 function leastBusy(usable: readonly Endpoint[], weights: Weights, state: GroupState): Endpoint | undefined {
   const { active, seed, attempt } = state;
-  const { ends } = weights;
-  if (ends !== null) {
-    const shares = usable.map(({ id }, at) => ((ends[at] ?? 0) - (ends[at - 1] ?? 0)) / ((active.get(id) ?? 0) + 1));
-    return random(usable, weigh(shares), state);
-  }
+  if (weights.ends !== null) return idlest(usable, weights.ends, state);
   const one = random(usable, weights, state);
   const other = usable[indexAt(weights, draw(seed, DRAW.otherEndpoint, attempt) * weights.total)];
   if (!one || !other) return one;
   return (active.get(other.id) ?? 0) < (active.get(one.id) ?? 0) ? other : one;
+}
+
+/** What endpoints are busy with changes with every request, so their shares are summed up anew. */
+function idlest(usable: readonly Endpoint[], ends: readonly number[], state: GroupState): Endpoint | undefined {
+  const shareOf = ({ id }: Endpoint, at: number): number =>
+    ((ends[at] ?? 0) - (ends[at - 1] ?? 0)) / ((state.active.get(id) ?? 0) + 1);
+  let total = 0;
+  for (const [at, endpoint] of usable.entries()) total += shareOf(endpoint, at);
+  let left = draw(state.seed, DRAW.endpoint, state.attempt) * total;
+  return usable.find((endpoint, at) => (left -= shareOf(endpoint, at)) < 0) ?? usable.at(-1);
 }
 
 /** From the key's place on, the first place whose endpoint may be used: keys of the others stay where they are. */

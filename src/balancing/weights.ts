@@ -3,15 +3,20 @@ export interface Weights {
   readonly total: number;
   /** The end of each on the line, ascending; null: all weigh the same, and the line has one place for each. */
   readonly ends: readonly number[] | null;
+  /** Steps of this length round the line visit each whole place once; 0 where the total is no whole number, or too large. */
+  readonly stride: number;
 }
+
+/** Above it products of places and strides would no longer be exact. */
+const MOST_PLACES = 2 ** 26;
 
 /** @param weights positive */
 export function weigh(weights: readonly number[]): Weights {
   const [first] = weights;
-  if (weights.every((weight) => weight === first)) return { total: weights.length, ends: null };
+  if (weights.every((weight) => weight === first)) return { total: weights.length, ends: null, stride: 1 };
   let total = 0;
   const ends = weights.map((weight) => (total += weight));
-  return { total, ends };
+  return { total, ends, stride: Number.isInteger(total) && total <= MOST_PLACES ? strideOf(total) : 0 };
 }
 
 /** Which one holds a place on the line, in [0, total). */
@@ -35,13 +40,11 @@ const GOLDEN = 0.6180339887498949;
  * `total` turns give each exactly its weight.
  */
 export function indexOfTurn(weights: Weights, turn: number): number {
-  const { total, ends } = weights;
+  const { total, ends, stride } = weights;
   if (ends === null) return turn % total;
-  const at = Number.isInteger(total) ? (turn * strideOf(total)) % total : ((turn * GOLDEN) % 1) * total;
-  return indexAt(weights, at);
+  return indexAt(weights, stride === 0 ? ((turn * GOLDEN) % 1) * total : ((turn % total) * stride) % total);
 }
 
-/** Steps of this length visit each of the places before they come back to the first. */
 function strideOf(total: number): number {
   let stride = Math.max(1, Math.round(total * GOLDEN));
   while (divisor(stride, total) > 1) stride += 1;

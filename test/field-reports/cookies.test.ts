@@ -21,9 +21,20 @@ describe("cookies on the local mesh", () => {
   beforeAll(async () => {
     echo = await EchoMesh.start(
       28_800,
-      ["plain", "denied"],
+      ["plain", "denied", "sticky"],
       [
         routes("plain", [{ route: [{ destination: { host: "plain" } }] }]),
+        JSON.stringify({
+          apiVersion: "networking.istio.io/v1",
+          kind: "DestinationRule",
+          metadata: { name: "sticky" },
+          spec: {
+            host: "sticky",
+            trafficPolicy: {
+              loadBalancer: { consistentHash: { httpCookie: { name: "at", path: "/", ttl: "3600s" } } },
+            },
+          },
+        }),
         policy("denied", "DENY", { when: [{ key: "request.headers[cookie]", values: ["role=admin"] }] }),
       ],
     );
@@ -49,5 +60,14 @@ describe("cookies on the local mesh", () => {
     { name: "behind a quoted value", lines: ['a="x, y"; role=admin'] },
   ])("a denied cookie is seen $name", async ({ lines }) => {
     expect((await sent("denied", lines)).status).toBe(403);
+  });
+
+  it("a client without the cookie that its endpoint is picked by gets one, and brings it from then on", async () => {
+    const { setCookies } = await sent("sticky", []);
+    expect(setCookies).toEqual([expect.stringMatching(/^at="[0-9a-f]{16}"; Max-Age=3600; Path=\/; HttpOnly$/)]);
+    const [cookie = ""] = setCookies[0]?.split(";") ?? [];
+    const next = await sent("sticky", [cookie]);
+    expect(next.setCookies).toEqual([]);
+    expect(next.arrived?.headers["cookie"]).toBe(cookie);
   });
 });

@@ -15,6 +15,7 @@ interface Arrived {
 export interface Outcome {
   readonly status: number;
   readonly text: string;
+  readonly setCookies: readonly string[];
   /** Null where the service did not answer. */
   readonly arrived: Arrived | null;
 }
@@ -78,7 +79,10 @@ export class EchoMesh {
         let text = "";
         response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
         response.on("error", reject);
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text, arrived: arrivedIn(text) }));
+        response.on("end", () => {
+          const setCookies = response.headers["set-cookie"] ?? [];
+          resolve({ status: response.statusCode ?? 0, text, setCookies, arrived: arrivedIn(text) });
+        });
       });
       request.on("error", reject);
       request.end();

@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
 import type { Cluster, HashKey, Slice } from "../../src/snapshot/model.ts";
+import { link } from "../../src/snapshot/link.ts";
+import { Callers } from "../../workers/gateway/callers.ts";
+import { meshOf } from "../../workers/gateway/mesh.ts";
+import { env } from "./support/env.ts";
+import { decided, facts } from "../decide/requests.ts";
 import { callInMesh, serveSlices } from "./support/gateway.ts";
 import { serve } from "./support/services.ts";
 import { sliceOf } from "./support/slices.ts";
@@ -60,4 +65,18 @@ it("keeps requests with one value of a header together", async () => {
   for (const user of users) first.push(await of(user));
   for (const [at, user] of users.entries()) expect(await of(user)).toBe(first[at]);
   expect([...new Set(first)].toSorted()).toEqual(["a", "b"]);
+});
+
+it("begins the rounds of each isolate at an endpoint of its own", () => {
+  const decision = decided(link(sliceOf(HOST)), facts());
+  if (decision.effect !== "forward") throw new Error(decision.code);
+  const { cluster } = decision;
+  const turns = Array.from(
+    { length: 32 },
+    () => new Callers(meshOf(env).configuration).view("-", cluster).at(0, null).turn,
+  );
+  expect(new Set(turns).size).toBeGreaterThan(16);
+  const view = new Callers(meshOf(env).configuration).view("-", cluster);
+  const first = view.at(0, null).turn;
+  expect(view.at(0, null).turn).toBe(first + 1);
 });

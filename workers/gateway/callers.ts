@@ -5,6 +5,9 @@ import { Pool } from "../../src/resilience/pool.ts";
 import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import type { Exchange } from "./exchange.ts";
+import { randomHex } from "./random.ts";
+
+const TURN_DIGITS = 5;
 
 /** Pools of callers and clusters that nobody uses are forgotten past this many. */
 const MAX_POOLS = 10_000;
@@ -22,7 +25,8 @@ export class CallerCluster implements Health {
   /** Epoch ms of the look that is under way. */
   #now = 0;
   #whereabouts: Whereabouts | null = null;
-  #turn = -1;
+  /** Isolates are many and many live shortly: if all began with the first endpoint, it would get the most. */
+  #turn = Number.parseInt(randomHex(TURN_DIGITS), 16);
 
   constructor(
     caller: string,
