@@ -1,19 +1,20 @@
 import { clusterId } from "./clusters.ts";
 import { closedViewers, importsOf, namedHosts, openViewers } from "./imports.ts";
+import { outsideHosts, outsideSlice } from "./outside.ts";
 import { importedService } from "./services.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
 import { serviceOfHost, viewerNamespace, widerViewer } from "./view.ts";
 import type { CompiledRoutes, Viewer, World } from "./world.ts";
 
-/** The hosts that the mesh knows: services, and what is routed beside them; `*` is a host of Gateways alone. */
+/** The hosts of which the mesh has something to say: services, what is routed beside them, and what is outside. */
 export function meshHosts(world: World): readonly string[] {
   const { memo, inventory, frontEnds } = world;
   return memo.get("mesh-hosts", () => [
-    ...new Set(
-      [...inventory.keys("service"), ...frontEnds.flatMap((frontEnd) => frontEnd.meshHosts(world))].filter(
-        (host) => host !== "*",
-      ),
-    ),
+    ...new Set([
+      ...inventory.keys("service"),
+      ...frontEnds.flatMap((frontEnd) => frontEnd.meshHosts(world)),
+      ...outsideHosts(world),
+    ]),
   ]);
 }
 
@@ -23,7 +24,7 @@ function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | 
     const service = importedService(world, host, viewer);
     const ports = service?.ports.map(({ number }) => number) ?? null;
     const routes = routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(host, ports ?? []));
-    if (!routes) return null;
+    if (!routes) return outsideSlice(world, host, viewer);
     const name = service && `${service.namespace}/${service.name}`;
     return assemble(world, { host, viewer, service: name, ports, front: null }, routes);
   });
@@ -74,7 +75,7 @@ export function meshListings(world: World, host: string): readonly MeshListing[]
 export function closedListings(world: World, viewer: Viewer): readonly MeshListing[] {
   return world.memo.get(`closed-listings ${viewer}`, () => {
     const imports = importsOf(world, viewer);
-    const hosts = imports === null ? [] : [...namedHosts(world, imports)].filter((host) => host !== "*");
+    const hosts = imports === null ? [] : [...new Set([...namedHosts(world, imports), ...outsideHosts(world)])];
     return hosts.flatMap((host) => listingsFor(world, host, viewer, null));
   });
 }

@@ -8,7 +8,7 @@ import {
   type Slice,
 } from "../snapshot/model.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
-import { clusterFor, clusterId } from "./clusters.ts";
+import { type ClusterDraft, clusterFor, clusterId } from "./clusters.ts";
 import { meshConfig, patternsOf } from "./view.ts";
 import type { CompiledRoutes, FrontDraft, Viewer, World } from "./world.ts";
 
@@ -30,10 +30,20 @@ export interface SliceHead {
   readonly service: string | null;
   readonly ports: readonly number[] | null;
   readonly front: FrontDraft | null;
+  readonly outside?: true;
 }
 
-/** Puts a slice together: clusters once, policy sets once and numbered, paths as its policies need them. */
-export function assemble(world: World, head: SliceHead, { routes, targets }: CompiledRoutes): CompiledSlice {
+/**
+ * Puts a slice together: clusters once, policy sets once and numbered, paths as its policies need them.
+ *
+ * @param drafts of clusters that are no services
+ */
+export function assemble(
+  world: World,
+  head: SliceHead,
+  { routes, targets }: CompiledRoutes,
+  drafts: readonly ClusterDraft[] = [],
+): CompiledSlice {
   const sets: PolicySet[] = [];
   const numbers = new Map<string, number>();
   const numberOf = (set: PolicySet): number => {
@@ -46,20 +56,23 @@ export function assemble(world: World, head: SliceHead, { routes, targets }: Com
 
   const front = head.front && withNumber(head.front, numberOf);
   const clusters: Record<string, Cluster> = {};
-  for (const target of targets) {
-    const id = clusterId(target.host, target.port, target.subset);
-    if (Object.hasOwn(clusters, id)) continue;
-    const { cluster, endpoints } = clusterFor(world, head.viewer, target);
-    clusters[id] = {
+  const put = ({ cluster, endpoints }: ClusterDraft): void => {
+    clusters[cluster.id] = {
       ...cluster,
       endpoints: endpoints.map(({ policies, ...endpoint }) => ({ ...endpoint, policySet: numberOf(policies) })),
     };
+  };
+  for (const target of targets) {
+    const id = clusterId(target.host, target.port, target.subset);
+    if (!Object.hasOwn(clusters, id)) put(clusterFor(world, head.viewer, target));
   }
+  drafts.forEach(put);
   const slice: Slice = {
     format: FORMAT,
     host: head.host,
     ...(front && { front }),
     ...(head.ports && { ports: head.ports }),
+    ...(head.outside && { outside: true as const }),
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),

@@ -55,6 +55,8 @@ const TEXTS = {
   https_redirect: { status: 301 },
   redirect: { status: 301 },
   direct_response: { status: 200 },
+  // As Istio's `block_all`: a host that the caller does not see, where it may call no others.
+  egress_blocked: { status: 502 },
   cors_preflight: { status: 200 },
   // Its status and body are the fault's.
   fault_filter_abort: { status: 200, flag: "FI" },

@@ -26,7 +26,11 @@ export function localAnswer(
   const { redirect, direct } = route.model;
   const answer: Answer =
     redirect === undefined
-      ? { ...answerOf("direct_response", null, route), status: direct?.status ?? 200, body }
+      ? {
+          ...answerOf(direct?.blocked ? "egress_blocked" : "direct_response", null, route),
+          status: direct?.status ?? 200,
+          body,
+        }
       : {
           ...answerOf("redirect", null, route),
           status: redirect.status,

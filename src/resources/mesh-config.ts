@@ -91,12 +91,15 @@ export const MeshConfig = strict(
     defaultConfig: DefaultConfig.exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
+    outboundTrafficPolicy: strict(
+      { mode: choice(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).exactOptional() },
+      { tls: never("public hosts are called by HTTPS, which the platform does and checks") },
+    ).exactOptional(),
   },
   {
     mode: later(),
     trustDomainAliases: later(),
     defaultHttpRetryPolicy: later(),
-    outboundTrafficPolicy: later(),
     zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
     meshMTLS: never(REASON.framing),

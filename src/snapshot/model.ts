@@ -169,6 +169,8 @@ export interface DirectResponse {
   readonly body: string;
   /** `body` is base64 of bytes that are no text. */
   readonly base64?: true;
+  /** The caller may call only hosts that it sees. */
+  readonly blocked?: true;
 }
 
 /** Where an endpoint is. Only `endpoint.id` names it elsewhere. */
@@ -476,6 +478,8 @@ export interface Slice {
   readonly front?: Front;
   /** Mesh: the service's ports; a call to another port has no route. */
   readonly ports?: readonly number[];
+  /** It is for hosts that the mesh does not know. */
+  readonly outside?: true;
   readonly path: PathOptions;
   /** In order; the first whose any match holds wins. None: 404 `NR`. */
   readonly routes: readonly Route[];

@@ -137,6 +137,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   host: isText,
   front: optional(isObject),
   ports: optional(isList),
+  outside: optional((value) => value === true),
   path: isObject,
   routes: isList,
   clusters: isObject,

@@ -20,10 +20,12 @@ interface Case {
   readonly target?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Through the mesh, with this certificate. */
-  readonly as?: "web" | "cart";
+  readonly as?: "web" | "cart" | "till";
   readonly bearer?: "good" | "bad" | "other audience";
   readonly status: number;
   readonly details: string;
+  /** Where the service gets it, if that is to be told. */
+  readonly path?: string;
 }
 
 const MESH = "default.svc.cluster.local";
@@ -102,6 +104,40 @@ const CASES: readonly Case[] = [
   },
   { name: "a short name", host: "open", as: "web", status: 200, details: "via_upstream" },
   { name: "a service that there is not", host: `missing.${MESH}`, as: "web", status: 404, details: "no_route" },
+  {
+    name: "a match block for callers with some labels",
+    host: `open.${MESH}`,
+    as: "till",
+    target: "/a",
+    status: 200,
+    details: "via_upstream",
+    path: "/till/a",
+  },
+  {
+    name: "the same call by a caller without them",
+    host: `open.${MESH}`,
+    as: "web",
+    target: "/a",
+    status: 200,
+    details: "via_upstream",
+    path: "/a",
+  },
+  {
+    name: "a service that the caller's Sidecar does not import",
+    host: `allowed.${MESH}`,
+    as: "till",
+    headers: { "x-tier": "gold" },
+    status: 502,
+    details: "egress_blocked",
+  },
+  { name: "its short name", host: "allowed", as: "till", status: 502, details: "egress_blocked" },
+  {
+    name: "a service that it imports, and nobody else's Sidecar",
+    host: `strict.${MESH}`,
+    as: "till",
+    status: 200,
+    details: "via_upstream",
+  },
   { name: "a good token", host: "signed.test", bearer: "good", status: 200, details: "via_upstream" },
   { name: "no token", host: "signed.test", status: 403, details: "rbac_denied_no_allow" },
   {
@@ -167,6 +203,30 @@ spec: { selector: { matchLabels: { app: strict } }, mtls: { mode: STRICT } }`,
         jwtRules: [{ issuer: "issuer", audiences: ["shop"], jwks: JSON.stringify(keys) }],
       },
     }),
+    `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: till }
+spec: { address: 127.0.250.200, serviceAccount: till, labels: { app: till } }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: till }
+spec:
+  workloadSelector: { labels: { app: till } }
+  egress: [{ hosts: [./open.${MESH}, ./strict.${MESH}] }]
+  outboundTrafficPolicy: { mode: REGISTRY_ONLY }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: open-by-caller }
+spec:
+  hosts: [open]
+  http:
+    - match: [{ sourceLabels: { app: till }, uri: { prefix: / } }]
+      rewrite: { uri: /till/ }
+      route: [{ destination: { host: open } }]
+    - route: [{ destination: { host: open } }]`,
     routes("routed", [
       {
         name: "beta",
@@ -208,7 +268,8 @@ describe("what control says of a request is what becomes of it", () => {
       "other audience": await issuer.sign({ ...TOKEN, aud: "bank" }, {}, "ES256"),
     };
     echo = await EchoMesh.start(12_700, NAMES, yaml(issuer.jwks));
-    svids = { web: await echo.mesh.enrol("default", "web"), cart: await echo.mesh.enrol("default", "cart") };
+    const enrol = async (account: string) => echo.mesh.enrol("default", account);
+    svids = { web: await enrol("web"), cart: await enrol("cart"), till: await enrol("till") };
     await echo.mesh.settled();
   });
   afterAll(() => echo.stop());
@@ -270,6 +331,7 @@ describe("what control says of a request is what becomes of it", () => {
     }
     expect([decision.route, decision.cluster]).toEqual([record.route, record.cluster]);
     expect(scope).toBe(record.scope);
+    if (each.path !== undefined) expect(decision.path).toBe(each.path);
     expect(endpoints.map(({ endpoint }) => endpoint)).toContain(record.endpoint);
     expect(arrivedIn(answer).target.split("?", 1)[0]).toBe(decision.path);
     expect(decision.requestPrincipal).toBe(record.request_principal);

@@ -7,7 +7,7 @@ describe("MeshConfig", () => {
   it("takes all that is built", () => {
     expect(
       of(
-        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}, defaultServiceExportTo: [.], defaultVirtualServiceExportTo: ['*'], defaultDestinationRuleExportTo: ['~'], serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}]}]}}",
+        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}, outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}, defaultServiceExportTo: [.], defaultVirtualServiceExportTo: ['*'], defaultDestinationRuleExportTo: ['~'], serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}]}]}}",
       ),
     ).toEqual([]);
     expect(of("{}")).toEqual([]);
@@ -101,6 +101,8 @@ describe("MeshConfig", () => {
       "{serviceEntryVisibility: {applyToSidecars: true, policies: [{visibility: NONE, matchingRules: [{namespaceSelector: {matchExpressions: [{key: a, operator: Exists, values: [b]}]}}]}]}}",
       "Invalid spec.serviceEntryVisibility.policies[0].matchingRules[0].namespaceSelector.matchExpressions[0].values",
     ],
+    ["an unknown mode", "{outboundTrafficPolicy: {mode: SOME}}", "NotSupported spec.outboundTrafficPolicy.mode"],
+    ["TLS for hosts outside", "{outboundTrafficPolicy: {tls: {}}}", "NotSupported spec.outboundTrafficPolicy.tls"],
     ["an unknown field", "{trustDomian: a}", "Invalid spec.trustDomian"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);

@@ -9,27 +9,46 @@ import type { Found } from "./exchange.ts";
 export function findSlice(call: Call): Response | null | Promise<Response | null> {
   const { configuration } = call.mesh;
   const places = placesOf(call.received, call.entrance, call.peer, configuration.accounts);
+  let outside: Find | null = null;
   for (const place of places) {
     const found = configuration.lookup(place.scope, place.host);
     // Those before it are looked at again: what they know has not changed.
     if (found === null) return waitForSlice(call, places);
-    if (enter(call, place, found)) return null;
+    if (isOutside(found) && places.length > 1) outside = { place, found };
+    else if (enter(call, place, found)) return null;
   }
-  return answerWith(call, answerOf("no_route"));
+  return enterOutside(call, outside);
 }
 
 /** The slice is not here, or the news of it are too old. */
 async function waitForSlice(call: Call, places: readonly Place[]): Promise<Response | null> {
   const { configuration } = call.mesh;
   const { accounts } = configuration;
+  let outside: Find | null = null;
   for (const place of places) {
     const { scope, host } = place;
     const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
     // By a new root this caller may see less than its namespace does.
     if (configuration.accounts !== accounts) return findSlice(call);
     if (found.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
-    if (enter(call, place, found)) return null;
+    if (isOutside(found) && places.length > 1) outside = { place, found };
+    else if (enter(call, place, found)) return null;
   }
+  return enterOutside(call, outside);
+}
+
+interface Find {
+  readonly place: Place;
+  readonly found: Found;
+}
+
+/** What the mesh says of hosts that it does not know comes after all places that know the host. */
+function isOutside(found: Found): boolean {
+  return found.kind === "slice" && found.slice.model.outside === true;
+}
+
+function enterOutside(call: Call, outside: Find | null): Response | null {
+  if (outside !== null && enter(call, outside.place, outside.found)) return null;
   return answerWith(call, answerOf("no_route"));
 }
 

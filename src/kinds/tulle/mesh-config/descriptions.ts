@@ -36,6 +36,9 @@ export const DESCRIPTIONS: Descriptions = {
     "Which namespaces see Services and ServiceEntries that do not say it themselves: `.` their own, `*` all (the default), `~` nobody, or names.",
   "spec.defaultVirtualServiceExportTo": "The same for VirtualServices.",
   "spec.defaultDestinationRuleExportTo": "The same for DestinationRules.",
+  "spec.outboundTrafficPolicy": "What becomes of calls to hosts that the caller does not see.",
+  "spec.outboundTrafficPolicy.mode":
+    "ALLOW_ANY (without the block) passes on to hosts of `egress.allowedHosts`; REGISTRY_ONLY (the block's own default) answers 502; ALLOW_ANY_DYNAMIC_DNS is ALLOW_ANY.",
   "spec.serviceEntryVisibility": "How far ServiceEntries may be seen at most, whatever they say themselves.",
   "spec.serviceEntryVisibility.defaultVisibility":
     "Where no policy holds: PUBLIC (the default), NAMESPACE for their own alone, or NONE.",
