@@ -45,6 +45,11 @@ export function firstPair(labels: Labels): string {
   return pair;
 }
 
+/** Where labels are looked for that are none of a WorkloadEntry's: an endpoint's, a Pod's, a Gateway's. */
+export function labelEntries(namespace: string, labels: Labels): readonly (readonly [string, string])[] {
+  return Object.entries(labels).map(([key, value]) => ["labelled", `${namespace}/${key}=${value}`]);
+}
+
 /** The hosts of a ServiceEntry that no endpoint serves, lower case: each is where its name says. */
 export function hostsByName(spec: ServiceEntrySpec): readonly string[] {
   const resolution = resolutionOf(spec);

@@ -41,6 +41,19 @@ export class Inventory {
     return this.#tables.get(table)?.has(key) ?? false;
   }
 
+  /** Whether one of the objects under a key is meant. */
+  some(table: string, key: string, isMeant: (object: KubeObject) => boolean): boolean {
+    this.#memo.read(entryKey(table, key));
+    for (const object of this.#tables.get(table)?.get(key)?.values() ?? []) if (isMeant(object)) return true;
+    return false;
+  }
+
+  /** Whether anything stands in a table. */
+  hasAny(table: string): boolean {
+    this.#memo.read(keysKey(table));
+    return (this.#tables.get(table)?.size ?? 0) > 0;
+  }
+
   /** The keys of a table under which something stands, sorted. */
   keys(table: string): readonly string[] {
     this.#memo.read(keysKey(table));

@@ -66,6 +66,27 @@ export const FINDINGS = {
     mend: "the condition's message says why, as in `kubectl describe`",
     istio: ["IST0171"],
   },
+  TULLE0008: {
+    name: "MisplacedAnnotation",
+    severity: "warning",
+    meaning: "an annotation stands on a kind that it is not for: it does nothing",
+    mend: "move it to an object of the kind that the message names",
+    istio: ["IST0107"],
+  },
+  TULLE0009: {
+    name: "UnknownAnnotation",
+    severity: "warning",
+    meaning: "an annotation of ours or of Istio's that nothing here reads: it does nothing",
+    mend: "correct its name, or leave it for other meshes",
+    istio: ["IST0108"],
+  },
+  TULLE0010: {
+    name: "InvalidAnnotation",
+    severity: "warning",
+    meaning: "an annotation has a value that cannot be read: it does nothing, or less than it says",
+    mend: "the message says what it takes",
+    istio: ["IST0125"],
+  },
   TULLE0101: {
     name: "UnknownGateway",
     severity: "warning",
@@ -149,6 +170,13 @@ export const FINDINGS = {
     meaning: "the address belongs to another namespace, which registered it first",
     mend: "let that namespace remove it, or call its service by its name",
   },
+  TULLE0113: {
+    name: "SelectsNothing",
+    severity: "warning",
+    meaning: "no workload of the namespace has the labels that a policy asks for: it guards nothing",
+    mend: "compare the labels with those of the WorkloadEntries, endpoints and Pods of the namespace",
+    istio: ["IST0127"],
+  },
   TULLE0114: {
     name: "NoEndpoint",
     severity: "warning",
@@ -169,6 +197,14 @@ export const FINDINGS = {
       "a route names no port of a service that has several, and its requests come in on one that the service has not",
     mend: "set `destination.port.number`",
     istio: ["IST0112"],
+  },
+  TULLE0117: {
+    name: "UnverifiedClaims",
+    severity: "warning",
+    meaning:
+      "a VirtualService routes by claims of tokens at a Gateway, and no RequestAuthentication verifies tokens there",
+    mend: "apply a RequestAuthentication in `istio-system` whose selector has the Gateway's labels, or none",
+    istio: ["IST0149"],
   },
   TULLE0120: {
     name: "UnknownCaller",
@@ -292,6 +328,14 @@ export const FINDINGS = {
     mend: "put all into one DestinationRule",
     istio: ["IST0109"],
   },
+  TULLE0311: {
+    name: "ConflictingGateways",
+    severity: "warning",
+    meaning:
+      "two Gateways expose one host on one port to the same workload: where no listener says which is meant, the older one serves it",
+    mend: "put both into one Gateway, or give them other hosts, ports or selectors",
+    istio: ["IST0145"],
+  },
   TULLE0312: {
     name: "SecondCatchAll",
     severity: "warning",
@@ -305,6 +349,13 @@ export const FINDINGS = {
       "a Gateway sends requests to all endpoints of a service whose subsets a VirtualService of the mesh chooses",
     mend: "name the Gateway in that VirtualService, beside `mesh`, or the subset in this one",
     istio: ["IST0140"],
+  },
+  TULLE0314: {
+    name: "EntryProtocols",
+    severity: "warning",
+    meaning: "two ServiceEntries give one port of a host different protocols: that of the older one holds",
+    mend: "let both say the same, or keep one",
+    istio: ["IST0177"],
   },
   TULLE0320: {
     name: "SecondSidecar",
@@ -337,6 +388,12 @@ export const FINDINGS = {
     severity: "info",
     meaning: "a VirtualService without hosts that no other one delegates to: it routes nothing",
     mend: "name it in another VirtualService's `delegate`, or give it hosts",
+  },
+  TULLE0502: {
+    name: "UnusedGateway",
+    severity: "info",
+    meaning: "no VirtualService names a Gateway: whatever it exposes is answered with 404",
+    mend: "name it in `gateways` of a VirtualService, or delete it",
   },
   TULLE0503: {
     name: "UnusedSubset",

@@ -44,8 +44,8 @@ export function findingText({ code, field, message }: Finding, longest = Number.
   return `${text.slice(0, longest - end.length)}${end}`;
 }
 
-const SUPPRESS = "tulle.dev/analyze-suppress";
-const ISTIO_SUPPRESS = "galley.istio.io/analyze-suppress";
+export const SUPPRESS = "tulle.dev/analyze-suppress";
+export const ISTIO_SUPPRESS = "galley.istio.io/analyze-suppress";
 
 /** Without those that the object's author has silenced by annotation: a list of codes, or `*`. Errors are never silenced. */
 export function unsuppressed(

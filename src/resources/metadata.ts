@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkAnnotations } from "./annotations.ts";
 import { later, strict, text } from "./fields.ts";
 import type { KindInfo } from "./kinds.ts";
 import { isDnsLabel, isDnsSubdomain, isLabelKey, labels, namespaceName } from "./names.ts";
@@ -59,6 +60,7 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
 
   if (annotationsSize(annotations) > MAX_ANNOTATIONS)
     report.at("annotations").error(`must not hold more than ${MAX_ANNOTATIONS} bytes`);
+  checkAnnotations(annotations, info, report.at("annotations"));
   if (!info.core) {
     if (annotations[IGNORED_ATTACHMENT] !== undefined)
       report

@@ -44,6 +44,19 @@ const TWO_PORTS = service("carts", { port: 9080 }).replace(
   "ports: [{ name: http, port: 9080 }, { name: more, port: 9090 }]",
 );
 
+const AT_FRONT = route("a", "hosts: [a.test], gateways: [front]", to("host: reviews"));
+const BY_CLAIM = route(
+  "a",
+  "hosts: [a.test], gateways: [front]",
+  `{ match: [{ headers: { '@request.auth.claims.group': { exact: a } } }], route: [{ destination: { host: reviews } }] }`,
+);
+const entry = (name: string, host: string, protocol: string) =>
+  object(
+    "ServiceEntry",
+    name,
+    `{ hosts: [${host}], ports: [{ number: 80, name: http, protocol: ${protocol} }], resolution: STATIC, endpoints: [{ address: "binding:EP_${name.toUpperCase()}" }] }`,
+  );
+
 interface Case {
   readonly of: string;
   readonly shows: readonly string[];
@@ -189,6 +202,137 @@ describe("among all others", () => {
         USES_V1,
         route("a", "hosts: [a.test], gateways: [front]", to("host: reviews, subset: v1")),
       ],
+    },
+    {
+      of: "a policy for labels that no workload has",
+      shows: [
+        REVIEWS,
+        object("AuthorizationPolicy", "p", "{ selector: { matchLabels: { app: reviews, version: v3 } }, rules: [{}] }"),
+      ],
+      says: ["AuthorizationPolicy/p TULLE0113 spec.selector.matchLabels"],
+      beside: [
+        REVIEWS,
+        object("AuthorizationPolicy", "p", "{ selector: { matchLabels: { app: reviews, version: v2 } }, rules: [{}] }"),
+      ],
+    },
+    {
+      of: "a policy for labels of another namespace's workloads",
+      shows: [
+        REVIEWS,
+        object(
+          "PeerAuthentication",
+          "p",
+          "{ selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }",
+          "shop",
+        ),
+      ],
+      says: ["PeerAuthentication/p TULLE0113 spec.selector.matchLabels"],
+      beside: [
+        service("reviews", { namespace: "shop" }),
+        object(
+          "PeerAuthentication",
+          "p",
+          "{ selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }",
+          "shop",
+        ),
+      ],
+    },
+    {
+      of: "tokens verified for labels that no Gateway has",
+      shows: [
+        gateway("a.test"),
+        AT_FRONT,
+        REVIEWS,
+        object(
+          "RequestAuthentication",
+          "t",
+          '{ selector: { matchLabels: { istio: y } }, jwtRules: [{ issuer: i, jwks: \'{"keys":[{"kty":"RSA"}]}\' }] }',
+          "edge",
+        ),
+      ],
+      says: ["RequestAuthentication/t TULLE0113 spec.selector.matchLabels"],
+      beside: [
+        gateway("a.test"),
+        AT_FRONT,
+        REVIEWS,
+        object(
+          "RequestAuthentication",
+          "t",
+          '{ selector: { matchLabels: { istio: x } }, jwtRules: [{ issuer: i, jwks: \'{"keys":[{"kty":"RSA"}]}\' }] }',
+          "istio-system",
+        ),
+      ],
+    },
+    {
+      of: "claims that nobody verifies",
+      shows: [REVIEWS, gateway("a.test"), BY_CLAIM],
+      says: ["VirtualService/a TULLE0117 spec.http[0].match[0].headers[@request.auth.claims.group]"],
+      beside: [
+        REVIEWS,
+        gateway("a.test"),
+        BY_CLAIM,
+        object(
+          "RequestAuthentication",
+          "t",
+          '{ selector: { matchLabels: { istio: x } }, jwtRules: [{ issuer: i, jwks: \'{"keys":[{"kty":"RSA"}]}\' }] }',
+          "istio-system",
+        ),
+      ],
+    },
+    {
+      of: "an entry whose host is a Service's",
+      shows: [REVIEWS, entry("e", "reviews.default.svc.cluster.local", "HTTP")],
+      says: ["ServiceEntry/e TULLE0302 spec.hosts[0]"],
+      beside: [REVIEWS, entry("e", "other.test", "HTTP")],
+    },
+    {
+      of: "a second entry for a host, with another protocol",
+      shows: [entry("e", "a.test", "HTTP"), entry("f", "a.test", "HTTPS")],
+      says: ["ServiceEntry/f TULLE0302 spec.hosts[0]", "ServiceEntry/f TULLE0314 spec.ports[0].protocol"],
+      beside: [entry("e", "a.test", "HTTP"), entry("f", "b.test", "HTTPS")],
+    },
+    {
+      of: "an entry whose labels no workload has",
+      shows: [
+        object(
+          "ServiceEntry",
+          "e",
+          "{ hosts: [a.test], ports: [{ number: 80, name: http }], resolution: STATIC, workloadSelector: { labels: { app: reviews } } }",
+        ),
+      ],
+      says: ["ServiceEntry/e TULLE0114 spec.workloadSelector"],
+      beside: [
+        REVIEWS,
+        object(
+          "ServiceEntry",
+          "e",
+          "{ hosts: [a.test], ports: [{ number: 80, name: http }], resolution: STATIC, workloadSelector: { labels: { app: reviews } } }",
+        ),
+      ],
+    },
+    {
+      of: "a Gateway that exposes what an older one does",
+      shows: [
+        REVIEWS,
+        gateway("a.test"),
+        gateway("A.test", "second"),
+        AT_FRONT,
+        route("b", "hosts: [b.test], gateways: [second, mesh]", to("host: reviews")),
+      ],
+      says: ["Gateway/second TULLE0311 spec.servers[0].hosts[0]", "VirtualService/b TULLE0309 spec.gateways[0]"],
+      beside: [
+        REVIEWS,
+        gateway("a.test"),
+        gateway("b.test", "second"),
+        AT_FRONT,
+        route("b", "hosts: [b.test], gateways: [second, mesh]", to("host: reviews")),
+      ],
+    },
+    {
+      of: "a Gateway that nobody routes at",
+      shows: [gateway("a.test")],
+      says: ["Gateway/front TULLE0502 metadata.name"],
+      beside: [REVIEWS, gateway("a.test"), AT_FRONT],
     },
     {
       of: "a subset that no route names",

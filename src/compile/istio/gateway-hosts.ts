@@ -123,7 +123,7 @@ export function gatewayEntry(world: World, name: string, { port, host }: Gateway
   const gateway = gatewayAt(world, name);
   const server = gateway && serverFor(gateway, port, host);
   if (!gateway || !server) return null;
-  const labels = labelsOf(gateway);
+  const labels = gatewayLabels(gateway);
   const viewer = gatewayViewer(labels);
   const compiled = routesFor(world, name, port, host).map((route) =>
     compileRoutes(world, route, { kind: "gateway", viewer, gateway: name, port }),
@@ -149,7 +149,7 @@ function serverFor(gateway: KubeObject, port: number, host: string): Server | nu
 const GATEWAY_APP = "istio-ingressgateway";
 const GATEWAY_SERVICE_ACCOUNT = "istio-ingressgateway-service-account";
 
-function labelsOf({ spec }: KubeObject): GatewayLabels {
+export function gatewayLabels({ spec }: KubeObject): GatewayLabels {
   return { app: GATEWAY_APP, istio: "ingressgateway", ...(spec as GatewaySpec).selector };
 }
 

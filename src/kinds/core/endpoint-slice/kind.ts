@@ -1,4 +1,5 @@
 import { sliceEndpointWorkload } from "../../../compile/addresses.ts";
+import { labelEntries } from "../../../compile/entries.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import { addressKey } from "../../../resources/address.ts";
 import { checkEndpointSlice, EndpointSlice, type EndpointSliceFields } from "../../../resources/core.ts";
@@ -59,6 +60,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const service = object.metadata.labels?.["kubernetes.io/service-name"];
   if (service !== undefined) yield ["endpoint-slice", `${namespaceOf(object)}/${service}`];
   for (const { address } of addresses(object)) yield ["address", addressKey(address)];
+  yield* labelEntries(namespaceOf(object), object.metadata.labels ?? {});
 }
 
 function addresses(object: KubeObject) {

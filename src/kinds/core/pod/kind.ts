@@ -1,3 +1,4 @@
+import { labelEntries } from "../../../compile/entries.ts";
 import { Pod, type PodSpec } from "../../../resources/core.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { type Cell, CORE_AGE, listOf, text, textOf, valueAt } from "../../columns.ts";
@@ -23,7 +24,10 @@ export const POD = coreKind({
   categories: ["all"],
   hasStatus: true,
   reader: reader(Pod),
-  entries: ({ metadata: { namespace = "", name } }) => [["pod", `${namespace}/${name}`]],
+  entries: ({ metadata: { namespace = "", name, labels = {} } }) => [
+    ["pod", `${namespace}/${name}`],
+    ...labelEntries(namespace, labels),
+  ],
   callers: ({ metadata: { namespace = "", labels = {} }, spec }) => {
     const { serviceAccountName = "default" } = (spec ?? {}) as PodSpec;
     return [{ account: `${namespace}/${serviceAccountName}`, labels }];

@@ -3,6 +3,7 @@ import { AuthorizationPolicy, checkAuthorizationPolicy } from "../../../resource
 import { AGE, field } from "../../columns.ts";
 import { securityKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
+import { checkSelector } from "../selectors.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const AUTHORIZATION_POLICY = securityKind({
@@ -11,6 +12,7 @@ export const AUTHORIZATION_POLICY = securityKind({
   shortNames: ["ap"],
   reader: reader(AuthorizationPolicy, checkAuthorizationPolicy),
   entries: policyEntries("authorization"),
+  check: checkSelector,
   columns: [field("Action", "What happens to the requests that the policy matches.", "spec", "action"), AGE],
   descriptions: DESCRIPTIONS,
 });

@@ -7,6 +7,7 @@ import { checkPeerAuthentication, PeerAuthentication } from "../../../resources/
 import { AGE, field } from "../../columns.ts";
 import { securityKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
+import { checkSelector } from "../selectors.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const PEER_AUTHENTICATION = securityKind({
@@ -32,7 +33,7 @@ function checkScope(world: World, object: KubeObject): readonly Finding[] {
             "TULLE0305",
           ),
         ]
-      : [];
+      : checkSelector(world, object);
   const oldest = world.inventory
     .of("peer-authentication", `${namespace}/`)
     .find(({ metadata: { name } }) => name !== object.metadata.name);

@@ -10,6 +10,7 @@ import {
 } from "../../../resources/request-authentication.ts";
 import { securityKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
+import { checkSelector } from "../selectors.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const REQUEST_AUTHENTICATION = securityKind({
@@ -18,7 +19,7 @@ export const REQUEST_AUTHENTICATION = securityKind({
   shortNames: ["ra"],
   reader: reader(RequestAuthentication, checkRequestAuthentication),
   entries: policyEntries("request-authentication"),
-  check: checkKeySets,
+  check: (world, object) => [...checkKeySets(world, object), ...checkSelector(world, object)],
   descriptions: DESCRIPTIONS,
 });
 

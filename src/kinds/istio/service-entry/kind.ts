@@ -1,4 +1,4 @@
-import { addressOfHost, endpointLabels, hostsByName } from "../../../compile/entries.ts";
+import { addressOfHost, endpointLabels, hostsByName, labelEntries } from "../../../compile/entries.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import { addressKey } from "../../../resources/address.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -55,4 +55,5 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   for (const host of spec.hosts) yield ["service", host.toLowerCase()];
   for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
   for (const host of hostsByName(spec)) yield ["address", addressOfHost(host)];
+  for (const endpoint of spec.endpoints ?? []) yield* labelEntries(namespaceOf(object), endpointLabels(endpoint));
 }

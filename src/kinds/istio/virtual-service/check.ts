@@ -7,6 +7,7 @@ import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
+import { checkVerified } from "./claims.ts";
 import { delegationFindings } from "./delegation.ts";
 import { askedPorts, checkHosts, checkMeshRules } from "./hosts.ts";
 
@@ -28,7 +29,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
         const field = `spec.http[${index}].match[${at}].sourceLabels`;
         findings.push(...checkCallerLabels(world, sourceLabels, sourceNamespace ?? null, field));
       }
-  return [...findings, ...delegationFindings(world, object)];
+  return [...findings, ...checkVerified(world, object, gateways), ...delegationFindings(world, object)];
 }
 
 type Rule = VirtualServiceSpec["http"][number];
