@@ -1,6 +1,7 @@
 import { clusterId } from "./clusters.ts";
 import { closedViewers, importsOf, namedHosts, openViewers } from "./imports.ts";
 import { outsideHosts, outsideSlice } from "./outside.ts";
+import { retriesOf } from "./retries.ts";
 import { importedService } from "./services.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
 import { serviceOfHost, viewerNamespace, widerViewer } from "./view.ts";
@@ -23,7 +24,7 @@ function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | 
   return world.memo.get(`mesh-slice ${viewer} ${host}`, () => {
     const service = importedService(world, host, viewer);
     const ports = service?.ports.map(({ number }) => number) ?? null;
-    const routes = routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(host, ports ?? []));
+    const routes = routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(world, host, ports ?? []));
     if (!routes) return outsideSlice(world, host, viewer);
     const name = service && `${service.namespace}/${service.name}`;
     return assemble(world, { host, viewer, service: name, ports, front: null }, routes);
@@ -39,12 +40,13 @@ function routesFor(world: World, host: string, viewer: Viewer, ports: readonly n
 }
 
 /** What goes to a service that nobody routes: each of its ports to itself. */
-function defaultRoutes(host: string, ports: readonly number[]): CompiledRoutes {
+function defaultRoutes(world: World, host: string, ports: readonly number[]): CompiledRoutes {
   const targets = ports.map((port) => ({ host, port, subset: undefined }));
   const routes = targets.map(({ port }) => ({
     name: "default",
     matches: ports.length === 1 ? [] : [{ port }],
     destinations: [{ cluster: clusterId(host, port, undefined), weight: 1 }],
+    ...retriesOf(world, undefined),
   }));
   return { routes, targets };
 }

@@ -88,6 +88,8 @@ const TEXTS = {
   binding_missing: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
   request_body_broken: { status: 400, flag: "DPE" },
   response_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
+  upstream_per_try_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
+  stream_idle_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   upstream_protocol_error: { status: 502, body: `${BEFORE_HEADERS} protocol error`, flag: "UPE" },
   // The gateway itself. A cell or control that is away is back in seconds, and a cold exchange takes less.
   no_configuration: { status: 503, body: "no configuration", headers: [["retry-after", "1"]] },

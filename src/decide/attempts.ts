@@ -1,6 +1,8 @@
 import type { Whereabouts } from "../request/entrance.ts";
 import { pick } from "../balancing/pick.ts";
-import { type Outcome, panics } from "../resilience/outlier.ts";
+import { panics } from "../resilience/outlier.ts";
+import type { LinkedRetries, Result } from "../routing/retries.ts";
+import type { LinkedCluster } from "../snapshot/link.ts";
 import type { Endpoint } from "../snapshot/model.ts";
 import { type Answer, answerOf } from "./answers.ts";
 import type { Forward } from "./types.ts";
@@ -22,27 +24,23 @@ export interface Health {
 /** One attempt that ended. */
 export interface Attempted {
   readonly endpoint: Endpoint;
-  readonly outcome: Outcome;
+  readonly result: Result;
 }
 
-/** The next thing to do: call an endpoint, or answer. `stop`: the last attempt's answer stands. */
+/** The next thing to do: call an endpoint, or answer. */
 export type Next =
   | { readonly kind: "attempt"; readonly endpoint: Endpoint }
-  | { readonly kind: "answer"; readonly answer: Answer }
-  | { readonly kind: "stop" };
-
-const STOP: Next = { kind: "stop" };
+  | { readonly kind: "answer"; readonly answer: Answer };
 
 /**
- * Judges what was tried and picks the endpoint to call. One whose own policies refuse the request is never called, by
- * whatever name it was reached; one that is ejected for this caller is not either, unless so many are that ejections are
- * disregarded. Without a retry policy there is one attempt.
+ * Picks the endpoint to call. One whose own policies refuse the request is never called, by whatever name it was reached (R7);
+ * one that is ejected for this caller is not either, unless so many are that ejections are disregarded.
  *
+ * @param history attempts that failed; `retryOf` said to try again
  * @param seed of the request's draws
  */
 export function nextAttempt(forward: Forward, history: readonly Attempted[], health: Health, seed: number): Next {
-  if (history.length > 0) return STOP;
-  const { cluster, refusals } = forward;
+  const { cluster, refusals, route } = forward;
   const notEjected = healthy(forward, health);
   let usable = notEjected;
   if (refusals !== null) {
@@ -51,6 +49,7 @@ export function nextAttempt(forward: Forward, history: readonly Attempted[], hea
     if (allowed.length === 0 && refusal) return { kind: "answer", answer: refusal };
     usable = allowed;
   }
+  if (history.length > 0 && route.retries !== null) usable = otherThan(usable, history, cluster, route.retries);
   const { turn, active, now, whereabouts } = health;
   const endpoint = pick(usable, cluster.balancer, {
     turn,
@@ -77,4 +76,16 @@ function healthy({ cluster }: Forward, health: Health): readonly Endpoint[] {
 function someEjected(endpoints: readonly Endpoint[], health: Health): boolean {
   for (const endpoint of endpoints) if (health.isEjected(endpoint)) return true;
   return false;
+}
+
+/** Without those that were tried, while there are others. A hash picks the same one again, unless the route says otherwise (Istio). */
+function otherThan(
+  usable: readonly Endpoint[],
+  history: readonly Attempted[],
+  { model }: LinkedCluster,
+  { policy }: LinkedRetries,
+): readonly Endpoint[] {
+  if (!(policy.avoidPrevious ?? typeof model.loadBalancer === "string")) return usable;
+  const others = usable.filter(({ id }) => history.every(({ endpoint }) => endpoint.id !== id));
+  return others.length === 0 ? usable : others;
 }

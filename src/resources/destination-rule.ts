@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { checkClientTls, ClientTls } from "./client-tls.ts";
-import { duration, durationOrZero } from "./duration.ts";
-import { choice, count, later, list, never, portNumber, REASON, strict, tuning, uint32 } from "./fields.ts";
+import { ConnectionPool, RetryBudget } from "./connection-pool.ts";
+import { list, never, portNumber, REASON, strict } from "./fields.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
 import { hostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
@@ -10,48 +10,6 @@ import { labels, subsetName } from "./names.ts";
 import { checkOutlierDetection, OutlierDetection } from "./outlier-detection.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
-
-const BY_PLATFORM = "the platform decides";
-
-const ConnectionPool = strict({
-  tcp: strict({
-    maxConnections: count.exactOptional(),
-    connectTimeout: tuning(
-      duration,
-      "the platform has its own connect timeout; `timeout` of a route bounds the whole call",
-    ),
-    tcpKeepalive: tuning(
-      strict({ probes: uint32.exactOptional(), time: duration.exactOptional(), interval: duration.exactOptional() }),
-      `${BY_PLATFORM} how connections are kept alive`,
-    ),
-    maxConnectionDuration: tuning(durationOrZero, `${BY_PLATFORM} how long a connection lives`),
-    idleTimeout: tuning(durationOrZero, `${BY_PLATFORM} when an idle connection is closed`),
-  }).exactOptional(),
-  http: strict(
-    {
-      http1MaxPendingRequests: count.exactOptional(),
-      http2MaxRequests: count.exactOptional(),
-      maxRequestsPerConnection: tuning(uint32, `${BY_PLATFORM} how many requests a connection carries`, 0),
-      idleTimeout: tuning(durationOrZero, `${BY_PLATFORM} when an idle connection is closed`),
-      maxConcurrentStreams: tuning(
-        uint32,
-        `${BY_PLATFORM} how many streams a connection carries; \`http2MaxRequests\` bounds the requests`,
-        0,
-      ),
-      http2KeepAlive: tuning(
-        strict({ interval: duration, timeout: duration }),
-        `${BY_PLATFORM} how connections are kept alive`,
-      ),
-      h2UpgradePolicy: tuning(
-        choice(["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]),
-        `${BY_PLATFORM} which HTTP version a connection speaks`,
-        "DEFAULT",
-      ),
-      useClientProtocol: tuning(z.boolean(), `${BY_PLATFORM} which HTTP version a connection speaks`, false),
-    },
-    { maxRetries: later() },
-  ).exactOptional(),
-});
 
 const policyFields = {
   loadBalancer: LoadBalancer.exactOptional(),
@@ -63,11 +21,14 @@ const policyFields = {
 const PortPolicy = strict({ port: strict({ number: portNumber }), ...policyFields });
 
 export const TrafficPolicy = strict(
-  { ...policyFields, portLevelSettings: list(PortPolicy).exactOptional() },
+  {
+    ...policyFields,
+    portLevelSettings: list(PortPolicy).exactOptional(),
+    retryBudget: RetryBudget.exactOptional(),
+  },
   {
     tunnel: never(REASON.framing),
     proxyProtocol: never(REASON.connection),
-    retryBudget: later(),
   },
 );
 

@@ -383,6 +383,12 @@ export const FINDINGS = {
     meaning: "outlier detection that can never take an endpoint out, or whose ejections never count",
     mend: "set a threshold above 0, and `minHealthPercent` below 100; leave the block out where nothing shall be ejected",
   },
+  TULLE0410: {
+    name: "NeverRetried",
+    severity: "warning",
+    meaning: "a condition of `retryOn` that never holds on this platform; the others do",
+    mend: "nothing to do where others are listed; the message says which one holds in its place",
+  },
   TULLE0501: {
     name: "UnusedDelegate",
     severity: "info",

@@ -9,6 +9,7 @@ import { egressHostProblem, privateRangeProblem } from "./address.ts";
 import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
 import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
+import { checkRetries, Retries } from "./retries.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
 
@@ -67,6 +68,7 @@ export const MeshConfig = strict(
     }).exactOptional(),
     defaultTrafficPolicy: TrafficPolicy.exactOptional(),
     alwaysEjectOneEndpoint: z.boolean().exactOptional(),
+    defaultHttpRetryPolicy: Retries.exactOptional(),
     egress: strict({ allowedHosts: z.array(z.string()).exactOptional() }).exactOptional(),
     privateRanges: z
       .array(
@@ -99,7 +101,6 @@ export const MeshConfig = strict(
   {
     mode: later(),
     trustDomainAliases: later(),
-    defaultHttpRetryPolicy: later(),
     zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
     meshMTLS: never(REASON.framing),
@@ -119,6 +120,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
   checkVisibility(spec, report);
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
+  checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));
   const slashHosts = new Set<string>();
   for (const [index, { host }] of (spec.escapedSlashes?.hosts ?? []).entries()) {
     if (slashHosts.has(host.toLowerCase()))

@@ -11,6 +11,7 @@ import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
 import { hostName, isDnsLabel, objectName, subsetName } from "./names.ts";
 import type { Report } from "./report.ts";
+import { checkIdleTimeout, checkRetries, Retries } from "./retries.ts";
 import { checkRewrite, Rewrite } from "./rewrite.ts";
 import { checkCoverage } from "./rule-coverage.ts";
 import { checkWeights } from "./weights.ts";
@@ -45,12 +46,12 @@ const HttpRoute = strict(
     delegate: Delegate.exactOptional(),
     rewrite: Rewrite.exactOptional(),
     timeout: durationOrZero.exactOptional(),
+    retries: Retries.exactOptional(),
     headers: Headers.exactOptional(),
     corsPolicy: CorsPolicy.exactOptional(),
     fault: Fault.exactOptional(),
   },
   {
-    retries: later(),
     mirror: later(),
     mirrors: later(),
     mirrorPercent: later(),
@@ -95,8 +96,9 @@ function withEmptyMatches(rule: unknown, place: Report): unknown {
   return { ...Object(rule), match: match.map((block: unknown) => block ?? {}) };
 }
 
-export function checkVirtualService(spec: VirtualServiceSpec, report: Report, { metadata }: Context): void {
-  checkExportTo(spec.exportTo, metadata.namespace ?? "default", report.at("exportTo"));
+export function checkVirtualService(spec: VirtualServiceSpec, report: Report, context: Context): void {
+  checkExportTo(spec.exportTo, context.metadata.namespace ?? "default", report.at("exportTo"));
+  checkIdleTimeout(context);
   const isDelegate = (spec.hosts ?? []).length === 0;
   if (isDelegate && (spec.gateways ?? []).length > 0)
     report.at("gateways").error("a delegate, which has no `hosts`, is where its root is: leave them out");
@@ -132,6 +134,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
   for (const [index, match] of (rule.match ?? []).entries()) checkMatch(match, gateways, report.at("match", index));
   if (rule.rewrite !== undefined) checkRewrite(rule.rewrite, report.at("rewrite"));
 
+  checkRetries(rule.retries, report.at("retries"));
   checkCors(rule.corsPolicy, report.at("corsPolicy"));
   checkFault(rule.fault, report.at("fault"));
   const rewritten = (rule.rewrite?.authority ?? "") === "" ? 0 : 1;
@@ -148,7 +151,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
 }
 
 /** What of a rule is about a request that is sent on. */
-const FORWARDING = ["timeout", "corsPolicy"] as const;
+const FORWARDING = ["timeout", "retries", "corsPolicy"] as const;
 
 const ACTIONS = "`route`, `redirect`, `directResponse` and `delegate`";
 

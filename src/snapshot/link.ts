@@ -15,6 +15,7 @@ import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
 import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
 import { linkRewriter } from "../routing/rewrite.ts";
+import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
 import type { CallerLocality, Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
@@ -51,6 +52,8 @@ export interface LinkedRoute {
   readonly destinations: readonly LinkedDestination[];
   /** What `rewrite.regex` makes of a path; null: there is none. */
   readonly rewriter: ((path: string) => string) | null;
+  /** Null: nothing is tried again. */
+  readonly retries: LinkedRetries | null;
   /** Set where the gateway answers by itself. */
   readonly answer: LinkedAnswer | null;
   /** Null: nothing stands between the destination's policies and its endpoints. */
@@ -242,7 +245,14 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
-  return { model, destinations, rewriter: linkRewriter(model), answer: linkAnswer(model), filters: linkFilters(model) };
+  return {
+    model,
+    destinations,
+    rewriter: linkRewriter(model),
+    retries: model.retries === undefined ? null : linkRetries(model.retries),
+    answer: linkAnswer(model),
+    filters: linkFilters(model),
+  };
 }
 
 function linkFilters({ fault, cors }: Route): LinkedFilters | null {

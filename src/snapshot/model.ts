@@ -93,12 +93,16 @@ interface RegexRewrite {
   readonly rewrite: string;
 }
 
-/** Envoy's conditions that can be seen here; `reset` is any failure without an answer, `connect-failure` one before a byte was sent. */
-type RetryCondition =
+/**
+ * Envoy's conditions that can be seen here. `reset`: any end without an answer. `connect-failure`: a call that broke off, where a
+ * repeat does no harm, else one of which no byte was sent. `reset-before-request`: one of which no byte was sent.
+ */
+export type RetryCondition =
   | "5xx"
   | "gateway-error"
   | "reset"
   | "connect-failure"
+  | "reset-before-request"
   | "retriable-4xx"
   | "envoy-ratelimited"
   | "cancelled"
@@ -115,10 +119,10 @@ export interface RetryPolicy {
   readonly on: readonly RetryCondition[];
   readonly statusCodes: readonly number[];
   readonly perTryTimeoutMs?: number;
-  /** Base of the back-off: try N waits a random part of (2^N - 1) times this, at most 10 times it. */
+  /** Base of the back-off: retry N waits a random part of (2^N - 1) times this, at most 10 times it. */
   readonly backoffMs: number;
-  /** Endpoints that failed are avoided while there are others. */
-  readonly avoidPrevious: boolean;
+  /** Endpoints that were tried are avoided while there are others; absent: unless the cluster balances by a hash. */
+  readonly avoidPrevious?: boolean;
   /** Every second retry prefers another locality. */
   readonly remoteLocalities?: true;
 }
@@ -248,6 +252,19 @@ export interface PoolSettings {
   readonly maxRequests?: number;
   /** What waits (http1MaxPendingRequests). */
   readonly maxPending?: number;
+  /** Retries at once. */
+  readonly maxRetries?: number;
+  /** Stands in for `maxRetries`. */
+  readonly retryBudget?: RetryBudgetSettings;
+}
+
+/** Retries at once: a share of the calls under way (or, with an interval, of those that began in it), and so many in any case. */
+interface RetryBudgetSettings {
+  /** 0-100. */
+  readonly percent: number;
+  readonly minConcurrency: number;
+  /** 0: of the calls under way. */
+  readonly intervalMs: number;
 }
 
 /** By its name, or by a hash of something that the request holds, so that equal ones find the same endpoint. */

@@ -49,6 +49,8 @@ export class Journal {
   flag = "-";
   /** A fault held it back: its flag comes beside whatever else is told. */
   delayed = false;
+  /** Why it was not tried again, though the route's policy wanted it: the flag beside that one. */
+  notRetried: "URX" | "UO" | null = null;
   /** Code of the gateway's own answer, or `via_upstream`. */
   details = "-";
   /** `ns/name` of the policy that decided. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nextAttempt } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
+import type { RetryPolicy } from "../../src/snapshot/model.ts";
 import { cluster, decided, endpoint, facts, OPEN, slice } from "./requests.ts";
 
 const OUTLIER = {
@@ -33,7 +34,7 @@ const IDLE = { turn: 0, active: new Map<string, number>(), now: 0, whereabouts: 
 const next = (decision: Forward, out: readonly string[], turn = 0) => {
   const health = { ...IDLE, turn, isEjected: ({ id }: { id: string }) => out.includes(id) };
   const chosen = nextAttempt(decision, [], health, 7);
-  return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.kind === "answer" ? chosen.answer.code : chosen.kind;
+  return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.answer.code;
 };
 
 describe("nextAttempt", () => {
@@ -53,11 +54,48 @@ describe("nextAttempt", () => {
     expect(["EP_A", "EP_B"]).toContain(next(forward(50), ["EP_A", "EP_B", "EP_C"]));
   });
 
-  it("tries once where no policy asks for more", () => {
-    const decision = forward();
-    const [one] = decision.cluster.model.endpoints;
-    const history = one ? [{ endpoint: one, outcome: 503 }] : [];
-    const health = { ...IDLE, isEjected: () => false };
-    expect(nextAttempt(decision, history, health, 7)).toEqual({ kind: "stop" });
+  describe("after attempts that failed", () => {
+    const RETRIES: RetryPolicy = { attempts: 2, on: ["reset"], statusCodes: [], backoffMs: 25 };
+    const after = (tried: readonly string[], change: Partial<RetryPolicy> = {}, out: readonly string[] = []) => {
+      const of = slice({
+        policySets: [OPEN, { ...OPEN, deny: [{ name: "d", rules: [{}] }] }],
+        routes: [
+          { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], retries: { ...RETRIES, ...change } },
+        ],
+        clusters: {
+          a: {
+            ...cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 0), endpoint("EP_C", 1)]),
+            outlier: OUTLIER,
+          },
+        },
+      });
+      const decision = decided(of, facts());
+      if (decision.effect !== "forward") throw new Error(decision.effect);
+      const history = tried.map((id) => ({
+        endpoint: decision.cluster.model.endpoints.find((one) => one.id === id)!,
+        result: { kind: "reset" as const },
+      }));
+      const picks = Array.from({ length: 20 }, (_, turn) => {
+        const health = { ...IDLE, turn, isEjected: ({ id }: { id: string }) => out.includes(id) };
+        const chosen = nextAttempt(decision, history, health, turn);
+        return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.answer.code;
+      });
+      return [...new Set(picks)].toSorted();
+    };
+
+    it("takes one that was not tried, while there is one", () => {
+      expect(after(["EP_A"])).toEqual(["EP_B"]);
+      expect(after(["EP_B"])).toEqual(["EP_A"]);
+      expect(after(["EP_A", "EP_B"])).toEqual(["EP_A", "EP_B"]);
+    });
+
+    it("takes any where the policy says so", () => {
+      expect(after(["EP_A"], { avoidPrevious: false })).toEqual(["EP_A", "EP_B"]);
+    });
+
+    it("takes none that refuses the request, though it be the only one that was not tried (R7)", () => {
+      expect(after(["EP_A"], {}, ["EP_B"])).toEqual(["EP_A"]);
+      expect(after(["EP_A"], {}, ["EP_A", "EP_B"])).toEqual(["rbac_denied_matched_policy"]);
+    });
   });
 });

@@ -83,11 +83,6 @@ spec:
       "Invalid spec.trafficPolicy.connectionPool.http.http2MaxRequests",
     ],
     [
-      "maxRetries",
-      "connectionPool: {http: {maxRetries: 3}}",
-      "NotSupported spec.trafficPolicy.connectionPool.http.maxRetries",
-    ],
-    [
       "a bad value of a field without effect",
       "connectionPool: {tcp: {connectTimeout: soon}}",
       "Invalid spec.trafficPolicy.connectionPool.tcp.connectTimeout",
@@ -178,7 +173,6 @@ spec:
     ],
     ["a tunnel", "tunnel: {}", "NotSupported spec.trafficPolicy.tunnel"],
     ["the PROXY protocol", "proxyProtocol: {version: V1}", "NotSupported spec.trafficPolicy.proxyProtocol"],
-    ["a budget of retries", "retryBudget: {percent: 20}", "NotSupported spec.trafficPolicy.retryBudget"],
   ])("refuses %s in a policy", (_, fields, error) => {
     expect(policy(fields)).toEqual([`error ${error}`]);
   });
@@ -199,7 +193,7 @@ spec:
         `{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: a}, spec: {host: a, trafficPolicy: {${fields}}}}`,
       ).findings[0]?.message;
     expect(message("tls: {mode: SIMPLE, privateKey: a}")).toMatch(/^cannot work here: there is no file system/);
-    expect(message("retryBudget: {}")).toBe("not supported yet");
+    expect(message("loadBalancer: {zoneAwareLbSetting: {}}")).toMatch(/not supported yet|cannot work here/);
     expect(message("loadBalancer: {simple: PASSTHROUGH}")).toMatch(/^`PASSTHROUGH`: cannot work here/);
   });
 

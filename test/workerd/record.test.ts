@@ -68,7 +68,7 @@ function sent(): Sent {
   const view = mesh.callers.view("-", cluster);
   const admission = view.pool.enter(cluster.model.pool, Date.now(), 60_000);
   if (admission.kind !== "running") throw new Error(admission.kind);
-  const attempt = new Attempt(call, endpoint!);
+  const attempt = new Attempt(call, endpoint!, () => null);
   Object.assign(call, { forward: { route, cluster }, view, ticket: admission.ticket, attempt });
   Object.assign(call.journal, { cluster: cluster.model, endpoint, attempts: 1, authority: "reviews" });
   return {

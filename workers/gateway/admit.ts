@@ -19,8 +19,11 @@ const LOOK_MS = 100;
  */
 export function admit(call: Call): Response | null | Promise<Response | null> {
   const { cluster, route } = call.forward;
+  const now = Date.now();
   call.view = call.mesh.callers.view(call.caller, cluster);
-  const refused = pick(call);
+  call.budget = call.view.budget;
+  call.budget.begin(cluster.model.pool, now);
+  const refused = pick(call, now);
   if (refused !== null) return refused;
   const settings = cluster.model.pool;
   if (!isBounded(settings)) return null;
@@ -29,7 +32,7 @@ export function admit(call: Call): Response | null | Promise<Response | null> {
   const { timeoutMs } = route.model;
   const admission = call.view.pool.enter(
     settings,
-    Date.now(),
+    now,
     timeoutMs === undefined ? LEASE_MS : timeoutMs + LEASE_SLACK_MS,
   );
   if (admission.kind === "overflow") return answerWith(call, answerOf("overflow"));
@@ -37,12 +40,11 @@ export function admit(call: Call): Response | null | Promise<Response | null> {
   return admission.kind === "running" ? null : wait(call, admission.ticket, timeoutMs ?? LEASE_MS);
 }
 
-/** Picks by what is known of the endpoints now. */
-function pick(call: Call): Response | null {
+/** Picks by what is known of the endpoints now. @param now epoch ms */
+export function pick(call: Call, now: number): Response | null {
   const { forward, view, facts } = call;
-  const next = nextAttempt(forward, call.history, view.at(Date.now(), call.whereabouts), facts.seed);
+  const next = nextAttempt(forward, call.history, view.at(now, call.whereabouts), facts.seed);
   if (next.kind === "answer") return answerWith(call, next.answer);
-  if (next.kind === "stop") throw new Error("a first attempt is never one too many");
   call.endpoint = next.endpoint;
   return null;
 }
@@ -61,5 +63,5 @@ async function wait(call: Call, ticket: Ticket, timeoutMs: number): Promise<Resp
   }
   if (signal.aborted) return gone(call);
   // Meanwhile the endpoint may have been ejected, by those that ran before.
-  return pick(call);
+  return pick(call, Date.now());
 }

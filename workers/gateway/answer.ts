@@ -9,9 +9,13 @@ export interface AnswerHeaders {
   length: number | null;
   /** Something is among them that the client must not see. */
   strip: boolean;
+  /** `grpc-status`; null where there is none. */
+  grpcStatus: string | null;
+  /** There is `x-envoy-ratelimited`. */
+  rateLimited: boolean;
 }
 
-type Fate = "keep" | "drop" | "hop" | "connection" | "length";
+type Fate = "keep" | "drop" | "hop" | "connection" | "length" | "grpc" | "limited";
 
 /** What the runtime takes off by itself towards a client over HTTP; a calling Worker would see it. */
 const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
@@ -34,6 +38,8 @@ function fateIn(name: string): Fate {
 function judge(name: string): Fate {
   if (name === "content-length") return "length";
   if (name === "connection") return "connection";
+  if (name === "grpc-status") return "grpc";
+  if (name === "x-envoy-ratelimited") return "limited";
   if (RUNTIME_DROPS.has(name)) return "hop";
   return isDropped(name) ? "drop" : "keep";
 }
@@ -44,7 +50,7 @@ const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade)$/i;
 /** Without these the body would be read as another one: `Connection` cannot take them away. */
 const NOT_NAMEABLE = new Set(["content-length", "content-type", "content-encoding", "content-range"]);
 
-const seen: AnswerHeaders = { bytes: 0, length: null, strip: false };
+const seen: AnswerHeaders = { bytes: 0, length: null, strip: false, grpcStatus: null, rateLimited: false };
 let onHttp = true;
 
 function look(value: string, name: string): void {
@@ -52,6 +58,8 @@ function look(value: string, name: string): void {
   const fate = fateIn(name);
   if (fate === "keep") return;
   if (fate === "length") seen.length = /^\d{1,15}$/.test(value) ? Number(value) : null;
+  else if (fate === "grpc") seen.grpcStatus = value;
+  else if (fate === "limited") seen.strip = seen.rateLimited = true;
   else if (fate === "drop" || !onHttp || (fate === "connection" && !PLAIN_CONNECTION.test(value))) seen.strip = true;
 }
 
@@ -65,6 +73,8 @@ export function readAnswer(headers: Headers, toHttp: boolean): Readonly<AnswerHe
   seen.bytes = 0;
   seen.length = null;
   seen.strip = false;
+  seen.grpcStatus = null;
+  seen.rateLimited = false;
   onHttp = toHttp;
   headers.forEach(look);
   return seen;
@@ -75,7 +85,13 @@ export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
   const gone: string[] = [];
   headers.forEach((value, name) => {
     const fate = fateIn(name);
-    if (fate === "keep" || fate === "length" || (keepUpgrade && (name === "upgrade" || name === "connection"))) return;
+    if (
+      fate === "keep" ||
+      fate === "length" ||
+      fate === "grpc" ||
+      (keepUpgrade && (name === "upgrade" || name === "connection"))
+    )
+      return;
     gone.push(name);
     if (fate !== "connection") return;
     for (const named of value.split(",")) {

@@ -1,16 +1,28 @@
 import { type AnswerCode, answerOf } from "../../src/decide/answers.ts";
 import { MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
+import { isRetriedAnswer, type Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { answerWith, broken, gone } from "./answer-with.ts";
 import { changeAnswer, copyAnswer, readAnswer, stripAnswer } from "./answer.ts";
 import type { Backend } from "./backend.ts";
 import { type BodyEnd, passBody } from "./body.ts";
 import type { Call } from "./call.ts";
+import { IdleTimer } from "./idle-timer.ts";
+import { toldLength } from "./kept-body.ts";
 import type { End } from "./lease.ts";
 
 /** An answer up to this many bytes, by its Content-Length, is passed on untouched: its end is not worth watching. */
 const SMALL_BYTES = 65_536;
+
+/** Makes the next attempt where one may follow; null: the answer that is there stands. */
+export type Again = (call: Call, result: Result, answer: Response | null) => Promise<Response> | null;
+
+type Limit = "response_timeout" | "upstream_per_try_timeout" | "stream_idle_timeout";
+
+const LATE: Result = { kind: "late" };
+const RESET: Result = { kind: "reset" };
+const PROTOCOL: Result = { kind: "protocol" };
 
 /** One call of one endpoint: its time, its abort, its outcome, and the answer's way to the client. */
 export class Attempt {
@@ -18,21 +30,30 @@ export class Attempt {
   /** How the service's health is judged by it; null: not at all (a local answer, a client that went away). */
   outcome: Outcome | null = null;
   readonly #call: Call;
+  readonly #again: Again;
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #idle: IdleTimer | null = null;
+  /** What ends the call when the time is up. */
+  #limit: Limit = "response_timeout";
   #late = false;
   /** Epoch ms. */
   #sentAt = 0;
 
-  /** From now on the endpoint counts as active, until `settle`. */
-  constructor(call: Call, endpoint: Endpoint) {
+  /**
+   * From now on the endpoint counts as active, until `settle`.
+   *
+   * @param again makes the next attempt, where this one's answer does not stand
+   */
+  constructor(call: Call, endpoint: Endpoint, again: Again) {
     this.endpoint = endpoint;
     this.#call = call;
+    this.#again = again;
     call.mesh.callers.start(endpoint);
   }
 
   /**
-   * The call has ended. A client that went away says nothing of the service; a body that broke off or came too late does.
+   * It has ended. A client that went away says nothing of the service; a body that broke off or came too late does.
    *
    * @param now epoch ms
    */
@@ -48,19 +69,33 @@ export class Attempt {
   /**
    * One promise and one timer: it is the way of every request.
    *
+   * @param now epoch ms
    * @returns the client's answer, whatever the endpoint did; never rejects
    */
-  perform(backend: Backend, url: string, init: RequestInit): Promise<Response> {
-    const { lease, forward } = this.#call;
+  perform(backend: Backend, url: string, init: RequestInit, now: number): Promise<Response> {
+    const { lease, forward, deadline } = this.#call;
+    const { retries, idleTimeoutMs } = forward.route.model;
+    this.#sentAt = now;
+    let ms = deadline - now;
+    const tryMs = retries?.perTryTimeoutMs;
+    if (tryMs !== undefined && tryMs < ms) {
+      ms = tryMs;
+      this.#limit = "upstream_per_try_timeout";
+      // Another may follow, which begins when this one is gone.
+      init.signal = this.#signal();
+    }
+    if (idleTimeoutMs !== undefined) this.#watchSilence(init, idleTimeoutMs);
     // What is pending in `waitUntil` would keep the call to the service alive when its client or its time is gone.
     if (lease.held) init.signal = this.#signal();
-    const { timeoutMs } = forward.route.model;
-    this.#sentAt = Date.now();
     const answered =
-      timeoutMs === undefined
+      ms === Number.POSITIVE_INFINITY && this.#idle === null
         ? backend.fetch(url, init)
         : new Promise<Response | null>((resolve, reject) => {
-            this.#timer = setTimeout(resolve, timeoutMs, null);
+            if (ms !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(resolve, Math.max(0, ms), null);
+            this.#idle?.start(() => {
+              this.#limit = "stream_idle_timeout";
+              resolve(null);
+            });
             backend.fetch(url, init).then(resolve, reject);
           });
     return answered.then(
@@ -69,16 +104,29 @@ export class Attempt {
     );
   }
 
-  /** @param response null when the route's time is up; undefined where the platform failed: what it says is not for the client */
-  #answered(response: Response | null | undefined): Response {
+  /** The body on its way out ends the silence too. */
+  #watchSilence(init: RequestInit, ms: number): void {
+    const { kept, request, received, lease } = this.#call;
+    const idle = new IdleTimer(ms);
+    this.#idle = idle;
+    if (kept !== null || request.body === null) return;
+    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), () => idle.touch());
+    lease.waitUntil(passed.end);
+    init.body = passed.body;
+  }
+
+  /** @param response null when the time is up; undefined where the platform failed: what it says is not for the client */
+  #answered(response: Response | null | undefined): Response | Promise<Response> {
     const call = this.#call;
     try {
       clearTimeout(this.#timer);
+      this.#idle?.stop();
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return gone(call);
       if (response === null) {
         this.#abort?.abort();
-        return this.#failed("response_timeout");
+        this.outcome = "timeout";
+        return this.#failed(this.#limit, this.#limit === "upstream_per_try_timeout" ? LATE : null);
       }
       return response ? this.#passOn(response) : this.#brokenOff();
     } catch (error) {
@@ -88,33 +136,44 @@ export class Attempt {
 
   /**
    * The call broke off before an answer. A body that its client breaks looks to the runtime like a service that breaks off: what
-   * may be the client's doing never counts against the service (R33).
+   * may be the client's doing never counts against the service (R33). One that was kept came whole.
    */
-  #brokenOff(): Response {
-    const call = this.#call;
-    if (call.request.body === null) return this.#failed("upstream_reset_before_headers");
-    return answerWith(call, answerOf("upstream_reset_before_headers"));
+  #brokenOff(): Response | Promise<Response> {
+    const { request, kept } = this.#call;
+    if (request.body === null || kept !== null) this.outcome = "reset";
+    return this.#failed("upstream_reset_before_headers", RESET);
   }
 
-  #failed(code: AnswerCode): Response {
-    this.outcome = code === "response_timeout" ? "timeout" : "reset";
-    return answerWith(this.#call, answerOf(code));
+  /** @param result null where nothing may follow */
+  #failed(code: AnswerCode, result: Result | null): Response | Promise<Response> {
+    const next = result === null ? null : this.#again(this.#call, result, null);
+    return next ?? answerWith(this.#call, answerOf(code));
   }
 
-  #passOn(response: Response): Response {
+  #passOn(response: Response): Response | Promise<Response> {
     const call = this.#call;
     const { status } = response;
     const switched = status === 101 && call.received.webSocket && response.webSocket !== null;
-    const { bytes, length, strip } = readAnswer(response.headers, call.entrance.kind === "public");
+    const { bytes, length, strip, grpcStatus, rateLimited } = readAnswer(
+      response.headers,
+      call.entrance.kind === "public",
+    );
     if ((!switched && (status < 200 || status > 599)) || bytes > MAX_HEADER_BYTES) {
       response.body?.cancel().catch(() => undefined);
-      return this.#failed("upstream_protocol_error");
+      this.outcome = "reset";
+      return this.#failed("upstream_protocol_error", PROTOCOL);
+    }
+    this.outcome = status;
+    const { retries } = call.forward.route;
+    if (retries !== null && isRetriedAnswer(retries, status, grpcStatus, rateLimited)) {
+      const next = this.#again(call, { kind: "answer", status, grpcStatus, rateLimited }, response);
+      if (next !== null) return next;
     }
     call.journal.status = status;
     call.journal.details = "via_upstream";
-    this.outcome = status;
     // A look at the body costs, so a small one is told by its length.
-    if (switched || (length !== null && length <= SMALL_BYTES) || response.body === null) {
+    const small = length !== null && length <= SMALL_BYTES && this.#idle === null;
+    if (switched || small || response.body === null) {
       call.journal.bytes = hasBody(call.received.method, status) ? (length ?? 0) : 0;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
@@ -126,14 +185,15 @@ export class Attempt {
   /** The call ends with the body; what is left of the time is for it. */
   #watched(body: ReadableStream, length: number | null): ReadableStream {
     const call = this.#call;
-    const { timeoutMs } = this.#call.forward.route.model;
-    const passed = passBody(body, length, this.#signal());
-    if (timeoutMs !== undefined) {
-      this.#timer = setTimeout(() => this.#expire(), Math.max(1, timeoutMs - (call.journal.upstreamMs ?? 0)));
-    }
+    const idle = this.#idle;
+    const passed = passBody(body, length, this.#signal(), idle && (() => idle.touch()));
+    if (call.deadline !== Number.POSITIVE_INFINITY)
+      this.#timer = setTimeout(() => this.#expire(), Math.max(1, call.deadline - Date.now()));
+    idle?.start(() => this.#expire());
     call.lease.waitUntil(
       passed.end.then((how) => {
         clearTimeout(this.#timer);
+        idle?.stop();
         // How much of a body arrived that broke off is not known.
         if (how === "whole") call.journal.bytes = length;
         call.lease.end(this.#endOf(how));

@@ -7,6 +7,7 @@ import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { Received } from "../../src/request/receive.ts";
 import type { Ticket } from "../../src/resilience/pool.ts";
+import type { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
@@ -56,7 +57,13 @@ export class Call {
   endpoint!: Endpoint;
   /** and the place in the concurrency limit, given back at the end. */
   ticket: Ticket | null = null;
-  /** Step 6: the attempts that ended, */
+  /** Its part in the caller's budget of retries, */
+  budget: RetryBudget | null = null;
+  /** and whether a retry was taken out of it, given back at its end. */
+  retrying = false;
+  /** Step 6: epoch ms at which the route's time is up, infinite where it sets none; 0 before the first attempt, */
+  deadline = 0;
+  /** the attempts that ended before the one that is under way, */
   history: readonly Attempted[] = NONE;
   /** and the one that is under way, or whose answer is the client's: it ends with the call. */
   attempt: { settle(end: End, now: number): void } | null = null;

@@ -2,6 +2,7 @@ import type { Whereabouts } from "../../src/request/entrance.ts";
 import type { Health } from "../../src/decide/attempts.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import { Pool } from "../../src/resilience/pool.ts";
+import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import type { Exchange } from "./exchange.ts";
@@ -20,6 +21,7 @@ export class CallerCluster implements Health {
   readonly caller: string;
   readonly cluster: LinkedCluster;
   readonly pool: Pool;
+  readonly budget: RetryBudget;
   readonly active: ReadonlyMap<string, number>;
   readonly #configuration: Exchange;
   /** Epoch ms of the look that is under way. */
@@ -31,13 +33,14 @@ export class CallerCluster implements Health {
   constructor(
     caller: string,
     cluster: LinkedCluster,
-    pool: Pool,
+    { pool, budget }: Held,
     active: ReadonlyMap<string, number>,
     configuration: Exchange,
   ) {
     this.caller = caller;
     this.cluster = cluster;
     this.pool = pool;
+    this.budget = budget;
     this.active = active;
     this.#configuration = configuration;
   }
@@ -75,6 +78,12 @@ export class CallerCluster implements Health {
   }
 }
 
+/** What is counted of one caller's calls to one cluster, whatever the configuration. */
+interface Held {
+  readonly pool: Pool;
+  readonly budget: RetryBudget;
+}
+
 /** What callers hold of clusters in this isolate. */
 export class Callers {
   /** Requests under way, by endpoint id. */
@@ -82,8 +91,8 @@ export class Callers {
   readonly #configuration: Exchange;
   /** A new configuration begins with new turns, */
   #views = new WeakMap<LinkedCluster, Map<string, CallerCluster>>();
-  /** while slots are counted on, by caller and cluster. */
-  readonly #pools = new Map<string, Pool>();
+  /** while slots and retries are counted on, by caller and cluster. */
+  readonly #held = new Map<string, Held>();
 
   constructor(configuration: Exchange) {
     this.#configuration = configuration;
@@ -96,8 +105,8 @@ export class Callers {
     let view = byCaller.get(caller);
     if (view === undefined) {
       if (byCaller.size >= MAX_POOLS) byCaller.clear();
-      const pool = this.#pool(`${caller} ${cluster.model.id}`);
-      view = new CallerCluster(caller, cluster, pool, this.active, this.#configuration);
+      const held = this.#heldBy(`${caller} ${cluster.model.id}`);
+      view = new CallerCluster(caller, cluster, held, this.active, this.#configuration);
       byCaller.set(caller, view);
     }
     return view;
@@ -113,18 +122,19 @@ export class Callers {
     else this.active.delete(id);
   }
 
-  #pool(key: string): Pool {
-    let pool = this.#pools.get(key);
-    if (pool === undefined) {
-      if (this.#pools.size >= MAX_POOLS) this.#forgetIdle();
-      this.#pools.set(key, (pool = new Pool()));
+  #heldBy(key: string): Held {
+    let held = this.#held.get(key);
+    if (held === undefined) {
+      if (this.#held.size >= MAX_POOLS) this.#forgetIdle();
+      this.#held.set(key, (held = { pool: new Pool(), budget: new RetryBudget() }));
     }
-    return pool;
+    return held;
   }
 
-  /** Views hold their pools, so they are made anew: of one caller and cluster there is one pool. */
+  /** Views hold theirs, so they are made anew: of one caller and cluster there is one pool. */
   #forgetIdle(): void {
     this.#views = new WeakMap();
-    for (const [key, { running, waiting }] of this.#pools) if (running + waiting === 0) this.#pools.delete(key);
+    for (const [key, { pool, budget }] of this.#held)
+      if (pool.running + pool.waiting + budget.active === 0) this.#held.delete(key);
   }
 }

@@ -1,8 +1,9 @@
-import { answerOf } from "../../src/decide/answers.ts";
+import { type AnswerCode, answerOf } from "../../src/decide/answers.ts";
 import type { HeaderRecord } from "../../src/request/headers.ts";
-import { isRepeatable } from "../../src/resilience/retry.ts";
+import { isRepeatable } from "../../src/routing/retries.ts";
 import { answerWith, gone } from "./answer-with.ts";
 import type { Call } from "./call.ts";
+import { IdleTimer } from "./idle-timer.ts";
 
 /** What is kept counts against the isolate's memory: longer bodies are sent once (R34). */
 const MAX_KEPT_BYTES = 65_536;
@@ -25,26 +26,39 @@ function isSentAgain({ forward, received }: Call): boolean {
 
 /** @returns null where a body is too long to be kept, or does not tell how long it is */
 export function keptLength(headers: HeaderRecord): number | null {
-  const text = headers["content-length"];
-  if (text === undefined || !/^\d{1,5}$/.test(text)) return null;
-  const length = Number(text);
-  return length <= MAX_KEPT_BYTES ? length : null;
+  const length = toldLength(headers);
+  return length !== null && length <= MAX_KEPT_BYTES ? length : null;
 }
 
-/** A client that sends its body too slowly has the route's time for it, as it has where the body goes on at once. */
+/** By Content-Length; null where it is not told. */
+export function toldLength(headers: HeaderRecord): number | null {
+  const text = headers["content-length"];
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** A client that sends its body too slowly has as long as it has where the body goes on at once. */
 async function keep(call: Call, body: ReadableStream<Uint8Array>, length: number): Promise<Response | null> {
-  const { timeoutMs } = call.forward.route.model;
-  const read = readWhole(body, length);
-  const kept = timeoutMs === undefined ? await read : await Promise.race([read, scheduler.wait(timeoutMs)]);
+  const { timeoutMs, idleTimeoutMs } = call.forward.route.model;
+  const late = Promise.withResolvers<AnswerCode>();
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late.resolve, timeoutMs, "response_timeout");
+  const idle = idleTimeoutMs === undefined ? null : new IdleTimer(idleTimeoutMs);
+  idle?.start(() => late.resolve("stream_idle_timeout"));
+  const kept = await Promise.race([readWhole(body, length, () => idle?.touch()), late.promise]);
+  clearTimeout(timer);
+  idle?.stop();
   if (call.request.signal.aborted) return gone(call);
-  if (kept === undefined) return answerWith(call, answerOf("response_timeout"));
   if (kept === null) return answerWith(call, answerOf("request_body_broken"));
+  if (typeof kept === "string") return answerWith(call, answerOf(kept));
   call.kept = kept;
   return null;
 }
 
 /** @returns null where the body broke off, or is not as long as it told (R26): its client's doing */
-export async function readWhole(body: ReadableStream<Uint8Array>, length: number): Promise<Uint8Array | null> {
+export async function readWhole(
+  body: ReadableStream<Uint8Array>,
+  length: number,
+  onBytes: () => void,
+): Promise<Uint8Array | null> {
   const whole = new Uint8Array(length);
   const reader = body.getReader();
   let at = 0;
@@ -52,6 +66,7 @@ export async function readWhole(body: ReadableStream<Uint8Array>, length: number
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return at === length ? whole : null;
+      onBytes();
       if (at + value.length > length) {
         await reader.cancel();
         return null;

@@ -8,8 +8,10 @@ import { randomHex } from "./random.ts";
 /** Step 8, run once by the call's lease: gives back what the call held, then judges, counts and logs it. */
 export function record(call: Call, end: End): void {
   const now = Date.now();
-  const { ticket, attempt } = call;
+  const { ticket, attempt, budget } = call;
   if (ticket !== null) call.view.pool.leave(ticket, call.forward.cluster.model.pool, now);
+  budget?.end();
+  if (call.retrying) budget?.give();
   attempt?.settle(end, now);
   tell(call, end, now);
 }
@@ -21,6 +23,7 @@ function tell({ journal, mesh }: Call, end: End, now: number): void {
     journal.details = DETAILS[end];
   }
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
+  if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
   mesh.series.add(journal, now - journal.startedAt);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
   if (journal.traceId === "") {

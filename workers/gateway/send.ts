@@ -4,23 +4,52 @@ import { applyChange, type HeaderChange } from "../../src/request/changes.ts";
 import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
 import { emptyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
 import type { Received } from "../../src/request/receive.ts";
-import { answerWith, gone } from "./answer-with.ts";
+import type { Result } from "../../src/routing/retries.ts";
+import { pick } from "./admit.ts";
+import { answerWith, broken, gone } from "./answer-with.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
+import { takeRetry } from "./retry.ts";
 
-/** Steps 6 and 7: calls the endpoint and passes its answer on. What must happen at the call's end hangs on its lease. */
+/**
+ * Steps 6 and 7: calls an endpoint, another where the route's policy says so, and passes the last one's answer on. What must happen
+ * at the call's end hangs on its lease.
+ */
 export function sendRequest(call: Call): Response | Promise<Response> {
   const { endpoint, forward, mesh, request } = call;
   if (request.signal.aborted) return gone(call);
+  const now = Date.now();
+  if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
   const backend = backendFor(endpoint.address, forward.origin, mesh.env);
   call.journal.endpoint = endpoint;
-  if (backend === null) return answerWith(call, answerOf("binding_missing"));
-  const init = initOf(call, headersFor(call, backend), backend);
+  if (backend === null) return tryAgain(call, UNSENT, null) ?? answerWith(call, answerOf("binding_missing"));
   call.journal.attempts += 1;
-  const attempt = new Attempt(call, endpoint);
+  const init = initOf(call, headersFor(call, backend), backend);
+  const attempt = new Attempt(call, endpoint, tryAgain);
   call.attempt = attempt;
-  return attempt.perform(backend, urlOf(call.received, forward, backend), init);
+  return attempt.perform(backend, urlOf(call.received, forward, backend), init, now);
+}
+
+const UNSENT: Result = { kind: "unsent" };
+
+/** The failed attempt is gone, with its answer, before the next begins. */
+function tryAgain(call: Call, result: Result, answer: Response | null): Promise<Response> | null {
+  const waitMs = takeRetry(call, result, answer);
+  if (waitMs === null) return null;
+  answer?.body?.cancel().catch(() => undefined);
+  return sendAgain(call, waitMs);
+}
+
+async function sendAgain(call: Call, waitMs: number): Promise<Response> {
+  try {
+    await scheduler.wait(waitMs);
+    // Where something of the request is pending elsewhere the client's abort does not stop it here.
+    if (call.request.signal.aborted) return gone(call);
+    return pick(call, Date.now()) ?? (await sendRequest(call));
+  } catch (error) {
+    return broken(call, error);
+  }
 }
 
 /** Of the parts that were decided on, never of the request's URL: that may be another, raw form of it. */
@@ -43,7 +72,7 @@ function initOf({ request, kept, received: { method } }: Call, headers: HeaderRe
 }
 
 /** Ours, which a route may change all the same. */
-const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert"]);
+const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-attempt-count"]);
 
 /** What the destination's policies saw, and what the gateway tells the endpoint. */
 function headersFor(call: Call, backend: Backend): MutableHeaders {
@@ -59,6 +88,7 @@ function headersFor(call: Call, backend: Backend): MutableHeaders {
       ? null
       : clientCertificate(endpoint.workload.principal, principal);
   setOurs(headers, "x-forwarded-client-cert", proof);
+  headers["x-envoy-attempt-count"] = String(call.journal.attempts);
   let payloads = null as Set<string> | null;
   for (const change of request) {
     if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);

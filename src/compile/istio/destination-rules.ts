@@ -8,6 +8,7 @@ import { viewerLabels } from "../viewer.ts";
 import { loadBalancerOf, warmupOf } from "./load-balancers.ts";
 import { localitySettings } from "./localities.ts";
 import type { ClientTls, ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
+import { poolSettings } from "./connection-pool.ts";
 import { outlierSettings } from "./outlier.ts";
 
 type TrafficPolicy = NonNullable<DestinationRuleSpec["trafficPolicy"]>;
@@ -85,17 +86,12 @@ function clusterSettings(
   const own = (subset === undefined ? undefined : subsets.get(subset)?.trafficPolicy) ?? {};
   const settings: Settings = ofPort(own, port) ?? { ...(ofPort(trafficPolicy, port) ?? trafficPolicy), ...own };
   const { connectionPool, outlierDetection, loadBalancer, tls } = settings;
-  const { tcp, http } = connectionPool ?? {};
   return {
     loadBalancer: loadBalancerOf(loadBalancer),
     warmup: warmupOf(loadBalancer),
     locality: localitySettings(world, loadBalancer, outlierDetection !== undefined, viewer),
-    pool: {
-      // 0 is no limit, as in Istio.
-      ...(tcp?.maxConnections && { maxConnections: tcp.maxConnections }),
-      ...(http?.http2MaxRequests && { maxRequests: http.http2MaxRequests }),
-      ...(http?.http1MaxPendingRequests && { maxPending: http.http1MaxPendingRequests }),
-    },
+    // A port's settings have no budget, so they replace none.
+    pool: poolSettings(connectionPool, own.retryBudget ?? trafficPolicy.retryBudget),
     outlier:
       outlierDetection === undefined
         ? null

@@ -4,6 +4,8 @@ import type { KubeObject } from "../../resources/object.ts";
 import type { HttpRouteSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
+import { idleTimeoutOf } from "../../resources/retries.ts";
+import { retriesOf } from "../retries.ts";
 import { namespaceOf, qualified } from "../view.ts";
 import type { CompiledRoutes, Target, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
@@ -65,7 +67,7 @@ function compileRule(
       })),
       ...(rule.rewrite && rewriteModel(rule.rewrite)),
       ...headerOps(rule.headers),
-      ...timeout(rule),
+      ...(route.length > 0 && { ...timeouts(object, rule), ...retriesOf(world, rule.retries) }),
       ...localAnswer(rule),
       ...filterModels(rule),
     });
@@ -98,9 +100,13 @@ function onlyPort(world: World, host: string, place: Place): number {
   return ports.length === 1 ? (ports[0]?.number ?? REQUEST_PORT) : REQUEST_PORT;
 }
 
-function timeout({ timeout: text }: HttpRouteSpec): { readonly timeoutMs?: number } {
-  const timeoutMs = text === undefined ? 0 : (parseDuration(text) ?? 0);
-  return timeoutMs === 0 ? {} : { timeoutMs };
+function timeouts(
+  { metadata }: KubeObject,
+  { timeout }: HttpRouteSpec,
+): { readonly timeoutMs?: number; readonly idleTimeoutMs?: number } {
+  const timeoutMs = timeout === undefined ? 0 : (parseDuration(timeout) ?? 0);
+  const idleTimeoutMs = idleTimeoutOf(metadata.annotations);
+  return { ...(timeoutMs > 0 && { timeoutMs }), ...(idleTimeoutMs !== undefined && { idleTimeoutMs }) };
 }
 
 function headerOps(spec: HeadersSpec | undefined): { readonly request?: HeaderOps; readonly response?: HeaderOps } {

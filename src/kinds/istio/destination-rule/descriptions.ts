@@ -9,6 +9,7 @@ const TRAFFIC_SETTINGS: Descriptions = {
   "connectionPool.http": "Limits on requests.",
   "connectionPool.http.http1MaxPendingRequests": "Requests that may wait; others are refused with 503.",
   "connectionPool.http.http2MaxRequests": "As `tcp.maxConnections`; the smaller one counts.",
+  "connectionPool.http.maxRetries": "Calls that may be tried again at once; other answers stand as they are.",
   outlierDetection: "When an endpoint that fails gets no requests for a while.",
   "outlierDetection.consecutive5xxErrors": "Answers 500 and above in a row that eject; 5 by default, 0 for never.",
   "outlierDetection.consecutiveGatewayErrors": "Answers 502, 503 and 504 in a row that eject; off by default.",
@@ -36,6 +37,10 @@ const TRAFFIC_SETTINGS: Descriptions = {
 
 export const TRAFFIC_POLICY: Descriptions = {
   ...TRAFFIC_SETTINGS,
+  retryBudget: "How many calls may be tried again at once, in place of `maxRetries`.",
+  "retryBudget.percent": "Share of the calls under way, or of those that began in the interval; 20 by default.",
+  "retryBudget.minRetryConcurrency": "So many in any case; 3 by default.",
+  "retryBudget.budgetInterval": "Over which time calls are counted; `0s`, for those under way, by default.",
   portLevelSettings: "Settings for single ports, which replace the others as a whole.",
   "portLevelSettings.port": "The port, by its number at the service.",
   ...at(["portLevelSettings"], TRAFFIC_SETTINGS),

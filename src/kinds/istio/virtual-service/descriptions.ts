@@ -12,6 +12,17 @@ const HEADER_OPERATIONS: Descriptions = {
   add: "Names and values; what is there stays.",
 };
 
+export const RETRIES: Descriptions = {
+  attempts: "How often at most; 0 for never.",
+  perTryTimeout: "How long each attempt may take until its answer begins.",
+  retryOn:
+    "After what, separated by commas: conditions of Envoy, such as `5xx` and `connect-failure`, and status codes.",
+  retryRemoteLocalities: "Whether every second attempt leaves the locality of those before it.",
+  retryIgnorePreviousHosts:
+    "Whether endpoints that were tried are avoided; true by default, false where a hash picks the endpoint.",
+  backoff: "Base of the wait before an attempt, 25 ms by default; it grows with each and is a random part.",
+};
+
 export const DESCRIPTIONS: Descriptions = {
   "": "Says where requests for some hosts go, and what is changed on the way.",
   spec: "The hosts and the rules for their requests.",
@@ -100,6 +111,8 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.corsPolicy.unmatchedPreflights":
     "Preflights of other sites: `FORWARD` (the default) passes them on to the service, `IGNORE` answers them without leave.",
   ...at(["spec.http.corsPolicy.allowOrigins"], STRING_MATCH),
+  "spec.http.retries": "When a call that failed is tried again; by default after failures to connect, twice.",
+  ...at(["spec.http.retries"], RETRIES),
   "spec.http.headers": "Changes of headers for all destinations.",
   "spec.http.headers.request": "What is removed, set and added on the request.",
   "spec.http.headers.response": "What is removed, set and added on the answer.",

@@ -1,5 +1,6 @@
 import { at, type Descriptions, LOCALITY_LB } from "../../descriptions.ts";
 import { TRAFFIC_POLICY } from "../../istio/destination-rule/descriptions.ts";
+import { RETRIES } from "../../istio/virtual-service/descriptions.ts";
 
 const LABEL_SELECTOR: Descriptions = {
   matchLabels: "Labels with their values.",
@@ -25,6 +26,9 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.enableAutoMtls": "True, as it is here without it: calls between workloads carry their identities.",
   "spec.defaultTrafficPolicy": "Settings for calls to hosts that no DestinationRule is for.",
   ...at(["spec.defaultTrafficPolicy"], TRAFFIC_POLICY),
+  "spec.defaultHttpRetryPolicy":
+    "How calls of routes without `retries` are tried again; Istio's default where it is absent.",
+  ...at(["spec.defaultHttpRetryPolicy"], RETRIES),
   "spec.alwaysEjectOneEndpoint":
     "Whether outlier detection may eject one endpoint whatever the share; true by default.",
   "spec.egress": "What may be called on the public Internet.",

@@ -1,0 +1,310 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { SendingMesh } from "./sending-mesh.ts";
+
+const RULES: readonly (readonly [prefix: string, rule: string])[] = [
+  ["/explicit", "retries: {attempts: 2, retryOn: '5xx,retriable-4xx', backoff: 1ms}"],
+  ["/connect", "retries: {attempts: 2, retryOn: connect-failure, backoff: 1ms}"],
+  ["/grpc", "retries: {attempts: 1, retryOn: unavailable, backoff: 1ms}"],
+  ["/limited", "retries: {attempts: 1, retryOn: envoy-ratelimited, backoff: 1ms}"],
+  ["/late", "retries: {attempts: 1, retryOn: 5xx, perTryTimeout: 200ms, backoff: 1ms}"],
+  ["/unretried-late", "retries: {attempts: 1, retryOn: connect-failure, perTryTimeout: 200ms}"],
+  ["/timed", "timeout: 600ms, retries: {attempts: 5, retryOn: 5xx, backoff: 1ms}"],
+  ["/never", "retries: {attempts: 0}"],
+];
+
+/** Each has a budget of retries of its own. */
+const SERVICES = ["a", "b", "c", "d", "e"];
+
+const rules = SERVICES.map(
+  (app) => `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: ${app} }
+spec: { selector: { app: ${app} }, ports: [{ name: http, port: 80 }] }
+${[1, 2, 3]
+  .map(
+    (number) => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${app}-${number} }
+spec: { address: 10.77.1.${number}, labels: { app: ${app} } }
+`,
+  )
+  .join("")}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${app} }
+spec:
+  hosts: [${app}.test]
+  gateways: [front]
+  http:
+${RULES.map(([prefix, rule]) => `    - { match: [{ uri: { prefix: ${prefix} } }], ${rule}, route: [{ destination: { host: ${app} } }] }`).join("\n")}
+    - route: [{ destination: { host: ${app} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${app}-idle, annotations: { tulle.dev/idle-timeout: 300ms } }
+spec: { hosts: [${app}-idle.test], gateways: [front], http: [{ route: [{ destination: { host: ${app} } }] }] }
+`,
+).join("");
+
+interface Hit {
+  readonly endpoint: string;
+  readonly attempt: string;
+  readonly method: string;
+  readonly body: string;
+}
+
+let mesh: SendingMesh;
+let hits: Hit[];
+/** What comes of each call, by its number; the last one also of all that follow. */
+let script: readonly ((response: ServerResponse, request: IncomingMessage) => void)[];
+let paths = 0;
+
+beforeAll(async () => {
+  mesh = await SendingMesh.start({ rules });
+});
+afterAll(() => mesh.stop());
+
+beforeEach(() => {
+  hits = [];
+  mesh.origin = (request, response) => {
+    const number = hits.length;
+    const hit = { endpoint: request.headers.host ?? "", attempt: String(request.headers["x-envoy-attempt-count"]) };
+    const chunks: Buffer[] = [];
+    const at = hits.push({ ...hit, method: request.method ?? "", body: "" }) - 1;
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("error", () => undefined);
+    request.on("end", () => {
+      hits[at] = { ...hit, method: request.method ?? "", body: Buffer.concat(chunks).toString() };
+      script[Math.min(number, script.length - 1)]?.(response, request);
+    });
+  };
+});
+
+const path = (prefix: string): string => `${prefix}/${(paths += 1)}`;
+
+const status =
+  (code: number, headers: Readonly<Record<string, string>> = {}, body = `answer ${code}`) =>
+  (response: ServerResponse) =>
+    void response.writeHead(code, headers).end(body);
+const reset = (response: ServerResponse) => void response.socket?.resetAndDestroy();
+const silent = () => undefined;
+
+async function ask(app: string, target: string, asked: Parameters<SendingMesh["get"]>[1] = {}) {
+  const got = await mesh.get(`http://${app}.test${target}`, asked);
+  const [line] = await mesh.logged(target);
+  return { status: got.status, body: got.body.toString(), calls: hits.length, ...told(line) };
+}
+
+function told(line: Awaited<ReturnType<SendingMesh["logged"]>>[number] | undefined) {
+  return { flags: line?.response_flags, attempts: line?.attempts, details: line?.details };
+}
+
+describe("a call that fails", () => {
+  it("goes to another endpoint and tells it which attempt it is", async () => {
+    script = [reset, status(200)];
+    expect(await ask("a", path("/default"))).toMatchObject({ status: 200, calls: 2, attempts: 2, flags: "-" });
+    expect(hits.map(({ attempt }) => attempt)).toEqual(["1", "2"]);
+    expect(new Set(hits.map(({ endpoint }) => endpoint)).size).toBe(2);
+  });
+
+  it("is answered by its last attempt when none is left, and marked", async () => {
+    script = [status(500), status(502), status(503, { "x-last": "yes" })];
+    const last = await ask("a", path("/explicit"));
+    expect(last).toMatchObject({ status: 503, body: "answer 503", calls: 3, attempts: 3, flags: "URX" });
+    expect(new Set(hits.map(({ endpoint }) => endpoint)).size).toBe(3);
+    script = [reset];
+    expect(await ask("a", path("/explicit"))).toMatchObject({ status: 503, flags: "UF,URX" });
+  });
+
+  it("by an error of the service is no matter of the default policy", async () => {
+    script = [status(503)];
+    expect(await ask("a", path("/default"))).toMatchObject({ status: 503, calls: 1, flags: "-" });
+  });
+
+  it("is not tried again where the route says so", async () => {
+    script = [reset];
+    expect(await ask("a", path("/never"))).toMatchObject({ status: 503, calls: 1, flags: "UF" });
+  });
+
+  it.each([
+    { prefix: "/explicit", answer: status(409), calls: 2 },
+    { prefix: "/explicit", answer: status(404), calls: 1 },
+    { prefix: "/grpc", answer: status(200, { "grpc-status": "14" }), calls: 2 },
+    { prefix: "/grpc", answer: status(200, { "grpc-status": "5" }), calls: 1 },
+    { prefix: "/limited", answer: status(429, { "x-envoy-ratelimited": "true" }), calls: 2 },
+    { prefix: "/explicit", answer: status(503, { "x-envoy-ratelimited": "true" }), calls: 1 },
+  ])("is called $calls times under $prefix", async ({ prefix, answer, calls }) => {
+    script = [answer, status(200)];
+    expect((await ask("b", path(prefix))).calls).toBe(calls);
+  });
+
+  it("waits as long as the service asks, and not longer than the route's time", async () => {
+    const times: number[] = [];
+    const note = (next: (response: ServerResponse) => void) => (response: ServerResponse) => {
+      times.push(Date.now());
+      next(response);
+    };
+    script = [note(status(503, { "retry-after": "1" })), note(status(200))];
+    expect(await ask("b", path("/explicit"))).toMatchObject({ status: 200, calls: 2 });
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(990);
+    script = [status(503, { "retry-after": "1" })];
+    hits = [];
+    expect(await ask("b", path("/timed"))).toMatchObject({ status: 503, body: "answer 503", calls: 1, flags: "-" });
+  });
+
+  it("does not hand on what was left of the failed answer, and lets go of it", async () => {
+    const closed = Promise.withResolvers<void>();
+    const endless = (response: ServerResponse): void => {
+      response.on("close", closed.resolve);
+      response.writeHead(503).write("endless");
+    };
+    script = [endless, status(200)];
+    expect(await ask("b", path("/explicit"))).toMatchObject({ status: 200, body: "answer 200" });
+    await closed.promise;
+  });
+});
+
+describe("a body", () => {
+  const post = (app: string, prefix: string, body: Buffer, chunked = false) =>
+    ask(app, path(prefix), {
+      method: "POST",
+      body,
+      headers: chunked ? { "transfer-encoding": "chunked" } : { "content-length": String(body.length) },
+    });
+
+  it("is sent again whole where the route asks for retries", async () => {
+    script = [status(503), reset, status(200)];
+    expect(await post("c", "/explicit", Buffer.from("pay=1"))).toMatchObject({ status: 200, calls: 3 });
+    expect(hits.map(({ body }) => body)).toEqual(["pay=1", "pay=1", "pay=1"]);
+    script = [status(503), status(200)];
+    hits = [];
+    const largest = Buffer.alloc(65_536, "x");
+    expect(await post("c", "/explicit", largest)).toMatchObject({ status: 200, calls: 2 });
+    expect(hits.map(({ body }) => body.length)).toEqual([65_536, 65_536]);
+  });
+
+  it("of more than 64 KiB, or of unknown length, is sent once (R34)", async () => {
+    script = [status(503), status(200)];
+    expect(await post("c", "/explicit", Buffer.alloc(65_537, "x"))).toMatchObject({ status: 503, calls: 1 });
+    hits = [];
+    expect(await post("c", "/explicit", Buffer.from("pay=1"), true)).toMatchObject({ status: 503, calls: 1 });
+  });
+
+  it("of a POST is sent once by the default policy, and of a PUT again (R34)", async () => {
+    script = [reset, status(200)];
+    expect(await post("c", "/default", Buffer.from("pay=1"))).toMatchObject({ status: 503, calls: 1 });
+    hits = [];
+    const put = { method: "PUT", body: Buffer.from("a"), headers: { "content-length": "1" } };
+    expect(await ask("c", path("/default"), put)).toMatchObject({ status: 200, calls: 2 });
+  });
+
+  it("of a POST is sent once where only failures to connect were asked for: a reset may come after it (R34)", async () => {
+    script = [reset, status(200)];
+    expect(await post("c", "/connect", Buffer.from("pay=1"))).toMatchObject({ status: 503, calls: 1 });
+  });
+
+  it("that its client breaks off before it is whole reaches no service", async () => {
+    const target = path("/explicit");
+    const socket = connect(mesh.gatewayPort, "127.0.0.1");
+    socket.on("error", () => undefined);
+    const answered = new Promise<string>((resolve) => {
+      socket.once("data", (data: Buffer) => resolve(data.toString()));
+      socket.once("close", () => resolve(""));
+    });
+    socket.write(`POST ${target} HTTP/1.1\r\nHost: c.test\r\nContent-Length: 100\r\n\r\nhalf`);
+    socket.end();
+    expect(await answered).toMatch(/^(HTTP\/1.1 400 |$)/);
+    const [line] = await mesh.logged(target);
+    expect(["request_body_broken", "downstream_remote_disconnect"]).toContain(line?.details);
+    expect(hits).toEqual([]);
+  });
+});
+
+describe("time", () => {
+  it("of one try is up: the service is let go, and another is called", async () => {
+    const closed = Promise.withResolvers<string>();
+    script = [(response) => response.on("close", () => closed.resolve(`${hits.length} calls`)), status(200)];
+    expect(await ask("d", path("/late"))).toMatchObject({ status: 200, calls: 2, attempts: 2, flags: "-" });
+    await closed.promise;
+  });
+
+  it("of each try is up: 504", async () => {
+    script = [silent];
+    expect(await ask("d", path("/late"))).toMatchObject({
+      status: 504,
+      body: "upstream request timeout",
+      calls: 2,
+      flags: "UT,URX",
+      details: "upstream_per_try_timeout",
+    });
+    expect(await ask("d", path("/unretried-late"))).toMatchObject({ status: 504, flags: "UT", attempts: 1 });
+  });
+
+  it("of the route is one for all attempts", async () => {
+    script = [status(503), silent];
+    expect(await ask("d", path("/timed"))).toMatchObject({
+      status: 504,
+      calls: 2,
+      flags: "UT",
+      details: "response_timeout",
+    });
+  });
+});
+
+describe("silence", () => {
+  const PIECES = 6;
+
+  async function drip(response: ServerResponse, everyMs: number): Promise<void> {
+    for (let piece = 0; piece < PIECES; piece += 1) {
+      response.write("x");
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+    response.end();
+  }
+
+  it("before the answer ends the call", async () => {
+    script = [silent];
+    expect(await ask("e-idle", path("/default"))).toMatchObject({
+      status: 504,
+      body: "upstream request timeout",
+      calls: 1,
+      flags: "UT",
+      details: "stream_idle_timeout",
+    });
+  });
+
+  it("in the answer breaks it off", async () => {
+    for (const headers of [{}, { "content-length": "100" }]) {
+      const target = path("/default");
+      script = [(response) => void response.writeHead(200, headers).write("the beginning")];
+      await expect(mesh.get(`http://e-idle.test${target}`)).rejects.toThrow();
+      const [line] = await mesh.logged(target);
+      expect(told(line)).toMatchObject({ flags: "UT", attempts: 1 });
+    }
+  });
+
+  it("is ended by every byte of the answer", async () => {
+    script = [(response) => void drip(response.writeHead(200), 100)];
+    expect(await ask("e-idle", path("/default"))).toMatchObject({ status: 200, body: "x".repeat(PIECES), flags: "-" });
+  });
+
+  it("is ended by every byte of the request", async () => {
+    const target = path("/default");
+    script = [status(200)];
+    const socket = connect(mesh.gatewayPort, "127.0.0.1");
+    const answered = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
+    socket.write(`POST ${target} HTTP/1.1\r\nHost: e-idle.test\r\nContent-Length: ${PIECES}\r\n\r\n`);
+    for (let piece = 0; piece < PIECES; piece += 1) {
+      socket.write("x");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(await answered).toMatch(/^HTTP\/1.1 200 /);
+    expect(hits.map(({ body }) => body)).toEqual(["x".repeat(PIECES)]);
+    socket.destroy();
+  });
+});

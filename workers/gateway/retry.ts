@@ -1,0 +1,40 @@
+import { retryOf } from "../../src/decide/retry.ts";
+import { retryAfterMs } from "../../src/resilience/backoff.ts";
+import type { Result } from "../../src/routing/retries.ts";
+import type { Call } from "./call.ts";
+
+/**
+ * Decides on an attempt that ended: where another follows, it is settled, and the retry is taken out of the caller's budget.
+ *
+ * @param answer the endpoint's, if there was one
+ * @returns milliseconds to wait before the next attempt; null: the answer that is there stands
+ */
+export function takeRetry(call: Call, result: Result, answer: Response | null): number | null {
+  const { forward, received, request, kept, endpoint, journal, budget, attempt } = call;
+  // A switched protocol has no second beginning.
+  if (forward.route.retries === null || received.webSocket) return null;
+  const history = [...call.history, { endpoint, result }];
+  const now = Date.now();
+  const left = {
+    method: received.method,
+    canRepeatBody: request.body === null || kept !== null,
+    leftMs: call.deadline - now,
+    retryAfterMs: answer === null ? null : retryAfterMs(answer.headers.get("retry-after"), now),
+  };
+  const verdict = retryOf(forward, history, left, call.facts.seed);
+  if (verdict.kind === "stop") {
+    if (verdict.flag !== null) journal.notRetried = verdict.flag;
+    return null;
+  }
+  call.history = history;
+  if (call.retrying) budget?.give();
+  call.retrying = budget?.take(forward.cluster.model.pool, now) ?? false;
+  if (!call.retrying) {
+    // Envoy's flag for what the limits of retries hold back.
+    journal.notRetried = "UO";
+    return null;
+  }
+  attempt?.settle("ok", now);
+  call.attempt = null;
+  return verdict.waitMs;
+}
