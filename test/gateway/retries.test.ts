@@ -65,7 +65,7 @@ let script: readonly ((response: ServerResponse, request: IncomingMessage) => vo
 let paths = 0;
 
 beforeAll(async () => {
-  mesh = await SendingMesh.start({ rules });
+  mesh = await SendingMesh.start({ rules, retries: true });
 });
 afterAll(() => mesh.stop());
 

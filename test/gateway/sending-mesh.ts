@@ -106,14 +106,17 @@ export class SendingMesh {
   }
 
   /**
+   * @param options.retries as the mesh does by default; else every call is one attempt
    * @param options.holdCalls with the variable `HOLD_CALLS`
    * @param options.bindings more of the gateway's
    */
   static async start({
+    retries = false,
     holdCalls = false,
     rules = "",
     bindings = {},
   }: {
+    readonly retries?: boolean;
     readonly holdCalls?: boolean;
     readonly rules?: string;
     readonly bindings?: Readonly<Record<string, CertificateBinding>>;
@@ -187,7 +190,7 @@ export class SendingMesh {
     await migrate(miniflare);
     const portOf = async (worker: string) => Number((await miniflare.unsafeGetDirectURL(worker)).port);
     mesh = new SendingMesh(miniflare, server, folder, { gateway: await portOf(GATEWAY), caller: await portOf(CALLER) });
-    await mesh.#apply(secrets.bootstrap, `${WORLD}${rules}`);
+    await mesh.#apply(secrets.bootstrap, `${worldOf(retries)}${rules}`);
     return mesh;
   }
 
@@ -278,61 +281,63 @@ const ENDPOINTS = [
   { app: "worker", address: "binding:EP_WORKER" },
 ];
 
-const WORLD = [
-  {
-    apiVersion: "tulle.dev/v1alpha1",
-    kind: "MeshConfig",
-    metadata: { name: "default", namespace: "istio-system" },
-    spec: {
-      egress: { allowedHosts: ["origin.example.com"] },
-      privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
-    },
-  },
-  {
-    apiVersion: "networking.istio.io/v1",
-    kind: "Gateway",
-    metadata: { name: "front" },
-    spec: {
-      selector: { istio: "front" },
-      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*.test"] }],
-    },
-  },
-  ...ENDPOINTS.flatMap(({ app, address }) => [
+const worldOf = (retries: boolean): string =>
+  [
     {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: app },
-      spec: { selector: { app }, ports: [{ name: "http", port: 80 }] },
-    },
-    {
-      apiVersion: "networking.istio.io/v1",
-      kind: "WorkloadEntry",
-      metadata: { name: app },
-      spec: { address, labels: { app }, serviceAccount: app },
-    },
-    {
-      apiVersion: "networking.istio.io/v1",
-      kind: "VirtualService",
-      metadata: { name: app },
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "MeshConfig",
+      metadata: { name: "default", namespace: "istio-system" },
       spec: {
-        hosts: [`${app}.test`, app],
-        gateways: ["front", "mesh"],
-        http: [
-          {
-            match: [{ uri: { prefix: "/changed" } }],
-            headers: { response: { set: { "x-changed": "yes" }, remove: ["x-removed"] } },
-            route: [{ destination: { host: app } }],
-          },
-          {
-            match: [{ uri: { prefix: "/timed" } }],
-            timeout: "0.3s",
-            route: [{ destination: { host: app } }],
-          },
-          { route: [{ destination: { host: app } }] },
-        ],
+        egress: { allowedHosts: ["origin.example.com"] },
+        privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
+        ...(!retries && { defaultHttpRetryPolicy: { attempts: 0 } }),
       },
     },
-  ]),
-]
-  .map((object) => JSON.stringify(object))
-  .join("\n---\n");
+    {
+      apiVersion: "networking.istio.io/v1",
+      kind: "Gateway",
+      metadata: { name: "front" },
+      spec: {
+        selector: { istio: "front" },
+        servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*.test"] }],
+      },
+    },
+    ...ENDPOINTS.flatMap(({ app, address }) => [
+      {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: app },
+        spec: { selector: { app }, ports: [{ name: "http", port: 80 }] },
+      },
+      {
+        apiVersion: "networking.istio.io/v1",
+        kind: "WorkloadEntry",
+        metadata: { name: app },
+        spec: { address, labels: { app }, serviceAccount: app },
+      },
+      {
+        apiVersion: "networking.istio.io/v1",
+        kind: "VirtualService",
+        metadata: { name: app },
+        spec: {
+          hosts: [`${app}.test`, app],
+          gateways: ["front", "mesh"],
+          http: [
+            {
+              match: [{ uri: { prefix: "/changed" } }],
+              headers: { response: { set: { "x-changed": "yes" }, remove: ["x-removed"] } },
+              route: [{ destination: { host: app } }],
+            },
+            {
+              match: [{ uri: { prefix: "/timed" } }],
+              timeout: "0.3s",
+              route: [{ destination: { host: app } }],
+            },
+            { route: [{ destination: { host: app } }] },
+          ],
+        },
+      },
+    ]),
+  ]
+    .map((object) => JSON.stringify(object))
+    .join("\n---\n");
