@@ -180,8 +180,9 @@ export const FINDINGS = {
   TULLE0114: {
     name: "NoEndpoint",
     severity: "warning",
-    meaning: "a service that nobody serves: its requests are answered with 503",
-    mend: "apply a WorkloadEntry with the labels of its selector, or endpoints; `npx tulle status` lists the bindings of gateways",
+    meaning:
+      "a route leads to a service, or an entry selects workloads, and no endpoint serves it: requests are answered with 503",
+    mend: "apply a WorkloadEntry with the labels of its selector, or endpoints, and look at their ports",
   },
   TULLE0115: {
     name: "EmptySubset",
@@ -406,6 +407,12 @@ export const FINDINGS = {
     severity: "info",
     meaning: "no route names a subset: its settings are for nobody",
     mend: "route to it, or delete it",
+  },
+  TULLE0504: {
+    name: "UnservedService",
+    severity: "info",
+    meaning: "a Service has no endpoint, or one of its ports has none: its requests are answered with 503",
+    mend: "apply a WorkloadEntry with the labels of its selector, or endpoints, and look at their ports",
   },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
 

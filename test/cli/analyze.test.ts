@@ -15,11 +15,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const SERVICE = `apiVersion: v1
-kind: Service
-metadata: { name: reviews, annotations: { tulle.dev/analyze-suppress: TULLE0114 } }
+/** Named as a Service of its namespace would be, and with an endpoint. */
+const SERVICE = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: reviews }
 spec:
-  ports: [{ name: http, port: 9080 }]
+  { hosts: [reviews.default.svc.cluster.local], ports: [{ name: http, number: 9080 }], resolution: STATIC, endpoints: [{ address: "binding:EP_A" }] }
 `;
 
 /** Its second rule is dead. */

@@ -100,8 +100,23 @@ describe("among all others", () => {
     {
       of: "a service that nobody serves",
       shows: [service("reviews", { versions: [] })],
-      says: ["Service/reviews TULLE0114 spec.selector"],
+      says: ["Service/reviews TULLE0504 spec.selector"],
       beside: [REVIEWS],
+    },
+    {
+      of: "a route to a service that nobody serves",
+      shows: [service("reviews", { versions: [] }), route("a", "hosts: [a.test]", to("host: reviews"))],
+      says: ["Service/reviews TULLE0504 spec.selector", "VirtualService/a TULLE0114 spec.http[0].route[0].destination"],
+      beside: [REVIEWS, route("a", "hosts: [a.test]", to("host: reviews"))],
+    },
+    {
+      of: "a route to a port that nobody serves",
+      shows: [
+        TWO_PORTS.replace("name: more, port: 9090", "name: more, port: 9090, targetPort: more"),
+        route("a", "hosts: [carts]", to("host: carts, port: { number: 9090 }")),
+      ],
+      says: ["Service/carts TULLE0504 spec.selector", "VirtualService/a TULLE0114 spec.http[0].route[0].destination"],
+      beside: [TWO_PORTS, route("a", "hosts: [carts]", to("host: carts, port: { number: 9090 }"))],
     },
     {
       of: "a subset without endpoints",
@@ -352,9 +367,9 @@ it("what is told follows the other objects, whichever comes first", () => {
   world.apply(USES_V1);
   expect(codes()).toEqual(["TULLE0102"]);
   world.apply(service("reviews", { versions: [] }));
-  expect(codes().toSorted()).toEqual(["TULLE0104", "TULLE0114"]);
+  expect(codes().toSorted()).toEqual(["TULLE0104", "TULLE0504"]);
   world.apply(rule(V1));
-  expect(codes()).toEqual(["TULLE0114"]);
+  expect(codes().toSorted()).toEqual(["TULLE0114", "TULLE0504"]);
   world.apply(service("reviews", { versions: ["v2"] }));
   expect(codes()).toEqual(["TULLE0115"]);
   world.apply(REVIEWS);

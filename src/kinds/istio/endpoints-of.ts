@@ -4,13 +4,29 @@ import type { World } from "../../compile/world.ts";
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import { type Finding, warningAt } from "../../resources/finding.ts";
 
-/** Ports of a service that no endpoint serves: their callers are answered with 503. @param field of the service as a whole */
-export function checkServed(world: World, service: ServiceInfo, field: string): readonly Finding[] {
+/**
+ * Ports of a service that no endpoint serves: their callers are answered with 503.
+ *
+ * @param code for a service by itself, which others may call or not, or for one that a route leads to
+ */
+export function checkServed(
+  world: World,
+  service: ServiceInfo,
+  field: string,
+  code: "TULLE0114" | "TULLE0504",
+): readonly Finding[] {
   const unserved = service.ports.filter(({ number }) => endpointsOf(world, service, number).length === 0);
   if (unserved.length === 0) return [];
   const numbers = unserved.map(({ number }) => number).join(", ");
   const what = unserved.length === service.ports.length ? "" : ` of port ${numbers}`;
   const message = `\`${service.host}\` has no endpoint${what} yet: its requests are answered with 503`;
+  return [warningAt(field, message, code)];
+}
+
+/** A port that a route leads to and no endpoint serves. */
+export function checkDestination(world: World, service: ServiceInfo, port: number, field: string): readonly Finding[] {
+  if (endpointsOf(world, service, port).length > 0) return [];
+  const message = `no endpoint serves port ${port} of \`${service.host}\` yet: its requests are answered with 503`;
   return [warningAt(field, message, "TULLE0114")];
 }
 

@@ -25,7 +25,7 @@ export const SERVICE = coreKind({
   check: (world, object) => {
     const host = serviceHost(object.metadata.name, namespaceOf(object));
     const service = serviceFor(world, host, namespaceOf(object));
-    return service?.object === object ? checkServed(world, service, "spec.selector") : [];
+    return service?.object === object ? checkServed(world, service, "spec.selector", "TULLE0504") : [];
   },
   columns: [
     text("Type", "How the service is exposed.", serviceType),

@@ -51,7 +51,7 @@ function checkProtocols(serving: ServiceInfo, { ports = [] }: ServiceEntrySpec):
 function checkEndpoints(world: World, object: KubeObject): readonly Finding[] {
   const { workloadSelector, hosts } = object.spec as ServiceEntrySpec;
   const service = workloadSelector && serviceFor(world, (hosts[0] ?? "").toLowerCase(), namespaceOf(object));
-  return service && service.ports.length > 0 ? checkServed(world, service, "spec.workloadSelector") : [];
+  return service && service.ports.length > 0 ? checkServed(world, service, "spec.workloadSelector", "TULLE0114") : [];
 }
 
 export function inlineAddresses({ spec }: KubeObject) {

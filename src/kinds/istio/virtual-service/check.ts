@@ -9,6 +9,7 @@ import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
 import { checkVerified } from "./claims.ts";
 import { delegationFindings } from "./delegation.ts";
+import { checkDestination } from "../endpoints-of.ts";
 import { askedPorts, checkHosts, checkMeshRules } from "./hosts.ts";
 
 /** Whether its Gateways and destinations are there, and whether an older one takes its hosts. */
@@ -63,5 +64,10 @@ function destinationFindings(
     const message = `name a port: \`${name}\` has ${numbers.join(", ")}, and requests on port ${unknown} are answered with 503`;
     return [warningAt(field, message, "TULLE0116")];
   }
-  return subset === undefined ? checkMeshRules(world, object, name, field) : [];
+  const [only = 0, ...others] = numbers;
+  const asks = port?.number ?? (others.length === 0 ? only : asked[0]);
+  return [
+    ...(asks === undefined ? [] : checkDestination(world, service, asks, field)),
+    ...(subset === undefined ? checkMeshRules(world, object, name, field) : []),
+  ];
 }
