@@ -6,7 +6,6 @@ import { readProtobuf } from "../../../src/kube/protobuf.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";
 import { unknownFields } from "../../../src/kube/field-validation.ts";
 import { parseOne } from "../../../src/resources/documents.ts";
-import { type Finding, warningAt } from "../../../src/resources/finding.ts";
 import type { ObjectRef } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import type { Api } from "../access.ts";
@@ -70,9 +69,9 @@ export function refAt({ info, namespace }: ResourcePath, name: string): ObjectRe
 
 /**
  * `fieldValidation` of Kubernetes' own kinds, which keep what we do not read: `Strict` refuses it, `Warn` (and no word)
- * stores it with a warning, `Ignore` says nothing. Other kinds refuse unknown fields whatever it says.
+ * stores it with a warning in Kubernetes' own words, `Ignore` says nothing. Other kinds refuse unknown fields whatever it says.
  */
-export function validated(c: Ask, { info, status }: ResourcePath, value: unknown): Result<readonly Finding[], Status> {
+export function validated(c: Ask, { info, status }: ResourcePath, value: unknown): Result<readonly string[], Status> {
   const wish = c.req.query("fieldValidation") ?? "";
   if (!["", "Strict", "Warn", "Ignore"].includes(wish))
     return err(failure("BadRequest", `fieldValidation: \`${wish.slice(0, 64)}\` is not Strict, Warn or Ignore`));
@@ -89,7 +88,7 @@ export function validated(c: Ask, { info, status }: ResourcePath, value: unknown
       ),
     );
   }
-  return ok(unknown.map((field) => warningAt("", `unknown field "${field}"`)));
+  return ok(unknown.map((field) => `unknown field "${field}"`));
 }
 
 /** What a client says of the fields' managers must be readable. */

@@ -27,8 +27,8 @@ export async function create(c: Ask, path: ResourcePath): Promise<Result<Respons
   if (!author.ok) return author;
   const read = await readObject(c, path, null);
   if (!read.ok) return read;
-  const { ref, value, findings } = read.value;
-  return write(c, path, { verb: "create", ref, value, author: author.value }, 201, findings);
+  const { ref, value, warnings } = read.value;
+  return write(c, path, { verb: "create", ref, value, author: author.value }, 201, warnings);
 }
 
 export async function update(c: Ask, path: ResourcePath, name: string): Promise<Result<Response, Status>> {
@@ -39,8 +39,8 @@ export async function update(c: Ask, path: ResourcePath, name: string): Promise<
   if (path.status) return updateStatus(c, path, name, author.value);
   const read = await readObject(c, path, name);
   if (!read.ok) return read;
-  const { ref, value, findings } = read.value;
-  return write(c, path, { verb: "update", ref, value, author: author.value }, 200, findings);
+  const { ref, value, warnings } = read.value;
+  return write(c, path, { verb: "update", ref, value, author: author.value }, 200, warnings);
 }
 
 async function updateStatus(
@@ -242,7 +242,7 @@ interface WholeObject {
   readonly ref: ObjectRef;
   readonly value: unknown;
   /** Of field validation. */
-  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
 }
 
 /** @param name of the URL, which the object's must equal; null when created */
@@ -256,16 +256,16 @@ async function readObject(c: Ask, path: ResourcePath, name: string | null): Prom
   if (!valid.ok) return valid;
   const given: unknown = (named.value as { metadata?: { name?: unknown } }).metadata?.name;
   const ref = refAt(path, name ?? (typeof given === "string" ? given.slice(0, 253) : ""));
-  return ok({ ref, value: value.value, findings: valid.value });
+  return ok({ ref, value: value.value, warnings: valid.value });
 }
 
-/** @param findings beside those that the write brings */
+/** @param warnings before those that the write brings */
 async function write(
   c: Ask,
   path: ResourcePath,
   operation: Operation,
   code: 200 | 201,
-  findings: readonly Finding[] = [],
+  warnings: readonly string[] = [],
 ): Promise<Result<Response, Status>> {
   const dryRun = isDryRun(c);
   if (!dryRun.ok) return dryRun;
@@ -273,7 +273,7 @@ async function write(
   if (!written.ok) return written;
   const [result] = written.value.results;
   if (!result) throw new Error("a write of one object gave no result");
-  for (const text of warningTexts([...findings, ...result.warnings])) c.header("warning", text, { append: true });
+  for (const text of warningTexts(warnings, result.warnings)) c.header("warning", text, { append: true });
   const answered = { ...result.object, apiVersion: path.apiVersion };
   return ok(c.json(answered, result.action === "created" ? 201 : code));
 }
@@ -295,9 +295,11 @@ async function ask(
 const MAX_WARNINGS = 10;
 const MAX_WARNING_CHARACTERS = 250;
 
-function warningTexts(findings: readonly Finding[]): readonly string[] {
-  const warnings = findings.filter(({ severity }) => severity === "warning");
-  const texts = warnings.map((found) => findingText(found, MAX_WARNING_CHARACTERS));
+function warningTexts(warnings: readonly string[], findings: readonly Finding[]): readonly string[] {
+  const told = findings
+    .filter(({ severity }) => severity === "warning")
+    .map((found) => findingText(found, MAX_WARNING_CHARACTERS));
+  const texts = [...warnings.map((text) => text.slice(0, MAX_WARNING_CHARACTERS)), ...told];
   return [...new Set(texts)].slice(0, MAX_WARNINGS).map((text) => {
     const plain = text.replace(/[^\x20-\x7e]/g, "?").replace(/["\\]/g, "\\$&");
     return `299 - "${plain}"`;
