@@ -27,11 +27,16 @@ export interface LinkedLocalities {
   readonly levels: (whereabouts: Whereabouts | null) => Levels;
 }
 
-export function linkLocalities(
-  cluster: Cluster,
-  settings: LocalitySettings,
-  callers: readonly CallerLocality[],
-): LinkedLocalities {
+/** Localities by each of the three ways to name a place. */
+export type Callers = Readonly<Record<keyof Whereabouts, ReadonlyMap<string, string>>>;
+
+export function linkCallers(callers: readonly CallerLocality[]): Callers {
+  const named = (by: keyof Whereabouts): ReadonlyMap<string, string> =>
+    new Map(callers.flatMap(({ [by]: name, locality }) => (name === undefined ? [] : [[name, locality]])));
+  return { colo: named("colo"), country: named("country"), continent: named("continent") };
+}
+
+export function linkLocalities(cluster: Cluster, settings: LocalitySettings, callers: Callers): LinkedLocalities {
   const made = new Map<string | null, Levels>();
   return {
     levels: (whereabouts) => {
@@ -49,12 +54,13 @@ export function linkLocalities(
 }
 
 /** The colo counts more than the country, that more than the continent; null: the mesh says nothing of the place. */
-export function localityOf(whereabouts: Whereabouts, callers: readonly CallerLocality[]): string | null {
-  for (const by of ["colo", "country", "continent"] as const) {
-    const found = whereabouts[by] === null ? undefined : callers.find((caller) => caller[by] === whereabouts[by]);
-    if (found !== undefined) return found.locality;
-  }
-  return null;
+export function localityOf({ colo, country, continent }: Whereabouts, callers: Callers): string | null {
+  return (
+    (colo === null ? undefined : callers.colo.get(colo)) ??
+    (country === null ? undefined : callers.country.get(country)) ??
+    (continent === null ? undefined : callers.continent.get(continent)) ??
+    null
+  );
 }
 
 /** Envoy's overprovisioning: with 72 % of its endpoints a level, or a locality, still carries all of its load. */
@@ -74,10 +80,12 @@ export function pickByLocality(
   const whole = healthy === all.endpoints;
   const drawn = drawnFor(state);
   const level = whole || levels.length === 1 ? levels[0] : atLoad(levels, loadsOf(levels, healthy), drawn);
+  const found = level === undefined ? null : pickInLevel(level, usable, whole ? null : healthy, all, drawn, state);
+  if (found !== null) return found;
   // What the drawn level cannot serve, since its endpoints were tried or refuse, goes to the next one that can.
-  for (const shares of level === undefined ? levels : [level, ...levels]) {
-    const found = pickInLevel(shares, usable, whole ? null : healthy, all, drawn, state);
-    if (found !== null) return found;
+  for (const shares of levels) {
+    const other = pickInLevel(shares, usable, whole ? null : healthy, all, drawn, state);
+    if (other !== null) return other;
   }
   return null;
 }

@@ -1,6 +1,6 @@
-import type { CallerLocality, Cluster, Endpoint } from "../snapshot/model.ts";
+import type { Cluster, Endpoint } from "../snapshot/model.ts";
 import { type Group, linkGroup, pickIn } from "./group.ts";
-import { type LinkedLocalities, linkLocalities, type LocalityState, pickByLocality } from "./locality.ts";
+import { type Callers, type LinkedLocalities, linkLocalities, type LocalityState, pickByLocality } from "./locality.ts";
 
 /** A cluster's balancer, made ready when its slice is linked. */
 export interface Balancer {
@@ -9,7 +9,7 @@ export interface Balancer {
   readonly localities: LinkedLocalities | null;
 }
 
-export function linkBalancer(cluster: Cluster, callers: readonly CallerLocality[]): Balancer {
+export function linkBalancer(cluster: Cluster, callers: Callers): Balancer {
   return {
     all: linkGroup(cluster.endpoints, cluster),
     localities: cluster.locality === undefined ? null : linkLocalities(cluster, cluster.locality, callers),

@@ -1,6 +1,6 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
-import { endpointsOf, serviceFor } from "./services.ts";
+import { endpointsOf, type ServiceEndpoint, serviceFor } from "./services.ts";
 import { selects } from "./view.ts";
 import type { ClientTls, Target, Viewer, World } from "./world.ts";
 
@@ -34,7 +34,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         ...(subset !== undefined && { subset }),
         loadBalancer,
         ...(warmup && { warmup }),
-        ...(locality && { locality }),
+        ...(locality && differs(locality, endpoints) && { locality }),
         pool,
         ...(outlier && { outlier }),
         ...(tls && { anonymous: true as const }),
@@ -84,4 +84,10 @@ function labelsFor(locality: LocalitySettings | null, labels: Endpoint["labels"]
     return value === undefined || TOPOLOGY_LABELS.includes(name) ? [] : [[name, value] as const];
   });
   return kept.length === 0 ? {} : { labels: Object.fromEntries(kept) };
+}
+
+/** Endpoints that all are in one place, or of which nobody says where they are, are as near to every caller. */
+function differs({ failover }: LocalitySettings, endpoints: readonly ServiceEndpoint[]): boolean {
+  if (failover === undefined || failover.labels.length > 0) return true;
+  return endpoints.some(({ locality }) => locality !== endpoints[0]?.locality);
 }

@@ -1,4 +1,5 @@
 import { type Affinity, hashedHeaders, linkAffinity } from "../balancing/affinity.ts";
+import { type Callers, linkCallers } from "../balancing/locality.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { isSecretHeader } from "../match/secret-test.ts";
@@ -18,7 +19,7 @@ import { linkRewriter } from "../routing/rewrite.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
-import type { CallerLocality, Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import type { Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
@@ -101,8 +102,9 @@ export interface LinkedPolicySet {
 
 export function link(slice: Slice): LinkedSlice {
   const secret = secretHeaders(slice);
+  const callers = linkCallers(slice.callers ?? []);
   const clusters = new Map(
-    Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, slice.callers ?? [], secret)]),
+    Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, callers, secret)]),
   );
   const routes = slice.routes.map((route) => linkRoute(route, clusters));
   const sets = linkSets(slice, secret);
@@ -222,7 +224,7 @@ function conditionsOf(policySets: readonly PolicySet[]) {
   return rules.flatMap(({ when = [] }) => when);
 }
 
-function linkCluster(model: Cluster, callers: readonly CallerLocality[], secret: ReadonlySet<string>): LinkedCluster {
+function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<string>): LinkedCluster {
   const address = model.endpoints.map((endpoint) => endpoint.address).find(({ kind }) => kind === "dynamic");
   return {
     model,

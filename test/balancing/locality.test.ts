@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { localityOf, type LocalityState } from "../../src/balancing/locality.ts";
+import { linkCallers, localityOf, type LocalityState } from "../../src/balancing/locality.ts";
 import { hashOf } from "../../src/balancing/hash.ts";
 import { linkBalancer, pick } from "../../src/balancing/pick.ts";
 import type { Cluster, Endpoint, LoadBalancer, LocalitySettings } from "../../src/snapshot/model.ts";
@@ -26,7 +26,7 @@ function balanced(
   endpoints = [...NEAR, ...REGION, ...FAR],
 ) {
   const model: Cluster = { ...cluster("a", endpoints), loadBalancer, locality };
-  const balancer = linkBalancer(model, CALLERS);
+  const balancer = linkBalancer(model, linkCallers(CALLERS));
   return {
     /** @param away endpoints that are ejected; @param tried endpoints that are healthy, and not to be used */
     one: (state: Partial<LocalityState>, away: readonly Endpoint[] = [], tried: readonly Endpoint[] = []) => {
@@ -75,7 +75,7 @@ describe("a caller's locality", () => {
       locality: null,
     },
   ])("$name", ({ where, locality }) => {
-    expect(localityOf(where, CALLERS)).toBe(locality);
+    expect(localityOf(where, linkCallers(CALLERS))).toBe(locality);
   });
 });
 

@@ -145,6 +145,14 @@ describe("what it means where callers are", () => {
     expect(compiled(...documents).cluster()?.locality).toEqual(settings);
   });
 
+  it("is nothing where all endpoints are in one place", () => {
+    const made = new TestWorld();
+    made.apply([SERVICE, EU, CALLERS, rule("outlierDetection: {}")].join(""));
+    const slice = made.slice("mesh/*", REVIEWS);
+    expect(slice?.clusters[`outbound|80||${REVIEWS}`]).not.toHaveProperty("locality");
+    expect(slice).not.toHaveProperty("callers");
+  });
+
   it("goes with the callers' localities, and those go with nothing else", () => {
     expect(compiled(CALLERS, rule("outlierDetection: {}")).slice()?.callers).toEqual([
       { colo: "AMS", locality: "eu/nl/ams" },
