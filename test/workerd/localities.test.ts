@@ -7,6 +7,16 @@ import { sliceOf } from "./support/slices.ts";
 const INSIDE = "a.default.svc.cluster.local";
 const OUTSIDE = "a.test";
 
+const OUTLIER = {
+  consecutive5xx: 1,
+  consecutiveGatewayErrors: 0,
+  intervalMs: 3_600_000,
+  baseEjectionMs: 3_600_000,
+  maxEjectionPercent: 100,
+  minHealthPercent: 0,
+  alwaysEjectOne: true,
+};
+
 /** The service `a` is in Europe, `b` in America; callers in this location and from Europe belong to Europe. */
 function spread(host: string, change: Partial<Slice> = {}): Slice {
   const slice = sliceOf(host, change);
@@ -25,7 +35,7 @@ function spread(host: string, change: Partial<Slice> = {}): Slice {
       { colo: "IAD", locality: "us" },
       { continent: "EU", locality: "eu" },
     ],
-    clusters: { [cluster.id]: { ...cluster, endpoints, locality } },
+    clusters: { [cluster.id]: { ...cluster, endpoints, locality, outlier: OUTLIER } },
   };
 }
 
@@ -59,4 +69,12 @@ it("sends callers to the endpoints that are near, by what the platform says of w
   expect(await from({ colo: "FRA", country: "DE", continent: "EU" })).toBe("a");
   // Of whom the mesh says nothing both are as far.
   expect(await from({ colo: "NRT", country: "JP", continent: "AS" })).toBe("a,b");
+});
+
+it("sends callers farther on when what is near fails", async () => {
+  await serveSlices({ "mesh/*": { [INSIDE]: spread(INSIDE) } });
+  serve("a", () => new Response("broken", { status: 500 }));
+  serve("b", () => new Response("b"));
+  expect((await callInMesh(`http://${INSIDE}/`)).status).toBe(500);
+  for (let again = 0; again < 8; again += 1) expect(await (await callInMesh(`http://${INSIDE}/`)).text()).toBe("b");
 });

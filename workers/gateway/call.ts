@@ -88,8 +88,10 @@ export class Call {
     this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), mesh.holdsCalls);
   }
 
+  /** Of the client; where nobody tells them, of one that came the same way. */
   get whereabouts(): Whereabouts | null {
-    return this.entrance.kind === "public" ? this.entrance.whereabouts : this.mesh.whereabouts;
+    const { entrance, mesh } = this;
+    return entrance.kind === "public" && entrance.whereabouts.colo !== null ? entrance.whereabouts : mesh.whereabouts;
   }
 
   /** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */
