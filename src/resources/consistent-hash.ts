@@ -61,7 +61,7 @@ export function checkConsistentHash(spec: ConsistentHashSpec, report: Report): v
   if (minimumRingSize) {
     const place = report.at("minimumRingSize");
     if (ringHash || maglev) place.error(`cannot go with \`${ringHash ? "ringHash" : "maglev"}\``);
-    else place.warn("the old place of `ringHash.minimumRingSize`");
+    else place.warn("the old place of `ringHash.minimumRingSize`", "TULLE0004");
   }
   checkSize(ringHash?.minimumRingSize, report.at("ringHash", "minimumRingSize"));
   checkSize(minimumRingSize, report.at("minimumRingSize"));

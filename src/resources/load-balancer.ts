@@ -38,8 +38,8 @@ export function checkLoadBalancer(spec: LoadBalancerSpec, ejects: boolean, repor
   if (localityLbSetting !== undefined) checkLocalityLb(localityLbSetting, ejects, report.at("localityLbSetting"));
   if (warmup === undefined && warmupDurationSecs === undefined) return;
   const place = report.at(warmup === undefined ? "warmupDurationSecs" : "warmup");
-  if (warmup === undefined) place.warn("the old form of `warmup.duration`");
+  if (warmup === undefined) place.warn("the old form of `warmup.duration`", "TULLE0004");
   else if (warmupDurationSecs !== undefined) report.at("warmupDurationSecs").error("cannot go with `warmup`");
   if (simple === "RANDOM" || consistentHash !== undefined)
-    place.warn("without effect: only ROUND_ROBIN and LEAST_REQUEST let new endpoints warm up");
+    place.warn("without effect: only ROUND_ROBIN and LEAST_REQUEST let new endpoints warm up", "TULLE0003");
 }
