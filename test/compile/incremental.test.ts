@@ -23,7 +23,8 @@ function document(kind: (typeof kinds)[number], object: string, of: string, targ
   const specs: Record<(typeof kinds)[number], string> = {
     VirtualService: `{ hosts: [${host}, x.test], gateways: [mesh, default/${target}], ${variant % 2 ? "exportTo: [.]," : ""}
       http: [{ name: r${variant}, ${variant === 2 ? "match: [{ sourceLabels: { version: v2 } }, { uri: { exact: /x } }]," : ""} route: [{ destination: { host: ${host}${variant > 2 ? ", subset: v1" : ""} } }] }] }`,
-    DestinationRule: `{ host: ${host}, ${variant === 2 ? "workloadSelector: { matchLabels: { version: v2 } }," : ""} trafficPolicy: { connectionPool: { tcp: { maxConnections: ${variant + 1} } } },
+    DestinationRule: `{ host: ${host}, ${variant === 2 ? "workloadSelector: { matchLabels: { version: v2 } }," : ""} trafficPolicy: { connectionPool: { tcp: { maxConnections: ${variant + 1} } },
+      ${variant === 3 ? "outlierDetection: {}, loadBalancer: { localityLbSetting: { failoverPriority: [version] }, warmup: { duration: 1m } }" : ""} },
       subsets: [{ name: v1, labels: { version: ${variant > 2 ? "v1" : "v2"} } }] }`,
     AuthorizationPolicy: `{ action: ${variant % 2 ? "DENY" : "ALLOW"}, ${variant > 1 ? `selector: { matchLabels: { app: ${target} } },` : ""} rules: [{}] }`,
     PeerAuthentication: `{ mtls: { mode: ${variant % 2 ? "STRICT" : "PERMISSIVE"} } }`,
