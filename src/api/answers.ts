@@ -177,6 +177,20 @@ const change = z
   ])
   .describe("One change of a header.");
 
+const retries = z.strictObject({
+  attempts: z.int().describe("Calls after the first, at most."),
+  explicit: z
+    .literal(true)
+    .exactOptional()
+    .describe("The route itself asks for it: for methods that may do harm twice, too."),
+  on: z.array(z.string()).describe("Conditions, as in `retryOn`."),
+  statusCodes: z.array(z.int()),
+  perTryTimeoutMs: z.int().exactOptional(),
+  backoffMs: z.int().describe("Base of the wait before an attempt."),
+  avoidPrevious: z.boolean().exactOptional().describe("Absent: unless a hash picks the endpoint."),
+  remoteLocalities: z.literal(true).exactOptional(),
+});
+
 const delayMs = z.int().describe("A fault holds the request back for so many milliseconds first.");
 
 const decidedOn = {
@@ -221,6 +235,9 @@ export const Decided = z.strictObject({
         byEndpoint: z.array(z.strictObject({ endpoint: z.string(), changes: z.array(change) })),
         requestPrincipal: z.string().nullable(),
         delayMs,
+        retries: retries.nullable().describe("What follows a failed attempt; null: its answer stands."),
+        timeoutMs: z.int().nullable().describe("For all attempts together; null: any."),
+        idleTimeoutMs: z.int().nullable().describe("Without a byte of request or answer; null: any."),
       }),
     ])
     .describe("Either the gateway answers, or the request goes on to a service."),

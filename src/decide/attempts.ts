@@ -49,7 +49,7 @@ export function nextAttempt(forward: Forward, history: readonly Attempted[], hea
     if (allowed.length === 0 && refusal) return { kind: "answer", answer: refusal };
     usable = allowed;
   }
-  if (history.length > 0 && route.retries !== null) usable = otherThan(usable, history, cluster, route.retries);
+  if (history.length > 0 && route.retries !== null) usable = leftBy(route.retries, usable, history, cluster);
   const { turn, active, now, whereabouts } = health;
   const endpoint = pick(usable, cluster.balancer, {
     turn,
@@ -78,14 +78,30 @@ function someEjected(endpoints: readonly Endpoint[], health: Health): boolean {
   return false;
 }
 
-/** Without those that were tried, while there are others. A hash picks the same one again, unless the route says otherwise (Istio). */
-function otherThan(
+/**
+ * What a retry's policy leaves: without endpoints that were tried, and without localities where every second attempt changes them
+ * (Envoy's `previous_priorities`, by 2), each while there are others. A hash picks the same endpoint again, unless the route says
+ * otherwise (Istio).
+ */
+function leftBy(
+  { policy }: LinkedRetries,
   usable: readonly Endpoint[],
   history: readonly Attempted[],
   { model }: LinkedCluster,
-  { policy }: LinkedRetries,
 ): readonly Endpoint[] {
-  if (!(policy.avoidPrevious ?? typeof model.loadBalancer === "string")) return usable;
-  const others = usable.filter(({ id }) => history.every(({ endpoint }) => endpoint.id !== id));
+  const { remoteLocalities, avoidPrevious = typeof model.loadBalancer === "string" } = policy;
+  const near = remoteLocalities === true ? history.slice(0, history.length - (history.length % 2)) : [];
+  const elsewhere = without(usable, near, ({ locality = "" }) => locality);
+  return avoidPrevious ? without(elsewhere, history, ({ id }) => id) : elsewhere;
+}
+
+function without(
+  usable: readonly Endpoint[],
+  history: readonly Attempted[],
+  nameOf: (endpoint: Endpoint) => string,
+): readonly Endpoint[] {
+  if (history.length === 0) return usable;
+  const tried = new Set(history.map(({ endpoint }) => nameOf(endpoint)));
+  const others = usable.filter((endpoint) => !tried.has(nameOf(endpoint)));
   return others.length === 0 ? usable : others;
 }

@@ -1,6 +1,7 @@
 import type { HeaderChange } from "../request/changes.ts";
 import { withoutValues } from "../request/credentials.ts";
 import { bytesToBase64 } from "../snapshot/bytes.ts";
+import type { RetryPolicy } from "../snapshot/model.ts";
 import type { Answer } from "./answers.ts";
 import type { Decision } from "./types.ts";
 
@@ -42,6 +43,12 @@ interface DescribedForward {
   readonly byEndpoint: readonly { readonly endpoint: string; readonly changes: readonly HeaderChange[] }[];
   readonly requestPrincipal: string | null;
   readonly delayMs: number;
+  /** What follows a failed attempt; null: its answer stands. */
+  readonly retries: RetryPolicy | null;
+  /** For all attempts together; null: any. */
+  readonly timeoutMs: number | null;
+  /** Without a byte of request or answer; null: any. */
+  readonly idleTimeoutMs: number | null;
 }
 
 export function describeDecision(decision: Decision): DescribedDecision {
@@ -85,6 +92,9 @@ export function describeDecision(decision: Decision): DescribedDecision {
     }),
     requestPrincipal,
     delayMs,
+    retries: route.model.retries ?? null,
+    timeoutMs: route.model.timeoutMs ?? null,
+    idleTimeoutMs: route.model.idleTimeoutMs ?? null,
   };
 }
 

@@ -6,19 +6,27 @@ import { MetricSums } from "../telemetry/metrics.ts";
 const MAX_PENDING_SERIES = 5_000;
 
 /** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
-export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped">;
+export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped" | "counts">;
 
 /** What this isolate has to tell its cell. */
 export class Uplink {
   readonly outcomes = new Breakers();
   readonly metrics = new MetricSums();
   #dropped: Record<string, number> = {};
+  #counts = new Map<string, number>();
   #sequence = 0;
   #unsent: Unsent | null = null;
 
   /** Counts a record that was lost. */
   drop(reason: string, count = 1): void {
     this.#dropped[reason] = (this.#dropped[reason] ?? 0) + count;
+  }
+
+  /** @param key of a counter, which grows by one */
+  count(key: string): void {
+    const before = this.#counts.get(key);
+    if (before === undefined && this.#counts.size >= MAX_PENDING_SERIES) this.drop("counter_limit");
+    else this.#counts.set(key, (before ?? 0) + 1);
   }
 
   /** The same until it was `delivered`. */
@@ -37,12 +45,15 @@ export class Uplink {
     if (lost > 0) this.drop("series_limit", lost);
     const dropped = this.#dropped;
     this.#dropped = {};
+    const counts = this.#counts;
+    if (counts.size > 0) this.#counts = new Map();
     this.#sequence += 1;
     return {
       sequence: this.#sequence,
       outcomes: this.outcomes.take(now),
       metrics: metrics.slice(0, MAX_PENDING_SERIES),
       dropped,
+      ...(counts.size > 0 && { counts: Object.fromEntries(counts) }),
     };
   }
 }

@@ -129,6 +129,8 @@ export interface ExchangeUp {
   readonly outcomes: readonly OutcomeReport[];
   readonly metrics: readonly MetricDelta[];
   readonly dropped: Readonly<Record<string, number>>;
+  /** How much counters grew, by `counterKey`. Absent: none did. */
+  readonly counts?: Readonly<Record<string, number>>;
 }
 
 /** (caller workload, cluster, endpoint): for whom an endpoint is judged. */

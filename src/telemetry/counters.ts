@@ -4,6 +4,10 @@ const COUNTERS = {
     help: "Endpoints that outlier detection ejected, as the cell of each location joined what its isolates saw.",
     labels: ["source_principal", "cluster", "endpoint", "cause"],
   },
+  tulle_retries_total: {
+    help: "Attempts that failed in a way that the route's policy tries again, by what became of it.",
+    labels: ["source_principal", "cluster", "result"],
+  },
 } as const;
 
 type CounterName = keyof typeof COUNTERS;

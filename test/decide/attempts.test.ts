@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nextAttempt } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
-import type { RetryPolicy } from "../../src/snapshot/model.ts";
+import type { Cluster, RetryPolicy } from "../../src/snapshot/model.ts";
 import { cluster, decided, endpoint, facts, OPEN, slice } from "./requests.ts";
 
 const OUTLIER = {
@@ -56,18 +56,22 @@ describe("nextAttempt", () => {
 
   describe("after attempts that failed", () => {
     const RETRIES: RetryPolicy = { attempts: 2, on: ["reset"], statusCodes: [], backoffMs: 25 };
-    const after = (tried: readonly string[], change: Partial<RetryPolicy> = {}, out: readonly string[] = []) => {
+    const ALL = [endpoint("EP_A", 0), endpoint("EP_B", 0), endpoint("EP_C", 1)];
+
+    interface Setting {
+      readonly policy?: Partial<RetryPolicy>;
+      readonly model?: Partial<Cluster>;
+      readonly out?: readonly string[];
+      readonly hash?: number;
+    }
+
+    /** Whoever is picked, by different draws and turns. */
+    const after = (tried: readonly string[], { policy = {}, model = {}, out = [], hash }: Setting = {}) => {
+      const route = { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }] };
       const of = slice({
         policySets: [OPEN, { ...OPEN, deny: [{ name: "d", rules: [{}] }] }],
-        routes: [
-          { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], retries: { ...RETRIES, ...change } },
-        ],
-        clusters: {
-          a: {
-            ...cluster("a", [endpoint("EP_A", 0), endpoint("EP_B", 0), endpoint("EP_C", 1)]),
-            outlier: OUTLIER,
-          },
-        },
+        routes: [{ ...route, retries: { ...RETRIES, ...policy } }],
+        clusters: { a: { ...cluster("a", ALL), outlier: OUTLIER, ...model } },
       });
       const decision = decided(of, facts());
       if (decision.effect !== "forward") throw new Error(decision.effect);
@@ -77,7 +81,7 @@ describe("nextAttempt", () => {
       }));
       const picks = Array.from({ length: 20 }, (_, turn) => {
         const health = { ...IDLE, turn, isEjected: ({ id }: { id: string }) => out.includes(id) };
-        const chosen = nextAttempt(decision, history, health, turn);
+        const chosen = nextAttempt({ ...decision, hash: hash ?? null }, history, health, turn);
         return chosen.kind === "attempt" ? chosen.endpoint.id : chosen.answer.code;
       });
       return [...new Set(picks)].toSorted();
@@ -90,12 +94,37 @@ describe("nextAttempt", () => {
     });
 
     it("takes any where the policy says so", () => {
-      expect(after(["EP_A"], { avoidPrevious: false })).toEqual(["EP_A", "EP_B"]);
+      expect(after(["EP_A"], { policy: { avoidPrevious: false } })).toEqual(["EP_A", "EP_B"]);
+    });
+
+    it("takes the same one again where a hash picks it, unless the policy says otherwise", () => {
+      const hashed = { model: { loadBalancer: { ring: 1_024 } }, hash: 7 };
+      const [picked = ""] = after([], hashed);
+      expect(after([picked], hashed)).toEqual([picked]);
+      expect(after([picked], { ...hashed, policy: { avoidPrevious: true } })).not.toContain(picked);
+    });
+
+    it("leaves the localities of those that failed after every second attempt, where the policy says so", () => {
+      const placed = (id: string, locality: string) => ({ ...endpoint(id, 0), locality });
+      const endpoints = [
+        placed("E1", "eu"),
+        placed("E2", "eu"),
+        placed("E3", "eu"),
+        placed("U1", "us"),
+        placed("U2", "us"),
+      ];
+      const setting = { model: { endpoints }, policy: { remoteLocalities: true } } as const;
+      expect(after(["E1"], setting)).toEqual(["E2", "E3", "U1", "U2"]);
+      expect(after(["E1", "E2"], setting)).toEqual(["U1", "U2"]);
+      expect(after(["E1", "E2", "U1"], setting)).toEqual(["U2"]);
+      // No locality is left: as if nobody had asked for another one.
+      expect(after(["E1", "E2", "U1", "U2"], setting)).toEqual(["E3"]);
+      expect(after(["E1", "E2"], { model: { endpoints } })).toEqual(["E3", "U1", "U2"]);
     });
 
     it("takes none that refuses the request, though it be the only one that was not tried (R7)", () => {
-      expect(after(["EP_A"], {}, ["EP_B"])).toEqual(["EP_A"]);
-      expect(after(["EP_A"], {}, ["EP_A", "EP_B"])).toEqual(["rbac_denied_matched_policy"]);
+      expect(after(["EP_A"], { out: ["EP_B"] })).toEqual(["EP_A"]);
+      expect(after(["EP_A"], { out: ["EP_A", "EP_B"] })).toEqual(["rbac_denied_matched_policy"]);
     });
   });
 });

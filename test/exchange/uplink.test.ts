@@ -22,6 +22,17 @@ describe("what an isolate has to tell its cell", () => {
     });
   });
 
+  it("is how much counters grew, at most 5,000 of them", () => {
+    const uplink = new Uplink();
+    for (let i = 0; i < 5_001; i += 1) uplink.count(String(i));
+    uplink.count("0");
+    const { counts = {}, dropped } = uplink.next(T0);
+    expect([counts["0"], counts["1"], Object.keys(counts).length]).toEqual([2, 1, 5_000]);
+    expect(dropped).toEqual({ counter_limit: 1 });
+    uplink.delivered();
+    expect(uplink.next(T0).counts).toBeUndefined();
+  });
+
   it("is nothing but its number where nothing happened", () => {
     expect(new Uplink().next(T0)).toEqual({ sequence: 1, outcomes: [], metrics: [], dropped: {} });
   });

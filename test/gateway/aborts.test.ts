@@ -50,6 +50,35 @@ metadata: { name: guarded }
 spec: { hosts: [guarded.test], gateways: [front], http: [{ route: [{ destination: { host: guarded } }] }] }
 `;
 
+/** Of failed calls others follow, after a wait that the service asks for. */
+const RETRIED = `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: retried }
+spec: { selector: { app: retried }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: retried }
+spec: { address: 10.77.0.8, labels: { app: retried } }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: retried }
+spec: { host: retried, trafficPolicy: { connectionPool: { tcp: { maxConnections: 1 } } } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: retried }
+spec:
+  hosts: [retried.test]
+  gateways: [front]
+  http:
+    - retries: { attempts: 1, retryOn: 5xx, perTryTimeout: 60s, backoff: 1ms }
+      route: [{ destination: { host: retried } }]
+`;
+
 // After each: one log line a call, the slot back, the endpoint not ejected. Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
 describe.each([
   { holdCalls: false, clients: 1_000 },
@@ -59,7 +88,7 @@ describe.each([
   let paths = 0;
 
   beforeAll(async () => {
-    mesh = await SendingMesh.start({ holdCalls, rules: oneSlot(clients) + GUARDED });
+    mesh = await SendingMesh.start({ holdCalls, rules: oneSlot(clients) + GUARDED + RETRIED });
   });
   afterAll(() => mesh.stop());
 
@@ -200,6 +229,58 @@ describe.each([
     }
     await healthy();
     await expectOneLineEach(target, clients, ["DC"]);
+  });
+
+  describe("of a call that is tried again", () => {
+    const some = clients / 10;
+
+    /** So many requests that a fifth of them may be tried again; one slot bounds what runs, not what waits. */
+    async function earnRetries(): Promise<void> {
+      mesh.origin = (_, response) => response.end("ok");
+      await Promise.all(Array.from({ length: 5 * some }, async () => mesh.get("http://retried.test/earned")));
+    }
+
+    async function expectRetried(target: string): Promise<void> {
+      mesh.origin = (_, response) => response.end("ok");
+      expect((await mesh.get("http://retried.test/healthy")).body.toString()).toBe("ok");
+      await expectOneLineEach(target, some, ["DC"]);
+    }
+
+    it("in the wait before the next attempt: there is none", async () => {
+      const target = path();
+      await earnRetries();
+      for (let client = 0; client < some; client += 1) {
+        const call = reached();
+        const socket = dial(target, "retried.test");
+        const response = await call;
+        // Let go of, the failed answer tells that the wait has begun.
+        const waiting = new Promise((resolve) => response.once("close", resolve));
+        response.writeHead(503, { "retry-after": "25" }).write("endless");
+        await waiting;
+        socket.resetAndDestroy();
+        await mesh.logged(target, client + 1);
+      }
+      await expectRetried(target);
+      expect((await mesh.logged(target)).map(({ attempts }) => attempts)).toEqual(Array(some).fill(1));
+    });
+
+    it("in the second attempt: its call ends", async () => {
+      const target = path();
+      await earnRetries();
+      for (let client = 0; client < some; client += 1) {
+        const first = reached();
+        const socket = dial(target, "retried.test");
+        const failed = await first;
+        const second = reached();
+        failed.writeHead(503).end();
+        const response = await second;
+        const closed = new Promise((resolve) => response.once("close", resolve));
+        socket.resetAndDestroy();
+        await closed;
+      }
+      await expectRetried(target);
+      expect((await mesh.logged(target)).map(({ attempts }) => attempts)).toEqual(Array(some).fill(2));
+    });
   });
 
   it("as the service resets: whichever came first", async () => {

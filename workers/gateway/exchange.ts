@@ -46,6 +46,11 @@ export class Exchange {
     return this.#uplink.metrics;
   }
 
+  /** @param key of a counter (src/telemetry/counters.ts), which grows by one */
+  count(key: string): void {
+    this.#uplink.count(key);
+  }
+
   /** Trust bundle of the root in use. */
   get trust(): Trust | null {
     return this.#configuration.trust;

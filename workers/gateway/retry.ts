@@ -1,6 +1,7 @@
 import { retryOf } from "../../src/decide/retry.ts";
 import { retryAfterMs } from "../../src/resilience/backoff.ts";
 import type { Result } from "../../src/routing/retries.ts";
+import { counterKey } from "../../src/telemetry/counters.ts";
 import type { Call } from "./call.ts";
 
 /**
@@ -23,7 +24,10 @@ export function takeRetry(call: Call, result: Result, answer: Response | null): 
   };
   const verdict = retryOf(forward, history, left, call.facts.seed);
   if (verdict.kind === "stop") {
-    if (verdict.flag !== null) journal.notRetried = verdict.flag;
+    if (verdict.flag !== null) {
+      journal.notRetried = verdict.flag;
+      tell(call, "limit_exceeded");
+    }
     return null;
   }
   call.history = history;
@@ -32,9 +36,16 @@ export function takeRetry(call: Call, result: Result, answer: Response | null): 
   if (!call.retrying) {
     // Envoy's flag for what the limits of retries hold back.
     journal.notRetried = "UO";
+    tell(call, "over_budget");
     return null;
   }
+  tell(call, "retried");
   attempt?.settle("ok", now);
   call.attempt = null;
   return verdict.waitMs;
+}
+
+function tell({ mesh, caller, forward }: Call, result: "retried" | "limit_exceeded" | "over_budget"): void {
+  const cluster = forward.cluster.model.id;
+  mesh.configuration.count(counterKey("tulle_retries_total", { source_principal: caller, cluster, result }));
 }

@@ -96,6 +96,7 @@ export class Cell extends DurableObject<CellEnv> {
       if (ejection !== null) this.#tell(ejection, name);
     }
     this.#outbox.add(up.metrics, up.dropped);
+    for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }
 
   #tell({ caller, cluster, endpoint, cause, durationMs }: Ejection, gateway: string): void {

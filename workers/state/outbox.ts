@@ -30,9 +30,9 @@ export class Outbox {
     this.#sendNews();
   }
 
-  /** @param key of a counter, which grows by one */
-  count(key: string): void {
-    this.#counts[key] = (this.#counts[key] ?? 0) + 1;
+  /** @param key of a counter, which grows */
+  count(key: string, by = 1): void {
+    this.#counts[key] = (this.#counts[key] ?? 0) + by;
     this.#sendNews();
   }
 
