@@ -73,18 +73,24 @@ export interface Publication {
   /** Epoch ms; now, where it isn't told. */
   readonly issuedAt?: number;
   readonly maxAgeMs?: number;
-  /** By scope and host. */
-  readonly slices: Readonly<Record<string, Readonly<Record<string, Slice>>>>;
+  /** By scope and host; null hides it. */
+  readonly slices: Readonly<Record<string, Readonly<Record<string, Slice | null>>>>;
+  /** Certificates that may speak for the trust domain, base64 DER; none, where it isn't told. */
+  readonly authorities?: readonly string[];
 }
 
 /** Signs a root that lists these slices, and lets control give it out. @returns the root as it travels */
 export async function publish(publication: Publication, privateKey: string): Promise<SignedRoot> {
-  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices } = publication;
+  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices, authorities = [] } = publication;
   const texts = new Map<string, string>();
-  const scopes: Record<string, Record<string, string>> = {};
+  const scopes: Record<string, Record<string, string | null>> = {};
   for (const [scope, hosts] of Object.entries(slices)) {
-    const ids: Record<string, string> = {};
+    const ids: Record<string, string | null> = {};
     for (const [host, slice] of Object.entries(hosts)) {
+      if (slice === null) {
+        ids[host] = null;
+        continue;
+      }
       const text = canonicalJson(slice);
       const id = await sliceId(text);
       texts.set(id, text);
@@ -92,7 +98,7 @@ export async function publish(publication: Publication, privateKey: string): Pro
     }
     scopes[scope] = ids;
   }
-  const trust = { domain: "cluster.local", aliases: [], authorities: [] };
+  const trust = { domain: "cluster.local", aliases: [], authorities };
   const root: Root = {
     format: FORMAT,
     gateway,

@@ -16,11 +16,15 @@ let generation = 0;
  * Lets the gateway's isolate, which is the test's own, serve these slices and no others: signed, given out by control, held by
  * the cell and taken by an exchange, as in production. A file has one gateway: its tests come one after the other.
  *
- * @param slices by scope and host, as `mesh/*` and `gw/*` list them
+ * @param slices by scope and host, as `mesh/*` and `gw/*` list them; null hides
+ * @param authorities whose certificates callers show, base64 DER
  */
-export async function serveSlices(slices: Readonly<Record<string, Readonly<Record<string, Slice>>>>): Promise<void> {
+export async function serveSlices(
+  slices: Readonly<Record<string, Readonly<Record<string, Slice | null>>>>,
+  authorities: readonly string[] = [],
+): Promise<void> {
   generation += 1;
-  await publish({ gateway: GATEWAY, generation, slices }, env.SNAPSHOT_PRIVATE_KEY);
+  await publish({ gateway: GATEWAY, generation, slices, authorities }, env.SNAPSHOT_PRIVATE_KEY);
   const { configuration } = meshOf(env);
   if (configuration.trust === null) return; // the first request of a cold isolate waits for it
   await vi.waitUntil(async () => {
