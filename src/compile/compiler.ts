@@ -6,7 +6,7 @@ import type { Scope } from "../snapshot/model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
-import { closedViewers } from "./imports.ts";
+import { sidecarViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
 import { closedListings, type MeshListing, meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
@@ -141,7 +141,7 @@ export class Compiler {
       else if (wider !== null && fronted(wider)) put(scope, name, null);
     };
     for (const host of meshHosts(this.#world)) meshListings(this.#world, host).forEach(list);
-    for (const viewer of closedViewers(this.#world)) {
+    for (const viewer of sidecarViewers(this.#world).closed) {
       put(`mesh/${viewer}`, CLOSED, null);
       closedListings(this.#world, viewer).forEach(list);
     }

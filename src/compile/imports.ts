@@ -109,9 +109,16 @@ export function importsRule(imports: Imports | null, object: KubeObject, hosts: 
 }
 
 /** Who sees the mesh through a Sidecar of its own namespace: namespaces, and service accounts that one selects. */
-function sidecarViewers(world: World): readonly Viewer[] {
+interface SidecarViewers {
+  /** Their Sidecar names what it imports. */
+  readonly closed: readonly Viewer[];
+  /** They see what others see, but for what their Sidecar leaves out. */
+  readonly open: readonly Viewer[];
+}
+
+export function sidecarViewers(world: World): SidecarViewers {
   return world.memo.get("sidecar-viewers", () => {
-    const viewers = world.inventory.keys("sidecar").flatMap((namespace) => {
+    const named = world.inventory.keys("sidecar").flatMap((namespace) => {
       const selecting = world.inventory
         .of("sidecar", namespace)
         .map((sidecar) => selectedBy(sidecar) ?? {})
@@ -120,23 +127,15 @@ function sidecarViewers(world: World): readonly Viewer[] {
         .filter((account) => viewerNamespace(account) === namespace);
       return [namespace, ...selecting];
     });
-    return [...new Set(viewers)].filter((viewer) => {
+    const viewers = [...new Set<Viewer>(named)].filter((viewer) => {
       const own = sidecarOf(world, viewer);
       if (own === null || namespaceOf(own) !== viewerNamespace(viewer)) return false;
       // An account that sees by its namespace's Sidecar sees nothing else than its namespace.
       return !viewer.includes("/") || sidecarOf(world, viewerNamespace(viewer)) !== own;
     });
+    const isClosed = (viewer: Viewer): boolean => importsOf(world, viewer)?.isClosed === true;
+    return { closed: viewers.filter(isClosed), open: viewers.filter((viewer) => !isClosed(viewer)) };
   });
-}
-
-/** Those of them whose Sidecar names what it imports. */
-export function closedViewers(world: World): readonly Viewer[] {
-  return sidecarViewers(world).filter((viewer) => importsOf(world, viewer)?.isClosed === true);
-}
-
-/** Those of them who see what others see, but for what their Sidecar leaves out. */
-export function openViewers(world: World): readonly Viewer[] {
-  return sidecarViewers(world).filter((viewer) => importsOf(world, viewer)?.isClosed !== true);
 }
 
 /** Hosts that a viewer may see by what its Sidecar names: all that it sees are among them. */

@@ -1,5 +1,5 @@
 import { clusterId } from "./clusters.ts";
-import { closedViewers, importsOf, namedHosts, openViewers } from "./imports.ts";
+import { importsOf, namedHosts, sidecarViewers } from "./imports.ts";
 import { outsideHosts, outsideSlice } from "./outside.ts";
 import { retriesOf } from "./retries.ts";
 import { importedService } from "./services.ts";
@@ -67,8 +67,10 @@ export function meshListings(world: World, host: string): readonly MeshListing[]
     const viewers = new Set(world.frontEnds.flatMap((frontEnd) => frontEnd.viewers(world, host)));
     const own = serviceOfHost(host)?.namespace;
     if (own !== undefined) viewers.add(own);
-    for (const viewer of openViewers(world)) viewers.add(viewer);
-    for (const viewer of closedViewers(world)) viewers.delete(viewer);
+    const { open, closed } = sidecarViewers(world);
+    for (const viewer of open) viewers.add(viewer);
+    // They have lists of their own.
+    for (const viewer of closed) viewers.delete(viewer);
     return ["*", ...viewers].flatMap((viewer) => listingsFor(world, host, viewer, widerViewer(viewer)));
   });
 }
