@@ -136,14 +136,17 @@ describe("a call to a host that its caller does not see", () => {
   });
 
   it("goes to the Sidecar's proxy, all of it", () => {
-    const { called, find } = world(
-      settings(REGISTRY_ONLY),
-      sidecar(`{ mode: ALLOW_ANY, egressProxy: { host: reviews, port: { number: 80 } } }`),
-    );
+    const to = (port: number) =>
+      sidecar(`{ mode: ALLOW_ANY, egressProxy: { host: reviews, port: { number: ${port} } } }`);
+    const { made, called, find } = world(settings(REGISTRY_ONLY), to(80));
     for (const host of ["api.example.com", "evil.test"])
       expect(called("mesh/default", host)).toBe("binding:EP_DEFAULT_REVIEWS_V1");
     expect(find("mesh/default", "evil.test")?.host).toBe("*");
     expect(called("mesh/shop", "evil.test")).toBe("blocked");
+    expect(made.apply(to(81))).toEqual([
+      expect.stringMatching(/egressProxy: there is no service `reviews\.default.*port 81/),
+    ]);
+    expect(Object.values(find("mesh/default", "evil.test")?.clusters ?? {})).toMatchObject([{ unknown: true }]);
   });
 
   it("follows the mesh's settings", () => {

@@ -1,10 +1,11 @@
 import { selectedBy, sidecarOf } from "../../../compile/imports.ts";
-import { namespaceOf, viewerNamespace } from "../../../compile/view.ts";
+import { serviceFor } from "../../../compile/services.ts";
+import { namespaceOf, qualified, viewerNamespace } from "../../../compile/view.ts";
 import { accountsWith } from "../../../compile/viewer.ts";
 import type { Viewer, World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
-import { checkSidecar, Sidecar } from "../../../resources/sidecar.ts";
+import { checkSidecar, Sidecar, type SidecarSpec } from "../../../resources/sidecar.ts";
 import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
@@ -20,8 +21,23 @@ export const SIDECAR = networkingKind({
   descriptions: DESCRIPTIONS,
 });
 
-/** Whether an older one stands in front of its callers. */
+/** Whether its proxy is there, and whether an older one stands in front of its callers. */
 function checkAmongOthers(world: World, object: KubeObject): readonly Finding[] {
+  return [...checkProxy(world, object), ...checkCallers(world, object)];
+}
+
+function checkProxy(world: World, object: KubeObject): readonly Finding[] {
+  const { egressProxy } = (object.spec as SidecarSpec).outboundTrafficPolicy ?? {};
+  if (egressProxy === undefined) return [];
+  const namespace = namespaceOf(object);
+  const host = qualified(egressProxy.host, namespace);
+  const ports = serviceFor(world, host, namespace)?.ports ?? [];
+  if (ports.some(({ number }) => number === egressProxy.port.number)) return [];
+  const message = `there is no service \`${host}\` with port ${egressProxy.port.number} yet: all calls to hosts that are not seen are answered with 503`;
+  return [warningAt("spec.outboundTrafficPolicy.egressProxy", message, "TULLE0102")];
+}
+
+function checkCallers(world: World, object: KubeObject): readonly Finding[] {
   const namespace = namespaceOf(object);
   const labels = selectedBy(object);
   if (labels === null || Object.keys(labels).length === 0) return older(world, object, namespace, "metadata.name");
