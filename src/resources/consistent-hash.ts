@@ -54,7 +54,7 @@ export function checkConsistentHash(spec: ConsistentHashSpec, report: Report): v
   const [key, ...others] = KEYS.filter((name) => spec[name] !== undefined);
   for (const other of others) report.at(other).error(`cannot go with \`${key}\``);
   if (key === undefined || spec[key] === false)
-    report.warn("names nothing to pick by: each request gets a random endpoint");
+    report.warn("names nothing to pick by: each request gets a random endpoint", "TULLE0003");
   if (httpHeaderName?.startsWith(":") && !PSEUDO_HEADERS.has(httpHeaderName))
     report.at("httpHeaderName").error("of the names with `:` there are `:method`, `:path` and `:authority`");
   if (ringHash && maglev) report.at("maglev").error("cannot go with `ringHash`");

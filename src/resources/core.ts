@@ -51,7 +51,9 @@ export function withClusterIp(spec: unknown): unknown {
 export function checkService(spec: ServiceSpec, report: Report, { metadata, object }: Context): void {
   checkServiceExportTo(metadata.annotations, metadata.namespace ?? "default", object.at("metadata"));
   if (spec.type === "ExternalName") {
-    report.at("type").warn("`ExternalName` is stored and not served; write a ServiceEntry for a host outside");
+    report
+      .at("type")
+      .warn("`ExternalName` is stored and not served; write a ServiceEntry for a host outside", "TULLE0118");
     return;
   }
   const ports = spec.ports ?? [];
@@ -69,7 +71,8 @@ export function checkService(spec: ServiceSpec, report: Report, { metadata, obje
     if (numbers.has(`${protocol} ${port.port}`))
       place.at("port").error(`port ${port.port} is there twice`, "FieldValueDuplicate");
     numbers.add(`${protocol} ${port.port}`);
-    if (protocol !== "TCP") place.at("protocol").warn(`${protocol} is stored and not served: a Worker sees HTTP only`);
+    if (protocol !== "TCP")
+      place.at("protocol").warn(`${protocol} is stored and not served: a Worker sees HTTP only`, "TULLE0118");
   }
 }
 
@@ -117,7 +120,9 @@ export type EndpointSliceFields = z.infer<typeof EndpointSlice>;
 
 export function checkEndpointSlice(slice: EndpointSliceFields, report: Report, context: Context): void {
   if (context.metadata.labels?.["kubernetes.io/service-name"] === undefined)
-    report.at("metadata", "labels").warn("without the label `kubernetes.io/service-name` it belongs to no service");
+    report
+      .at("metadata", "labels")
+      .warn("without the label `kubernetes.io/service-name` it belongs to no service", "TULLE0118");
   for (const [index, endpoint] of slice.endpoints.entries())
     for (const [at, address] of endpoint.addresses.entries()) {
       const problem = sliceAddressProblem(address, slice.addressType, context.local);

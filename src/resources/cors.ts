@@ -44,10 +44,13 @@ export function checkCors(policy: CorsPolicySpec | undefined, report: Report): v
         allowOrigins === undefined
           ? "the older form; read as `allowOrigins` with `exact`"
           : "the older form; not used, since `allowOrigins` is set",
+        "TULLE0004",
       );
   const origins = allowOrigins ?? (allowOrigin ?? []).map((exact) => ({ exact }));
   if (origins.length === 0 && unmatchedPreflights !== "IGNORE")
-    report.warn("no effect: without `allowOrigins` no origin is allowed");
+    report.warn("no effect: without `allowOrigins` no origin is allowed", "TULLE0003");
   if (allowCredentials === true && origins.some(({ exact }) => exact === "*"))
-    report.at("allowCredentials").warn("any site may read answers that are meant for the user who is logged in");
+    report
+      .at("allowCredentials")
+      .warn("any site may read answers that are meant for the user who is logged in", "TULLE0601");
 }

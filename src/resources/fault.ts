@@ -57,16 +57,17 @@ function checkDelay({ percentage: share, percent, fixedDelay }: z.infer<typeof D
         share === undefined
           ? "the older form; read as `percentage`"
           : "the older form; not used, since `percentage` is set",
+        "TULLE0004",
       );
   if (share === undefined && percent === undefined)
-    report.warn("no effect: without `percentage` no request is delayed");
-  if (fixedDelay === undefined) report.warn("no effect without `fixedDelay`");
+    report.warn("no effect: without `percentage` no request is delayed", "TULLE0003");
+  if (fixedDelay === undefined) report.warn("no effect without `fixedDelay`", "TULLE0003");
 }
 
 function checkAbort({ percentage: share, httpStatus, grpcStatus }: z.infer<typeof Abort>, report: Report): void {
   if (httpStatus !== undefined && grpcStatus !== undefined)
     report.error("set only one of `httpStatus` and `grpcStatus`");
-  if (share === undefined) report.warn("no effect: without `percentage` no request is aborted");
+  if (share === undefined) report.warn("no effect: without `percentage` no request is aborted", "TULLE0003");
   if (httpStatus === undefined && grpcStatus === undefined)
-    report.warn("no effect without `httpStatus` or `grpcStatus`");
+    report.warn("no effect without `httpStatus` or `grpcStatus`", "TULLE0003");
 }

@@ -15,7 +15,7 @@ export type Severity = (typeof SEVERITIES)[number];
 
 /**
  * Every kind of finding: 00 an object by itself, 01 names of what is not there, 02 rules that do nothing, 03 objects that
- * stand against each other, 04 settings of resilience, 05 what nobody uses. A code keeps its meaning: add, never reuse.
+ * stand against each other, 04 settings of resilience, 05 what nobody uses, 06 what lets too much in. A code keeps its meaning: add, never reuse.
  */
 export const FINDINGS = {
   TULLE0001: {
@@ -35,8 +35,9 @@ export const FINDINGS = {
   TULLE0003: {
     name: "WithoutEffect",
     severity: "warning",
-    meaning: "the field is stored and does nothing: it tunes what the platform decides",
-    mend: "leave it out, or keep it for another mesh; the message says what happens here instead",
+    meaning:
+      "the field is stored and does nothing: it tunes what the platform decides, or lacks what it needs beside it",
+    mend: "leave it out, or give it what the message says it lacks",
     istio: ["IST0133"],
   },
   TULLE0004: {
@@ -206,6 +207,19 @@ export const FINDINGS = {
       "a VirtualService routes by claims of tokens at a Gateway, and no RequestAuthentication verifies tokens there",
     mend: "apply a RequestAuthentication in `istio-system` whose selector has the Gateway's labels, or none",
     istio: ["IST0149"],
+  },
+  TULLE0118: {
+    name: "NotServed",
+    severity: "warning",
+    meaning:
+      "a service, or a part of it, is stored and not served: it is of another kind than HTTP, has no ports or belongs to nothing",
+    mend: "write a ServiceEntry for a host outside; name the ports and the service that are meant",
+  },
+  TULLE0119: {
+    name: "ImportsNothing",
+    severity: "warning",
+    meaning: "a Sidecar names a host in a form that no service has: it imports nothing",
+    mend: "write the host in full: `namespace/name.namespace.svc.cluster.local`",
   },
   TULLE0120: {
     name: "UnknownCaller",
@@ -384,6 +398,12 @@ export const FINDINGS = {
     meaning: "outlier detection that can never take an endpoint out, or whose ejections never count",
     mend: "set a threshold above 0, and `minHealthPercent` below 100; leave the block out where nothing shall be ejected",
   },
+  TULLE0403: {
+    name: "NeverFailsOver",
+    severity: "warning",
+    meaning: "settings for a failover between localities, and nothing that ever tells that an endpoint is ill",
+    mend: "set `outlierDetection` beside them",
+  },
   TULLE0410: {
     name: "NeverRetried",
     severity: "warning",
@@ -413,6 +433,12 @@ export const FINDINGS = {
     severity: "info",
     meaning: "a Service has no endpoint, or one of its ports has none: its requests are answered with 503",
     mend: "apply a WorkloadEntry with the labels of its selector, or endpoints, and look at their ports",
+  },
+  TULLE0601: {
+    name: "OpenCredentials",
+    severity: "warning",
+    meaning: "every site may make a user's browser call with the user's cookies, and read the answer",
+    mend: "name the sites in `allowOrigins`, or leave `allowCredentials` out",
   },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
 

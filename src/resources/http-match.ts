@@ -83,14 +83,16 @@ function checkClaims(match: HttpMatchSpec, gateways: readonly string[], place: R
       else if (isMesh(match.gateways ?? gateways))
         place
           .at(field, name)
-          .warn("no claim is known in the mesh: there this never matches, or always in `withoutHeaders`");
+          .warn("no claim is known in the mesh: there this never matches, or always in `withoutHeaders`", "TULLE0203");
     }
 }
 
 function warnOfNever(match: HttpMatchSpec, place: Report): void {
   const { uri, ignoreUriCase, method, scheme } = match;
   if (ignoreUriCase === true && uri?.exact === undefined && uri?.prefix === undefined)
-    place.at("ignoreUriCase").warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex");
+    place
+      .at("ignoreUriCase")
+      .warn("has an effect on `uri.exact` and `uri.prefix` only; write `(?i)` into a regex", "TULLE0003");
   const path = uri?.exact ?? uri?.prefix ?? "/";
   const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
   if (byPath !== null) place.at("uri").warn(byPath, "TULLE0203");

@@ -83,7 +83,8 @@ export function checkDirectResponse({ status, body = {} }: DirectResponseSpec, r
   const size = base64 === undefined ? new TextEncoder().encode(string ?? "").length : Math.floor(base64.length * 0.75);
   if (size > LARGE_BODY)
     place.warn("is large: every gateway holds it in memory; a service of its own serves it better");
-  if (size > 0 && WITHOUT_BODY.has(status)) place.warn(`left out: an answer with status ${status} has no body`);
+  if (size > 0 && WITHOUT_BODY.has(status))
+    place.warn(`left out: an answer with status ${status} has no body`, "TULLE0003");
   if (base64Problem(base64 ?? "") === "length")
     place.at("bytes").warn("no whole base64: the last character stands for no byte and is left out");
 }

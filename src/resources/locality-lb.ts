@@ -49,7 +49,7 @@ export function checkLocalityLb(spec: LocalityLbSpec, ejects: boolean, report: R
   if (failover.length + failoverPriority.length > 0 && !ejects)
     report
       .at(failover.length > 0 ? first : "failoverPriority")
-      .warn("without `outlierDetection` nothing ever fails over", "TULLE0003");
+      .warn("without `outlierDetection` nothing ever fails over", "TULLE0403");
 }
 
 function checkAreas(areas: readonly string[], placeOf: (index: number, area: string) => Report): void {

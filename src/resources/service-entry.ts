@@ -48,7 +48,7 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
   checkExportTo(spec.exportTo, context.metadata.namespace ?? "default", report.at("exportTo"));
   checkHosts(spec, report.at("hosts"));
   checkResolution(spec, report);
-  if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called");
+  if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called", "TULLE0118");
   checkPorts(ports, report.at("ports"));
   if (endpoints.length > 0 && spec.workloadSelector !== undefined)
     report.at("endpoints").error("cannot go with `workloadSelector`: leave one out");
@@ -88,7 +88,9 @@ function checkResolution(spec: ServiceEntrySpec, report: Report): void {
       return;
     case "STATIC":
       if (!hasEndpoints)
-        report.at("endpoints").warn("neither `endpoints` nor a `workloadSelector`: every call is answered with 503");
+        report
+          .at("endpoints")
+          .warn("neither `endpoints` nor a `workloadSelector`: every call is answered with 503", "TULLE0114");
       return;
     case "DYNAMIC_DNS":
       if (endpoints.length > 0) report.at("endpoints").error("DYNAMIC_DNS sends to the host that was asked for");

@@ -87,8 +87,10 @@ function checkEgress(egress: NonNullable<SidecarSpec["egress"]>, own: string, re
 function checkHost(value: string, hosts: readonly string[], place: Report): void {
   const [namespace = "", host = ""] = value.split("/");
   if (!host.includes(".") && host !== "*")
-    place.warn(`imports nothing: write \`${host}\` in full, with its namespace and domain`);
-  if (value === "~/*" && hosts.length > 1) place.warn("has no effect beside others: alone it imports nothing");
+    place.warn(`imports nothing: write \`${host}\` in full, with its namespace and domain`, "TULLE0119");
+  if (value === "~/*" && hosts.length > 1)
+    place.warn("has no effect beside others: alone it imports nothing", "TULLE0003");
   const wider = [`${namespace}/*`, "*/*"].find((other) => other !== value && hosts.includes(other));
-  if (!namespace.startsWith("~") && wider !== undefined) place.warn(`has no effect: \`${wider}\` imports it already`);
+  if (!namespace.startsWith("~") && wider !== undefined)
+    place.warn(`has no effect: \`${wider}\` imports it already`, "TULLE0003");
 }

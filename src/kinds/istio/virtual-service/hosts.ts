@@ -36,10 +36,15 @@ export function checkHosts(world: World, object: KubeObject): readonly Finding[]
 
 /** In the mesh one VirtualService routes a host. */
 function checkMeshHost(world: World, object: KubeObject, name: string, field: string): readonly Finding[] {
-  const other = routeFor(world, name, namespaceOf(object));
+  const other = routedBy(world, name, namespaceOf(object));
   if (other === null || isSame(other, object)) return [];
   const message = `no effect on \`${name}\`: the older VirtualService \`${nameOf(other)}\` routes it`;
   return [warningAt(field, message, "TULLE0301")];
+}
+
+/** Found once for all VirtualServices that ask. */
+function routedBy(world: World, name: string, namespace: string): KubeObject | null {
+  return world.memo.get(`routed-by ${namespace} ${name}`, () => routeFor(world, name, namespace));
 }
 
 /** A host that no Gateway exposes, beside others that one does. */
@@ -105,7 +110,7 @@ export function askedPorts(world: World, object: KubeObject, { match = [] }: Rul
 export function checkMeshRules(world: World, object: KubeObject, name: string, field: string): readonly Finding[] {
   const gateways = gatewaysOf(object).filter((gateway) => gateway !== "mesh");
   if (gateways.length === 0) return [];
-  const other = routeFor(world, name, namespaceOf(object));
+  const other = routedBy(world, name, namespaceOf(object));
   if (other === null || isSame(other, object) || !choosesSubsets(other)) return [];
   const bound = gatewaysOf(other);
   const unbound = gateways.find((gateway) => !bound.includes(gateway));
