@@ -274,4 +274,33 @@ describe("the way to endpoints", () => {
       "binding:EP_API",
     ]);
   });
+
+  it("to hosts that the request names is HTTPS, by the certificate of MUTUAL or not at all", () => {
+    const hosts = `
+${meshConfig("{ egress: { allowedHosts: ['*.example.com'] } }")}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: any }
+spec:
+  hosts: ["*.example.com"]
+  ports: [{ number: 443, name: https, protocol: HTTPS }]
+  location: MESH_EXTERNAL
+  resolution: DYNAMIC_DNS`;
+    const reach = (tls: string) => {
+      const made = world(hosts);
+      const findings = made.apply(rule(`{ host: "*.example.com", trafficPolicy: { tls: ${tls} } }`));
+      const clusters = made.slice("mesh/*", "*.example.com")?.clusters ?? {};
+      return {
+        ways: Object.values(clusters).flatMap(({ endpoints }) => endpoints.map(({ address }) => address)),
+        findings,
+      };
+    };
+    expect(reach("{ mode: MUTUAL, credentialName: a }").ways).toMatchObject([
+      { kind: "dynamic", certificate: "CERT_A" },
+    ]);
+    expect(reach("{ mode: SIMPLE }")).toMatchObject({ ways: [{ kind: "dynamic" }], findings: [] });
+    const { ways, findings } = reach("{ mode: DISABLE }");
+    expect([ways, findings]).toEqual([[], [expect.stringContaining("called by HTTPS alone")]]);
+  });
 });

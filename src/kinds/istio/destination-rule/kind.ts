@@ -43,8 +43,8 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const clients =
     labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
   const own = [...clients, ...checkJoined(world, object, name)];
-  if (name.startsWith("*")) return own;
   const service = serviceFor(world, name, namespace);
+  if (service === null && name.startsWith("*")) return own;
   if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
   const spec = object.spec as DestinationRuleSpec;
   return [
