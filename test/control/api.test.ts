@@ -533,7 +533,7 @@ describe("the control API", () => {
 
 describe("what gateways get", () => {
   let control: RunningControl;
-  const registration = { bindings: ["EP_DEFAULT_REVIEWS_V1", "OTHER"], hasPrivate: false, format: 1 };
+  const registration = { bindings: ["EP_DEFAULT_REVIEWS_V1", "CERT_OURS", "OTHER"], hasPrivate: false, format: 1 };
   const payload = async (gateway: string) => {
     const answer = await control.root(gateway);
     if (answer.kind !== "root") throw new Error(answer.kind);
@@ -562,6 +562,30 @@ describe("what gateways get", () => {
     expect(Object.keys(texts)).toEqual([id]);
     expect(texts[id]).toContain("EP_DEFAULT_REVIEWS_V1");
     expect(texts[id]).not.toContain("EP_DEFAULT_REVIEWS_V2");
+  });
+
+  it("lacks endpoints and client certificates whose binding no gateway has, and who writes of them is told", async () => {
+    const told = async (yaml: string) => {
+      const { json } = await control.apply(yaml, "?dryRun=All");
+      return JSON.stringify(json).match(/no registered gateway has the binding `\w+`/g) ?? [];
+    };
+    const entry = (binding: string) => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: more }
+spec: { address: "binding:${binding}", labels: { app: reviews } }`;
+    const tls = (name: string) => `{ tls: { mode: MUTUAL, credentialName: ${name} } }`;
+    const rule = (name: string) => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: outside }
+spec: { host: reviews, trafficPolicy: ${tls(name)}, subsets: [{ name: v1, labels: { version: v1 }, trafficPolicy: ${tls(`${name}.v1`)} }] }`;
+    expect(await told(entry("EP_NOBODYS"))).toEqual(["no registered gateway has the binding `EP_NOBODYS`"]);
+    expect(await told(rule("ours"))).toEqual(["no registered gateway has the binding `CERT_OURS_V1`"]);
+    expect(await told(rule("nobodys"))).toEqual([
+      "no registered gateway has the binding `CERT_NOBODYS`",
+      "no registered gateway has the binding `CERT_NOBODYS_V1`",
+    ]);
   });
 
   it("gives no gateway the slices of another", async () => {
