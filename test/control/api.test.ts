@@ -638,4 +638,18 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
     expect(text).toMatch(/istio_requests_total\{reporter="source".*\} 2$/m);
     expect(text).toContain('tulle_ejections_total{source_principal="-",cluster="c\\"",endpoint="e",cause="x"} 3\n');
   });
+
+  it("keeps 5,000 series of ejections, and counts what it had to drop", async () => {
+    const counts = Object.fromEntries(
+      Array.from({ length: 5_001 }, (_, at) => [
+        JSON.stringify(["tulle_ejections_total", "-", "c", String(at), "x"]),
+        2,
+      ]),
+    );
+    await control.rpc("STATE", "report", { source: "many", sequence: 1, metrics: [], dropped: {}, counts });
+    const text = String((await control.call("GET", "/metrics")).json["text"]);
+    expect(text.match(/^tulle_ejections_total\{/gm)).toHaveLength(5_000);
+    // One series was there before.
+    expect(text).toContain('tulle_telemetry_dropped_total{reason="counter_limit"} 4\n');
+  });
 });
