@@ -58,7 +58,7 @@ export function uriKind({ uri = {} }: HttpMatchSpec): UriKind | null {
 
 export function checkGateways(values: readonly string[], report: Report): void {
   for (const [index, value] of values.entries())
-    if (values.indexOf(value) < index) report.at(index).error(`\`${value}\` is there twice`, "FieldValueDuplicate");
+    if (values.indexOf(value) < index) report.at(index).warn(`\`${value}\` is there twice`);
 }
 
 /** @param gateways of the VirtualService */

@@ -6,10 +6,10 @@ import { later, list, never, portNumber, REASON, strict, text } from "./fields.t
 import { checkHeaders, Headers } from "./header-operations.ts";
 import { checkGateways, checkMatch, gatewayName, HttpMatch, uriKind } from "./http-match.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
-import { hostPattern, overlap } from "./host.ts";
+import { hostPattern, isHostPattern, overlap } from "./host.ts";
 import type { Context } from "./kind.ts";
-import { checkDirectResponse, checkRedirect, DirectResponse, Redirect, withPlainBody } from "./local-answer.ts";
-import { hostName, isDnsLabel, objectName, subsetName } from "./names.ts";
+import { checkDirectResponse, checkRedirect, DirectResponse, Redirect } from "./local-answer.ts";
+import { isDnsLabel, objectName, subsetName } from "./names.ts";
 import type { Report } from "./report.ts";
 import { checkIdleTimeout, checkRetries, Retries } from "./retries.ts";
 import { checkRewrite, Rewrite } from "./rewrite.ts";
@@ -19,7 +19,10 @@ import { checkWeights } from "./weights.ts";
 const PortSelector = strict({ number: portNumber });
 
 const Destination = strict({
-  host: hostName,
+  host: text(
+    (host) => host !== "*" && isHostPattern(host),
+    "a host name without port, or `*.` followed by one, as a ServiceEntry has it",
+  ),
   subset: subsetName.exactOptional(),
   port: PortSelector.exactOptional(),
 });
@@ -76,25 +79,6 @@ export const VirtualService = strict(
  */
 export type VirtualServiceSpec = z.infer<typeof VirtualService>;
 export type HttpRouteSpec = z.infer<typeof HttpRoute>;
-
-/** What Istio reads in another way than it stands: a null among the matches, and generated code's name of a body's `string`. */
-export function prepared(spec: unknown, report: Report): unknown {
-  const { http } = (spec ?? {}) as { readonly http?: unknown };
-  if (!Array.isArray(http)) return spec;
-  const rules = http.map((rule: unknown, index) => {
-    const place = report.at("http", index);
-    return withPlainBody(withEmptyMatches(rule, place), place);
-  });
-  return { ...Object(spec), http: rules };
-}
-
-/** To Istio a null among the matches is a block without conditions. */
-function withEmptyMatches(rule: unknown, place: Report): unknown {
-  const { match } = (rule ?? {}) as { readonly match?: unknown };
-  if (!Array.isArray(match) || !match.includes(null)) return rule;
-  place.at("match").warn("null is read as `{}`, which matches every request");
-  return { ...Object(rule), match: match.map((block: unknown) => block ?? {}) };
-}
 
 export function checkVirtualService(spec: VirtualServiceSpec, report: Report, context: Context): void {
   checkExportTo(spec.exportTo, context.metadata.namespace ?? "default", report.at("exportTo"));

@@ -213,7 +213,7 @@ describe("objectSchema", () => {
       written([
         "networking.istio.io/v1",
         "VirtualService",
-        "spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}], tcp: []}",
+        "spec: {hosts: [a], http: [{route: [{destination: {host: a}}]}], tcp: [{}]}",
       ]),
     );
     const refusal = findings.find(({ field }) => field === "spec.tcp");

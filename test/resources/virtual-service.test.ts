@@ -78,14 +78,13 @@ spec:
     ["a wildcard inside another", `{hosts: ["*.foo.bar", "*.bar"], http: [{${one}}]}`, "Duplicate spec.hosts[1]"],
     ["a host inside a wildcard", `{hosts: [a.foo.com, "*.foo.com"], http: [{${one}}]}`, "Duplicate spec.hosts[1]"],
     ["a bad gateway", `{hosts: [a], gateways: [a/b/c], http: [{${one}}]}`, "Invalid spec.gateways[0]"],
-    ["a gateway twice", `{hosts: [a], gateways: [g, g], http: [{${one}}]}`, "Duplicate spec.gateways[1]"],
     ["`*` among other scopes", `{hosts: [a], exportTo: ["*", b], http: [{${one}}]}`, "Invalid spec.exportTo"],
     ["a scope twice", `{hosts: [a], exportTo: [b, b], http: [{${one}}]}`, "Invalid spec.exportTo"],
     ["its own namespace beside `.`", `{hosts: [a], exportTo: [., shop], http: [{${one}}]}`, "Duplicate spec.exportTo"],
     ["`~` as scope", `{hosts: [a], exportTo: ["~"], http: [{${one}}]}`, "Invalid spec.exportTo[0]"],
     ["no rules", "{hosts: [a]}", "Required spec.http"],
-    ["TCP", `{hosts: [a], http: [{${one}}], tcp: []}`, "NotSupported spec.tcp"],
-    ["TLS in place of rules", "{hosts: [a], tls: []}", "NotSupported spec.tls"],
+    ["TCP", `{hosts: [a], http: [{${one}}], tcp: [{route: []}]}`, "NotSupported spec.tcp"],
+    ["TLS in place of rules", "{hosts: [a], tls: [{}]}", "NotSupported spec.tls"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);
   });
@@ -112,10 +111,15 @@ spec:
     ["a delegate without name", "delegate: {namespace: a}", "Required spec.http[0].delegate.name"],
     ["a delegate with a bad name", "delegate: {name: A}", "Invalid spec.http[0].delegate.name"],
     ["a delegate in a bad namespace", "delegate: {name: a, namespace: a.b}", "Invalid spec.http[0].delegate.namespace"],
+    [
+      "a subset that no DestinationRule can have",
+      "route: [{destination: {host: a, subset: v_1}}]",
+      "Invalid spec.http[0].route[0].destination.subset",
+    ],
     ["no destination", "route: [{weight: 1}]", "Required spec.http[0].route[0].destination"],
     [
       "a wildcard as destination",
-      'route: [{destination: {host: "*.a"}}]',
+      'route: [{destination: {host: "*"}}]',
       "Invalid spec.http[0].route[0].destination.host",
     ],
     [
@@ -217,7 +221,6 @@ spec:
     ["null for a header", "headers: {a: null}", "Invalid spec.http[0].match[0].headers.a"],
     ["null for a parameter", "queryParams: {a: null}", "Invalid spec.http[0].match[0].queryParams.a"],
     ["a port above 65535", "port: 65536", "Invalid spec.http[0].match[0].port"],
-    ["a gateway twice", "gateways: [g, g]", "Duplicate spec.http[0].match[0].gateways[1]"],
   ])("refuses %s in a match", (_, fields, error) => {
     expect(matched(fields)).toEqual([`error ${error}`]);
   });
@@ -247,7 +250,7 @@ spec:
       `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{match: [null], ${one}}]}}`,
     );
     expect(object?.spec).toMatchObject({ http: [{ match: [{}] }] });
-    expect(findings).toMatchObject([{ severity: "warning", field: "spec.http[0].match" }]);
+    expect(findings).toMatchObject([{ severity: "warning", field: "spec.http[0].match[0]" }]);
   });
 
   it("warns of a rule behind one that matches everything", () => {
@@ -311,6 +314,23 @@ spec:
     "uri: {regex: '/caf%C3%A9/.*'}",
   ])("has nothing to say of %s", (fields) => {
     expect(matched(fields)).toEqual([]);
+  });
+
+  it("takes an empty list, or text, for a field that is not set", () => {
+    const { object, findings } = parsed(
+      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], gateways: [], tls: [], tcp: [], http: [{match: [{gateways: []}], route: [{destination: {host: a, subset: ""}}]}]}}`,
+    );
+    expect(findings).toEqual([]);
+    expect(object?.spec).toEqual({ hosts: ["a"], http: [{ match: [{}], route: [{ destination: { host: "a" } }] }] });
+  });
+
+  it("warns of a gateway that is there twice", () => {
+    expect(of(`{hosts: [a], gateways: [g, g], http: [{${one}}]}`)).toEqual(["warning Invalid spec.gateways[1]"]);
+    expect(matched("gateways: [g, g]")).toEqual(["warning Invalid spec.http[0].match[0].gateways[1]"]);
+  });
+
+  it("takes the wildcard host of a ServiceEntry as destination", () => {
+    expect(rule('route: [{destination: {host: "*.wikipedia.org"}}]')).toEqual([]);
   });
 
   it("warns of claims in a block for the mesh alone", () => {

@@ -2,12 +2,8 @@ import { gatewaysOf, gatewayTable } from "../../../compile/entries.ts";
 import { delegateName } from "../../../compile/istio/delegates.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { KubeObject } from "../../../resources/object.ts";
-import {
-  checkVirtualService,
-  VirtualService,
-  type VirtualServiceSpec,
-  prepared,
-} from "../../../resources/virtual-service.ts";
+import { checkVirtualService, VirtualService, type VirtualServiceSpec } from "../../../resources/virtual-service.ts";
+import { withoutUnset } from "../../../resources/unset-fields.ts";
 import { AGE, field } from "../../columns.ts";
 import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
@@ -19,7 +15,7 @@ export const VIRTUAL_SERVICE = networkingKind({
   kind: "VirtualService",
   plural: "virtualservices",
   shortNames: ["vs"],
-  reader: reader(VirtualService, checkVirtualService, prepared),
+  reader: reader(VirtualService, checkVirtualService, withoutUnset),
   entries,
   check: checkAmongOthers,
   columns: [
