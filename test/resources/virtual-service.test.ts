@@ -329,6 +329,12 @@ spec:
     expect(matched("gateways: [g, g]")).toEqual(["warning Invalid spec.http[0].match[0].gateways[1]"]);
   });
 
+  it("takes an authority with an underscore, which hosts may have", () => {
+    expect(routed("rewrite: {authority: 'my_service:80'}")).toEqual([]);
+    expect(routed("headers: {request: {set: {Host: my_service}}}")).toEqual([]);
+    expect(rule("redirect: {authority: my_service}")).toEqual([]);
+  });
+
   it("takes the wildcard host of a ServiceEntry as destination", () => {
     expect(rule('route: [{destination: {host: "*.wikipedia.org"}}]')).toEqual([]);
   });

@@ -24,13 +24,17 @@ export function mergeMatches(
 
 function mergeBlock(root: HttpMatchSpec, own: HttpMatchSpec): HttpMatchSpec {
   const name = [root.name, own.name].filter((one) => one !== undefined && one !== "").join("-");
+  // Port 0 and an empty prefix are as good as none.
+  const port = own.port || root.port || undefined;
+  const statPrefix = own.statPrefix || root.statPrefix;
+  const { port: _port, statPrefix: _prefix, ...wider } = root;
+  const { port: _own, statPrefix: _ownPrefix, ...narrower } = own;
   return {
-    ...root,
-    ...own,
+    ...wider,
+    ...narrower,
     name,
-    // Port 0 and an empty prefix are as good as none.
-    port: own.port || root.port || 0,
-    statPrefix: own.statPrefix || root.statPrefix || "",
+    ...(port !== undefined && { port }),
+    ...(statPrefix !== undefined && { statPrefix }),
     headers: { ...root.headers, ...own.headers },
     // What the root keeps out stays out: here its match is the wider one.
     withoutHeaders: { ...own.withoutHeaders, ...root.withoutHeaders },
