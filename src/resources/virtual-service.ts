@@ -135,7 +135,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
 }
 
 /** What of a rule is about a request that is sent on. */
-const FORWARDING = ["timeout", "retries", "corsPolicy"] as const;
+const FORWARDING = ["timeout", "retries"] as const;
 
 const ACTIONS = "`route`, `redirect`, `directResponse` and `delegate`";
 
