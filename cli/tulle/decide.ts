@@ -24,6 +24,8 @@ const Decided = z.looseObject({
     route: z.string().nullish(),
     cluster: z.string().nullish(),
     path: z.string().optional(),
+    delayMs: z.number().optional(),
+    mirrors: z.array(z.object({ cluster: z.string(), refused: z.string().nullable() })).optional(),
   }),
   trace: z.array(z.object({ stage: z.string(), name: z.string(), outcome: z.string() })),
   endpoints: z.array(z.object({ endpoint: z.string(), workload: z.string() })),
@@ -90,13 +92,15 @@ function headersOf(lines: readonly string[]): Record<string, readonly string[]> 
 }
 
 function show({ generation, scope, decision, trace, endpoints }: Decided): void {
-  const { effect, code, status, policy, route, cluster, path } = decision;
+  const { effect, code, status, policy, route, cluster, path, delayMs = 0, mirrors = [] } = decision;
   printFacts([
     ["decision", effect === "answer" ? `${status ?? ""} ${code ?? ""}` : `forward ${path ?? ""}`],
     ...(policy ? [["policy", policy] as const] : []),
     ...(route ? [["route", route] as const] : []),
     ...(cluster ? [["cluster", cluster] as const] : []),
+    ...(delayMs > 0 ? [["delay", `${delayMs} ms`] as const] : []),
     ...endpoints.map(({ endpoint, workload }) => ["endpoint", `${endpoint} (${workload})`] as const),
+    ...mirrors.map(({ cluster: to, refused }) => ["mirror", refused === null ? to : `${to} (${refused})`] as const),
     ["scope", scope],
     ["generation", String(generation)],
   ]);

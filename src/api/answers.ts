@@ -238,13 +238,18 @@ export const Decided = z.strictObject({
         retries: retries.nullable().describe("What follows a failed attempt; null: its answer stands."),
         timeoutMs: z.int().nullable().describe("For all attempts together; null: any."),
         idleTimeoutMs: z.int().nullable().describe("Without a byte of request or answer; null: any."),
+        mirrors: z
+          .array(z.strictObject({ cluster: z.string(), refused: z.string().nullable() }))
+          .describe(
+            "Who gets a copy; `refused` has the code where its own policies, or the lack of endpoints, are against it.",
+          ),
       }),
     ])
     .describe("Either the gateway answers, or the request goes on to a service."),
   trace: z
     .array(
       z.strictObject({
-        stage: z.enum(["host", "token", "gateway", "route", "destination", "filter"]),
+        stage: z.enum(["host", "token", "gateway", "route", "destination", "filter", "mirror"]),
         name: z.string(),
         outcome: z.string(),
       }),

@@ -27,10 +27,11 @@ import type {
 import { type Answer, answerOf } from "./answers.ts";
 import { tlsRefusal } from "./client-tls.ts";
 import { dynamicOrigin } from "./dynamic-origin.ts";
-import { filtered } from "./filters.ts";
+import { filtered, isUnasked } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
+import { drawMirrors } from "./mirrors.ts";
 import type { Trace } from "./trace.ts";
-import type { Decision, Forward, Need } from "./types.ts";
+import type { Decision, Forward, Mirrored, Need } from "./types.ts";
 
 /**
  * The decision on one request: a pure function of slice and facts. Order: the Gateway's checks on the request as it came,
@@ -72,11 +73,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
 
   const path = rewrittenPath(slice, matched, facts);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
-  const { endpoints, unknown } = cluster.model;
-  if (endpoints.length === 0) {
-    const answer = answerOf(unknown ? "cluster_not_found" : "no_endpoint", null, route, cluster);
-    return filtered(route, routed, answer, trace);
-  }
+  if (cluster.model.endpoints.length === 0) return filtered(route, routed, nobody(route, cluster), trace);
 
   const ops =
     destination.ops.formatted === null
@@ -85,10 +82,48 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
-  if ("effect" in checked) return checked;
+  if ("effect" in checked) {
+    if (checked.effect === "need" || !isUnasked(checked, route, routed)) return checked;
+    return filtered(route, routed, checked, trace);
+  }
+  const sending = sendTo(route, cluster, ops, sent, entered, checked);
+  if (sending.effect === "answer") return sending;
+  if (route.mirrors === null) return filtered(route, routed, sending, trace);
+  const mirrors = drawMirrors(route.mirrors, facts.seed, (to) => copyTo(slice, route, to, ops, sent, entered));
+  for (const { cluster: to, copy } of mirrors)
+    trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
+  return filtered(route, routed, { ...sending, mirrors }, trace);
+}
+
+/** A copy has the same changes as the request, and is judged as the request would be that went there. */
+function copyTo(
+  slice: LinkedSlice,
+  route: LinkedRoute,
+  cluster: LinkedCluster,
+  ops: LinkedOps,
+  sent: RequestFacts,
+  entered: Authenticated,
+): Forward | Answer | Need {
+  if (cluster.model.endpoints.length === 0) return nobody(route, cluster);
+  const checked = checkDestination(slice, route, cluster, sent, undefined);
+  return "effect" in checked ? checked : sendTo(route, cluster, ops, sent, entered, checked);
+}
+
+function sendTo(
+  route: LinkedRoute,
+  cluster: LinkedCluster,
+  ops: LinkedOps,
+  sent: RequestFacts,
+  entered: Authenticated,
+  checked: Checked,
+): Forward | Answer {
   const origin = cluster.dynamic === null ? null : dynamicOrigin(cluster, sent.host);
   if (cluster.dynamic !== null && origin === null) return answerOf("host_not_allowed", null, route, cluster);
-  return filtered(route, routed, forward(route, cluster, ops, sent, origin, entered, checked), trace);
+  return forward(route, cluster, ops, sent, origin, entered, checked);
+}
+
+function nobody(route: LinkedRoute, cluster: LinkedCluster): Answer {
+  return answerOf(cluster.model.unknown ? "cluster_not_found" : "no_endpoint", null, route, cluster);
 }
 
 /** @returns null where the path stays as it came */
@@ -130,6 +165,7 @@ function forward(
     bySet: checked.bySet,
     requestPrincipal: checked.principal ?? entered.tokens[0]?.principal ?? null,
     delayMs: 0,
+    mirrors: NO_MIRRORS,
   };
 }
 
@@ -180,6 +216,7 @@ interface Checked {
 
 const NONE: readonly string[] = [];
 const NO_CHANGES: readonly HeaderChange[] = [];
+const NO_MIRRORS: readonly Mirrored[] = [];
 
 /**
  * The destination's checks, for each policy set that its endpoints have: policies follow the endpoint, not the name by

@@ -49,6 +49,8 @@ interface DescribedForward {
   readonly timeoutMs: number | null;
   /** Without a byte of request or answer; null: any. */
   readonly idleTimeoutMs: number | null;
+  /** Who gets a copy; with the code where it is not sent. */
+  readonly mirrors: readonly { readonly cluster: string; readonly refused: string | null }[];
 }
 
 export function describeDecision(decision: Decision): DescribedDecision {
@@ -68,6 +70,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     bySet,
     requestPrincipal,
     delayMs,
+    mirrors,
   } = decision;
   const { endpoints } = cluster.model;
   return {
@@ -95,6 +98,10 @@ export function describeDecision(decision: Decision): DescribedDecision {
     retries: route.model.retries ?? null,
     timeoutMs: route.model.timeoutMs ?? null,
     idleTimeoutMs: route.model.idleTimeoutMs ?? null,
+    mirrors: mirrors.map(({ cluster: to, copy }) => ({
+      cluster: to.model.id,
+      refused: copy.effect === "answer" ? copy.code : copy.effect === "need" ? "token_unknown" : null,
+    })),
   };
 }
 

@@ -8,12 +8,13 @@ import { answerOf } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { type HypotheticalFacts, factsFor, type HypotheticalRequest, type Problem } from "./hypothetical.ts";
 import { hypotheticalFact, placeTokens } from "./hypothetical-tokens.ts";
+import { missingFacts } from "./mirrors.ts";
 import type { Trace } from "./trace.ts";
 import type { Decision } from "./types.ts";
 
 /** One thing that was looked at on the way to a decision. */
 export interface Step {
-  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter";
+  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter" | "mirror";
   readonly name: string;
   readonly outcome: string;
 }
@@ -99,11 +100,12 @@ export function decideHypothetical(
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const seen: Step[] = [];
     const decision = decide(slice, { ...facts, tokens }, traceInto(seen));
-    if (decision.effect !== "need") {
+    const missing = missingFacts(decision);
+    if (decision.effect !== "need" && missing.length === 0) {
       steps.push(...seen);
       return ok(decision);
     }
-    for (const need of decision.needs) {
+    for (const need of missing) {
       const fact = hypotheticalFact(need, byText);
       if (fact === null) return err(untold(need.place.kind, need.place.name, need.place.rules[0]?.name ?? ""));
       tokens[need.place.index] = fact;

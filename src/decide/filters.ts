@@ -10,6 +10,15 @@ import type { Trace } from "./trace.ts";
 import type { Decision, Forward } from "./types.ts";
 
 /**
+ * An ALLOW lets somebody call the service. A preflight that is answered here calls nobody, and carries no token that an ALLOW
+ * could want: to refuse it for that would shut out every page, as in no mesh of Istio's, where it never gets to the service.
+ */
+export function isUnasked({ code }: Answer, { filters }: LinkedRoute, facts: RequestFacts): boolean {
+  if (code !== "rbac_denied_no_allow" || !filters?.cors) return false;
+  return judgeOrigin(filters.cors, facts)?.kind === "preflight";
+}
+
+/**
  * What stands between a destination's policies and its endpoints, in Envoy's order: the route's fault, then its CORS policy. So a
  * preflight may meet a fault, and an answer that a fault gives says nothing of CORS.
  *

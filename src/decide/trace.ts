@@ -5,7 +5,7 @@ import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
-  saw(stage: "gateway" | "route" | "destination" | "filter", name: string, outcome: string): void;
+  saw(stage: "gateway" | "route" | "destination" | "filter" | "mirror", name: string, outcome: string): void;
   /** @param matched the match block that holds; null: none */
   routed(
     slice: LinkedSlice,

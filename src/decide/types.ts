@@ -42,4 +42,13 @@ export interface Forward {
   readonly requestPrincipal: string | null;
   /** A fault holds the request back for so long first. */
   readonly delayMs: number;
+  /** Who gets a copy once the request is sent; empty in a copy itself. */
+  readonly mirrors: readonly Mirrored[];
+}
+
+/** A copy of the request, judged by the policies of where it goes as the request itself would be (R7). */
+export interface Mirrored {
+  readonly cluster: LinkedCluster;
+  /** The copy; or why there is none; or what is missing to know, for which the request itself does not wait. */
+  readonly copy: Forward | Answer | Need;
 }

@@ -7,6 +7,8 @@ export const DRAW = {
   abort: 5,
   /** By place in the route's list instead of by attempt. */
   mirror: 6,
+  /** The same; it stands for the seed of a copy. */
+  mirrorSeed: 10,
   backoff: 7,
   cookie: 8,
   locality: 9,

@@ -5,7 +5,7 @@ import { strict } from "./fields.ts";
 const LEAST = 0.0001;
 
 /** 0 to 100, in steps of 0.0001; an absent `value` is 0. */
-const Percent = strict({ value: z.number().min(0).max(100).exactOptional() });
+export const Percent = strict({ value: z.number().min(0).max(100).exactOptional() });
 
 /** As `Percent`, and refused where it is so small that it would come to nothing. */
 export const ExactPercent = Percent.refine(({ value = 0 }) => value <= 0 || value >= LEAST, {

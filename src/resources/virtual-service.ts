@@ -1,31 +1,22 @@
 import { z } from "zod";
 import { checkCors, CorsPolicy } from "./cors.ts";
+import { Destination } from "./destination.ts";
 import { durationOrZero } from "./duration.ts";
 import { checkFault, Fault } from "./fault.ts";
-import { later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { list, never, REASON, strict, text } from "./fields.ts";
 import { checkHeaders, Headers } from "./header-operations.ts";
 import { checkGateways, checkMatch, gatewayName, HttpMatch, uriKind } from "./http-match.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
-import { hostPattern, isHostPattern, overlap } from "./host.ts";
+import { hostPattern, overlap } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { checkDirectResponse, checkRedirect, DirectResponse, Redirect } from "./local-answer.ts";
-import { isDnsLabel, objectName, subsetName } from "./names.ts";
+import { checkMirrors, MIRROR_FIELDS } from "./mirror.ts";
+import { isDnsLabel, objectName } from "./names.ts";
 import type { Report } from "./report.ts";
 import { checkIdleTimeout, checkRetries, Retries } from "./retries.ts";
 import { checkRewrite, Rewrite } from "./rewrite.ts";
 import { checkCoverage } from "./rule-coverage.ts";
 import { checkWeights } from "./weights.ts";
-
-const PortSelector = strict({ number: portNumber });
-
-const Destination = strict({
-  host: text(
-    (host) => host !== "*" && isHostPattern(host),
-    "a host name without port, or `*.` followed by one, as a ServiceEntry has it",
-  ),
-  subset: subsetName.exactOptional(),
-  port: PortSelector.exactOptional(),
-});
 
 const RouteDestination = strict({
   destination: Destination,
@@ -39,29 +30,21 @@ const Delegate = strict({
   namespace: text((name) => name === "" || isDnsLabel(name), "the name of a namespace").exactOptional(),
 });
 
-const HttpRoute = strict(
-  {
-    name: z.string().exactOptional(),
-    match: z.array(HttpMatch).exactOptional(),
-    route: z.array(RouteDestination).exactOptional(),
-    redirect: Redirect.exactOptional(),
-    directResponse: DirectResponse.exactOptional(),
-    delegate: Delegate.exactOptional(),
-    rewrite: Rewrite.exactOptional(),
-    timeout: durationOrZero.exactOptional(),
-    retries: Retries.exactOptional(),
-    headers: Headers.exactOptional(),
-    corsPolicy: CorsPolicy.exactOptional(),
-    fault: Fault.exactOptional(),
-  },
-  {
-    mirror: later(),
-    mirrors: later(),
-    mirrorPercent: later(),
-    mirror_percent: later(),
-    mirrorPercentage: later(),
-  },
-);
+const HttpRoute = strict({
+  name: z.string().exactOptional(),
+  match: z.array(HttpMatch).exactOptional(),
+  route: z.array(RouteDestination).exactOptional(),
+  redirect: Redirect.exactOptional(),
+  directResponse: DirectResponse.exactOptional(),
+  delegate: Delegate.exactOptional(),
+  rewrite: Rewrite.exactOptional(),
+  timeout: durationOrZero.exactOptional(),
+  retries: Retries.exactOptional(),
+  headers: Headers.exactOptional(),
+  corsPolicy: CorsPolicy.exactOptional(),
+  fault: Fault.exactOptional(),
+  ...MIRROR_FIELDS,
+});
 
 export const VirtualService = strict(
   {
@@ -121,6 +104,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
   checkRetries(rule.retries, report.at("retries"));
   checkCors(rule.corsPolicy, report.at("corsPolicy"));
   checkFault(rule.fault, report.at("fault"));
+  checkMirrors(rule, report);
   const rewritten = (rule.rewrite?.authority ?? "") === "" ? 0 : 1;
   const byRule = checkHeaders(rule.headers, report.at("headers")) + rewritten;
   if (byRule > 1) report.error("only one of `rewrite.authority` and the header operations may set the authority");
@@ -135,7 +119,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
 }
 
 /** What of a rule is about a request that is sent on. */
-const FORWARDING = ["timeout", "retries"] as const;
+const FORWARDING = ["timeout", "retries", "corsPolicy", "mirror", "mirrors"] as const;
 
 const ACTIONS = "`route`, `redirect`, `directResponse` and `delegate`";
 

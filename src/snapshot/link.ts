@@ -59,6 +59,14 @@ export interface LinkedRoute {
   readonly answer: LinkedAnswer | null;
   /** Null: nothing stands between the destination's policies and its endpoints. */
   readonly filters: LinkedFilters | null;
+  /** Null: nobody gets copies. */
+  readonly mirrors: readonly LinkedMirror[] | null;
+}
+
+export interface LinkedMirror {
+  readonly cluster: LinkedCluster;
+  /** Part of [0, 1]. */
+  readonly share: number;
 }
 
 export interface LinkedAnswer {
@@ -241,12 +249,13 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
   const total = model.destinations.reduce((sum, { weight }) => sum + weight, 0);
   let reached = 0;
   const destinations = model.destinations.flatMap((destination) => {
-    const cluster = clusters.get(destination.cluster);
-    if (!cluster) throw new Error(`the slice names a cluster that it does not hold: ${destination.cluster}`);
+    const cluster = clusterIn(clusters, destination.cluster);
     const share = single ? 1 : destination.weight / total;
     reached += share;
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
   });
+  const mirrors =
+    model.mirrors?.map(({ cluster, share }) => ({ cluster: clusterIn(clusters, cluster), share })) ?? null;
   return {
     model,
     destinations,
@@ -254,12 +263,20 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     retries: model.retries === undefined ? null : linkRetries(model.retries),
     answer: linkAnswer(model),
     filters: linkFilters(model),
+    mirrors,
   };
 }
 
-function linkFilters({ fault, cors }: Route): LinkedFilters | null {
-  if (fault === undefined && cors === undefined) return null;
-  return { fault: fault ?? null, cors: cors === undefined ? null : linkCors(cors) };
+function clusterIn(clusters: ReadonlyMap<string, LinkedCluster>, id: string): LinkedCluster {
+  const cluster = clusters.get(id);
+  if (!cluster) throw new Error(`the slice names a cluster that it does not hold: ${id}`);
+  return cluster;
+}
+
+function linkFilters({ fault, cors: policy, redirect, direct }: Route): LinkedFilters | null {
+  // As in Envoy: a route that answers by itself has no part in CORS.
+  const cors = policy === undefined || redirect !== undefined || direct !== undefined ? null : linkCors(policy);
+  return fault === undefined && cors === null ? null : { fault: fault ?? null, cors };
 }
 
 function linkAnswer(model: Route): LinkedAnswer | null {

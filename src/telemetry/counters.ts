@@ -8,6 +8,10 @@ const COUNTERS = {
     help: "Attempts that failed in a way that the route's policy tries again, by what became of it.",
     labels: ["source_principal", "cluster", "result"],
   },
+  tulle_mirror_requests_total: {
+    help: "Copies of requests, by what became of them: an answer, or why there was none.",
+    labels: ["source_principal", "cluster", "result"],
+  },
 } as const;
 
 type CounterName = keyof typeof COUNTERS;

@@ -39,6 +39,8 @@ export class Journal {
   cluster: Cluster | null = null;
   endpoint: Endpoint | null = null;
   attempts = 0;
+  /** Copies that were begun. */
+  mirrors = 0;
   /** Until the answer's headers. */
   upstreamMs: number | null = null;
   /** Of the answer's body; null where it is not known. */

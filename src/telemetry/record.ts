@@ -42,6 +42,8 @@ export interface AccessRecord {
   /** Bytes of the answer's body; null where it was passed on untouched without a length. */
   readonly bytes_sent: number | null;
   readonly attempts: number;
+  /** Copies that mirrors were sent. */
+  readonly mirrors: number;
   readonly user_agent: string | null;
   readonly client_ip: string | null;
 }

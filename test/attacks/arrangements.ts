@@ -67,6 +67,11 @@ export const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrang
       ],
     },
   ],
+  ["CORS policy: origins [https://app.test], methods [GET]", { documents: cors }],
+  ["CORS policy as above", { documents: cors }],
+  ["CORS on", { documents: cors }],
+  ["CORS on, allowHeaders unset", { documents: cors }],
+  ["mirror 100 % to a dead service", { documents: deadMirror }],
   [
     "header regex (?:x+x+)+y on a 60 KiB header",
     {
@@ -74,6 +79,43 @@ export const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrang
     },
   ],
 ]);
+
+/** The case's route with these fields. */
+function routed(namespace: string, fields: object): object {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name: "api", namespace },
+    spec: {
+      hosts: [`api-c${namespace.slice(1)}.test`],
+      gateways: ["mesh", "attacks/front"],
+      http: [{ route: [{ destination: { host: "api" } }], ...fields }],
+    },
+  };
+}
+
+function cors(namespace: string): readonly object[] {
+  const corsPolicy = { allowOrigins: [{ exact: "https://app.test" }], allowMethods: ["GET"] };
+  return [routed(namespace, { corsPolicy })];
+}
+
+/** A service whose only endpoint nobody answers for. */
+function deadMirror(namespace: string): readonly object[] {
+  return [
+    {
+      apiVersion: "networking.istio.io/v1",
+      kind: "ServiceEntry",
+      metadata: { name: "dead", namespace },
+      spec: {
+        hosts: [`dead-${namespace}.test`],
+        ports: [{ number: 443, name: "https", protocol: "HTTPS" }],
+        resolution: "DNS",
+        endpoints: [{ address: "https://refusing.issuer.test" }],
+      },
+    },
+    routed(namespace, { mirror: { host: `dead-${namespace}.test` } }),
+  ];
+}
 
 /** A second route of the case's host, before which nothing stands: what it matches goes to the echo service too. */
 function virtualService(namespace: string, match: object): object {

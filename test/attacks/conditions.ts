@@ -137,7 +137,7 @@ export function checkRequest(must: Must, seen: Seen, at: number, mesh: AttackedM
   if (status) expect(status, said).toContain(reply.status);
   if (must.status_seq === undefined) checkHits(must, hits, said);
   for (const hit of hits) checkHit(must, hit, said);
-  for (const name of must.response_headers_absent ?? []) expect(reply.headers[name], said).toBeUndefined();
+  checkReply(must, seen);
   for (const host of must.no_fetch_to ?? []) notFetched(mesh, host, said);
   for (const words of [must.words, must.invariant]) if (words !== undefined) HELD_WORDS.get(words)?.(seen, mesh);
 }
@@ -150,6 +150,16 @@ export function checkRun({ must, requests }: AttackCase, seen: readonly Seen[], 
   expect(must.status_seq).toHaveLength(requests.length);
   const hits = seen.flatMap((one) => one.hits);
   checkHits(must, hits, seen.map(({ said }) => said).join("\n"));
+}
+
+function checkReply(must: Must, { request, reply: { headers }, said }: Seen): void {
+  for (const [name, value] of Object.entries(must.response_headers ?? {})) expect(headers[name], said).toBe(value);
+  for (const name of must.response_headers_absent ?? []) expect(headers[name], said).toBeUndefined();
+  for (const [name, value] of Object.entries(must.response_headers_not ?? {}))
+    expect(headers[name] ?? "", said).not.toContain(value);
+  const origin = request.headers?.find(([name]) => name.toLowerCase() === "origin")?.[1];
+  if (origin !== undefined && origin === must.response_headers_absent_for_origin)
+    expect(headers["access-control-allow-origin"], said).toBeUndefined();
 }
 
 function checkHits(must: Must, hits: readonly Hit[], said: string): void {

@@ -62,7 +62,11 @@ export interface Must {
   readonly upstream_path_never?: readonly string[];
   readonly upstream_headers?: Readonly<Record<string, string>>;
   readonly upstream_headers_absent?: readonly string[];
+  readonly response_headers?: Readonly<Record<string, string>>;
   readonly response_headers_absent?: readonly string[];
+  readonly response_headers_not?: Readonly<Record<string, string>>;
+  /** No answer to a request from this origin says that it is allowed. */
+  readonly response_headers_absent_for_origin?: string;
   readonly no_fetch_to?: readonly string[];
   readonly no_fetch?: boolean;
   readonly jwks_fetches_max?: number;

@@ -15,7 +15,8 @@ const FIELDS = {
   jwt: names("header claims sign payload serialization"),
   must: names(
     "status status_seq upstream_hits upstream_hits_max upstream_path upstream_path_never upstream_headers " +
-      "upstream_headers_absent response_headers_absent no_fetch_to no_fetch jwks_fetches_max max_ms apply words " +
+      "upstream_headers_absent response_headers response_headers_absent response_headers_absent_for_origin " +
+      "response_headers_not no_fetch_to no_fetch jwks_fetches_max max_ms apply words " +
       "warn_at_apply error_contains invariant",
   ),
 };

@@ -59,6 +59,24 @@ describe("tulle decide", () => {
     ]);
   });
 
+  it("prints what a fault would do first, and who would get a copy", async () => {
+    const mirrors = [
+      { cluster: "m", refused: null },
+      { cluster: "n", refused: "rbac_denied_no_allow" },
+    ];
+    const decision = { effect: "forward", route: "r", cluster: "c", path: "/api", delayMs: 7_000, mirrors };
+    control.routes = { "POST /api/v1/decide": () => ({ body: { ...DECIDED, decision } }) };
+    const { stdout } = await tulle(folder, ["decide", "--host", "reviews"]);
+    expect(stdout.split("\n").slice(0, 6)).toEqual([
+      "decision     forward /api",
+      "route        r",
+      "cluster      c",
+      "delay        7000 ms",
+      "mirror       m",
+      "mirror       n (rbac_denied_no_allow)",
+    ]);
+  });
+
   it.each(["nonsense", ": nameless", "two words: x"])("refuses the header `%s`, and asks nothing", async (header) => {
     const { code, stderr } = await tulle(folder, ["decide", "--host", "reviews", "--header", header]);
     expect(code).toBe(2);

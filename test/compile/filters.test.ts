@@ -12,8 +12,8 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: reviews }
 spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews } }], ${fields} }] }`);
-  const { fault, cors } = world.slice("mesh/*", REVIEWS)?.routes[0] ?? {};
-  return { ...(fault && { fault }), ...(cors && { cors }) };
+  const { fault, cors, mirrors } = world.slice("mesh/*", REVIEWS)?.routes[0] ?? {};
+  return { ...(fault && { fault }), ...(cors && { cors }), ...(mirrors && { mirrors }) };
 }
 
 describe("a rule's corsPolicy", () => {
@@ -61,5 +61,108 @@ describe("a rule's fault", () => {
     ['abort: { grpcStatus: "0", percentage: { value: 100 } }', { abort: { share: 1, status: 200, grpcStatus: 0 } }],
   ])("%s is injected so", (fields, fault) => {
     expect(compiled(`fault: { ${fields} }`).fault).toEqual(fault);
+  });
+});
+
+describe("a rule's mirrors", () => {
+  const id = (host: string) => `outbound|80||${host}.default.svc.cluster.local`;
+  const copies = (fields: string) => compiled(fields).mirrors;
+
+  it.each([
+    ["mirror: { host: b }", 1],
+    ["mirror: { host: b }, mirrorPercentage: { value: 50 }", 0.5],
+    ["mirror: { host: b }, mirrorPercentage: { value: 0.00019 }", 0.000001],
+    ["mirror: { host: b }, mirrorPercent: 50", 0.5],
+    ["mirror: { host: b }, mirror_percent: 25", 0.25],
+    ["mirror: { host: b }, mirrorPercent: 50, mirrorPercentage: { value: 10 }", 0.1],
+    ["mirrors: [{ destination: { host: b } }]", 1],
+    ["mirrors: [{ destination: { host: b }, percentage: { value: 1 } }]", 0.01],
+  ])("%s gets a share of %f", (fields, share) => {
+    expect(copies(fields)).toEqual([{ cluster: id("b"), share }]);
+  });
+
+  it.each([
+    "mirror: { host: b }, mirrorPercentage: { value: 0 }",
+    "mirror: { host: b }, mirrorPercentage: {}",
+    "mirror: { host: b }, mirrorPercent: 0",
+    "mirrors: [{ destination: { host: b }, percentage: { value: 0 } }]",
+    "mirrors: []",
+    "mirrorPercentage: { value: 50 }",
+  ])("%s is none", (fields) => {
+    expect(copies(fields)).toBeUndefined();
+  });
+
+  it("go to clusters that the slice holds, at the port that the request came in on where the service has several", () => {
+    const world = new TestWorld();
+    world.apply(`${service("reviews")}
+---
+${service("b").replace("{ app: b }\n  ports: [{ name: http, port: 80 }]", "{ app: b }\n  ports: [{ name: http, port: 80 }, { name: http-admin, port: 81 }]")}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews } }], mirrors: [{ destination: { host: b } }, { destination: { host: b, port: { number: 81 } } }] }] }`);
+    const slice = world.slice("mesh/*", REVIEWS);
+    expect(slice?.routes[0]?.mirrors?.map(({ cluster }) => cluster)).toEqual([id("b"), id("b").replace("80", "81")]);
+    expect(slice?.clusters[id("b")]?.endpoints).toHaveLength(1);
+  });
+
+  it("at a Gateway where VirtualServices are merged keep their clusters", () => {
+    const world = new TestWorld();
+    world.apply(`${service("reviews")}
+---
+${service("b")}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { selector: { app: gw }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: one }
+spec: { hosts: [api.test], gateways: [edge], http: [{ route: [{ destination: { host: reviews } }], mirror: { host: b } }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: two }
+spec: { hosts: [api.test], gateways: [edge], http: [{ match: [{ uri: { prefix: /two } }], route: [{ destination: { host: reviews } }] }] }`);
+    expect(Object.keys(world.slice("gw/default/edge/80", "api.test")?.clusters ?? {})).toContain(id("b"));
+  });
+
+  it("of a delegate are of its namespace", () => {
+    const world = new TestWorld();
+    world.apply(`${service("reviews")}
+---
+${service("b", { namespace: "shop" })}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ delegate: { name: more, namespace: shop } }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: more, namespace: shop }
+spec: { http: [{ route: [{ destination: { host: reviews.default.svc.cluster.local } }], mirror: { host: b } }] }`);
+    const ids = world.slice("mesh/*", REVIEWS)?.routes[0]?.mirrors?.map(({ cluster }) => cluster);
+    expect(ids).toEqual(["outbound|80||b.shop.svc.cluster.local"]);
+  });
+
+  it("are missed where their service is not there", () => {
+    const world = new TestWorld();
+    expect(
+      world.apply(`${service("reviews")}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews } }], mirrors: [{ destination: { host: reviews } }, { destination: { host: b } }] }, { route: [{ destination: { host: reviews } }], mirror: { host: reviews, subset: v9 } }] }`),
+    ).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("spec.http[0].mirrors[1].destination: there is no service"),
+        expect.stringContaining("spec.http[1].mirror: no DestinationRule"),
+      ]),
+    );
   });
 });

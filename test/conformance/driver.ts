@@ -55,6 +55,7 @@ const FEATURES = [
   "jwt-claim-routing",
   "load-balancing",
   "mesh-route-selection",
+  "mirroring",
   "path-normalization",
   "peer-authentication",
   "request-authentication",

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { CorsPolicy, JwtRule, PolicySet, Route } from "../../src/snapshot/model.ts";
+import { decide } from "../../src/decide/decide.ts";
+import { describeDecision } from "../../src/decide/describe.ts";
+import type { Forward, Mirrored } from "../../src/decide/types.ts";
 import { cluster, decided, endpoint, facts, headers, OPEN, slice } from "./requests.ts";
 
 const APP = "https://app.test";
@@ -45,6 +48,20 @@ describe("a route with a CORS policy", () => {
     expect(decided(withRoute({ cors: CORS }, NOBODY), preflight())).toMatchObject({
       code: "rbac_denied_matched_policy",
     });
+  });
+
+  it("wants no ALLOW for a preflight that it answers, for there one calls nobody", () => {
+    const set: PolicySet = { ...OPEN, allow: [{ name: "default/nobody", rules: [] }] };
+    const of = withRoute({ cors: CORS }, set);
+    expect(decided(of, preflight())).toMatchObject({ code: "cors_preflight" });
+    for (const request of [preflight({ origin: "https://evil.test" }), preflight({ origin: "" }), get])
+      expect(decided(of, request)).toMatchObject({ code: "rbac_denied_no_allow", headers: [] });
+    expect(
+      decided(withRoute({ cors: CORS, fault: { abort: { share: 1, status: 503 } } }, set), preflight()),
+    ).toMatchObject({
+      code: "fault_filter_abort",
+    });
+    expect(decided(withRoute({}, set), preflight())).toMatchObject({ code: "rbac_denied_no_allow" });
   });
 
   it("asks a preflight for no token, at the Gateway and at the destination", () => {
@@ -193,7 +210,120 @@ describe("a route with a fault", () => {
     },
   );
 
+  it("hits a route that answers by itself, which says nothing of CORS", () => {
+    const redirect = { status: 302, path: "/x" } as const;
+    const { delay } = ALWAYS;
+    const request = facts({ headers: headers({ origin: APP }) });
+    const of = (route: Partial<Route>) =>
+      decided(withRoute({ destinations: [], redirect, cors: CORS, ...route }), request);
+    expect(of({ fault: ALWAYS })).toMatchObject({ code: "fault_filter_abort" });
+    expect(of({ fault: { delay } })).toMatchObject({ code: "redirect", delayMs: 7_000 });
+    expect(of({})).toMatchObject({ code: "redirect", headers: [["location", "http://api.test/x"]] });
+  });
+
   it.each([204, 205, 304])("answers %i without a body, as HTTP wants", (status) => {
     expect(decided(withRoute({ fault: { abort: { share: 1, status } } }), facts())).toMatchObject({ status, body: "" });
+  });
+});
+
+describe("a route with mirrors", () => {
+  const to = (cluster: string, share = 1) => ({ cluster, share });
+  /** To `a`, with mirrors to these clusters, of which the endpoint of each has this policy set. */
+  function mirrored(mirrors: Route["mirrors"], sets: Readonly<Record<string, PolicySet>>, change: Partial<Route> = {}) {
+    const names = Object.keys(sets);
+    return slice({
+      routes: [
+        {
+          name: "r",
+          matches: [],
+          destinations: [{ cluster: "a", weight: 1 }],
+          ...(mirrors && { mirrors }),
+          ...change,
+        },
+      ],
+      clusters: {
+        a: cluster("a", [endpoint("EP_A", names.length)]),
+        none: cluster("none", []),
+        ...Object.fromEntries(names.map((name, at) => [name, cluster(name, [endpoint(`EP_${name}`, at)])])),
+      },
+      policySets: [...Object.values(sets), OPEN],
+    });
+  }
+  const mirrorsOf = (decision: ReturnType<typeof decided>) =>
+    describeDecision(decision).effect === "forward" && decision.effect === "forward" ? decision.mirrors : null;
+
+  it("sends each its copy by a draw of its own", () => {
+    const of = mirrored([to("b", 0.3), to("c", 0.6), to("b", 0)], { b: OPEN, c: OPEN });
+    const seen: Record<string, number> = {};
+    for (let seed = 0; seed < 10_000; seed += 1) {
+      const drawn = mirrorsOf(decided(of, facts({ seed: Math.imul(seed, 0x9e3779b1) })));
+      const names = (drawn ?? []).map((mirror) => mirror.cluster.model.id).join();
+      seen[names] = (seen[names] ?? 0) + 1;
+    }
+    const shares = { "": 0.28, b: 0.12, c: 0.42, "b,c": 0.18 };
+    expect(Object.keys(seen).toSorted()).toEqual(Object.keys(shares).toSorted());
+    // Four standard deviations of a fair draw are below 200.
+    for (const [names, share] of Object.entries(shares))
+      expect(Math.abs((seen[names] ?? 0) - share * 10_000), names).toBeLessThan(200);
+  });
+
+  it("makes of each copy what it makes of the request", () => {
+    const of = mirrored(
+      [to("b")],
+      { b: OPEN },
+      { rewrite: { uri: "/x", authority: "b.test" }, request: { remove: ["x-a"] } },
+    );
+    const decision = decided(of, facts({ headers: headers({ "x-a": "1" }), query: "q" }));
+    const [mirror] = mirrorsOf(decision) ?? [];
+    const { cluster: _, mirrors, ...sending } = decision as Forward;
+    const { cluster: at, mirrors: none, ...copy } = (mirror as Mirrored).copy as Forward;
+    expect(copy).toEqual(sending);
+    expect([at.model.id, mirrors.length, none]).toEqual(["b", 1, []]);
+  });
+
+  it("judges each copy by the policies of where it goes, and those say nothing of the request", () => {
+    const of = mirrored([to("b"), to("c"), to("none")], { b: NOBODY, c: OPEN });
+    expect(describeDecision(decided(of, facts()))).toMatchObject({
+      effect: "forward",
+      cluster: "a",
+      mirrors: [
+        { cluster: "b", refused: "rbac_denied_matched_policy" },
+        { cluster: "c", refused: null },
+        { cluster: "none", refused: "no_endpoint" },
+      ],
+    });
+  });
+
+  it("judges the path as it was rewritten", () => {
+    const paths = [{ kind: "exact", value: "/admin" }] as const;
+    const set: PolicySet = { ...OPEN, deny: [{ name: "default/p", rules: [{ to: [{ paths }] }] }] };
+    const of = mirrored([to("b")], { b: set }, { rewrite: { uri: "/admin" } });
+    expect(describeDecision(decided(of, facts({ path: "/x" })))).toMatchObject({
+      mirrors: [{ refused: null }],
+    });
+    const whole = mirrored(
+      [to("b")],
+      { b: set },
+      { matches: [{ uri: { kind: "exact", value: "/x" } }], rewrite: { uri: "/admin" } },
+    );
+    expect(describeDecision(decided(whole, facts({ path: "/x" })))).toMatchObject({
+      mirrors: [{ refused: "rbac_denied_matched_policy" }],
+    });
+  });
+
+  it("does not let the request wait for what only a copy's policies want to know", () => {
+    const of = mirrored([to("b")], { b: { ...OPEN, jwt: [JWT] } });
+    const request = facts({ headers: headers({ authorization: "Bearer t" }) });
+    expect(decide(of, request)).toMatchObject({ effect: "forward", mirrors: [{ copy: { effect: "need" } }] });
+    const bad = { ok: false, code: "jwt_invalid", detail: "token_signature" } as const;
+    expect(describeDecision(decided(of, request, { t: bad }))).toMatchObject({
+      mirrors: [{ cluster: "b", refused: "jwt_invalid" }],
+    });
+  });
+
+  it("copies nothing that a fault answers, or that is a preflight", () => {
+    const of = mirrored([to("b")], { b: OPEN }, { cors: CORS, fault: { abort: { share: 1, status: 503 } } });
+    expect(decided(of, facts())).not.toHaveProperty("mirrors");
+    expect(decided(mirrored([to("b")], { b: OPEN }, { cors: CORS }), preflight())).not.toHaveProperty("mirrors");
   });
 });

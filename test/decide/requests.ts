@@ -1,4 +1,5 @@
 import { decide } from "../../src/decide/decide.ts";
+import { missingFacts } from "../../src/decide/mirrors.ts";
 import type { Decision } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
@@ -54,9 +55,9 @@ export function complete(
   const tokens = [...request.tokens];
   const whole = { ...request, tokens };
   for (let round = 0; round < 4; round += 1) {
-    const decision = decide(of, whole);
-    if (decision.effect !== "need") return whole;
-    for (const { place, token } of decision.needs) {
+    const missing = missingFacts(decide(of, whole));
+    if (missing.length === 0) return whole;
+    for (const { place, token } of missing) {
       const fact = known[token];
       if (!fact) throw new Error(`the test knows no token ${token}`);
       tokens[place.index] = fact;

@@ -132,9 +132,13 @@ const route: fc.Arbitrary<Route> = fc
       delay: { share: 0.5, ms: 50 },
       abort: { share: 0.5, status: 503, grpcStatus: 14 },
     }),
+    mirrors: fc.constantFrom<Route["mirrors"][]>(undefined, undefined, [
+      { cluster: "b", share: 0.5 },
+      { cluster: "a", share: 1 },
+    ]),
     redirect: fc.constantFrom(undefined, undefined, undefined, { status: 302 as const, authority: "else.test" }),
   })
-  .map(({ matches, both, rewrite, request, cors, fault, redirect }) => ({
+  .map(({ matches, both, rewrite, request, cors, fault, mirrors, redirect }) => ({
     name: "r",
     matches,
     destinations: [{ cluster: "a", weight: 3 }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
@@ -142,6 +146,7 @@ const route: fc.Arbitrary<Route> = fc
     ...(request && { request }),
     ...(cors && { cors }),
     ...(fault && { fault }),
+    ...(mirrors && { mirrors }),
     ...(redirect && { redirect }),
   }));
 

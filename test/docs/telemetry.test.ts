@@ -46,6 +46,15 @@ describe("docs/telemetry.md", () => {
     expect(namesUnder("Label of ejections")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
   });
 
+  it("lists the labels of mirrors in their order", () => {
+    const labels = { source_principal: "-", cluster: "c", result: "2xx" };
+    const counts = { [counterKey("tulle_mirror_requests_total", labels)]: 1 };
+    const [, text = ""] = /^tulle_mirror_requests_total\{(.*)\} 1$/m.exec(
+      prometheusText([], { dropped: {}, folded: 0, generation: 1, counts }),
+    ) ?? [""];
+    expect(namesUnder("Label of mirrors")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
+  });
+
   it("names every metric", () => {
     const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts: {} });
     for (const [, name = ""] of text.matchAll(/^# TYPE (\w+)/gm)) expect(PAGE).toContain(`\`${name}\``);

@@ -225,19 +225,6 @@ spec:
     expect(matched(fields)).toEqual([`error ${error}`]);
   });
 
-  it.each(["mirror", "mirrors", "mirrorPercent", "mirrorPercentage"])("says that %s is not supported yet", (field) => {
-    const { findings } = parsed(
-      `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [a], http: [{${field}: {}}]}}`,
-    );
-    expect(findings).toMatchObject([
-      {
-        reason: "FieldValueNotSupported",
-        field: `spec.http[0].${field}`,
-        message: expect.stringContaining("not supported yet"),
-      },
-    ]);
-  });
-
   it("says of an SNI that it cannot be seen", () => {
     const { findings } = parsed(
       `{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: a}, spec: {hosts: [outbound_.80_._.a.b.svc], http: [{${one}}]}}`,

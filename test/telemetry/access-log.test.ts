@@ -107,6 +107,7 @@ function recordOf(journal: Journal): AccessRecord {
     upstream_ms: journal.upstreamMs,
     bytes_sent: journal.bytes,
     attempts: journal.attempts,
+    mirrors: journal.mirrors,
     user_agent: clipped(journal.userAgent, 448),
     client_ip: clipped(journal.clientIp, 64),
   };
@@ -262,6 +263,7 @@ describe("AccessLog", () => {
       upstreamMs: Number.MAX_SAFE_INTEGER,
       bytes: Number.MAX_SAFE_INTEGER,
       attempts: 1_000,
+      mirrors: 1_000,
     });
     const line = new AccessLog(long).line(journal, long, 2 * STARTED);
     expect(line.length).toBeLessThan(8_192);

@@ -216,12 +216,13 @@ describe("what the cell of a location tells control", () => {
   it("is what was counted while control was away, and was lost on the way", async () => {
     const labels = `["${gateway}"]`;
     control.away = true;
-    await exchange({ metrics: [metric(labels)], dropped: { [gateway]: 4 } });
+    await exchange({ metrics: [metric(labels)], dropped: { [gateway]: 4 }, counts: { [gateway]: 2 } });
     await exchange({ metrics: [metric(labels)] });
     control.away = false;
     await exchange();
     await vi.waitUntil(() => reported(labels) === 2, PATIENCE_MS);
     expect(control.reports.filter(({ dropped }) => dropped[gateway] === 4)).toHaveLength(1);
+    expect(control.reports.filter(({ counts }) => counts?.[gateway] === 2)).toHaveLength(1);
   });
 });
 

@@ -8,6 +8,7 @@ import { findSlice } from "./find-slice.ts";
 import { identify } from "./identify.ts";
 import { keepBody } from "./kept-body.ts";
 import { learnLocation, type Mesh } from "./mesh.ts";
+import { mirrorRequest } from "./mirror.ts";
 import { receiveRequest } from "./receive-request.ts";
 import { record } from "./record.ts";
 import { sendRequest } from "./send.ts";
@@ -30,6 +31,7 @@ const STEPS: readonly Step[] = [
   decideRequest,
   keepBody,
   admit,
+  mirrorRequest,
   sendRequest,
 ];
 

@@ -20,6 +20,7 @@ export function keepBody(call: Call): Response | null | Promise<Response | null>
 }
 
 function isSentAgain({ forward, received }: Call): boolean {
+  if (forward.mirrors.length > 0) return true;
   const { retries } = forward.route.model;
   return retries !== undefined && isRepeatable(retries, received.method);
 }

@@ -5,6 +5,7 @@ import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
 import { emptyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
 import type { Received } from "../../src/request/receive.ts";
 import type { Result } from "../../src/routing/retries.ts";
+import type { Endpoint } from "../../src/snapshot/model.ts";
 import { pick } from "./admit.ts";
 import { answerWith, broken, gone } from "./answer-with.ts";
 import { Attempt } from "./attempt.ts";
@@ -25,7 +26,7 @@ export function sendRequest(call: Call): Response | Promise<Response> {
   call.journal.endpoint = endpoint;
   if (backend === null) return tryAgain(call, UNSENT, null) ?? answerWith(call, answerOf("binding_missing"));
   call.journal.attempts += 1;
-  const init = initOf(call, headersFor(call, backend), backend);
+  const init = initOf(call, headersFor(call, forward, endpoint, backend), backend);
   const attempt = new Attempt(call, endpoint, tryAgain);
   call.attempt = attempt;
   return attempt.perform(backend, urlOf(call.received, forward, backend), init, now);
@@ -53,12 +54,16 @@ async function sendAgain(call: Call, waitMs: number): Promise<Response> {
 }
 
 /** Of the parts that were decided on, never of the request's URL: that may be another, raw form of it. */
-function urlOf({ scheme, target }: Received, { authority, path, query }: Forward, { origin }: Backend): string {
+export function urlOf({ scheme, target }: Received, { authority, path, query }: Forward, { origin }: Backend): string {
   // All parts of this text are canonical: the authority has been matched against a plain name, the path begins with `/`.
   return `${origin ?? `${scheme}://${authority ?? target.host}`}${path}${query === "" ? "" : `?${query}`}`;
 }
 
-function initOf({ request, kept, received: { method } }: Call, headers: HeaderRecord, backend: Backend): RequestInit {
+export function initOf(
+  { request, kept, received: { method } }: Call,
+  headers: HeaderRecord,
+  backend: Backend,
+): RequestInit {
   // The option for the answer's coding is the call's: a Request would not carry it.
   const init: RequestInit = {
     method,
@@ -75,8 +80,8 @@ function initOf({ request, kept, received: { method } }: Call, headers: HeaderRe
 const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-attempt-count"]);
 
 /** What the destination's policies saw, and what the gateway tells the endpoint. */
-function headersFor(call: Call, backend: Backend): MutableHeaders {
-  const { forward, received, endpoint, peer, facts } = call;
+export function headersFor(call: Call, forward: Forward, endpoint: Endpoint, backend: Backend): MutableHeaders {
+  const { received, peer, facts } = call;
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
   const headers = copyWithout(forward.headers, ofSet);

@@ -1,3 +1,4 @@
+import type { DestinationSpec } from "../../resources/destination.ts";
 import type { HttpMatchSpec } from "../../resources/http-match.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { HttpRouteSpec, VirtualServiceSpec } from "../../resources/virtual-service.ts";
@@ -85,11 +86,17 @@ function mergeRule(root: HttpRouteSpec, rule: HttpRouteSpec): HttpRouteSpec | nu
 
 /** Short names are of the namespace in which they stand, whoever uses them. */
 function resolved(rule: HttpRouteSpec, namespace: string): HttpRouteSpec {
-  const { match, route } = rule;
+  const { match, route, mirror, mirrors } = rule;
+  const at = <T extends { readonly destination: DestinationSpec }>(one: T): T => ({
+    ...one,
+    destination: whole(one.destination, namespace),
+  });
   return {
     ...rule,
     ...(match && { match: match.map((block) => withGateways(block, namespace)) }),
-    ...(route && { route: route.map((one) => ({ ...one, destination: whole(one.destination, namespace) })) }),
+    ...(route && { route: route.map(at) }),
+    ...(mirror && { mirror: whole(mirror, namespace) }),
+    ...(mirrors && { mirrors: mirrors.map(at) }),
   };
 }
 
@@ -98,6 +105,6 @@ function withGateways(block: HttpMatchSpec, namespace: string): HttpMatchSpec {
   return gateways ? { ...block, gateways: gateways.map((name) => qualifiedGateway(name, namespace)) } : block;
 }
 
-function whole<T extends { readonly host: string }>(destination: T, namespace: string): T {
+function whole(destination: DestinationSpec, namespace: string): DestinationSpec {
   return { ...destination, host: qualified(destination.host, namespace) };
 }

@@ -22,7 +22,9 @@ export function mergeRoutes(parts: readonly CompiledRoutes[]): CompiledRoutes {
     }
   }
   routes.push(...catchAlls);
-  const used = new Set(routes.flatMap(({ destinations }) => destinations.map(({ cluster }) => cluster)));
+  const used = new Set(
+    routes.flatMap(({ destinations, mirrors = [] }) => [...destinations, ...mirrors].map(({ cluster }) => cluster)),
+  );
   const targets = parts.flatMap((part) => part.targets);
   return { routes, targets: targets.filter(({ host, port, subset }) => used.has(clusterId(host, port, subset))) };
 }

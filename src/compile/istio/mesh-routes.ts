@@ -1,5 +1,6 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
+import { mirrorsIn } from "../../resources/mirror.ts";
 import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import { onlyFor, visible } from "../exports.ts";
 import { importsOf, importsRule } from "../imports.ts";
@@ -50,7 +51,9 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
   return memo.get(`viewers ${host}`, () => {
     const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
     const destinations = routes.flatMap((route) =>
-      rulesOf(world, route).flatMap(({ rule }) => (rule.route ?? []).map(({ destination }) => destination.host)),
+      rulesOf(world, route).flatMap(({ rule }) =>
+        [...(rule.route ?? []), ...mirrorsIn(rule)].map(({ destination }) => destination.host),
+      ),
     );
     const viewers = new Set<Viewer>([
       ...routes.flatMap((route) => onlyFor(world, route)),

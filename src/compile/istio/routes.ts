@@ -1,5 +1,7 @@
+import type { DestinationSpec } from "../../resources/destination.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { HeadersSpec } from "../../resources/header-operations.ts";
+import { mirrorsIn } from "../../resources/mirror.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { HttpRouteSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch } from "../../snapshot/model.ts";
@@ -47,21 +49,24 @@ function compileRule(
     destination,
     target: targetOf(world, object, destination.destination, place),
   }));
-  const byPort = destinations.some(({ target }) => target.port === REQUEST_PORT);
+  const mirrors = (route.length === 0 ? [] : mirrorsIn(rule)).map(({ destination, share }) => ({
+    share,
+    target: targetOf(world, object, destination, place),
+  }));
+  const byPort = [...destinations, ...mirrors].some(({ target }) => target.port === REQUEST_PORT);
   for (const port of byPort ? portsOf(place) : [null]) {
     // A Gateway's slice is that of one port: its matches name none.
     const atPort = port === null || place.kind === "gateway" ? matches : onPort(matches, port);
     if (atPort === null) continue;
-    const chosen = destinations.map(({ destination, target }) => ({
-      destination,
-      target: target.port === REQUEST_PORT ? { ...target, port: port ?? 0 } : target,
-    }));
-    targets.push(...chosen.map(({ target }) => target));
+    const at = (target: Target): Target => (target.port === REQUEST_PORT ? { ...target, port: port ?? 0 } : target);
+    const chosen = destinations.map(({ destination, target }) => ({ destination, target: at(target) }));
+    const copies = mirrors.map(({ share, target }) => ({ share, target: at(target) }));
+    targets.push(...[...chosen, ...copies].map(({ target }) => target));
     routes.push({
       ...head,
       matches: atPort,
       destinations: chosen.map(({ destination: { weight = 0, headers }, target }) => ({
-        cluster: clusterId(target.host, target.port, target.subset),
+        cluster: idOf(target),
         weight: route.length === 1 ? 1 : weight,
         ...headerOps(headers),
       })),
@@ -70,9 +75,14 @@ function compileRule(
       ...(route.length > 0 && { ...timeouts(object, rule), ...retriesOf(world, rule.retries) }),
       ...localAnswer(rule),
       ...filterModels(rule),
+      ...(copies.length > 0 && { mirrors: copies.map(({ share, target }) => ({ cluster: idOf(target), share })) }),
     });
   }
   return { routes, targets };
+}
+
+function idOf({ host, port, subset }: Target): string {
+  return clusterId(host, port, subset);
 }
 
 function portsOf(place: Place): readonly number[] {
@@ -85,12 +95,7 @@ function onPort(matches: readonly RouteMatch[], port: number): readonly RouteMat
   return held.length === 0 ? null : held.map((match) => ({ ...match, port }));
 }
 
-function targetOf(
-  world: World,
-  object: KubeObject,
-  { host, subset, port }: NonNullable<HttpRouteSpec["route"]>[number]["destination"],
-  place: Place,
-): Target {
+function targetOf(world: World, object: KubeObject, { host, subset, port }: DestinationSpec, place: Place): Target {
   const name = qualified(host, namespaceOf(object));
   return { host: name, subset, port: port?.number ?? onlyPort(world, name, place) };
 }

@@ -3,6 +3,7 @@ import { destinationPolicy } from "../../../compile/istio/destination-rules.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
+import type { DestinationSpec } from "../../../resources/destination.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
@@ -22,8 +23,17 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   for (const [index, rule] of spec.http.entries())
     for (const [at, { destination }] of (rule.route ?? []).entries()) {
       const field = `spec.http[${index}].route[${at}].destination`;
-      findings.push(...destinationFindings(world, object, rule, destination, field));
+      findings.push(...destinationFindings(world, object, rule, destination, field, UNANSWERED));
     }
+  for (const [index, rule] of spec.http.entries()) {
+    const { mirror, mirrors = [] } = rule;
+    const place = `spec.http[${index}]`;
+    const copies = mirrors.map(({ destination }, at) => [`${place}.mirrors[${at}].destination`, destination] as const);
+    for (const [field, destination] of mirror === undefined
+      ? copies
+      : [[`${place}.mirror`, mirror] as const, ...copies])
+      findings.push(...destinationFindings(world, object, rule, destination, field, "it gets no copies"));
+  }
   for (const [index, { match = [] }] of spec.http.entries())
     for (const [at, { sourceLabels, sourceNamespace, gateways: own }] of match.entries())
       if (sourceLabels !== undefined && own === undefined && gateways.includes("mesh")) {
@@ -34,28 +44,27 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
 }
 
 type Rule = VirtualServiceSpec["http"][number];
-type Destination = NonNullable<Rule["route"]>[number]["destination"];
+
+const UNANSWERED = "its requests are answered with 503";
 
 function destinationFindings(
   world: World,
   object: KubeObject,
   rule: Rule,
-  { host, subset, port }: Destination,
+  { host, subset, port }: DestinationSpec,
   field: string,
+  meanwhile: string,
 ): readonly Finding[] {
   const namespace = namespaceOf(object);
   const name = qualified(host, namespace);
   const service = serviceFor(world, name, namespace);
-  if (!service)
-    return [warningAt(field, `there is no service \`${name}\` yet: its requests are answered with 503`, "TULLE0102")];
+  if (!service) return [warningAt(field, `there is no service \`${name}\` yet: ${meanwhile}`, "TULLE0102")];
   const numbers = service.ports.map(({ number }) => number);
   if (port !== undefined && !numbers.includes(port.number))
-    return [
-      warningAt(field, `\`${name}\` has no port ${port.number}: its requests are answered with 503`, "TULLE0103"),
-    ];
+    return [warningAt(field, `\`${name}\` has no port ${port.number}: ${meanwhile}`, "TULLE0103")];
   const { subsets } = destinationPolicy(world, name, service.namespace, namespace);
   if (subset !== undefined && !subsets.has(subset)) {
-    const message = `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: its requests are answered with 503`;
+    const message = `no DestinationRule of \`${name}\` has a subset \`${subset}\` yet: ${meanwhile}`;
     return [warningAt(field, message, "TULLE0104")];
   }
   const asked = port === undefined && numbers.length > 1 ? askedPorts(world, object, rule) : [];

@@ -6,6 +6,12 @@ const STRING_MATCH: Descriptions = {
   regex: "A regular expression of RE2 for the whole value.",
 };
 
+const DESTINATION: Descriptions = {
+  host: "The service's name; a short one is one of the namespace.",
+  subset: "Endpoints of the service by a name that a DestinationRule gives them.",
+  port: "Port of the service; needed where it has several.",
+};
+
 const HEADER_OPERATIONS: Descriptions = {
   remove: "Names; this is done first.",
   set: "Names and values; replaces what is there.",
@@ -59,9 +65,7 @@ export const DESCRIPTIONS: Descriptions = {
   ),
   "spec.http.route": "Where requests go; one is picked by its weight for each request.",
   "spec.http.route.destination": "A service, and which of its endpoints.",
-  "spec.http.route.destination.host": "The service's name; a short one is one of the namespace.",
-  "spec.http.route.destination.subset": "Endpoints of the service by a name that a DestinationRule gives them.",
-  "spec.http.route.destination.port": "Port of the service; needed where it has several.",
+  ...at(["spec.http.route.destination"], DESTINATION),
   "spec.http.route.weight": "Its share of the requests; of several an absent one counts as 0.",
   "spec.http.route.headers": "Changes of headers for this destination.",
   "spec.http.redirect": "Answers with another address in place of sending the request on.",
@@ -100,6 +104,16 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.http.fault.abort.httpStatus": "The status of the answer, 200 to 599.",
   "spec.http.fault.abort.grpcStatus":
     "The status of gRPC, such as `UNAVAILABLE`; other requests are answered with the one of HTTP that stands for it.",
+  "spec.http.mirror": "A service that gets copies of the requests; its answers are thrown away.",
+  "spec.http.mirrorPercentage": "The share of requests that `mirror` gets; all by default.",
+  "spec.http.mirrorPercentage.value": "0 to 100, in steps of 0.0001.",
+  "spec.http.mirrorPercent": "The older form, in whole percent.",
+  "spec.http.mirror_percent": "The oldest form, in whole percent.",
+  "spec.http.mirrors": "Several services that get copies, each by a draw of its own.",
+  "spec.http.mirrors.destination": "The service.",
+  "spec.http.mirrors.percentage": "The share of requests that it gets; all by default.",
+  "spec.http.mirrors.percentage.value": "0 to 100, in steps of 0.0001.",
+  ...at(["spec.http.mirror", "spec.http.mirrors.destination"], DESTINATION),
   "spec.http.corsPolicy": "Which other sites' pages may call, by what browsers ask and are told.",
   "spec.http.corsPolicy.allowOrigins": "Sites that may; any of the matches must hold.",
   "spec.http.corsPolicy.allowOrigin": "The older form: exact values, or `*`.",

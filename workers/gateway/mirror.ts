@@ -1,0 +1,169 @@
+import { nextAttempt } from "../../src/decide/attempts.ts";
+import { decide } from "../../src/decide/decide.ts";
+import type { Forward, Mirrored } from "../../src/decide/types.ts";
+import { DRAW, draw } from "../../src/request/draws.ts";
+import type { TokenFact } from "../../src/request/token-fact.ts";
+import type { Outcome } from "../../src/resilience/outlier.ts";
+import { isBounded, type Ticket } from "../../src/resilience/pool.ts";
+import type { LinkedCluster } from "../../src/snapshot/link.ts";
+import type { Endpoint } from "../../src/snapshot/model.ts";
+import { counterKey } from "../../src/telemetry/counters.ts";
+import { backendFor } from "./backend.ts";
+import type { Call } from "./call.ts";
+import type { CallerCluster } from "./callers.ts";
+import { headersFor, initOf, urlOf } from "./send.ts";
+
+/** What became of a copy, for its counter: an answer by its first digit, or why there was none. */
+type Result =
+  | `${number}xx`
+  | "failed"
+  | "timeout"
+  | "refused"
+  | "no_endpoint"
+  | "overflow"
+  | "body_too_large"
+  | "body_length_unknown"
+  | "websocket";
+
+/** A copy has the route's time, else this, and never more than the platform gives a call that has ended. */
+const DEFAULT_MS = 15_000;
+const LONGEST_MS = 25_000;
+
+/** An answer is read so far, so that the service sees its client stay; what is longer is broken off. */
+const MAX_READ_BYTES = 1_048_576;
+
+/** As often as for the request itself. */
+const MAX_ROUNDS = 4;
+
+/** Between steps 5 and 6: sends copies beside the call. Nothing of them is waited for here, and nothing of them reaches the client. */
+export function mirrorRequest(call: Call): null {
+  const { mirrors } = call.forward;
+  if (mirrors.length > 0) for (const [at, mirror] of mirrors.entries()) begin(call, mirror, at);
+  return null;
+}
+
+function begin(call: Call, mirror: Mirrored, at: number): void {
+  const withheld = whyNoCopy(call, mirror);
+  if (withheld !== null) return count(call, mirror.cluster, withheld);
+  call.journal.mirrors += 1;
+  call.lease.waitUntil(mirrorTo(call, mirror, at));
+}
+
+/** @returns null for a request that can be sent twice, to where it is not known that it may not go */
+function whyNoCopy({ received, request, kept }: Call, { copy }: Mirrored): Result | null {
+  if (copy.effect === "answer") return reasonOf(copy);
+  if (received.webSocket) return "websocket";
+  if (request.body === null || kept !== null) return null;
+  return received.headers["content-length"] === undefined ? "body_length_unknown" : "body_too_large";
+}
+
+/** Never rejects. */
+async function mirrorTo(call: Call, mirror: Mirrored, at: number): Promise<void> {
+  // The request itself goes first.
+  await Promise.resolve();
+  let result: Result;
+  try {
+    const copy = await knownCopy(call, mirror.copy, at);
+    result = copy.effect === "forward" ? await sendCopy(call, copy, at) : reasonOf(copy);
+  } catch {
+    result = "failed";
+  }
+  count(call, mirror.cluster, result);
+}
+
+function reasonOf(copy: Exclude<Mirrored["copy"], Forward>): Result {
+  const gone = copy.effect === "answer" && (copy.code === "no_endpoint" || copy.code === "cluster_not_found");
+  return gone ? "no_endpoint" : "refused";
+}
+
+/** Gets what the copy's own policies want to know, as for the request itself, and decides again. */
+async function knownCopy(call: Call, first: Mirrored["copy"], at: number): Promise<Mirrored["copy"]> {
+  const tokens: (TokenFact | null | undefined)[] = [...call.facts.tokens];
+  let copy = first;
+  for (let round = 0; round < MAX_ROUNDS && copy.effect === "need"; round += 1) {
+    for (const need of copy.needs) tokens[need.place.index] = await call.mesh.tokens.verify(need, call.lease);
+    const decision = decide(call.slice, { ...call.facts, tokens });
+    const again = decision.effect === "forward" ? decision.mirrors[at] : undefined;
+    if (again === undefined) break;
+    ({ copy } = again);
+  }
+  return copy;
+}
+
+async function sendCopy(call: Call, copy: Forward, at: number): Promise<Result> {
+  const view = call.mesh.callers.view(call.caller, copy.cluster);
+  // Its picks are draws of its own: the same ones would bind its endpoint to the request's.
+  const seed = (draw(call.facts.seed, DRAW.mirrorSeed, at) * 4_294_967_296) | 0;
+  const next = nextAttempt(copy, [], view.at(Date.now(), call.whereabouts), seed);
+  if (next.kind !== "attempt") return next.kind === "answer" && next.answer.status === 403 ? "refused" : "no_endpoint";
+  const limitMs = Math.min(copy.route.model.timeoutMs ?? DEFAULT_MS, LONGEST_MS);
+  const ticket = slotIn(view, limitMs);
+  if (ticket === null) return "overflow";
+  const { endpoint } = next;
+  call.mesh.callers.start(endpoint);
+  try {
+    return await fetchCopy(call, copy, endpoint, view, limitMs);
+  } finally {
+    call.mesh.callers.finish(endpoint);
+    if (ticket !== undefined) view.pool.leave(ticket, copy.cluster.model.pool, Date.now());
+  }
+}
+
+/** @returns null where there is none now: a copy does not wait for one; undefined where nothing bounds the cluster */
+function slotIn({ cluster, pool }: CallerCluster, limitMs: number): Ticket | null | undefined {
+  const settings = cluster.model.pool;
+  if (!isBounded(settings)) return undefined;
+  const admission = pool.enter(settings, Date.now(), limitMs);
+  if (admission.kind === "running") return admission.ticket;
+  if (admission.kind === "waiting") pool.leave(admission.ticket, settings, Date.now());
+  return null;
+}
+
+/** One call, judged as any other of this cluster, whose answer is read and thrown away. */
+async function fetchCopy(
+  call: Call,
+  copy: Forward,
+  endpoint: Endpoint,
+  view: CallerCluster,
+  limitMs: number,
+): Promise<Result> {
+  const backend = backendFor(endpoint.address, copy.origin, call.mesh.env);
+  if (backend === null) return "failed";
+  const headers = headersFor(call, copy, endpoint, backend);
+  const { traceparent } = headers;
+  // As in Istio: the service's span of a copy is no part of the trace.
+  if (traceparent !== undefined) headers["traceparent"] = `${traceparent.slice(0, -2)}00`;
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), limitMs);
+  let outcome: Outcome;
+  try {
+    const init = { ...initOf(call, headers, backend), signal: abort.signal };
+    const response = await backend.fetch(urlOf(call.received, copy, backend), init);
+    await readAway(response.body);
+    outcome = response.status;
+  } catch {
+    outcome = abort.signal.aborted ? "timeout" : "reset";
+  } finally {
+    clearTimeout(timer);
+  }
+  view.judge(endpoint, outcome, Date.now());
+  if (outcome === "reset") return "failed";
+  return outcome === "timeout" ? outcome : `${Math.floor(outcome / 100)}xx`;
+}
+
+async function readAway(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  if (body === null) return;
+  const reader = body.getReader();
+  for (let bytes = 0; bytes < MAX_READ_BYTES;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    bytes += value.length;
+  }
+  await reader.cancel();
+}
+
+function count({ mesh, caller }: Call, { model }: LinkedCluster, result: Result): void {
+  mesh.configuration.count(
+    counterKey("tulle_mirror_requests_total", { source_principal: caller, cluster: model.id, result }),
+  );
+}
