@@ -404,6 +404,12 @@ export const FINDINGS = {
     meaning: "settings for a failover between localities, and nothing that ever tells that an endpoint is ill",
     mend: "set `outlierDetection` beside them",
   },
+  TULLE0404: {
+    name: "NoCallerLocality",
+    severity: "warning",
+    meaning: "a load balancer goes by where callers are, and the MeshConfig says of no place which locality it is",
+    mend: "name the places of callers in `localities` of the MeshConfig",
+  },
   TULLE0410: {
     name: "NeverRetried",
     severity: "warning",

@@ -41,5 +41,5 @@ export function checkLoadBalancer(spec: LoadBalancerSpec, ejects: boolean, repor
   if (warmup === undefined) place.warn("the old form of `warmup.duration`", "TULLE0004");
   else if (warmupDurationSecs !== undefined) report.at("warmupDurationSecs").error("cannot go with `warmup`");
   if (simple === "RANDOM" || consistentHash !== undefined)
-    place.warn("without effect: only ROUND_ROBIN and LEAST_REQUEST let new endpoints warm up", "TULLE0003");
+    place.warn("without effect: only ROUND_ROBIN and LEAST_REQUEST let new endpoints warm up");
 }

@@ -64,3 +64,13 @@ export function inOrder(areas: readonly string[]): readonly string[] {
   const rank = (area: string): number => (area.endsWith("*") ? 10 : 0) - area.split("/").length;
   return [...areas].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
+
+/** Whether a setting means nothing of callers whose locality is not known. */
+export function asksWhereCallersAre({ enabled, distribute, failover, failoverPriority }: LocalityLbSpec): boolean {
+  if (enabled === false) return false;
+  return (
+    failover !== undefined ||
+    (distribute ?? []).some(({ from }) => from !== "*") ||
+    (failoverPriority ?? []).some((label) => TOPOLOGY_LABELS.includes(label))
+  );
+}

@@ -219,3 +219,49 @@ describe("warm-up", () => {
     if (warmup === undefined) expect(made?.endpoints[0]).not.toHaveProperty("since");
   });
 });
+
+describe("a DestinationRule that goes by where callers are", () => {
+  const told = (setting: string, ...more: readonly string[]) => {
+    const made = new TestWorld();
+    made.apply([SERVICE, EU, US, ...more].join(""));
+    return made.apply(
+      rule(`outlierDetection: { maxEjectionPercent: 100 }, loadBalancer: { localityLbSetting: { ${setting} } }`),
+    );
+  };
+  const WARNING =
+    "DestinationRule/r spec.trafficPolicy.loadBalancer.localityLbSetting: no caller has a locality: name places in `localities` of the MeshConfig";
+
+  it.each([
+    "failover: [{ from: eu, to: us }]",
+    "distribute: [{ from: eu, to: { eu: 100 } }]",
+    "failoverPriority: [topology.kubernetes.io/region]",
+  ])("by %s is told where the mesh knows no places", (setting) => {
+    expect(told(setting)).toEqual([WARNING]);
+    expect(told(setting, CALLERS)).toEqual([]);
+  });
+
+  it.each([
+    "",
+    "enabled: false, failover: [{ from: eu, to: us }]",
+    'distribute: [{ from: "*", to: { eu: 100 } }]',
+    "failoverPriority: [rack, topology.kubernetes.io/region=eu]",
+  ])("and not by { %s }", (setting) => {
+    expect(told(setting)).toEqual([]);
+  });
+
+  it("hears of it in a subset's policy and in a port's", () => {
+    const setting = "loadBalancer: { localityLbSetting: { distribute: [{ from: eu, to: { eu: 100 } }] } }";
+    const made = new TestWorld();
+    made.apply([SERVICE, EU].join(""));
+    const findings = made.apply(
+      object(
+        "DestinationRule",
+        "r",
+        `{ host: reviews, subsets: [{ name: v1, labels: { app: reviews }, trafficPolicy: { portLevelSettings: [{ port: { number: 80 }, ${setting} }] } }] }`,
+      ),
+    );
+    expect(findings.map((finding) => finding.split(": ")[0])).toEqual([
+      "DestinationRule/r spec.subsets[0].trafficPolicy.portLevelSettings[0].loadBalancer.localityLbSetting",
+    ]);
+  });
+});

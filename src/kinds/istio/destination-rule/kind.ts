@@ -18,6 +18,7 @@ import { checkSubsets } from "../endpoints-of.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 import { checkEjections } from "./ejections.ts";
 import { checkJoined } from "./joined.ts";
+import { checkLocalities } from "./localities.ts";
 import { checkWays } from "./ways.ts";
 
 export const DESTINATION_RULE = networkingKind({
@@ -42,11 +43,11 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const labels = clientLabels(object);
   const clients =
     labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
-  const own = [...clients, ...checkJoined(world, object, name)];
+  const spec = object.spec as DestinationRuleSpec;
+  const own = [...clients, ...checkJoined(world, object, name), ...checkLocalities(world, spec)];
   const service = serviceFor(world, name, namespace);
   if (service === null && name.startsWith("*")) return own;
   if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
-  const spec = object.spec as DestinationRuleSpec;
   return [
     ...own,
     ...checkEjections(world, spec, service),
