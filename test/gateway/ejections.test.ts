@@ -15,6 +15,23 @@ spec:
     outlierDetection: { interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100, ${settings} }
 `;
 
+/** The private endpoint under another name, whose route tries again. */
+const TRIED = `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: tried }
+spec: { selector: { app: private }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: tried }
+spec:
+  hosts: [tried.test]
+  gateways: [front]
+  http: [{ retries: { attempts: 1, retryOn: "gateway-error,reset" }, route: [{ destination: { host: tried } }] }]
+${rule("tried", "consecutive5xxErrors: 3")}`;
+
 // Each endpoint is ejected once, by its own settings, at the end of its steps and no sooner.
 describe("an endpoint", () => {
   let mesh: SendingMesh;
@@ -29,6 +46,7 @@ describe("an endpoint", () => {
           "consecutive5xxErrors: 3, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2",
         ),
         rule("worker", "consecutive5xxErrors: 2, outlierDetectionHttpErrorCodes: [404, 503]"),
+        TRIED,
       ].join(""),
     });
     mesh.origin = (request, response) => {
@@ -64,5 +82,16 @@ describe("an endpoint", () => {
     expect(steps).toEqual([]);
     const { status, body } = await mesh.get(`http://${host}.test/out`);
     expect([status, body.toString()]).toEqual([503, "no healthy upstream"]);
+  });
+
+  it("is judged by each try, also by those that are tried again", async () => {
+    steps.push(503, 200, 503, "reset");
+    expect((await mesh.get("http://tried.test/once")).status).toBe(200);
+    expect((await mesh.get("http://tried.test/both")).status).toBe(503);
+    // Two errors in a row: a third ejects.
+    steps.push(500);
+    expect((await mesh.get("http://tried.test/third")).status).toBe(500);
+    expect((await mesh.get("http://tried.test/out")).body.toString()).toBe("no healthy upstream");
+    expect(steps).toEqual([]);
   });
 });
