@@ -251,7 +251,8 @@ export const FINDINGS = {
   TULLE0204: {
     name: "DroppedDelegate",
     severity: "warning",
-    meaning: "a delegate's rule asks for what the root's rule does not match: it is left out",
+    meaning:
+      "a delegate's rule asks for what the root's rule does not match, or both have too many match blocks to be joined: it is left out",
     mend: "narrow the delegate's match to the root's, `prefix` under `prefix`; of two regular expressions only one may stand",
   },
   TULLE0205: {

@@ -166,6 +166,19 @@ describe("the findings of roots and delegates", () => {
     expect(verdicts(made)).toEqual(["warning TULLE0204 spec.http[0].delegate", "warning TULLE0204 spec.http[0].match"]);
   });
 
+  it("tell of more match blocks than are joined, and join none of them", () => {
+    const blocks = (count: number): string =>
+      Array.from({ length: count }, (_, at) => `{ uri: { exact: /${at} } }`).join(", ");
+    const made = world(
+      root(
+        `{ match: [${blocks(400)}], delegate: { name: d, namespace: shop } }, { delegate: { name: d, namespace: shop } }`,
+      ),
+      delegate(`{ match: [${blocks(400)}], ${to("cart")} }`),
+    );
+    expect(verdicts(made)).toEqual(["warning TULLE0204 spec.http[0].delegate"]);
+    expect(routes(made)).toMatchObject([{ name: "default/root/1-0" }]);
+  });
+
   it("tell of a delegate that nobody names", () => {
     expect(verdicts(world(delegate(`{ ${to("cart")} }`)))).toEqual(["info TULLE0501 spec.hosts"]);
   });

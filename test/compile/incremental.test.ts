@@ -21,8 +21,8 @@ const kinds = [
 function document(kind: (typeof kinds)[number], object: string, of: string, target: string, variant: number): string {
   const host = `${target}.default.svc.cluster.local`;
   const specs: Record<(typeof kinds)[number], string> = {
-    VirtualService: `{ hosts: [${host}, x.test], gateways: [mesh, default/${target}], ${variant % 2 ? "exportTo: [.]," : ""}
-      http: [{ name: r${variant}, ${variant === 2 ? "match: [{ sourceLabels: { version: v2 } }, { uri: { exact: /x } }]," : ""} route: [{ destination: { host: ${host}${variant > 2 ? ", subset: v1" : ""} } }] }] }`,
+    VirtualService: `{ ${object === target ? "" : `hosts: [${host}, x.test], gateways: [mesh, default/${target}],`} ${variant % 2 ? "exportTo: [.]," : ""}
+      http: [${variant > 1 && object !== target ? `{ match: [{ uri: { prefix: /x } }], delegate: { name: ${target} } }, ` : ""}{ name: r${variant}, ${variant === 2 ? "match: [{ sourceLabels: { version: v2 } }, { uri: { exact: /x } }]," : ""} route: [{ destination: { host: ${host}${variant > 2 ? ", subset: v1" : ""} } }] }] }`,
     DestinationRule: `{ host: ${host}, ${variant === 2 ? "workloadSelector: { matchLabels: { version: v2 } }," : ""} trafficPolicy: { connectionPool: { tcp: { maxConnections: ${variant + 1} } },
       ${variant === 3 ? "outlierDetection: {}, loadBalancer: { localityLbSetting: { failoverPriority: [version] }, warmup: { duration: 1m } }" : ""} },
       subsets: [{ name: v1, labels: { version: ${variant > 2 ? "v1" : "v2"} } }] }`,

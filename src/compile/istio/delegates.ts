@@ -1,6 +1,6 @@
 import type { DestinationSpec } from "../../resources/destination.ts";
 import type { HttpMatchSpec } from "../../resources/http-match.ts";
-import type { KubeObject } from "../../resources/object.ts";
+import { type KubeObject, refKey, refOf } from "../../resources/object.ts";
 import type { HttpRouteSpec, VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import { qualifiedGateway } from "../entries.ts";
 import { visible } from "../exports.ts";
@@ -15,54 +15,83 @@ interface EffectiveRule {
   readonly rule: HttpRouteSpec;
 }
 
-/** Something of a VirtualService that does not hold. */
+/** What becomes of a rule that delegates. */
 export interface Delegation {
   /** Of the root's rule. */
   readonly index: number;
   readonly delegate: string;
   /** Why none of it holds; null: it is there. */
-  readonly missing: "absent" | "hidden" | null;
+  readonly missing: "absent" | "hidden" | "large" | null;
   /** Of the delegate's rules that conflict with the root's. */
   readonly dropped: readonly number[];
 }
 
+interface Effective {
+  readonly rules: readonly EffectiveRule[];
+  readonly delegations: readonly Delegation[];
+}
+
+/** Match blocks that one VirtualService's delegations may come to: those of root and delegate are multiplied. */
+const MAX_BLOCKS = 100_000;
+
 /** The rules of a VirtualService that has hosts, in order, with those that it delegates to others. */
 export function rulesOf(world: World, object: KubeObject): readonly EffectiveRule[] {
-  const namespace = namespaceOf(object);
-  const { http } = object.spec as VirtualServiceSpec;
-  return http.flatMap((rule, index) => {
-    if (rule.delegate === undefined) return { label: rule.name || String(index), rule: resolved(rule, namespace) };
-    const found = delegateOf(world, rule, namespace);
-    if (found === null || !visible(world, found, namespace)) return [];
-    const root = resolved(rule, namespace);
-    return merged(root, found).flatMap(({ at, rule: made }) =>
-      made === null ? [] : { label: made.name || `${index}-${at}`, rule: made },
-    );
-  });
+  return effective(world, object).rules;
 }
 
 /** What becomes of each rule that delegates. */
 export function delegationsOf(world: World, object: KubeObject): readonly Delegation[] {
+  return effective(world, object).delegations;
+}
+
+function effective(world: World, object: KubeObject): Effective {
+  const key = refKey(refOf(object));
+  return world.memo.get(`effective-rules ${key}`, () => withDelegates(world, world.inventory.object(key) ?? object));
+}
+
+function withDelegates(world: World, object: KubeObject): Effective {
   const namespace = namespaceOf(object);
-  const { http } = object.spec as VirtualServiceSpec;
-  return http.flatMap((rule, index) => {
-    if (rule.delegate === undefined) return [];
-    const delegate = delegateName(rule.delegate, namespace);
-    const found = delegateOf(world, rule, namespace);
-    if (found === null) return { index, delegate, missing: "absent" as const, dropped: [] };
-    if (!visible(world, found, namespace)) return { index, delegate, missing: "hidden" as const, dropped: [] };
-    const dropped = merged(resolved(rule, namespace), found).flatMap(({ at, rule: made }) => (made === null ? at : []));
-    return { index, delegate, missing: null, dropped };
-  });
+  const rules: EffectiveRule[] = [];
+  const delegations: Delegation[] = [];
+  let left = MAX_BLOCKS;
+  for (const [index, rule] of (object.spec as VirtualServiceSpec).http.entries()) {
+    const root = resolved(rule, namespace);
+    if (rule.delegate === undefined) {
+      rules.push({ label: rule.name || String(index), rule: root });
+      continue;
+    }
+    const name = delegateName(rule.delegate, namespace);
+    const [found] = world.inventory.of("delegate", name);
+    const blocks = found ? joinedBlocks(rule, found) : 0;
+    const missing = whyMissing(world, found, namespace, blocks > left);
+    const made = found && missing === null ? merged(root, found) : [];
+    if (missing === null) left -= blocks;
+    for (const { at, rule: one } of made) if (one) rules.push({ label: one.name || `${index}-${at}`, rule: one });
+    const dropped = made.flatMap(({ at, rule: one }) => (one === null ? at : []));
+    delegations.push({ index, delegate: name, missing, dropped });
+  }
+  return { rules, delegations };
+}
+
+function whyMissing(
+  world: World,
+  delegate: KubeObject | undefined,
+  ofRoot: string,
+  isLarge: boolean,
+): Delegation["missing"] {
+  if (delegate === undefined) return "absent";
+  if (!visible(world, delegate, ofRoot)) return "hidden";
+  return isLarge ? "large" : null;
+}
+
+function joinedBlocks({ match = [] }: HttpRouteSpec, delegate: KubeObject): number {
+  const { http } = delegate.spec as VirtualServiceSpec;
+  return http.reduce((sum, { match: own = [] }) => sum + Math.max(match.length, 1) * Math.max(own.length, 1), 0);
 }
 
 /** `namespace/name`; without a namespace it is one of the root's. */
 export function delegateName({ name, namespace = "" }: NonNullable<HttpRouteSpec["delegate"]>, ofRoot: string): string {
   return `${namespace || ofRoot}/${name}`;
-}
-
-function delegateOf({ inventory }: World, { delegate }: HttpRouteSpec, namespace: string): KubeObject | null {
-  return (delegate && inventory.of("delegate", delegateName(delegate, namespace))[0]) ?? null;
 }
 
 /** @returns each of the delegate's rules; null for one that conflicts with the root's */

@@ -20,10 +20,17 @@ function rootFindings({ index, delegate, missing, dropped }: Delegation): readon
     const message = `\`${delegate}\` is not exported to this namespace: this rule takes no request`;
     return [warningAt(field, message, "TULLE0108")];
   }
+  if (missing === "large") {
+    const message = `\`${delegate}\` and this rule have too many match blocks together: this rule takes no request`;
+    return [warningAt(field, message, "TULLE0204")];
+  }
   if (dropped.length === 0) return [];
   const message = `${places(dropped)} of \`${delegate}\` ask for what this rule's matches do not: left out`;
   return [warningAt(field, message, "TULLE0204")];
 }
+
+/** Many may delegate to one; its author needs to hear of some. */
+const MOST_ROOTS = 100;
 
 function delegateFindings(world: World, object: KubeObject): readonly Finding[] {
   const name = `${namespaceOf(object)}/${object.metadata.name}`;
@@ -32,7 +39,7 @@ function delegateFindings(world: World, object: KubeObject): readonly Finding[] 
     const message = "has no hosts: it routes what another VirtualService delegates to it, and none does";
     return [warningAt("spec.hosts", message, "TULLE0501")];
   }
-  return roots.flatMap((root) => {
+  return roots.slice(0, MOST_ROOTS).flatMap((root) => {
     const own = `${namespaceOf(root)}/${root.metadata.name}`;
     return delegationsOf(world, root)
       .filter(({ delegate }) => delegate === name)

@@ -14,7 +14,7 @@ const DESTINATION: Descriptions = {
 
 const HEADER_OPERATIONS: Descriptions = {
   remove: "Names; this is done first.",
-  set: "Names and values; replaces what is there.",
+  set: "Names and values; replaces what is there. Values may name variables, such as `%REQ(x-user)%`; `%%` is a percent sign.",
   add: "Names and values; what is there stays.",
 };
 
