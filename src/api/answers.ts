@@ -47,6 +47,14 @@ export const Applied = z.strictObject({
   ),
 });
 
+export const Registered = z.strictObject({
+  namespace: z.string(),
+  name: z.string().describe("Of the WorkloadEntry."),
+  action: z.enum(["created", "configured", "unchanged"]),
+  expiresAt: z.string().nullable().describe("When the entry is removed, unless it is renewed; null: never."),
+  warnings: z.array(z.string()),
+});
+
 export const Findings = z.strictObject({
   generation,
   objects: z.int().min(0).describe("How many were looked at: all that the token reaches, without Secrets."),

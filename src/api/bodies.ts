@@ -61,3 +61,23 @@ export const Listening = z.strictObject({
     .max(100)
     .describe("Ports that could not be opened."),
 });
+
+const MIN_LEASE_SECONDS = 10;
+const MAX_LEASE_SECONDS = 86_400;
+
+const workloadAddress = z.string().min(1).max(253).describe("As that of a WorkloadEntry.");
+
+export const RegisteredWorkload = z.strictObject({
+  address: workloadAddress,
+  locality: z.string().max(253).optional().describe("`region/zone/subzone`. Absent: the template's."),
+  labels: z.record(z.string(), z.string()).optional().describe("Beside those of the group."),
+  ttlSeconds: z
+    .int()
+    .min(MIN_LEASE_SECONDS)
+    .max(MAX_LEASE_SECONDS)
+    .optional()
+    .describe("The entry is removed unless the workload registers again in this time. Absent: it stays."),
+});
+export const REGISTERED_WORKLOAD_FORM = `{"address": "10.0.0.7", "locality"?: "eu/a", "labels"?: {}, "ttlSeconds"?: ${MIN_LEASE_SECONDS} to ${MAX_LEASE_SECONDS}}`;
+
+export const WorkloadAddress = z.strictObject({ address: workloadAddress });

@@ -8,6 +8,7 @@ import {
   Findings,
   JoinTokenMade,
   MeshStatus,
+  Registered,
   Revision,
   Revisions,
   RolledBack,
@@ -16,7 +17,15 @@ import {
   Tokens,
 } from "./answers.ts";
 import { WantedDecision } from "./decision-bodies.ts";
-import { Listening, Rollback, WantedCertificate, WantedJoinToken, WantedToken } from "./bodies.ts";
+import {
+  Listening,
+  RegisteredWorkload,
+  Rollback,
+  WantedCertificate,
+  WantedJoinToken,
+  WantedToken,
+  WorkloadAddress,
+} from "./bodies.ts";
 import {
   BARE_CURL,
   type Content,
@@ -35,7 +44,16 @@ import {
 } from "./operation.ts";
 
 /** By their names in the document. What is sent is read as `input`; what is answered is as `output` says. */
-const SENT = { WantedToken, WantedJoinToken, WantedCertificate, WantedDecision, Rollback, Listening };
+const SENT = {
+  RegisteredWorkload,
+  WorkloadAddress,
+  WantedToken,
+  WantedJoinToken,
+  WantedCertificate,
+  WantedDecision,
+  Rollback,
+  Listening,
+};
 const ANSWERED = {
   Status,
   Applied,
@@ -52,6 +70,7 @@ const ANSWERED = {
   Audit,
   Decided,
   Findings,
+  Registered,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -110,6 +129,12 @@ apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: birds, namespace: tour }
 spec: { host: birds, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }`;
+
+const WRENS = `
+apiVersion: networking.istio.io/v1
+kind: WorkloadGroup
+metadata: { name: wrens, namespace: tour }
+spec: { template: { serviceAccount: wren, labels: { app: wren } } }`;
 
 const MISSPELT = `
 apiVersion: networking.istio.io/v1
@@ -398,6 +423,56 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
           source: curl(
             "/api/v1/gateways/tour/front/listeners",
             `--json '{"addresses": ["127.0.0.9"], "boundPorts": {"80": 20080}, "failed": []}'`,
+            CODE_ONLY,
+          ),
+          "x-expect": "204",
+        },
+      ],
+    },
+  },
+  "/api/v1/workload-groups/{namespace}/{name}/register": {
+    post: {
+      operationId: "registerWorkload",
+      summary: "Register a workload of a WorkloadGroup",
+      description:
+        "Makes a WorkloadEntry of the group's template, named after group and address; the role is what a write of WorkloadEntries needs. The same call again renews it: nothing is stored as long as nothing differs and more than half of the lease is left. Without `ttlSeconds` the entry stays until it is deleted.",
+      tags: ["Mesh"],
+      parameters: [pathParameter("namespace", "The group's."), pathParameter("name", "The group's.")],
+      requestBody: body("RegisteredWorkload"),
+      responses: {
+        "200": answer("It was registered before.", "Registered"),
+        "201": answer("It is registered.", "Registered"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden", "NotFound", "Conflict", "Invalid"),
+      },
+      "x-tulle-role": "editor",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: `${withBody(curl("/api/v1/apply", "-o /dev/null", YAML_BODY), "YAML", WRENS)}\n${curl("/api/v1/workload-groups/tour/wrens/register", `--json '{"address": "binding:EP_WREN", "ttlSeconds": 600}'`)}`,
+          "x-expect": { namespace: "tour", name: "wrens-binding-ep-wren", action: "created" },
+        },
+      ],
+    },
+  },
+  "/api/v1/workload-groups/{namespace}/{name}/deregister": {
+    post: {
+      operationId: "deregisterWorkload",
+      summary: "Deregister a workload of a WorkloadGroup",
+      description: "Deletes the WorkloadEntry that it registered. An entry that no workload registered is left alone.",
+      tags: ["Mesh"],
+      parameters: [pathParameter("namespace", "The group's."), pathParameter("name", "The group's.")],
+      requestBody: body("WorkloadAddress"),
+      responses: {
+        "204": NOTHING,
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden", "NotFound", "Conflict"),
+      },
+      "x-tulle-role": "editor",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl(
+            "/api/v1/workload-groups/tour/wrens/deregister",
+            `--json '{"address": "binding:EP_WREN"}'`,
             CODE_ONLY,
           ),
           "x-expect": "204",

@@ -15,7 +15,6 @@ export type Parsed =
 
 /** Kinds that exist elsewhere and are refused here, by `group/Kind`. */
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
-  ["networking.istio.io/WorkloadGroup", later()],
   ["networking.istio.io/EnvoyFilter", never("there is no Envoy")],
   ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
   ["telemetry.istio.io/Telemetry", later()],

@@ -17,6 +17,7 @@ import { SERVICE_ENTRY } from "./istio/service-entry/kind.ts";
 import { SIDECAR } from "./istio/sidecar/kind.ts";
 import { VIRTUAL_SERVICE } from "./istio/virtual-service/kind.ts";
 import { WORKLOAD_ENTRY } from "./istio/workload-entry/kind.ts";
+import { WORKLOAD_GROUP } from "./istio/workload-group/kind.ts";
 import type { Kind } from "./kind.ts";
 import { type KeyedLists, lists } from "./list-keys.ts";
 import { MESH_CONFIG } from "./tulle/mesh-config/kind.ts";
@@ -32,6 +33,7 @@ export const KINDS: readonly Kind[] = [
   EVENT,
   SERVICE_ENTRY,
   WORKLOAD_ENTRY,
+  WORKLOAD_GROUP,
   GATEWAY,
   VIRTUAL_SERVICE,
   DESTINATION_RULE,

@@ -14,7 +14,7 @@ NOTES.add(address, {
 });
 
 /** What a WorkloadEntry may say beside its address. */
-const WORKLOAD_FIELDS = {
+export const WORKLOAD_FIELDS = {
   ports: z.record(portName, portNumber).exactOptional(),
   labels: labels.exactOptional(),
   network: text(

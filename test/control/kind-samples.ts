@@ -24,6 +24,8 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
     }
     case "WorkloadEntry":
       return { spec: { address: `binding:EP_${namespace.toUpperCase().replaceAll("-", "_")}` } };
+    case "WorkloadGroup":
+      return { spec: { metadata: { labels: { app: "held" } }, template: { serviceAccount: "held" } } };
     case "Gateway": {
       const servers = [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["./held.test"] }];
       return { spec: { selector: { app: "held" }, servers } };

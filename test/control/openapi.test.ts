@@ -10,6 +10,7 @@ import {
   Findings,
   JoinTokenMade,
   MeshStatus,
+  Registered,
   Revision,
   Revisions,
   RolledBack,
@@ -159,6 +160,13 @@ describe("control", () => {
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
     const listeners = "/api/v1/gateways/default/front/listeners";
     await expectForm("reportListeners", ["POST", listeners, listening], 204, null);
+    const group = { kind: "WorkloadGroup", metadata: { name: "vms" }, spec: { template: {} } };
+    await control.call("POST", "/api/v1/apply", { apiVersion: "networking.istio.io/v1", ...group });
+    const [registered, of] = [{ address: "binding:EP_A", ttlSeconds: 60 }, "/api/v1/workload-groups/default/vms"];
+    await expectForm("registerWorkload", ["POST", `${of}/register`, registered], 201, Registered);
+    await expectForm("registerWorkload", ["POST", `${of}/register`, registered], 200, Registered);
+    await expectForm("deregisterWorkload", ["POST", `${of}/deregister`, { address: "binding:EP_A" }], 204, null);
+    await expectForm("deregisterWorkload", ["POST", `${of}/deregister`, { address: "binding:EP_A" }], 404, Status);
     const wanted = { name: "ci", role: "editor", namespace: "default", ttlSeconds: 60 };
     const { id } = await expectForm("createToken", ["POST", "/api/v1/tokens", wanted], 201, TokenMade);
     await expectForm("listTokens", ["GET", "/api/v1/tokens"], 200, Tokens);
@@ -183,6 +191,7 @@ const FORMS = {
   ApplyRefused,
   RolledBack,
   MeshStatus,
+  Registered,
   TokenMade,
   Tokens,
   JoinTokenMade,

@@ -152,6 +152,11 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "RequestAuthentication",
     "spec: {jwtRules: [{issuer: a, jwksUri: 'https://a.example.com/keys', fromHeaders: [{name: x, prefix: 'Bearer '}], outputClaimToHeaders: [{header: x, claim: a.b}], forwardOriginalToken: true}]}",
   ],
+  [
+    "networking.istio.io/v1",
+    "WorkloadGroup",
+    "spec: {metadata: {labels: {app: a}, annotations: {a.b/c: d}}, template: {ports: {http: 80}, labels: {v: '1'}, serviceAccount: a, network: n, locality: a/b/c, weight: 2}}",
+  ],
   ["networking.istio.io/v1beta1", "ProxyConfig", "spec: {selector: {matchLabels: {}}}"],
   [
     "tulle.dev/v1alpha1",

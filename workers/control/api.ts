@@ -14,6 +14,7 @@ import { listenerRoutes } from "./listeners.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
+import { workloadGroupRoutes } from "./workload-groups.ts";
 
 /**
  * The control API. What stands above `authenticated` is the whole list of what needs no token of ours (R21): the health
@@ -42,6 +43,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", openApiRoutes());
   app.route("/api/v1", applyRoutes());
   app.route("/api/v1", listenerRoutes());
+  app.route("/api/v1", workloadGroupRoutes());
   app.route("/api/v1", tokenRoutes());
   app.route("/api/v1", revisionRoutes());
   app.route("/api/v1", decisionRoutes());

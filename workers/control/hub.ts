@@ -15,6 +15,7 @@ import {
   withVerdicts,
   withVersion,
 } from "../../src/kube/write-plan.ts";
+import { expiredAt, nextExpiry } from "../../src/kube/leases.ts";
 import { asIfStored, resultsOf } from "../../src/kube/write-results.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
@@ -143,15 +144,29 @@ export class Hub extends DurableObject<Env> implements HubApi {
     });
   }
 
-  /** After a crash between commit and publication: what is stored is loaded, and so published. */
+  /** After a crash between commit and publication what is stored is loaded, and so published; and leases end. */
   override async alarm(): Promise<void> {
     await this.#inTurn(async () => {
       const state = await this.#state();
       const { rv } = await this.#store.counters();
-      if (rv === state.rv) return;
-      this.#forget();
-      await this.#state();
+      if (rv !== state.rv) this.#forget();
+      await this.#expire(await this.#state());
     });
+  }
+
+  /** Removes the entries of workloads that did not register again in time. */
+  async #expire(state: State): Promise<void> {
+    const ended = expiredAt(state.objects.values(), Date.now());
+    const operations = ended.map((ref) => ({ verb: "delete" as const, ref }));
+    if (operations.length > 0) await this.#write(state, operations, { ...SYSTEM, verb: "expire-workload" });
+    await this.#sleep(state);
+  }
+
+  /** Until the next lease ends, if there is one. */
+  async #sleep({ objects }: State): Promise<void> {
+    const next = nextExpiry(objects.values());
+    if (next === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(Math.max(next, Date.now() + 1));
   }
 
   /** One after the other: what one write sees, the one before it has left. */
@@ -324,7 +339,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     state.generation = generation;
     state.publisher.publish(generation);
     this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
-    await this.ctx.storage.deleteAlarm();
+    await this.#sleep(state);
     await this.#history.prune(plan.rv, at).catch(() => undefined);
     return true;
   }

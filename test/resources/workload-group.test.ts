@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { entryNameOf, entryOf } from "../../src/resources/workload-group.ts";
+import { found, parsed } from "./parsed.ts";
+
+const of = (spec: string) => found("networking.istio.io/v1", "WorkloadGroup", spec);
+
+describe("WorkloadGroup", () => {
+  it.each([
+    "{template: {}}",
+    "{metadata: {labels: {app: a}, annotations: {note: b}}, template: {ports: {http: 80}, weight: 2, network: east, locality: eu/a, serviceAccount: a}}",
+  ])("takes %s", (spec) => {
+    expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["no template", "{}", "Required spec.template"],
+    ["a label that is none", "{template: {}, metadata: {labels: {'.': '~'}}}", "Invalid spec.metadata.labels[.]"],
+    ["an address of all", "{template: {address: 10.0.0.1}}", "NotSupported spec.template.address"],
+    ["a bad port", "{template: {ports: {http: 0}}}", "Invalid spec.template.ports.http"],
+    ["a probe", "{template: {}, probe: {httpGet: {port: 80}}}", "NotSupported spec.probe"],
+  ])("refuses %s", (_, spec, error) => {
+    expect(of(spec)).toEqual([`error ${error}`]);
+  });
+});
+
+describe("the entry of a workload that registers", () => {
+  const { object } =
+    parsed(`{apiVersion: networking.istio.io/v1beta1, kind: WorkloadGroup, metadata: {name: vms, namespace: shop, uid: "1"},
+    spec: {metadata: {labels: {app: cart, tier: a}, annotations: {note: b}}, template: {ports: {http: 8080}, labels: {tier: b}, network: east, locality: eu/a, weight: 3}}}`);
+  if (object === null) throw new Error("the sample is refused");
+
+  it("is the template, with what the group marks it with and what the workload says of itself", () => {
+    expect(entryOf(object, { address: "10.0.0.7", locality: "eu/b", labels: { version: "v2" } })).toEqual({
+      apiVersion: "networking.istio.io/v1",
+      kind: "WorkloadEntry",
+      metadata: {
+        name: "vms-10.0.0.7",
+        namespace: "shop",
+        labels: { app: "cart", tier: "a" },
+        annotations: { note: "b", "istio.io/autoRegistrationGroup": "vms" },
+        ownerReferences: [
+          { apiVersion: "networking.istio.io/v1", kind: "WorkloadGroup", name: "vms", uid: "1", controller: true },
+        ],
+      },
+      spec: {
+        address: "10.0.0.7",
+        ports: { http: 8080 },
+        labels: { app: "cart", tier: "b", version: "v2" },
+        network: "east",
+        locality: "eu/b",
+        weight: 3,
+        serviceAccount: "default",
+      },
+    });
+  });
+
+  it.each([
+    ["10.0.0.7", "vms-10.0.0.7"],
+    ["fd00::1", "vms-fd00--1"],
+    ["binding:EP_A__B", "vms-binding-ep-a--b"],
+    ["https://a.test", "vms-https---a.test"],
+    ["fd00::", "vms-fd00"],
+  ])("at %s is named %s", (address, name) => {
+    expect(entryNameOf("vms", address)).toBe(name);
+  });
+});
