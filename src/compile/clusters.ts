@@ -53,6 +53,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
             policies: world.policies.ofEndpoint(world, endpoint.key, endpoint.port),
             ...(endpoint.locality !== "" && { locality: endpoint.locality }),
             ...(warmup && endpoint.since !== null && { since: endpoint.since }),
+            ...(endpoint.probe && { probe: endpoint.probe }),
             ...labelsFor(locality, endpoint.labels),
           };
         }),

@@ -5,11 +5,12 @@ import type { KubeObject } from "../resources/object.ts";
 import { refKey, refOf } from "../resources/object.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
-import type { EndpointAddress, Workload } from "../snapshot/model.ts";
+import type { EndpointAddress, Probe, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { visible } from "./exports.ts";
 import { importedPorts, importsOf } from "./imports.ts";
 import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
+import { probeOf } from "./probes.ts";
 import { addressOfHost, endpointLabels, firstPair, hostsByName, workloadLabels } from "./entries.ts";
 import type { Viewer, World } from "./world.ts";
 
@@ -43,6 +44,7 @@ export interface ServiceEndpoint {
   readonly locality: string;
   /** Epoch ms of what registers it; null where the object is not stored yet. */
   readonly since: number | null;
+  readonly probe?: Probe;
 }
 
 /** The service behind a host as a namespace sees it: its own goes before others', the older before the younger. */
@@ -172,7 +174,9 @@ function selected(
       // A target that is a name which the workload does not have: it does not serve this port.
       if (named === undefined) return [];
       const workload = workloadOf(world, entry.metadata.name, namespace, serviceAccount, labels);
-      return made(world, address, named, { object: entry, weight, labels, workload });
+      const probe = probeOf(world, entry);
+      const endpoints = made(world, address, named, { object: entry, weight, labels, workload });
+      return probe === null ? endpoints : endpoints.map((endpoint) => ({ ...endpoint, probe }));
     });
 }
 

@@ -11,6 +11,8 @@ import type { Forward } from "./types.ts";
 export interface Health {
   /** Ejected for this caller, now. */
   isEjected(endpoint: Endpoint): boolean;
+  /** By its probes, for whoever calls. */
+  isUnhealthy(endpoint: Endpoint): boolean;
   /** Requests under way from this isolate, by endpoint id. */
   readonly active: ReadonlyMap<string, number>;
   /** Grows by one with each pick of this cluster. */
@@ -67,7 +69,12 @@ export function nextAttempt(forward: Forward, history: readonly Attempted[], hea
 }
 
 function healthy({ cluster }: Forward, health: Health): readonly Endpoint[] {
-  const { endpoints, outlier } = cluster.model;
+  const { outlier } = cluster.model;
+  const { probed } = cluster;
+  const endpoints =
+    probed === null
+      ? cluster.model.endpoints
+      : cluster.model.endpoints.filter((endpoint) => !health.isUnhealthy(endpoint));
   if (outlier === undefined || !someEjected(endpoints, health)) return endpoints;
   const left = endpoints.filter((endpoint) => !health.isEjected(endpoint));
   return panics(outlier, endpoints.length, endpoints.length - left.length) ? endpoints : left;

@@ -1,17 +1,19 @@
 import { Breakers } from "../resilience/breakers.ts";
 import type { ExchangeUp } from "../snapshot/rpc.ts";
+import { ProbeDuty } from "./probe-duty.ts";
 import { MetricSums } from "../telemetry/metrics.ts";
 
 /** Series that wait for a cell that is away; further ones are dropped and counted. */
 const MAX_PENDING_SERIES = 5_000;
 
 /** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
-export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped" | "counts">;
+export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped" | "counts" | "probed">;
 
 /** What this isolate has to tell its cell. */
 export class Uplink {
   readonly outcomes = new Breakers();
   readonly metrics = new MetricSums();
+  readonly probes = new ProbeDuty();
   #dropped: Record<string, number> = {};
   #counts = new Map<string, number>();
   #sequence = 0;
@@ -48,7 +50,9 @@ export class Uplink {
     const counts = this.#counts;
     if (counts.size > 0) this.#counts = new Map();
     this.#sequence += 1;
+    const probed = this.probes.takeResults();
     return {
+      ...(probed.length > 0 && { probed }),
       sequence: this.#sequence,
       outcomes: this.outcomes.take(now),
       metrics: metrics.slice(0, MAX_PENDING_SERIES),

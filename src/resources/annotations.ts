@@ -20,6 +20,7 @@ const KNOWN: Readonly<Record<string, Annotation>> = {
   "istio.io/dry-run": { kinds: ["AuthorizationPolicy", "RequestAuthentication"] },
   "istio.io/ignore-policy-attachment": {},
   "internal.istio.io/gateway-service": { kinds: ["Gateway"] },
+  "istio.io/autoRegistrationGroup": { kinds: ["WorkloadEntry"] },
   "networking.istio.io/exportTo": { kinds: ["Service"] },
 };
 

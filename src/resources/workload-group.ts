@@ -1,22 +1,21 @@
 import { z } from "zod";
-import { later, strict } from "./fields.ts";
+import { strict } from "./fields.ts";
 import { labels } from "./names.ts";
 import type { KubeObject } from "./object.ts";
+import { Probe } from "./probe.ts";
 import { WORKLOAD_FIELDS } from "./workload-entry.ts";
 
-export const WorkloadGroup = strict(
-  {
-    metadata: strict({
-      labels: labels.exactOptional(),
-      annotations: z.record(z.string().min(1), z.string()).exactOptional(),
-    }).exactOptional(),
-    template: strict(WORKLOAD_FIELDS, { address: "each workload says its own when it registers; leave it out" }),
-  },
-  { probe: later() },
-);
+export const WorkloadGroup = strict({
+  metadata: strict({
+    labels: labels.exactOptional(),
+    annotations: z.record(z.string().min(1), z.string()).exactOptional(),
+  }).exactOptional(),
+  template: strict(WORKLOAD_FIELDS, { address: "each workload says its own when it registers; leave it out" }),
+  probe: Probe.exactOptional(),
+});
 
 /** What the WorkloadEntry of a workload that registers looks like. */
-type WorkloadGroupSpec = z.infer<typeof WorkloadGroup>;
+export type WorkloadGroupSpec = z.infer<typeof WorkloadGroup>;
 
 /** As Istio marks entries that a group made. */
 export const GROUP_ANNOTATION = "istio.io/autoRegistrationGroup";

@@ -19,7 +19,7 @@ import { linkRewriter } from "../routing/rewrite.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { base64ToBytes } from "./bytes.ts";
-import type { Cluster, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import type { Cluster, Endpoint, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
@@ -90,6 +90,8 @@ export interface LinkedCluster {
   readonly model: Cluster;
   /** The different policy sets of its endpoints. */
   readonly sets: readonly number[];
+  /** Its endpoints that are probed; null: none. */
+  readonly probed: readonly Endpoint[] | null;
   readonly balancer: Balancer;
   /** By what of a request its endpoint is picked; null: by nothing. */
   readonly affinity: Affinity | null;
@@ -234,8 +236,10 @@ function conditionsOf(policySets: readonly PolicySet[]) {
 
 function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<string>): LinkedCluster {
   const address = model.endpoints.map((endpoint) => endpoint.address).find(({ kind }) => kind === "dynamic");
+  const probed = model.endpoints.filter(({ probe }) => probe !== undefined);
   return {
     model,
+    probed: probed.length === 0 ? null : probed,
     sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))],
     balancer: linkBalancer(model, callers),
     affinity: linkAffinity(model.loadBalancer, secret),

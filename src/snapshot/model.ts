@@ -224,6 +224,28 @@ export interface Endpoint {
   readonly labels?: Readonly<Record<string, string>>;
   /** Epoch ms of its registration, where the cluster lets new endpoints warm up. */
   readonly since?: number;
+  /** By which the gateway sees whether it is well; absent: it is not looked. */
+  readonly probe?: Probe;
+}
+
+/** A GET, which any status of 200 to 399 answers well. */
+export interface Probe {
+  readonly address: EndpointAddress;
+  /** Host and port of its URL, where the address has none. */
+  readonly authority: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly settings: ProbeSettings;
+}
+
+export interface ProbeSettings {
+  readonly initialDelayMs: number;
+  readonly timeoutMs: number;
+  readonly periodMs: number;
+  /** In a row, at least 1. */
+  readonly successThreshold: number;
+  readonly failureThreshold: number;
 }
 
 export interface OutlierSettings {

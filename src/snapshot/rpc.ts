@@ -1,5 +1,5 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
-import type { OutlierSettings, SignedRoot } from "./model.ts";
+import type { OutlierSettings, ProbeSettings, SignedRoot } from "./model.ts";
 
 /** Props of a gateway's binding to the State Worker (`State` entrypoint). Written by the deployer. */
 export interface StateProps {
@@ -131,6 +131,10 @@ export interface ExchangeUp {
   readonly dropped: Readonly<Record<string, number>>;
   /** How much counters grew, by `counterKey`. Absent: none did. */
   readonly counts?: Readonly<Record<string, number>>;
+  /** Endpoints in use that are probed. Absent: none. */
+  readonly probes?: readonly { readonly endpoint: string; readonly settings: ProbeSettings }[];
+  /** How probes ended that the cell asked for. */
+  readonly probed?: readonly { readonly endpoint: string; readonly ok: boolean }[];
 }
 
 /** (caller workload, cluster, endpoint): for whom an endpoint is judged. */
@@ -190,6 +194,8 @@ export interface ExchangeDown {
   readonly ejections: readonly Ejection[];
   /** Endpoints with errors counted and not ejected: a success seen of one must be told, since it ends the count. */
   readonly suspects: readonly BreakerKey[];
+  /** Of `probes`: which to make now, and which endpoints are out by theirs. Absent: nothing of either. */
+  readonly probes?: { readonly due: readonly string[]; readonly unhealthy: readonly string[] };
   /** Milliseconds until the next exchange. */
   readonly nextMs: number;
 }

@@ -139,3 +139,83 @@ describe("a ServiceEntry", () => {
     });
   });
 });
+
+describe("a workload that registered", () => {
+  const group = (probe: string, namespace = "default") =>
+    entry("vms", `{ template: {}${probe} }`, namespace, "WorkloadGroup");
+  const registered = (address: string) =>
+    entry("one", `{ address: "${address}", labels: { app: db } }`, "default", "WorkloadEntry").replace(
+      "name: one,",
+      "name: one, annotations: { istio.io/autoRegistrationGroup: vms },",
+    );
+  const service = entry(
+    "a",
+    `{ hosts: [db.test], resolution: STATIC, ${PORTS}, workloadSelector: { labels: { app: db } } }`,
+  );
+  const probeAt = (address: string, probe: string) =>
+    endpoints(world(group(`, probe: { ${probe} }`), registered(address), service), "db.test")[0]?.probe;
+
+  it("is probed as its group says, with Kubernetes' defaults", () => {
+    expect(probeAt("10.0.0.1", "httpGet: { port: 8080 }")).toEqual({
+      address: { kind: "private", authority: "10.0.0.1:8080" },
+      authority: "10.0.0.1:8080",
+      path: "/",
+      headers: [],
+      settings: { initialDelayMs: 0, timeoutMs: 1_000, periodMs: 10_000, successThreshold: 1, failureThreshold: 3 },
+    });
+  });
+
+  it("is probed over TLS, at another place, with headers and numbers of its own", () => {
+    const probe = `initialDelaySeconds: 5, timeoutSeconds: 2, periodSeconds: 3, successThreshold: 4, failureThreshold: 6,
+      httpGet: { port: 8443, host: 10.0.0.9, scheme: HTTPS, path: "/up?deep=1", httpHeaders: [{ name: X-Probe, value: "1" }] }`;
+    expect(probeAt("10.0.0.1", probe)).toEqual({
+      address: { kind: "private", authority: "10.0.0.9:8443", tls: true },
+      authority: "10.0.0.9:8443",
+      path: "/up?deep=1",
+      headers: [["x-probe", "1"]],
+      settings: { initialDelayMs: 5_000, timeoutMs: 2_000, periodMs: 3_000, successThreshold: 4, failureThreshold: 6 },
+    });
+  });
+
+  it("behind a service binding is probed through it", () => {
+    expect(probeAt("binding:EP_DB", "httpGet: { port: 80, path: /up }")).toMatchObject({
+      address: { kind: "binding", name: "EP_DB" },
+      path: "/up",
+    });
+  });
+
+  it("is not probed where its group says nothing of it, nor as a group of another namespace says", () => {
+    expect(endpoints(world(group(""), registered("10.0.0.1"), service), "db.test")).toMatchObject([
+      { id: "10.0.0.1:80" },
+    ]);
+    const foreign = world(group(", probe: { httpGet: { port: 80 } }", "shop"), registered("10.0.0.1"), service);
+    expect(endpoints(foreign, "db.test")[0]).not.toHaveProperty("probe");
+  });
+
+  it.each(["192.168.0.1", "169.254.169.254", "metadata.google.internal", "db.test"])(
+    "is not probed at %s, which no endpoint of the namespace may have",
+    (host) => {
+      const made = world();
+      const findings = made.apply(group(`, probe: { httpGet: { port: 80, host: "${host}" } }`));
+      expect(findings.join()).toContain("error WorkloadGroup/vms spec.probe.httpGet.host");
+      made.apply([registered("10.0.0.1"), service].join("\n---\n"));
+      expect(endpoints(made, "db.test")[0]).not.toHaveProperty("probe");
+    },
+  );
+
+  it("is not probed where another namespace's endpoint stands: the probe would pass its policies by", () => {
+    const theirs = entry("theirs", "{ address: 10.0.0.9, ports: { http: 8080 } }", "shop", "WorkloadEntry");
+    const made = world(theirs);
+    const probe = ", probe: { httpGet: { port: 8080, host: 10.0.0.9 } }";
+    expect(made.apply(group(probe)).join()).toContain("error WorkloadGroup/vms spec.probe.httpGet.host");
+    expect(made.apply(group(probe.replace("8080", "8081")))).toEqual([]);
+    const samePlace = world(
+      entry("theirs", "{ address: 10.0.0.1, ports: { http: 9000 } }", "shop", "WorkloadEntry"),
+      group(", probe: { httpGet: { port: 9000 } }"),
+      registered("10.0.0.1").replace("labels:", "ports: { http: 80 }, labels:"),
+      service,
+    );
+    expect(endpoints(samePlace, "db.test")[0]).toMatchObject({ id: "10.0.0.1:80" });
+    expect(endpoints(samePlace, "db.test")[0]).not.toHaveProperty("probe");
+  });
+});

@@ -29,7 +29,7 @@ function forward(minHealthPercent = 0): Forward {
   return decision;
 }
 
-const IDLE = { turn: 0, active: new Map<string, number>(), now: 0, whereabouts: null };
+const IDLE = { turn: 0, active: new Map<string, number>(), now: 0, whereabouts: null, isUnhealthy: () => false };
 
 const next = (decision: Forward, out: readonly string[], turn = 0) => {
   const health = { ...IDLE, turn, isEjected: ({ id }: { id: string }) => out.includes(id) };
@@ -126,5 +126,28 @@ describe("nextAttempt", () => {
       expect(after(["EP_A"], { out: ["EP_B"] })).toEqual(["EP_A"]);
       expect(after(["EP_A"], { out: ["EP_A", "EP_B"] })).toEqual(["rbac_denied_matched_policy"]);
     });
+  });
+
+  it("never calls an endpoint that its probes say is out, whatever ejections are disregarded", () => {
+    const settings = { initialDelayMs: 0, timeoutMs: 1, periodMs: 1, successThreshold: 1, failureThreshold: 1 };
+    const probe = (name: string) => ({
+      address: { kind: "binding", name } as const,
+      authority: "a",
+      path: "/",
+      headers: [],
+      settings,
+    });
+    const probed = ["EP_A", "EP_B"].map((name) => ({ ...endpoint(name), probe: probe(name) }));
+    const outlier = { ...OUTLIER, minHealthPercent: 100 };
+    const decision = decided(slice({ clusters: { a: { ...cluster("a", probed), outlier } } }), facts());
+    if (decision.effect !== "forward") throw new Error(decision.effect);
+    const chosen = (out: readonly string[]) => {
+      const health = { ...IDLE, isEjected: () => true, isUnhealthy: ({ id }: { id: string }) => out.includes(id) };
+      const step = nextAttempt(decision, [], health, 7);
+      return step.kind === "attempt" ? step.endpoint.id : step.answer.code;
+    };
+    expect(chosen(["EP_A"])).toBe("EP_B");
+    expect(chosen(["EP_B"])).toBe("EP_A");
+    expect(chosen(["EP_A", "EP_B"])).toBe("no_healthy_upstream");
   });
 });

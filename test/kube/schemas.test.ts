@@ -155,7 +155,7 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
   [
     "networking.istio.io/v1",
     "WorkloadGroup",
-    "spec: {metadata: {labels: {app: a}, annotations: {a.b/c: d}}, template: {ports: {http: 80}, labels: {v: '1'}, serviceAccount: a, network: n, locality: a/b/c, weight: 2}}",
+    "spec: {metadata: {labels: {app: a}, annotations: {a.b/c: d}}, template: {ports: {http: 80}, labels: {v: '1'}, serviceAccount: a, network: n, locality: a/b/c, weight: 2}, probe: {periodSeconds: 5, httpGet: {port: 80, path: /up, httpHeaders: [{name: a, value: b}]}}}",
   ],
   ["networking.istio.io/v1beta1", "ProxyConfig", "spec: {selector: {matchLabels: {}}}"],
   [

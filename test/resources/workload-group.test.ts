@@ -8,6 +8,7 @@ describe("WorkloadGroup", () => {
   it.each([
     "{template: {}}",
     "{metadata: {labels: {app: a}, annotations: {note: b}}, template: {ports: {http: 80}, weight: 2, network: east, locality: eu/a, serviceAccount: a}}",
+    "{template: {}, probe: {initialDelaySeconds: 1, timeoutSeconds: 4, periodSeconds: 1, successThreshold: 2, failureThreshold: 2, httpGet: {port: 80, path: '/up?x=1', host: a.b, scheme: HTTPS, httpHeaders: [{name: X-A, value: b}, {name: c}]}}}",
   ])("takes %s", (spec) => {
     expect(of(spec)).toEqual([]);
   });
@@ -17,7 +18,32 @@ describe("WorkloadGroup", () => {
     ["a label that is none", "{template: {}, metadata: {labels: {'.': '~'}}}", "Invalid spec.metadata.labels[.]"],
     ["an address of all", "{template: {address: 10.0.0.1}}", "NotSupported spec.template.address"],
     ["a bad port", "{template: {ports: {http: 0}}}", "Invalid spec.template.ports.http"],
-    ["a probe", "{template: {}, probe: {httpGet: {port: 80}}}", "NotSupported spec.probe"],
+    ["a probe without a way", "{template: {}, probe: {}}", "Required spec.probe.httpGet"],
+    ["an empty GET", "{template: {}, probe: {httpGet: {}}}", "Required spec.probe.httpGet.port"],
+    ["a path that is none", "{template: {}, probe: {httpGet: {port: 80, path: a}}}", "Invalid spec.probe.httpGet.path"],
+    [
+      "a header with a line in it",
+      '{template: {}, probe: {httpGet: {port: 80, httpHeaders: [{name: a, value: "b\\nc"}]}}}',
+      "Invalid spec.probe.httpGet.httpHeaders[0].value",
+    ],
+    [
+      "a timeout that outlasts an exchange",
+      "{template: {}, probe: {timeoutSeconds: 5, httpGet: {port: 80}}}",
+      "Invalid spec.probe.timeoutSeconds",
+    ],
+    [
+      "a negative period",
+      "{template: {}, probe: {periodSeconds: -1, httpGet: {port: 80}}}",
+      "Invalid spec.probe.periodSeconds",
+    ],
+    [
+      "another Worker's binding",
+      "{template: {}, probe: {httpGet: {port: 80, host: 'binding:EP_A'}}}",
+      "Invalid spec.probe.httpGet.host",
+    ],
+    ["a command", "{template: {}, probe: {exec: {command: [a]}}}", "NotSupported spec.probe.exec"],
+    ["a TCP connect", "{template: {}, probe: {tcpSocket: {port: 80}}}", "NotSupported spec.probe.tcpSocket"],
+    ["gRPC's health check", "{template: {}, probe: {grpc: {port: 80}}}", "NotSupported spec.probe.grpc"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);
   });

@@ -53,6 +53,10 @@ export class CallerCluster implements Health {
     return this.#configuration.isEjected(this.caller, this.cluster.model.id, endpoint.id, this.#now);
   }
 
+  isUnhealthy(endpoint: Endpoint): boolean {
+    return this.#configuration.probes.isUnhealthy(endpoint.id);
+  }
+
   /** @param now epoch ms */
   judge({ id }: Endpoint, outcome: Outcome, now: number): void {
     const { outlier, endpoints, id: cluster } = this.cluster.model;
@@ -74,6 +78,7 @@ export class CallerCluster implements Health {
     this.#now = now;
     this.#whereabouts = whereabouts;
     this.#turn += 1;
+    if (this.cluster.probed !== null) this.#configuration.probes.use(this.cluster, now);
     return this;
   }
 }

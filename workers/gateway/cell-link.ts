@@ -1,5 +1,6 @@
 import type { Configuration, Place } from "../../src/exchange/configuration.ts";
 import type { Uplink } from "../../src/exchange/uplink.ts";
+import type { Probe } from "../../src/snapshot/model.ts";
 import type { ConfigApi, ExchangeDown, ExchangeUp, Registration, StateRpc } from "../../src/snapshot/rpc.ts";
 
 export interface CellLinkDeps {
@@ -8,6 +9,8 @@ export interface CellLinkDeps {
   readonly gateway: string;
   readonly registration: Registration;
   location(): string | null;
+  /** Never rejects. */
+  probe(probe: Probe): Promise<boolean>;
   /** Epoch ms. */
   now(): number;
 }
@@ -74,7 +77,7 @@ export class CellLink {
   /** One exchange, and one more while the cell does not know what is here now, also if no request comes any more. */
   async #timer(): Promise<void> {
     let armedAt = this.#armedAt;
-    for (let round = 0; round === 0 || (round < MAX_ROUNDS && this.#told !== this.#standing()); round += 1) {
+    for (let round = 0; round === 0 || (round < MAX_ROUNDS && this.#hasMore()); round += 1) {
       await scheduler.wait(this.#nextMs);
       if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
       await this.#exchange();
@@ -119,6 +122,7 @@ export class CellLink {
     const now = this.#deps.now();
     this.#nextMs = Math.min(Math.max(down.nextMs, 500), 60_000);
     this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
+    this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);
     for (const code of await this.#configuration.take(down, asked, now))
       console.warn({ event: "snapshot_rejected", gateway: this.#deps.gateway, code });
   }
@@ -133,6 +137,7 @@ export class CellLink {
 
   #up(hosts: readonly Place[]): ExchangeUp {
     const { have, refused, refusedRoot, held } = this.#configuration;
+    const probes = this.#uplink.probes.next(this.#deps.now());
     return {
       isolate: this.#isolate,
       location: this.#deps.location(),
@@ -141,8 +146,14 @@ export class CellLink {
       ...(refusedRoot !== null && { refusedRoot }),
       slices: held,
       hosts,
+      ...(probes.length > 0 && { probes }),
       ...this.#uplink.next(this.#deps.now()),
     };
+  }
+
+  /** The cell does not know yet what is here, or waits for a probe. */
+  #hasMore(): boolean {
+    return this.#told !== this.#standing() || this.#uplink.probes.isBusy(this.#deps.now());
   }
 
   /** What the cell should know of the configuration here. */

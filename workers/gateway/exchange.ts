@@ -1,4 +1,5 @@
 import { Configuration, type Found as FoundIn, type Place } from "../../src/exchange/configuration.ts";
+import type { ProbeDuty } from "../../src/exchange/probe-duty.ts";
 import { Uplink } from "../../src/exchange/uplink.ts";
 import type { Breakers } from "../../src/resilience/breakers.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
@@ -49,6 +50,10 @@ export class Exchange {
   /** @param key of a counter (src/telemetry/counters.ts), which grows by one */
   count(key: string): void {
     this.#uplink.count(key);
+  }
+
+  get probes(): ProbeDuty {
+    return this.#uplink.probes;
   }
 
   /** Trust bundle of the root in use. */

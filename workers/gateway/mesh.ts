@@ -8,6 +8,7 @@ import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import { PeerCache } from "./peer.ts";
+import { performProbe } from "./probe.ts";
 import { TokenVerifier } from "./tokens.ts";
 
 /** What the requests of one isolate share. */
@@ -57,6 +58,7 @@ export function createMesh(env: Env): Mesh {
       format: FORMAT,
     },
     location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
+    probe: async (probe) => performProbe(probe, env),
     now,
   });
   const mesh: Mesh = {

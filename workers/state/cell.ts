@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { ProbeBook } from "../../src/resilience/probes.ts";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
 import type { Ejection, ExchangeDown, ExchangeUp, IsolatesSeen, StateApi } from "../../src/snapshot/rpc.ts";
@@ -46,6 +47,7 @@ export class Cell extends DurableObject<CellEnv> {
   /** Cluster ids by slice, worked out when one is first asked for. */
   readonly #clusters = new Map<string, readonly string[]>();
   readonly #isolates = new Isolates();
+  readonly #probes = new ProbeBook();
 
   constructor(ctx: DurableObjectState, env: CellEnv) {
     super(ctx, env);
@@ -84,6 +86,7 @@ export class Cell extends DurableObject<CellEnv> {
       slices: this.#textsFor(wanted, new Set(up.slices)),
       ejections: this.#judgement.ejections(clusters, later),
       suspects: this.#judgement.suspects(clusters, later),
+      ...(up.probes && { probes: this.#probes.ask(up.probes, later) }),
       nextMs: this.#nextMs(later),
     };
   }
@@ -95,6 +98,7 @@ export class Cell extends DurableObject<CellEnv> {
       const ejection = this.#judgement.take(report, now);
       if (ejection !== null) this.#tell(ejection, name);
     }
+    for (const result of up.probed ?? []) this.#probes.take(result);
     this.#outbox.add(up.metrics, up.dropped);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }

@@ -38,6 +38,7 @@ export function newIsolate(beside?: Isolate): Isolate {
     keys: env.SNAPSHOT_KEYS,
     registration: { bindings: [`EP_${gateway}`], hasPrivate: false, format: FORMAT },
     location: () => location,
+    probe: async () => true,
     now: () => (clock.runs ? Date.now() : began) + clock.aheadMs,
   });
   return {

@@ -1,0 +1,64 @@
+import { addressKey, parseAddress } from "../resources/address.ts";
+import type { KubeObject } from "../resources/object.ts";
+import type { ProbeSpec } from "../resources/probe.ts";
+import { GROUP_ANNOTATION, type WorkloadGroupSpec } from "../resources/workload-group.ts";
+import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
+import type { Probe } from "../snapshot/model.ts";
+import { addressProblem, endpointAt, ownerOf } from "./addresses.ts";
+import { namespaceOf } from "./view.ts";
+import type { World } from "./world.ts";
+
+/** The probe of a WorkloadEntry that its group made; null: none, or none that the mesh's settings allow. */
+export function probeOf(world: World, entry: KubeObject): Probe | null {
+  const group = entry.metadata.annotations?.[GROUP_ANNOTATION];
+  if (group === undefined) return null;
+  const namespace = namespaceOf(entry);
+  const [owner] = world.inventory.of("workload-group", `${namespace}/${group}`);
+  const { probe } = (owner?.spec ?? {}) as Partial<WorkloadGroupSpec>;
+  if (probe === undefined) return null;
+  const { httpGet } = probe;
+  const { address: own } = entry.spec as WorkloadEntrySpec;
+  if (probeProblem(world, httpGet.host ?? own, httpGet.port, namespace) !== null) return null;
+  const at = endpointAt(world, httpGet.host ?? own, httpGet.port, namespace);
+  if (at === null) return null;
+  const { address } = at;
+  return {
+    address: address.kind === "private" && httpGet.scheme === "HTTPS" ? { ...address, tls: true } : address,
+    authority: `${hostOf(httpGet.host ?? own)}:${httpGet.port}`,
+    path: httpGet.path ?? "/",
+    headers: (httpGet.httpHeaders ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const),
+    settings: settingsOf(probe),
+  };
+}
+
+/**
+ * A probe passes no policy, so it goes only where the namespace's own endpoints may be, and to none that is another namespace's.
+ *
+ * @returns why it must not go there, or null
+ */
+export function probeProblem(world: World, address: string, port: number, namespace: string): string | null {
+  const problem = addressProblem(world, address, namespace);
+  if (problem !== null) return problem;
+  const owner = ownerOf(world, addressKey(address), port);
+  return owner === null || owner === namespace ? null : `\`${address}\` belongs to namespace \`${owner}\``;
+}
+
+/** A service binding has no name of its own that its Worker knows. */
+function hostOf(address: string): string {
+  const parsed = parseAddress(address, true);
+  if (!parsed.ok || parsed.value.kind === "binding") return "probe.invalid";
+  const { value } = parsed;
+  if (value.kind === "ip") return value.ip.includes(":") ? `[${value.ip}]` : value.ip;
+  return value.kind === "origin" ? value.host : value.name;
+}
+
+function settingsOf(probe: ProbeSpec): Probe["settings"] {
+  const { initialDelaySeconds = 0, timeoutSeconds, periodSeconds, successThreshold, failureThreshold } = probe;
+  return {
+    initialDelayMs: initialDelaySeconds * 1_000,
+    timeoutMs: (timeoutSeconds || 1) * 1_000,
+    periodMs: (periodSeconds || 10) * 1_000,
+    successThreshold: successThreshold || 1,
+    failureThreshold: failureThreshold || 3,
+  };
+}
