@@ -1,5 +1,6 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
+import { inboundLimit } from "./inbound.ts";
 import { endpointsOf, type ServiceEndpoint, serviceFor } from "./services.ts";
 import { selects } from "./view.ts";
 import type { ClientTls, Target, Viewer, World } from "./world.ts";
@@ -45,12 +46,14 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         .flatMap((endpoint) => {
           const address = reachedBy(tls, endpoint.address);
           if (address === null) return [];
+          const limit = inboundLimit(world, endpoint);
           return {
             id: endpoint.id,
             address,
             weight: endpoint.weight,
             workload: endpoint.workload,
             policies: world.policies.ofEndpoint(world, endpoint.key, endpoint.port),
+            ...(limit !== null && { limit }),
             ...(endpoint.locality !== "" && { locality: endpoint.locality }),
             ...(warmup && endpoint.since !== null && { since: endpoint.since }),
             ...(endpoint.probe && { probe: endpoint.probe }),

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../resources/object.ts";
 import type { SidecarSpec } from "../resources/sidecar.ts";
+import type { Labels } from "./entries.ts";
 import { namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "./view.ts";
 import { accountsWith, viewerLabels } from "./viewer.ts";
 import type { Viewer, World } from "./world.ts";
@@ -31,11 +32,15 @@ const NO_NAMESPACE = "";
  */
 export function sidecarOf(world: World, viewer: Viewer): KubeObject | null {
   const namespace = viewerNamespace(viewer);
-  if (viewer.startsWith(`${namespace}/*`)) return null;
+  return viewer.startsWith(`${namespace}/*`) ? null : sidecarFor(world, namespace, () => viewerLabels(world, viewer));
+}
+
+/** The one in front of a workload whose labels are known. */
+export function sidecarFor(world: World, namespace: string, labels: () => Labels): KubeObject | null {
   const own = world.inventory.of("sidecar", namespace);
   const selecting = own.find((sidecar) => {
-    const labels = selectedBy(sidecar);
-    return labels !== null && selects(labels, viewerLabels(world, viewer));
+    const selector = selectedBy(sidecar);
+    return selector !== null && selects(selector, labels());
   });
   return selecting ?? general(own) ?? general(world.inventory.of("sidecar", rootNamespace(world)));
 }

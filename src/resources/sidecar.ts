@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { choice, later, list, never, portNumber, REASON, strict, text } from "./fields.ts";
+import { ConnectionPool, type ConnectionPoolSpec } from "./connection-pool.ts";
+import { choice, list, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { isHostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { hostName, isDnsLabel, labels } from "./names.ts";
@@ -32,6 +33,35 @@ const Egress = strict(
   { bind: NO_LISTENER },
 );
 
+/** What a workload's port speaks: only HTTP comes through the mesh. */
+const ANY_PROTOCOL = choice([
+  "HTTP",
+  "HTTPS",
+  "HTTP2",
+  "GRPC",
+  "GRPC-WEB",
+  "TCP",
+  "TLS",
+  "MONGO",
+  "MYSQL",
+  "REDIS",
+  "UDP",
+]);
+
+const Ingress = strict(
+  {
+    port: strict({
+      number: portNumber,
+      protocol: z.string().toUpperCase().pipe(ANY_PROTOCOL).exactOptional(),
+      name: z.string().min(1),
+    }),
+    captureMode,
+    defaultEndpoint: z.string().exactOptional(),
+    connectionPool: ConnectionPool.exactOptional(),
+  },
+  { bind: NO_LISTENER, tls: never(REASON.framing) },
+);
+
 const OutboundTrafficPolicy = strict({
   mode: choice(["REGISTRY_ONLY", "ALLOW_ANY"], {
     ALLOW_ANY_DYNAMIC_DNS: "is a setting of the MeshConfig alone, as in Istio",
@@ -43,17 +73,13 @@ const OutboundTrafficPolicy = strict({
   }).exactOptional(),
 });
 
-export const Sidecar = strict(
-  {
-    workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
-    egress: list(Egress).exactOptional(),
-    outboundTrafficPolicy: OutboundTrafficPolicy.exactOptional(),
-  },
-  {
-    ingress: never(`${REASON.socket}; limits stand in the DestinationRule of the service`),
-    inboundConnectionPool: later("limits stand in the DestinationRule of the service"),
-  },
-);
+export const Sidecar = strict({
+  workloadSelector: strict({ labels: labels.exactOptional() }).exactOptional(),
+  ingress: list(Ingress).exactOptional(),
+  inboundConnectionPool: ConnectionPool.exactOptional(),
+  egress: list(Egress).exactOptional(),
+  outboundTrafficPolicy: OutboundTrafficPolicy.exactOptional(),
+});
 
 /** Absent `egress` imports everything. An absent `mode` is `REGISTRY_ONLY`, an absent policy the mesh's. */
 export type SidecarSpec = z.infer<typeof Sidecar>;
@@ -61,10 +87,52 @@ export type SidecarSpec = z.infer<typeof Sidecar>;
 export function checkSidecar(spec: SidecarSpec, report: Report, { metadata }: Context): void {
   if (spec.workloadSelector !== undefined)
     warnOfEmptySelector(spec.workloadSelector.labels, report.at("workloadSelector"));
+  checkIngress(spec.ingress ?? [], report.at("ingress"));
+  if (spec.inboundConnectionPool !== undefined)
+    checkPool(spec.inboundConnectionPool, report.at("inboundConnectionPool"));
   checkEgress(spec.egress ?? [], metadata.namespace ?? "default", report.at("egress"));
   const { mode = "REGISTRY_ONLY", egressProxy } = spec.outboundTrafficPolicy ?? {};
   if (egressProxy !== undefined && mode !== "ALLOW_ANY")
     report.at("outboundTrafficPolicy", "egressProxy").error("needs the mode `ALLOW_ANY`");
+}
+
+/** Where a listener hands its connections to: here the workload itself, at the port that is called. */
+const ENDPOINT = /^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d{1,5})$/;
+
+function checkIngress(ingress: NonNullable<SidecarSpec["ingress"]>, report: Report): void {
+  const ports = new Set<number>();
+  for (const [index, { port, defaultEndpoint, connectionPool }] of ingress.entries()) {
+    const place = report.at(index);
+    if (ports.has(port.number))
+      place.at("port", "number").error(`port ${port.number} is there twice`, "FieldValueDuplicate");
+    ports.add(port.number);
+    if (defaultEndpoint !== undefined) checkEndpoint(defaultEndpoint, port.number, place.at("defaultEndpoint"));
+    if (connectionPool !== undefined) checkPool(connectionPool, place.at("connectionPool"));
+    if (!SERVED.has(port.protocol ?? "HTTP"))
+      place.at("port", "protocol").warn(`${port.protocol} does not come through the mesh: there is nothing to limit`);
+  }
+}
+
+const SERVED = new Set(["HTTP", "HTTPS", "HTTP2", "GRPC-WEB"]);
+
+function checkEndpoint(endpoint: string, port: number, report: Report): void {
+  const [, number] = ENDPOINT.exec(endpoint) ?? [];
+  if (number === undefined) report.error("must be `127.0.0.1`, `0.0.0.0`, `[::1]` or `[::]`, with a port");
+  else if (Number(number) !== port)
+    report.error(
+      never(`${REASON.socket}; write the port that the workload listens on where it is registered`),
+      "FieldValueNotSupported",
+    );
+}
+
+function checkPool({ tcp, http }: ConnectionPoolSpec, report: Report): void {
+  if (tcp === undefined && http === undefined) report.error("empty: set `tcp` or `http`", "FieldValueRequired");
+  if (http?.http1MaxPendingRequests !== undefined)
+    report
+      .at("http", "http1MaxPendingRequests")
+      .warn("nobody waits in front of a workload: what is too much is refused");
+  if (http?.maxRetries !== undefined)
+    report.at("http", "maxRetries").warn("has no effect: in front of a workload nothing is tried again");
 }
 
 function checkEgress(egress: NonNullable<SidecarSpec["egress"]>, own: string, report: Report): void {

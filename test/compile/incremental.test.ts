@@ -30,7 +30,7 @@ function document(kind: (typeof kinds)[number], object: string, of: string, targ
     PeerAuthentication: `{ mtls: { mode: ${variant % 2 ? "STRICT" : "PERMISSIVE"} } }`,
     ServiceEntry: `{ hosts: [se-${target}.test], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC,
       endpoints: [{ address: "binding:EP_${variant % 2 ? "DEFAULT_A_V1" : "FREE"}", labels: { app: ${target} } }] }`,
-    Sidecar: `{ ${variant % 2 ? "workloadSelector: { labels: { version: v2 } }," : ""}
+    Sidecar: `{ ${variant === 0 ? "inboundConnectionPool: { tcp: { maxConnections: 3 } }," : "outboundTrafficPolicy: {},"} ${variant % 2 ? "workloadSelector: { labels: { version: v2 } }," : ""}
       egress: [{ hosts: ${variant > 1 ? `["*/*", "~default/${host}"]` : `[./*, "*/${host}"]`} }] }`,
     Gateway: `{ selector: { istio: x }, servers: [{ port: { number: ${80 + variant}, name: http, protocol: HTTP }, hosts: ["*.test"] }] }`,
   };

@@ -202,6 +202,32 @@ describe("a Sidecar", () => {
   });
 });
 
+describe("limits in front of a workload", () => {
+  it("are those of its port, else of all its ports, of the Sidecar that is its own; the smaller of two holds", () => {
+    const limits = (...documents: readonly string[]) => {
+      const { find } = world(...documents);
+      return ["reviews", "ratings"].map((name) => {
+        const [cluster] = Object.values(find("mesh/shop", svc(name, "default"))?.clusters ?? {});
+        return cluster?.endpoints[0]?.limit;
+      });
+    };
+    const all = "inboundConnectionPool: { tcp: { maxConnections: 9 }, http: { http2MaxRequests: 7 } }";
+    const own = (port: number) =>
+      document(
+        "Sidecar",
+        "reviews",
+        `{ workloadSelector: { labels: { app: reviews } }, ${all.replace("7", "8")},
+           ingress: [{ port: { number: ${port}, name: http }, connectionPool: { tcp: { maxConnections: 2 } } }] }`,
+      );
+    expect(limits()).toEqual([undefined, undefined]);
+    expect(limits(document("Sidecar", "default", `{ ${all} }`))).toEqual([7, 7]);
+    expect(limits(document("Sidecar", "default", `{ ${all} }`), own(80))).toEqual([2, 7]);
+    expect(limits(document("Sidecar", "default", `{ ${all} }`), own(81))).toEqual([8, 7]);
+    expect(limits(document("Sidecar", "default", `{ ${all} }`, "istio-system"))).toEqual([7, 7]);
+    expect(limits(document("Sidecar", "default", `{ ${all} }`, "shop"))).toEqual([undefined, undefined]);
+  });
+});
+
 describe("a VirtualService and a Sidecar", () => {
   const endpoints = (found: ReturnType<ReturnType<typeof world>["find"]>): readonly string[] =>
     Object.values(found?.clusters ?? {}).flatMap((cluster) => cluster.endpoints.map(({ id }) => id));

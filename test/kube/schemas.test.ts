@@ -134,7 +134,7 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
   [
     "networking.istio.io/v1",
     "Sidecar",
-    "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: http}, hosts: ['./*', '~shop/a.com']}, {hosts: ['*/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}}",
+    "spec: {workloadSelector: {labels: {app: a}}, egress: [{port: {number: 80, protocol: HTTP, name: http}, hosts: ['./*', '~shop/a.com']}, {hosts: ['*/*']}], outboundTrafficPolicy: {mode: REGISTRY_ONLY}, inboundConnectionPool: {tcp: {maxConnections: 1}}, ingress: [{port: {number: 80, protocol: HTTP, name: http}, connectionPool: {http: {http2MaxRequests: 1}}}]}",
   ],
   [
     "security.istio.io/v1",

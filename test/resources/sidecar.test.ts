@@ -3,6 +3,7 @@ import { found } from "./parsed.ts";
 
 const of = (spec: string) => found("networking.istio.io/v1", "Sidecar", spec);
 const egress = (entry: string) => of(`{egress: [{${entry}}]}`);
+const ingress = (fields: string) => of(`{ingress: [{port: {number: 80, name: http}, ${fields}}]}`);
 const port = (fields: string) => egress(`port: {${fields}}, hosts: ["*/*"]`);
 const outbound = (fields: string) => of(`{outboundTrafficPolicy: {${fields}}}`);
 
@@ -18,6 +19,10 @@ describe("Sidecar", () => {
     [
       "hosts of one port, and then others",
       '{egress: [{port: {number: 80, protocol: http, name: http}, captureMode: DEFAULT, hosts: [a/b.com]}, {hosts: ["*/*"]}]}',
+    ],
+    [
+      "limits of a workload and of its ports",
+      "{inboundConnectionPool: {http: {http2MaxRequests: 9}}, ingress: [{port: {number: 80, name: a, protocol: http}, defaultEndpoint: '127.0.0.1:80', captureMode: DEFAULT, connectionPool: {tcp: {maxConnections: 5}}}, {port: {number: 81, name: b}, defaultEndpoint: '[::1]:81'}]}",
     ],
     ["a policy for other hosts", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"],
     ["the default of that policy", "{outboundTrafficPolicy: {}}"],
@@ -68,8 +73,24 @@ describe("Sidecar", () => {
     ],
     ["an address to listen at", egress('bind: 127.0.0.1, hosts: ["*/*"]'), "NotSupported spec.egress[0].bind"],
     ["capture", egress('captureMode: IPTABLES, hosts: ["*/*"]'), "NotSupported spec.egress[0].captureMode"],
-    ["listeners of the workload", of("{ingress: [{port: {number: 80}}]}"), "NotSupported spec.ingress"],
-    ["limits of the workload", of("{inboundConnectionPool: {}}"), "NotSupported spec.inboundConnectionPool"],
+    ["a listener without name", of("{ingress: [{port: {number: 80}}]}"), "Required spec.ingress[0].port.name"],
+    ["a listener without port", of("{ingress: [{defaultEndpoint: 127.0.0.1:80}]}"), "Required spec.ingress[0].port"],
+    ["a listener's address", ingress("bind: 127.0.0.1"), "NotSupported spec.ingress[0].bind"],
+    ["a listener's TLS", ingress("tls: {mode: SIMPLE}"), "NotSupported spec.ingress[0].tls"],
+    [
+      "another port behind a listener",
+      ingress("defaultEndpoint: 127.0.0.1:81"),
+      "NotSupported spec.ingress[0].defaultEndpoint",
+    ],
+    ["another machine behind it", ingress("defaultEndpoint: 10.0.0.1:80"), "Invalid spec.ingress[0].defaultEndpoint"],
+    ["a socket behind it", ingress("defaultEndpoint: 'unix:///a'"), "Invalid spec.ingress[0].defaultEndpoint"],
+    ["no limits of a listener", ingress("connectionPool: {}"), "Required spec.ingress[0].connectionPool"],
+    [
+      "a listener twice",
+      of("{ingress: [{port: {number: 80, name: a}}, {port: {number: 80, name: b}}]}"),
+      "Duplicate spec.ingress[1].port.number",
+    ],
+    ["no limits of the workload", of("{inboundConnectionPool: {}}"), "Required spec.inboundConnectionPool"],
     ["a wildcard label", of('{workloadSelector: {labels: {app: "*"}}}'), "Invalid spec.workloadSelector.labels.app"],
     ["an unknown mode", outbound("mode: SOME"), "NotSupported spec.outboundTrafficPolicy.mode"],
     ["the mesh's mode", outbound("mode: ALLOW_ANY_DYNAMIC_DNS"), "NotSupported spec.outboundTrafficPolicy.mode"],
@@ -83,6 +104,21 @@ describe("Sidecar", () => {
     ["a host that all imports hold", egress('hosts: ["*/*", a/b.com]'), "spec.egress[0].hosts[1]"],
     ["a host that its namespace's hold", egress("hosts: [a/b.com, a/*]"), "spec.egress[0].hosts[0]"],
     ["a host of its own namespace, by name", egress("hosts: [./*, shop/b.com]"), "spec.egress[0].hosts[1]"],
+    [
+      "a queue that there is not",
+      ingress("connectionPool: {http: {http1MaxPendingRequests: 5}}"),
+      "spec.ingress[0].connectionPool.http.http1MaxPendingRequests",
+    ],
+    [
+      "retries in front of a workload",
+      of("{inboundConnectionPool: {http: {maxRetries: 5}}}"),
+      "spec.inboundConnectionPool.http.maxRetries",
+    ],
+    [
+      "a listener for TCP",
+      of("{ingress: [{port: {number: 80, name: a, protocol: tcp}}]}"),
+      "spec.ingress[0].port.protocol",
+    ],
     ["a short name", egress("hosts: [./reviews]"), "spec.egress[0].hosts[0]"],
     ["nothing beside something", egress('hosts: ["~/*", a/b.com]'), "spec.egress[0].hosts[0]"],
   ])("warns of %s", (_, findings, field) => {

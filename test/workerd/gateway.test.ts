@@ -145,6 +145,30 @@ describe("a limit of one call at a time", () => {
   });
 });
 
+describe("a limit in front of a workload", () => {
+  it("counts the calls of all callers, and is free again after one has ended", async () => {
+    const slice = sliceOf(A);
+    const clusters = Object.entries(slice.clusters).map(([id, cluster]) => {
+      const endpoints = cluster.endpoints.map((endpoint) => ({ ...endpoint, limit: 1 }));
+      return [id, { ...cluster, endpoints }] as const;
+    });
+    await serveSlices({ "mesh/*": { [A]: { ...slice, clusters: Object.fromEntries(clusters) } } });
+    const service = new Held("a");
+    const first = call(A);
+    await until(() => service.arrived.length === 1);
+    const other = { props: { identity: "spiffe://cluster.local/ns/bank/sa/clerk" } };
+    const lines = await logged(async () => {
+      const refused = await callInMesh(`http://${A}/`, other);
+      expect([refused.status, refused.headers.get("x-envoy-overloaded")]).toEqual([503, "true"]);
+    });
+    expect(lines).toMatchObject([{ response_flags: "UO", details: "overflow" }]);
+    service.answer();
+    service.answer();
+    expect(await (await first).text()).toBe("answer 1");
+    expect(await (await callInMesh(`http://${A}/`, other)).text()).toBe("answer 2");
+  });
+});
+
 describe("a change of configuration", () => {
   it("is obeyed as soon as an exchange brought it", async () => {
     serve("a", () => new Response("hello"));

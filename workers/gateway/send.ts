@@ -20,6 +20,8 @@ import { takeRetry } from "./retry.ts";
 export function sendRequest(call: Call): Response | Promise<Response> {
   const { endpoint, forward, mesh, request } = call;
   if (request.signal.aborted) return gone(call);
+  if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
+    return answerWith(call, answerOf("overflow"));
   const now = Date.now();
   if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
   const backend = backendFor(endpoint.address, forward.origin, mesh.env);
