@@ -38,7 +38,7 @@ export function checkMirrors(rule: MirrorSpec, report: Report): void {
         );
   if (mirror === undefined)
     for (const field of ["mirrorPercentage", ...OLDER] as const)
-      if (rule[field] !== undefined) report.at(field).warn("no effect without `mirror`");
+      if (rule[field] !== undefined) report.at(field).warn("no effect without `mirror`", "TULLE0003");
 }
 
 /** Where copies of a rule's requests go, each with its part of [0, 1]; those that get none are left out. */

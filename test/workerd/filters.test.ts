@@ -35,6 +35,10 @@ const ROUTES: Readonly<Record<string, Partial<Route>>> = {
     request: { set: [["x-route", "1"]] },
     rewrite: { uri: "/copied" },
   },
+  "/tried": {
+    mirrors: [{ cluster: "b", share: 1 }],
+    retries: { attempts: 2, on: ["5xx"], statusCodes: [], backoffMs: 1 },
+  },
   "/never": { mirrors: [{ cluster: "b", share: 0 }] },
   "/refused": { mirrors: [{ cluster: "closed", share: 1 }] },
   "/token": { mirrors: [{ cluster: "token", share: 1 }] },
@@ -315,6 +319,38 @@ describe("a mirror", () => {
     expect(await (await call("/token", { headers: bad })).text()).toBe("hello");
     await counted("token", "refused");
     expect(copies).toHaveLength(1);
+  });
+
+  it("gets one copy, however often the request is tried", async () => {
+    let tries = 0;
+    serve("a", () => {
+      tries += 1;
+      return new Response("hello", { status: tries < 3 ? 503 : 200 });
+    });
+    expect(await (await call("/tried")).text()).toBe("hello");
+    await counted("b", "2xx");
+    expect([tries, copies.length]).toEqual([3, 1]);
+  });
+
+  it("gets its copy whole, where the client goes away meanwhile", async () => {
+    const held = { yes: true };
+    const answer = async (request: Request): Promise<Response> => {
+      if (request.headers.has("x-copy-of")) await keep(request);
+      while (held.yes) await scheduler.wait(5);
+      return new Response("done");
+    };
+    serve("a", answer);
+    serve("b", answer);
+    const client = new AbortController();
+    const [line] = await logged(async () => {
+      const response = call("/mirror", { signal: client.signal, headers: { "x-copy-of": "1" } });
+      await until(() => copies.length === 2);
+      client.abort();
+      await expect(response).rejects.toThrow();
+    });
+    expect(line).toMatchObject({ response_flags: "DC", mirrors: 1 });
+    held.yes = false;
+    await counted("b", "2xx");
   });
 
   it("has the route's time, while the client has its answer long since", async () => {
