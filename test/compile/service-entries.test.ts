@@ -56,6 +56,19 @@ describe("a ServiceEntry without endpoints", () => {
     },
   );
 
+  it("is a route's destination by its wildcard", () => {
+    const made = world(
+      entry("a", `{ hosts: ["*.other.example"], resolution: DYNAMIC_DNS, ${PORTS} }`),
+      `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: v, namespace: default }
+spec: { hosts: [www.other.example], http: [{ route: [{ destination: { host: "*.other.example" } }] }] }`,
+    );
+    expect(endpoints(made, "www.other.example")).toMatchObject([{ id: "dynamic:*.other.example" }]);
+    expect([...made.verdicts.values()].flat()).toEqual([]);
+  });
+
   it("takes no narrower host than its own where the egress list is wider", () => {
     const made = world(entry("a", `{ hosts: ["*.eu.vendor.example"], ${PORTS} }`));
     expect(endpoints(made, "*.eu.vendor.example")).toMatchObject([{ address: { hosts: ["*.eu.vendor.example"] } }]);
