@@ -49,8 +49,12 @@ export function checkCors(policy: CorsPolicySpec | undefined, report: Report): v
   const origins = allowOrigins ?? (allowOrigin ?? []).map((exact) => ({ exact }));
   if (origins.length === 0 && unmatchedPreflights !== "IGNORE")
     report.warn("no effect: without `allowOrigins` no origin is allowed", "TULLE0003");
-  if (allowCredentials === true && origins.some(({ exact }) => exact === "*"))
+  if (allowCredentials === true && origins.some(takesAll))
     report
       .at("allowCredentials")
       .warn("any site may read answers that are meant for the user who is logged in", "TULLE0601");
+}
+
+function takesAll({ exact, regex }: { readonly exact?: string; readonly regex?: string }): boolean {
+  return exact === "*" || regex === ".*";
 }

@@ -57,6 +57,17 @@ const entry = (name: string, host: string, protocol: string) =>
     `{ hosts: [${host}], ports: [{ number: 80, name: http, protocol: ${protocol} }], resolution: STATIC, endpoints: [{ address: "binding:EP_${name.toUpperCase()}" }] }`,
   );
 
+const settings = (name: string, namespace: string) => `
+apiVersion: tulle.dev/v1alpha1
+kind: MeshConfig
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { privateRanges: [{ range: 10.0.0.0/8, namespaces: ["*"] }], egress: { allowedHosts: [api.test] } }`;
+const OUTSIDE = object(
+  "ServiceEntry",
+  "api",
+  "{ hosts: [api.test], ports: [{ number: 443, name: https, protocol: HTTPS }], resolution: DNS }",
+);
+
 interface Case {
   readonly of: string;
   readonly shows: readonly string[];
@@ -348,6 +359,141 @@ describe("among all others", () => {
       shows: [gateway("a.test")],
       says: ["Gateway/front TULLE0502 metadata.name"],
       beside: [REVIEWS, gateway("a.test"), AT_FRONT],
+    },
+    {
+      of: "settings of the mesh in another place",
+      shows: [settings("default", "shop")],
+      says: ["MeshConfig/default TULLE0006 metadata.namespace"],
+      beside: [settings("default", "istio-system")],
+    },
+    {
+      of: "a host of another namespace's services",
+      shows: [entry("e", "reviews.shop.svc.cluster.local", "HTTP")],
+      says: ["ServiceEntry/e TULLE0110 spec.hosts[0]"],
+      beside: [entry("e", "reviews.default.svc.cluster.local", "HTTP")],
+    },
+    {
+      of: "an address in no range of the mesh",
+      shows: [object("WorkloadEntry", "w", "{ address: 10.0.0.1 }")],
+      says: ["WorkloadEntry/w TULLE0111 spec.address"],
+      beside: [settings("default", "istio-system"), object("WorkloadEntry", "w", "{ address: 10.0.0.1 }")],
+    },
+    {
+      of: "an address that another namespace registered",
+      shows: [
+        object("WorkloadEntry", "v", '{ address: "binding:EP_A" }', "shop"),
+        object("WorkloadEntry", "w", '{ address: "binding:EP_A" }'),
+      ],
+      says: ["WorkloadEntry/w TULLE0112 spec.address"],
+      beside: [
+        object("WorkloadEntry", "v", '{ address: "binding:EP_A" }'),
+        object("WorkloadEntry", "w", '{ address: "binding:EP_A" }'),
+      ],
+    },
+    {
+      of: "a way to an endpoint that is not as safe as it should be",
+      shows: [
+        settings("default", "istio-system"),
+        OUTSIDE,
+        object("DestinationRule", "r", "{ host: api.test, trafficPolicy: { tls: { mode: DISABLE } } }"),
+      ],
+      says: ["DestinationRule/r TULLE0109 spec.trafficPolicy.tls"],
+      beside: [
+        settings("default", "istio-system"),
+        OUTSIDE,
+        object("DestinationRule", "r", "{ host: api.test, trafficPolicy: { tls: { mode: SIMPLE } } }"),
+      ],
+    },
+    {
+      of: "callers by labels that none has",
+      shows: [
+        REVIEWS,
+        route(
+          "a",
+          "hosts: [reviews]",
+          `{ match: [{ sourceLabels: { app: cart } }], route: [{ destination: { host: reviews } }] }`,
+        ),
+      ],
+      says: ["VirtualService/a TULLE0120 spec.http[0].match[0].sourceLabels"],
+      beside: [
+        REVIEWS,
+        route(
+          "a",
+          "hosts: [reviews]",
+          `{ match: [{ sourceLabels: { app: reviews } }], route: [{ destination: { host: reviews } }] }`,
+        ),
+      ],
+    },
+    {
+      of: "callers by labels that not all of an account have",
+      shows: [
+        REVIEWS,
+        route(
+          "a",
+          "hosts: [reviews]",
+          `{ match: [{ sourceLabels: { version: v1 } }], route: [{ destination: { host: reviews } }] }`,
+        ),
+      ],
+      says: ["VirtualService/a TULLE0321 spec.http[0].match[0].sourceLabels"],
+      beside: [
+        service("reviews"),
+        route(
+          "a",
+          "hosts: [reviews]",
+          `{ match: [{ sourceLabels: { version: v1 } }], route: [{ destination: { host: reviews } }] }`,
+        ),
+      ],
+    },
+    {
+      of: "a second PeerAuthentication for a namespace",
+      shows: [
+        object("PeerAuthentication", "p", "{ mtls: { mode: STRICT } }"),
+        object("PeerAuthentication", "q", "{ mtls: { mode: DISABLE } }"),
+      ],
+      says: ["PeerAuthentication/q TULLE0304 metadata.name"],
+      beside: [
+        object("PeerAuthentication", "p", "{ mtls: { mode: STRICT } }"),
+        object("PeerAuthentication", "q", "{ mtls: { mode: DISABLE } }", "shop"),
+      ],
+    },
+    {
+      of: "a policy with labels in the root namespace that only one without may have",
+      shows: [
+        object(
+          "PeerAuthentication",
+          "p",
+          "{ selector: { matchLabels: { app: a } }, mtls: { mode: STRICT } }",
+          "istio-system",
+        ),
+      ],
+      says: ["PeerAuthentication/p TULLE0305 spec.selector"],
+      beside: [object("PeerAuthentication", "p", "{ mtls: { mode: STRICT } }", "istio-system")],
+    },
+    {
+      of: "a traffic policy beside an older rule's",
+      shows: [
+        REVIEWS,
+        object("DestinationRule", "r", "{ host: reviews, trafficPolicy: { loadBalancer: { simple: RANDOM } } }"),
+        object("DestinationRule", "s", "{ host: reviews, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }"),
+      ],
+      says: ["DestinationRule/s TULLE0310 spec.trafficPolicy"],
+      beside: [
+        REVIEWS,
+        object("DestinationRule", "r", "{ host: reviews }"),
+        object("DestinationRule", "s", "{ host: reviews, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }"),
+      ],
+    },
+    {
+      of: "a second Sidecar for a namespace",
+      shows: [
+        object("Sidecar", "s", "{ egress: [{ hosts: ['*/*'] }] }"),
+        object("Sidecar", "t", "{ egress: [{ hosts: [./*] }] }"),
+      ],
+      says: ["Sidecar/t TULLE0320 metadata.name"],
+      beside: [
+        object("Sidecar", "s", "{ egress: [{ hosts: ['*/*'] }] }"),
+        object("Sidecar", "t", "{ egress: [{ hosts: [./*] }] }", "shop"),
+      ],
     },
     {
       of: "a subset that no route names",

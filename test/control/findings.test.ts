@@ -71,6 +71,16 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     expect(await told("?namespace=default")).toContain("Gateway/default/front TULLE0007 status.conditions");
   });
 
+  it("know which bindings no gateway has", async () => {
+    const unbound = "WorkloadEntry/default/a TULLE0106 spec.address";
+    // While no gateway is known, nobody can say.
+    expect(await told("?namespace=default")).not.toContain(unbound);
+    await control.rpc("ALL", "register", { bindings: ["EP_B"], hasPrivate: true, format: 1 });
+    expect(await told("?namespace=default")).toContain(unbound);
+    await control.rpc("ALL", "register", { bindings: ["EP_A"], hasPrivate: true, format: 1 });
+    expect(await told("?namespace=default")).not.toContain(unbound);
+  });
+
   it("are told to every token, of its own namespace alone, and none is of a Secret", async () => {
     const wanted = { name: "v", role: "viewer", namespace: "shop", ttlSeconds: 600 };
     const token = String((await control.call("POST", "/api/v1/tokens", wanted)).json["token"]);

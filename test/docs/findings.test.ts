@@ -29,6 +29,16 @@ describe("docs/findings.md", () => {
   });
 });
 
+const TESTS = ["resources", "compile", "control", "cli"]
+  .flatMap((folder) =>
+    readdirSync(join(PROJECT, "test", folder), { recursive: true, encoding: "utf8" }).map(
+      (file) => `test/${folder}/${file}`,
+    ),
+  )
+  .filter((file) => file.endsWith(".test.ts"))
+  .map(text)
+  .join("\n");
+
 /** What Istio's analysis says of traffic and policies, and not of how Istio is installed. */
 const ISTIO = `0101 0106 0107 0108 0109 0110 0111 0112 0118 0125 0127 0128 0129 0130 0131 0132 0133 0134 0138 0140 0145 0149 0157
   0159 0160 0161 0162 0165 0166 0167 0170 0171 0173 0174 0175 0177`;
@@ -40,6 +50,10 @@ describe("the table of findings", () => {
 
   it("has nothing that is never said", () => {
     expect(codes.filter((code) => !sources.includes(`"${code}"`))).toEqual([]);
+  });
+
+  it("has nothing without a test", () => {
+    expect(codes.filter((code) => !TESTS.includes(code))).toEqual([]);
   });
 
   it("has each name once, and codes in order", () => {

@@ -15,22 +15,22 @@ spec: ${spec}`);
 it.each([
   ["of nobody's", "example.com/team: shop", "DestinationRule", []],
   ["that silences", "tulle.dev/analyze-suppress: 'TULLE0102, *'", "DestinationRule", []],
-  ["that silences what there is not", "tulle.dev/analyze-suppress: TULLE9999", "DestinationRule", ["0010"]],
+  ["that silences what there is not", "tulle.dev/analyze-suppress: TULLE9999", "DestinationRule", ["TULLE0010"]],
   ["that silences in Istio's words", "galley.istio.io/analyze-suppress: IST0101", "DestinationRule", []],
   [
     "that silences by our code in Istio's place",
     "galley.istio.io/analyze-suppress: TULLE0101",
     "DestinationRule",
-    ["0010"],
+    ["TULLE0010"],
   ],
-  ["that is misspelt", "tulle.dev/analyse-suppress: TULLE0102", "DestinationRule", ["0009"]],
-  ["that is misspelt, on a Service", "tulle.dev/analyse-suppress: TULLE0102", "Service", ["0009"]],
-  ["of Istio's sidecars", "sidecar.istio.io/inject: 'true'", "DestinationRule", ["0009"]],
+  ["that is misspelt", "tulle.dev/analyse-suppress: TULLE0102", "DestinationRule", ["TULLE0009"]],
+  ["that is misspelt, on a Service", "tulle.dev/analyse-suppress: TULLE0102", "Service", ["TULLE0009"]],
+  ["of Istio's sidecars", "sidecar.istio.io/inject: 'true'", "DestinationRule", ["TULLE0009"]],
   ["of Istio's sidecars, on a Service", "sidecar.istio.io/inject: 'true'", "Service", []],
   ["that only looks like Istio's", "myistio.io/x: a", "DestinationRule", []],
-  ["of another kind", "networking.istio.io/exportTo: .", "DestinationRule", ["0008"]],
+  ["of another kind", "networking.istio.io/exportTo: .", "DestinationRule", ["TULLE0008"]],
   ["of this kind", "networking.istio.io/exportTo: .", "Service", []],
 ])("an annotation %s", (_, annotation, kind, codes) => {
   const name = annotation.slice(0, annotation.indexOf(":"));
-  expect(said(annotation, kind)).toEqual(codes.map((code) => `warning TULLE${code} metadata.annotations[${name}]`));
+  expect(said(annotation, kind)).toEqual(codes.map((code) => `warning ${code} metadata.annotations[${name}]`));
 });

@@ -34,10 +34,8 @@ function checkScope(world: World, object: KubeObject): readonly Finding[] {
           ),
         ]
       : checkSelector(world, object);
-  const oldest = world.inventory
-    .of("peer-authentication", `${namespace}/`)
-    .find(({ metadata: { name } }) => name !== object.metadata.name);
-  return oldest
+  const [oldest] = world.inventory.of("peer-authentication", `${namespace}/`);
+  return oldest && oldest.metadata.name !== object.metadata.name
     ? [
         warningAt(
           "metadata.name",
