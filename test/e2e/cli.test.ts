@@ -80,6 +80,35 @@ describe("tulle", () => {
     await until("a gateway is current", async () => /\bcurrent$/m.test((await tulle("status")).stdout));
   });
 
+  it("says what is wrong with a file and with what is stored, by the same codes", async () => {
+    const file = join(folder, "lost.yaml");
+    const lost = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: lost }
+spec:
+  hosts: [lost.test]
+  http: [{ route: [{ destination: { host: nowhere } }] }]
+`;
+    writeFileSync(file, lost);
+    const files = await tulle("analyze", "-f", file);
+    expect(files).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/:6:22: warning: .*nowhere.*\[TULLE0102\]$/m),
+    });
+    expect((await tulle("apply", "-f", file)).stderr).toMatch(/nowhere.*\[TULLE0102\]$/m);
+    const stored = await tulle("analyze", "--fail-on", "warning");
+    expect(stored).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^warning: VirtualService default\/lost: .*\[TULLE0102\]$/m),
+    });
+    writeFileSync(
+      file,
+      lost.replace("name: lost }", "name: lost, annotations: { tulle.dev/analyze-suppress: TULLE0102 } }"),
+    );
+    await tulle("apply", "-f", file);
+    expect((await tulle("analyze")).stdout).not.toContain("lost");
+  });
+
   it("refuses a rollback to what never was, and an apply for another generation", async () => {
     expect((await tulle("rollback", "99999")).code).toBe(1);
     const late = await tulle("apply", "-f", "shut.yaml", "--if-generation", "1");
