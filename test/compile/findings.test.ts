@@ -68,6 +68,12 @@ const OUTSIDE = object(
   "{ hosts: [api.test], ports: [{ number: 443, name: https, protocol: HTTPS }], resolution: DNS }",
 );
 
+const DISTRIBUTED = object(
+  "DestinationRule",
+  "r",
+  "{ host: reviews, trafficPolicy: { loadBalancer: { localityLbSetting: { distribute: [{ from: eu/*, to: { 'eu/*': 100 } }] } } } }",
+);
+
 interface Case {
   readonly of: string;
   readonly shows: readonly string[];
@@ -481,6 +487,19 @@ describe("among all others", () => {
         REVIEWS,
         object("DestinationRule", "r", "{ host: reviews }"),
         object("DestinationRule", "s", "{ host: reviews, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN } } }"),
+      ],
+    },
+    {
+      of: "endpoints by locality in a mesh that knows nobody's",
+      shows: [REVIEWS, DISTRIBUTED],
+      says: ["DestinationRule/r TULLE0404 spec.trafficPolicy.loadBalancer.localityLbSetting"],
+      beside: [
+        settings("default", "istio-system").replace(
+          "spec: {",
+          "spec: { localities: [{ country: DE, locality: eu/de }],",
+        ),
+        REVIEWS,
+        DISTRIBUTED,
       ],
     },
     {
