@@ -288,7 +288,7 @@ const worldOf = (retries: boolean): string =>
       kind: "MeshConfig",
       metadata: { name: "default", namespace: "istio-system" },
       spec: {
-        egress: { allowedHosts: ["origin.example.com"] },
+        egress: { allowedHosts: ["origin.example.com", "api.vendor.example"] },
         privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
         ...(!retries && { defaultHttpRetryPolicy: { attempts: 0 } }),
       },
@@ -300,6 +300,16 @@ const worldOf = (retries: boolean): string =>
       spec: {
         selector: { istio: "front" },
         servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*.test"] }],
+      },
+    },
+    {
+      apiVersion: "networking.istio.io/v1",
+      kind: "ServiceEntry",
+      metadata: { name: "vendor" },
+      spec: {
+        hosts: ["*.vendor.example"],
+        resolution: "DYNAMIC_DNS",
+        ports: [{ number: 80, name: "http", protocol: "HTTP" }],
       },
     },
     ...ENDPOINTS.flatMap(({ app, address }) => [

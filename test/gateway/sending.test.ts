@@ -70,6 +70,18 @@ describe("an answer's headers", () => {
   });
 });
 
+it("a host under a wildcard is called at its own origin, and one that is not on the egress list nowhere", async () => {
+  const hosts: (string | undefined)[] = [];
+  mesh.origin = (request, response) => {
+    hosts.push(request.headers["x-forwarded-host"]?.toString());
+    response.end("vendor");
+  };
+  const answer = await mesh.call("http://api.vendor.example/dynamic");
+  expect([answer.status, answer.body.toString()]).toEqual([200, "vendor"]);
+  expect((await mesh.call("http://evil.vendor.example/dynamic")).status).toBe(502);
+  expect(hosts).toEqual(["api.vendor.example"]);
+});
+
 it("a public origin is asked past the platform's cache, whatever its answers allow", async () => {
   const seen: unknown[] = [];
   mesh.origin = (request, response) => {
