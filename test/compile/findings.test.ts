@@ -520,6 +520,24 @@ describe("among all others", () => {
       says: ["DestinationRule/r TULLE0503 spec.subsets[0].name"],
       beside: [REVIEWS, rule(V1), USES_V1],
     },
+    {
+      of: "a subset that no mirror names either",
+      shows: [
+        REVIEWS,
+        rule(V1),
+        route("uses", "hosts: [reviews]", "{ route: [{ destination: { host: reviews } }], mirror: { host: reviews } }"),
+      ],
+      says: ["DestinationRule/r TULLE0503 spec.subsets[0].name"],
+      beside: [
+        REVIEWS,
+        rule(V1),
+        route(
+          "uses",
+          "hosts: [reviews]",
+          "{ route: [{ destination: { host: reviews } }], mirror: { host: reviews, subset: v1 } }",
+        ),
+      ],
+    },
   ])("$of is told", ({ shows, says, beside }) => {
     expect(told(...shows)).toEqual(says);
     expect(told(...beside)).toEqual([]);

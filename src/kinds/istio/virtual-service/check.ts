@@ -21,19 +21,10 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   const gateways = isRoot ? gatewaysOf(object) : [];
   if (isRoot) findings.push(...checkHosts(world, object));
   for (const [index, rule] of spec.http.entries())
-    for (const [at, { destination }] of (rule.route ?? []).entries()) {
-      const field = `spec.http[${index}].route[${at}].destination`;
-      findings.push(...destinationFindings(world, object, rule, destination, field, UNANSWERED));
-    }
-  for (const [index, rule] of spec.http.entries()) {
-    const { mirror, mirrors = [] } = rule;
-    const place = `spec.http[${index}]`;
-    const copies = mirrors.map(({ destination }, at) => [`${place}.mirrors[${at}].destination`, destination] as const);
-    for (const [field, destination] of mirror === undefined
-      ? copies
-      : [[`${place}.mirror`, mirror] as const, ...copies])
-      findings.push(...destinationFindings(world, object, rule, destination, field, "it gets no copies"));
-  }
+    for (const [place, destination, meanwhile] of destinationsIn(rule))
+      findings.push(
+        ...destinationFindings(world, object, rule, destination, `spec.http[${index}].${place}`, meanwhile),
+      );
   for (const [index, { match = [] }] of spec.http.entries())
     for (const [at, { sourceLabels, sourceNamespace, gateways: own }] of match.entries())
       if (sourceLabels !== undefined && own === undefined && gateways.includes("mesh")) {
@@ -45,7 +36,19 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
 
 type Rule = VirtualServiceSpec["http"][number];
 
-const UNANSWERED = "its requests are answered with 503";
+/** Where a rule sends requests, and copies of them; with what comes of it while there is nobody. */
+function* destinationsIn({
+  route = [],
+  mirror,
+  mirrors = [],
+}: Rule): Generator<readonly [field: string, DestinationSpec, meanwhile: string]> {
+  for (const [at, { destination }] of route.entries())
+    yield [`route[${at}].destination`, destination, "its requests are answered with 503"];
+  if (mirror !== undefined) yield ["mirror", mirror, NO_COPIES];
+  for (const [at, { destination }] of mirrors.entries()) yield [`mirrors[${at}].destination`, destination, NO_COPIES];
+}
+
+const NO_COPIES = "it gets no copies";
 
 function destinationFindings(
   world: World,
@@ -70,7 +73,7 @@ function destinationFindings(
   const asked = port === undefined && numbers.length > 1 ? askedPorts(world, object, rule) : [];
   const unknown = asked.find((number) => !numbers.includes(number));
   if (unknown !== undefined) {
-    const message = `name a port: \`${name}\` has ${numbers.join(", ")}, and requests on port ${unknown} are answered with 503`;
+    const message = `name a port: \`${name}\` has ${numbers.join(", ")}; on port ${unknown} ${meanwhile}`;
     return [warningAt(field, message, "TULLE0116")];
   }
   const [only = 0, ...others] = numbers;

@@ -1,6 +1,7 @@
 import { gatewaysOf, gatewayTable } from "../../../compile/entries.ts";
 import { delegateName } from "../../../compile/istio/delegates.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
+import { mirrorsIn } from "../../../resources/mirror.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { checkVirtualService, VirtualService, type VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { withoutUnset } from "../../../resources/unset-fields.ts";
@@ -31,7 +32,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const namespace = namespaceOf(object);
   if (hosts.length === 0) yield ["delegate", `${namespace}/${object.metadata.name}`];
   for (const { delegate } of http) if (delegate) yield ["delegates-to", delegateName(delegate, namespace)];
-  for (const { destination } of http.flatMap(({ route = [] }) => route))
+  for (const { destination } of http.flatMap((rule) => [...(rule.route ?? []), ...mirrorsIn(rule)]))
     if (destination.subset !== undefined)
       yield ["routes-to-subset", `${qualified(destination.host, namespace)} ${destination.subset}`];
   const gateways = gatewaysOf(object);
