@@ -560,3 +560,23 @@ it("what is told follows the other objects, whichever comes first", () => {
   world.delete("VirtualService", "uses");
   expect(codes()).toEqual(["TULLE0503"]);
 });
+
+it("a change is judged with what it touches, however much there is", () => {
+  const judged = (services: number): readonly string[] => {
+    const world = new TestWorld();
+    world.apply(gateway("'*.test'"));
+    for (let at = 0; at < services; at += 1) {
+      const name = `s${at}`;
+      world.apply(service(name));
+      world.apply(object("DestinationRule", name, `{ host: ${name}, subsets: [${V1}] }`));
+      world.apply(object("AuthorizationPolicy", name, `{ selector: { matchLabels: { app: ${name} } }, rules: [{}] }`));
+      world.apply(route(name, `hosts: [${name}.test], gateways: [front]`, to(`host: ${name}, subset: v1`)));
+    }
+    const key = "networking.istio.io/VirtualService/default/s1";
+    const before = world.objects.get(key) ?? null;
+    const { findings, reject } = world.compiler.attempt([{ before, after: null }]);
+    reject();
+    return [...findings.keys()].toSorted();
+  };
+  expect(judged(30)).toEqual(judged(3));
+});

@@ -23,10 +23,20 @@ export function checkServed(
   return [warningAt(field, message, code)];
 }
 
-/** A port that a route leads to and no endpoint serves. */
-export function checkDestination(world: World, service: ServiceInfo, port: number, field: string): readonly Finding[] {
+/**
+ * A port that a route leads to and no endpoint serves.
+ *
+ * @param meanwhile what becomes of its requests
+ */
+export function checkDestination(
+  world: World,
+  service: ServiceInfo,
+  port: number,
+  field: string,
+  meanwhile: string,
+): readonly Finding[] {
   if (endpointsOf(world, service, port).length > 0) return [];
-  const message = `no endpoint serves port ${port} of \`${service.host}\` yet: its requests are answered with 503`;
+  const message = `no endpoint serves port ${port} of \`${service.host}\` yet: ${meanwhile}`;
   return [warningAt(field, message, "TULLE0114")];
 }
 

@@ -79,7 +79,7 @@ function destinationFindings(
   const [only = 0, ...others] = numbers;
   const asks = port?.number ?? (others.length === 0 ? only : asked[0]);
   return [
-    ...(asks === undefined ? [] : checkDestination(world, service, asks, field)),
+    ...(asks === undefined ? [] : checkDestination(world, service, asks, field, meanwhile)),
     ...(subset === undefined ? checkMeshRules(world, object, name, field) : []),
   ];
 }
