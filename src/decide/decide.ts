@@ -27,7 +27,7 @@ import type {
 import { type Answer, answerOf } from "./answers.ts";
 import { tlsRefusal } from "./client-tls.ts";
 import { dynamicOrigin } from "./dynamic-origin.ts";
-import { filtered, isUnasked } from "./filters.ts";
+import { filtered, refused } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
 import { drawMirrors } from "./mirrors.ts";
 import type { Trace } from "./trace.ts";
@@ -82,10 +82,7 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
-  if ("effect" in checked) {
-    if (checked.effect === "need" || !isUnasked(checked, route, routed)) return checked;
-    return filtered(route, routed, checked, trace);
-  }
+  if ("effect" in checked) return checked.effect === "need" ? checked : refused(route, routed, checked, trace);
   const sending = sendTo(route, cluster, ops, sent, entered, checked);
   if (sending.effect === "answer") return sending;
   if (route.mirrors === null) return filtered(route, routed, sending, trace);

@@ -10,12 +10,20 @@ import type { Trace } from "./trace.ts";
 import type { Decision, Forward } from "./types.ts";
 
 /**
- * An ALLOW lets somebody call the service. A preflight that is answered here calls nobody, and carries no token that an ALLOW
- * could want: to refuse it for that would shut out every page, as in no mesh of Istio's, where it never gets to the service.
+ * A refusal by the destination's policies, as it is answered. No fault meets it. A page of an allowed origin may read it, as it may
+ * what the service says: in Istio it comes from there. An ALLOW lets somebody call the service: a preflight that is answered
+ * here calls nobody, and carries no token that an ALLOW could want, so none is needed.
  */
-export function isUnasked({ code }: Answer, { filters }: LinkedRoute, facts: RequestFacts): boolean {
-  if (code !== "rbac_denied_no_allow" || !filters?.cors) return false;
-  return judgeOrigin(filters.cors, facts)?.kind === "preflight";
+export function refused(route: LinkedRoute, facts: RequestFacts, refusal: Answer, trace: Trace | undefined): Decision {
+  const cors = route.filters?.cors;
+  const verdict = cors ? judgeOrigin(cors, facts) : null;
+  if (verdict === null) return refusal;
+  if (verdict.kind === "allowed") return withLines(refusal, verdict.changes);
+  return refusal.code === "rbac_denied_no_allow" ? filtered(route, facts, refusal, trace) : refusal;
+}
+
+function withLines(answer: Answer, changes: readonly { readonly name: string; readonly value: string }[]): Answer {
+  return { ...answer, headers: [...answer.headers, ...changes.map(({ name, value }) => [name, value] as const)] };
 }
 
 /**
@@ -94,6 +102,5 @@ function allowed(
   const { changes } = verdict;
   if (decision.effect === "forward")
     return { ...decision, cors: changes, response: [...decision.response, ...changes] };
-  const added = changes.map(({ name, value }) => [name, value] as const);
-  return { ...decision, headers: [...decision.headers, ...added] };
+  return withLines(decision, changes);
 }

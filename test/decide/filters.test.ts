@@ -54,7 +54,7 @@ describe("a route with a CORS policy", () => {
     const set: PolicySet = { ...OPEN, allow: [{ name: "default/nobody", rules: [] }] };
     const of = withRoute({ cors: CORS }, set);
     expect(decided(of, preflight())).toMatchObject({ code: "cors_preflight" });
-    for (const request of [preflight({ origin: "https://evil.test" }), preflight({ origin: "" }), get])
+    for (const request of [preflight({ origin: "https://evil.test" }), preflight({ origin: "" }), facts()])
       expect(decided(of, request)).toMatchObject({ code: "rbac_denied_no_allow", headers: [] });
     expect(
       decided(withRoute({ cors: CORS, fault: { abort: { share: 1, status: 503 } } }, set), preflight()),
@@ -62,6 +62,22 @@ describe("a route with a CORS policy", () => {
       code: "fault_filter_abort",
     });
     expect(decided(withRoute({}, set), preflight())).toMatchObject({ code: "rbac_denied_no_allow" });
+  });
+
+  it("lets a page of an allowed origin read that it is refused", () => {
+    const told = { headers: expect.arrayContaining([["access-control-allow-origin", APP]]) as unknown };
+    expect(decided(withRoute({ cors: CORS }, NOBODY), get)).toMatchObject({
+      code: "rbac_denied_matched_policy",
+      ...told,
+    });
+    const bad = { ok: false, code: "jwt_invalid", detail: "token_signature" } as const;
+    const request = facts({ headers: headers({ origin: APP, authorization: "Bearer bad" }) });
+    expect(decided(withRoute({ cors: CORS }, { ...OPEN, jwt: [JWT] }), request, { bad })).toMatchObject({
+      status: 401,
+      ...told,
+    });
+    const evil = facts({ headers: headers({ origin: "https://evil.test" }) });
+    expect(decided(withRoute({ cors: CORS }, NOBODY), evil)).toMatchObject({ status: 403, headers: [] });
   });
 
   it("asks a preflight for no token, at the Gateway and at the destination", () => {
