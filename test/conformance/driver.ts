@@ -59,6 +59,7 @@ const FEATURES = [
   "path-normalization",
   "peer-authentication",
   "request-authentication",
+  "retry-policy",
   "timeouts",
   "traffic-shifting",
   "validation/authorizationpolicy",
