@@ -19,6 +19,8 @@ export interface Told extends Omit<FoundFinding, "object"> {
 
 export interface Analysis {
   readonly objects: number;
+  /** Files of folders in which something else stands, such as a tool's settings. */
+  readonly others: readonly string[];
   readonly findings: readonly Told[];
 }
 
@@ -35,15 +37,18 @@ interface Read {
 export async function analyzeFiles(names: readonly string[], recursive: boolean, namespace: string): Promise<Analysis> {
   const sources = await readSources(names, recursive);
   const faults: Told[] = [];
+  const others = new Set<string>();
   const read: Read[] = [];
   for (const source of sources) {
+    const { file } = source;
     let index = 0;
     for (const document of documentsOf(source)) {
-      if (document.ok) read.push(readObject(source, index++, document.value, namespace));
-      else {
+      if (!document.ok) {
         const { message, line } = document.error;
-        faults.push(toldOf(errorAt("", message), null, { file: source.file, line, column: 1 }));
-      }
+        faults.push(toldOf(errorAt("", message), null, { file, line, column: 1 }));
+      } else if (isOther(document.value.value) && !names.includes(file) && !names.includes("-")) others.add(file);
+      else read.push(readObject(source, index, document.value, namespace));
+      index += 1;
     }
   }
   const among = findingsAmong(read);
@@ -56,7 +61,13 @@ export async function analyzeFiles(names: readonly string[], recursive: boolean,
     positions.set(source, positionOf);
     return findings.map((found) => toldOf(found, head, { file: source.file, ...positionOf(index, found.field) }));
   });
-  return { objects: read.length, findings: [...faults, ...told] };
+  return { objects: read.length, others: [...others], findings: [...faults, ...told] };
+}
+
+/** Nobody meant it as an object: it says neither its kind nor its version. */
+function isOther(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return !Object.hasOwn(value, "apiVersion") && !Object.hasOwn(value, "kind");
 }
 
 function toldOf({ code, severity, field, message }: Finding, object: Told["object"], place: Told["place"]): Told {

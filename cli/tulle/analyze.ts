@@ -56,7 +56,7 @@ function suppressed(text: string, before: readonly string[] = []): readonly stri
 
 async function analyze(options: AnalyzeOptions): Promise<void> {
   const { output, failOn } = options;
-  const { objects, findings: all } = await analysisOf(options);
+  const { objects, others, findings: all } = await analysisOf(options);
   const silenced = new Set(options.suppress);
   const findings = all.filter((found) => !isSilenced(found, silenced));
   if (output === "sarif") print(JSON.stringify(sarif(findings), null, 2));
@@ -65,6 +65,7 @@ async function analyze(options: AnalyzeOptions): Promise<void> {
   const counts = SEVERITIES.map((severity) =>
     counted(findings.filter((found) => found.severity === severity).length, severity),
   );
+  if (others.length > 0) tell(`left out, since no object stands in it: ${others.join(", ")}`);
   tell(`${counts.join(", ")} in ${counted(objects, "object")}`);
   if (failOn === "never") return;
   const grave = SEVERITIES.slice(0, SEVERITIES.indexOf(failOn) + 1);
@@ -93,7 +94,7 @@ async function analysisOf(options: AnalyzeOptions): Promise<Analysis> {
   if (recursive) throw usageError("`-R` is for the folders of `-f`");
   const call = { path: "/findings", query: { namespace } };
   const { objects, findings } = (await ask(connect(options), call, Found)).value;
-  return { objects, findings: findings.map((found) => ({ ...found, place: null })) };
+  return { objects, others: [], findings: findings.map((found) => ({ ...found, place: null })) };
 }
 
 const STYLES: Readonly<Record<Severity, Style>> = { error: "red", warning: "yellow", info: "dim" };

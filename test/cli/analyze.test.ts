@@ -132,6 +132,14 @@ describe("the analysis of files", () => {
     expect(await told("1.yaml")).toEqual(["1.yaml:21:11 VirtualService/second TULLE0301"]);
   });
 
+  it("leaves out what is no object in a folder, says so, and refuses it where it was asked for", async () => {
+    write(folder, "mesh/1.yaml", SERVICE);
+    write(folder, "mesh/package.json", '{"name": "a"}');
+    const { objects, others, findings } = await analyzeFiles([join(folder, "mesh")], false, "default");
+    expect([objects, findings, others]).toEqual([1, [], [join(folder, "mesh/package.json")]]);
+    expect(await told("mesh/package.json")).toContain("mesh/package.json:1:1 / TULLE0001");
+  });
+
   const ENTRY = `apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: { name: a }
