@@ -34,6 +34,11 @@ describe("linkReplaceAll", () => {
     expect(linkReplaceAll("a", "bbbb", 8)("aaa")).toBeNull();
   });
 
+  it("gives up where each of many short matches looks through the whole text", () => {
+    expect(linkReplaceAll("(.*)(.*)(.*)(.*)x|a", "b", 16_384)("a".repeat(4_000))).toBeNull();
+    expect(linkReplaceAll("_", "-", 16_384)("a_".repeat(500))).toBe("a-".repeat(500));
+  });
+
   it("replaces plain texts as any other replacing does", () => {
     const letters = fc.string({ unit: fc.constantFrom("a", "b", "/"), maxLength: 12 });
     fc.assert(
