@@ -115,6 +115,18 @@ describe("a host that is hidden from a caller", () => {
     expect(cluster("mesh/shop")?.endpoints.map(({ id }) => id)).toEqual(["binding:EP_API"]);
   });
 
+  it("gets no copies of a caller's requests either", () => {
+    const mirrored = `{ hosts: [way.test], http: [{ route: [{ destination: { host: ${REVIEWS} } }], mirror: { host: api.test } }] }`;
+    const { made } = world(entry("exportTo: [.],"), document("VirtualService", "way", mirrored));
+    const copied = (scope: string) => {
+      const slice = made.slice(scope, "way.test");
+      const [mirror] = slice?.routes[0]?.mirrors ?? [];
+      return slice?.clusters[mirror?.cluster ?? ""];
+    };
+    expect(copied("mesh/*")).toMatchObject({ unknown: true, endpoints: [] });
+    expect(copied("mesh/shop")?.endpoints.map(({ id }) => id)).toEqual(["binding:EP_API"]);
+  });
+
   it("is not found by its short name, nor under a wildcard of others", () => {
     const { sees } = world(
       "---",
