@@ -9,25 +9,34 @@ import { join } from "node:path";
 const SHARED = join(import.meta.dirname, "../../../shared/conformance");
 const HERE = import.meta.dirname;
 
-/** All of the validation, and the areas whose cases hold without exception, within three minutes on two cores. */
+/**
+ * All of the validation, and the areas whose cases hold without exception, within a few minutes on two cores. Of the cookies the case with
+ * a `ttl` is left out: its client brings the cookie back, and the runner wants it set anew on every answer, where Envoy sets
+ * one that is missing.
+ */
 const SHORT = [
-  "validation",
-  "bookinfo",
-  "circuit-breaking",
-  "egress",
-  "jwt-claim-routing",
-  "load-balancing",
-  "mesh-route-selection",
-  "peer-authentication",
-  "timeouts",
-  "traffic-shifting",
-  "virtual-service",
+  "validation/*",
+  "bookinfo/*",
+  "circuit-breaking/*",
+  "cors/*",
+  "egress/*",
+  "fault-injection/*",
+  "jwt-claim-routing/*",
+  "load-balancing/consistent-hash-cookie-without-ttl",
+  "load-balancing/consistent-hash-http-header",
+  "load-balancing/consistent-hash-source-ip",
+  "mesh-route-selection/*",
+  "mirroring/*",
+  "peer-authentication/*",
+  "retry-policy/*",
+  "timeouts/*",
+  "traffic-shifting/*",
+  "virtual-service/*",
 ];
 
 function optionsOf(args: readonly string[]): readonly string[] {
   if (!args.includes("--short")) return args;
-  const only = SHORT.map((area) => `${area}/*`).join(",");
-  return ["--fast", "--jobs", "2", "--only", only, ...args.filter((arg) => arg !== "--short")];
+  return ["--fast", "--jobs", "2", "--only", SHORT.join(","), ...args.filter((arg) => arg !== "--short")];
 }
 
 if (!existsSync(SHARED)) {
