@@ -43,7 +43,17 @@ export type GatewaySpec = z.infer<typeof Gateway>;
 /** Which ports of its pods a service in front of Istio's gateway leads to. */
 const GATEWAY_SERVICE = "internal.istio.io/gateway-service";
 
-export function checkGateway(spec: GatewaySpec, report: Report, { metadata, object }: Context): void {
+/** Ports at which Cloudflare's network takes requests, by whether they speak TLS. */
+const PLAIN_PORTS: ReadonlySet<number> = new Set([80, 8080, 8880, 2052, 2082, 2086, 2095]);
+const TLS_PORTS: ReadonlySet<number> = new Set([443, 2053, 2083, 2087, 2096, 8443]);
+
+function portWarning({ number, protocol }: GatewaySpec["servers"][number]["port"]): string | null {
+  const served = protocol === "HTTPS" ? TLS_PORTS : PLAIN_PORTS;
+  if (number === 0 || served.has(number)) return null;
+  return `nothing gets there: the platform takes ${protocol} at ${[...served].join(", ")}; other ports are the local mesh's alone`;
+}
+
+export function checkGateway(spec: GatewaySpec, report: Report, { metadata, object, local }: Context): void {
   if (metadata.annotations?.[GATEWAY_SERVICE] !== undefined)
     object.at("metadata", "annotations", GATEWAY_SERVICE).error(never(REASON.socket), "FieldValueNotSupported");
   if (Object.keys(spec.selector ?? {}).length === 0)
@@ -54,6 +64,8 @@ export function checkGateway(spec: GatewaySpec, report: Report, { metadata, obje
   for (const [index, server] of spec.servers.entries()) {
     const place = report.at("servers", index);
     if (server.port.number === 0) place.at("port", "number").error("must be at least 1");
+    const unserved = local ? null : portWarning(server.port);
+    if (unserved !== null) place.at("port", "number").warn(unserved);
     if (portNames.has(server.port.name))
       place.at("port", "name").error(`\`${server.port.name}\` is there twice`, "FieldValueDuplicate");
     portNames.add(server.port.name);

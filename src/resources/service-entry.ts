@@ -50,6 +50,7 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
   checkResolution(spec, report);
   if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called", "TULLE0118");
   checkPorts(ports, report.at("ports"));
+  checkTargets(spec, report.at("ports"));
   if (endpoints.length > 0 && spec.workloadSelector !== undefined)
     report.at("endpoints").error("cannot go with `workloadSelector`: leave one out");
   if (spec.workloadSelector !== undefined && Object.keys(spec.workloadSelector.labels ?? {}).length === 0)
@@ -61,6 +62,17 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
       if (!ports.some((port) => port.name === name))
         place.at("ports", name).error(`the service has no port \`${name}\``);
   }
+}
+
+/** An origin is called at its default port, so another one leads nowhere. */
+function checkTargets(spec: ServiceEntrySpec, report: Report): void {
+  const isByName = resolutionOf(spec) === "NONE" || spec.workloadSelector === undefined;
+  if (resolutionOf(spec) === "STATIC" || (spec.endpoints ?? []).length > 0 || !isByName) return;
+  for (const [index, { targetPort = 443 }] of (spec.ports ?? []).entries())
+    if (targetPort !== 443)
+      report
+        .at(index, "targetPort")
+        .warn("no effect: without `endpoints` a host is called at `https://`, port 443", "TULLE0003");
 }
 
 function checkHosts({ hosts }: ServiceEntrySpec, report: Report): void {

@@ -93,7 +93,7 @@ describe("an object by itself", () => {
       code: "TULLE0303",
       kind: "Gateway",
       shows: `{ selector: { istio: x }, servers: [${http("number: 80, protocol: HTTP")}, ${http("number: 80, protocol: HTTP2", "c")}] }`,
-      beside: `{ selector: { istio: x }, servers: [${http("number: 80, protocol: HTTP")}, ${http("number: 81, protocol: HTTP2", "c")}] }`,
+      beside: `{ selector: { istio: x }, servers: [${http("number: 80, protocol: HTTP")}, ${http("number: 8080, protocol: HTTP2", "c")}] }`,
     },
     {
       code: "TULLE0305",

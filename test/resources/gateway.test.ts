@@ -12,7 +12,7 @@ describe("Gateway", () => {
     ["hosts of namespaces", `{${http}, hosts: ["./*", "*/a.com", "shop/*.b.com"], name: front}`],
     ["a redirect to https", `{${http}, hosts: [a.com], tls: {httpsRedirect: true}}`],
     ["the mesh's own certificates", `{${https}, hosts: [a.com], tls: {mode: ISTIO_MUTUAL}}`],
-    ["gRPC-Web", `{port: {number: 81, name: web, protocol: GRPC-Web}, hosts: [a.com]}`],
+    ["gRPC-Web", `{port: {number: 8080, name: web, protocol: GRPC-Web}, hosts: [a.com]}`],
   ])("takes %s", (_, servers) => {
     expect(of(servers)).toEqual([]);
   });
@@ -72,7 +72,7 @@ describe("Gateway", () => {
     ],
     [
       "a name of a port twice",
-      `{${http}, hosts: [a.com]}, {port: {number: 81, name: http, protocol: HTTP}, hosts: [a.com]}`,
+      `{${http}, hosts: [a.com]}, {port: {number: 8080, name: http, protocol: HTTP}, hosts: [a.com]}`,
       "Duplicate spec.servers[1].port.name",
     ],
     [
@@ -230,4 +230,33 @@ it("a Gateway that a service's ports lead to is refused: a Worker has none", () 
   expect(findings).toMatchObject([
     { severity: "error", field: "metadata.annotations[internal.istio.io/gateway-service]" },
   ]);
+});
+
+describe("a Gateway's port", () => {
+  const at = (number: number, protocol: string, local: boolean) =>
+    found(
+      "networking.istio.io/v1",
+      "Gateway",
+      `{selector: {a: b}, servers: [{port: {number: ${number}, name: a, protocol: ${protocol}}, hosts: [a.com]${protocol === "HTTPS" ? ", tls: {mode: ISTIO_MUTUAL}" : ""}}]}`,
+      { local },
+    );
+
+  it.each([
+    [80, "HTTP"],
+    [8080, "HTTP"],
+    [443, "HTTPS"],
+    [8443, "HTTPS"],
+  ])("%s is one at which the platform takes %s", (number, protocol) => {
+    expect(at(number, protocol, false)).toEqual([]);
+  });
+
+  it.each([
+    [81, "HTTP"],
+    [443, "HTTP"],
+    [80, "HTTPS"],
+    [31_400, "HTTPS"],
+  ])("%s is none at which it takes %s, and told so; in the local mesh any port can be opened", (number, protocol) => {
+    expect(at(number, protocol, false)).toEqual(["warning Invalid spec.servers[0].port.number"]);
+    expect(at(number, protocol, true)).toEqual([]);
+  });
 });

@@ -18,7 +18,7 @@ describe("ServiceEntry", () => {
     ["a selector", at("resolution: STATIC, workloadSelector: {labels: {app: api}}")],
     [
       "a port of the workload",
-      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 81, name: other}]}",
+      "{hosts: [a.com], resolution: STATIC, endpoints: [{address: 10.0.0.1}], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 81, name: other}]}",
     ],
     [
       "a wildcard with endpoints",
@@ -36,6 +36,11 @@ describe("ServiceEntry", () => {
   it.each([
     ["STATIC without endpoints", at("resolution: STATIC"), "spec.endpoints"],
     ["a selector that NONE disregards", at("workloadSelector: {labels: {a: b}}"), "spec.workloadSelector"],
+    [
+      "a target port that a public origin has not",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, targetPort: 443}, {number: 81, name: b, targetPort: 8443}]}",
+      "spec.ports[1].targetPort",
+    ],
     ["a selector without labels", at("resolution: STATIC, workloadSelector: {}"), "spec.workloadSelector"],
   ])("warns of %s", (_, spec, field) => {
     expect(of(spec)).toEqual([`warning Invalid ${field}`]);
