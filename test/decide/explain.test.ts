@@ -1,17 +1,31 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
-import { type Step, traceInto } from "../../src/decide/explain.ts";
+import { describeDecision } from "../../src/decide/describe.ts";
+import { decideHypothetical, type Step, traceInto } from "../../src/decide/explain.ts";
+import { type HypotheticalFacts, hypotheticalRequest } from "../../src/decide/hypothetical.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
-import type { Route, RouteMatch } from "../../src/snapshot/model.ts";
-import { facts, headers, slice } from "./requests.ts";
+import type { JwtRule, Route, RouteMatch } from "../../src/snapshot/model.ts";
+import { cluster, endpoint, facts, headers, OPEN, slice } from "./requests.ts";
 
 const route = (name: string, ...matches: readonly RouteMatch[]): Route => ({
   name,
   matches,
   destinations: [{ cluster: "a", weight: 1 }],
 });
+
+const HYPOTHETICAL: HypotheticalFacts = {
+  method: "GET",
+  host: "api.test",
+  path: "/",
+  query: "",
+  headers: {},
+  peer: null,
+  clientIp: null,
+  tokens: [],
+  seed: 0,
+};
 
 function traced(of: LinkedSlice, request: RequestFacts): readonly Step[] {
   const steps: Step[] = [];
@@ -67,6 +81,57 @@ describe("the trace of a decision", () => {
       name: "secret",
       outcome: "the record does not say why it does not match",
     });
+  });
+
+  it("tells what a fault and a CORS policy do, and what becomes of copies", () => {
+    const cors = { origins: [{ kind: "exact", value: "https://app.test" }], unmatched: "FORWARD" } as const;
+    const fault = { delay: { share: 1, ms: 5 }, abort: { share: 1, status: 503 } };
+    const outcomes = (change: Partial<Route>, request: RequestFacts) =>
+      traced(slice({ routes: [{ ...route("r"), ...change }] }), request)
+        .filter(({ stage }) => stage === "filter" || stage === "mirror")
+        .map(({ stage, name, outcome }) => `${stage} ${name}: ${outcome}`);
+    const page = { origin: "https://app.test" };
+    expect(outcomes({ fault, cors }, facts({ headers: headers(page) }))).toEqual([
+      "filter r: delay 5 ms",
+      "filter r: fault_filter_abort",
+    ]);
+    expect(outcomes({ cors }, facts({ headers: headers(page) }))).toEqual(["filter r: origin allowed"]);
+    const asked = headers({ ...page, "access-control-request-method": "GET" });
+    expect(outcomes({ cors }, facts({ method: "OPTIONS", headers: asked }))).toEqual(["filter r: cors_preflight"]);
+    const mirrors = [{ cluster: "a", share: 1 }];
+    expect(outcomes({ mirrors }, facts())).toEqual(["mirror a: forward"]);
+  });
+
+  it("of a request that nobody sent knows the tokens that only a copy's policies look for", () => {
+    const jwt: JwtRule = {
+      name: "default/jwt/0",
+      issuer: "https://issuer.test",
+      audiences: [],
+      keys: { kind: "inline", jwks: '{"keys":[]}' },
+      from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: [], cookies: [] },
+      forwardOriginalToken: true,
+      outputClaimToHeaders: [],
+      spaceDelimitedClaims: [],
+    };
+    const wanted = [{ issuer: { kind: "nonempty" }, subject: { kind: "nonempty" } }] as const;
+    const allow = [{ name: "default/p", rules: [{ from: [{ requestPrincipals: wanted }] }] }];
+    const of = slice({
+      routes: [{ ...route("r"), mirrors: [{ cluster: "b", share: 1 }] }],
+      clusters: { a: cluster("a", [endpoint("EP_A")]), b: cluster("b", [endpoint("EP_B", 1)]) },
+      policySets: [OPEN, { ...OPEN, jwt: [jwt], allow }],
+    });
+    const token = { issuer: "https://issuer.test", subject: "u", audiences: [], presenter: null, claims: {} };
+    const told = (tokens: HypotheticalFacts["tokens"]) => {
+      const asked = { ...HYPOTHETICAL, tokens };
+      const request = hypotheticalRequest(asked, null);
+      if (!request.ok || "effect" in request.value) throw new Error("no such request");
+      const decision = decideHypothetical(of, request.value, 80, asked, []);
+      if (!decision.ok) throw new Error(decision.error.message);
+      return describeDecision(decision.value);
+    };
+    expect(told([])).toMatchObject({ mirrors: [{ cluster: "b", refused: "rbac_denied_no_allow" }] });
+    expect(told([token])).toMatchObject({ mirrors: [{ cluster: "b", refused: null }] });
+    expect(told([{ ...token, refused: "jwt_invalid" }])).toMatchObject({ mirrors: [{ refused: "jwt_invalid" }] });
   });
 
   it("is not asked for: the decision is the same", () => {
