@@ -51,6 +51,30 @@ spec: { hosts: [${app}-idle.test], gateways: [front], http: [{ route: [{ destina
 `,
 ).join("");
 
+/** One failure ejects its one endpoint. */
+const JUDGED = `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: judged }
+spec: { selector: { app: judged }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: judged }
+spec: { address: 10.77.1.9, labels: { app: judged } }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: judged }
+spec: { host: judged, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h } } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: judged, annotations: { tulle.dev/idle-timeout: 300ms } }
+spec: { hosts: [judged.test], gateways: [front], http: [{ route: [{ destination: { host: judged } }] }] }
+`;
+
 interface Hit {
   readonly endpoint: string;
   readonly attempt: string;
@@ -65,7 +89,7 @@ let script: readonly ((response: ServerResponse, request: IncomingMessage) => vo
 let paths = 0;
 
 beforeAll(async () => {
-  mesh = await SendingMesh.start({ rules, retries: true });
+  mesh = await SendingMesh.start({ rules: rules + JUDGED, retries: true });
 });
 afterAll(() => mesh.stop());
 
@@ -306,5 +330,27 @@ describe("silence", () => {
     expect(await answered).toMatch(/^HTTP\/1.1 200 /);
     expect(hits.map(({ body }) => body)).toEqual(["x".repeat(PIECES)]);
     socket.destroy();
+  });
+
+  it("of a client that stops sending, or reading, is not the service's fault", async () => {
+    const [sends, reads] = [path("/default"), path("/default")];
+    script = [status(200)];
+    const slow = connect(mesh.gatewayPort, "127.0.0.1");
+    slow.on("error", () => undefined);
+    slow.write(`POST ${sends} HTTP/1.1\r\nHost: judged.test\r\nContent-Length: 100\r\n\r\nhalf`);
+    expect(told((await mesh.logged(sends))[0])).toMatchObject({ flags: "UT", details: "stream_idle_timeout" });
+    slow.destroy();
+
+    script = [(response) => void response.writeHead(200).write(Buffer.alloc(64 << 20))];
+    const full = connect(mesh.gatewayPort, "127.0.0.1");
+    full.on("error", () => undefined);
+    full.pause();
+    full.write(`GET ${reads} HTTP/1.1\r\nHost: judged.test\r\n\r\n`);
+    expect(told((await mesh.logged(reads))[0])).toMatchObject({ flags: "UT" });
+    full.destroy();
+
+    script = [silent];
+    expect(await ask("judged", path("/default"))).toMatchObject({ status: 504, flags: "UT" });
+    expect(await ask("judged", path("/default"))).toMatchObject({ status: 503, flags: "UH" });
   });
 });

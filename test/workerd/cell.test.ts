@@ -285,6 +285,17 @@ describe("what the cell of a location tells isolates of each other", () => {
     expect(counted()).toEqual([1]);
   });
 
+  it("passes on how much an isolate's counters grew, once", async () => {
+    await published(8);
+    const key = JSON.stringify(["tulle_retries_total", "order", cluster, "retried"]);
+    const up = { isolate: "counting", sequence: 1, counts: { [key]: 3 } };
+    await exchange(up);
+    await exchange(up);
+    const counted = () => control.reports.flatMap(({ counts }) => counts?.[key] ?? []);
+    await vi.waitUntil(() => counted().length > 0, PATIENCE_MS);
+    expect(counted()).toEqual([3]);
+  });
+
   it("is which endpoints to watch for a success, and none once there was one", async () => {
     await published(7);
     expect(await exchange({ outcomes: [failed()] })).toMatchObject({

@@ -37,6 +37,8 @@ export class Attempt {
   /** What ends the call when the time is up. */
   #limit: Limit = "response_timeout";
   #late = false;
+  /** Of a call that is watched for silence: it is the client who has to send or to read. */
+  #waitsForClient = false;
   /** Epoch ms. */
   #sentAt = 0;
 
@@ -61,7 +63,7 @@ export class Attempt {
     const { endpoint, outcome } = this;
     const { mesh, view } = this.#call;
     mesh.callers.finish(endpoint);
-    if (end === "DC") return;
+    if (end === "DC" || (end === "UT" && this.#waitsForClient)) return;
     const judged = end === "ok" ? outcome : end === "UT" ? "timeout" : "reset";
     if (judged !== null) view.judge(endpoint, judged, now);
   }
@@ -110,8 +112,12 @@ export class Attempt {
     const idle = new IdleTimer(ms);
     this.#idle = idle;
     if (kept !== null || request.body === null) return;
-    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), () => idle.touch());
-    lease.waitUntil(passed.end);
+    this.#waitsForClient = true;
+    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), (waitsFor) => {
+      this.#waitsForClient = waitsFor === "sender";
+      idle.touch();
+    });
+    lease.waitUntil(passed.end.then(() => void (this.#waitsForClient = false)));
     init.body = passed.body;
   }
 
@@ -124,8 +130,8 @@ export class Attempt {
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return gone(call);
       if (response === null) {
+        this.outcome = this.#waitsForClient ? null : "timeout";
         this.#abort?.abort();
-        this.outcome = "timeout";
         return this.#failed(this.#limit, this.#limit === "upstream_per_try_timeout" ? LATE : null);
       }
       return response ? this.#passOn(response) : this.#brokenOff();
@@ -186,7 +192,7 @@ export class Attempt {
   #watched(body: ReadableStream, length: number | null): ReadableStream {
     const call = this.#call;
     const idle = this.#idle;
-    const passed = passBody(body, length, this.#signal(), idle && (() => idle.touch()));
+    const passed = passBody(body, length, this.#signal(), idle && ((waitsFor) => this.#passing(idle, waitsFor)));
     if (call.deadline !== Number.POSITIVE_INFINITY)
       this.#timer = setTimeout(() => this.#expire(), Math.max(1, call.deadline - Date.now()));
     idle?.start(() => this.#expire());
@@ -200,6 +206,11 @@ export class Attempt {
       }),
     );
     return passed.body;
+  }
+
+  #passing(idle: IdleTimer, waitsFor: "sender" | "receiver"): void {
+    this.#waitsForClient = waitsFor === "receiver";
+    idle.touch();
   }
 
   #expire(): void {

@@ -1,6 +1,9 @@
 /** How the passing of a body ended: whole, or broken on either side. */
 export type BodyEnd = "whole" | "broken";
 
+/** Called as bytes came and as they were passed on. @param waitsFor who is to do something next */
+type OnBytes = (waitsFor: "sender" | "receiver") => void;
+
 export interface PassedBody {
   readonly body: ReadableStream;
   /** Never rejects; hold it in `waitUntil`. */
@@ -19,7 +22,7 @@ export function passBody(
   from: ReadableStream,
   length: number | null,
   signal: AbortSignal,
-  onBytes: (() => void) | null = null,
+  onBytes: OnBytes | null = null,
 ): PassedBody {
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   const passed = onBytes === null ? from.pipeTo(writable, { signal }) : pump(from, writable, signal, onBytes);
@@ -33,7 +36,7 @@ export function passBody(
 const READ_BYTES = 65_536;
 
 /** Where each piece must be seen: reads into memory of ours, which costs half of what the runtime's own pieces cost. */
-async function pump(from: ReadableStream, to: WritableStream, signal: AbortSignal, onBytes: () => void): Promise<void> {
+async function pump(from: ReadableStream, to: WritableStream, signal: AbortSignal, onBytes: OnBytes): Promise<void> {
   const reader = from.getReader({ mode: "byob" });
   const writer = to.getWriter();
   const stop = (): void => {
@@ -46,9 +49,9 @@ async function pump(from: ReadableStream, to: WritableStream, signal: AbortSigna
     for (;;) {
       const { done, value } = await reader.read(new Uint8Array(READ_BYTES));
       if (done || value === undefined) break;
-      onBytes();
+      onBytes("receiver");
       await writer.write(value);
-      onBytes();
+      onBytes("sender");
     }
     if (signal.aborted) throw signal.reason;
     await writer.close();
