@@ -37,7 +37,8 @@ export function addAnalyze(program: Command): void {
     .addHelpText(
       "after",
       `
-Without \`-f\` it asks the mesh; \`-n\` looks at one namespace. docs/findings.md has every code. \`-o sarif\` is for code hosts and editors.
+Without \`-f\` it asks the mesh; \`-n\` looks at one namespace. docs/findings.md has every code. It prints
+lines, as compilers do, with \`-o text\` or none; \`-o sarif\` is for code hosts and editors.
 
 Example:
   $ tulle analyze -f mesh/ -R --fail-on warning`,

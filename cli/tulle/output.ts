@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 
-export const FORMATS = ["table", "json", "yaml", "kubeconfig", "sarif"] as const;
+export const FORMATS = ["table", "json", "yaml", "kubeconfig", "text", "sarif"] as const;
 export type Format = (typeof FORMATS)[number];
 export type Style = "green" | "yellow" | "red" | "dim";
 

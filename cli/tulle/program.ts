@@ -42,8 +42,8 @@ export function tulleProgram(): Command {
         throw usageError(
           "`-o kubeconfig` is for `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
         );
-      if (output === "sarif" && command.name() !== "analyze")
-        throw usageError("`-o sarif` is for `tulle analyze`; use table, json or yaml");
+      if ((output === "text" || output === "sarif") && command.name() !== "analyze")
+        throw usageError(`\`-o ${output}\` is for \`tulle analyze\`; use table, json or yaml`);
     })
     .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
 

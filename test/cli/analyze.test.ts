@@ -50,7 +50,7 @@ async function told(...names: readonly string[]): Promise<readonly string[]> {
 describe("tulle analyze", () => {
   it("tells findings with file, line and column, and needs no mesh", async () => {
     write(folder, "mesh/a.yaml", `${SERVICE}---\n${DEAD}`);
-    const ended = await tulle(folder, ["analyze", "-f", "mesh"]);
+    const ended = await tulle(folder, ["analyze", "-f", "mesh", "-o", "text"]);
     expect(ended).toEqual({
       code: 0,
       stdout:
@@ -80,7 +80,8 @@ describe("tulle analyze", () => {
     { args: ["analyze", "-R"], says: "`-R` is for the folders of `-f`" },
     { args: ["analyze", "-f", "a.yaml", "--suppress", "TULLE9999"], says: "There is no code `TULLE9999`" },
     { args: ["analyze", "-f", "a.yaml", "--fail-on", "fatal"], says: "error, warning, info, never" },
-    { args: ["version", "-o", "sarif"], says: "is for `tulle analyze`" },
+    { args: ["version", "-o", "sarif"], says: "`-o sarif` is for `tulle analyze`" },
+    { args: ["status", "-o", "text"], says: "`-o text` is for `tulle analyze`" },
   ])("refuses $args", async ({ args, says }) => {
     const ended = await tulle(folder, args);
     expect(ended).toMatchObject({ code: 2, stdout: "" });

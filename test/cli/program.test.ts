@@ -98,7 +98,7 @@ describe("tulle completion", () => {
     expect(completed("token", "").stdout).toMatch(/^create bootstrap list revoke help /);
     expect(completed("-n", "apply", "status", "--w").stdout).toBe("--wait\n");
     expect(completed("token", "create", "x", "--role", "").stdout).toBe("viewer editor admin\n");
-    expect(completed("version", "-o", "").stdout).toBe("table json yaml kubeconfig sarif\n");
+    expect(completed("version", "-o", "").stdout).toBe("table json yaml kubeconfig text sarif\n");
     expect(completed("analyze", "--fail-on", "").stdout).toBe("error warning info never\n");
     expect(completed("completion", "z").stdout).toBe("zsh\n");
     expect(completed("apply", "-f", "").stdout).toBe("\n");
