@@ -13,17 +13,20 @@ function object(kind: string, apiVersion: string, name: string, spec: unknown): 
 const istio = "networking.istio.io/v1";
 const security = "security.istio.io/v1";
 
-function route(host: string, prefix: string): unknown[] {
+const ONE_RETRY = { attempts: 1, retryOn: "5xx" };
+
+function route(host: string, prefix: string, more: object = {}): unknown[] {
   const to = (subset: string, weight?: number) => ({ destination: { host, subset }, ...(weight && { weight }) });
+  const rule = { timeout: "30s", ...more };
   return [
-    { match: [{ uri: { prefix }, headers: { "x-tier": { exact: "premium" } } }], route: [to("v2")], timeout: "30s" },
-    { match: [{ uri: { prefix } }], route: [to("v1", 90), to("v2", 10)], timeout: "30s" },
+    { match: [{ uri: { prefix }, headers: { "x-tier": { exact: "premium" } } }], route: [to("v2")], ...rule },
+    { match: [{ uri: { prefix } }], route: [to("v1", 90), to("v2", 10)], ...rule },
   ];
 }
 
 /**
  * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies), each with the
- * whole job in front of it, on hosts of the same names in `.bench`; `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * whole job in front of it, on hosts of the same names in `.bench`; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
  * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
@@ -89,12 +92,13 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["one", "items"],
     ["bound", "bound"],
     ["policed", "policed"],
+    ["retried", "items"],
   ] as const) {
     documents.push(
       object("VirtualService", istio, host, {
         hosts: [`${host}.bench`],
         gateways: ["bench"],
-        http: route(service, "/api/"),
+        http: route(service, "/api/", host === "retried" ? { retries: ONE_RETRY } : {}),
       }),
     );
   }
