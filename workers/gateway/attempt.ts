@@ -37,8 +37,6 @@ export class Attempt {
   /** What ends the call when the time is up. */
   #limit: Limit = "response_timeout";
   #late = false;
-  /** Of a call that is watched for silence: it is the client who has to send or to read. */
-  #waitsForClient = false;
   /** Epoch ms. */
   #sentAt = 0;
 
@@ -63,7 +61,7 @@ export class Attempt {
     const { endpoint, outcome } = this;
     const { mesh, view } = this.#call;
     mesh.callers.finish(endpoint);
-    if (end === "DC" || (end === "UT" && this.#waitsForClient)) return;
+    if (end === "DC" || (end === "UT" && this.#idle?.waitsForClient === true)) return;
     const judged = end === "ok" ? outcome : end === "UT" ? "timeout" : "reset";
     if (judged !== null) view.judge(endpoint, judged, now);
   }
@@ -112,12 +110,9 @@ export class Attempt {
     const idle = new IdleTimer(ms);
     this.#idle = idle;
     if (kept !== null || request.body === null) return;
-    this.#waitsForClient = true;
-    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), (waitsFor) => {
-      this.#waitsForClient = waitsFor === "sender";
-      idle.touch();
-    });
-    lease.waitUntil(passed.end.then(() => void (this.#waitsForClient = false)));
+    idle.waitsForClient = true;
+    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), idle.onRequest);
+    lease.waitUntil(passed.end.then(() => void (idle.waitsForClient = false)));
     init.body = passed.body;
   }
 
@@ -130,7 +125,7 @@ export class Attempt {
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return gone(call);
       if (response === null) {
-        this.outcome = this.#waitsForClient ? null : "timeout";
+        this.outcome = this.#idle?.waitsForClient === true ? null : "timeout";
         this.#abort?.abort();
         return this.#failed(this.#limit, this.#limit === "upstream_per_try_timeout" ? LATE : null);
       }
@@ -192,7 +187,7 @@ export class Attempt {
   #watched(body: ReadableStream, length: number | null): ReadableStream {
     const call = this.#call;
     const idle = this.#idle;
-    const passed = passBody(body, length, this.#signal(), idle && ((waitsFor) => this.#passing(idle, waitsFor)));
+    const passed = passBody(body, length, this.#signal(), idle && idle.onAnswer);
     if (call.deadline !== Number.POSITIVE_INFINITY)
       this.#timer = setTimeout(() => this.#expire(), Math.max(1, call.deadline - Date.now()));
     idle?.start(() => this.#expire());
@@ -206,11 +201,6 @@ export class Attempt {
       }),
     );
     return passed.body;
-  }
-
-  #passing(idle: IdleTimer, waitsFor: "sender" | "receiver"): void {
-    this.#waitsForClient = waitsFor === "receiver";
-    idle.touch();
   }
 
   #expire(): void {

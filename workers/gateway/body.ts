@@ -2,7 +2,7 @@
 export type BodyEnd = "whole" | "broken";
 
 /** Called as bytes came and as they were passed on. @param waitsFor who is to do something next */
-type OnBytes = (waitsFor: "sender" | "receiver") => void;
+export type OnBytes = (waitsFor: "sender" | "receiver") => void;
 
 export interface PassedBody {
   readonly body: ReadableStream;

@@ -1,5 +1,9 @@
-/** Fires when for some time nothing was touched. */
+import type { OnBytes } from "./body.ts";
+
+/** Fires when for some time nothing was touched; knows whose turn it is, so that nobody is blamed for another's silence. */
 export class IdleTimer {
+  /** It is the client who has to send or to read. */
+  waitsForClient = false;
   readonly #ms: number;
   /** Epoch ms. */
   #touchedAt = 0;
@@ -15,6 +19,18 @@ export class IdleTimer {
     this.touch();
     this.#arm(this.#ms, onSilence);
   }
+
+  /** For the bytes of the request. */
+  readonly onRequest: OnBytes = (waitsFor) => {
+    this.waitsForClient = waitsFor === "sender";
+    this.touch();
+  };
+
+  /** For those of the answer. */
+  readonly onAnswer: OnBytes = (waitsFor) => {
+    this.waitsForClient = waitsFor === "receiver";
+    this.touch();
+  };
 
   touch(): void {
     this.#touchedAt = Date.now();
