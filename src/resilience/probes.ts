@@ -62,21 +62,26 @@ export class ProbeBook {
     return { due, unhealthy };
   }
 
-  /** A result that nobody asked for counts for nothing. */
-  take({ endpoint, ok }: ProbeResult): void {
+  /**
+   * A result that nobody asked for counts for nothing.
+   *
+   * @returns whether the endpoint is out now or back; null: neither is new
+   */
+  take({ endpoint, ok }: ProbeResult): "out" | "back" | null {
     const state = this.#states.get(endpoint);
-    if (state === undefined || state.asked === null) return;
+    if (state === undefined || state.asked === null) return null;
     state.due = state.asked + state.settings.periodMs;
     state.asked = null;
     if (ok !== state.unhealthy) {
       state.streak = 0;
-      return;
+      return null;
     }
     state.streak += 1;
     const { successThreshold, failureThreshold } = state.settings;
-    if (state.streak < (ok ? successThreshold : failureThreshold)) return;
+    if (state.streak < (ok ? successThreshold : failureThreshold)) return null;
     state.unhealthy = !ok;
     state.streak = 0;
+    return ok ? "back" : "out";
   }
 
   #stateOf(endpoint: string, settings: ProbeSettings, now: number): State {

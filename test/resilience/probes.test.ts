@@ -98,6 +98,17 @@ describe("probes of an endpoint", () => {
     expect(book.ask([A], 1).unhealthy).toEqual([]);
   });
 
+  it("tell when an endpoint is out, and when it is back, once", () => {
+    const book = new ProbeBook();
+    const settings = { ...SETTINGS, initialDelayMs: 0, periodMs: 1, failureThreshold: 2, successThreshold: 1 };
+    const told = [false, false, false, true, true].map((ok, at) => {
+      book.ask([{ endpoint: "a", settings }], at);
+      return book.take({ endpoint: "a", ok });
+    });
+    expect(told).toEqual([null, "out", null, "back", null]);
+    expect(book.take({ endpoint: "b", ok: false })).toBeNull();
+  });
+
   it("are told of those alone that are in use, and an endpoint that was long idle is well again", () => {
     const book = new ProbeBook();
     const settings = { ...SETTINGS, initialDelayMs: 0, failureThreshold: 1 };

@@ -98,7 +98,15 @@ export class Cell extends DurableObject<CellEnv> {
       const ejection = this.#judgement.take(report, now);
       if (ejection !== null) this.#tell(ejection, name);
     }
-    for (const result of up.probed ?? []) this.#probes.take(result);
+    for (const result of up.probed ?? []) {
+      const turned = this.#probes.take(result);
+      if (turned !== null)
+        console.warn({
+          event: turned === "out" ? "endpoint_unhealthy" : "endpoint_healthy",
+          gateway: name,
+          endpoint: result.endpoint,
+        });
+    }
     this.#outbox.add(up.metrics, up.dropped);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }
