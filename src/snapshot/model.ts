@@ -4,7 +4,7 @@
  */
 
 /** The configuration format that this code writes and the newest it reads. Grows with each change that an older gateway would misread. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** How one string is matched. Case matters unless `ignoreCase` is set. Nothing a user wrote becomes a `RegExp`: `regex` is RE2, on the whole value. */
 export type StringMatch =

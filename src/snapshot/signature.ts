@@ -90,7 +90,7 @@ export async function verifyRoot(
   if (!valid) return err({ code: "snapshot_unsigned" });
   const root = parse(payload);
   if (root === null) return err({ code: "snapshot_unreadable", field: "payload" });
-  if (root["format"] !== FORMAT) return err({ code: "snapshot_format", format: Number(root["format"]) });
+  if (!isReadable(root["format"])) return err({ code: "snapshot_format", format: Number(root["format"]) });
   if (root["gateway"] !== gateway) return err({ code: "snapshot_gateway", gateway: String(root["gateway"]) });
   const wrong = wrongField(root, ROOT_FIELDS);
   if (wrong !== null) return err({ code: "snapshot_unreadable", field: wrong });
@@ -104,11 +104,15 @@ export async function readSlice(text: string, id: string): Promise<Result<Slice,
   if ((await sliceId(text)) !== id) return err({ code: "slice_hash", id });
   const slice = parse(text);
   if (slice === null) return err({ code: "snapshot_unreadable", field: "slice" });
-  // A later format may mean other things by the same fields: refused whole, never read in part.
-  if (slice["format"] !== FORMAT) return err({ code: "snapshot_format", format: Number(slice["format"]) });
+  if (!isReadable(slice["format"])) return err({ code: "snapshot_format", format: Number(slice["format"]) });
   const wrong = wrongField(slice, SLICE_FIELDS);
   if (wrong !== null) return err({ code: "snapshot_unreadable", field: wrong });
   return ok(slice as unknown as Slice);
+}
+
+/** A later format may mean other things by the same fields: refused whole, never read in part. Earlier ones lack fields alone. */
+function isReadable(format: unknown): boolean {
+  return typeof format === "number" && Number.isInteger(format) && format >= 1 && format <= FORMAT;
 }
 
 type Check = (value: unknown) => boolean;

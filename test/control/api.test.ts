@@ -533,7 +533,7 @@ describe("the control API", () => {
 
 describe("what gateways get", () => {
   let control: RunningControl;
-  const registration = { bindings: ["EP_DEFAULT_REVIEWS_V1", "CERT_OURS", "OTHER"], hasPrivate: false, format: 1 };
+  const registration = { bindings: ["EP_DEFAULT_REVIEWS_V1", "CERT_OURS", "OTHER"], hasPrivate: false, format: 2 };
   const payload = async (gateway: string) => {
     const answer = await control.root(gateway);
     if (answer.kind !== "root") throw new Error(answer.kind);

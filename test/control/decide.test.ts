@@ -82,7 +82,7 @@ beforeAll(async () => {
   control = await RunningControl.start();
   const applied = await control.apply(POLICIES);
   expect([applied.status, applied.json["message"]]).toEqual([200, undefined]);
-  await control.rpc("ALL", "register", { bindings: ["EP_REVIEWS_V1", "EP_REVIEWS_V2"], hasPrivate: true, format: 1 });
+  await control.rpc("ALL", "register", { bindings: ["EP_REVIEWS_V1", "EP_REVIEWS_V2"], hasPrivate: true, format: 2 });
   reviews = link(await sliceOf(HOST));
 });
 afterAll(() => control.stop());

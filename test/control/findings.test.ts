@@ -75,9 +75,9 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     const unbound = "WorkloadEntry/default/a TULLE0106 spec.address";
     // While no gateway is known, nobody can say.
     expect(await told("?namespace=default")).not.toContain(unbound);
-    await control.rpc("ALL", "register", { bindings: ["EP_B"], hasPrivate: true, format: 1 });
+    await control.rpc("ALL", "register", { bindings: ["EP_B"], hasPrivate: true, format: 2 });
     expect(await told("?namespace=default")).toContain(unbound);
-    await control.rpc("ALL", "register", { bindings: ["EP_A"], hasPrivate: true, format: 1 });
+    await control.rpc("ALL", "register", { bindings: ["EP_A"], hasPrivate: true, format: 2 });
     expect(await told("?namespace=default")).not.toContain(unbound);
   });
 

@@ -355,7 +355,7 @@ describe("a Secret that cannot be opened", () => {
 
 describe("what the mesh makes of them", () => {
   it("is nothing: no root and no slice is another one", async () => {
-    await control.rpc("ALL", "register", { bindings: [], hasPrivate: false, format: 1 });
+    await control.rpc("ALL", "register", { bindings: [], hasPrivate: false, format: 2 });
     await control.apply("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}");
     const before = await control.root("all");
     const from = await generation();

@@ -66,6 +66,7 @@ describe("a signed root", () => {
 
   it.each<{ name: string; root: object; code: string }>([
     { name: "of a later format", root: { ...ROOT, format: FORMAT + 1 }, code: "snapshot_format" },
+    { name: "of no format", root: { ...ROOT, format: 0 }, code: "snapshot_format" },
     { name: "with a field that nobody knows", root: { ...ROOT, newer: true }, code: "snapshot_unreadable" },
     { name: "without scopes", root: { ...ROOT, scopes: undefined }, code: "snapshot_unreadable" },
     { name: "whose generation is text", root: { ...ROOT, generation: "7" }, code: "snapshot_unreadable" },
@@ -73,6 +74,15 @@ describe("a signed root", () => {
     const odd = await signRoot(root as Root, signing);
     expect(await verifyRoot(odd, keys, "a")).toMatchObject({ ok: false, error: { code } });
   });
+});
+
+it("configuration of the earlier format is read: control may be older than a gateway", async () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const key = await importSigningKey(privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"));
+  const trusted = await importVerifyKeys(JSON.stringify([publicKey.export({ format: "jwk" }).x]));
+  expect(await verifyRoot(await signRoot({ ...ROOT, format: 1 }, key), trusted, "a")).toMatchObject({ ok: true });
+  const text = canonicalJson({ format: 1, host: "a", path: {}, routes: [], clusters: {}, policySets: [] });
+  expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: true });
 });
 
 describe("a slice", () => {
@@ -87,6 +97,7 @@ describe("a slice", () => {
 
   it.each([
     { name: "of a later format", slice: { ...SLICE, format: FORMAT + 1 }, code: "snapshot_format" },
+    { name: "of a format that is no number", slice: { ...SLICE, format: "2" }, code: "snapshot_format" },
     { name: "with a field that nobody knows", slice: { ...SLICE, faults: [] }, code: "snapshot_unreadable" },
     { name: "without routes", slice: { ...SLICE, routes: undefined }, code: "snapshot_unreadable" },
   ])("$name is refused", async ({ slice, code }) => {

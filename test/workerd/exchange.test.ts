@@ -68,7 +68,7 @@ describe.concurrent("a cold isolate", () => {
     const isolate = newIsolate();
     isolate.clock.runs = true;
     expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
-    expect(control.registrations).toContainEqual({ bindings: [`EP_${isolate.gateway}`], hasPrivate: false, format: 1 });
+    expect(control.registrations).toContainEqual({ bindings: [`EP_${isolate.gateway}`], hasPrivate: false, format: 2 });
     expect(isolate.tap.ups.length).toBeGreaterThan(1);
   });
 });
