@@ -83,6 +83,8 @@ export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, host: 
     if (ports.has(settings.port.number))
       place.at("port", "number").error(`port ${settings.port.number} is there twice`, "FieldValueDuplicate");
     ports.add(settings.port.number);
+    if (Object.keys(settings).length === 1)
+      place.error("empty: set one of its blocks, or leave it out", "FieldValueRequired");
     checkSettings(settings, host, place);
   }
 }

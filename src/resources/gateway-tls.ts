@@ -58,6 +58,9 @@ const SUITES: ReadonlySet<string> = new Set([
   "DES-CBC3-SHA",
 ]);
 
+/** How OpenSSL takes suites out of the list that it has anyway, and moves them. */
+const OPERATION = /^[-+!@]/;
+
 /** Those of a list that mean something: others are dropped, with a warning. */
 export function knownSuites(suites: readonly string[] | undefined): readonly string[] {
   return (suites ?? []).filter((suite) => SUITES.has(suite));
@@ -131,9 +134,14 @@ function checkNegotiation(tls: ServerTlsSpec, report: Report): void {
   const { minProtocolVersion: min = "TLS_AUTO", maxProtocolVersion: max = "TLS_AUTO", cipherSuites = [] } = tls;
   if (min !== "TLS_AUTO" && max !== "TLS_AUTO" && min > max)
     report.at("minProtocolVersion").error("is newer than `maxProtocolVersion`: no client could connect");
-  for (const [index, suite] of cipherSuites.entries())
-    if (!SUITES.has(suite))
-      report
-        .at("cipherSuites", index)
-        .warn(`\`${suite.slice(0, 64)}\` is no cipher suite that is known: it is left out`);
+  if ((min === "TLSV1_0" || min === "TLSV1_1") && cipherSuites.length === 0)
+    report.at("minProtocolVersion").warn("versions below TLSV1_2 need `cipherSuites` of theirs");
+  for (const [index, suite] of cipherSuites.entries()) {
+    const place = report.at("cipherSuites", index);
+    if (OPERATION.test(suite))
+      place.warn("has no effect: a list here names the suites that are let in, and changes no other list", "TULLE0003");
+    else if (!SUITES.has(suite))
+      place.warn(`\`${suite.slice(0, 64)}\` is no cipher suite that is known: it is left out`);
+    else if (cipherSuites.indexOf(suite) < index) place.warn("has no effect: it is there twice", "TULLE0003");
+  }
 }

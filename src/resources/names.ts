@@ -43,8 +43,12 @@ export const objectName = text(isDnsSubdomain, "a name: lower case, digits, `-` 
 /** Host of a service: `reviews`, `reviews.default.svc.cluster.local`, `api.example.com`. */
 export const hostName = text(isHostName, "a host name without port");
 
+const NAME_RULE = "a name of at most 63 letters, digits and `-`";
+const isAnyCaseLabel = (name: string): boolean => name.length <= 63 && ANY_CASE_LABEL.test(name);
+
 /** What routes call a part of a service: a DNS label, in capitals too. */
-export const subsetName = text(
-  (name) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/i.test(name) && name.length <= 63,
-  "a name of at most 63 letters, digits and `-`",
-);
+export const subsetName = text(isAnyCaseLabel, NAME_RULE);
+/** What a ServiceEntry calls a port: as above. */
+export const portName = text(isAnyCaseLabel, NAME_RULE);
+/** What a Sidecar may call one; an empty name is none, as in Istio. */
+export const optionalPortName = text((name) => name === "" || isAnyCaseLabel(name), NAME_RULE).exactOptional();

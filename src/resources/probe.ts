@@ -17,7 +17,7 @@ const HttpGet = strict({
   httpHeaders: z
     .array(
       strict({
-        name: text((name) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name), "the name of a header"),
+        name: text((name) => /^[-_A-Za-z0-9]+$/.test(name), "the name of a header: letters, digits, `-` and `_`"),
         value: text((value) => /^[\t\u0020-\u007e]*$/.test(value), "printable ASCII").exactOptional(),
       }),
     )

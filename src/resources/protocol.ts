@@ -12,5 +12,7 @@ export const protocol = z
       UDP: never(REASON.framing),
       TLS: never(REASON.framing),
       MONGO: never(REASON.framing),
+      MYSQL: never(REASON.framing),
+      REDIS: never(REASON.framing),
     }),
   );

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { choice, emptyList, list, never, portNumber, strict } from "./fields.ts";
 import { checkExportTo, exportToOrNobody } from "./export-to.ts";
 import { hostPattern, overlap } from "./host.ts";
-import { labels } from "./names.ts";
+import { labels, portName } from "./names.ts";
 import type { Context } from "./kind.ts";
 import { protocol } from "./protocol.ts";
 import type { Report } from "./report.ts";
@@ -11,7 +11,7 @@ import { checkWorkloadEntry, WorkloadEntry } from "./workload-entry.ts";
 const Port = strict({
   number: portNumber,
   protocol: protocol.exactOptional(),
-  name: z.string().min(1),
+  name: portName,
   targetPort: portNumber.exactOptional(),
 });
 
@@ -49,7 +49,7 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
   checkHosts(spec, report.at("hosts"));
   checkResolution(spec, report);
   if (ports.length === 0) report.at("ports").warn("no ports: nothing can be called", "TULLE0118");
-  checkPorts(ports, report.at("ports"));
+  checkPorts(spec, report.at("ports"));
   checkTargets(spec, report.at("ports"));
   if (endpoints.length > 0 && spec.workloadSelector !== undefined)
     report.at("endpoints").error("cannot go with `workloadSelector`: leave one out");
@@ -127,14 +127,24 @@ function refuseSelector(resolution: Resolution, report: Report): void {
   report.at("workloadSelector").error(`cannot go with ${resolution}: leave it out`);
 }
 
-function checkPorts(ports: readonly z.infer<typeof Port>[], report: Report): void {
+function checkPorts(spec: ServiceEntrySpec, report: Report): void {
+  const { ports = [], hosts } = spec;
   const numbers = new Set<number>();
   const names = new Set<string>();
   for (const [index, port] of ports.entries()) {
     if (numbers.has(port.number))
       report.at(index, "number").error(`port ${port.number} is there twice`, "FieldValueDuplicate");
     if (names.has(port.name)) report.at(index, "name").error(`\`${port.name}\` is there twice`, "FieldValueDuplicate");
+    checkProtocol(port.protocol, hosts.length > 1 && resolutionOf(spec) !== "NONE", report.at(index, "protocol"));
     numbers.add(port.number);
     names.add(port.name);
   }
+}
+
+/** Istio finds out by the first bytes what a port without protocol speaks; here all that comes is HTTP. */
+function checkProtocol(written: string | undefined, severalHosts: boolean, report: Report): void {
+  if (written !== undefined) return;
+  if (severalHosts)
+    report.error("is needed: only by HTTP can the hosts be told apart; name it, or one host", "FieldValueRequired");
+  else report.warn("none: read as HTTP, where Istio looks at the first bytes; name it");
 }

@@ -3,7 +3,7 @@ import { ConnectionPool, type ConnectionPoolSpec } from "./connection-pool.ts";
 import { choice, list, never, portNumber, REASON, strict, text } from "./fields.ts";
 import { isHostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
-import { hostName, isDnsLabel, labels } from "./names.ts";
+import { hostName, isDnsLabel, labels, optionalPortName } from "./names.ts";
 import { protocol } from "./protocol.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector } from "./selector.ts";
@@ -24,7 +24,7 @@ const NO_LISTENER = never(`${REASON.socket}, so its calls are not captured by ad
 const captureMode = choice(["DEFAULT"], { IPTABLES: NO_LISTENER, NONE: NO_LISTENER }).exactOptional();
 
 const EgressPort = strict(
-  { number: z.int().min(0).max(65_535), protocol: protocol.exactOptional(), name: z.string().min(1) },
+  { number: z.int().min(0).max(65_535), protocol: protocol.exactOptional(), name: optionalPortName },
   { targetPort: "has no effect in Istio either: leave it out" },
 );
 
@@ -53,7 +53,7 @@ const Ingress = strict(
     port: strict({
       number: portNumber,
       protocol: z.string().toUpperCase().pipe(ANY_PROTOCOL).exactOptional(),
-      name: z.string().min(1),
+      name: optionalPortName,
     }),
     captureMode,
     defaultEndpoint: z.string().exactOptional(),
@@ -84,7 +84,12 @@ export const Sidecar = strict({
 /** Absent `egress` imports everything. An absent `mode` is `REGISTRY_ONLY`, an absent policy the mesh's. */
 export type SidecarSpec = z.infer<typeof Sidecar>;
 
+/** One of them is there at least: what a Sidecar leaves out, it leaves to the one that it takes the place of. */
+const SETTINGS = ["egress", "ingress", "outboundTrafficPolicy", "inboundConnectionPool"] as const;
+
 export function checkSidecar(spec: SidecarSpec, report: Report, { metadata }: Context): void {
+  if (SETTINGS.every((field) => spec[field] === undefined))
+    report.error(`empty: set ${SETTINGS.map((field) => `\`${field}\``).join(" or ")}`, "FieldValueRequired");
   if (spec.workloadSelector !== undefined)
     warnOfEmptySelector(spec.workloadSelector.labels, report.at("workloadSelector"));
   checkIngress(spec.ingress ?? [], report.at("ingress"));
@@ -97,7 +102,8 @@ export function checkSidecar(spec: SidecarSpec, report: Report, { metadata }: Co
 }
 
 /** Where a listener hands its connections to: here the workload itself, at the port that is called. */
-const ENDPOINT = /^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\]):(\d{1,5})$/;
+const ENDPOINT = /^(?:127\.0\.0\.1|0\.0\.0\.0|\[::1?\])?:(\d{1,5})$/;
+const SOCKET = /^unix:\/\/(?:@|\/(?:.*[^/])$)/;
 
 function checkIngress(ingress: NonNullable<SidecarSpec["ingress"]>, report: Report): void {
   const ports = new Set<number>();
@@ -116,9 +122,10 @@ function checkIngress(ingress: NonNullable<SidecarSpec["ingress"]>, report: Repo
 const SERVED = new Set(["HTTP", "HTTPS", "HTTP2", "GRPC-WEB"]);
 
 function checkEndpoint(endpoint: string, port: number, report: Report): void {
-  const [, number] = ENDPOINT.exec(endpoint) ?? [];
-  if (number === undefined) report.error("must be `127.0.0.1`, `0.0.0.0`, `[::1]` or `[::]`, with a port");
-  else if (Number(number) !== port)
+  const number = Number(ENDPOINT.exec(endpoint)?.[1] ?? 0);
+  if (!SOCKET.test(endpoint) && (number < 1 || number > 65_535))
+    report.error("must be `127.0.0.1`, `0.0.0.0`, `[::1]`, `[::]` or nothing, with a port behind `:`");
+  else if (number !== port)
     report.error(
       never(`${REASON.socket}; write the port that the workload listens on where it is registered`),
       "FieldValueNotSupported",
@@ -147,7 +154,10 @@ function checkEgress(egress: NonNullable<SidecarSpec["egress"]>, own: string, re
       place.at("port", "number").error(`port ${port.number} is there twice`, "FieldValueDuplicate");
     if (port !== undefined) ports.add(port.number);
     const named = hosts.map((host) => host.replace(/^\.\//, `${own}/`));
-    for (const [at, host] of named.entries()) checkHost(host, named, place.at("hosts", at));
+    for (const [at, host] of named.entries()) {
+      checkHost(host, named, place.at("hosts", at));
+      if (named.indexOf(host) < at) place.at("hosts", at).warn("has no effect: it is there twice", "TULLE0003");
+    }
   }
 }
 

@@ -70,7 +70,9 @@ describe("a Sidecar", () => {
   });
 
   it("without egress imports everything", () => {
-    expect(world(document("Sidecar", "default", "{}")).seen("mesh/default")).toEqual(ALL);
+    expect(
+      world(document("Sidecar", "default", "{ outboundTrafficPolicy: { mode: ALLOW_ANY } }")).seen("mesh/default"),
+    ).toEqual(ALL);
   });
 
   it("hides short names with the hosts that they stand for", () => {

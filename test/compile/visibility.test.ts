@@ -165,7 +165,7 @@ function yaml({ services, routes, sidecars }: Mesh): string {
     ...sidecars.map(({ of, labels, hosts }, index) =>
       object("Sidecar", `c-${index}`, of, {
         ...(labels && { workloadSelector: { labels } }),
-        ...(hosts && { egress: [{ hosts }] }),
+        ...(hosts ? { egress: [{ hosts }] } : { outboundTrafficPolicy: { mode: "ALLOW_ANY" } }),
       }),
     ),
   ];

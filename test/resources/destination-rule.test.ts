@@ -163,8 +163,13 @@ spec:
     ],
     [
       "a port twice",
-      "portLevelSettings: [{port: {number: 80}}, {port: {number: 80}}]",
+      "portLevelSettings: [{port: {number: 80}, loadBalancer: {}}, {port: {number: 80}, loadBalancer: {}}]",
       "Duplicate spec.trafficPolicy.portLevelSettings[1].port.number",
+    ],
+    [
+      "a port without settings",
+      "portLevelSettings: [{port: {number: 80}}]",
+      "Required spec.trafficPolicy.portLevelSettings[0]",
     ],
     [
       "settings without port",

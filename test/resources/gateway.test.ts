@@ -168,9 +168,14 @@ describe("a Gateway's TLS", () => {
     expect(tls(fields)).toEqual([]);
   });
 
-  it("warns of a suite that nobody knows, and of an authority that belongs to the zone", () => {
-    expect(tls("mode: ISTIO_MUTUAL, cipherSuites: [AES128-SHA, not-a-suite]")).toEqual([
+  it("warns of a suite that nobody knows, is there twice or takes from a list, and of an authority that belongs to the zone", () => {
+    expect(tls("mode: ISTIO_MUTUAL, cipherSuites: [AES128-SHA, not-a-suite, AES128-SHA, -AES256-SHA]")).toEqual([
       "warning Invalid spec.servers[0].tls.cipherSuites[1]",
+      "warning Invalid spec.servers[0].tls.cipherSuites[2]",
+      "warning Invalid spec.servers[0].tls.cipherSuites[3]",
+    ]);
+    expect(tls("mode: ISTIO_MUTUAL, minProtocolVersion: TLSV1_1")).toEqual([
+      "warning Invalid spec.servers[0].tls.minProtocolVersion",
     ]);
     expect(tls("mode: MUTUAL, credentialName: a, caCertCredentialName: b, insecureSkipVerify: true")).toEqual([
       "warning Invalid spec.servers[0].tls.credentialName",

@@ -18,7 +18,7 @@ describe("ServiceEntry", () => {
     ["a selector", at("resolution: STATIC, workloadSelector: {labels: {app: api}}")],
     [
       "a port of the workload",
-      "{hosts: [a.com], resolution: STATIC, endpoints: [{address: 10.0.0.1}], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 81, name: other}]}",
+      "{hosts: [a.com], resolution: STATIC, endpoints: [{address: 10.0.0.1}], ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}, {number: 81, name: Other-1, protocol: http2}]}",
     ],
     [
       "a wildcard with endpoints",
@@ -38,8 +38,18 @@ describe("ServiceEntry", () => {
     ["a selector that NONE disregards", at("workloadSelector: {labels: {a: b}}"), "spec.workloadSelector"],
     [
       "a target port that a public origin has not",
-      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, targetPort: 443}, {number: 81, name: b, targetPort: 8443}]}",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: HTTP, targetPort: 443}, {number: 81, name: b, protocol: HTTP, targetPort: 8443}]}",
       "spec.ports[1].targetPort",
+    ],
+    [
+      "a port that says not what it speaks",
+      "{hosts: [a.com], ports: [{number: 80, name: a}]}",
+      "spec.ports[0].protocol",
+    ],
+    [
+      "such a port of several hosts, by what they are called",
+      "{hosts: [a.com, b.com], ports: [{number: 80, name: a}]}",
+      "spec.ports[0].protocol",
     ],
     ["a selector without labels", at("resolution: STATIC, workloadSelector: {}"), "spec.workloadSelector"],
   ])("warns of %s", (_, spec, field) => {
@@ -76,13 +86,28 @@ describe("ServiceEntry", () => {
       "Invalid spec.hosts[0]",
     ],
     [
+      "several hosts of a port that says not what it speaks",
+      "{hosts: [a.com, b.com], resolution: DNS, ports: [{number: 80, name: a}]}",
+      "Required spec.ports[0].protocol",
+    ],
+    [
+      "a name of a port that is none",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a_b, protocol: HTTP}]}",
+      "Invalid spec.ports[0].name",
+    ],
+    [
+      "Redis",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: Redis}]}",
+      "NotSupported spec.ports[0].protocol",
+    ],
+    [
       "a number of a port twice",
-      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 80, name: b}]}",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: HTTP}, {number: 80, name: b, protocol: HTTP}]}",
       "Duplicate spec.ports[1].number",
     ],
     [
       "a name of a port twice",
-      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a}, {number: 81, name: a}]}",
+      "{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: a, protocol: HTTP}, {number: 81, name: a, protocol: HTTP}]}",
       "Duplicate spec.ports[1].name",
     ],
     [

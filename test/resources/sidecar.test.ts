@@ -9,7 +9,6 @@ const outbound = (fields: string) => of(`{outboundTrafficPolicy: {${fields}}}`);
 
 describe("Sidecar", () => {
   it.each([
-    ["nothing", "{}"],
     ["callers by label", "{workloadSelector: {labels: {app: web}}, egress: [{hosts: [./*]}]}"],
     [
       "hosts of all sorts",
@@ -24,6 +23,11 @@ describe("Sidecar", () => {
       "limits of a workload and of its ports",
       "{inboundConnectionPool: {http: {http2MaxRequests: 9}}, ingress: [{port: {number: 80, name: a, protocol: http}, defaultEndpoint: '127.0.0.1:80', captureMode: DEFAULT, connectionPool: {tcp: {maxConnections: 5}}}, {port: {number: 81, name: b}, defaultEndpoint: '[::1]:81'}]}",
     ],
+    [
+      "ports without name",
+      '{ingress: [{port: {number: 80}}], egress: [{port: {number: 81, name: ""}, hosts: [a/b.com]}, {hosts: ["*/*"]}]}',
+    ],
+    ["a listener's port alone", "{ingress: [{port: {number: 80}, defaultEndpoint: ':80'}]}"],
     ["a policy for other hosts", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"],
     ["the default of that policy", "{outboundTrafficPolicy: {}}"],
   ])("takes %s", (_, spec) => {
@@ -52,7 +56,10 @@ describe("Sidecar", () => {
   it.each([
     ["no hosts", egress("hosts: []"), "Invalid spec.egress[0].hosts"],
     ["an empty list", of("{egress: []}"), "Invalid spec.egress"],
-    ["a port without name", port("number: 80, protocol: HTTP"), "Required spec.egress[0].port.name"],
+    ["nothing", of("{}"), "Required spec"],
+    ["callers alone", of("{workloadSelector: {labels: {app: web}}}"), "Required spec"],
+    ["a port's name with a dot", port("number: 80, name: a.b"), "Invalid spec.egress[0].port.name"],
+    ["MySQL", port("name: a, protocol: MySQL, number: 3306"), "NotSupported spec.egress[0].port.protocol"],
     ["a port without number", port("name: a, protocol: HTTP"), "Required spec.egress[0].port.number"],
     ["a port that is none", port("name: a, protocol: HTTP, number: 65536"), "Invalid spec.egress[0].port.number"],
     ["a socket", port("name: a, protocol: HTTP, number: 0"), "NotSupported spec.egress[0].port.number"],
@@ -73,7 +80,11 @@ describe("Sidecar", () => {
     ],
     ["an address to listen at", egress('bind: 127.0.0.1, hosts: ["*/*"]'), "NotSupported spec.egress[0].bind"],
     ["capture", egress('captureMode: IPTABLES, hosts: ["*/*"]'), "NotSupported spec.egress[0].captureMode"],
-    ["a listener without name", of("{ingress: [{port: {number: 80}}]}"), "Required spec.ingress[0].port.name"],
+    [
+      "a listener's name with a blank",
+      of("{ingress: [{port: {number: 80, name: a b}}]}"),
+      "Invalid spec.ingress[0].port.name",
+    ],
     ["a listener without port", of("{ingress: [{defaultEndpoint: 127.0.0.1:80}]}"), "Required spec.ingress[0].port"],
     ["a listener's address", ingress("bind: 127.0.0.1"), "NotSupported spec.ingress[0].bind"],
     ["a listener's TLS", ingress("tls: {mode: SIMPLE}"), "NotSupported spec.ingress[0].tls"],
@@ -83,7 +94,11 @@ describe("Sidecar", () => {
       "NotSupported spec.ingress[0].defaultEndpoint",
     ],
     ["another machine behind it", ingress("defaultEndpoint: 10.0.0.1:80"), "Invalid spec.ingress[0].defaultEndpoint"],
-    ["a socket behind it", ingress("defaultEndpoint: 'unix:///a'"), "Invalid spec.ingress[0].defaultEndpoint"],
+    ["a socket behind it", ingress("defaultEndpoint: 'unix:///a'"), "NotSupported spec.ingress[0].defaultEndpoint"],
+    ["a hidden socket", ingress("defaultEndpoint: 'unix://@a'"), "NotSupported spec.ingress[0].defaultEndpoint"],
+    ["a folder behind it", ingress("defaultEndpoint: 'unix:///a/'"), "Invalid spec.ingress[0].defaultEndpoint"],
+    ["the port 0 behind it", ingress("defaultEndpoint: '127.0.0.1:0'"), "Invalid spec.ingress[0].defaultEndpoint"],
+    ["a port above all", ingress("defaultEndpoint: '[::]:65536'"), "Invalid spec.ingress[0].defaultEndpoint"],
     ["no limits of a listener", ingress("connectionPool: {}"), "Required spec.ingress[0].connectionPool"],
     [
       "a listener twice",
@@ -100,7 +115,8 @@ describe("Sidecar", () => {
   });
 
   it.each([
-    ["a selector without labels", of("{workloadSelector: {}}"), "spec.workloadSelector"],
+    ["a selector without labels", of("{workloadSelector: {}, egress: [{hosts: [./*]}]}"), "spec.workloadSelector"],
+    ["a host twice", egress("hosts: [./b.com, shop/b.com]"), "spec.egress[0].hosts[1]"],
     ["a host that all imports hold", egress('hosts: ["*/*", a/b.com]'), "spec.egress[0].hosts[1]"],
     ["a host that its namespace's hold", egress("hosts: [a/b.com, a/*]"), "spec.egress[0].hosts[0]"],
     ["a host of its own namespace, by name", egress("hosts: [./*, shop/b.com]"), "spec.egress[0].hosts[1]"],

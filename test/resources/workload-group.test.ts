@@ -8,7 +8,7 @@ describe("WorkloadGroup", () => {
   it.each([
     "{template: {}}",
     "{metadata: {labels: {app: a}, annotations: {note: b}}, template: {ports: {http: 80}, weight: 2, network: east, locality: eu/a, serviceAccount: a}}",
-    "{template: {}, probe: {initialDelaySeconds: 1, timeoutSeconds: 4, periodSeconds: 1, successThreshold: 2, failureThreshold: 2, httpGet: {port: 80, path: '/up?x=1', host: a.b, scheme: HTTPS, httpHeaders: [{name: X-A, value: b}, {name: c}]}}}",
+    "{template: {}, probe: {initialDelaySeconds: 1, timeoutSeconds: 4, periodSeconds: 1, successThreshold: 2, failureThreshold: 2, httpGet: {port: 80, path: '/up?x=1', host: a.b, scheme: HTTPS, httpHeaders: [{name: X_A-1, value: b}, {name: c}]}}}",
   ])("takes %s", (spec) => {
     expect(of(spec)).toEqual([]);
   });
@@ -21,6 +21,11 @@ describe("WorkloadGroup", () => {
     ["a probe without a way", "{template: {}, probe: {}}", "Required spec.probe.httpGet"],
     ["an empty GET", "{template: {}, probe: {httpGet: {}}}", "Required spec.probe.httpGet.port"],
     ["a path that is none", "{template: {}, probe: {httpGet: {port: 80, path: a}}}", "Invalid spec.probe.httpGet.path"],
+    [
+      "a header that is none",
+      '{template: {}, probe: {httpGet: {port: 80, httpHeaders: [{name: "**"}]}}}',
+      "Invalid spec.probe.httpGet.httpHeaders[0].name",
+    ],
     [
       "a header with a line in it",
       '{template: {}, probe: {httpGet: {port: 80, httpHeaders: [{name: a, value: "b\\nc"}]}}}',
