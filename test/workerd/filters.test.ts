@@ -1,5 +1,5 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Cluster, CorsPolicy, JwtRule, Route } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
@@ -284,6 +284,41 @@ describe("a mirror", () => {
     expect(length).toBeGreaterThan(0);
     await counted("b", result);
     expect(copies).toEqual([]);
+  });
+
+  describe("of an isolate without room", () => {
+    const ROOM = 16 * 1_048_576;
+    const fill = (bytes: number): void => {
+      const { memory } = meshOf(env);
+      expect(memory.take(bytes)).toBe(true);
+      onTestFinished(() => memory.give(bytes));
+    };
+
+    it.each([
+      ["what a kept body needs", "POST", ROOM - 3],
+      ["what a copy needs", "GET", ROOM - 8_191],
+      ["what a copy needs beside a kept body", "POST", ROOM - 8_192 - 7],
+    ])("gets none where less is left than %s", async (_, method, bytes) => {
+      fill(bytes);
+      let body = "";
+      serve("a", async (request) => {
+        body = await request.text();
+        return new Response("hello");
+      });
+      const sent = method === "POST" ? "body" : "";
+      expect(await (await call("/mirror", { method, ...(sent !== "" && { body: sent }) })).text()).toBe("hello");
+      expect(body).toBe(sent);
+      await counted("b", "overflow");
+      expect(copies).toEqual([]);
+    });
+
+    it("gets the next one as soon as the others have ended", async () => {
+      fill(ROOM - 8_192 - 8);
+      for (let copy = 1; copy <= 3; copy += 1) {
+        expect(await (await call("/mirror", { method: "POST", body: "body" })).text()).toBe("hello");
+        await until(() => copies.length === copy && counts.filter((key) => key === keyOf("b", "2xx")).length === copy);
+      }
+    });
   });
 
   it("fails without a trace in the answer", async () => {

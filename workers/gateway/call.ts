@@ -51,6 +51,8 @@ export class Call {
   cors: readonly HeaderChange[] = NO_CHANGES;
   /** The body, where it was kept to be sent more than once; null: it goes on as it comes, once. */
   kept: Uint8Array | null = null;
+  /** Bytes of the isolate's budget for it, given back at the end. */
+  keptBytes = 0;
   /** Step 5: the caller's view of the cluster, */
   view!: CallerCluster;
   /** the endpoint to call, */

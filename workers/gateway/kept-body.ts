@@ -9,14 +9,19 @@ import { IdleTimer } from "./idle-timer.ts";
 const MAX_KEPT_BYTES = 65_536;
 
 /**
- * Keeps the request's body where it may have to be sent more than once and its length is known and small: it is then read whole
- * before the first attempt. Any other body goes to the service as it comes, once.
+ * Keeps the request's body where it may have to be sent more than once, its length is known and small, and the isolate has room: it
+ * is then read whole before the first attempt. Any other body goes to the service as it comes, once.
  */
 export function keepBody(call: Call): Response | null | Promise<Response | null> {
   const { body } = call.request;
   if (body === null || !isSentAgain(call)) return null;
   const length = keptLength(call.received.headers);
-  return length === null ? null : keep(call, body, length);
+  if (length === null) return null;
+  // Its lease has ended: nobody would give the room back.
+  if (call.request.signal.aborted) return gone(call);
+  if (!call.mesh.memory.take(length)) return null;
+  call.keptBytes = length;
+  return keep(call, body, length);
 }
 
 function isSentAgain({ forward, received }: Call): boolean {

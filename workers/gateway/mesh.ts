@@ -7,6 +7,7 @@ import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { PeerCache } from "./peer.ts";
 import { performProbe } from "./probe.ts";
 import { TokenVerifier } from "./tokens.ts";
@@ -19,6 +20,7 @@ export interface Mesh {
   readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
   readonly callers: Callers;
+  readonly memory: MemoryBudget;
   readonly deployment: Deployment;
   /** Every call is held in `waitUntil` until its end. */
   readonly holdsCalls: boolean;
@@ -68,6 +70,7 @@ export function createMesh(env: Env): Mesh {
     certificates: new CertificateCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     callers: new Callers(configuration),
+    memory: new MemoryBudget(),
     deployment: { gateway: env.GATEWAY ?? null, local },
     holdsCalls: env.HOLD_CALLS !== undefined,
     log: new AccessLog(env.GATEWAY_NAME),

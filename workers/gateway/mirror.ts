@@ -11,6 +11,7 @@ import { counterKey } from "../../src/telemetry/counters.ts";
 import { backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
 import type { CallerCluster } from "./callers.ts";
+import { keptLength } from "./kept-body.ts";
 import { headersFor, initOf, urlOf } from "./send.ts";
 
 /** What became of a copy, for its counter: an answer by its first digit, or why there was none. */
@@ -29,6 +30,9 @@ type Result =
 const DEFAULT_MS = 15_000;
 const LONGEST_MS = 25_000;
 
+/** What a copy under way holds beside its body: its headers, and the call that it is of. */
+const COPY_BYTES = 8_192;
+
 /** An answer is read so far, so that the service sees its client stay; what is longer is broken off. */
 const MAX_READ_BYTES = 1_048_576;
 
@@ -45,8 +49,11 @@ export function mirrorRequest(call: Call): null {
 function begin(call: Call, mirror: Mirrored, at: number): void {
   const withheld = whyNoCopy(call, mirror);
   if (withheld !== null) return count(call, mirror.cluster, withheld);
+  const { memory } = call.mesh;
+  const bytes = COPY_BYTES + (call.kept?.length ?? 0);
+  if (!memory.take(bytes)) return count(call, mirror.cluster, "overflow");
   call.journal.mirrors += 1;
-  call.lease.waitUntil(mirrorTo(call, mirror, at));
+  call.lease.waitUntil(mirrorTo(call, mirror, at).then(() => memory.give(bytes)));
 }
 
 /** @returns null for a request that can be sent twice, to where it is not known that it may not go */
@@ -54,7 +61,8 @@ function whyNoCopy({ received, request, kept }: Call, { copy }: Mirrored): Resul
   if (copy.effect === "answer") return reasonOf(copy);
   if (received.webSocket) return "websocket";
   if (request.body === null || kept !== null) return null;
-  return received.headers["content-length"] === undefined ? "body_length_unknown" : "body_too_large";
+  if (received.headers["content-length"] === undefined) return "body_length_unknown";
+  return keptLength(received.headers) === null ? "body_too_large" : "overflow";
 }
 
 /** Never rejects. */

@@ -8,11 +8,12 @@ import { randomHex } from "./random.ts";
 /** Step 8, run once by the call's lease: gives back what the call held, then judges, counts and logs it. */
 export function record(call: Call, end: End): void {
   const now = Date.now();
-  const { ticket, attempt, budget } = call;
+  const { ticket, attempt, budget, keptBytes, mesh } = call;
   if (ticket !== null) call.view.pool.leave(ticket, call.forward.cluster.model.pool, now);
   budget?.end();
   if (call.retrying) budget?.give();
   attempt?.settle(end, now);
+  if (keptBytes > 0) mesh.memory.give(keptBytes);
   tell(call, end, now);
 }
 
