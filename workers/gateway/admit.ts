@@ -19,6 +19,8 @@ const LOOK_MS = 100;
  */
 export function admit(call: Call): Response | null | Promise<Response | null> {
   const { cluster, route } = call.forward;
+  // Its lease has ended: nobody would give back what is taken from here on.
+  if (call.lease.ended) return gone(call);
   const now = Date.now();
   call.view = call.mesh.callers.view(call.caller, cluster);
   call.budget = call.view.budget;
@@ -27,8 +29,6 @@ export function admit(call: Call): Response | null | Promise<Response | null> {
   if (refused !== null) return refused;
   const settings = cluster.model.pool;
   if (!isBounded(settings)) return null;
-  // Its lease has ended: nobody would give the slot back.
-  if (call.request.signal.aborted) return gone(call);
   const { timeoutMs } = route.model;
   const admission = call.view.pool.enter(
     settings,

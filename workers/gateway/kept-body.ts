@@ -18,7 +18,7 @@ export function keepBody(call: Call): Response | null | Promise<Response | null>
   const length = keptLength(call.received.headers);
   if (length === null) return null;
   // Its lease has ended: nobody would give the room back.
-  if (call.request.signal.aborted) return gone(call);
+  if (call.lease.ended) return gone(call);
   if (!call.mesh.memory.take(length)) return null;
   call.keptBytes = length;
   return keep(call, body, length);

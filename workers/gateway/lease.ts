@@ -27,6 +27,10 @@ export class Lease implements Context {
     else signal.addEventListener("abort", () => this.end("DC"));
   }
 
+  get ended(): boolean {
+    return !this.#open;
+  }
+
   /** A second call does nothing. */
   end(how: End): void {
     if (!this.#open) return;
