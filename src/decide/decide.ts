@@ -13,7 +13,7 @@ import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { err, type Result } from "../result.ts";
 import { type CanonicalPath, canonicalPath } from "../routing/canonical-path.ts";
-import { filledOps, type LinkedOps } from "../routing/header-operations.ts";
+import { filledOps, isTooLong, type LinkedOps } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
 import type {
@@ -79,6 +79,8 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
     destination.ops.formatted === null
       ? destination.ops
       : filledOps(destination.ops, { facts: routed, route: route.model.name, cluster: cluster.model.id });
+  if (ops !== destination.ops && (isTooLong(ops.request) || isTooLong(ops.response)))
+    return answerOf("headers_too_large", null, route, cluster);
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);

@@ -1,6 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
-import { fillChanges } from "../routing/header-operations.ts";
+import { fillChanges, isTooLong } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import type { LinkedAnswer, LinkedFront, LinkedRoute } from "../snapshot/link.ts";
 import type { Redirect, RouteMatch } from "../snapshot/model.ts";
@@ -38,6 +38,7 @@ export function localAnswer(
         };
   if (response.length === 0) return answer;
   const changes = fillChanges(response, { facts, route: route.model.name, cluster: null });
+  if (isTooLong(changes)) return answerOf("headers_too_large", null, route);
   return { ...answer, headers: changedLines(answer.headers, changes) };
 }
 

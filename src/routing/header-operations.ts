@@ -1,5 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import { fillFormat, type FormatContext, type HeaderFormat, headersIn, parseFormat } from "../request/header-format.ts";
+import { MAX_HEADER_BYTES } from "../request/header-size.ts";
 import type { HeaderOps, Route, WeightedDestination } from "../snapshot/model.ts";
 
 /** Header changes of a route and its chosen destination, ready. `authority` is what `Host` in them asks for. */
@@ -60,6 +61,16 @@ export function filledOps(ops: LinkedOps, context: FormatContext): LinkedOps {
     request: fillChanges(formatted.request, context),
     response: fillChanges(formatted.response, context),
   };
+}
+
+/**
+ * Whether what a request filled is longer than a request's headers may be: a few of a client's values, named often enough, would
+ * take all of an isolate's memory.
+ */
+export function isTooLong(changes: readonly HeaderChange[]): boolean {
+  let length = 0;
+  for (const change of changes) if ("template" in change) length += change.value.length;
+  return length > MAX_HEADER_BYTES;
 }
 
 /** A value that comes out empty is none, as in Envoy: the header stays as it is. */

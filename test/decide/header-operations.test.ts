@@ -103,6 +103,24 @@ describe("header values that requests fill", () => {
       });
   });
 
+  it.each(["request", "response"] as const)("make no %s whose headers are longer than headers may be", (side) => {
+    const set = { set: [["x-many", "%REQ(x-user)%".repeat(100)]] } as const;
+    const decide = (length: number) =>
+      decided(routed(side, set, [{}]), facts({ headers: headers({ "x-user": "u".repeat(length) }) }));
+    expect(decide(614)).toMatchObject({ effect: "forward" });
+    expect(decide(615)).toMatchObject({ effect: "answer", code: "headers_too_large", status: 431 });
+  });
+
+  it("make no answer of the gateway's own whose headers are longer than headers may be", () => {
+    const response = { set: [["x-many", "%REQ(x-user)%".repeat(100)]] } as const;
+    const direct = slice({
+      routes: [{ name: "r", matches: [], destinations: [], direct: { status: 200, body: "" }, response }],
+    });
+    const decide = (length: number) => decided(direct, facts({ headers: headers({ "x-user": "u".repeat(length) }) }));
+    expect(decide(614)).toMatchObject({ code: "direct_response" });
+    expect(decide(615)).toMatchObject({ code: "headers_too_large", headers: [] });
+  });
+
   it("change nothing where they come out empty", () => {
     const set = { set: [["x-user", "%REQ(x-none)%"]] } as const;
     expect(decided(routed("request", set, [{}]), request)).toMatchObject({ request: [], headers: { "x-user": "ann" } });
