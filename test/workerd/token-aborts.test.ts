@@ -33,9 +33,9 @@ beforeAll(async () => {
 
 describe("a client that goes away while its token's keys are fetched", () => {
   it("leaves nothing behind that counts as a call", async () => {
-    let published = false;
+    const keys = { published: false };
     const fetching = vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
-      while (!published) await scheduler.wait(5);
+      while (!keys.published) await scheduler.wait(5);
       return Response.json(issuer.jwks);
     });
     onTestFinished(() => fetching.mockRestore());
@@ -51,7 +51,7 @@ describe("a client that goes away while its token's keys are fetched", () => {
     await until(() => fetching.mock.calls.length === 1);
     client.abort();
     await expect(gone).rejects.toThrow();
-    published = true;
+    keys.published = true;
     expect(await (await callInMesh(`http://${HOST}/`, { headers })).text()).toBe("hello");
     expect(calls).toBe(1);
     const cluster = matchRoute(link(sliceOf(HOST)).routes, facts())?.route.destinations[0]?.cluster;
