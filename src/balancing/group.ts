@@ -3,6 +3,7 @@ import type { Cluster, Endpoint } from "../snapshot/model.ts";
 import { mixed } from "./hash.ts";
 import { buildMaglev, type MaglevTable } from "./maglev.ts";
 import { buildRing, placeOf, type Ring } from "./ring.ts";
+import { keptTable } from "./tables.ts";
 import { warmedBy, weightAt } from "./warmup.ts";
 import { indexAt, indexOfTurn, type Weights, weigh } from "./weights.ts";
 
@@ -29,7 +30,7 @@ export interface Group {
   readonly weights: Weights;
   /** Epoch ms; before it weights are not yet what they will be. */
   readonly warmedBy: number;
-  /** Made at the first pick: most clusters of an isolate never see one. */
+  /** Made at a pick: most clusters of an isolate never see one. */
   readonly ring: () => Ring;
   readonly maglev: () => MaglevTable;
 }
@@ -41,11 +42,14 @@ export function linkGroup(endpoints: readonly Endpoint[], model: Group["model"])
     model,
     weights: weigh(endpoints.map(({ weight }) => weight)),
     warmedBy: warmup === undefined ? 0 : warmedBy(endpoints, warmup),
-    ring: once(() =>
-      buildRing(endpoints, typeof loadBalancer === "object" && "ring" in loadBalancer ? loadBalancer.ring : 1),
+    ring: keptTable(
+      () => buildRing(endpoints, typeof loadBalancer === "object" && "ring" in loadBalancer ? loadBalancer.ring : 1),
+      ({ places, owners }) => places.byteLength + owners.byteLength,
     ),
-    maglev: once(() =>
-      buildMaglev(endpoints, typeof loadBalancer === "object" && "maglev" in loadBalancer ? loadBalancer.maglev : 2),
+    maglev: keptTable(
+      () =>
+        buildMaglev(endpoints, typeof loadBalancer === "object" && "maglev" in loadBalancer ? loadBalancer.maglev : 2),
+      ({ byteLength }) => byteLength,
     ),
   };
 }
@@ -142,9 +146,4 @@ function inTable(usable: readonly Endpoint[], group: Group, hash: number): Endpo
 
 function mayUse(usable: readonly Endpoint[], all: readonly Endpoint[], endpoint: Endpoint): boolean {
   return usable === all || usable.includes(endpoint);
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
 }
