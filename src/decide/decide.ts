@@ -75,12 +75,8 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   if (cluster.model.endpoints.length === 0) return filtered(route, routed, nobody(route, cluster), trace);
 
-  const ops =
-    destination.ops.formatted === null
-      ? destination.ops
-      : filledOps(destination.ops, { facts: routed, route: route.model.name, cluster: cluster.model.id });
-  if (ops !== destination.ops && (isTooLong(ops.request) || isTooLong(ops.response)))
-    return answerOf("headers_too_large", null, route, cluster);
+  const ops = filled(destination, route, routed);
+  if (ops === null) return answerOf("headers_too_large", null, route, cluster);
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
@@ -92,6 +88,15 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
   for (const { cluster: to, copy } of mirrors)
     trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
   return filtered(route, routed, { ...sending, mirrors }, trace);
+}
+
+/** @returns null where they are too long */
+function filled({ ops, cluster }: LinkedDestination, route: LinkedRoute, routed: RequestFacts): LinkedOps | null {
+  if (ops.formatted === null) return ops;
+  const context = { facts: routed, route: route.model.name, cluster: cluster.model.id };
+  const { request, response, ...rest } = filledOps(ops, context);
+  const tooLong = isTooLong("request", request, context) || isTooLong("response", response, context);
+  return tooLong ? null : { ...rest, request, response };
 }
 
 /** A copy has the same changes as the request, and is judged as the request would be that went there. */

@@ -37,8 +37,9 @@ export function localAnswer(
           headers: [["location", locationOf(redirect, facts, matched)]],
         };
   if (response.length === 0) return answer;
-  const changes = fillChanges(response, { facts, route: route.model.name, cluster: null });
-  if (isTooLong(changes)) return answerOf("headers_too_large", null, route);
+  const context = { facts, route: route.model.name, cluster: null };
+  const changes = fillChanges(response, context);
+  if (isTooLong("response", changes, context)) return answerOf("headers_too_large", null, route);
   return { ...answer, headers: changedLines(answer.headers, changes) };
 }
 

@@ -65,9 +65,17 @@ export function filledOps(ops: LinkedOps, context: FormatContext): LinkedOps {
 
 /**
  * Whether what a request filled is longer than a request's headers may be: a few of a client's values, named often enough, would
- * take all of an isolate's memory.
+ * take all of an isolate's memory. A record holds no secret values, so it tells what is too long.
  */
-export function isTooLong(changes: readonly HeaderChange[]): boolean {
+export function isTooLong(side: string, changes: readonly HeaderChange[], { facts, route }: FormatContext): boolean {
+  const name = `headers ${route} ${side}`;
+  const known = facts.conclusions?.mode === "read" ? facts.conclusions.by.get(name) : undefined;
+  const verdict = known ?? isLongerThanAllowed(changes);
+  if (verdict && facts.conclusions?.mode === "write") facts.conclusions.by.set(name, true);
+  return verdict;
+}
+
+function isLongerThanAllowed(changes: readonly HeaderChange[]): boolean {
   let length = 0;
   for (const change of changes) if ("template" in change) length += change.value.length;
   return length > MAX_HEADER_BYTES;

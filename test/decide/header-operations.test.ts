@@ -174,6 +174,15 @@ describe("header values that requests fill", () => {
     expect(describeDecision(decided(made, readFacts(made, written)))).toEqual(describeDecision(decision));
   });
 
+  it.each(["request", "response"] as const)("are too long in a record as they were of the request: %s", (side) => {
+    const made = routed(side, { set: [["x-copy", "%REQ(authorization)%"]] }, [{}]);
+    const long = facts({ headers: headers({ authorization: `Bearer ${"s".repeat(61_440)}` }) });
+    const decision = decided(made, long);
+    expect(decision).toMatchObject({ code: "headers_too_large" });
+    const written = JSON.parse(JSON.stringify(writeFacts(made, long))) as ReturnType<typeof writeFacts>;
+    expect(describeDecision(decided(made, readFacts(made, written)))).toEqual(describeDecision(decision));
+  });
+
   it("make their source a secret where they fill the place of a token", () => {
     const made = routed("request", { set: [["authorization", "Bearer %REQ(x-user)%"]] }, [{}]);
     expect(writeFacts(made, request).headers).toMatchObject({ "x-user": "*" });
