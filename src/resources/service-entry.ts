@@ -109,6 +109,8 @@ function checkResolution(spec: ServiceEntrySpec, report: Report): void {
       if (workloadSelector !== undefined) refuseSelector(resolution, report);
       if (location === "MESH_INTERNAL")
         report.at("location").error("hosts that DYNAMIC_DNS looks up are outside the mesh: say MESH_EXTERNAL");
+      for (const [index, host] of hosts.entries())
+        if (!host.startsWith("*")) report.at("hosts", index).error("DYNAMIC_DNS is for wildcards alone: say DNS");
       return;
     case "DNS_ROUND_ROBIN":
       if (endpoints.length > 1) report.at("endpoints").error("DNS_ROUND_ROBIN takes one at most");

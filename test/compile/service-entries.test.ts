@@ -30,18 +30,15 @@ function endpoints(made: TestWorld, host: string, scope = "mesh/*") {
 }
 
 describe("a ServiceEntry without endpoints", () => {
-  it.each([
-    "resolution: DNS, ",
-    "resolution: DNS_ROUND_ROBIN, ",
-    "resolution: NONE, ",
-    "",
-    "resolution: DYNAMIC_DNS, ",
-  ])("with a host of one name (%s) is at the origin of that name", (resolution) => {
-    const made = world(entry("a", `{ hosts: [API.example.com], ${resolution}${PORTS} }`));
-    expect(endpoints(made, "api.example.com")).toMatchObject([
-      { id: "https://api.example.com", address: { kind: "origin", origin: "https://api.example.com" } },
-    ]);
-  });
+  it.each(["resolution: DNS, ", "resolution: DNS_ROUND_ROBIN, ", "resolution: NONE, ", ""])(
+    "with a host of one name (%s) is at the origin of that name",
+    (resolution) => {
+      const made = world(entry("a", `{ hosts: [API.example.com], ${resolution}${PORTS} }`));
+      expect(endpoints(made, "api.example.com")).toMatchObject([
+        { id: "https://api.example.com", address: { kind: "origin", origin: "https://api.example.com" } },
+      ]);
+    },
+  );
 
   it.each(["resolution: NONE, ", "resolution: DYNAMIC_DNS, "])(
     "with a wildcard (%s) goes to the hosts under it that are on the egress list",

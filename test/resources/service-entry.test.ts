@@ -4,6 +4,7 @@ import { found } from "./parsed.ts";
 const of = (spec: string, options = { local: false }) => found("networking.istio.io/v1", "ServiceEntry", spec, options);
 const ports = "ports: [{number: 443, name: https, protocol: HTTPS}]";
 const at = (fields: string) => `{hosts: [api.example.com], ${ports}, ${fields}}`;
+const dynamic = (fields: string) => `{hosts: ["*.example.com"], ${ports}, resolution: DYNAMIC_DNS, ${fields}}`;
 
 describe("ServiceEntry", () => {
   it.each([
@@ -132,17 +133,14 @@ describe("ServiceEntry", () => {
       at("resolution: DNS_ROUND_ROBIN, workloadSelector: {labels: {a: b}}"),
       "Invalid spec.workloadSelector",
     ],
+    ["a selector with DYNAMIC_DNS", dynamic("workloadSelector: {labels: {a: b}}"), "Invalid spec.workloadSelector"],
+    ["endpoints of DYNAMIC_DNS", dynamic("endpoints: [{address: a.com}]"), "Invalid spec.endpoints"],
+    ["DYNAMIC_DNS inside the mesh", dynamic("location: MESH_INTERNAL"), "Invalid spec.location"],
     [
-      "a selector with DYNAMIC_DNS",
-      at("resolution: DYNAMIC_DNS, workloadSelector: {labels: {a: b}}"),
-      "Invalid spec.workloadSelector",
+      "DYNAMIC_DNS of one name",
+      `{hosts: ["*.example.com", a.example.net], ${ports}, resolution: DYNAMIC_DNS}`,
+      "Invalid spec.hosts[1]",
     ],
-    [
-      "endpoints of DYNAMIC_DNS",
-      at("resolution: DYNAMIC_DNS, endpoints: [{address: a.com}]"),
-      "Invalid spec.endpoints",
-    ],
-    ["DYNAMIC_DNS inside the mesh", at("resolution: DYNAMIC_DNS, location: MESH_INTERNAL"), "Invalid spec.location"],
     ["`~` among other scopes", at("resolution: DNS, exportTo: ['~', a]"), "Invalid spec.exportTo"],
     [
       "endpoints and a selector",
