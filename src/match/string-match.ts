@@ -49,9 +49,35 @@ function linkPlain(kind: "exact" | "prefix" | "suffix", wanted: string, ignoreCa
   return (value) => value !== null && test(value);
 }
 
+/** What was compiled since the linking of a slice began. */
+let shared: Map<string, RE2JS> | null = null;
+
+/**
+ * Compiles each pattern once, however many matches name it: a delegation joins the same blocks with many others, and to compile
+ * one may take milliseconds.
+ *
+ * @param link synchronous
+ */
+export function sharingPatterns<T>(link: () => T): T {
+  shared = new Map();
+  try {
+    return link();
+  } finally {
+    shared = null;
+  }
+}
+
+function compile(pattern: string): RE2JS {
+  const known = shared?.get(pattern);
+  if (known !== undefined) return known;
+  const compiled = RE2JS.compile(pattern);
+  shared?.set(pattern, compiled);
+  return compiled;
+}
+
 function linkPattern(pattern: string, onError: boolean): Matcher {
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = compile(pattern);
     return (value) => value !== null && compiled.matches(value);
   } catch {
     return () => onError;

@@ -3,6 +3,7 @@ import { type Callers, linkCallers } from "../balancing/locality.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { isSecretHeader } from "../match/secret-test.ts";
+import { sharingPatterns } from "../match/string-match.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
 import {
@@ -111,6 +112,10 @@ export interface LinkedPolicySet {
 }
 
 export function link(slice: Slice): LinkedSlice {
+  return sharingPatterns(() => linkParts(slice));
+}
+
+function linkParts(slice: Slice): LinkedSlice {
   const secret = secretHeaders(slice);
   const callers = linkCallers(slice.callers ?? []);
   const clusters = new Map(
