@@ -5,9 +5,10 @@ const HEAD = `# Findings
 
 <!-- Made by \`npm run docs\` from the code's own table; a test fails where it is not what that says. -->
 
-What the mesh has to say of an object, each with a code that never changes its meaning. An **error** refuses the write. A **warning**
-is answered by it, in \`Warning\` headers and in \`warnings\` of the plain API. Warnings and **infos** stand in the object's condition
-\`Accepted\`, which \`kubectl describe\` shows, with the code at the end of each.
+What the mesh has to say of an object, each with a code that never changes its meaning. An **error** refuses the write; the
+answer names the field, \`tulle analyze\` the code as well. A **warning** is answered by the write, in \`Warning\` headers and in \`warnings\` of the
+plain API. Warnings and **infos** stand in the object's condition \`Accepted\`, which \`kubectl describe\` shows, with the code at the
+end of each.
 
 [\`tulle analyze\`](cli.md) says all of it: of files before anybody applies them, without a mesh, and of the mesh as it is. Programs ask
 \`GET /api/v1/findings\`.

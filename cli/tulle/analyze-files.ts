@@ -28,6 +28,8 @@ export interface Analysis {
 interface Read {
   readonly source: Source;
   readonly index: number;
+  /** Of the source, where it begins. */
+  readonly line: number;
   readonly object: KubeObject | null;
   readonly head: NonNullable<Told["object"]>;
   readonly findings: readonly Finding[];
@@ -75,7 +77,7 @@ function toldOf({ code, severity, field, message }: Finding, object: Told["objec
   return { code, name, severity, istio, object, field, message, place };
 }
 
-function readObject(source: Source, index: number, { value }: Document, namespace: string): Read {
+function readObject(source: Source, index: number, { value, line }: Document, namespace: string): Read {
   // What the local mesh alone takes is not refused: nobody says here which mesh the files are for.
   const { object, findings } = parseObject(value, { local: true });
   const { apiVersion, kind, metadata } = (object ?? value ?? {}) as Partial<Record<string, unknown>>;
@@ -88,7 +90,7 @@ function readObject(source: Source, index: number, { value }: Document, namespac
     namespace: text(names["namespace"]) || placed,
     name: text(names["name"]),
   };
-  return { source, index, object, head, findings };
+  return { source, index, line, object, head, findings };
 }
 
 /** What the compiler says. Of objects that are there twice the last one holds, as where they are applied one after the other. */
@@ -102,10 +104,10 @@ function findingsAmong(read: readonly Read[]): ReadonlyMap<Read, readonly Findin
     const metadata = { ...each.object.metadata, ...(namespace !== "" && { namespace }) };
     const key = refKey(refOf({ ...each.object, metadata }));
     const before = last.get(key);
-    if (before)
-      found.set(before, [
-        warningAt("metadata.name", "the same object is there once more, and that one holds", "TULLE0307"),
-      ]);
+    if (before) {
+      const message = `the same object is there once more, in ${each.source.file}:${each.line}, and the later one holds`;
+      found.set(before, [warningAt("metadata.name", message, "TULLE0307")]);
+    }
     last.set(key, each);
     objects.set(key, { ...each.object, metadata: { ...metadata, uid: key } });
   }

@@ -13,6 +13,9 @@ interface DecideOptions extends GlobalOptions {
   readonly scope?: string;
 }
 
+const Change = z.looseObject({ op: z.string(), name: z.string(), value: z.string().optional() });
+type Change = z.infer<typeof Change>;
+
 const Decided = z.looseObject({
   generation: z.number(),
   scope: z.string(),
@@ -25,6 +28,18 @@ const Decided = z.looseObject({
     cluster: z.string().nullish(),
     path: z.string().optional(),
     delayMs: z.number().optional(),
+    timeoutMs: z.number().nullish(),
+    idleTimeoutMs: z.number().nullish(),
+    retries: z
+      .looseObject({
+        attempts: z.number(),
+        perTryTimeoutMs: z.number().optional(),
+        on: z.array(z.string()),
+        statusCodes: z.array(z.number()),
+      })
+      .nullish(),
+    request: z.array(Change).optional(),
+    response: z.array(Change).optional(),
     mirrors: z.array(z.object({ cluster: z.string(), refused: z.string().nullable() })).optional(),
   }),
   trace: z.array(z.object({ stage: z.string(), name: z.string(), outcome: z.string() })),
@@ -93,6 +108,7 @@ function headersOf(lines: readonly string[]): Record<string, readonly string[]> 
 
 function show({ generation, scope, decision, trace, endpoints }: Decided): void {
   const { effect, code, status, policy, route, cluster, path, delayMs = 0, mirrors = [] } = decision;
+  const { request = [], response = [] } = decision;
   printFacts([
     ["decision", effect === "answer" ? `${status ?? ""} ${code ?? ""}` : `forward ${path ?? ""}`],
     ...(policy ? [["policy", policy] as const] : []),
@@ -100,6 +116,9 @@ function show({ generation, scope, decision, trace, endpoints }: Decided): void 
     ...(cluster ? [["cluster", cluster] as const] : []),
     ...(delayMs > 0 ? [["delay", `${delayMs} ms`] as const] : []),
     ...endpoints.map(({ endpoint, workload }) => ["endpoint", `${endpoint} (${workload})`] as const),
+    ...limitsOf(decision),
+    ...request.map((change) => ["request", changeLine(change)] as const),
+    ...response.map((change) => ["response", changeLine(change)] as const),
     ...mirrors.map(({ cluster: to, refused }) => ["mirror", refused === null ? to : `${to} (${refused})`] as const),
     ["scope", scope],
     ["generation", String(generation)],
@@ -109,4 +128,19 @@ function show({ generation, scope, decision, trace, endpoints }: Decided): void 
     ["STAGE", "NAME", "OUTCOME"],
     trace.map(({ stage, name, outcome }) => [stage, name, outcome]),
   );
+}
+
+/** How long it may take, and what follows a failed attempt. */
+function limitsOf({ timeoutMs, idleTimeoutMs, retries }: Decided["decision"]): readonly (readonly [string, string])[] {
+  const { attempts = 0, on = [], statusCodes = [], perTryTimeoutMs } = retries ?? {};
+  const each = perTryTimeoutMs === undefined ? "" : `, each ${perTryTimeoutMs} ms`;
+  return [
+    ...(timeoutMs ? [["timeout", `${timeoutMs} ms`] as const] : []),
+    ...(idleTimeoutMs ? [["idle timeout", `${idleTimeoutMs} ms`] as const] : []),
+    ...(attempts > 0 ? [["retries", `${attempts}${each}: ${[...on, ...statusCodes].join(", ")}`] as const] : []),
+  ];
+}
+
+function changeLine({ op, name, value }: Change): string {
+  return value === undefined ? `${op} ${name}` : `${op} ${name}: ${value}`;
 }

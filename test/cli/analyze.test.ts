@@ -20,7 +20,7 @@ const SERVICE = `apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: reviews }
 spec:
-  { hosts: [reviews.default.svc.cluster.local], ports: [{ name: http, number: 9080 }], resolution: STATIC, endpoints: [{ address: "binding:EP_A" }] }
+  { hosts: [reviews.default.svc.cluster.local], ports: [{ name: http, number: 9080, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: "binding:EP_A" }] }
 `;
 
 /** Its second rule is dead. */
@@ -125,6 +125,13 @@ describe("the analysis of files", () => {
       "1.yaml:15:7 VirtualService/reviews TULLE0201",
       "1.yaml:10:3 VirtualService/reviews TULLE0307",
     ]);
+  });
+
+  it("says where the object that holds stands", async () => {
+    write(folder, "1.yaml", LOST);
+    write(folder, "2.yaml", `${SERVICE}---\n${LOST}`);
+    const { stdout } = await tulle(folder, ["analyze", "-f", "1.yaml", "-f", "2.yaml"]);
+    expect(stdout).toMatch(/1\.yaml:\d+:\d+: .*the same object is there once more, in 2\.yaml:\d+, and the later one/);
   });
 
   it("tells two VirtualServices of one host apart", async () => {

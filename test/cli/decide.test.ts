@@ -77,6 +77,30 @@ describe("tulle decide", () => {
     ]);
   });
 
+  it("prints how long it may take, what is tried again, and which headers change", async () => {
+    const retries = { attempts: 3, perTryTimeoutMs: 2_000, on: ["reset"], statusCodes: [503], backoffMs: 25 };
+    const decision = {
+      effect: "forward",
+      route: "r",
+      cluster: "c",
+      path: "/api",
+      retries,
+      timeoutMs: 500,
+      idleTimeoutMs: 9_000,
+      request: [{ op: "set", name: "x-test", value: "true" }],
+      response: [{ op: "remove", name: "server" }],
+    };
+    control.routes = { "POST /api/v1/decide": () => ({ body: { ...DECIDED, decision } }) };
+    const { stdout } = await tulle(folder, ["decide", "--host", "reviews"]);
+    expect(stdout.split("\n").slice(3, 8)).toEqual([
+      "timeout        500 ms",
+      "idle timeout   9000 ms",
+      "retries        3, each 2000 ms: reset, 503",
+      "request        set x-test: true",
+      "response       remove server",
+    ]);
+  });
+
   it.each(["nonsense", ": nameless", "two words: x"])("refuses the header `%s`, and asks nothing", async (header) => {
     const { code, stderr } = await tulle(folder, ["decide", "--host", "reviews", "--header", header]);
     expect(code).toBe(2);

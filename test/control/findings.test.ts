@@ -95,4 +95,13 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     expect((await control.call("GET", "/api/v1/findings", undefined, { token: "tulle_unknown" })).status).toBe(401);
     expect((await control.call("GET", "/api/v1/findings?namespace=A%20B")).status).toBe(400);
   });
+
+  it("come in the order of the objects' names, whatever was written last", async () => {
+    const rule = (name: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: { name: ${name}, namespace: shop }, spec: { host: never } }`;
+    expect((await control.apply(`${rule("later")}\n---\n${rule("earlier")}`)).status).toBe(200);
+    const lines = (await told("?namespace=shop")).filter((line) => line.includes("TULLE0105"));
+    expect(lines).toEqual(lines.toSorted());
+    expect(lines).toContain("DestinationRule/shop/earlier TULLE0105 spec.host");
+  });
 });

@@ -125,7 +125,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async findings(namespace: string | null): Promise<HubFindings> {
     return this.#inTurn(async () => {
       const { generation, objects, publisher } = await this.#state();
-      const analyzed = [...objects].filter(([, object]) => isAnalyzed(object, namespace));
+      // In the order of their names: that of their writes means nothing to who reads.
+      const analyzed = [...objects]
+        .filter(([, object]) => isAnalyzed(object, namespace))
+        .toSorted(([a], [b]) => (a < b ? -1 : 1));
       const findings = analyzed.flatMap(([key, object]) =>
         foundIn(object, [...this.#formOf(object), ...publisher.verdict(key)], (name) => publisher.isUnbound(name)),
       );
