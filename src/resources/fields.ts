@@ -93,7 +93,11 @@ export function choice<const V extends readonly [string, ...string[]]>(
 
 /** A string that `holds`; `rule` completes "must be". */
 export function text(holds: (value: string) => boolean, rule: string): z.ZodString {
-  return z.string().refine(holds, { error: `must be ${rule}` });
+  const message = `must be ${rule}`;
+  // A number that quotes alone would not mend, such as a duration without its unit.
+  const error = ({ input }: z.core.$ZodRawIssue): string | undefined =>
+    typeof input === "number" && !holds(String(input)) ? message : undefined;
+  return z.string({ error }).refine(holds, { error: message });
 }
 
 /** A list that has members; an empty one is more likely a mistake than a wish. */

@@ -47,7 +47,7 @@ function pathKey(path: readonly PropertyKey[]): string {
 
 /** Words for what zod finds, where a schema brings none of its own. */
 function describe(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code === "invalid_type") return describeType(issue.expected, issue.input);
+  if (issue.code === "invalid_type") return describeType(issue.expected, issue.input, issue.inst);
   if (issue.code === "too_small")
     return issue.origin === "array" || issue.origin === "string"
       ? "must not be empty"
@@ -69,10 +69,19 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   record: "an object",
 };
 
-function describeType(expected: string, input: unknown): string {
+function describeType(expected: string, input: unknown, schema: unknown): string {
   if (input === null) return "must not be null; leave the field out";
   const quotes = expected === "string" && (typeof input === "number" || typeof input === "boolean");
-  return `must be ${TYPE_WORDS[expected] ?? expected}${quotes ? "; put it in quotes" : ""}`;
+  return `must be ${TYPE_WORDS[expected] ?? expected}${quotes ? "; put it in quotes" : membersOf(schema)}`;
+}
+
+/** As many members of an object as a line holds: `uri: /api` is meant as one of them. */
+const NAMED_MEMBERS = 4;
+
+function membersOf(schema: unknown): string {
+  const names = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  if (names.length === 0 || names.length > NAMED_MEMBERS) return "";
+  return ` with ${names.map((name) => `\`${name}\``).join(" or ")}`;
 }
 
 function reportUnknown(object: z.core.$ZodType | undefined, key: string, place: Report): void {

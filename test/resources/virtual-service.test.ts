@@ -387,6 +387,21 @@ spec:
     expect(routed("rewrite: {uri: '', authority: ''}")).toEqual(["error Required spec.http[0].rewrite"]);
   });
 
+  it.each([
+    ["timeout: 5", "must be a duration in whole ms, such as `1.5s`, up to 24 days, or `0s` for none"],
+    ["name: 5", "must be text; put it in quotes"],
+    ["match: [{uri: /a}]", "must be an object with `exact` or `prefix` or `regex`"],
+    ["fault: {delay: {percentage: 50, fixedDelay: 5s}}", "must be an object with `value`"],
+    ["corsPolicy: all", "must be an object"],
+  ])("says what to write instead of %s", (fields, message) => {
+    const { findings } = parsed(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec: {hosts: [reviews], http: [{${one}, ${fields}}]}`);
+    expect(findings.map((finding) => finding.message)).toEqual([message]);
+  });
+
   it.each(["1", "-1s", "0.5ms", "597h"])("refuses %s as timeout", (timeout) => {
     expect(routed(`timeout: "${timeout}"`)).toEqual(["error Invalid spec.http[0].timeout"]);
   });
