@@ -54,6 +54,8 @@ function portWarning({ number, protocol }: GatewaySpec["servers"][number]["port"
 }
 
 export function checkGateway(spec: GatewaySpec, report: Report, { metadata, object, local }: Context): void {
+  if (!isDnsLabel(metadata.name))
+    object.at("metadata", "name").error("a VirtualService could not name it: lower case, digits and `-`, at most 63");
   if (metadata.annotations?.[GATEWAY_SERVICE] !== undefined)
     object.at("metadata", "annotations", GATEWAY_SERVICE).error(never(REASON.socket), "FieldValueNotSupported");
   if (Object.keys(spec.selector ?? {}).length === 0)

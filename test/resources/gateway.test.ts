@@ -168,6 +168,11 @@ describe("a Gateway's TLS", () => {
     expect(tls(fields)).toEqual([]);
   });
 
+  it("refuses a name that no VirtualService could give", () => {
+    const gateway = `{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a.b}, spec: {selector: {a: b}, servers: [{${http}, hosts: [a.com]}]}}`;
+    expect(parsed(gateway, { local: true }).findings).toMatchObject([{ severity: "error", field: "metadata.name" }]);
+  });
+
   it("warns of a suite that nobody knows, is there twice or takes from a list, and of an authority that belongs to the zone", () => {
     expect(tls("mode: ISTIO_MUTUAL, cipherSuites: [AES128-SHA, not-a-suite, AES128-SHA, -AES256-SHA]")).toEqual([
       "warning Invalid spec.servers[0].tls.cipherSuites[1]",
