@@ -1,5 +1,5 @@
 import { parseDuration } from "../resources/duration.ts";
-import { readRetryOn, type RetriesSpec } from "../resources/retries.ts";
+import { MAX_ATTEMPTS, readRetryOn, type RetriesSpec } from "../resources/retries.ts";
 import type { RetryCondition, RetryPolicy } from "../snapshot/model.ts";
 import { meshConfig } from "./view.ts";
 import type { World } from "./world.ts";
@@ -34,7 +34,7 @@ function policyOf(spec: RetriesSpec): RetryPolicy | null {
   const { conditions, codes } = readRetryOn(retryOn);
   const perTryTimeoutMs = perTryTimeout === undefined ? null : parseDuration(perTryTimeout);
   return {
-    attempts,
+    attempts: Math.min(attempts, MAX_ATTEMPTS),
     on: retryOn === "" ? DEFAULT_ON : conditions,
     statusCodes: codes,
     ...(perTryTimeoutMs !== null && { perTryTimeoutMs }),

@@ -4,12 +4,17 @@ import { percentage, strict } from "./fields.ts";
 import { Percent, shareOf } from "./percent.ts";
 import type { Report } from "./report.ts";
 
+const MAX_MIRRORS = 16;
+
 const HttpMirror = strict({ destination: Destination, percentage: Percent.exactOptional() });
 
 /** The fields of a rule that are about mirrors. */
 export const MIRROR_FIELDS = {
   mirror: Destination.exactOptional(),
-  mirrors: z.array(HttpMirror).exactOptional(),
+  mirrors: z
+    .array(HttpMirror)
+    .max(MAX_MIRRORS, { error: `has more than ${MAX_MIRRORS} members: each is one more call for every request` })
+    .exactOptional(),
   mirrorPercentage: Percent.exactOptional(),
   /** Older forms of `mirrorPercentage`, in whole percent. */
   mirrorPercent: percentage.exactOptional(),

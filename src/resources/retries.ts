@@ -79,6 +79,9 @@ function isStatusCode(part: string): boolean {
   return NAMED_STATUSES.some(([from, to]) => code >= from && code <= to);
 }
 
+/** A call to an endpoint is one of the few that the platform lets a request make. */
+export const MAX_ATTEMPTS = 25;
+
 export function checkRetries(spec: RetriesSpec | undefined, report: Report): void {
   if (spec === undefined) return;
   const { attempts = 0, retryOn = "", ...others } = spec;
@@ -88,6 +91,8 @@ export function checkRetries(spec: RetriesSpec | undefined, report: Report): voi
     if (set.length > 0)
       report.error(`\`attempts\` is 0, so that nothing is tried again: leave \`${set.join("`, `")}\` out`);
   }
+  if (attempts > MAX_ATTEMPTS)
+    report.at("attempts").warn(`read as ${MAX_ATTEMPTS}: a request is tried no more often`, "TULLE0002");
   if (retryOn !== "") checkRetryOn(retryOn, report.at("retryOn"));
 }
 

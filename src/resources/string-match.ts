@@ -15,15 +15,20 @@ const LAST_WITH_CASE = 0x1e943;
 /** A range of a class, in whatever place its characters are written. */
 const RANGE = /(\\x\{[0-9a-f]{1,6}\}|\\x[0-9a-f]{2}|[^\\])-(\\x\{[0-9a-f]{1,6}\}|\\x[0-9a-f]{2}|[^\\])/giu;
 
+/** Its characters are looked up one by one, too. */
+const UNICODE_CLASS = /\\p/gi;
+const CLASS_COST = 5_000;
+
 /** @returns how many characters lie in ranges of an expression that asks for no case; 0 where it asks for case */
 function foldedCharacters(regex: string): number {
   if (!/\(\?[a-z<>]*i/i.test(regex)) return 0;
   const codeOf = (text: string): number =>
     text.startsWith("\\x") ? Number.parseInt(text.replaceAll(/[^0-9a-f]/gi, ""), 16) : (text.codePointAt(0) ?? 0);
-  return [...regex.matchAll(RANGE)].reduce(
+  const ranges = [...regex.matchAll(RANGE)].reduce(
     (sum, [, from = "", to = ""]) => sum + Math.max(0, Math.min(codeOf(to), LAST_WITH_CASE) - codeOf(from)),
     0,
   );
+  return ranges + [...regex.matchAll(UNICODE_CLASS)].length * CLASS_COST;
 }
 
 /** @returns what is wrong with an RE2 expression, or null (R17) */

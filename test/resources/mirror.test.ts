@@ -22,6 +22,7 @@ describe("mirrors of a rule", () => {
     ["both kinds", "mirror: {host: b}, mirrors: [{destination: {host: c}}]", "Invalid rule"],
     ["one without a host", "mirror: {}", "Required rule.mirror.host"],
     ["`*`", 'mirror: {host: "*"}', "Invalid rule.mirror.host"],
+    ["17 of them", `mirrors: [${"{destination: {host: b}},".repeat(17)}]`, "Invalid rule.mirrors"],
     ["one of a list without destination", "mirrors: [{}]", "Required rule.mirrors[0].destination"],
     ["null in the list", "mirrors: [null]", "Invalid rule.mirrors[0]"],
     ["a negative share", "mirror: {host: b}, mirrorPercentage: {value: -1}", "Invalid rule.mirrorPercentage.value"],

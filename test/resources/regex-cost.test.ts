@@ -16,6 +16,7 @@ describe("a regular expression whose ranges have no case", () => {
   it.each([
     [`(?i)${"[é-\uFFFD]".repeat(200)}`],
     [`(?si)${"[a-\\x{1F000}]".repeat(3)}`],
+    [`(?i)${"\\pL\\PL".repeat(50)}`],
     [`a(?s:b)(?i:${"[a-\\x{1F000}]".repeat(3)})`],
   ])("takes every gateway too long as %s, and is refused", (regex) => {
     expect(regexProblem(regex)).toContain("more than 250000 characters in ranges without case");

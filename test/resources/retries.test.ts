@@ -56,6 +56,11 @@ describe("retries", () => {
     expect(retries(`attempts: 1, retryOn: "${on}"`)).toEqual([`warning Invalid ${AT}.retryOn`]);
   });
 
+  it("are at most 25, and more are told so", () => {
+    expect(retries("attempts: 25")).toEqual([]);
+    expect(retries("attempts: 26")).toEqual([`warning Invalid ${AT}.attempts`]);
+  });
+
   it("of the mesh's default are read in the same way", () => {
     expect(mesh("attempts: 0")).toEqual([]);
     expect(mesh("attempts: 1, retryOn: 5xx")).toEqual([]);
