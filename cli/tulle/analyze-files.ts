@@ -113,12 +113,13 @@ function findingsAmong(read: readonly Read[]): ReadonlyMap<Read, readonly Findin
   }
   const config = [...objects.values()].find(({ kind }) => kind === "MeshConfig")?.spec as MeshConfigSpec | undefined;
   const trustDomain = config?.trustDomain ?? "cluster.local";
-  const compiler = new Compiler({ local: true, trustDomain, kindOf: kindOfObject });
+  // Without the mesh's settings nobody knows what they allow.
+  const settings = config ? {} : { anyAddress: true as const };
+  const compiler = new Compiler({ local: true, trustDomain, kindOf: kindOfObject, ...settings });
   const { findings } = compiler.attempt([...objects.values()].map((after) => ({ before: null, after })));
   for (const [key, said] of findings) {
     const each = last.get(key);
-    // Without the mesh's settings nobody knows what they allow.
-    if (each) found.set(each, config ? said : said.filter(({ code }) => code !== "TULLE0111"));
+    if (each) found.set(each, said);
   }
   return found;
 }

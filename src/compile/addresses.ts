@@ -35,6 +35,7 @@ export function endpointAt(
 /** @returns why the mesh's settings keep an endpoint of this namespace from standing there, or null */
 export function addressProblem(world: World, text: string, namespace: string): string | null {
   if (isDynamic(text)) {
+    if (world.anyAddress) return null;
     const wildcard = text.slice(DYNAMIC.length);
     return allowedUnder(world, wildcard).length > 0
       ? null
@@ -43,7 +44,7 @@ export function addressProblem(world: World, text: string, namespace: string): s
   const parsed = parseAddress(text, world.local);
   if (!parsed.ok) return parsed.error;
   const { value } = parsed;
-  if (value.kind === "binding") return null;
+  if (value.kind === "binding" || world.anyAddress) return null;
   if (value.kind === "origin")
     return isEgressAllowed(world, value.host)
       ? null
@@ -88,6 +89,7 @@ function originHost(key: string): string | null {
 }
 
 export function isEgressAllowed(world: World, host: string): boolean {
+  if (world.anyAddress) return true;
   const allowed = meshConfig(world).egress?.allowedHosts ?? [];
   return allowed.some((entry) => {
     const name = entry.toLowerCase();

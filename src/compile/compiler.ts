@@ -54,7 +54,7 @@ export class Compiler {
   #scopes = new Map<string, Scopes>();
 
   /** @param options.trustDomain of the deployment's certificates */
-  constructor(options: Pick<World, "local" | "trustDomain" | "kindOf">) {
+  constructor(options: Pick<World, "local" | "trustDomain" | "kindOf" | "anyAddress">) {
     const memo = new Memo();
     const inventory = new Inventory(memo, (object) => entriesOf(options.kindOf(object), object));
     this.#world = { memo, inventory, frontEnds: [ISTIO], policies: ISTIO_POLICIES, ...options };

@@ -26,6 +26,8 @@ export interface World {
   readonly trustDomain: string;
   /** True in the local mesh alone. */
   readonly local: boolean;
+  /** Nobody knows the mesh's settings, as of files without a MeshConfig: endpoints may stand anywhere. */
+  readonly anyAddress?: true;
   /** Undefined: no kind that is served. */
   readonly kindOf: (object: KubeObject) => CompiledKind | undefined;
   readonly frontEnds: readonly FrontEnd[];

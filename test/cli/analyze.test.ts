@@ -165,6 +165,21 @@ spec: { trustDomain: shop.example }
     expect(await told("1.yaml", "2.yaml")).toEqual(["1.yaml:4:9 WorkloadEntry/a TULLE0111"]);
   });
 
+  it("takes endpoints for allowed where the mesh's settings are not among the files: what leads there is served", async () => {
+    const outside = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: outside }
+spec: { hosts: [api.example.com], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: outside }
+spec: { hosts: [api.example.com], http: [{ timeout: 3s, route: [{ destination: { host: api.example.com } }] }] }
+`;
+    write(folder, "1.yaml", outside);
+    expect(await told("1.yaml")).toEqual([]);
+  });
+
   it("reads the objects of a List and of JSON", async () => {
     const value = { apiVersion: "networking.istio.io/v1", kind: "DestinationRule", metadata: { name: "a" } };
     const rules = [
