@@ -28,6 +28,11 @@ interface Answering {
 /** One result for each operation, in their order. */
 export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound }: Answering): readonly Written[] {
   const broken = brokenBy(plan, namespace);
+  // The mesh's settings are what others lean on: where they are among what is written, they are told of it.
+  const blamed = Math.max(
+    0,
+    plan.outcomes.findIndex(({ ref }) => ref.kind === "MeshConfig"),
+  );
   return plan.outcomes.map(({ action, object, ref, findings: own }, index) => {
     const changed = plan.changes.get(refKey(ref));
     const found = changed ? (findings.get(refKey(ref)) ?? []) : [];
@@ -38,7 +43,7 @@ export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound 
       warnings: [
         ...[...own, ...found].filter(({ severity }) => severity === "warning"),
         ...(action === "deleted" ? [] : unsuppressed(object.metadata, unboundEndpoints(isUnbound, object))),
-        ...(index === 0 ? broken : []),
+        ...(index === blamed ? broken : []),
       ],
     };
   });
@@ -62,7 +67,7 @@ function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readon
     if (namespace !== null && ref.namespace !== namespace) return [];
     const accepted = acceptedOf(after);
     if (accepted?.status !== "False" || (before && acceptedOf(before)?.status === "False")) return [];
-    const message = `${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
+    const message = `by this write ${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
     return [warningAt("", message, "TULLE0306")];
   });
 }

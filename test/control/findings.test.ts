@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Findings } from "../../src/api/answers.ts";
+import { Applied, Findings } from "../../src/api/answers.ts";
 import { RunningControl } from "./running.ts";
 
 const OBJECTS = `
@@ -103,5 +103,18 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     const lines = (await told("?namespace=shop")).filter((line) => line.includes("TULLE0105"));
     expect(lines).toEqual(lines.toSorted());
     expect(lines).toContain("DestinationRule/shop/earlier TULLE0105 spec.host");
+  });
+
+  it("of objects that a write breaks are told at the MeshConfig that is among what is written", async () => {
+    const settings = (host: string): string =>
+      `{ apiVersion: tulle.dev/v1alpha1, kind: MeshConfig, metadata: { name: default, namespace: istio-system }, spec: { egress: { allowedHosts: [${host}] } } }`;
+    const entry = `{ apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: { name: out, namespace: shop }, spec: { hosts: [a.example.com], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: DNS } }`;
+    const other = "{ apiVersion: v1, kind: Namespace, metadata: { name: another } }";
+    expect((await control.apply(`${settings("a.example.com")}\n---\n${entry}`)).status).toBe(200);
+    const { json } = await control.apply(`${other}\n---\n${settings("b.example.com")}`);
+    expect(Applied.parse(json).results.map(({ warnings }) => warnings.join())).toEqual([
+      "",
+      expect.stringMatching(/^by this write ServiceEntry `shop\/out` is not accepted any more: .*TULLE0306\]$/),
+    ]);
   });
 });
