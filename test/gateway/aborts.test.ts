@@ -1,6 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { times } from "../support/scale.ts";
 import { SendingMesh } from "./sending-mesh.ts";
 
 /** One request may run, the rest wait: a slot that is not given back stops the host for good. */
@@ -81,8 +82,8 @@ spec:
 
 // After each: one log line a call, the slot back, the endpoint not ejected. Whoever updates the runtime learns here whether it still tells an aborted request's listeners, with nothing held for them.
 describe.each([
-  { holdCalls: false, clients: 1_000 },
-  { holdCalls: true, clients: 100 },
+  { holdCalls: false, clients: times(200, 1_000) },
+  { holdCalls: true, clients: times(30, 100) },
 ])("$clients clients that go away, each call held: $holdCalls", ({ holdCalls, clients }) => {
   let mesh: SendingMesh;
   let paths = 0;
