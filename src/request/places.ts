@@ -1,4 +1,5 @@
 import type { Peer } from "../identity/peer.ts";
+import type { Slice } from "../snapshot/model.ts";
 import { type Entrance, ISTIO_SNI, type Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
@@ -15,6 +16,16 @@ export interface Place {
   readonly host: string;
   /** Logical port of the listener or service. */
   readonly port: number;
+}
+
+/** Whether the place's host is a service of the mesh that has other ports. */
+export function lacksPort({ ports, outside }: Slice, { port }: Pick<Place, "port">): boolean {
+  return ports !== undefined && outside !== true && !ports.includes(port);
+}
+
+/** Where it is said what becomes of hosts that the scope does not know. */
+export function elsewhere({ scope, port }: Place): Place {
+  return { scope, host: "*", port };
 }
 
 const NAME = /^[a-z0-9.-]+$/;

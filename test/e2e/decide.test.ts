@@ -132,6 +132,13 @@ const CASES: readonly Case[] = [
   },
   { name: "its short name", host: "allowed", as: "till", status: 502, details: "egress_blocked" },
   {
+    name: "a service that it imports, at another port",
+    host: `strict.${MESH}:81`,
+    as: "till",
+    status: 502,
+    details: "egress_blocked",
+  },
+  {
     name: "a service that it imports, and nobody else's Sidecar",
     host: `strict.${MESH}`,
     as: "till",

@@ -62,6 +62,11 @@ describe("who calls decides what there is", () => {
     expect(await called("other", "web", "nobody.test")).toEqual([502, "egress_blocked", "mesh/other"]);
   });
 
+  it("a service at a port that it has not is a host that the mesh does not know", async () => {
+    expect(await called("default", "web", `${A}:81`)).toEqual([502, "egress_blocked", "mesh/default"]);
+    expect(await called("shop", "till", `${A}:81`)).toEqual([404, "no_route", "mesh/shop/till"]);
+  });
+
   it("from outside a workload finds what a Gateway exposes before it is told that a host is unknown", async () => {
     const tlsClientAuth = { certPresented: "1", certVerified: "SUCCESS", certRevoked: "0", certRFC9440: shown };
     const status = async (host: string) => {

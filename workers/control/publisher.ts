@@ -3,7 +3,7 @@ import type { ObjectChange } from "../../src/compile/inventory.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
-import type { Place } from "../../src/request/places.ts";
+import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
@@ -101,9 +101,13 @@ export class Publisher {
   async find(places: readonly Place[]): Promise<FoundSlice> {
     const compiled = this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] });
     const scopes = places.map(({ scope }) => servingScope(compiled, scope));
-    for (const [at, { host }] of places.entries()) {
-      const found = lookupSlice(compiled, scopes[at] ?? "", host);
-      if (found !== null) return { scopes, slice: { at, id: await this.#idOf(found), text: found.text } };
+    for (const [at, place] of places.entries()) {
+      const scope = scopes[at] ?? "";
+      const listed = lookupSlice(compiled, scope, place.host);
+      if (listed === null) continue;
+      const other = lacksPort(listed.slice, place) ? lookupSlice(compiled, scope, elsewhere(place).host) : null;
+      const found = other ?? listed;
+      return { scopes, slice: { at, id: await this.#idOf(found), text: found.text } };
     }
     return { scopes, slice: null };
   }

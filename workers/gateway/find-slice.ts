@@ -1,6 +1,6 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
-import { type Place, placesOf } from "../../src/request/places.ts";
+import { elsewhere, lacksPort, type Place, placesOf } from "../../src/request/places.ts";
 import { answerWith } from "./answer-with.ts";
 import type { Call } from "./call.ts";
 import type { Found } from "./exchange.ts";
@@ -14,6 +14,7 @@ export function findSlice(call: Call): Response | null | Promise<Response | null
     const found = configuration.lookup(place.scope, place.host);
     // Those before it are looked at again: what they know has not changed.
     if (found === null) return waitForSlice(call, places);
+    if (isOtherPort(found, place)) return enterElsewhere(call, { place, found });
     if (isOutside(found) && places.length > 1) outside = { place, found };
     else if (enter(call, place, found)) return null;
   }
@@ -31,6 +32,7 @@ async function waitForSlice(call: Call, places: readonly Place[]): Promise<Respo
     // By a new root this caller may see less than its namespace does.
     if (configuration.accounts !== accounts) return findSlice(call);
     if (found.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
+    if (isOtherPort(found, place)) return enterElsewhere(call, { place, found });
     if (isOutside(found) && places.length > 1) outside = { place, found };
     else if (enter(call, place, found)) return null;
   }
@@ -45,6 +47,20 @@ interface Find {
 /** What the mesh says of hosts that it does not know comes after all places that know the host. */
 function isOutside(found: Found): boolean {
   return found.kind === "slice" && found.slice.model.outside === true;
+}
+
+function isOtherPort(found: Found, place: Place): boolean {
+  return found.kind === "slice" && lacksPort(found.slice.model, place);
+}
+
+/** At a port that it has not, a host is what the mesh does not know: blocked, passed on, or without a route. */
+async function enterElsewhere(call: Call, { place, found }: Find): Promise<Response | null> {
+  const { configuration } = call.mesh;
+  const { scope, host } = elsewhere(place);
+  const outside = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
+  if (outside.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
+  if (!enter(call, place, outside)) enter(call, place, found);
+  return null;
 }
 
 function enterOutside(call: Call, outside: Find | null): Response | null {
