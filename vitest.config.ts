@@ -22,6 +22,7 @@ const workerd = cloudflareTest({
       CONTROL: { name: kCurrentWorker, entrypoint: "Control" },
       STATE: { name: kCurrentWorker, entrypoint: "Wire", props: { gateway: "gateway" } },
       EP_A: { name: kCurrentWorker, entrypoint: "Service", props: { name: "a" } },
+      EP_A__export: { name: kCurrentWorker, entrypoint: "Service", props: { name: "a's export" } },
       EP_B: { name: kCurrentWorker, entrypoint: "Service", props: { name: "b" } },
     },
     bindings: {

@@ -117,7 +117,8 @@ async function serviceWorkers(layout: Layout, { examples, servicePorts, unmeshed
       entry: entryOf(example, service),
       vars: service.vars,
       props: {
-        identity: service.identity,
+        namespace: "default",
+        serviceAccount: service.serviceAccount,
         workload: service.worker,
         app: service.app,
         version: service.version,

@@ -18,8 +18,8 @@ export interface ExampleService {
   readonly entry: string;
   /** Name of the gateways' service binding to it: `EP_REVIEWS_V2`. */
   readonly binding: string;
-  /** Who it is when it calls others. */
-  readonly identity: string;
+  /** Who it is when it calls others, in the namespace `default`. */
+  readonly serviceAccount: string;
   readonly app: string;
   readonly version: string;
   readonly vars: Readonly<Record<string, string>>;

@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../src/deployment/worker-config.ts";
+import { endpointBinding } from "../../src/deployment/binding-names.ts";
 import { certificateBinding } from "../../src/resources/client-tls.ts";
 import { CONFIGS } from "./configs.ts";
 import {
@@ -126,7 +127,8 @@ function serviceWorker(
   const bindings = new Map<string, ServiceBinding>();
   const hosts: Record<string, string> = {};
   const props = {
-    identity: `spiffe://${description.trustDomain}/ns/${service.namespace}/sa/${service.serviceAccount}`,
+    namespace: service.namespace,
+    serviceAccount: service.serviceAccount,
     workload: worker.worker,
     app: service.name,
     version: worker.version,
@@ -153,11 +155,6 @@ function hostsOf(callee: DescribedService, namespace: string, domain: string): r
   const qualifiedName = `${callee.name}.${callee.namespace}`;
   const names = [qualifiedName, `${qualifiedName}.svc`, `${qualifiedName}.svc.${domain}`];
   return callee.namespace === namespace ? [callee.name, ...names] : names;
-}
-
-/** `reviews-v2` -> `EP_REVIEWS_V2`: the name that an endpoint's address `binding:EP_REVIEWS_V2` gives. */
-function endpointBinding(worker: string): string {
-  return `EP_${worker.toUpperCase().replaceAll("-", "_")}`;
 }
 
 function domains(names: readonly string[]): { routes?: readonly { pattern: string; custom_domain: true }[] } {

@@ -5,7 +5,7 @@ function service(app: string, version: string): ExampleService {
     worker: `${app}-${version}`,
     entry: "echo-service.ts",
     binding: `EP_${app}_${version}`.toUpperCase().replaceAll("-", "_"),
-    identity: `spiffe://cluster.local/ns/default/sa/${app}`,
+    serviceAccount: app,
     app,
     version,
     vars: { SERVICE: app, VERSION: version },

@@ -5,7 +5,7 @@ function service(app: string, version: string): ExampleService {
     worker: `${app}-${version}`,
     entry: `${app}.ts`,
     binding: `EP_${app}_${version}`.toUpperCase(),
-    identity: `spiffe://cluster.local/ns/default/sa/bookinfo-${app}`,
+    serviceAccount: `bookinfo-${app}`,
     app,
     version,
     vars: { VERSION: version },

@@ -28,11 +28,14 @@ export function elsewhere({ scope, port }: Place): Place {
   return { scope, host: "*", port };
 }
 
+/** Of a service whose caller names none. */
+const DEFAULT_PORT = 80;
+
 const NAME = /^[a-z0-9.-]+$/;
 
 /**
- * Where the request's host may be looked up, best first. Over a binding the service is the one that was dialled: the URL's
- * authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace or its service
+ * Where the request's host may be looked up, best first. Over a binding the service is the one that its props name, whatever the
+ * URL says; where they name none it is the one that was dialled: the URL's authority. From outside it is a Gateway's host; the mesh is seen only by a verified SVID, as its namespace or its service
  * account sees it.
  *
  * @param accounts those that see the mesh by a scope of their own
@@ -44,8 +47,11 @@ export function placesOf(
   accounts: AccountScopes,
 ): readonly Place[] {
   if (entrance.kind === "mesh") {
-    const { hostname, port } = received.target;
-    return [{ scope: meshScope(peer, accounts), host: withoutDot(hostname), port }];
+    const { service, port } = entrance.props;
+    const scope = meshScope(peer, accounts);
+    if (service !== undefined) return [{ scope, host: service, port: port ?? DEFAULT_PORT }];
+    const { target } = received;
+    return [{ scope, host: withoutDot(target.hostname), port: target.port }];
   }
   const { listener } = entrance;
   const exposed = listener.mesh ? [] : [{ scope: listener.scope, host: received.host, port: listener.port }];
@@ -70,7 +76,8 @@ function dialled(received: Received, listener: Listener): { host: string; port: 
   const { sni } = listener;
   const { authorityPort } = received;
   // The listener's own port in Host says how it was reached, and nothing of the service.
-  const port = authorityPort === null || (listener.mesh && authorityPort === listener.port) ? 80 : authorityPort;
+  const port =
+    authorityPort === null || (listener.mesh && authorityPort === listener.port) ? DEFAULT_PORT : authorityPort;
   if (sni === null) return { host: received.host, port };
   const name = sni.toLowerCase();
   const [, sniPort, host] = ISTIO_SNI.exec(name) ?? [];

@@ -22,17 +22,26 @@ export interface StateApiProps {
 
 /** Props of a caller's binding to a gateway's `MeshEntrypoint`: whoever writes them decides who the caller is. */
 export interface CallerProps {
-  /** `spiffe://cluster.local/ns/default/sa/productpage`. Absent: a call without identity. */
-  readonly identity?: string;
+  /** Who calls, under the mesh's own trust domain. Both absent: a call without identity; one alone counts for nothing. */
+  readonly namespace?: string;
+  readonly serviceAccount?: string;
   /** For logs and metrics only: `productpage-v1`. */
   readonly workload?: string;
   readonly app?: string;
   readonly version?: string;
+  /** The only host that this binding calls, whatever URL and Host say: `orders.shop.svc.cluster.local`. Absent: the one dialled. */
+  readonly service?: string;
+  /** Logical port of `service`. Absent: 80. */
+  readonly port?: number;
+  /** Entrypoint of the callee. Absent: its default one. */
+  readonly entrypoint?: string;
+  /** Variant of the callee's binding that is called (src/deployment/binding-names.ts). Absent: the binding itself. */
+  readonly binding?: string;
 }
 
 /** What a gateway deployment says of itself; the authoritative part is in its props. */
 export interface Registration {
-  /** Names of its bindings that begin with `EP_` (services) or `CERT_` (client certificates). */
+  /** Names of its bindings that begin with `EP_` (services, without their variants) or `CERT_` (client certificates). */
   readonly bindings: readonly string[];
   readonly hasPrivate: boolean;
   /** The newest configuration format it reads. */

@@ -95,7 +95,7 @@ describe("npm run deploy, with a fake wrangler", () => {
     expect(caller).toMatchObject({
       service: "tulle-gateway",
       entrypoint: "MeshEntrypoint",
-      props: { identity: "spiffe://cluster.local/ns/default/sa/bookinfo-reviews", workload: "reviews-v2" },
+      props: { namespace: "default", serviceAccount: "bookinfo-reviews", workload: "reviews-v2" },
     });
   });
 

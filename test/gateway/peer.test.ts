@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { NO_PEER } from "../../src/identity/peer.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
+import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import { PeerCache } from "../../workers/gateway/peer.ts";
 import { TestAuthority } from "../identity/svids.ts";
 
@@ -87,24 +88,30 @@ describe("a certificate's peer", () => {
     expect(cache.certificate(good, trust, Date.now())).toBeInstanceOf(Promise);
   });
 
-  it("of an alias is written with the mesh's own name, by whichever way it came", async () => {
+  it("of an alias is written with the mesh's own name", async () => {
     const id = WEB.replace("cluster.local", "old.test");
-    const principal = "cluster.local/ns/default/sa/web";
-    expect((await read(shown(await authority.issue({ uris: [id] })))).peer).toMatchObject({ principal });
-    expect(new PeerCache().binding({ identity: id }, trust).peer).toMatchObject({ principal });
+    expect((await read(shown(await authority.issue({ uris: [id] })))).peer).toMatchObject({
+      principal: "cluster.local/ns/default/sa/web",
+    });
   });
 
   it("of a binding is what its props say, of the mesh's trust domain alone", () => {
     const cache = new PeerCache();
-    expect(cache.binding({ identity: WEB }, trust).peer).toMatchObject({
-      principal: "cluster.local/ns/default/sa/web",
-      by: "binding",
-    });
-    expect(cache.binding({}, trust)).toEqual({ peer: NO_PEER, refused: null });
-    expect(cache.binding({ identity: "spiffe://evil.test/ns/a/sa/b" }, trust)).toMatchObject({
-      peer: NO_PEER,
-      refused: "trust_domain_unknown",
-    });
-    expect(cache.binding({ identity: "web" }, trust)).toMatchObject({ peer: NO_PEER, refused: "spiffe_id_invalid" });
+    const web = { namespace: "default", serviceAccount: "web" };
+    const read = (props: CallerProps) => cache.binding(props, trust);
+    expect(read(web).peer).toMatchObject({ principal: "cluster.local/ns/default/sa/web", by: "binding" });
+    expect(read({})).toEqual({ peer: NO_PEER, refused: null });
+    const other = { ...trust, domain: "other.test" };
+    expect(cache.binding(web, other).peer).toMatchObject({ principal: "other.test/ns/default/sa/web" });
+  });
+
+  it.each([
+    { props: { namespace: "default" }, refused: "identity_incomplete" },
+    { props: { serviceAccount: "web" }, refused: "identity_incomplete" },
+    { props: { namespace: "", serviceAccount: "web" }, refused: "spiffe_id_invalid" },
+    { props: { namespace: "default", serviceAccount: "web/sa/admin" }, refused: "spiffe_id_invalid" },
+    { props: { namespace: "..", serviceAccount: "web" }, refused: "spiffe_id_invalid" },
+  ])("of a binding with $props counts for nothing", ({ props, refused }) => {
+    expect(new PeerCache().binding(props, trust)).toEqual({ peer: NO_PEER, refused });
   });
 });

@@ -176,7 +176,7 @@ export class SendingMesh {
               MESH: {
                 name: GATEWAY,
                 entrypoint: "MeshEntrypoint",
-                props: { identity: "spiffe://cluster.local/ns/default/sa/caller" },
+                props: { namespace: "default", serviceAccount: "caller" },
               },
             },
             ...socket,

@@ -68,6 +68,15 @@ describe("where a host is looked for", () => {
     expect(places("http://reviews./", mesh, NO_PEER)).toEqual(["mesh/* reviews:80"]);
   });
 
+  it("is what a binding's props name, whatever URL and Host say", () => {
+    const props = { service: "orders.shop.svc.cluster.local" };
+    const orders: Entrance = { kind: "mesh", props };
+    expect(places("https://reviews:9080/", orders, peer("web"))).toEqual([`mesh/default ${props.service}:80`]);
+    expect(places("http://a/", orders, peer("web"), "reviews")).toEqual([`mesh/default ${props.service}:80`]);
+    const at: Entrance = { kind: "mesh", props: { ...props, port: 9080 } };
+    expect(places("http://reviews/", at, NO_PEER)).toEqual([`mesh/* ${props.service}:9080`]);
+  });
+
   it("is the mesh as the caller's service account sees it, where this has a scope of its own", () => {
     const mesh: Entrance = { kind: "mesh", props: {} };
     const own = ["mesh/default/web"];

@@ -7,7 +7,7 @@ import { tapOf } from "./support/wire.ts";
 
 const A = "a.default.svc.cluster.local";
 const B = "b.default.svc.cluster.local";
-const ORDER = { identity: "spiffe://cluster.local/ns/shop/sa/order", workload: "order-v1" };
+const ORDER = { namespace: "shop", serviceAccount: "order", workload: "order-v1" };
 
 /**
  * One call at a time, and none waits: what waits is woken by another request, and the runtime of these tests, unlike the real
@@ -156,7 +156,7 @@ describe("a limit in front of a workload", () => {
     const service = new Held("a");
     const first = call(A);
     await until(() => service.arrived.length === 1);
-    const other = { props: { identity: "spiffe://cluster.local/ns/bank/sa/clerk" } };
+    const other = { props: { namespace: "bank", serviceAccount: "clerk" } };
     const lines = await logged(async () => {
       const refused = await callInMesh(`http://${A}/`, other);
       expect([refused.status, refused.headers.get("x-envoy-overloaded")]).toEqual([503, "true"]);

@@ -5,7 +5,7 @@ import { serve } from "./support/services.ts";
 import { sliceOf } from "./support/slices.ts";
 
 const A = "a.default.svc.cluster.local";
-const ORDER = { identity: "spiffe://cluster.local/ns/shop/sa/order", workload: "order-v1" };
+const ORDER = { namespace: "shop", serviceAccount: "order", workload: "order-v1" };
 /** Gzip of `hello`, as base64. */
 const PACKED = "H4sIAAAAAAACA8tIzcnJBwCGphA2BQAAAA==";
 

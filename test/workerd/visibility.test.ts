@@ -48,7 +48,7 @@ describe("who calls decides what there is", () => {
 
   /** Status, code and scope of a call. */
   async function called(namespace: string, account: string, host = A): Promise<readonly unknown[]> {
-    const props = { identity: idOf(namespace, account) };
+    const props = { namespace, serviceAccount: account };
     const [line] = await logged(async () => (await callInMesh(`http://${host}/`, { props })).text());
     return [line?.["status"], line?.["details"], line?.["scope"]];
   }

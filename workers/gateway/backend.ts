@@ -1,3 +1,4 @@
+import { isEndpointBinding, variantBinding } from "../../src/deployment/binding-names.ts";
 import type { EndpointAddress } from "../../src/snapshot/model.ts";
 import type { Env, Fetching } from "./env.ts";
 
@@ -15,12 +16,20 @@ export interface Backend {
 
 /** Addresses live as long as the slice that holds them, and an isolate's bindings never change. */
 const backends = new WeakMap<EndpointAddress, Backend | null>();
+const variants = new WeakMap<EndpointAddress, Map<string, Backend | null>>();
 
 /**
  * @param decided where the call goes, if the request says so
+ * @param variant of a Worker's binding, by the caller's props alone
  * @returns null where this deployment has no such binding
  */
-export function backendFor(address: EndpointAddress, decided: string | null, env: Env): Backend | null {
+export function backendFor(
+  address: EndpointAddress,
+  decided: string | null,
+  variant: string | undefined,
+  env: Env,
+): Backend | null {
+  if (variant !== undefined) return decided === null ? variantBackend(address, variant, env) : null;
   if (decided !== null) return originBackend({ origin: decided, ...certificateOf(address) }, env);
   let backend = backends.get(address);
   if (backend !== undefined) return backend;
@@ -29,10 +38,22 @@ export function backendFor(address: EndpointAddress, decided: string | null, env
   return backend;
 }
 
+/** Nothing but a Worker has variants: elsewhere a caller would reach another entrypoint than its binding says. */
+function variantBackend(address: EndpointAddress, variant: string, env: Env): Backend | null {
+  if (address.kind !== "binding") return null;
+  let byName = variants.get(address);
+  if (byName === undefined) variants.set(address, (byName = new Map()));
+  let backend = byName.get(variant);
+  if (backend !== undefined) return backend;
+  backend = bindingBackend(address.name, variant, env);
+  byName.set(variant, backend);
+  return backend;
+}
+
 function makeBackend(address: EndpointAddress, env: Env): Backend | null {
   switch (address.kind) {
     case "binding":
-      return bindingBackend(address.name, env);
+      return bindingBackend(address.name, null, env);
     case "origin":
       return originBackend(address, env);
     case "dynamic":
@@ -62,18 +83,18 @@ function originBackend(
   const ownHost = new URL(origin).host;
   if (certificate === undefined) return { origin, ownHost, cached: true, fetch: (url, init) => fetch(url, init) };
   // Without its certificate it is not called at all.
-  const binding = bindingOf("CERT_", certificate, env);
+  const binding = certificate.startsWith("CERT_") ? bindingOf(certificate, env) : null;
   return binding && { origin, ownHost, cached: true, fetch: (url, init) => binding.fetch(url, init) };
 }
 
-/** A slice could name any binding: only those of the prefix are for endpoints, never the way to control or to the cell. */
-function bindingOf(prefix: "EP_" | "CERT_", name: string, env: Env): Fetching | null {
-  if (!name.startsWith(prefix)) return null;
+function bindingOf(name: string, env: Env): Fetching | null {
   return (env as unknown as Readonly<Record<string, Fetching | undefined>>)[name] ?? null;
 }
 
-function bindingBackend(name: string, env: Env): Backend | null {
-  const binding = bindingOf("EP_", name, env);
+/** A slice could name any binding: only Workers' are for endpoints, never the way to control or to the cell, nor a variant. */
+function bindingBackend(name: string, variant: string | null, env: Env): Backend | null {
+  if (!isEndpointBinding(name)) return null;
+  const binding = bindingOf(variant === null ? name : variantBinding(name, variant), env);
   if (binding === null) return null;
   return {
     origin: null,

@@ -70,10 +70,12 @@ function enterOutside(call: Call, outside: Find | null): Response | null {
 
 /** @returns whether the host is served there */
 function enter(call: Call, place: Place, found: Found): boolean {
-  const { journal } = call;
+  const { journal, entrance } = call;
   journal.generation = found.root.generation;
   if (found.kind === "no_host") return false;
   const { slice } = found;
+  // What leads to other hosts goes by the request's own: a binding for one service leads nowhere else.
+  if (slice.model.outside === true && entrance.kind === "mesh" && entrance.props.service !== undefined) return false;
   call.slice = slice;
   call.port = place.port;
   journal.scope = place.scope;

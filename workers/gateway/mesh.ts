@@ -1,3 +1,4 @@
+import { isEndpointBinding } from "../../src/deployment/binding-names.ts";
 import type { Deployment, Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import { FORMAT } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
@@ -55,7 +56,7 @@ export function createMesh(env: Env): Mesh {
     gateway: env.GATEWAY_NAME,
     keys: env.SNAPSHOT_KEYS,
     registration: {
-      bindings: Object.keys(env).filter((name) => /^(EP|CERT)_/.test(name)),
+      bindings: Object.keys(env).filter((name) => isEndpointBinding(name) || name.startsWith("CERT_")),
       hasPrivate: env.PRIVATE !== undefined,
       format: FORMAT,
     },

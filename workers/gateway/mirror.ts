@@ -12,7 +12,7 @@ import { backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
 import type { CallerCluster } from "./callers.ts";
 import { keptLength } from "./kept-body.ts";
-import { headersFor, initOf, urlOf } from "./send.ts";
+import { headersFor, initOf, urlOf, variantOf } from "./send.ts";
 
 /** What became of a copy, for its counter: an answer by its first digit, or why there was none. */
 type Result =
@@ -135,7 +135,7 @@ async function fetchCopy(
   view: CallerCluster,
   limitMs: number,
 ): Promise<Result> {
-  const backend = backendFor(endpoint.address, copy.origin, call.mesh.env);
+  const backend = backendFor(endpoint.address, copy.origin, variantOf(call), call.mesh.env);
   if (backend === null) return "failed";
   const headers = headersFor(call, copy, endpoint, backend);
   const { traceparent } = headers;

@@ -1,6 +1,6 @@
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
-import { parseSpiffeId } from "../../src/identity/spiffe-id.ts";
-import { isTrusted, judgeSvid, peerOf } from "../../src/identity/svid.ts";
+import { formatSpiffeId, parseSpiffeId, workloadOf } from "../../src/identity/spiffe-id.ts";
+import { judgeSvid, peerOf } from "../../src/identity/svid.ts";
 import { base64ToBytes } from "../../src/snapshot/bytes.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
@@ -35,13 +35,15 @@ export class PeerCache {
   readonly #identities = new Map<string, Judgement>();
 
   /** A binding's peer: what the deployer wrote into its props. */
-  binding({ identity }: CallerProps, trust: Trust): Judgement {
-    if (identity === undefined) return NOBODY;
+  binding({ namespace, serviceAccount }: CallerProps, trust: Trust): Judgement {
+    if (namespace === undefined && serviceAccount === undefined) return NOBODY;
+    if (namespace === undefined || serviceAccount === undefined) return refused("identity_incomplete");
     this.#under(trust);
-    const known = this.#identities.get(identity);
+    const key = `${namespace}/${serviceAccount}`;
+    const known = this.#identities.get(key);
     if (known) return known;
-    const judgement = judgeIdentity(identity, trust);
-    if (this.#identities.size < MAX_IDENTITIES) this.#identities.set(identity, judgement);
+    const judgement = judgeIdentity(namespace, serviceAccount, trust);
+    if (this.#identities.size < MAX_IDENTITIES) this.#identities.set(key, judgement);
     return judgement;
   }
 
@@ -88,12 +90,12 @@ function refused(code: string): Judgement {
   return { peer: NO_PEER, refused: code };
 }
 
-function judgeIdentity(identity: string, trust: Trust): Judgement {
-  const id = parseSpiffeId(identity);
-  if (!id.ok) return refused(id.error.code);
-  return isTrusted(id.value.trustDomain, trust)
+function judgeIdentity(namespace: string, serviceAccount: string, trust: Trust): Judgement {
+  const id = parseSpiffeId(formatSpiffeId(trust.domain, namespace, serviceAccount));
+  // A slash in a name would make another path of it.
+  return id.ok && workloadOf(id.value) !== null
     ? { peer: peerOf(id.value, trust, "binding"), refused: null }
-    : refused("trust_domain_unknown");
+    : refused("spiffe_id_invalid");
 }
 
 const ALWAYS = { notBefore: Number.NEGATIVE_INFINITY, notAfter: Number.POSITIVE_INFINITY };

@@ -5,7 +5,7 @@ import type { Env } from "./env.ts";
 /** Makes one probe, past all policies: it is the gateway's own call. Never rejects. @returns whether the endpoint is well */
 export async function performProbe(probe: Probe, env: Env): Promise<boolean> {
   const { address, authority, path, headers, settings } = probe;
-  const backend = backendFor(address, null, env);
+  const backend = backendFor(address, null, undefined, env);
   // This deployment has no way there, which says nothing of the endpoint.
   if (backend === null) return true;
   const abort = new AbortController();

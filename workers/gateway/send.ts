@@ -24,7 +24,7 @@ export function sendRequest(call: Call): Response | Promise<Response> {
     return answerWith(call, answerOf("overflow"));
   const now = Date.now();
   if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const backend = backendFor(endpoint.address, forward.origin, mesh.env);
+  const backend = backendFor(endpoint.address, forward.origin, variantOf(call), mesh.env);
   call.journal.endpoint = endpoint;
   if (backend === null) return tryAgain(call, UNSENT, null) ?? answerWith(call, answerOf("binding_missing"));
   call.journal.attempts += 1;
@@ -32,6 +32,11 @@ export function sendRequest(call: Call): Response | Promise<Response> {
   const attempt = new Attempt(call, endpoint, tryAgain);
   call.attempt = attempt;
   return attempt.perform(backend, urlOf(call.received, forward, backend), init, now);
+}
+
+/** The variant of the endpoint's binding that the caller's own binding is for. */
+export function variantOf({ entrance }: Call): string | undefined {
+  return entrance.kind === "mesh" ? entrance.props.binding : undefined;
 }
 
 const UNSENT: Result = { kind: "unsent" };

@@ -5,7 +5,7 @@ type Handler = (request: Request) => Response | Promise<Response>;
 const handlers = new Map<string, Handler>();
 
 /** What the service behind the binding `EP_<NAME>` does from now on. */
-export function serve(name: "a" | "b", handler: Handler): void {
+export function serve(name: "a" | "a's export" | "b", handler: Handler): void {
   handlers.set(name, handler);
 }
 
