@@ -44,7 +44,7 @@ export async function judgeSvid(der: Uint8Array, trust: Trust): Promise<Result<S
   return err({ code: "certificate_issuer_unknown" });
 }
 
-export function isTrusted(trustDomain: string, { domain, aliases }: Trust): boolean {
+function isTrusted(trustDomain: string, { domain, aliases }: Trust): boolean {
   return trustDomain === domain || aliases.includes(trustDomain);
 }
 
