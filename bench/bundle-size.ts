@@ -1,8 +1,7 @@
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { bundleWorker } from "../edge/bundle.ts";
+import { WORKERS } from "../project/built.ts";
+import { bundleWorker } from "../project/bundle.ts";
 
-const GATEWAY = join(import.meta.dirname, "../workers/gateway/index.ts");
 /** Libraries that are too large for the data path; the bundler names each module's file above it. */
 const UNWANTED = /^\/\/ node_modules\/((?:zod|drizzle-orm|@peculiar\/x509)\/\S+)/m;
 
@@ -11,8 +10,8 @@ const UNWANTED = /^\/\/ node_modules\/((?:zod|drizzle-orm|@peculiar\/x509)\/\S+)
  * @throws if one of the large libraries is in it
  */
 export async function gatewayBundleKb(): Promise<number> {
-  const text = await bundleWorker(GATEWAY);
+  const text = await bundleWorker(WORKERS.gateway);
   const unwanted = UNWANTED.exec(text)?.[1];
   if (unwanted !== undefined) throw new Error(`the gateway's bundle holds ${unwanted}`);
-  return gzipSync(await bundleWorker(GATEWAY, true)).length / 1_000;
+  return gzipSync(await bundleWorker(WORKERS.gateway, true)).length / 1_000;
 }

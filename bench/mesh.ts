@@ -10,7 +10,7 @@ import {
   migrate,
   stateWorker,
 } from "../edge/miniflare-workers.ts";
-import { moduleOf } from "../edge/workers.ts";
+import { moduleFrom } from "../edge/workers.ts";
 import type { AccessRecord } from "../src/telemetry/record.ts";
 import { commandOf, processTree } from "./cpu.ts";
 import type { Flat } from "./flat.ts";
@@ -138,8 +138,8 @@ const SOCKET = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] };
 async function others({ originPort, jwks, flat }: BenchOptions) {
   const base = { compatibilityDate: COMPATIBILITY_DATE };
   const origin = external(originPort);
-  const bare = await moduleOf("bench/workers/bare.ts");
-  const service = { name: "bound", modules: await moduleOf("bench/workers/service.ts"), ...base };
+  const bare = await moduleFrom("bench/workers/bare.ts");
+  const service = { name: "bound", modules: await moduleFrom("bench/workers/service.ts"), ...base };
   return [
     { name: "bare", modules: bare, ...base, serviceBindings: { ORIGIN: origin }, ...SOCKET },
     {
@@ -151,7 +151,7 @@ async function others({ originPort, jwks, flat }: BenchOptions) {
     },
     {
       name: "hono-jose",
-      modules: await moduleOf("bench/workers/hono-jose.ts"),
+      modules: await moduleFrom("bench/workers/hono-jose.ts"),
       ...base,
       bindings: { JWKS_URL: `http://127.0.0.1:${originPort}/jwks.json` },
       serviceBindings: { ORIGIN: origin },

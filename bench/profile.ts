@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { bundleWorker } from "../edge/bundle.ts";
+import { bundleWorker } from "../project/bundle.ts";
 
 /** V8's samples of one run, by function. */
 interface Profile {
@@ -47,7 +46,7 @@ export async function profileByInspector(
   await work();
   const { profile } = (await session.call("Profiler.stop")) as { profile: Profile };
   session.close();
-  const bundle = source === null ? "" : await bundleWorker(join(import.meta.dirname, "..", source));
+  const bundle = source === null ? "" : await bundleWorker(source);
   return shown(profile, fileOfLine(bundle));
 }
 

@@ -7,7 +7,7 @@ import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./minifla
 import { startPrivateForwarder } from "./private-forwarder.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
-import { entryOf, moduleOf } from "./workers.ts";
+import { entryOf, moduleFrom, moduleOf } from "./workers.ts";
 
 export interface DataOptions {
   readonly gateways: number;
@@ -73,7 +73,7 @@ export async function startData(
         await stateWorker(),
         {
           name: PRIVATE,
-          modules: await moduleOf("edge/private-worker.ts"),
+          modules: await moduleOf("private"),
           compatibilityDate: COMPATIBILITY_DATE,
           serviceBindings: { FORWARDER: { external: { address: `127.0.0.1:${forwarder.port}`, http: {} } } },
         },
@@ -102,7 +102,7 @@ async function originsWorkers(port: number | null) {
   return [
     {
       name: ORIGINS,
-      modules: await moduleOf("edge/origins-worker.ts"),
+      modules: await moduleOf("origins"),
       compatibilityDate: COMPATIBILITY_DATE,
       serviceBindings: { SERVER: { external: { address: `127.0.0.1:${port}`, http: {} } } },
     },
@@ -132,7 +132,7 @@ async function serviceWorkers(layout: Layout, { examples, servicePorts, unmeshed
   return Promise.all(
     planned.map(async ({ name, entry, vars, props }, index) => ({
       name,
-      modules: await moduleOf(entry),
+      modules: await moduleFrom(entry),
       compatibilityDate: COMPATIBILITY_DATE,
       bindings: { ...vars },
       outboundService: unmeshed

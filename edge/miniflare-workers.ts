@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Miniflare } from "miniflare";
 import { type WorkerConfig, workerConfigs } from "../src/deployment/worker-config.ts";
+import { ROOT } from "../project/built.ts";
 import { moduleOf } from "./workers.ts";
 
-const PROJECT = join(import.meta.dirname, "..");
-const CONFIGS = workerConfigs((path) => readFileSync(join(PROJECT, path), "utf8"));
+const CONFIGS = workerConfigs((path) => readFileSync(join(ROOT, path), "utf8"));
 
 export const COMPATIBILITY_DATE = CONFIGS.gateway.compatibility_date;
 export const GATEWAY_FLAGS = CONFIGS.gateway.compatibility_flags;
@@ -25,7 +25,7 @@ export interface ControlSecrets {
 }
 
 export async function controlWorker(secrets: ControlSecrets, trustDomain: string, local: boolean) {
-  const worker = await workerOf(CONFIGS.control);
+  const worker = await workerOf("control");
   return {
     ...worker,
     bindings: {
@@ -40,13 +40,13 @@ export async function controlWorker(secrets: ControlSecrets, trustDomain: string
 }
 
 export async function stateWorker() {
-  return workerOf(CONFIGS.state);
+  return workerOf("state");
 }
 
 /** A gateway that fronts everything; its endpoints and its way to private ones are the caller's to add. */
 export async function gatewayWorker(gateway: string, snapshotPublicKey: string) {
   const { services } = CONFIGS.gateway;
-  const worker = await workerOf({
+  const worker = await workerOf("gateway", {
     ...CONFIGS.gateway,
     name: gateway,
     services: services.map((service) => ({ ...service, props: { ...service.props, gateway } })),
@@ -58,10 +58,10 @@ export async function gatewayWorker(gateway: string, snapshotPublicKey: string) 
 }
 
 /** What a Worker's wrangler configuration says, as Miniflare takes it. */
-async function workerOf(config: WorkerConfig) {
+async function workerOf(role: keyof typeof CONFIGS, config: WorkerConfig = CONFIGS[role]) {
   return {
     name: config.name,
-    modules: await moduleOf(config.main),
+    modules: await moduleOf(role),
     compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags,
     bindings: config.vars,
@@ -90,7 +90,7 @@ export async function migrate(miniflare: Miniflare): Promise<void> {
     .run();
   const { results } = await database.prepare("SELECT name FROM d1_migrations").all();
   const applied = new Set((results as { name: string }[]).map(({ name }) => name));
-  const folder = join(PROJECT, CONFIGS.control.d1_databases[0]?.migrations_dir ?? "");
+  const folder = join(ROOT, CONFIGS.control.d1_databases[0]?.migrations_dir ?? "");
   const files = readdirSync(folder)
     .filter((name) => name.endsWith(".sql") && !applied.has(name))
     .toSorted();

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import manifest from "../../package.json" with { type: "json" };
+import { VERSION } from "../../project/built.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addApply } from "./apply.ts";
 import { addCert } from "./certificates.ts";
@@ -27,7 +27,7 @@ export function tulleProgram(): Command {
     .addOption(new Option("-o, --output <format>", "how to print").choices(FORMATS).default("table"))
     .addOption(new Option("--timeout <duration>", "for each answer").default(30_000, "30s").argParser(positiveDuration))
     .option("--no-color", "no colour, as with NO_COLOR=1")
-    .version(manifest.version)
+    .version(VERSION)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text) => complain("error", lowered(text)) })
     .exitOverride()
@@ -61,9 +61,8 @@ export function tulleProgram(): Command {
     .description("print this program's version")
     .addHelpText("after", "\nExample:\n  $ tulle version -o json")
     .action(async (_: unknown, command: Command) => {
-      const { version } = manifest;
       const { output } = command.optsWithGlobals<GlobalOptions>();
-      if (!(await printStructured(output, { version }))) print(version);
+      if (!(await printStructured(output, { version: VERSION }))) print(VERSION);
     });
   return program;
 }

@@ -1,4 +1,4 @@
-import manifest from "../../package.json" with { type: "json" };
+import { VERSION } from "../../project/built.ts";
 import { FINDINGS, type FindingCode, kindOfFinding, type Severity } from "../../src/resources/finding-codes.ts";
 import type { Told } from "./analyze-files.ts";
 
@@ -30,7 +30,7 @@ export function sarif(findings: readonly Told[]): object {
     message: { text: found.field === "" ? found.message : `${found.field}: ${found.message}` },
     locations: [locationOf(found)],
   }));
-  const driver = { name: manifest.name, version: manifest.version, rules };
+  const driver = { name: "tulle", version: VERSION, rules };
   return {
     $schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
     version: "2.1.0",

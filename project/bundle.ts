@@ -1,17 +1,15 @@
-import { join } from "node:path";
 import { build } from "esbuild";
-
-const PROJECT = join(import.meta.dirname, "..");
+import { ROOT } from "./built.ts";
 
 /**
- * @param entry a file
+ * @param entry a file of the checkout
  * @param minify as deployments of the gateway do; names stay readable otherwise
  * @returns it as one ES module, bundled as for deployment
  */
 export async function bundleWorker(entry: string, minify = false): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],
-    absWorkingDir: PROJECT,
+    absWorkingDir: ROOT,
     bundle: true,
     write: false,
     minify,

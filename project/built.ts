@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Defined by the build of the package, which also leaves out what is only for the checkout; there nobody defines it. */
+declare const TULLE_PACKAGED: true | undefined;
+
+/** The folder of the checkout or of the installed package: wrangler configurations and migrations stand in both alike. */
+export const ROOT = join(import.meta.dirname, "..");
+
+export const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  readonly version: string;
+};
+
+/** Workers of the mesh's own that are run from here: the package has each of them bundled. */
+export const WORKERS = {
+  control: "workers/control/index.ts",
+  gateway: "workers/gateway/index.ts",
+  state: "workers/state/index.ts",
+  private: "edge/private-worker.ts",
+  origins: "edge/origins-worker.ts",
+} as const;
+
+export type OwnWorker = keyof typeof WORKERS;
+
+/** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
+export async function workerCode(name: OwnWorker): Promise<string> {
+  if (typeof TULLE_PACKAGED !== "undefined") return readFileSync(join(ROOT, "dist/workers", `${name}.js`), "utf8");
+  return sourceCode(WORKERS[name]);
+}
+
+/**
+ * @param entry a file of the checkout
+ * @throws in the package, which has no such files
+ */
+export async function sourceCode(entry: string): Promise<string> {
+  if (typeof TULLE_PACKAGED !== "undefined")
+    throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
+  const { bundleWorker } = await import("./bundle.ts");
+  return bundleWorker(entry);
+}
