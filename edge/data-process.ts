@@ -127,7 +127,7 @@ async function serviceWorkers(layout: Layout, { examples, servicePorts, unmeshed
   );
   if (servicePorts) {
     const vars = { SERVICE: ANONYMOUS, VERSION: "v1" };
-    planned.push({ name: ANONYMOUS, entry: "examples/article/echo-service.ts", vars, props: {} });
+    planned.push({ name: ANONYMOUS, entry: "examples/article/echo-service/index.ts", vars, props: {} });
   }
   return Promise.all(
     planned.map(async ({ name, entry, vars, props }, index) => ({

@@ -3,7 +3,7 @@ import type { Example, ExampleService } from "../example.ts";
 function service(app: string, version: string): ExampleService {
   return {
     worker: `${app}-${version}`,
-    entry: "echo-service.ts",
+    entry: "echo-service/index.ts",
     binding: `EP_${app}_${version}`.toUpperCase().replaceAll("-", "_"),
     serviceAccount: app,
     app,

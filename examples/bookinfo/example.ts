@@ -3,7 +3,7 @@ import type { Example, ExampleService } from "../example.ts";
 function service(app: string, version: string): ExampleService {
   return {
     worker: `${app}-${version}`,
-    entry: `${app}.ts`,
+    entry: `${app}/index.ts`,
     binding: `EP_${app}_${version}`.toUpperCase(),
     serviceAccount: `bookinfo-${app}`,
     app,
@@ -23,7 +23,7 @@ export const example: Example = {
     service("reviews", "v3"),
     service("ratings", "v1"),
   ],
-  resources: ["services.yaml", "gateway.yaml", "policies.yaml"],
+  resources: ["services.yaml", "policies/gateway.yaml", "policies/policies.yaml"],
   call: { serviceAccount: "bookinfo-productpage", host: "details:9080", path: "/details/0" },
   page: { gateway: "default/bookinfo-gateway", path: "/productpage" },
 };

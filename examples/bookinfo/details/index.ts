@@ -1,4 +1,4 @@
-import { countHits } from "../hits.ts";
+import { countHits } from "../../hits.ts";
 
 /** details: facts about a book, from a constant. */
 export default countHits((request) => {

@@ -1,5 +1,5 @@
-import { countHits } from "../hits.ts";
-import { passedOn } from "./headers.ts";
+import { countHits } from "../../hits.ts";
+import { passedOn } from "../headers.ts";
 
 interface Env {
   /** `v1` has no stars, `v2` black ones, `v3` red ones. */

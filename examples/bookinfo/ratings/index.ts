@@ -1,4 +1,4 @@
-import { countHits } from "../hits.ts";
+import { countHits } from "../../hits.ts";
 
 /** What was posted lasts as long as the isolate. */
 const posted = new Map<number, unknown>();

@@ -1,5 +1,5 @@
-import { countHits } from "../hits.ts";
-import { passedOn } from "./headers.ts";
+import { countHits } from "../../hits.ts";
+import { passedOn } from "../headers.ts";
 import { type Fetched, productPage, startPage, STYLE } from "./pages.ts";
 import { loginCookie, LOGOUT_COOKIE, userOf } from "./session.ts";
 

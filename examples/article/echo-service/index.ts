@@ -1,4 +1,4 @@
-import { countHits } from "../hits.ts";
+import { countHits } from "../../hits.ts";
 
 interface Env {
   readonly SERVICE: string;
