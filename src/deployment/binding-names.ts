@@ -1,6 +1,13 @@
+import { canonicalJson } from "../snapshot/canonical.ts";
+
 /** `reviews-v2` -> `EP_REVIEWS_V2`: the gateway's service binding for a Worker, as an address `binding:EP_REVIEWS_V2` names it. */
 export function endpointBinding(worker: string): string {
-  return `EP_${worker.toUpperCase().replaceAll("-", "_")}`;
+  return `EP_${upper(worker)}`;
+}
+
+/** `shop-gateway` -> `MESH_SHOP_GATEWAY`: a caller's binding to a gateway, for its calls by host name. */
+export function meshBinding(gateway: string): string {
+  return `MESH_${upper(gateway)}`;
 }
 
 /**
@@ -17,4 +24,30 @@ export function variantBinding(base: string, variant: string): string {
 /** Whether an address may name it: a Worker's binding, none of its variants. */
 export function isEndpointBinding(binding: string): boolean {
   return /^EP_[A-Z0-9_]+$/.test(binding);
+}
+
+/**
+ * Names an entrypoint with the props that its user wrote: the same for the same ones, another for others.
+ *
+ * @returns null for the default entrypoint without props
+ */
+export function variantName(
+  entrypoint: string | undefined,
+  props: Readonly<Record<string, unknown>> | undefined,
+): string | null {
+  if (entrypoint === undefined && props === undefined) return null;
+  const name = entrypoint ?? "default";
+  return `${name.replaceAll(/\W/g, "_")}_x${hash(canonicalJson([name, props ?? null]))}`;
+}
+
+function upper(name: string): string {
+  return name.toUpperCase().replaceAll(/\W/g, "_");
+}
+
+/** FNV-1a of 64 bits, in hex. */
+function hash(text: string): string {
+  let value = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(text))
+    value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
+  return value.toString(16).padStart(16, "0");
 }

@@ -1,0 +1,90 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import {
+  findNodeAtLocation,
+  type Node,
+  type ParseError,
+  parseTree,
+  printParseErrorCode,
+  getNodeValue,
+} from "jsonc-parser";
+import { MeshFile } from "../src/deployment/mesh-file.ts";
+import type { Problem } from "../src/deployment/topology.ts";
+
+/** The mesh file's usual name. */
+const MESH_FILE = "tulle.jsonc";
+
+/** What is wrong with a user's project; its message says how to mend it. */
+export class ProjectError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "ProjectError";
+  }
+}
+
+/** A mesh file that was read. */
+export interface ReadMeshFile {
+  readonly path: string;
+  /** What paths in it are relative to. */
+  readonly folder: string;
+  readonly file: MeshFile;
+  /** `tulle.jsonc:12:5: message` of each. */
+  explain(problems: readonly Problem[]): string;
+}
+
+/**
+ * @param given a path, else the nearest `tulle.jsonc` of this folder and those above it
+ * @throws ProjectError
+ */
+export function readMeshFile(given: string | undefined, from: string = process.cwd()): ReadMeshFile {
+  const path = given === undefined ? nearest(from) : resolve(from, given);
+  if (path === null)
+    throw new ProjectError(`no ${MESH_FILE} in this folder or above it: \`tulle init\` writes one from your Workers`);
+  if (!existsSync(path)) throw new ProjectError(`no such file: ${relative(from, path)}`);
+  const text = readFileSync(path, "utf8");
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const shown = relative(from, path) || path;
+  const [broken] = errors;
+  if (broken !== undefined || tree === undefined)
+    throw new ProjectError(
+      `${shown}:${placeOf(text, broken?.offset ?? 0)}: no JSON with comments: ${printParseErrorCode(broken?.error ?? 0)}`,
+    );
+  const explain = (problems: readonly Problem[]): string =>
+    problems
+      .map(({ path: at, message }) => `${shown}:${placeOf(text, nodeAt(tree, at).offset)}: ${at.join(".")}: ${message}`)
+      .join("\n");
+  const parsed = MeshFile.safeParse(getNodeValue(tree));
+  if (!parsed.success)
+    throw new ProjectError(
+      explain(parsed.error.issues.map(({ path: at, message }) => ({ path: at.map(asKey), message }))),
+    );
+  return { path, folder: dirname(path), file: parsed.data, explain };
+}
+
+function nearest(from: string): string | null {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const path = join(folder, MESH_FILE);
+    if (existsSync(path)) return path;
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+function asKey(key: PropertyKey): string | number {
+  return typeof key === "number" ? key : String(key);
+}
+
+/** The node of a path, else of as much of it as is there. */
+function nodeAt(tree: Node, path: readonly (string | number)[]): Node {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = findNodeAtLocation(tree, path.slice(0, length));
+    if (node !== undefined) return node;
+  }
+  return tree;
+}
+
+/** @returns `line:column`, each from 1 on */
+function placeOf(text: string, offset: number): string {
+  const before = text.slice(0, offset).split("\n");
+  return `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;
+}

@@ -1,0 +1,66 @@
+import { resolve } from "node:path";
+import { type MeshWorker, type Topology, topologyOf } from "../src/deployment/topology.ts";
+import { ProjectError, type ReadMeshFile, readMeshFile } from "./mesh-file.ts";
+import { readWranglerConfig, sourceOf, type WranglerConfig } from "./wrangler-config.ts";
+
+/** A folder of Workers with its mesh file. */
+export interface Project {
+  readonly meshFile: ReadMeshFile;
+  readonly topology: Topology;
+  /** By the Worker's name. */
+  readonly configs: ReadonlyMap<string, WorkerConfiguration>;
+}
+
+interface WorkerConfiguration {
+  readonly worker: MeshWorker;
+  /** Of the user's wrangler configuration, absolute. */
+  readonly path: string;
+  readonly config: WranglerConfig;
+}
+
+export interface ReadOptions {
+  /** The mesh file; else the nearest one. */
+  readonly file?: string | undefined;
+  /** An environment of all Workers whose version names none: `--env`. */
+  readonly environment?: string | undefined;
+  readonly from?: string | undefined;
+}
+
+/**
+ * Reads the mesh file and, by wrangler, the configuration of each Worker that it names.
+ *
+ * @throws ProjectError with all that is wrong, each with its place
+ */
+export async function readProject({ file, environment, from }: ReadOptions): Promise<Project> {
+  const meshFile = readMeshFile(file, from);
+  const read = new Map<string, { readonly path: string; readonly config: WranglerConfig }>();
+  for (const [namespace, { services }] of Object.entries(meshFile.file.namespaces))
+    for (const [service, { versions }] of Object.entries(services))
+      for (const [version, { config, environment: own }] of Object.entries(versions)) {
+        const path = resolve(meshFile.folder, config);
+        read.set(keyOf(namespace, service, version), {
+          path,
+          config: await readWranglerConfig(path, own ?? environment),
+        });
+      }
+  const known = (namespace: string, service: string, version: string) => {
+    const one = read.get(keyOf(namespace, service, version));
+    if (one === undefined) throw new Error("a version without a configuration");
+    return one;
+  };
+  const topology = topologyOf(meshFile.file, (...key) => {
+    const { path, config } = known(...key);
+    return sourceOf(config, path);
+  });
+  if (!topology.ok) throw new ProjectError(meshFile.explain(topology.error));
+  const configs = new Map(
+    topology.value.services.flatMap(({ namespace, name, workers }) =>
+      workers.map((worker) => [worker.name, { worker, ...known(namespace, name, worker.version) }] as const),
+    ),
+  );
+  return { meshFile, topology: topology.value, configs };
+}
+
+function keyOf(namespace: string, service: string, version: string): string {
+  return `${namespace}/${service}/${version}`;
+}

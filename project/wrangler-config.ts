@@ -1,0 +1,31 @@
+import { existsSync } from "node:fs";
+import type { Unstable_Config } from "wrangler";
+import type { WorkerSource } from "../src/deployment/topology.ts";
+import { ProjectError } from "./mesh-file.ts";
+
+/** A Worker's configuration as wrangler reads it: environment applied, `main` absolute. */
+export type WranglerConfig = Unstable_Config;
+
+/**
+ * Asks wrangler for a configuration: toml, json or jsonc.
+ *
+ * @param path absolute
+ * @throws ProjectError with wrangler's own words where it cannot be read, or has no such environment
+ */
+export async function readWranglerConfig(path: string, environment: string | undefined): Promise<WranglerConfig> {
+  if (!existsSync(path)) throw new ProjectError(`no such wrangler configuration: ${path}`);
+  // Half a second to load: only what needs it waits for it.
+  const { unstable_readConfig: read } = await import("wrangler");
+  try {
+    return read({ config: path, ...(environment !== undefined && { env: environment }) }, { hideWarnings: true });
+  } catch (error) {
+    throw new ProjectError(`${path}: ${error instanceof Error ? error.message.trim() : String(error)}`);
+  }
+}
+
+/** @throws ProjectError where it has no name */
+export function sourceOf(config: WranglerConfig, path: string): WorkerSource {
+  if (config.name === undefined || config.name === "")
+    throw new ProjectError(`${path}: the Worker has no \`name\`: give it one, by which others bind it`);
+  return { name: config.name, services: config.services ?? [] };
+}
