@@ -46,10 +46,10 @@ export function readMeshFile(given: string | undefined, from: string = process.c
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const shown = relative(from, path) || path;
   const [broken] = errors;
-  if (broken !== undefined || tree === undefined)
-    throw new ProjectError(
-      `${shown}:${placeOf(text, broken?.offset ?? 0)}: no JSON with comments: ${printParseErrorCode(broken?.error ?? 0)}`,
-    );
+  if (broken !== undefined || tree === undefined) {
+    const what = broken === undefined ? "it is empty" : printParseErrorCode(broken.error);
+    throw new ProjectError(`${shown}:${placeOf(text, broken?.offset ?? 0)}: no JSON with comments: ${what}`);
+  }
   const explain = (problems: readonly Problem[]): string =>
     problems
       .map(({ path: at, message }) => `${shown}:${placeOf(text, nodeAt(tree, at).offset)}: ${at.join(".")}: ${message}`)
