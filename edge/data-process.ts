@@ -4,7 +4,7 @@ import type { Example } from "../examples/example.ts";
 import type { CallerProps } from "../src/snapshot/rpc.ts";
 import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
-import { startPrivateForwarder } from "./private-forwarder.ts";
+import { privateNetwork, startPrivateForwarder } from "./private-forwarder.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
 import { entryOf, moduleFrom, moduleOf } from "./workers.ts";
@@ -29,7 +29,6 @@ export interface DataProcess {
   stop(): Promise<void>;
 }
 
-const PRIVATE = "tulle-private";
 const ORIGINS = "tulle-origins";
 /** A caller whose binding carries no props. */
 const ANONYMOUS = "anonymous";
@@ -53,7 +52,7 @@ export async function startData(
     options.examples.flatMap((example) => example.services.map(({ binding, worker }) => [binding, worker])),
   );
   const gateways = await Promise.all(names.map(async (name) => gatewayWorker(name, secrets.snapshotPublicKey)));
-  forgetRegistered(layout.registry, [...names, STATE, PRIVATE, ORIGINS, ...services.map(({ name }) => name)]);
+  forgetRegistered(layout.registry, [...names, STATE, ORIGINS, ...services.map(({ name }) => name)]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -66,17 +65,11 @@ export async function startData(
         ...gateways.map((gateway) => ({
           ...gateway,
           bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
-          serviceBindings: { ...gateway.serviceBindings, PRIVATE, ...bindings },
+          serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...bindings },
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
           ...(options.originPort !== null && { outboundService: { name: ORIGINS } }),
         })),
         await stateWorker(),
-        {
-          name: PRIVATE,
-          modules: await moduleOf("private"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          serviceBindings: { FORWARDER: { external: { address: `127.0.0.1:${forwarder.port}`, http: {} } } },
-        },
         ...(await originsWorkers(options.originPort)),
         ...services,
       ],

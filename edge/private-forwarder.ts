@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { createServer, type IncomingMessage } from "node:http";
-import { BlockList, isIP, type Socket } from "node:net";
+import { BlockList, connect, isIP, type Socket } from "node:net";
+import { HttpOptions_Style } from "miniflare";
 import { EdgeRequest } from "./edge-request.ts";
 import { MAX_HEAD_BYTES, type Onward, passOn, passUpgradeOn } from "./onward.ts";
 
@@ -17,25 +18,48 @@ for (const [network, bits] of [
 PRIVATE.addSubnet("fc00::", 7, "ipv6");
 PRIVATE.addAddress("::1", "ipv6");
 
+/** One for a connection, too. */
+class ForwarderRequest extends EdgeRequest {
+  override get upgrade(): boolean {
+    return this.method === "CONNECT" || super.upgrade;
+  }
+
+  override set upgrade(value: unknown) {
+    super.upgrade = value;
+  }
+}
+
 /**
- * Forwards requests of the gateways' PRIVATE binding to the origin that `tulle-private-target` names, by TLS where it is HTTPS. A place that may not
- * be reached, or where nobody listens, looks like a connection that breaks: the gateway says 503 `UF`.
+ * Forwards requests of the gateways' PRIVATE binding to the origin that their URL names, by TLS where it is HTTPS, and connections
+ * that it asks for. A place that may not be reached, or where nobody listens, looks like a connection that breaks: the gateway
+ * says 503 `UF`.
  *
  * @param plain HTTPS is taken for HTTP
  */
 export async function startPrivateForwarder(
   plain: boolean,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer({ IncomingMessage: EdgeRequest, maxHeaderSize: MAX_HEAD_BYTES }, (request, response) => {
-    placeOf(request, plain).then(
-      (place) => (place === null ? void response.destroy() : passOn(request, response, place)),
-      () => response.destroy(),
-    );
-  });
+  const server = createServer(
+    { IncomingMessage: ForwarderRequest, maxHeaderSize: MAX_HEAD_BYTES },
+    (request, response) => {
+      placeOf(request, plain).then(
+        (place) => (place === null ? void response.destroy() : passOn(request, response, place)),
+        () => response.destroy(),
+      );
+    },
+  );
   server.on("upgrade", (request, client, head) => {
     client.on("error", () => client.destroy());
     placeOf(request, plain).then(
       (place) => (place === null ? void client.destroy() : passUpgradeOn(request, client, head, place)),
+      () => client.destroy(),
+    );
+  });
+  server.on("connect", ({ url = "" }: IncomingMessage, client: Socket, head: Buffer) => {
+    client.on("error", () => client.destroy());
+    // An origin goes without its scheme's own port.
+    resolve(`http://${url.replace(/:80$/, "")}`).then(
+      (place) => (place === null ? void client.destroy() : tunnel(client, head, place)),
       () => client.destroy(),
     );
   });
@@ -61,14 +85,37 @@ export async function startPrivateForwarder(
   };
 }
 
-/** @returns null where the address may not be reached */
-async function placeOf({ headers, rawHeaders }: IncomingMessage, plain: boolean): Promise<Onward | null> {
-  const target = await resolve(String(headers["tulle-private-target"] ?? ""));
+/**
+ * The PRIVATE binding of a gateway to the forwarder at this port. It stands for a Workers VPC network: the URL says where to connect, and the Host header may be another. As towards a proxy the
+ * runtime sends both, and CONNECT where a TCP connection is asked for.
+ */
+export function privateNetwork(port: number) {
+  return { external: { address: `127.0.0.1:${port}`, http: { style: HttpOptions_Style.PROXY } } };
+}
+
+/** Joins a client with a place once there is a connection to it. */
+function tunnel(client: Socket, head: Buffer, { host, port }: Pick<Onward, "host" | "port">): void {
+  const server = connect(port, host);
+  server.on("connect", () => {
+    client.write("HTTP/1.1 200 OK\r\n\r\n");
+    server.write(head);
+    server.pipe(client).pipe(server);
+  });
+  server.on("error", () => client.destroy());
+  client.on("close", () => server.destroy());
+}
+
+/** Takes the origin off the request's URL. @returns null where the address may not be reached */
+async function placeOf(request: IncomingMessage, plain: boolean): Promise<Onward | null> {
+  const [, origin = "", path = ""] = /^(https?:\/\/[^/?#]+)(.*)$/.exec(request.url ?? "") ?? [];
+  const target = await resolve(origin);
   if (target === null) return null;
+  request.url = path;
+  const { rawHeaders } = request;
   const kept: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? "";
-    if (!/^(tulle-private-target|mf-.*|cf-.*)$/i.test(name)) kept.push(name, rawHeaders[at + 1] ?? "");
+    if (!/^(mf|cf)-/i.test(name)) kept.push(name, rawHeaders[at + 1] ?? "");
   }
   const { tls, ...place } = target;
   return { ...place, ...(tls && !plain && { tls }), headers: kept };

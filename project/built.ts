@@ -16,7 +16,6 @@ export const WORKERS = {
   control: "workers/control/index.ts",
   gateway: "workers/gateway/index.ts",
   state: "workers/state/index.ts",
-  private: "edge/private-worker.ts",
   origins: "edge/origins-worker.ts",
 } as const;
 

@@ -1,6 +1,6 @@
 import { addressKey, parseAddress } from "../resources/address.ts";
 import type { KubeObject } from "../resources/object.ts";
-import type { ProbeSpec } from "../resources/probe.ts";
+import { placeOfProbe, type ProbeSpec } from "../resources/probe.ts";
 import { GROUP_ANNOTATION, type WorkloadGroupSpec } from "../resources/workload-group.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { Probe } from "../snapshot/model.ts";
@@ -10,25 +10,40 @@ import type { World } from "./world.ts";
 
 /** The probe of a WorkloadEntry that its group made; null: none, or none that the mesh's settings allow. */
 export function probeOf(world: World, entry: KubeObject): Probe | null {
+  const probe = groupProbe(world, entry);
+  if (probe === null) return null;
+  const namespace = namespaceOf(entry);
+  const { address: own } = entry.spec as WorkloadEntrySpec;
+  const { port, host = own } = placeOfProbe(probe);
+  if (probeProblem(world, host, port, namespace) !== null) return null;
+  const at = endpointAt(world, host, port, namespace);
+  if (at === null) return null;
+  const to = { authority: `${hostOf(host)}:${port}`, settings: settingsOf(probe) };
+  const { httpGet } = probe;
+  const { address } = at;
+  if (httpGet === undefined) return address.kind === "binding" ? null : { ...to, address };
+  return {
+    ...to,
+    address: address.kind === "private" && httpGet.scheme === "HTTPS" ? { ...address, tls: true } : address,
+    get: {
+      path: httpGet.path ?? "/",
+      headers: (httpGet.httpHeaders ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const),
+    },
+  };
+}
+
+/** A Worker has no ports: whether one could connect to it says nothing. */
+export function isUnprobed(world: World, entry: KubeObject): boolean {
+  const probe = groupProbe(world, entry);
+  const { address } = entry.spec as WorkloadEntrySpec;
+  return probe?.tcpSocket !== undefined && probe.tcpSocket.host === undefined && address.startsWith("binding:");
+}
+
+function groupProbe(world: World, entry: KubeObject): ProbeSpec | null {
   const group = entry.metadata.annotations?.[GROUP_ANNOTATION];
   if (group === undefined) return null;
-  const namespace = namespaceOf(entry);
-  const [owner] = world.inventory.of("workload-group", `${namespace}/${group}`);
-  const { probe } = (owner?.spec ?? {}) as Partial<WorkloadGroupSpec>;
-  if (probe === undefined) return null;
-  const { httpGet } = probe;
-  const { address: own } = entry.spec as WorkloadEntrySpec;
-  if (probeProblem(world, httpGet.host ?? own, httpGet.port, namespace) !== null) return null;
-  const at = endpointAt(world, httpGet.host ?? own, httpGet.port, namespace);
-  if (at === null) return null;
-  const { address } = at;
-  return {
-    address: address.kind === "private" && httpGet.scheme === "HTTPS" ? { ...address, tls: true } : address,
-    authority: `${hostOf(httpGet.host ?? own)}:${httpGet.port}`,
-    path: httpGet.path ?? "/",
-    headers: (httpGet.httpHeaders ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const),
-    settings: settingsOf(probe),
-  };
+  const [owner] = world.inventory.of("workload-group", `${namespaceOf(entry)}/${group}`);
+  return ((owner?.spec ?? {}) as Partial<WorkloadGroupSpec>).probe ?? null;
 }
 
 /**

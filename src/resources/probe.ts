@@ -1,18 +1,21 @@
 import { z } from "zod";
 import { parseIp } from "./ip.ts";
 import { isHostName } from "./names.ts";
-import { choice, later, never, portNumber, strict, text } from "./fields.ts";
+import type { Report } from "./report.ts";
+import { choice, never, portNumber, REASON, strict, text } from "./fields.ts";
 
 const seconds = (min: number, max: number) => z.int().min(min).max(max).exactOptional();
 const MAX_SECONDS = 86_400;
 /** A result that takes longer would outlast the exchange that carries it. */
 const MAX_TIMEOUT_SECONDS = 4;
 
+/** Never a service binding or a URL: those have owners, whose policies a probe would pass by. */
+const host = text((name) => parseIp(name) !== null || isHostName(name), "a host name or an IP address").exactOptional();
+
 const HttpGet = strict({
   port: portNumber,
   path: text((path) => /^\/[\u0021-\u007e]*$/.test(path), "a path that begins with `/`").exactOptional(),
-  // Never a service binding or a URL: those have owners, whose policies a probe would pass by.
-  host: text((host) => parseIp(host) !== null || isHostName(host), "a host name or an IP address").exactOptional(),
+  host,
   scheme: choice(["HTTP", "HTTPS"]).exactOptional(),
   httpHeaders: z
     .array(
@@ -32,14 +35,26 @@ export const Probe = strict(
     periodSeconds: seconds(0, MAX_SECONDS),
     successThreshold: seconds(0, 1_000),
     failureThreshold: seconds(0, 1_000),
-    httpGet: HttpGet,
+    httpGet: HttpGet.exactOptional(),
+    tcpSocket: strict({ port: portNumber, host }).exactOptional(),
   },
   {
-    tcpSocket: later("use `httpGet`"),
-    grpc: later("use `httpGet`"),
+    grpc: never(`${REASON.grpc}; use \`httpGet\` or \`tcpSocket\``),
     exec: never("there is no process on the endpoint's side to run"),
   },
 );
 
 /** 0 and absent are Kubernetes' defaults: no delay, 1 s, 10 s, 1 success, 3 failures. */
 export type ProbeSpec = z.infer<typeof Probe>;
+
+/** One way, as in Istio. */
+export function checkProbe({ httpGet, tcpSocket }: ProbeSpec, report: Report): void {
+  if (httpGet === undefined && tcpSocket === undefined)
+    report.error("`httpGet` or `tcpSocket` is needed", "FieldValueRequired");
+  if (httpGet !== undefined && tcpSocket !== undefined) report.at("tcpSocket").error("cannot go with `httpGet`");
+}
+
+/** Where it goes: its port, and another host than the workload's. */
+export function placeOfProbe({ httpGet, tcpSocket }: ProbeSpec): { readonly port: number; readonly host?: string } {
+  return httpGet ?? tcpSocket ?? { port: 0 };
+}

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { strict } from "./fields.ts";
 import { labels } from "./names.ts";
 import type { KubeObject } from "./object.ts";
-import { Probe } from "./probe.ts";
+import { checkProbe, Probe } from "./probe.ts";
+import type { Report } from "./report.ts";
 import { WORKLOAD_FIELDS } from "./workload-entry.ts";
 
 export const WorkloadGroup = strict({
@@ -16,6 +17,10 @@ export const WorkloadGroup = strict({
 
 /** What the WorkloadEntry of a workload that registers looks like. */
 export type WorkloadGroupSpec = z.infer<typeof WorkloadGroup>;
+
+export function checkWorkloadGroup({ probe }: WorkloadGroupSpec, report: Report): void {
+  if (probe !== undefined) checkProbe(probe, report.at("probe"));
+}
 
 /** As Istio marks entries that a group made. */
 export const GROUP_ANNOTATION = "istio.io/autoRegistrationGroup";

@@ -230,15 +230,20 @@ export interface Endpoint {
   readonly probe?: Probe;
 }
 
-/** A GET, which any status of 200 to 399 answers well. */
+/** A GET, which any status of 200 to 399 answers well, or a TCP connection, which is well once it is made. */
 export interface Probe {
   readonly address: EndpointAddress;
-  /** Host and port of its URL, where the address has none. */
+  /** Host and port: of the GET's URL, where the address has none, or of the connection. */
   readonly authority: string;
+  /** Absent: a connection is all. */
+  readonly get?: ProbeGet;
+  readonly settings: ProbeSettings;
+}
+
+export interface ProbeGet {
   /** With its query. */
   readonly path: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly settings: ProbeSettings;
 }
 
 export interface ProbeSettings {

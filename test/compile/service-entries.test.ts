@@ -169,8 +169,7 @@ describe("a workload that registered", () => {
     expect(probeAt("10.0.0.1", "httpGet: { port: 8080 }")).toEqual({
       address: { kind: "private", authority: "10.0.0.1:8080" },
       authority: "10.0.0.1:8080",
-      path: "/",
-      headers: [],
+      get: { path: "/", headers: [] },
       settings: { initialDelayMs: 0, timeoutMs: 1_000, periodMs: 10_000, successThreshold: 1, failureThreshold: 3 },
     });
   });
@@ -181,8 +180,7 @@ describe("a workload that registered", () => {
     expect(probeAt("10.0.0.1", probe)).toEqual({
       address: { kind: "private", authority: "10.0.0.9:8443", tls: true },
       authority: "10.0.0.9:8443",
-      path: "/up?deep=1",
-      headers: [["x-probe", "1"]],
+      get: { path: "/up?deep=1", headers: [["x-probe", "1"]] },
       settings: { initialDelayMs: 5_000, timeoutMs: 2_000, periodMs: 3_000, successThreshold: 4, failureThreshold: 6 },
     });
   });
@@ -190,7 +188,31 @@ describe("a workload that registered", () => {
   it("behind a service binding is probed through it", () => {
     expect(probeAt("binding:EP_DB", "httpGet: { port: 80, path: /up }")).toMatchObject({
       address: { kind: "binding", name: "EP_DB" },
-      path: "/up",
+      get: { path: "/up" },
+    });
+  });
+
+  it("is probed by a TCP connection to its own port, or to another place", () => {
+    const settings = {
+      initialDelayMs: 0,
+      timeoutMs: 1_000,
+      periodMs: 10_000,
+      successThreshold: 1,
+      failureThreshold: 3,
+    };
+    const at = (authority: string) => ({ address: { kind: "private", authority }, authority, settings });
+    expect(probeAt("10.0.0.1", "tcpSocket: { port: 5432 }")).toEqual(at("10.0.0.1:5432"));
+    expect(probeAt("10.0.0.1", "tcpSocket: { port: 22, host: 10.0.0.9 }")).toEqual(at("10.0.0.9:22"));
+  });
+
+  it("behind a service binding is probed by no TCP connection: there is no port, and a warning says so", () => {
+    const made = world(group(", probe: { tcpSocket: { port: 80 } }"), service);
+    expect(made.apply(registered("binding:EP_DB")).join()).toContain(
+      "WorkloadEntry/one spec.address: its WorkloadGroup's probe",
+    );
+    expect(endpoints(made, "db.test")[0]).not.toHaveProperty("probe");
+    expect(probeAt("binding:EP_DB", "tcpSocket: { port: 80, host: 10.0.0.9 }")).toMatchObject({
+      authority: "10.0.0.9:80",
     });
   });
 
@@ -202,12 +224,13 @@ describe("a workload that registered", () => {
     expect(endpoints(foreign, "db.test")[0]).not.toHaveProperty("probe");
   });
 
-  it.each(["192.168.0.1", "169.254.169.254", "metadata.google.internal", "db.test"])(
-    "is not probed at %s, which no endpoint of the namespace may have",
-    (host) => {
+  const PLACES = ["192.168.0.1", "169.254.169.254", "metadata.google.internal", "db.test"];
+  it.each(PLACES.flatMap((host) => [[host, "httpGet"] as const, [host, "tcpSocket"] as const]))(
+    "is not probed at %s by %s, which no endpoint of the namespace may have",
+    (host, way) => {
       const made = world();
-      const findings = made.apply(group(`, probe: { httpGet: { port: 80, host: "${host}" } }`));
-      expect(findings.join()).toContain("error WorkloadGroup/vms spec.probe.httpGet.host");
+      const findings = made.apply(group(`, probe: { ${way}: { port: 80, host: "${host}" } }`));
+      expect(findings.join()).toContain(`error WorkloadGroup/vms spec.probe.${way}.host`);
       made.apply([registered("10.0.0.1"), service].join("\n---\n"));
       expect(endpoints(made, "db.test")[0]).not.toHaveProperty("probe");
     },

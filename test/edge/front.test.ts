@@ -281,10 +281,7 @@ describe("the edge", () => {
     await new Promise<void>((resolve) => service.listen(0, "127.0.0.1", resolve));
     const { port: at } = service.address() as AddressInfo;
     const call = (name: string) =>
-      send(`http://127.0.0.1:${forwarder.port}/x`, {
-        host: "api.test",
-        headers: { "tulle-private-target": `https://${name}:${at}` },
-      });
+      send(`http://127.0.0.1:${forwarder.port}`, { host: "api.test", target: `https://${name}:${at}/x` });
     try {
       await expect(call("localhost")).rejects.toThrow();
       setDefaultCACertificates([...trusted, authority.certificate.toString("pem")]);
@@ -309,28 +306,40 @@ describe("the edge", () => {
   it("forwards private endpoints to private addresses alone, whatever the Host says", async () => {
     const forwarder = await startPrivateForwarder(false);
     try {
-      const call = (target: string) =>
-        send(`http://127.0.0.1:${forwarder.port}/x`, { host: "api.test", headers: { "tulle-private-target": target } });
-      expect((await call(`http://127.0.0.1:${port}`)).text).toBe("ok");
-      expect(seen.at(-1)?.headers).toMatchObject({ host: "api.test" });
-      expect(seen.at(-1)?.headers["tulle-private-target"]).toBeUndefined();
+      const call = (target: string) => send(`http://127.0.0.1:${forwarder.port}`, { host: "api.test", target });
+      expect((await call(`http://127.0.0.1:${port}/x?y=%2f`)).text).toBe("ok");
+      expect(seen.at(-1)).toMatchObject({ url: "/x?y=%2f", headers: { host: "api.test" } });
       const plain = await startPrivateForwarder(true);
-      const headers = { "tulle-private-target": `https://127.0.0.1:${port}` };
-      expect((await send(`http://127.0.0.1:${plain.port}/x`, { host: "api.test", headers })).text).toBe("ok");
+      const target = `https://127.0.0.1:${port}/x`;
+      expect((await send(`http://127.0.0.1:${plain.port}`, { host: "api.test", target })).text).toBe("ok");
       await plain.close();
       for (const target of [
-        "http://169.254.169.254",
-        "http://1.1.1.1",
-        "https://1.1.1.1",
-        "http://[::ffff:1.1.1.1]:80",
-        "http://0.0.0.0",
-        "",
-        `127.0.0.1:${port}`,
-        `ftp://127.0.0.1:${port}`,
-        `http://user@127.0.0.1:${port}`,
-        `http://127.0.0.1:${port}/x`,
+        "http://169.254.169.254/",
+        "http://1.1.1.1/",
+        "https://1.1.1.1/",
+        "http://[::ffff:1.1.1.1]:80/",
+        "http://0.0.0.0/",
+        "/",
+        `ftp://127.0.0.1:${port}/`,
+        `http://user@127.0.0.1:${port}/`,
       ])
         await expect(call(target)).rejects.toThrow();
+    } finally {
+      await forwarder.close();
+    }
+  });
+
+  it("connects to private addresses alone where a TCP connection is asked for", async () => {
+    const forwarder = await startPrivateForwarder(false);
+    const place = { host: "127.0.0.1", port: forwarder.port };
+    const asked = async (authority: string) =>
+      exchange(place, `CONNECT ${authority} HTTP/1.1\r\nhost: ${authority}\r\n\r\nGET /raw HTTP/1.0\r\n\r\n`);
+    try {
+      const { status, body } = await asked(`127.0.0.1:${port}`);
+      expect([status, body.toString()]).toEqual([200, expect.stringMatching(/^HTTP\/1.1 200 OK/)]);
+      expect(seen.at(-1)?.url).toBe("/raw");
+      for (const authority of ["169.254.169.254:80", "1.1.1.1:80", "0.0.0.0:80", "127.0.0.1:1", `u@127.0.0.1:${port}`])
+        expect([authority, (await asked(authority)).status]).toEqual([authority, 0]);
     } finally {
       await forwarder.close();
     }

@@ -12,7 +12,7 @@ async function probed(answer: Fetch, change: Partial<Probe> = {}): Promise<boole
   const env = { EP_A: { fetch: answer } } as unknown as Env;
   // A new object each time: a backend is remembered by its address.
   const address = { kind: "binding", name: "EP_A" } as const;
-  const probe = { address, authority: "a:80", path: "/up", headers: [], settings: SETTINGS, ...change };
+  const probe = { address, authority: "a:80", get: { path: "/up", headers: [] }, settings: SETTINGS, ...change };
   return performProbe(probe, env);
 }
 
@@ -36,7 +36,7 @@ describe("a probe", () => {
         seen = [url, headers, redirect];
         return new Response(null, { status: 204 });
       },
-      { headers: [["x-a", "b"]] },
+      { get: { path: "/up", headers: [["x-a", "b"]] } },
     );
     expect(seen).toEqual([
       "http://a:80/up",

@@ -9,6 +9,8 @@ describe("WorkloadGroup", () => {
     "{template: {}}",
     "{metadata: {labels: {app: a}, annotations: {note: b}}, template: {ports: {http: 80}, weight: 2, network: east, locality: eu/a, serviceAccount: a}}",
     "{template: {}, probe: {initialDelaySeconds: 1, timeoutSeconds: 4, periodSeconds: 1, successThreshold: 2, failureThreshold: 2, httpGet: {port: 80, path: '/up?x=1', host: a.b, scheme: HTTPS, httpHeaders: [{name: X_A-1, value: b}, {name: c}]}}}",
+    "{template: {}, probe: {tcpSocket: {port: 5432}}}",
+    "{template: {}, probe: {periodSeconds: 5, tcpSocket: {port: 5432, host: db.corp.internal}}}",
   ])("takes %s", (spec) => {
     expect(of(spec)).toEqual([]);
   });
@@ -18,7 +20,12 @@ describe("WorkloadGroup", () => {
     ["a label that is none", "{template: {}, metadata: {labels: {'.': '~'}}}", "Invalid spec.metadata.labels[.]"],
     ["an address of all", "{template: {address: 10.0.0.1}}", "NotSupported spec.template.address"],
     ["a bad port", "{template: {ports: {http: 0}}}", "Invalid spec.template.ports.http"],
-    ["a probe without a way", "{template: {}, probe: {}}", "Required spec.probe.httpGet"],
+    ["a probe without a way", "{template: {}, probe: {}}", "Required spec.probe"],
+    [
+      "a probe of two ways",
+      "{template: {}, probe: {httpGet: {port: 80}, tcpSocket: {port: 80}}}",
+      "Invalid spec.probe.tcpSocket",
+    ],
     ["an empty GET", "{template: {}, probe: {httpGet: {}}}", "Required spec.probe.httpGet.port"],
     ["a path that is none", "{template: {}, probe: {httpGet: {port: 80, path: a}}}", "Invalid spec.probe.httpGet.path"],
     [
@@ -47,7 +54,12 @@ describe("WorkloadGroup", () => {
       "Invalid spec.probe.httpGet.host",
     ],
     ["a command", "{template: {}, probe: {exec: {command: [a]}}}", "NotSupported spec.probe.exec"],
-    ["a TCP connect", "{template: {}, probe: {tcpSocket: {port: 80}}}", "NotSupported spec.probe.tcpSocket"],
+    ["a TCP connection to no port", "{template: {}, probe: {tcpSocket: {}}}", "Required spec.probe.tcpSocket.port"],
+    [
+      "a TCP connection to another Worker's binding",
+      "{template: {}, probe: {tcpSocket: {port: 80, host: 'binding:EP_A'}}}",
+      "Invalid spec.probe.tcpSocket.host",
+    ],
     ["gRPC's health check", "{template: {}, probe: {grpc: {port: 80}}}", "NotSupported spec.probe.grpc"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);

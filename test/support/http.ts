@@ -11,6 +11,8 @@ export interface Call {
   readonly method?: string;
   /** Sent as the Host header; the connection goes to the URL's address. */
   readonly host?: string;
+  /** In place of the URL's path: a whole URL, as a proxy is asked. */
+  readonly target?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** For TLS: whom to trust, what to show, the name to ask for. */
@@ -24,7 +26,7 @@ export async function send(url: string, call: Call = {}): Promise<Answer> {
   const options: RequestOptions = {
     host: hostname,
     port,
-    path: pathname + search,
+    path: call.target ?? pathname + search,
     method: call.method ?? "GET",
     headers: { ...call.headers, ...(call.host === undefined ? {} : { host: call.host }) },
     agent: false,

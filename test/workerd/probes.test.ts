@@ -16,8 +16,7 @@ it("an endpoint whose probe fails is out until it is well again", async () => {
         probe: {
           address: endpoint.address,
           authority: "a:80",
-          path: "/up?deep=1",
-          headers: [["x-probe", "1"]] as const,
+          get: { path: "/up?deep=1", headers: [["x-probe", "1"]] as const },
           settings,
         },
       }));

@@ -17,7 +17,13 @@ export interface Env {
   readonly STATE: StateRpc;
   readonly CONTROL: ConfigApi;
   /** Way to private addresses: a Workers VPC network, or the local edge's forwarder. */
-  readonly PRIVATE?: Fetching;
+  readonly PRIVATE?: Fetching & Connecting;
+}
+
+/** What a probe needs of the way to private addresses. */
+interface Connecting {
+  /** @param address host and port */
+  connect(address: string): Socket;
 }
 
 /** What this Worker needs of a service binding. */

@@ -1,6 +1,9 @@
 import { workloadLabels } from "../../../compile/entries.ts";
+import { isUnprobed } from "../../../compile/probes.ts";
 import { namespaceOf } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { addressKey } from "../../../resources/address.ts";
+import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { checkWorkloadEntry, WorkloadEntry, type WorkloadEntrySpec } from "../../../resources/workload-entry.ts";
 import { checkAddresses } from "../../addresses.ts";
@@ -16,7 +19,7 @@ export const WORKLOAD_ENTRY = networkingKind({
   reader: reader(WorkloadEntry, checkWorkloadEntry),
   entries,
   addresses,
-  check: (world, object) => checkAddresses(world, object, addresses(object)),
+  check: (world, object) => [...checkAddresses(world, object, addresses(object)), ...checkProbed(world, object)],
   registrations: (_world, object) => {
     const { ports } = object.spec as WorkloadEntrySpec;
     return [
@@ -45,6 +48,12 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   yield ["workload", `${namespace}/`];
   for (const [key, value] of Object.entries(workloadLabels(object))) yield ["workload", `${namespace}/${key}=${value}`];
   for (const { address } of addresses(object)) yield ["address", addressKey(address)];
+}
+
+function checkProbed(world: World, object: KubeObject): readonly Finding[] {
+  if (!isUnprobed(world, object)) return [];
+  const message = "its WorkloadGroup's probe, `tcpSocket`, is not made: a service binding has no port; use `httpGet`";
+  return [warningAt("spec.address", message, "TULLE0003")];
 }
 
 function addresses({ spec }: KubeObject) {

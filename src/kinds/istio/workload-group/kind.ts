@@ -3,7 +3,8 @@ import { namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
-import { WorkloadGroup, type WorkloadGroupSpec } from "../../../resources/workload-group.ts";
+import { placeOfProbe } from "../../../resources/probe.ts";
+import { checkWorkloadGroup, WorkloadGroup, type WorkloadGroupSpec } from "../../../resources/workload-group.ts";
 import { at, WORKLOAD } from "../../descriptions.ts";
 import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
@@ -14,7 +15,7 @@ export const WORKLOAD_GROUP = networkingKind({
   kind: "WorkloadGroup",
   plural: "workloadgroups",
   shortNames: ["wg"],
-  reader: reader(WorkloadGroup),
+  reader: reader(WorkloadGroup, checkWorkloadGroup),
   entries: (object) => [["workload-group", `${namespaceOf(object)}/${object.metadata.name}`]],
   check: checkProbe,
   descriptions: {
@@ -41,14 +42,20 @@ export const WORKLOAD_GROUP = networkingKind({
     "spec.probe.httpGet.httpHeaders": "Headers of the request.",
     "spec.probe.httpGet.httpHeaders.name": "Its name.",
     "spec.probe.httpGet.httpHeaders.value": "Its value.",
+    "spec.probe.tcpSocket": "A TCP connection, which is closed at once: it is well if it can be made.",
+    "spec.probe.tcpSocket.port": "Of the workload; an origin has its own.",
+    "spec.probe.tcpSocket.host":
+      "Another place than the workload's; it must be one that endpoints of the namespace may have.",
     "spec.template.serviceAccount": "Whose identity the workloads have; `default` by default.",
   },
 });
 
 /** Where its host stands; of its workloads' own addresses their entries are judged. */
 function checkProbe(world: World, object: KubeObject): readonly Finding[] {
-  const { host, port } = (object.spec as WorkloadGroupSpec).probe?.httpGet ?? {};
+  const { probe } = object.spec as WorkloadGroupSpec;
+  const { host, port } = probe === undefined ? {} : placeOfProbe(probe);
   if (host === undefined || port === undefined) return [];
   const problem = probeProblem(world, host, port, namespaceOf(object));
-  return problem === null ? [] : [errorAt("spec.probe.httpGet.host", problem, "TULLE0111")];
+  const way = probe?.httpGet === undefined ? "tcpSocket" : "httpGet";
+  return problem === null ? [] : [errorAt(`spec.probe.${way}.host`, problem, "TULLE0111")];
 }
