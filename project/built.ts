@@ -19,6 +19,10 @@ export const WORKERS = {
   origins: "edge/origins-worker.ts",
 } as const;
 
+/** What a user's Worker imports as `tulle/sidecar`. */
+export const SIDECAR =
+  typeof TULLE_PACKAGED === "undefined" ? join(ROOT, "workers/sidecar/intercept.ts") : join(ROOT, "dist/sidecar.js");
+
 export type OwnWorker = keyof typeof WORKERS;
 
 /** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
