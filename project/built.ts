@@ -36,9 +36,8 @@ export async function workerCode(name: OwnWorker): Promise<string> {
  * @throws in the package, which has no such files
  */
 export async function sourceCode(entry: string): Promise<string> {
-  if (typeof TULLE_PACKAGED === "undefined") {
-    const { bundleWorker } = await import("./bundle.ts");
-    return bundleWorker(entry);
-  }
-  throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
+  if (typeof TULLE_PACKAGED !== "undefined")
+    throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
+  const { bundleWorker } = await import("./bundle.ts");
+  return bundleWorker(entry);
 }

@@ -12,7 +12,7 @@ import { MeshFile } from "../src/deployment/mesh-file.ts";
 import type { Problem } from "../src/deployment/topology.ts";
 
 /** The mesh file's usual name. */
-const MESH_FILE = "tulle.jsonc";
+export const MESH_FILE = "tulle.jsonc";
 
 /** What is wrong with a user's project; its message says how to mend it. */
 export class ProjectError extends Error {
@@ -41,10 +41,17 @@ export function readMeshFile(given: string | undefined, from: string = process.c
   if (path === null)
     throw new ProjectError(`no ${MESH_FILE} in this folder or above it: \`tulle init\` writes one from your Workers`);
   if (!existsSync(path)) throw new ProjectError(`no such file: ${relative(from, path)}`);
-  const text = readFileSync(path, "utf8");
+  return parseMeshFile(readFileSync(path, "utf8"), path, relative(from, path) || path);
+}
+
+/**
+ * @param path whose folder paths in it are relative to
+ * @param shown how messages name it
+ * @throws ProjectError
+ */
+export function parseMeshFile(text: string, path: string, shown: string): ReadMeshFile {
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: true });
-  const shown = relative(from, path) || path;
   const [broken] = errors;
   if (broken !== undefined || tree === undefined) {
     const what = broken === undefined ? "it is empty" : printParseErrorCode(broken.error);

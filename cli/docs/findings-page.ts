@@ -1,3 +1,4 @@
+import { PROJECT_FINDINGS } from "../../src/deployment/project-finding-codes.ts";
 import { FINDINGS, type FindingCode, kindOfFinding, SEVERITIES } from "../../src/resources/finding-codes.ts";
 import { ISTIO_CODES } from "./istio-codes.ts";
 
@@ -33,7 +34,7 @@ export function findingsPage(): string {
     const head = ["| code | what is the case | how to mend it | Istio's |", "| --- | --- | --- | --- |"];
     return rows.length === 0 ? [] : [`## ${TITLES[severity]}`, [...head, ...rows].join("\n")];
   });
-  return `${[HEAD, ...sections, ISTIO, istioTable(codes)].join("\n\n")}\n`;
+  return `${[HEAD, ...sections, PROJECT, projectTable(), ISTIO, istioTable(codes)].join("\n\n")}\n`;
 }
 
 const TITLES = { error: "Errors", warning: "Warnings", info: "Infos" } as const;
@@ -41,6 +42,18 @@ const TITLES = { error: "Errors", warning: "Warnings", info: "Infos" } as const;
 function rowOf(code: FindingCode): string {
   const { name, meaning, mend, istio = [] } = kindOfFinding(code);
   return `| \`${code}\` ${name} | ${meaning} | ${mend} | ${istio.join(", ")} |`;
+}
+
+const PROJECT = `## Findings of a folder of Workers
+
+What [\`tulle init\`](cli.md) says of wrangler's configurations and of the Workers' code. For hints like \`TULLE1105\` and
+\`TULLE1108\` the text of the code is looked at, which proves nothing.`;
+
+function projectTable(): string {
+  const rows = Object.entries(PROJECT_FINDINGS).map(
+    ([code, { name, severity, meaning, mend }]) => `| \`${code}\` ${name} | ${severity} | ${meaning} | ${mend} |`,
+  );
+  return ["| code | severity | what is the case | how to mend it |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
 const ISTIO = `## Istio's codes

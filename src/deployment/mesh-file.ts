@@ -84,6 +84,10 @@ export const MeshFile = z.strictObject({
     .array(z.string().min(1))
     .default(["policies"])
     .describe("Files and folders of YAML to apply, if they are there."),
+  ignore: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Wrangler configurations, and folders with such, that `tulle init` leaves alone."),
   namespaces: z.record(label, Namespace),
   gateways: z
     .record(label, Gateway)

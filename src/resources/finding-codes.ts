@@ -1,5 +1,5 @@
 /** What a code stands for. The names and numbers are public: people silence them, and programs count them. */
-interface FindingKind {
+export interface FindingKind {
   readonly name: string;
   /** An error refuses the write; a warning is answered; an info stands in the object's status and in `tulle analyze` alone. */
   readonly severity: Severity;

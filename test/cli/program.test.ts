@@ -56,6 +56,7 @@ describe("tulle", () => {
 
   it("shows help with an example for every command", async () => {
     const commands = [
+      "init",
       "apply",
       "analyze",
       "status",

@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { findingsPage } from "../../cli/docs/findings-page.ts";
 import { ISTIO_CODES } from "../../cli/docs/istio-codes.ts";
+import { PROJECT_FINDINGS } from "../../src/deployment/project-finding-codes.ts";
 import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const text = (file: string) => readFileSync(join(PROJECT, file), "utf8");
 const codes = Object.keys(FINDINGS) as FindingCode[];
 
-const sources = ["src", "workers", "cli"]
+const sources = ["src", "workers", "project", "cli"]
   .flatMap((top) =>
     readdirSync(join(PROJECT, top), { recursive: true, encoding: "utf8" }).map((file) => `${top}/${file}`),
   )
@@ -29,7 +30,7 @@ describe("docs/findings.md", () => {
   });
 });
 
-const TESTS = ["resources", "compile", "control", "cli"]
+const TESTS = ["resources", "compile", "control", "cli", "project"]
   .flatMap((folder) =>
     readdirSync(join(PROJECT, "test", folder), { recursive: true, encoding: "utf8" }).map(
       (file) => `test/${folder}/${file}`,
@@ -42,6 +43,22 @@ const TESTS = ["resources", "compile", "control", "cli"]
 /** What Istio's analysis says of traffic and policies, and not of how Istio is installed. */
 const ISTIO = `0101 0106 0107 0108 0109 0110 0111 0112 0118 0125 0127 0128 0129 0130 0131 0132 0133 0134 0138 0140 0145 0149 0157
   0159 0160 0161 0162 0165 0166 0167 0170 0171 0173 0174 0175 0177`;
+
+describe("the table of findings of a folder of Workers", () => {
+  const project = Object.keys(PROJECT_FINDINGS);
+
+  it("has nothing that is never said, and nothing without a test", () => {
+    expect(project.filter((code) => !sources.includes(`"${code}"`))).toEqual([]);
+    expect(project.filter((code) => !TESTS.includes(code))).toEqual([]);
+  });
+
+  it("has each name once, codes in order, and none of an object's", () => {
+    const names = [...Object.values(PROJECT_FINDINGS), ...Object.values(FINDINGS)].map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(project).toEqual(project.toSorted());
+    expect(project.filter((code) => code in FINDINGS)).toEqual([]);
+  });
+});
 
 describe("the table of findings", () => {
   it("has every code of Istio's that is about traffic and policies", () => {

@@ -1,0 +1,82 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { folderOf, worker } from "../project/folders.ts";
+import { tulle } from "./tulle.ts";
+
+const FILES = {
+  ...worker("web", "web", {
+    services: [
+      { binding: "API", service: "api" },
+      { binding: "MAIL", service: "mailer" },
+    ],
+  }),
+  ...worker("api", "api"),
+};
+
+describe("tulle init", () => {
+  it("draws the Workers, tells its findings, and writes the mesh file", async () => {
+    const folder = folderOf("shop", FILES);
+    const { code, stdout, stderr } = await tulle(folder, ["init", "--yes"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "wrote tulle.jsonc\n" });
+    expect(stdout.split("\n")).toEqual([
+      "mesh shop: 2 services of 2 Workers",
+      "",
+      "web   public: *",
+      "├─ API ───> api",
+      "└─ MAIL ──> mailer (not here)",
+      "api",
+      "",
+      expect.stringMatching(
+        /^web\/wrangler\.jsonc: warning: `MAIL` binds `mailer`, which is not here; .* \[TULLE1101\]$/,
+      ),
+      "",
+    ]);
+    const again = await tulle(folder, ["init"]);
+    expect(again).toMatchObject({ code: 0, stderr: "tulle.jsonc has all of them: nothing was changed\n" });
+  });
+
+  it("writes nothing with --dry-run, and prints what it would", async () => {
+    const folder = folderOf("shop", FILES);
+    const { code, stdout, stderr } = await tulle(folder, ["init", "--dry-run"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "tulle.jsonc was not written: this was a dry run\n" });
+    expect(stdout).toContain('"web": {\n          "versions": { "v1": { "config": "web/wrangler.jsonc" } },\n');
+    expect(existsSync(join(folder, "tulle.jsonc"))).toBe(false);
+  });
+
+  it("prints the same as data, for a folder that is named", async () => {
+    const folder = folderOf("shop", FILES);
+    const { code, stdout } = await tulle(join(folder, ".."), ["init", "shop", "-o", "json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      mesh: "shop",
+      written: true,
+      services: [{ name: "api" }, { name: "web", public: ["*"], versions: [{ version: "v1", worker: "web" }] }],
+      calls: [
+        { from: "web", binding: "API", to: "api" },
+        { from: "web", binding: "MAIL", to: null, callee: "mailer" },
+      ],
+      new: [
+        { what: "service", service: "api" },
+        { what: "service", service: "web" },
+      ],
+      findings: [{ code: "TULLE1101", name: "UnknownWorker", severity: "warning", config: "web/wrangler.jsonc" }],
+      text: readFileSync(join(folder, "tulle.jsonc"), "utf8"),
+    });
+  });
+
+  it.each([
+    { name: "a folder without Workers", files: {}, args: [], says: "no wrangler.toml" },
+    { name: "a folder that is not there", files: FILES, args: ["nowhere"], says: "no such folder: nowhere" },
+    {
+      name: "Workers that cannot be told apart, and writes the file to mend",
+      files: { ...worker("a", "a-b"), ...worker("b", "a_b") },
+      args: [],
+      says: "tulle.jsonc:18:",
+    },
+  ])("refuses $name", async ({ files, args, says }) => {
+    const { code, stderr } = await tulle(folderOf("shop", { "readme.md": "", ...files }), ["init", ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(says);
+  });
+});
