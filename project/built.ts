@@ -19,10 +19,6 @@ export const WORKERS = {
   origins: "edge/origins-worker.ts",
 } as const;
 
-/** What a user's Worker imports as `tulle/sidecar`. */
-export const SIDECAR =
-  typeof TULLE_PACKAGED === "undefined" ? join(ROOT, "workers/sidecar/intercept.ts") : join(ROOT, "dist/sidecar.js");
-
 export type OwnWorker = keyof typeof WORKERS;
 
 /** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
@@ -41,3 +37,9 @@ export async function sourceCode(entry: string): Promise<string> {
   const { bundleWorker } = await import("./bundle.ts");
   return bundleWorker(entry);
 }
+
+/** The module that sends a Worker's calls by host name through the mesh: generated entries import it. */
+export const SIDECAR = join(
+  ROOT,
+  typeof TULLE_PACKAGED === "undefined" ? "workers/sidecar/intercept.ts" : "dist/sidecar.js",
+);

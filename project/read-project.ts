@@ -11,7 +11,8 @@ export interface Project {
   readonly configs: ReadonlyMap<string, WorkerConfiguration>;
 }
 
-interface WorkerConfiguration {
+/** A Worker of the mesh, with what wrangler says of it. */
+export interface WorkerConfiguration {
   readonly worker: MeshWorker;
   /** Of the user's wrangler configuration, absolute. */
   readonly path: string;
