@@ -32,10 +32,11 @@ export async function workerCode(name: OwnWorker): Promise<string> {
  * @throws in the package, which has no such files
  */
 export async function sourceCode(entry: string): Promise<string> {
-  if (typeof TULLE_PACKAGED !== "undefined")
-    throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
-  const { bundleWorker } = await import("./bundle.ts");
-  return bundleWorker(entry);
+  if (typeof TULLE_PACKAGED === "undefined") {
+    const { bundleWorker } = await import("./bundle.ts");
+    return bundleWorker(entry);
+  }
+  throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
 }
 
 /** The module that sends a Worker's calls by host name through the mesh: generated entries import it. */

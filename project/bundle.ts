@@ -1,24 +1,24 @@
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { ROOT } from "./built.ts";
+
+/** As wrangler bundles for a deployment; names stay readable. */
+export const FOR_WORKERD = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: "esm",
+  target: "es2024",
+  conditions: ["workerd", "worker", "browser"],
+  external: ["cloudflare:*", "node:*"],
+  logLevel: "silent",
+} as const satisfies BuildOptions;
 
 /**
  * @param entry a file of the checkout
- * @param minify as deployments of the gateway do; names stay readable otherwise
- * @returns it as one ES module, bundled as for deployment
+ * @param minify as deployments of the gateway do
+ * @returns it as one ES module
  */
 export async function bundleWorker(entry: string, minify = false): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    absWorkingDir: ROOT,
-    bundle: true,
-    write: false,
-    minify,
-    format: "esm",
-    target: "es2024",
-    conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*", "node:*"],
-    logLevel: "silent",
-  });
+  const { outputFiles } = await build({ ...FOR_WORKERD, entryPoints: [entry], write: false, minify });
   const [file] = outputFiles;
   if (!file) throw new Error(`no output for ${entry}`);
   return file.text;

@@ -3,7 +3,7 @@
 # What the machine already has on PATH is used as it is where a package cannot be fetched.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-packages=(kubernetes-client prometheus openssl curl)
+packages=(kubernetes-client prometheus openssl curl strace)
 mkdir -p .tools/packages
 command -v apt-get > /dev/null && command -v dpkg > /dev/null || {
   echo "npm run tools needs Debian's apt-get and dpkg; elsewhere install these yourself: ${packages[*]}" >&2

@@ -1,7 +1,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import { z } from "zod";
-import manifest from "../../package.json" with { type: "json" };
+import { VERSION } from "../../project/built.ts";
 import { CommandError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
 import { readTarget, type Target } from "./target.ts";
@@ -84,7 +84,7 @@ async function send(target: Target, agent: http.Agent, timeoutMs: number, call: 
     method: call.method ?? "GET",
     headers: {
       accept: "application/json",
-      "user-agent": `tulle/${manifest.version}`,
+      "user-agent": `tulle/${VERSION}`,
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(call.body !== undefined && { "content-type": "application/json" }),
       ...(call.ifMatch !== undefined && { "if-match": call.ifMatch }),

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { type Answer, type Call, send } from "./http.ts";
 import { certificateRequest } from "./csr.ts";
@@ -44,6 +45,11 @@ const PROJECT = join(import.meta.dirname, "../..");
 /** A start that takes longer than this hangs. */
 const START_MS = 110_000;
 
+type Launch = (args: readonly string[]) => ChildProcessByStdio<null, Readable, Readable>;
+
+const ofCheckout: Launch = (args) =>
+  spawn(process.execPath, ["edge/start.ts", ...args], { cwd: PROJECT, stdio: ["ignore", "pipe", "pipe"] });
+
 /** The local mesh as `npm start` brings it up, in a process of its own. */
 export class RunningMesh {
   readonly info: MeshInfo;
@@ -59,13 +65,11 @@ export class RunningMesh {
   /**
    * @param args as for `npm start`; `--json` is added
    * @param stateDir kept when given, else made and removed at the end
+   * @param launch starts the program
    */
-  static async start(args: readonly string[], stateDir?: string): Promise<RunningMesh> {
+  static async start(args: readonly string[], stateDir?: string, launch: Launch = ofCheckout): Promise<RunningMesh> {
     const state = stateDir ?? mkdtempSync(join(tmpdir(), "tulle-mesh-"));
-    const child = spawn(process.execPath, ["edge/start.ts", "--json", "--state", state, ...args], {
-      cwd: PROJECT,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = launch(["--json", "--state", state, ...args]);
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4_000)));
     const line = await new Promise<string>((resolve, reject) => {

@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { InstalledPackage, registryReached } from "../support/installed-package.ts";
+import { RunningMesh } from "../support/mesh.ts";
+import { toolPath } from "../support/tools.ts";
+import { until } from "../support/until.ts";
+
+const CHECKOUT = join(import.meta.dirname, "../..");
+const { version: VERSION, dependencies: OURS } = JSON.parse(readFileSync(join(CHECKOUT, "package.json"), "utf8")) as {
+  readonly version: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+
+const IS_REACHED = registryReached();
+if (!IS_REACHED) console.log("not run: npm's registry");
+const IS_TRACED = toolPath("strace") !== null;
+
+describe.skipIf(!IS_REACHED)("the tarball, installed in an empty folder", () => {
+  let installed: InstalledPackage;
+  beforeAll(() => {
+    installed = InstalledPackage.install();
+  });
+  afterAll(() => installed?.remove());
+
+  const inPackage = (...path: string[]) => join(installed.project, "node_modules/tulle", ...path);
+  const files = () =>
+    readdirSync(inPackage(), { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+
+  it("is built JavaScript, with types, and knows no place of the machine that built it", () => {
+    const texts = files().map(({ parentPath, name }) => readFileSync(join(parentPath, name), "utf8"));
+    expect(texts.length).toBeGreaterThan(15);
+    expect(texts.filter((text) => text.includes(CHECKOUT))).toEqual([]);
+    const typeScript = files()
+      .map(({ name }) => name)
+      .filter((name) => name.endsWith(".ts"));
+    expect(typeScript.filter((name) => !name.endsWith(".d.ts"))).toEqual([]);
+    expect(typeScript).not.toEqual([]);
+  });
+
+  it("depends on what its code imports and runs, at the versions of the checkout, and has nothing for its development", () => {
+    const manifest = JSON.parse(readFileSync(inPackage("package.json"), "utf8")) as Record<string, unknown>;
+    const { dependencies, engines } = manifest as { dependencies: Record<string, string>; engines: object };
+    expect(OURS).toMatchObject(dependencies);
+    expect(Object.keys(dependencies)).toEqual(expect.arrayContaining(["miniflare", "wrangler"]));
+    expect(engines).toEqual({ node: ">=22.12" });
+    for (const absent of ["devDependencies", "optionalDependencies", "scripts", "private"])
+      expect(manifest).not.toHaveProperty(absent);
+  });
+
+  it("says its version and its commands by npx, and loads neither wrangler nor the runtime for it", async () => {
+    const run = (name: string, args: readonly string[]) =>
+      installed.run(...installed.traced(join(installed.folder, name), "npx", ["tulle", ...args]));
+    expect(run("version.trace", ["--version"])).toMatchObject({ status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    const help = run("help.trace", ["--help"]);
+    expect(help).toMatchObject({ status: 0, stderr: "" });
+    expect(help.stdout).toContain("analyze");
+    if (!IS_TRACED) return;
+    for (const name of ["version.trace", "help.trace"]) {
+      const named = await filesNamed(join(installed.folder, name));
+      expect(named.filter((path) => path.startsWith(inPackage("dist/cli.js")))).not.toEqual([]);
+      expect(named.filter((path) => /node_modules\/(wrangler|miniflare|workerd)\//.test(path))).toEqual([]);
+    }
+  });
+
+  it("analyzes a file", () => {
+    const manifest = {
+      apiVersion: "networking.istio.io/v1",
+      kind: "VirtualService",
+      metadata: { name: "reviews", namespace: "default" },
+      spec: { hosts: ["reviews"], http: [{ route: [{ destination: { host: "nobody" } }] }] },
+    };
+    writeFileSync(join(installed.project, "reviews.yaml"), JSON.stringify(manifest));
+    const command = ["tulle", "analyze", "-f", "reviews.yaml", "-o", "json"];
+    const analyzed = installed.run(...installed.traced(join(installed.folder, "analyze.trace"), "npx", command));
+    expect(analyzed.stderr).toBe("0 errors, 1 warning, 0 infos in 1 object\n");
+    expect(JSON.parse(analyzed.stdout)).toMatchObject({
+      findings: [{ name: "UnknownService", object: { name: "reviews" } }],
+    });
+  });
+
+  it("gives types of what a Worker imports of it", () => {
+    writeFileSync(
+      join(installed.project, "worker.ts"),
+      'import { interceptFetch } from "tulle/sidecar";\ninterceptFetch({ reviews: "MESH" });\ninterceptFetch({ reviews: 1 });\n',
+    );
+    const tsc = join(CHECKOUT, "node_modules/.bin/tsc");
+    const checked = installed.run(tsc, ["--noEmit", "--strict", "--module", "nodenext", "--types", "", "worker.ts"]);
+    expect(checked.stdout.trim().split("\n")).toEqual([expect.stringMatching(/^worker\.ts\(3,18\): error TS2322/)]);
+  });
+
+  it("brings up the local mesh", async () => {
+    const trace = join(installed.folder, "mesh.trace");
+    const mesh = await RunningMesh.start(
+      ["--empty", "--port-base", "32500"],
+      join(installed.project, ".tulle"),
+      (args) => installed.start(...installed.traced(trace, "node", [inPackage("dist/start.js"), ...args])),
+    );
+    try {
+      const { status, text } = await mesh.control("/api/v1/status");
+      expect(status).toBe(200);
+      expect(text).toContain("gateway-a");
+      const asked = installed.run("npx", ["tulle", "status"]);
+      expect(asked).toMatchObject({ status: 0, stderr: "" });
+    } finally {
+      await mesh.stop();
+    }
+  });
+
+  it.skipIf(!IS_TRACED)("reads no file of the checkout in all that", async () => {
+    for (const name of ["version.trace", "help.trace", "analyze.trace", "mesh.trace"]) {
+      const named = await filesNamed(join(installed.folder, name));
+      expect(named.length).toBeGreaterThan(50);
+      expect(named.filter((path) => `${path}/`.startsWith(`${CHECKOUT}/`))).toEqual([]);
+    }
+  });
+});
+
+it("is not what `npm pack` makes of the checkout itself: that says how to", () => {
+  expect(() => execFileSync("npm", ["pack", "--dry-run"], { cwd: CHECKOUT, encoding: "utf8", stdio: "pipe" })).toThrow(
+    "`npm run pack` builds it",
+  );
+});
+
+/** The absolute paths in a list that `strace` keeps, once its first process has ended. */
+async function filesNamed(list: string): Promise<readonly string[]> {
+  const lines = await until(`the end of ${list}`, () => {
+    const read = readFileSync(list, "utf8").trimEnd().split("\n");
+    const first = read[0]?.split(" ", 1)[0];
+    return read.some((line) => line.startsWith(`${first} `) && line.includes("+++ exited")) && read;
+  });
+  return lines.flatMap((line) => [...line.matchAll(/"(\/[^"]*)"/g)].map(([, path = ""]) => path));
+}
