@@ -485,7 +485,7 @@ for (const { manager, operation } of metadata.managedFields) console.log(manager
       operationId: "delete",
       summary: "Delete an object",
       description:
-        "The body may be DeleteOptions: its preconditions and its dry run hold. A Namespace takes what stands in it along. A DELETE of the collection deletes what the selectors select, in one namespace.",
+        "The body may be DeleteOptions: its preconditions and its dry run hold. A Namespace takes what stands in it along, and a WorkloadGroup the WorkloadEntries of its workloads, unless `propagationPolicy` is `Orphan`. A DELETE of the collection deletes what the selectors select, in one namespace.",
       tags: ["Kubernetes API"],
       parameters: [...PLACE, NAME, DRY_RUN],
       responses: {

@@ -23,7 +23,8 @@ export const COMMON_DESCRIPTIONS: Descriptions = {
   "metadata.generation": "Set by the server; grows with each change of what was asked for.",
   "metadata.creationTimestamp": "Set by the server.",
   "metadata.finalizers": "Kept without effect: deleting removes the object at once.",
-  "metadata.ownerReferences": "Kept without effect: objects are not deleted with their owner.",
+  "metadata.ownerReferences":
+    "Kept; a WorkloadEntry is deleted with its WorkloadGroup, other objects not with their owners.",
   "metadata.managedFields": "Which client manages which fields; kept by the server for server-side apply.",
   status: "What the mesh made of the object; written by the mesh.",
   "status.conditions": "Findings about the object, one of each type.",

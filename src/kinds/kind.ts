@@ -24,6 +24,8 @@ export interface Kind extends KindInfo, CompiledKind {
   readonly selectable: Readonly<Record<string, (object: KubeObject) => string>>;
   /** Addresses that an object writes, with their places; a client certificate's binding counts as one. */
   readonly addresses: (object: KubeObject) => readonly { readonly address: string; readonly field: string }[];
+  /** Whether an object made another one, which goes with it; absent: none makes any. */
+  readonly owns?: (owner: KubeObject, object: KubeObject) => boolean;
   /** Conditions that a new object has from the start. */
   readonly firstConditions: readonly Omit<Condition, "lastTransitionTime" | "observedGeneration">[];
 }

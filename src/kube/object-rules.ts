@@ -45,7 +45,14 @@ export type Operation =
       readonly force: boolean;
       readonly author: Author;
     }
-  | { readonly verb: "delete"; readonly ref: ObjectRef; readonly uid?: string; readonly resourceVersion?: string }
+  | {
+      readonly verb: "delete";
+      readonly ref: ObjectRef;
+      readonly uid?: string;
+      readonly resourceVersion?: string;
+      /** What it made stays. */
+      readonly orphans?: boolean;
+    }
   /** What whoever listens for a Gateway says of it. */
   | {
       readonly verb: "report";

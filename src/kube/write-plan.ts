@@ -83,6 +83,14 @@ class Draft {
     const all = [...[...this.#store.objects.values()].map(refOf), ...[...this.changes.values()].map(({ ref }) => ref)];
     for (const ref of all) if (ref.namespace === namespace && this.current(ref) !== null) this.change(ref, null, true);
   }
+
+  /** What an object made goes with it. */
+  emptied(owner: KubeObject): void {
+    const owns = kindOfObject(owner)?.owns;
+    if (owns === undefined) return;
+    const all = [...this.#store.objects.values()].filter((object) => owns(owner, object)).map(refOf);
+    for (const ref of all) if (this.current(ref) !== null) this.change(ref, null, true);
+  }
 }
 
 /** What the operations would make of the objects, one after the other. */
@@ -113,6 +121,7 @@ export function planWrite(
     const object = action === "unchanged" ? after : (draft.change(ref, after, configuration) ?? before);
     if (object) outcomes.push({ ref, action, object, findings });
     if (action === "deleted" && isNamespace(ref)) draft.empty(ref.name);
+    if (operation.verb === "delete" && operation.orphans !== true && before !== null) draft.emptied(before);
   }
   return { outcomes, failures, changes: draft.changes, rv: draft.rv };
 }

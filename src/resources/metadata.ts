@@ -71,7 +71,10 @@ export function readMetadata(input: unknown, info: KindInfo, report: Report): Ob
     if (ownerReferences.length > 0)
       report
         .at("ownerReferences")
-        .warn("stored, without effect: objects are not deleted with their owner", "TULLE0003");
+        .warn(
+          "stored, without effect: of all objects only a WorkloadGroup takes its WorkloadEntries along",
+          "TULLE0003",
+        );
   }
   return metadata;
 }

@@ -63,6 +63,17 @@ export function entryOf(group: KubeObject, workload: RegisteredWorkload): KubeOb
   };
 }
 
+/** Whether a workload of the group registered by this object. The owner's uid is another once the group was brought back by a rollback. */
+export function isEntryOf(group: KubeObject, { kind, metadata }: KubeObject): boolean {
+  const { name, namespace } = group.metadata;
+  if (kind !== "WorkloadEntry" || metadata.namespace !== namespace) return false;
+  const { ownerReferences } = metadata as { readonly ownerReferences?: readonly unknown[] };
+  return (ownerReferences ?? []).some((owner) => {
+    const { kind: of, name: called } = Object(owner) as { readonly kind?: unknown; readonly name?: unknown };
+    return of === group.kind && called === name;
+  });
+}
+
 /** Until when a workload is registered, as its entry's status says; null: for good. */
 export function registeredUntil({ status }: KubeObject): string | null {
   const { registration } = (status ?? {}) as { registration?: { expiresAt?: unknown } };

@@ -72,6 +72,24 @@ describe("a workload of a group", () => {
     expect(JSON.stringify(audit.json)).toContain("expire-workload");
   });
 
+  it("goes with its group, unless that is deleted alone", async () => {
+    const group = GROUP.split("---\n")[1]?.replace("vms", "spare") ?? "";
+    const GROUPS = ENTRIES.replace("workloadentries", "workloadgroups");
+    const statuses = async () =>
+      Promise.all(["spare-binding-ep-x", "spare-binding-ep-y"].map(async (name) => (await entry(name)).status));
+    expect((await control.apply(group)).status).toBe(200);
+    for (const address of ["binding:EP_X", "binding:EP_Y"]) await register({ address }, undefined, "spare");
+    expect((await control.call("DELETE", `${GROUPS}/spare`, { propagationPolicy: "Nobody" })).status).toBe(400);
+    expect((await control.call("DELETE", `${GROUPS}/spare`, { propagationPolicy: "Orphan" })).status).toBe(200);
+    expect(await statuses()).toEqual([200, 200]);
+    expect((await control.apply(group)).status).toBe(200);
+    expect((await control.call("DELETE", `${GROUPS}/spare?dryRun=All`)).status).toBe(200);
+    expect(await statuses()).toEqual([200, 200]);
+    expect((await control.call("DELETE", `${GROUPS}/spare`)).status).toBe(200);
+    expect(await statuses()).toEqual([404, 404]);
+    expect((await entry("vms-binding-ep-mine")).status).toBe(200);
+  });
+
   it("takes no entry over that another made", async () => {
     expect((await register({ address: "binding:EP_MINE" })).status).toBe(409);
     expect((await deregister("binding:EP_MINE")).status).toBe(409);

@@ -23,7 +23,7 @@ export async function restore(
     kept.add(refKey(ref));
     const present = objects.get(refKey(ref));
     // What may not be changed is made anew.
-    if (present && checkChange(present, value).length > 0) writes.push({ verb: "delete", ref });
+    if (present && checkChange(present, value).length > 0) writes.push({ verb: "delete", ref, orphans: true });
     const author = { manager: "tulle-rollback", subresource: "" as const, apiVersion: value.apiVersion };
     writes.push({ verb: "apply", ref, value, author });
   }
@@ -31,7 +31,7 @@ export async function restore(
     .map(refOf)
     .filter((ref) => !kept.has(refKey(ref)) && !(rank(ref) === 0 && NAMESPACES.includes(ref.name)))
     .toSorted((a, b) => rank(b) - rank(a));
-  return ok([...writes, ...gone.map((ref) => ({ verb: "delete" as const, ref }))]);
+  return ok([...writes, ...gone.map((ref) => ({ verb: "delete" as const, ref, orphans: true }))]);
 }
 
 /** Namespaces come before what stands in them, and go after it. */

@@ -151,13 +151,13 @@ export async function remove(c: Ask, path: ResourcePath): Promise<Result<Respons
   if (!may.ok) return may;
   const options = await readOptions(c);
   if (!options.ok) return options;
-  const { dryRun, ...preconditions } = options.value;
-  if (path.name !== null) return removeOne(c, path, path.name, preconditions, dryRun);
+  const { dryRun, ...how } = options.value;
+  if (path.name !== null) return removeOne(c, path, path.name, how, dryRun);
   if (path.info.namespaced && path.namespace === null)
     return err(failure("MethodNotAllowed", "delete a collection in one namespace at a time"));
   const selected = selectors(c, path);
   if (!selected.ok) return selected;
-  const written = await removeSelected(c, path, selected.value, preconditions, dryRun);
+  const written = await removeSelected(c, path, selected.value, how, dryRun);
   if (!written.ok) return written;
   return ok(
     c.json({
@@ -172,13 +172,7 @@ export async function remove(c: Ask, path: ResourcePath): Promise<Result<Respons
 /** What was selected may be gone, or be another object, before it is deleted: then it is selected anew. */
 const SELECTIONS = 5;
 
-async function removeSelected(
-  c: Ask,
-  path: ResourcePath,
-  selects: Selects,
-  preconditions: { uid?: string; resourceVersion?: string },
-  dryRun: boolean,
-) {
+async function removeSelected(c: Ask, path: ResourcePath, selects: Selects, how: Deletion, dryRun: boolean) {
   for (let selection = 1; ; selection += 1) {
     const { items } = await page(c, path, selects, Number.POSITIVE_INFINITY, null);
     const operations = items.map(({ metadata: { name, namespace = "", uid, resourceVersion } }) => ({
@@ -186,11 +180,12 @@ async function removeSelected(
       ref: { ...refAt(path, name), namespace },
       ...(uid !== undefined && { uid }),
       ...(resourceVersion !== undefined && { resourceVersion }),
-      ...preconditions,
+      ...how,
     }));
     const written = await ask(c, operations, "deletecollection", dryRun);
     const isStale = !written.ok && (written.error.reason === "NotFound" || written.error.reason === "Conflict");
-    if (!isStale || Object.keys(preconditions).length > 0 || selection === SELECTIONS) return written;
+    const isOfOne = how.uid !== undefined || how.resourceVersion !== undefined;
+    if (!isStale || isOfOne || selection === SELECTIONS) return written;
   }
 }
 
@@ -198,27 +193,37 @@ async function removeOne(
   c: Ask,
   path: ResourcePath,
   name: string,
-  preconditions: { uid?: string; resourceVersion?: string },
+  how: Deletion,
   dryRun: boolean,
 ): Promise<Result<Response, Status>> {
   const ref = refAt(path, name);
-  const written = await ask(c, [{ verb: "delete", ref, ...preconditions }], "delete", dryRun);
+  const written = await ask(c, [{ verb: "delete", ref, ...how }], "delete", dryRun);
   if (!written.ok) return written;
   const { uid } = written.value.results[0]?.object.metadata ?? {};
   const details = { name, ...(ref.group !== "" && { group: ref.group }), kind: path.info.plural, uid };
   return ok(c.json({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details }));
 }
 
+/** What an object made goes in the same moment, whichever of the others is asked for. */
+const Propagation = z.enum(["Orphan", "Background", "Foreground"]);
+
 /** What is read of them. A precondition of another type must not be taken for none. */
 const DeleteOptions = z.looseObject({
   preconditions: z.looseObject({ uid: z.string().nullish(), resourceVersion: z.string().nullish() }).nullish(),
   dryRun: z.array(z.literal("All")).nullish(),
+  propagationPolicy: Propagation.nullish(),
+  orphanDependents: z.boolean().nullish(),
 });
 
-/** DeleteOptions: its preconditions hold, and so does its dry run; how dependents go is moot, since nothing here has any. */
-async function readOptions(
-  c: Ask,
-): Promise<Result<{ uid?: string; resourceVersion?: string; dryRun: boolean }, Status>> {
+/** What of DeleteOptions is done. */
+interface Deletion {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly orphans?: true;
+}
+
+/** DeleteOptions: its preconditions hold, so does its dry run, and what an object made may stay. */
+async function readOptions(c: Ask): Promise<Result<Deletion & { readonly dryRun: boolean }, Status>> {
   const asked = isDryRun(c);
   if (!asked.ok) return asked;
   const value = await readValue(c);
@@ -228,11 +233,16 @@ async function readOptions(
     const [issue] = read.error.issues;
     return err(failure("BadRequest", `DeleteOptions: ${issue?.path.join(".")}: ${issue?.message}`));
   }
-  const { preconditions, dryRun } = read.data;
+  const { preconditions, dryRun, propagationPolicy, orphanDependents } = read.data;
   const { uid, resourceVersion } = preconditions ?? {};
+  const asParameter = c.req.query("propagationPolicy");
+  if (asParameter !== undefined && !Propagation.safeParse(asParameter).success)
+    return err(failure("BadRequest", `propagationPolicy: one of ${Propagation.options.join(", ")}`));
+  const orphans = (propagationPolicy ?? asParameter) === "Orphan" || orphanDependents === true;
   return ok({
     ...(typeof uid === "string" && { uid }),
     ...(typeof resourceVersion === "string" && { resourceVersion }),
+    ...(orphans && { orphans }),
     dryRun: asked.value || (dryRun ?? []).length > 0,
   });
 }

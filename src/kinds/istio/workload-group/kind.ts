@@ -4,7 +4,12 @@ import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { placeOfProbe } from "../../../resources/probe.ts";
-import { checkWorkloadGroup, WorkloadGroup, type WorkloadGroupSpec } from "../../../resources/workload-group.ts";
+import {
+  checkWorkloadGroup,
+  isEntryOf,
+  WorkloadGroup,
+  type WorkloadGroupSpec,
+} from "../../../resources/workload-group.ts";
 import { at, WORKLOAD } from "../../descriptions.ts";
 import { networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
@@ -18,6 +23,7 @@ export const WORKLOAD_GROUP = networkingKind({
   reader: reader(WorkloadGroup, checkWorkloadGroup),
   entries: (object) => [["workload-group", `${namespaceOf(object)}/${object.metadata.name}`]],
   check: checkProbe,
+  owns: isEntryOf,
   descriptions: {
     "": "What the WorkloadEntries of workloads look like that register by themselves.",
     spec: "The template, and what its entries are marked with.",
