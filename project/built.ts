@@ -19,6 +19,19 @@ export const WORKERS = {
   origins: "edge/origins-worker.ts",
 } as const;
 
+/** What Node runs, or loads by its path: in the package `dist/NAME.js`, all in one folder, from which `ROOT` is found. */
+export const PROGRAMS = { cli: "cli/tulle/main.ts", start: "edge/start.ts" } as const;
+
+/** What a user's Worker imports as `tulle/NAME`: `dist/NAME.js`, too. */
+export const LIBRARY = { sidecar: "workers/sidecar/intercept.ts" } as const;
+
+const FILES = { ...PROGRAMS, ...LIBRARY };
+
+/** @returns the path of one of them */
+export function fileOf(name: keyof typeof FILES): string {
+  return join(ROOT, typeof TULLE_PACKAGED === "undefined" ? FILES[name] : `dist/${name}.js`);
+}
+
 export type OwnWorker = keyof typeof WORKERS;
 
 /** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
@@ -38,9 +51,3 @@ export async function sourceCode(entry: string): Promise<string> {
   }
   throw new Error(`${entry} is in Tulle's checkout only, not in its package`);
 }
-
-/** The module that sends a Worker's calls by host name through the mesh: generated entries import it. */
-export const SIDECAR = join(
-  ROOT,
-  typeof TULLE_PACKAGED === "undefined" ? "workers/sidecar/intercept.ts" : "dist/sidecar.js",
-);

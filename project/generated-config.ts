@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import type { MeshWorker } from "../src/deployment/topology.ts";
-import { SIDECAR } from "./built.ts";
+import { fileOf } from "./built.ts";
 import { entryFiles, needsEntry } from "./generated-entry.ts";
 import { ProjectError } from "./mesh-file.ts";
 import type { WorkerConfiguration } from "./read-project.ts";
@@ -60,7 +60,7 @@ export function generatedConfig(source: WorkerConfiguration, options: GenerateOp
   const { worker, path } = source;
   refuseKind(source);
   const config = JSON.parse(JSON.stringify(source.config)) as Values;
-  const files = needsEntry(worker) ? entryFiles(worker, String(config["main"]), SIDECAR) : {};
+  const files = needsEntry(worker) ? entryFiles(worker, String(config["main"]), fileOf("sidecar")) : {};
   const [entry] = Object.keys(files);
   const joined: Values = {
     ...config,

@@ -2,15 +2,9 @@ import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type BuildOptions, type Metafile } from "esbuild";
-import { ROOT, WORKERS } from "../../project/built.ts";
+import { LIBRARY, PROGRAMS, ROOT, WORKERS } from "../../project/built.ts";
 import { FOR_WORKERD } from "../../project/bundle.ts";
 import { workerConfigs } from "../../src/deployment/worker-config.ts";
-
-/** What Node runs: name in `dist/` and source. Their files lie flat in that folder, from which `ROOT` is found. */
-const PROGRAMS = { cli: "cli/tulle/main.ts", start: "edge/start.ts" };
-
-/** What a user's Worker imports as `tulle/NAME`. */
-export const LIBRARY = { sidecar: "workers/sidecar/intercept.ts" };
 
 /** What the built code has of npm. */
 interface Built {

@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { ROOT } from "../../project/built.ts";
-import { LIBRARY } from "./build.ts";
+import { LIBRARY, ROOT } from "../../project/built.ts";
 
 /**
  * Writes `NAME.d.ts` for what users import, beside `NAME.js`.

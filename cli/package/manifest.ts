@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../../project/built.ts";
-import { LIBRARY } from "./build.ts";
+import { LIBRARY, ROOT } from "../../project/built.ts";
 
 interface Manifest {
   readonly name: string;
