@@ -38,7 +38,8 @@ async function fill(folder: string): Promise<void> {
   declareInto(dist);
   cpSync(join(ROOT, "cli/package/launcher.mjs"), join(dist, "tulle.mjs"));
   writeFileSync(join(dist, "workers/THIRD-PARTY-NOTICES.txt"), noticesOf(included));
-  for (const path of ["README.md", "LICENSE", ...configurations()]) cpSync(join(ROOT, path), join(folder, path));
+  for (const path of ["README.md", "LICENSE", "tulle.schema.json", ...configurations()])
+    cpSync(join(ROOT, path), join(folder, path));
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifestOf(imported), null, 2)}\n`);
 }
 

@@ -4,7 +4,11 @@ import { isDnsLabel, isHostName } from "../resources/names.ts";
 
 /** What stands in `tulle.jsonc`: the one description of a mesh, from which it is run, deployed and checked. */
 
-const label = z.string().refine(isDnsLabel, "lower-case letters, digits and `-`, at most 63");
+const label = z
+  .string()
+  .refine(isDnsLabel, "lower-case letters, digits and `-`, at most 63")
+  // For editors.
+  .meta({ pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$" });
 
 const Version = z
   .strictObject({
@@ -44,7 +48,7 @@ const Service = z
   })
   .describe("What callers name.");
 
-const Namespace = z.strictObject({ services: z.record(label, Service) });
+const Namespace = z.strictObject({ services: z.record(label, Service).describe("By the name that callers use.") });
 
 const Gateway = z
   .strictObject({
@@ -77,9 +81,13 @@ const Gateway = z
   .describe("A deployed gateway Worker.");
 
 export const MeshFile = z.strictObject({
-  $schema: z.string().optional(),
+  $schema: z.string().optional().describe("Where editors find what this file may hold."),
   mesh: label.describe("Names the mesh: its database, and its control and state Workers."),
-  trustDomain: z.string().refine(isHostName, "a domain name").default("cluster.local"),
+  trustDomain: z
+    .string()
+    .refine(isHostName, "a domain name")
+    .default("cluster.local")
+    .describe("What the names of callers begin with: `spiffe://TRUST-DOMAIN/…`."),
   policies: z
     .array(z.string().min(1))
     .default(["policies"])
@@ -88,15 +96,21 @@ export const MeshFile = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe("Wrangler configurations, and folders with such, that `tulle init` leaves alone."),
-  namespaces: z.record(label, Namespace),
+  namespaces: z.record(label, Namespace).describe("Services by their namespace: `default`, or one a team."),
   gateways: z
     .record(label, Gateway)
     .optional()
     .describe("By the name of the Worker; without it one gateway fronts all."),
   control: z
-    .strictObject({ domain: z.string().refine(isHostName, "a host name").optional() })
+    .strictObject({
+      domain: z
+        .string()
+        .refine(isHostName, "a host name")
+        .optional()
+        .describe("Its custom domain; without one it is reached by nobody but the gateways."),
+    })
     .default({})
-    .describe("Custom domain of the control API; without one it is reached by nobody but the gateways."),
+    .describe("The control Worker, which has the API."),
 });
 
 /** With its defaults filled in. */

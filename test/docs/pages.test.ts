@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { apiPage } from "../../cli/docs/api-page.ts";
 import { cliPage, leavesOf } from "../../cli/docs/cli-page.ts";
+import { meshFilePage } from "../../cli/docs/mesh-file-page.ts";
+import { type JsonSchema, meshFileSchema } from "../../cli/docs/mesh-file-schema.ts";
 import { tulleProgram } from "../../cli/tulle/program.ts";
+import { parseMeshFile } from "../../project/mesh-file.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 
 function page(name: string): string {
@@ -26,5 +29,23 @@ describe("the pages that `npm run docs` makes", () => {
     expect(sections.map((section) => section.split("\n", 1)[0])).toEqual(commands);
     for (const section of sections) expect(section).toContain("\n$ ");
     expect(commands).toContain("tulle token create");
+  });
+
+  it("tulle.schema.json and docs/mesh-file.md are what the mesh file's schema says", () => {
+    expect(JSON.parse(page("../tulle.schema.json"))).toEqual(meshFileSchema());
+    expect(page("mesh-file.md")).toBe(meshFilePage(meshFileSchema()));
+  });
+
+  it("docs/mesh-file.md has a meaning for every field, and a sample that is read", () => {
+    const fields = (schema: JsonSchema): readonly JsonSchema[] => {
+      const entry = typeof schema.additionalProperties === "object" ? [schema.additionalProperties] : [];
+      const own = Object.values(schema.properties ?? {});
+      return [...own, ...[...own, ...entry].flatMap(fields)];
+    };
+    expect(fields(meshFileSchema()).length).toBeGreaterThan(20);
+    expect(fields(meshFileSchema()).filter(({ description }) => description === undefined)).toEqual([]);
+    const [, sample = ""] = /```jsonc\n([^]*?)```/.exec(page("mesh-file.md")) ?? [];
+    const { file } = parseMeshFile(sample, "/shop/tulle.jsonc", "tulle.jsonc");
+    expect(Object.keys(file.namespaces["default"]!.services)).toEqual(["web", "prices"]);
   });
 });
