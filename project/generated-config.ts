@@ -2,18 +2,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import type { MeshWorker } from "../src/deployment/topology.ts";
-import { fileOf } from "./built.ts";
-import { entryFiles, needsEntry } from "./generated-entry.ts";
+import { writeEntry } from "./generated-entry.ts";
 import { ProjectError } from "./mesh-file.ts";
 import type { WorkerConfiguration } from "./read-project.ts";
-
-/** A Worker's configuration as it joins the mesh: for `wrangler deploy --config` and `wrangler dev --config`. */
-export interface GeneratedConfig {
-  /** Plain JSON. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** What must stand beside it: name of the file to its text. */
-  readonly files: Readonly<Record<string, string>>;
-}
 
 export interface GenerateOptions {
   /** Where it will stand, absolute: what wrangler cannot take as an absolute path is relative to it. */
@@ -53,28 +44,33 @@ const DEFAULTS: Values = {
 };
 
 /**
+ * A Worker's configuration as it joins the mesh: for `wrangler deploy --config` and `wrangler dev --config`.
+ *
  * @param source as wrangler reads it from the working directory, which paths of its answer are relative to
+ * @returns plain JSON
  * @throws ProjectError where the Worker is of a kind that cannot join
  */
-export function generatedConfig(source: WorkerConfiguration, options: GenerateOptions): GeneratedConfig {
+export function generatedConfig(source: WorkerConfiguration, options: GenerateOptions): Values {
   const { worker, path } = source;
   refuseKind(source);
   const config = JSON.parse(JSON.stringify(source.config)) as Values;
-  const files = needsEntry(worker) ? entryFiles(worker, String(config["main"]), fileOf("sidecar")) : {};
-  const [entry] = Object.keys(files);
   const joined: Values = {
     ...config,
     ...withPaths(config, { folder: dirname(path), output: options.folder }),
     services: joinedServices(config["services"], worker),
-    ...(entry !== undefined && {
-      main: join(options.folder, entry),
+    ...(worker.sidecar !== null && {
+      main: join(entryFolder(source, options), "entry.js"),
       // Rules' globs and further modules are of the user's own folder.
       base_dir: config["base_dir"] ?? dirname(String(config["main"])),
     }),
     ...(!options.keepsPublicRoutes && { route: undefined, routes: undefined, workers_dev: false, preview_urls: false }),
   };
   const said = Object.entries(joined).filter(([key, value]) => !NO_INPUT.has(key) && saysSomething(key, value));
-  return { config: Object.fromEntries(said), files };
+  return Object.fromEntries(said);
+}
+
+function entryFolder({ worker }: WorkerConfiguration, { folder }: GenerateOptions): string {
+  return join(folder, worker.name);
 }
 
 /**
@@ -83,9 +79,10 @@ export function generatedConfig(source: WorkerConfiguration, options: GenerateOp
  * @returns the path of the configuration
  */
 export function writeGeneratedConfig(source: WorkerConfiguration, options: GenerateOptions): string {
-  const { config, files } = generatedConfig(source, options);
+  const config = generatedConfig(source, options);
   mkdirSync(options.folder, { recursive: true });
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(options.folder, name), text);
+  const { sidecar } = source.worker;
+  if (sidecar !== null) writeEntry(entryFolder(source, options), source.config.main ?? "", sidecar);
   const path = join(options.folder, `${source.worker.name}.jsonc`);
   writeFileSync(
     path,
@@ -104,7 +101,7 @@ function refuseKind({ worker, path, config }: WorkerConfiguration): void {
     refuse("`site` without `main`: name the Worker's module in `main`");
   if (main !== undefined && isServiceWorker(main))
     refuse(`${main} is in the service-worker format (\`addEventListener\`): it must be a module (\`export default\`)`);
-  if (!needsEntry(worker)) return;
+  if (worker.sidecar === null) return;
   if (main === undefined) refuse("it has assets and no code, so it calls nobody: remove `calls` of its service");
   else if (main.endsWith(".py"))
     refuse("it is in Python: its calls by host name (`calls`) cannot be sent through the mesh");

@@ -1,30 +1,33 @@
-import type { MeshWorker } from "../src/deployment/topology.ts";
-
-/** It calls by host name: then its module has an entry before it. */
-export function needsEntry({ sidecar }: MeshWorker): boolean {
-  return sidecar !== null;
-}
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Sidecar } from "../src/deployment/topology.ts";
+import { fileOf } from "./built.ts";
 
 /**
- * The user's module as it is, with its calls by host name sent through the mesh. All that it exports passes on.
+ * Writes the entry of a Worker that calls others by host name: its own module with all its exports, after `fetch` was made
+ * to go through the mesh.
  *
+ * @param folder for this Worker's files alone
  * @param main its module, absolute
- * @param sidecarModule of `interceptFetch`
- * @returns name of each file to its text, the entry first
+ * @returns the entry's path
  */
-export function entryFiles(
-  { name, sidecar }: MeshWorker,
-  main: string,
-  sidecarModule: string,
-): Readonly<Record<string, string>> {
-  const { hosts, rest } = sidecar ?? { hosts: {}, rest: null };
-  const text = (value: unknown) => JSON.stringify(value, null, 2);
-  return {
-    [`${name}.entry.js`]:
-      // The mesh comes first: modules are evaluated in order, so the user's code already sees the mesh's fetch.
-      `import "./${name}.mesh.js";\nimport * as own from ${text(main)};\n\nexport * from ${text(main)};\n` +
+export function writeEntry(folder: string, main: string, { hosts, rest }: Sidecar): string {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, "calls.js"),
+    `import { interceptFetch } from ${text(fileOf("sidecar"))};\n\ninterceptFetch(${JSON.stringify(hosts, null, 2)}, ${text(rest)});\n`,
+  );
+  const entry = join(folder, "entry.js");
+  // The calls come first: modules are evaluated in order, so that the Worker's code already sees the mesh's fetch.
+  writeFileSync(
+    entry,
+    `import "./calls.js";\nimport * as own from ${text(main)};\n\nexport * from ${text(main)};\n` +
       // The runtime takes a module without a default export, but not an undefined one.
       `export default Reflect.get(own, "default") ?? {};\n`,
-    [`${name}.mesh.js`]: `import { interceptFetch } from ${text(sidecarModule)};\n\ninterceptFetch(${text(hosts)}, ${text(rest)});\n`,
-  };
+  );
+  return entry;
+}
+
+function text(value: string | null): string {
+  return JSON.stringify(value);
 }

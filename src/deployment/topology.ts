@@ -62,7 +62,7 @@ interface RetargetedBinding {
   readonly props: CallerProps;
 }
 
-interface Sidecar {
+export interface Sidecar {
   /** Host name to the name of a binding. */
   readonly hosts: Readonly<Record<string, string>>;
   /** Takes every other host; null: they are called as before. */

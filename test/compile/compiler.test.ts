@@ -365,8 +365,8 @@ describe("destination rules", () => {
       made: { ring: 1_048_576, key: { kind: "sourceIp" } },
     },
     {
-      spec: "{ consistentHash: { httpQueryParameterName: User, maglev: {} } }",
-      made: { maglev: 65_537, key: { kind: "query", name: "User" } },
+      spec: "{ consistentHash: { httpQueryParameterName: User, maglev: { tableSize: 4999999 } } }",
+      made: { maglev: 655_373, key: { kind: "query", name: "User" } },
     },
     {
       spec: "{ consistentHash: { httpCookie: { name: User }, maglev: { tableSize: 5 } } }",

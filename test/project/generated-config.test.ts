@@ -135,7 +135,7 @@ describe("a generated configuration", () => {
       limits: { cpu_ms: 50 },
       minify: true,
     });
-    const { config } = generatedConfig(source, { folder: output, keepsPublicRoutes: false });
+    const config = generatedConfig(source, { folder: output, keepsPublicRoutes: false });
     expect(Object.keys(config).toSorted()).toEqual([
       "compatibility_date",
       "compatibility_flags",
@@ -162,7 +162,7 @@ describe("a generated configuration", () => {
 
   it("leaves out what wrangler says by itself", async () => {
     const { source, output } = await web({});
-    const { config } = generatedConfig(source, { folder: output, keepsPublicRoutes: true });
+    const config = generatedConfig(source, { folder: output, keepsPublicRoutes: true });
     expect(Object.keys(config)).toEqual(["compatibility_date", "name", "main"]);
   });
 
@@ -197,12 +197,12 @@ describe("a generated configuration", () => {
   it("starts a Worker that calls by host name through an entry, whose modules are the user's own", async () => {
     const { made, source, output } = await web({}, { calls: ["orders"] });
     const read = readBack(source, output);
-    expect(read.main).toBe(join(output, "web.entry.js"));
+    expect(read.main).toBe(join(output, "web/entry.js"));
     expect(read.base_dir).toBe(join(made, "web/src"));
     expect((read.services as readonly { binding: string }[]).map(({ binding }) => binding)).toEqual([
       "MESH_SHOP_GATEWAY",
     ]);
-    const mesh = readFileSync(join(output, "web.mesh.js"), "utf8");
+    const mesh = readFileSync(join(output, "web/calls.js"), "utf8");
     expect(mesh).toContain('"orders.default": "MESH_SHOP_GATEWAY"');
     expect(existsSync(/from "(.*)"/.exec(mesh)![1]!)).toBe(true);
   });

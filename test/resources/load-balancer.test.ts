@@ -16,7 +16,6 @@ describe("loadBalancer", () => {
     "useSourceIp: true",
     "httpQueryParameterName: user",
     "useSourceIp: true, ringHash: {minimumRingSize: 2048}",
-    "useSourceIp: true, maglev: {}",
     "useSourceIp: true, maglev: {tableSize: 65537}",
     "useSourceIp: true, maglev: {tableSize: 5}",
   ])("takes consistentHash with %s", (fields) => {
@@ -49,6 +48,7 @@ describe("loadBalancer", () => {
     ["a pseudo-header that is none of ours", "httpHeaderName: ':scheme'", "Invalid httpHeaderName"],
     ["no name of a parameter", 'httpQueryParameterName: ""', "Invalid httpQueryParameterName"],
     ["a table whose size is no prime", "useSourceIp: true, maglev: {tableSize: 1000}", "Invalid maglev.tableSize"],
+    ["a table without a size", "useSourceIp: true, maglev: {}", "Required maglev.tableSize"],
     ["a table of no size", "useSourceIp: true, maglev: {tableSize: 0}", "Invalid maglev.tableSize"],
     ["a table that is too large", "useSourceIp: true, maglev: {tableSize: 5000011}", "Invalid maglev.tableSize"],
     [
@@ -56,7 +56,7 @@ describe("loadBalancer", () => {
       "useSourceIp: true, ringHash: {minimumRingSize: 8388609}",
       "Invalid ringHash.minimumRingSize",
     ],
-    ["both algorithms", "useSourceIp: true, ringHash: {}, maglev: {}", "Invalid maglev"],
+    ["both algorithms", "useSourceIp: true, ringHash: {}, maglev: {tableSize: 5}", "Invalid maglev"],
     [
       "the old place of the ring's size beside the new",
       "useSourceIp: true, minimumRingSize: 1024, ringHash: {}",

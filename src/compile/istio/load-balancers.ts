@@ -1,4 +1,4 @@
-import { MOST_PLACES_HERE } from "../../resources/consistent-hash.ts";
+import { MOST_PLACES_HERE, MOST_SLOTS_HERE } from "../../resources/consistent-hash.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { LoadBalancerSpec } from "../../resources/load-balancer.ts";
 import type { HashKey, LoadBalancer, Warmup } from "../../snapshot/model.ts";
@@ -7,7 +7,6 @@ type ConsistentHash = NonNullable<LoadBalancerSpec["consistentHash"]>;
 type Cookie = NonNullable<ConsistentHash["httpCookie"]>;
 
 const DEFAULT_RING_SIZE = 1024;
-const DEFAULT_TABLE_SIZE = 65_537;
 const DEFAULT_MINIMUM_PERCENT = 10;
 
 /** LEAST_REQUEST unless something else is said, as in Istio. */
@@ -32,7 +31,7 @@ export function warmupOf(spec: LoadBalancerSpec | undefined): Warmup | null {
 function hashing(spec: ConsistentHash): LoadBalancer {
   const found = keyOf(spec);
   const key = found === null ? {} : { key: found };
-  if (spec.maglev !== undefined) return { maglev: spec.maglev.tableSize ?? DEFAULT_TABLE_SIZE, ...key };
+  if (spec.maglev !== undefined) return { maglev: Math.min(spec.maglev.tableSize, MOST_SLOTS_HERE), ...key };
   // 0 is unset, as everywhere in protobuf.
   const size = spec.ringHash?.minimumRingSize || spec.minimumRingSize || DEFAULT_RING_SIZE;
   return { ring: Math.min(size, MOST_PLACES_HERE), ...key };

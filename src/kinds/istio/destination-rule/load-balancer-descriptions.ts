@@ -19,7 +19,7 @@ export const LOAD_BALANCER: Descriptions = {
   "loadBalancer.consistentHash.ringHash.minimumRingSize": "Places that the ring has at least; 1024 by default.",
   "loadBalancer.consistentHash.maglev":
     "By a Maglev table: even shares; an endpoint that comes or goes moves a few keys of the others.",
-  "loadBalancer.consistentHash.maglev.tableSize": "Slots of the table, a prime; 65537 by default.",
+  "loadBalancer.consistentHash.maglev.tableSize": "Slots of the table, a prime such as 65537; 655373 at most.",
   "loadBalancer.consistentHash.minimumRingSize": "The old place of `ringHash.minimumRingSize`.",
   "loadBalancer.localityLbSetting": "What it means where callers and endpoints are; that of the mesh by default.",
   ...at(["loadBalancer.localityLbSetting"], LOCALITY_LB),

@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { COMPATIBILITY_DATE } from "../../edge/miniflare-workers.ts";
+import { bundleWorker } from "../../project/bundle.ts";
+import { writeEntry } from "../../project/generated-entry.ts";
+import { CALLS } from "./calls.ts";
+import { until } from "../support/until.ts";
+
+const SERVICE = join(import.meta.dirname, "service.ts");
+const HOSTS = { orders: "MESH_A", payments: "MESH_B" };
+
+let miniflare: Miniflare;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "tulle-sidecar-"));
+  const common = { compatibilityDate: COMPATIBILITY_DATE };
+  const code = async (entry: string) => [
+    { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(entry) },
+  ];
+  const through = (gateway: string) => ({ name: "gateway", entrypoint: "MeshEntrypoint", props: { gateway } });
+  const own = (name: string) => ({
+    durableObjects: { OBJECTS: { className: "Thing", useSQLite: true } },
+    workflows: { FLOW: { name: `${name}-flow`, className: "Flow" } },
+    queueProducers: { QUEUE: `${name}-queue` },
+    queueConsumers: { [`${name}-queue`]: { maxBatchTimeout: 0 } },
+  });
+  miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+      unsafeTriggerHandlers: true,
+      handleStructuredLogs: () => {},
+      resourcePersistencePath: folder,
+      workers: [
+        {
+          name: "service",
+          modules: await code(writeEntry(join(folder, "service"), SERVICE, { hosts: HOSTS, rest: null })),
+          ...common,
+          ...own("service"),
+          serviceBindings: {
+            MESH_A: through("a"),
+            MESH_B: through("b"),
+            NAMED: { name: "service", entrypoint: "Named" },
+          },
+          outboundService: through("outside"),
+        },
+        {
+          name: "all",
+          modules: await code(writeEntry(join(folder, "all"), SERVICE, { hosts: HOSTS, rest: "MESH_REST" })),
+          ...common,
+          serviceBindings: { MESH_A: through("a"), MESH_B: through("b"), MESH_REST: through("rest") },
+          outboundService: through("outside"),
+        },
+        {
+          name: "unbound",
+          modules: await code(writeEntry(join(folder, "unbound"), SERVICE, { hosts: HOSTS, rest: null })),
+          ...common,
+        },
+        // The same without a mesh: whatever it calls is reached as if by the network.
+        { name: "plain", modules: await code(SERVICE), ...common, outboundService: through("plain") },
+        { name: "gateway", modules: await code(join(import.meta.dirname, "gateway.ts")), ...common },
+        {
+          name: "talker",
+          modules: true,
+          script: "export default { fetch() { console.log('hello'); return new Response(); } }",
+          ...common,
+          tails: ["service"],
+        },
+      ],
+    }),
+  );
+  await miniflare.ready;
+});
+afterAll(async () => {
+  await miniflare.dispose();
+  rmSync(folder, { recursive: true });
+});
+
+interface Answer {
+  readonly gateway?: string | null;
+  readonly message?: string;
+}
+
+interface Service {
+  fetch(url: string): Promise<Response>;
+  scheduled(options: { readonly cron: string }): Promise<unknown>;
+}
+
+async function serviceOf(worker: string): Promise<Service> {
+  return (await miniflare.getWorker(worker)) as unknown as Service;
+}
+
+async function run(worker: string, name: string): Promise<Answer> {
+  const answer = await (await serviceOf(worker)).fetch(`http://service/${encodeURIComponent(name)}`);
+  return (await answer.json()) as Answer;
+}
+
+describe("fetch of a Worker with a generated entry", () => {
+  it.each(Object.keys(CALLS))("gives what it gives without a mesh: %s", async (name) => {
+    // A message is the runtime's own or ours.
+    const { gateway: _, message: __, ...meshed } = await run("service", name);
+    const { gateway: ___, message: ____, ...plain } = await run("plain", name);
+    expect(meshed).toEqual(plain);
+  });
+
+  it.each([
+    { name: "orders", service: "a", all: "a" },
+    { name: "orders, by what was fetch when the module began", service: "a", all: "a" },
+    { name: "payments", service: "b", all: "b" },
+    { name: "outside", service: "outside", all: "rest" },
+    { name: "outside by TLS", service: "outside", all: "rest" },
+    { name: "orders to payments", service: "b", all: "b" },
+    { name: "orders to outside", service: "outside", all: "rest" },
+    // What can be sent once only the runtime follows, and stays with the first gateway.
+    { name: "orders to payments, with a stream", service: "a", all: "a" },
+  ])("goes through the gateway of the host: $name", async ({ name, service, all }) => {
+    expect(await run("service", name)).toMatchObject({ status: 200, gateway: service });
+    expect(await run("all", name)).toMatchObject({ status: 200, gateway: all });
+  });
+
+  it("says which binding is missing, and calls nobody", async () => {
+    expect(await run("unbound", "orders")).toMatchObject({
+      error: "Error",
+      message: expect.stringContaining("MESH_A"),
+    });
+  });
+});
+
+describe("a generated entry passes on", () => {
+  it.each([
+    ["named entrypoints", "entrypoint"],
+    ["Durable Objects", "object"],
+    ["workflows", "workflow"],
+  ])("%s, whose calls go through the mesh as well", async (_, name) => {
+    expect(await run("service", name)).toMatchObject({ status: 200, gateway: "a" });
+  });
+
+  it("every handler of the default export", async () => {
+    await (await serviceOf("service")).scheduled({ cron: "* * * * *" });
+    await run("service", "message");
+    const mail = "From: a@example.com\r\nTo: b@example.com\r\nMessage-ID: <1@example.com>\r\n\r\nhello";
+    const email = new URL("/cdn-cgi/local/email?from=a@example.com&to=b@example.com", await miniflare.ready);
+    expect((await fetch(email, { method: "POST", body: mail })).status).toBe(200);
+    await (await serviceOf("talker")).fetch("http://talker/");
+    const told = await until("each handler to be called", async () => {
+      const events = (await run("service", "events")) as unknown as readonly { readonly handler: string }[];
+      return new Set(events.map(({ handler }) => handler)).size === 4 && events;
+    });
+    const through = { status: 200, gateway: "a" };
+    expect(told).toEqual(
+      expect.arrayContaining([
+        { handler: "scheduled", what: "* * * * *", seen: expect.objectContaining(through) },
+        { handler: "queue", what: "a message", seen: expect.objectContaining(through) },
+        { handler: "email", what: "a@example.com", seen: expect.objectContaining(through) },
+        { handler: "tail", what: ["hello"], seen: expect.objectContaining(through) },
+      ]),
+    );
+  });
+});
