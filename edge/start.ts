@@ -47,6 +47,7 @@ try {
     (line) => {
       if (!options.json) console.log(line);
     },
+    (problem) => console.error(problem),
   );
 } catch (error) {
   if (!(error instanceof StartError)) console.error(error);
