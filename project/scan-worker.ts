@@ -22,11 +22,14 @@ export async function scanWorker(folder: string, config: string, isAlone: boolea
     if (refused !== null) return { untaken: refused };
     const names = environmentsOf(read);
     if (names.length > 0 && names.every((name) => /^v\d+$/.test(name))) {
-      // No stages but versions of it: each is a Worker.
+      // No stages but versions of it: each is a Worker, and without a `v1` among them it is the first itself.
       const versions = await Promise.all(
         names.map(async (name) => ({ name, read: await readWranglerConfig(path, name) })),
       );
-      return { workers: versions.map((one) => foundWorker(one.read, config, path, isAlone, one.name, [])) };
+      const workers = versions.map((one) => foundWorker(one.read, config, path, isAlone, one.name, []));
+      return {
+        workers: names.includes("v1") ? workers : [foundWorker(read, config, path, isAlone, undefined, []), ...workers],
+      };
     }
     const environments = await Promise.all(names.map(async (name) => environmentOf(path, name)));
     return { workers: [foundWorker(read, config, path, isAlone, undefined, environments)] };

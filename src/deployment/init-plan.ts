@@ -129,8 +129,9 @@ function homeByName(
 }
 
 /** Whoever names an environment in the mesh file may mean a stage by it: the configuration counts. */
-export function isVersionOf(entry: NamedVersion, { config, environment }: FoundWorker): boolean {
-  return entry.config === config && (environment === undefined || entry.environment === environment);
+export function isVersionOf(entry: NamedVersion, { config, environment, environments }: FoundWorker): boolean {
+  if (entry.config !== config) return false;
+  return entry.environment === environment || environments.some(({ name }) => name === entry.environment);
 }
 
 function isTaken(

@@ -163,6 +163,15 @@ describe("tulle init with entrypoints, props and versions", () => {
     expect(result.services.map(({ name }) => name)).toEqual(["prices-v1", "prices-v2", "web"]);
   });
 
+  it("takes a configuration with an environment v2 alone for the first version itself", async () => {
+    const folder = folderOf("shop", worker("reviews", "reviews", { env: { v2: {} } }));
+    const result = await planInit(folder);
+    expect(versions(result)).toEqual(["reviews v1 reviews/wrangler.jsonc", "reviews v2 reviews/wrangler.jsonc v2"]);
+    writeFileSync(result.path, result.text);
+    const again = await planInit(folder);
+    expect([again.problems, again.isChanged]).toEqual(["", false]);
+  });
+
   it("takes environments v1 and v2 of one configuration for versions", async () => {
     const environments = { env: { v1: { name: "reviews-v1" }, v2: { name: "reviews-v2" } } };
     const result = await planInit(folderOf("shop", worker("reviews", "reviews", environments)));
