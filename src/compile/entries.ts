@@ -1,3 +1,4 @@
+import { canonicalHost } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { resolutionOf, type ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
@@ -56,7 +57,7 @@ export function hostsByName(spec: ServiceEntrySpec): readonly string[] {
   if (resolution === "STATIC" || (spec.endpoints ?? []).length > 0) return [];
   // NONE disregards a selector; with the others it says where the endpoints are.
   if (resolution !== "NONE" && spec.workloadSelector !== undefined) return [];
-  return spec.hosts.map((host) => host.toLowerCase());
+  return spec.hosts.map(canonicalHost);
 }
 
 /** Where such a host is: its public origin, or `dynamic:` and a wildcard, under which the request says which host. */

@@ -1,3 +1,4 @@
+import { canonicalHost } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { SidecarSpec } from "../resources/sidecar.ts";
 import type { Labels } from "./entries.ts";
@@ -77,7 +78,7 @@ export function importsOf(world: World, viewer: Viewer): Imports | null {
 function hostsOf(text: string, own: string): HostsOf {
   const [first = "", host = ""] = text.split("/");
   const namespace = first.startsWith("~") ? first.slice(1) : first;
-  return { namespace: namespace === "." ? own : namespace, host: host.toLowerCase() };
+  return { namespace: namespace === "." ? own : namespace, host: canonicalHost(host) };
 }
 
 function covers(pattern: string, host: string): boolean {

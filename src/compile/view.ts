@@ -1,3 +1,4 @@
+import { canonicalHost } from "../resources/host.ts";
 import type { MeshConfigSpec } from "../resources/mesh-config.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { Viewer, World } from "./world.ts";
@@ -30,7 +31,8 @@ export function namespaceOf({ metadata }: KubeObject): string {
 
 /** A name without dots is one of the namespace of the object that it stands in. */
 export function qualified(host: string, namespace: string): string {
-  return host.includes(".") || host === "*" ? host.toLowerCase() : serviceHost(host.toLowerCase(), namespace);
+  const canonical = canonicalHost(host);
+  return host.includes(".") || host === "*" ? canonical : serviceHost(canonical, namespace);
 }
 
 export function serviceHost(name: string, namespace: string): string {

@@ -10,7 +10,7 @@ export const credentialName = text(
 
 export const ClientTls = strict(
   {
-    mode: choice(["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]),
+    mode: choice(["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]).exactOptional(),
     credentialName: credentialName.exactOptional(),
     sni: z.string().exactOptional(),
     insecureSkipVerify: z
@@ -28,6 +28,7 @@ export const ClientTls = strict(
   },
 );
 
+/** An absent `mode` is the first of Istio's list, DISABLE. */
 export type ClientTlsSpec = z.infer<typeof ClientTls>;
 
 /** The gateway's binding of a client certificate: `shop.client-cert` is `CERT_SHOP_CLIENT_CERT`. */
@@ -36,7 +37,10 @@ export function certificateBinding(credentialName: string): string {
 }
 
 /** @param host of the rule, as written */
-export function checkClientTls({ mode, credentialName, sni }: ClientTlsSpec, host: string, report: Report): void {
+export function checkClientTls(spec: ClientTlsSpec, host: string, report: Report): void {
+  const { mode = "DISABLE", credentialName, sni } = spec;
+  if (spec.mode === undefined)
+    report.at("mode").warn("none: read as DISABLE, as in Istio: calls are made by plain HTTP; name what is meant");
   if (mode === "ISTIO_MUTUAL") {
     for (const [field, value] of Object.entries({ credentialName, sni }))
       if (value !== undefined)

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { checkClientTls, ClientTls } from "./client-tls.ts";
 import { ConnectionPool, RetryBudget } from "./connection-pool.ts";
-import { list, never, portNumber, REASON, strict } from "./fields.ts";
+import { never, portNumber, REASON, strict } from "./fields.ts";
 import { checkExportTo, exportTo } from "./export-to.ts";
-import { hostPattern } from "./host.ts";
+import { hostPattern, isAddress } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { checkLoadBalancer, LoadBalancer } from "./load-balancer.ts";
 import { labels, subsetName } from "./names.ts";
@@ -23,7 +23,7 @@ const PortPolicy = strict({ port: strict({ number: portNumber }), ...policyField
 export const TrafficPolicy = strict(
   {
     ...policyFields,
-    portLevelSettings: list(PortPolicy).exactOptional(),
+    portLevelSettings: z.array(PortPolicy).exactOptional(),
     retryBudget: RetryBudget.exactOptional(),
   },
   {
@@ -54,6 +54,7 @@ type PortPolicySpec = z.infer<typeof PortPolicy>;
 export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, { metadata }: Context): void {
   const { namespace = "default" } = metadata;
   checkExportTo(spec.exportTo, namespace, report.at("exportTo"));
+  if (isAddress(spec.host)) report.at("host").error("an IP address is no service's host");
   checkTrafficPolicy(spec.trafficPolicy, spec.host, report.at("trafficPolicy"));
   if (spec.workloadSelector !== undefined) {
     warnOfEmptySelector(spec.workloadSelector.matchLabels, report.at("workloadSelector"));
@@ -74,11 +75,12 @@ export function checkDestinationRule(spec: DestinationRuleSpec, report: Report, 
 /** @param host that the policy is for, as written */
 export function checkTrafficPolicy(policy: TrafficPolicySpec | undefined, host: string, report: Report): void {
   if (policy === undefined) return;
-  if (Object.keys(policy).length === 0)
+  const { portLevelSettings = [], ...others } = policy;
+  if (Object.keys(others).length === 0 && portLevelSettings.length === 0)
     report.error("empty: set one of its blocks, or leave it out", "FieldValueRequired");
   checkSettings(policy, host, report);
   const ports = new Set<number>();
-  for (const [index, settings] of (policy.portLevelSettings ?? []).entries()) {
+  for (const [index, settings] of portLevelSettings.entries()) {
     const place = report.at("portLevelSettings", index);
     if (ports.has(settings.port.number))
       place.at("port", "number").error(`port ${settings.port.number} is there twice`, "FieldValueDuplicate");

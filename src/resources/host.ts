@@ -2,9 +2,26 @@ import { z } from "zod";
 import { later, never, REASON } from "./fields.ts";
 import { isHostName } from "./names.ts";
 
-/** A host name, `*`, or `*.` and a host name. */
+/** A host name, `*`, or `*.` and a host name; a dot at its end says that nothing follows, as in DNS. */
 export function isHostPattern(host: string): boolean {
-  return host === "*" || isHostName(host.startsWith("*.") ? host.slice(2) : host);
+  if (host === "*") return true;
+  const name = withoutDot(host);
+  return isHostName(name.startsWith("*.") ? name.slice(2) : name);
+}
+
+/** A host as it is compared: lower case, without a dot at its end. */
+export function canonicalHost(host: string): string {
+  return withoutDot(host).toLowerCase();
+}
+
+/** A single label with a dot is no service's: short names have none, and long ones another. */
+function withoutDot(host: string): string {
+  return /.\..*\.$/.test(host) ? host.slice(0, -1) : host;
+}
+
+/** No service is named so: what is all digits behind the last dot is an address. */
+export function isAddress(host: string): boolean {
+  return /(^|\.)\d+$/.test(withoutDot(host));
 }
 
 /** What Istio takes in a list of hosts and we refuse. */
@@ -22,7 +39,7 @@ export const hostPattern = z.string().superRefine((host, ctx) => {
 
 /** Whether some host fits both patterns (they are compared without case). */
 export function overlap(first: string, second: string): boolean {
-  const [a, b] = [first.toLowerCase(), second.toLowerCase()];
+  const [a, b] = [canonicalHost(first), canonicalHost(second)];
   if (a === b || a === "*" || b === "*") return true;
   const inside = (name: string, pattern: string) => pattern.startsWith("*") && name.endsWith(pattern.slice(1));
   return inside(a, b) || inside(b, a);

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { parseAddress } from "./address.ts";
 import { choice, emptyList, list, never, portNumber, strict } from "./fields.ts";
 import { checkExportTo, exportToOrNobody } from "./export-to.ts";
-import { hostPattern, overlap } from "./host.ts";
+import { hostPattern, isAddress, overlap } from "./host.ts";
 import { labels, portName } from "./names.ts";
 import type { Context } from "./kind.ts";
 import { protocol } from "./protocol.ts";
@@ -58,10 +59,17 @@ export function checkServiceEntry(spec: ServiceEntrySpec, report: Report, contex
   for (const [index, endpoint] of endpoints.entries()) {
     const place = report.at("endpoints", index);
     checkWorkloadEntry(endpoint, place, context);
+    if (resolutionOf(spec) === "STATIC" && isPlainName(endpoint.address, context.local))
+      place.at("address").error("a name is looked up, and STATIC looks up nothing: say DNS, or write its IP address");
     for (const name of Object.keys(endpoint.ports ?? {}))
       if (!ports.some((port) => port.name === name))
         place.at("ports", name).error(`the service has no port \`${name}\``);
   }
+}
+
+function isPlainName(address: string, local: boolean): boolean {
+  const parsed = parseAddress(address, local);
+  return parsed.ok && parsed.value.kind === "name";
 }
 
 /** An origin is called at its default port, so another one leads nowhere. */
@@ -79,6 +87,7 @@ function checkHosts({ hosts }: ServiceEntrySpec, report: Report): void {
   for (const [index, host] of hosts.entries()) {
     const place = report.at(index);
     if (host === "*") place.error("`*` alone would be every host");
+    if (isAddress(host)) place.error("an IP address is no host: give the service a name, and write it to `endpoints`");
     const other = hosts.slice(0, index).find((earlier) => overlap(earlier, host));
     if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
   }

@@ -58,6 +58,15 @@ describe("a service's names", () => {
   });
 });
 
+it("a dot at the end of a host says that nothing follows: it is the name without it", () => {
+  const rule = (host: string, destination: string) =>
+    virtualService("dots", `{ hosts: [${host}], http: [{ route: [${to(destination)}] }] }`);
+  const clusterOf = (host: string, destination: string) =>
+    Object.keys(world(service("reviews"), rule(host, destination)).slice("mesh/*", REVIEWS)?.clusters ?? {});
+  expect(clusterOf("reviews", `${REVIEWS}.`)).toEqual([`outbound|80||${REVIEWS}`]);
+  expect(clusterOf(`${REVIEWS}.`, "reviews")).toEqual([`outbound|80||${REVIEWS}`]);
+});
+
 describe("endpoints", () => {
   it("are those that the selector picks, with weight, identity and labels", () => {
     const made = world(service("reviews", { versions: ["v1", "v2"] }), service("ratings"));

@@ -258,6 +258,10 @@ describe("the way to endpoints", () => {
     });
   });
 
+  it("is as plain where no mode is named", () => {
+    expect(reached("{}")).toEqual(reached("{ mode: DISABLE }"));
+  });
+
   it("is HTTPS with SIMPLE", () => {
     expect(reached("{ mode: SIMPLE }")).toEqual({
       ways: [{ ...PRIVATE, tls: true }, BINDING, ORIGIN],

@@ -118,7 +118,6 @@ spec:
       "outlierDetection: {minHealthPercent: 101}",
       "Invalid spec.trafficPolicy.outlierDetection.minHealthPercent",
     ],
-    ["TLS without mode", "tls: {}", "Required spec.trafficPolicy.tls.mode"],
     ["MUTUAL without a certificate", "tls: {mode: MUTUAL}", "Required spec.trafficPolicy.tls.credentialName"],
     [
       "a certificate whose name no binding can have",
@@ -200,6 +199,19 @@ spec:
     expect(message("tls: {mode: SIMPLE, privateKey: a}")).toMatch(/^cannot work here: there is no file system/);
     expect(message("loadBalancer: {zoneAwareLbSetting: {}}")).toMatch(/not supported yet|cannot work here/);
     expect(message("loadBalancer: {simple: PASSTHROUGH}")).toMatch(/^`PASSTHROUGH`: cannot work here/);
+  });
+
+  it("reads TLS without a mode as DISABLE, and says so", () => {
+    expect(policy("tls: {}")).toEqual(["warning Invalid spec.trafficPolicy.tls.mode"]);
+    expect(policy("tls: {credentialName: a}")).toEqual([
+      "warning Invalid spec.trafficPolicy.tls.mode",
+      "error Invalid spec.trafficPolicy.tls.credentialName",
+    ]);
+  });
+
+  it("takes an empty list of ports' settings for none", () => {
+    expect(policy("portLevelSettings: [], loadBalancer: {simple: RANDOM}")).toEqual([]);
+    expect(policy("portLevelSettings: []")).toEqual(["error Required spec.trafficPolicy"]);
   });
 
   it.each([

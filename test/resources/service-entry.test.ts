@@ -27,6 +27,8 @@ describe("ServiceEntry", () => {
     ],
     ["no resolution, which is NONE", `{hosts: ["*.example.com"], ${ports}}`],
     ["DYNAMIC_DNS", `{hosts: ["*.a.com", "*.b.com"], ${ports}, resolution: DYNAMIC_DNS, location: MESH_EXTERNAL}`],
+    ["a name of an endpoint that is looked up", at("resolution: DNS, endpoints: [{address: db.corp.internal}]")],
+    ["a host with a dot at its end", `{hosts: [api.example.com.], ${ports}, resolution: DNS}`],
     ["DNS_ROUND_ROBIN", at("resolution: DNS_ROUND_ROBIN, endpoints: [{address: a.com}]")],
     ["a host that nobody sees", at("resolution: DNS, exportTo: ['~']")],
     ["lists that say nothing", at("resolution: DNS, addresses: [], subjectAltNames: []")],
@@ -68,6 +70,14 @@ describe("ServiceEntry", () => {
   });
 
   it.each([
+    [
+      "a name of an endpoint that nobody looks up",
+      at("resolution: STATIC, endpoints: [{address: db.corp.internal}]"),
+      "Invalid spec.endpoints[0].address",
+    ],
+    ["an IP address for a host", `{hosts: [10.0.0.1], ${ports}, resolution: NONE}`, "Invalid spec.hosts[0]"],
+    ["a host that ends in two dots", `{hosts: [a.com..], ${ports}, resolution: NONE}`, "Invalid spec.hosts[0]"],
+    ["a host twice, once with a dot", `{hosts: [a.com, a.com.], ${ports}, resolution: DNS}`, "Duplicate spec.hosts[1]"],
     ["no hosts", `{${ports}, resolution: DNS}`, "Required spec.hosts"],
     ["`*`", `{hosts: ["*"], ${ports}, resolution: STATIC, endpoints: [{address: 10.0.0.1}]}`, "Invalid spec.hosts[0]"],
     [

@@ -64,6 +64,12 @@ spec:
       "Invalid spec.http[0].match[0].headers[@request.auth.claims.a]",
     ],
     ["a bad host", `{hosts: [a_b], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
+    [
+      "an IP address as a destination",
+      "{hosts: [a.com], http: [{route: [{destination: {host: 10.0.0.1}}]}]}",
+      "Invalid spec.http[0].route[0].destination.host",
+    ],
+    ["a label with a dot", `{hosts: [a.], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
     ["a host with a port", `{hosts: ["a:80"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
     ["a star inside a host", `{hosts: ["a.*.com"], http: [{${one}}]}`, "Invalid spec.hosts[0]"],
     [

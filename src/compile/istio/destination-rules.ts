@@ -105,7 +105,7 @@ function ofPort({ portLevelSettings = [] }: TrafficPolicy, port: number): Settin
 }
 
 /** Null: the mesh's own. */
-export function clientTls({ mode, credentialName }: ClientTlsSpec): ClientTls | null {
+export function clientTls({ mode = "DISABLE", credentialName }: ClientTlsSpec): ClientTls | null {
   if (mode === "ISTIO_MUTUAL") return null;
   return { mode, certificate: credentialName === undefined ? null : certificateBinding(credentialName) };
 }

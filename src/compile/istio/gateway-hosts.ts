@@ -1,3 +1,4 @@
+import { canonicalHost } from "../../resources/host.ts";
 import type { GatewaySpec } from "../../resources/gateway.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
@@ -91,7 +92,7 @@ function serverHosts(server: Server, gateway: KubeObject): readonly { readonly h
   return server.hosts.map((text) => {
     const slash = text.indexOf("/");
     const from = slash < 0 ? "*" : text.slice(0, slash);
-    return { host: text.slice(slash + 1).toLowerCase(), from: from === "." ? namespaceOf(gateway) : from };
+    return { host: canonicalHost(text.slice(slash + 1)), from: from === "." ? namespaceOf(gateway) : from };
   });
 }
 

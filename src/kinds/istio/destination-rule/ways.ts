@@ -19,15 +19,16 @@ export function checkWays(world: World, spec: DestinationRuleSpec, service: Serv
 }
 
 function problemOf(tls: ClientTlsSpec, { id, address }: ServiceEndpoint): string | null {
+  const isPlain = (tls.mode ?? "DISABLE") === "DISABLE";
   if (reachedBy(clientTls(tls), address) === null)
     return address.kind === "dynamic"
       ? `\`${id}\` is left out: a host that the request names is called by HTTPS alone`
       : `\`${id}\` is left out: the platform shows client certificates to public origins alone`;
   if (address.kind === "dynamic") return null;
   if (address.kind !== "origin")
-    return tls.sni === undefined || address.kind === "binding" || tls.mode === "DISABLE"
+    return tls.sni === undefined || address.kind === "binding" || isPlain
       ? null
       : `\`${id}\` is asked for by its own name: \`sni\` does nothing there`;
-  if (tls.mode === "DISABLE") return `calls of \`${id}\` cross the Internet unencrypted`;
+  if (isPlain) return `calls of \`${id}\` cross the Internet unencrypted`;
   return null;
 }

@@ -1,3 +1,4 @@
+import { canonicalHost } from "../../../resources/host.ts";
 import { gatewayTable, labelEntries } from "../../../compile/entries.ts";
 import { gatewayLabels } from "../../../compile/istio/gateway-hosts.ts";
 import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
@@ -35,7 +36,7 @@ function exposed({ spec }: KubeObject) {
   const workload = JSON.stringify(Object.entries(selector).toSorted(([a], [b]) => (a < b ? -1 : 1)));
   return servers.flatMap(({ port, hosts }, index) =>
     hosts.map((text, at) => {
-      const host = text.toLowerCase();
+      const host = canonicalHost(text);
       const field = `spec.servers[${index}].hosts[${at}]`;
       return { key: `${port.number} ${host} ${workload}`, port: port.number, host, field };
     }),

@@ -1,3 +1,4 @@
+import { canonicalHost } from "../../../resources/host.ts";
 import { addressOfHost, hostsByName } from "../../../compile/entries.ts";
 import { mayOwn, serviceFor, type ServiceInfo } from "../../../compile/services.ts";
 import { namespaceOf } from "../../../compile/view.ts";
@@ -15,7 +16,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   const findings = [
     ...spec.hosts.flatMap((host, index) => {
       const field = `spec.hosts[${index}]`;
-      const name = host.toLowerCase();
+      const name = canonicalHost(host);
       if (!mayOwn(object, name))
         return [errorAt(field, `\`${host}\` is a name of another namespace's service`, "TULLE0110")];
       const serving = serviceFor(world, name, namespaceOf(object));
@@ -50,7 +51,7 @@ function checkProtocols(serving: ServiceInfo, { ports = [] }: ServiceEntrySpec):
 /** An entry that says where its endpoints are, and has none. */
 function checkEndpoints(world: World, object: KubeObject): readonly Finding[] {
   const { workloadSelector, hosts } = object.spec as ServiceEntrySpec;
-  const service = workloadSelector && serviceFor(world, (hosts[0] ?? "").toLowerCase(), namespaceOf(object));
+  const service = workloadSelector && serviceFor(world, canonicalHost(hosts[0] ?? ""), namespaceOf(object));
   return service && service.ports.length > 0 ? checkServed(world, service, "spec.workloadSelector", "TULLE0114") : [];
 }
 

@@ -1,3 +1,4 @@
+import { canonicalHost } from "../../../resources/host.ts";
 import { addressOfHost, endpointLabels, hostsByName, labelEntries } from "../../../compile/entries.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import { addressKey } from "../../../resources/address.ts";
@@ -52,7 +53,7 @@ export const SERVICE_ENTRY = networkingKind({
 function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const spec = object.spec as ServiceEntrySpec;
   yield ["hosts-of", namespaceOf(object)];
-  for (const host of spec.hosts) yield ["service", host.toLowerCase()];
+  for (const host of spec.hosts) yield ["service", canonicalHost(host)];
   for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
   for (const host of hostsByName(spec)) yield ["address", addressOfHost(host)];
   for (const endpoint of spec.endpoints ?? []) yield* labelEntries(namespaceOf(object), endpointLabels(endpoint));
