@@ -1,9 +1,9 @@
 import { isAbsolute, relative } from "node:path";
-import type { Example } from "../examples/example.ts";
+import type { ExampleCall } from "./examples.ts";
 import type { MeshInfo } from "./mesh-info.ts";
 
 /** What a person sees when the mesh is up: what to open, and what to type next. */
-export function announcement(info: MeshInfo, accessLog: string, call: Example["call"] | null): string {
+export function announcement(info: MeshInfo, accessLog: string, call: ExampleCall | null): string {
   const short = (path: string): string => {
     const near = relative(process.cwd(), path);
     return near.startsWith("..") ? path : near;
@@ -39,7 +39,7 @@ export function announcement(info: MeshInfo, accessLog: string, call: Example["c
   return lines.join("\n");
 }
 
-function asWorkload(info: MeshInfo, short: (path: string) => string, call: Example["call"] | null): readonly string[] {
+function asWorkload(info: MeshInfo, short: (path: string) => string, call: ExampleCall | null): readonly string[] {
   if (call === null) return [];
   const { serviceAccount, host, path } = call;
   const [ca, state] = [short(info.caFile), short(info.stateDir)];

@@ -1,47 +1,29 @@
 import { mkdirSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import type { Example } from "../examples/example.ts";
-import type { MeshGateway } from "../src/deployment/topology.ts";
-import type { CallerProps } from "../src/snapshot/rpc.ts";
-import { devGatewayWorker, PLACES } from "./dev/gateways.ts";
 import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "./private-forwarder.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
-import { entryOf, moduleFrom, moduleOf } from "./workers.ts";
+import { endpointBindings, serviceWorkers, type ServicesOptions } from "./service-workers.ts";
+import { moduleOf } from "./workers.ts";
 
-export interface DataOptions {
+export interface DataOptions extends ServicesOptions {
   readonly gateways: number;
-  /** The gateways of a project, in place of those of the examples. */
-  readonly project: ProjectGateways | null;
-  readonly examples: readonly Example[];
-  /** A socket of its own for each service, and the `anonymous` one: for tests. */
-  readonly servicePorts: boolean;
-  /** The services' mesh binding leads nowhere: for tests. */
-  readonly unmeshed: boolean;
   /** A plain HTTP server on loopback that stands for all public origins: for tests. */
   readonly originPort: number | null;
   readonly plainPrivate: boolean;
 }
 
-interface ProjectGateways {
-  readonly gateways: readonly MeshGateway[];
-  /** By which the edge tells them where Workers run. */
-  readonly placesSecret: string;
-}
-
 export interface DataProcess {
-  /** The gateways, each with the port of its own socket, and of the one by which it is told where Workers run. */
-  readonly gateways: readonly { readonly name: string; readonly port: number; readonly placesPort: number | null }[];
+  /** The gateways, each with the port of its own socket. */
+  readonly gateways: readonly { readonly name: string; readonly port: number }[];
   /** Worker to its port; empty without `servicePorts`. */
   readonly services: Readonly<Record<string, number>>;
   stop(): Promise<void>;
 }
 
 const ORIGINS = "tulle-origins";
-/** A caller whose binding carries no props. */
-const ANONYMOUS = "anonymous";
 
 function gatewayName(index: number): string {
   return `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`;
@@ -56,15 +38,10 @@ export async function startData(
 ): Promise<DataProcess> {
   mkdirSync(layout.registry, { recursive: true });
   const forwarder = await startPrivateForwarder(options.plainPrivate);
-  const { project } = options;
-  const names =
-    project?.gateways.map(({ name }) => name) ??
-    Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
-  const services = await serviceWorkers(layout, options);
-  const bindings = Object.fromEntries(
-    options.examples.flatMap((example) => example.services.map(({ binding, worker }) => [binding, worker])),
-  );
-  const gateways = await gatewayWorkers(names, project, secrets.snapshotPublicKey);
+  const names = Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
+  const services = await serviceWorkers(layout, options, gatewayName(0));
+  const endpoints = endpointBindings(options.examples);
+  const gateways = await Promise.all(names.map(async (name) => gatewayWorker(name, secrets.snapshotPublicKey)));
   forgetRegistered(layout.registry, [...names, STATE, ORIGINS, ...services.map(({ name }) => name)]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -78,11 +55,8 @@ export async function startData(
         ...gateways.map((gateway) => ({
           ...gateway,
           bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
-          serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...bindings },
-          unsafeDirectSockets: [
-            { host: "127.0.0.1", port: 0 },
-            ...(project === null ? [] : [{ host: "127.0.0.1", port: 0, entrypoint: PLACES }]),
-          ],
+          serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...endpoints },
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
           ...(options.originPort !== null && { outboundService: { name: ORIGINS } }),
         })),
         await stateWorker(),
@@ -94,11 +68,7 @@ export async function startData(
   await miniflare.ready;
   return {
     gateways: await Promise.all(
-      names.map(async (name) => ({
-        name,
-        port: Number((await miniflare.unsafeGetDirectURL(name)).port),
-        placesPort: project === null ? null : Number((await miniflare.unsafeGetDirectURL(name, PLACES)).port),
-      })),
+      names.map(async (name) => ({ name, port: Number((await miniflare.unsafeGetDirectURL(name)).port) })),
     ),
     services: options.servicePorts
       ? Object.fromEntries(services.map(({ name }, index) => [name, layout.ports.service(index)]))
@@ -108,12 +78,6 @@ export async function startData(
       await forwarder.close();
     },
   };
-}
-
-async function gatewayWorkers(names: readonly string[], project: ProjectGateways | null, snapshotPublicKey: string) {
-  if (project === null) return Promise.all(names.map(async (name) => gatewayWorker(name, snapshotPublicKey)));
-  const { gateways, placesSecret } = project;
-  return Promise.all(gateways.map(async (gateway) => devGatewayWorker(gateway, snapshotPublicKey, placesSecret)));
 }
 
 async function originsWorkers(port: number | null) {
@@ -126,38 +90,4 @@ async function originsWorkers(port: number | null) {
       serviceBindings: { SERVER: { external: { address: `127.0.0.1:${port}`, http: {} } } },
     },
   ];
-}
-
-/** The example's services: plain Workers whose every `fetch` goes through the mesh, in the name that their deployer gave them. */
-async function serviceWorkers(layout: Layout, { examples, servicePorts, unmeshed }: DataOptions) {
-  const planned = examples.flatMap((example) =>
-    example.services.map((service) => ({
-      name: service.worker,
-      entry: entryOf(example, service),
-      vars: service.vars,
-      props: {
-        namespace: "default",
-        serviceAccount: service.serviceAccount,
-        workload: service.worker,
-        app: service.app,
-        version: service.version,
-      } as CallerProps,
-    })),
-  );
-  if (servicePorts) {
-    const vars = { SERVICE: ANONYMOUS, VERSION: "v1" };
-    planned.push({ name: ANONYMOUS, entry: "examples/article/echo-service/index.ts", vars, props: {} });
-  }
-  return Promise.all(
-    planned.map(async ({ name, entry, vars, props }, index) => ({
-      name,
-      modules: await moduleFrom(entry),
-      compatibilityDate: COMPATIBILITY_DATE,
-      bindings: { ...vars },
-      outboundService: unmeshed
-        ? async () => Promise.reject(new Error("this mesh binding leads nowhere"))
-        : { name: gatewayName(0), entrypoint: "MeshEntrypoint", props: { ...props } },
-      ...(servicePorts && { unsafeDirectSockets: [{ host: "127.0.0.1", port: layout.ports.service(index) }] }),
-    })),
-  );
 }

@@ -12,6 +12,8 @@ export interface Layout {
   readonly caFile: string;
   /** The mesh's authority, as last fetched, for clients' certificates. */
   readonly meshCaFile: string;
+  /** Generated entries of the examples' Workers. */
+  readonly entries: string;
   readonly accessLog: string;
   readonly runtimeLog: string;
   readonly addressesFile: string;
@@ -41,6 +43,7 @@ export function layoutOf(state: string, portBase: number): Layout {
     kubeconfigFile: file("kubeconfig"),
     caFile: file("ca.pem"),
     meshCaFile: file("mesh-ca.pem"),
+    entries: file("entries"),
     accessLog: file("access.log"),
     runtimeLog: file("runtime.log"),
     addressesFile: file("addresses.json"),

@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Example } from "../examples/example.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
 import { startControl } from "./control-process.ts";
 import { startData } from "./data-process.ts";
-import { type OpenProject, openProject, startProject } from "./dev/project.ts";
+import { type Example, type ExampleCall, readExample } from "./examples.ts";
 import { followGateways } from "./follow.ts";
 import type { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -19,13 +18,12 @@ import { untilServed, wake } from "./ready.ts";
 import { endOrphans, isAlive, logSink, recordPids, runtimePids } from "./runtime.ts";
 import { loadSecrets, type Secrets, writeSecret } from "./secrets.ts";
 import { StartError } from "./start-error.ts";
-import { exampleOf, resourcesOf } from "./workers.ts";
 
 export interface LocalMesh {
   readonly info: MeshInfo;
   readonly accessLog: string;
   /** What to try with a certificate; null where there is no example. */
-  readonly call: Example["call"] | null;
+  readonly call: ExampleCall | null;
   /** Settles when part of the mesh ended by itself, with what to say. */
   readonly broken: Promise<string>;
   stop(): Promise<void>;
@@ -38,14 +36,12 @@ const WATCH_MS = 1_000;
  *
  * @param progress is told each step
  * @param onAccess gets each line of the access log
- * @param complain is told what goes wrong while the mesh runs, for people to mend
  * @throws StartError
  */
 export async function startMesh(
   options: Options,
   progress: (step: string) => void,
   onAccess: (line: string) => void,
-  complain: (problem: string) => void,
 ): Promise<LocalMesh> {
   const layout = layoutOf(resolve(options.state), options.portBase);
   mkdirSync(layout.state, { recursive: true });
@@ -54,7 +50,7 @@ export async function startMesh(
     for (const step of cleanup.splice(0).reverse()) await step();
   };
   try {
-    return await bringUp(options, layout, { progress, onAccess, complain, stop, onStop: (step) => cleanup.push(step) });
+    return await bringUp(options, layout, { progress, onAccess, stop, onStop: (step) => cleanup.push(step) });
   } catch (error) {
     await stop();
     throw error;
@@ -64,14 +60,11 @@ export async function startMesh(
 interface Run {
   readonly progress: (step: string) => void;
   readonly onAccess: (line: string) => void;
-  readonly complain: (problem: string) => void;
   readonly stop: () => Promise<void>;
   readonly onStop: (step: () => Promise<void> | void) => void;
 }
 
-async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalMesh> {
-  const project = given.project === null ? null : await openProject(given.project, given.environment);
-  const options = project === null ? given : { ...given, gateways: project.gateways.length };
+async function bringUp(options: Options, layout: Layout, run: Run): Promise<LocalMesh> {
   const roles = options.only === null ? (["control", "data"] as const) : [options.only];
   for (const role of roles) await lock(layout, role, run);
   const secrets = loadSecrets(layout.state);
@@ -80,15 +73,13 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   const meshAuthority = new MeshAuthority(layout.meshCaFile, client);
   const onLine = logSink(layout, run.onAccess);
   const opening: Opening = { options, layout, authority, meshAuthority, onLine, onStop: run.onStop };
-  const examples = options.examples.map(exampleOf);
+  const examples = options.examples.map(readExample);
 
   const control = options.only === "data" ? [] : await upControl(opening, secrets, run);
   const token = await adminToken(client, layout, secrets);
   await openControl(opening);
-  const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
+  const data = options.only === "control" ? null : await upData(opening, secrets, examples, control, run);
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
-  if (project !== null && data !== null && token !== null)
-    await startProject(project, { ...run, opening, data: data.process, client, token });
   if (data !== null) await followGateways(data.listeners, client, opening);
 
   const info = infoOf(options, layout, data?.process ?? null, page(examples, data?.listeners ?? null));
@@ -117,13 +108,13 @@ async function upControl({ options, layout, onLine }: Opening, secrets: Secrets,
 async function upData(
   opening: Opening,
   secrets: Secrets,
-  what: { readonly examples: readonly Example[]; readonly project: OpenProject | null },
+  examples: readonly Example[],
   known: readonly number[],
   run: Run,
 ) {
   const { options, layout, onLine } = opening;
   run.progress("starting gateways, state and services");
-  const process = await startData(layout, secrets, { ...options, ...what }, onLine);
+  const process = await startData(layout, secrets, { ...options, examples }, onLine);
   run.onStop(() => process.stop());
   const pids = track(layout, "data", known);
   return { process, pids, listeners: await openGateways(opening, process) };
@@ -169,7 +160,7 @@ async function applyExamples(
 ): Promise<void> {
   for (const example of examples) {
     progress(`applying ${example.name}`);
-    await client.apply(token, resourcesOf(example)).catch((error: unknown) => {
+    await client.apply(token, example.resources.join("\n---\n")).catch((error: unknown) => {
       throw new StartError(
         `the example ${example.name} was refused: ${error instanceof Error ? error.message : String(error)}`,
       );
@@ -178,9 +169,9 @@ async function applyExamples(
 }
 
 function page(examples: readonly Example[], listeners: GatewayListeners | null): string | null {
-  const wanted = examples.find((example) => example.page !== undefined)?.page;
+  const wanted = examples.find((example) => example.page !== null)?.page ?? null;
   const url = wanted && listeners?.urlOf(wanted.gateway);
-  return wanted && url !== undefined && url !== null ? `${url}${wanted.path}` : null;
+  return wanted && url ? `${url}${wanted.path}` : null;
 }
 
 /** A runtime that dies takes part of the mesh with it, and says nothing. */

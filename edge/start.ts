@@ -1,3 +1,4 @@
+import { ProjectError } from "../project/mesh-file.ts";
 import { onEndOfNpm } from "./parent.ts";
 import { announcement } from "./announce.ts";
 import { type LocalMesh, startMesh } from "./local-mesh.ts";
@@ -47,10 +48,9 @@ try {
     (line) => {
       if (!options.json) console.log(line);
     },
-    (problem) => console.error(problem),
   );
 } catch (error) {
-  if (!(error instanceof StartError)) console.error(error);
+  if (!(error instanceof StartError || error instanceof ProjectError)) console.error(error);
   else console.error(error.message);
   process.exit(1);
 }
