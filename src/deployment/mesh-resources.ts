@@ -49,7 +49,8 @@ export function meshResources({ services, gateways }: Topology, local: boolean):
 /** In the local mesh `NAME.localhost` reaches it, and every name where no other service is public. */
 function publicHosts({ name, publicHosts: hosts }: MeshService, openServices: number | null): readonly string[] {
   if (openServices === null || hosts.includes("*")) return hosts;
-  return [...hosts, openServices === 1 ? "*" : `${name}.localhost`];
+  // A name that is another one's, too, is refused: `*` stands for all of them.
+  return openServices === 1 ? ["*"] : [...hosts, `${name}.localhost`];
 }
 
 function serviceAndEntries({ namespace, name, port, serviceAccount, workers }: MeshService): readonly MeshResource[] {

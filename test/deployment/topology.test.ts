@@ -221,7 +221,7 @@ describe("meshResources", () => {
     const hosts = (resources: readonly MeshResource[]) =>
       resources.filter(({ kind }) => kind === "VirtualService").map(({ spec }) => spec?.["hosts"]);
     expect(hosts(meshResources(open, false))).toEqual([["shop.example.com"]]);
-    expect(hosts(meshResources(open, true))).toEqual([["shop.example.com", "*"]]);
+    expect(hosts(meshResources(open, true))).toEqual([["*"]]);
     const two = topology({ services: { web: { public: ["a.example.com"] }, blog: { public: ["b.example.com"] } } });
     expect(hosts(meshResources(two, true))).toEqual([
       ["a.example.com", "web.localhost"],
