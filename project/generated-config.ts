@@ -109,7 +109,8 @@ function refuseKind({ worker, path, config }: WorkerConfiguration): void {
     refuse("calls by host name (`calls`) need a bundle: remove `no_bundle`, or call by a service binding");
 }
 
-function isServiceWorker(main: string): boolean {
+/** Whether its code is older than modules. @param main absolute */
+export function isServiceWorker(main: string): boolean {
   if (!existsSync(main)) return false; // its build makes it
   const text = readFileSync(main, "utf8");
   return /\baddEventListener\(\s*["'`](fetch|scheduled|queue)["'`]/.test(text) && !/\bexport\b|\bexports\b/.test(text);

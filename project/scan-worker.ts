@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { FoundEnvironment, FoundRoute, FoundWorker, Untaken } from "../src/deployment/found-worker.ts";
+import { isServiceWorker } from "./generated-config.ts";
 import { ProjectError } from "./mesh-file.ts";
 import { frameworkOf, isBuiltByVite, lookAtCode } from "./static-look.ts";
 import { readWranglerConfig, sourceOf, type WranglerConfig } from "./wrangler-config.ts";
@@ -65,10 +66,11 @@ function whyUntaken(read: WranglerConfig, config: string, path: string): Untaken
     );
   if (read.main === undefined) {
     if (framework !== null) return untaken(`${framework} makes this Worker, and the configuration names no \`main\``);
-    const files = read.assets === undefined ? "" : "; it has static files alone";
-    return { config, code: "TULLE1004", message: `no \`main\`${files}` };
+    return read.assets === undefined ? { config, code: "TULLE1004", message: "no `main`, and no `assets`" } : null;
   }
   if (read.main.endsWith(".py")) return untaken("a Python Worker: the mesh runs JavaScript and TypeScript");
+  if (isServiceWorker(read.main))
+    return { config, code: "TULLE1005", message: "its code is in the service-worker format" };
   if (existsSync(read.main) || read.build?.command !== undefined) return null;
   const main = relative(folder, read.main);
   return untaken(
@@ -112,7 +114,7 @@ function foundWorker(
     crons: read.triggers.crons ?? [],
     code: lookAtCode(
       read.main ?? "",
-      isAlone ? dirname(path) : null,
+      isAlone && read.main !== undefined ? dirname(path) : null,
       services.map(({ binding }) => binding),
     ),
   };

@@ -22,8 +22,6 @@ export function lookAtCode(main: string, folder: string | null, bindings: readon
   const texts = [entry, ...files.map((file) => readFileSync(file, "utf8"))].map(withoutComments);
   const all = texts.join("\n");
   return {
-    serviceWorker:
-      /\baddEventListener\s*\(\s*["'`]fetch["'`]/.test(all) && !/^\s*export\b|\bmodule\.exports\b/m.test(entry),
     connects: /["'`]cloudflare:sockets["'`]/.test(all),
     // As a method or a function, not as a call; an application object may be exported in its place.
     answersFetch:

@@ -88,6 +88,8 @@ export const MeshStatus = z.strictObject({
   generation,
   resourceVersion: z.string(),
   watches: z.int().min(0).describe("Open ones."),
+  version: z.string().describe("Control's."),
+  migrations: z.array(z.string()).describe("Of its database, as they were applied."),
   gateways: z.array(
     z.strictObject({
       gateway: z.string(),
@@ -95,7 +97,13 @@ export const MeshStatus = z.strictObject({
       have: z.int().nullable().describe("Of what it had when it last looked."),
       seenAt: z.string().nullable().describe("RFC 3339; null: not lately: control remembers it until it sleeps."),
       bindings: z.array(z.string()),
+      refused: z
+        .strictObject({ code: z.string(), count: z.int() })
+        .nullable()
+        .describe("What it refused to take since it last took one."),
       format: z.int().describe("Version of the configuration's form that it reads."),
+      version: z.string().nullable().describe("Its own; null: older than versions are told."),
+      stateVersions: z.array(z.string()).describe("Of the state Workers that it hears news from now."),
       problem: z.string().nullable(),
     }),
   ),

@@ -49,7 +49,6 @@ interface ForeignBinding {
 
 /** What a look at the text of its files shows: hints, no proof. */
 export interface FoundCode {
-  readonly serviceWorker: boolean;
   /** It opens TCP sockets. */
   readonly connects: boolean;
   readonly answersFetch: boolean;
@@ -62,7 +61,7 @@ export interface FoundCode {
 /** A configuration whose Worker the mesh cannot take as it is. */
 export interface Untaken {
   readonly config: string;
-  readonly code: "TULLE1001" | "TULLE1003" | "TULLE1004" | "TULLE1009";
+  readonly code: "TULLE1001" | "TULLE1003" | "TULLE1004" | "TULLE1005";
   readonly message: string;
 }
 

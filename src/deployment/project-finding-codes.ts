@@ -26,14 +26,13 @@ export const PROJECT_FINDINGS = {
   TULLE1004: {
     name: "WithoutCode",
     severity: "warning",
-    meaning: "the configuration names no `main`: there is no code that could serve or call",
-    mend: "name one, or leave it out of the mesh: files alone need no policy",
+    meaning: "the configuration names neither `main` nor `assets`: there is nothing to serve",
+    mend: "name one of them, or take the file away",
   },
   TULLE1005: {
     name: "ServiceWorkerFormat",
     severity: "warning",
-    meaning:
-      "the Worker is written with `addEventListener`: it can be called, but has no entrypoints and no `ctx.props`",
+    meaning: "the Worker is written with `addEventListener`, which has no entrypoints: it cannot join a mesh",
     mend: "write it as a module: `export default { fetch }`",
   },
   TULLE1006: {

@@ -27,9 +27,6 @@ export function projectFindings(folder: Folder): readonly ProjectFinding[] {
 }
 
 const CHECKS: readonly Check[] = [
-  function format({ code }) {
-    return code.serviceWorker ? [["TULLE1005", "its code is in the service-worker format"]] : [];
-  },
   function date({ compatibilityDate }, { runtimeDate }) {
     if (compatibilityDate === null || compatibilityDate <= runtimeDate) return [];
     return [

@@ -46,6 +46,8 @@ export interface Registration {
   readonly hasPrivate: boolean;
   /** The newest configuration format it reads. */
   readonly format: number;
+  /** Of its package. Absent: older than versions are told. */
+  readonly version?: string;
 }
 
 /** Gateway -> control. */
@@ -83,6 +85,8 @@ export interface IsolatesSeen {
   /** The oldest generation that one of them serves; null where none has any yet. */
   readonly serving: number | null;
   readonly refused: RefusedSnapshots | null;
+  /** Version of the state Worker that tells this. Absent: older than versions are told. */
+  readonly state?: string;
 }
 
 /** Snapshots that an isolate refused since it last took a root. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readDuration, shortDuration } from "../../cli/tulle/duration.ts";
+import { VERSION } from "../../src/version.ts";
 import { MAIN, tulle, write } from "./tulle.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
@@ -34,6 +35,8 @@ describe("tulle", () => {
 
   it("prints its version in each format", async () => {
     const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { version: string };
+    // The Workers say this one.
+    expect(VERSION).toBe(version);
     expect((await tulle(folder, ["--version"])).stdout).toBe(`${version}\n`);
     expect((await tulle(folder, ["version", "-o", "yaml"])).stdout).toBe(`version: ${version}\n`);
   });

@@ -1,7 +1,14 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { VERSION } from "../../src/version.ts";
 import { auditHash } from "../../workers/control/db/audit.ts";
 import { service } from "../compile/world.ts";
 import { RunningControl } from "./running.ts";
+
+const MIGRATIONS = readdirSync(join(import.meta.dirname, "../../migrations"))
+  .filter((name) => name.endsWith(".sql"))
+  .toSorted();
 
 const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
 
@@ -622,6 +629,29 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
     await control.rpc("STATE", "root", "all", null, { location: "FRA", serving: 4, refused: null });
     const later = await control.call("GET", "/api/v1/status");
     expect(later.json["gateways"]).toContainEqual(expect.objectContaining({ gateway: "all", have: 4, refused: null }));
+  });
+
+  it("is told with the versions of all that the mesh is made of, and the migrations of its database", async () => {
+    const status = async () => {
+      const { json } = await control.call("GET", "/api/v1/status");
+      const gateways = json["gateways"] as unknown as readonly {
+        gateway: string;
+        version: string;
+        stateVersions: string[];
+      }[];
+      return { ...json, gateway: gateways.find(({ gateway }) => gateway === "one") };
+    };
+    const before = await status();
+    expect(before).toMatchObject({ version: VERSION, gateway: { version: null, stateVersions: [] } });
+    expect(before).toHaveProperty("migrations", MIGRATIONS);
+    await control.rpc("ONE", "register", { ...registration, version: "1.2.3" });
+    const seen = { serving: 4, refused: null };
+    for (const [location, state] of Object.entries({ FRA: "1.2.2", CDG: "1.2.3", OSL: "1.2.3" }))
+      await control.rpc("STATE", "root", "one", null, { location, state, ...seen });
+    expect(await status()).toMatchObject({ gateway: { version: "1.2.3", stateVersions: ["1.2.2", "1.2.3"] } });
+    // Whatever is no version is not kept.
+    await control.rpc("ONE", "register", { ...registration, version: "<b>" });
+    expect(await status()).toMatchObject({ gateway: { version: null } });
   });
 
   it("sums each metric report once", async () => {

@@ -221,6 +221,13 @@ describe("who is public", () => {
   });
 });
 
+it("takes a Worker that has files alone", async () => {
+  const site = { "site/wrangler.json": config("site", { main: undefined, assets: { directory: "./public" } }) };
+  const result = await planInit(folderOf("shop", { ...worker("api", "api", { workers_dev: false }), ...site }));
+  expect(publicHosts(result)).toEqual({ site: ["*"] });
+  expect(codes(result)).toEqual([]);
+});
+
 describe("tulle init's findings", () => {
   const cases: readonly { code: string; files: Readonly<Record<string, unknown>>; of?: string }[] = [
     { code: "TULLE1001", files: { "bad/wrangler.toml": "name = [" }, of: "bad/wrangler.toml" },
@@ -259,7 +266,7 @@ describe("tulle init's findings", () => {
     },
     {
       code: "TULLE1004",
-      files: { "files/wrangler.json": { name: "files", assets: { directory: "." } } },
+      files: { "files/wrangler.json": { name: "files", compatibility_date: "2026-09-01" } },
       of: "files/wrangler.json",
     },
     {

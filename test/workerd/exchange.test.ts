@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import type { ExchangeDown } from "../../src/snapshot/rpc.ts";
+import { VERSION } from "../../src/version.ts";
 import { control } from "./support/control.ts";
 import { env } from "./support/env.ts";
 import { newIsolate, newServing } from "./support/isolate.ts";
@@ -92,7 +93,7 @@ describe.concurrent("an isolate that serves", () => {
       root: { generation: 8 },
     });
     expect(isolate.tap.ups.map(({ have }) => have?.generation)).toEqual([7, 8]);
-    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8 });
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ serving: 8, state: VERSION });
   });
 
   it("says so again where the cell did not hear it", async ({ expect }) => {

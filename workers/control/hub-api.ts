@@ -27,6 +27,10 @@ export type WriteResult =
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
 
 export interface HubStatus {
+  /** Control's. */
+  readonly version: string;
+  /** Names of the database's migrations, as wrangler remembers them; empty: it remembers none. */
+  readonly migrations: readonly string[];
   readonly generation: number;
   readonly resourceVersion: string;
   /** Open ones. */

@@ -23,6 +23,7 @@ import { parseObject } from "../../src/kinds/parse.ts";
 import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import { VERSION } from "../../src/version.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
@@ -50,6 +51,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #watches = new Watches();
   readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
+  /** A deployment applies them, and then starts this anew. */
+  #migrations: readonly string[] | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -118,7 +121,9 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return this.#inTurn(async () => {
       const { generation, rv, publisher } = await this.#state();
       const gateways = await publisher.status(Date.now());
-      return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways };
+      this.#migrations ??= await this.#store.migrations();
+      const deployed = { version: VERSION, migrations: this.#migrations };
+      return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways, ...deployed };
     });
   }
 

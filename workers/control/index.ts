@@ -35,14 +35,24 @@ export class ConfigApi extends WorkerEntrypoint<Env, GatewayProps> implements Co
     const { gateway, fronts, gateways } = this.ctx.props;
     if (typeof gateway !== "string" || !isNames(fronts) || !isNames(gateways))
       throw new Error("this binding's deployer must write `props: { gateway, fronts, gateways }`");
-    const { bindings, hasPrivate, format } = registration;
+    const { bindings, hasPrivate, format, version } = registration;
     if (!isNames(bindings) || typeof hasPrivate !== "boolean" || !Number.isSafeInteger(format))
       throw new Error("a registration is { bindings, hasPrivate, format }");
     await this.env.HUB.getByName("hub").register(
       { gateway, fronts, gateways },
-      { bindings: bindings.filter((name) => /^(EP|CERT)_/.test(name)).sort(), hasPrivate, format },
+      {
+        bindings: bindings.filter((name) => /^(EP|CERT)_/.test(name)).sort(),
+        hasPrivate,
+        format,
+        ...(isVersion(version) && { version }),
+      },
     );
   }
+}
+
+/** What people read; of anything else nothing is kept. */
+function isVersion(value: unknown): value is string {
+  return typeof value === "string" && /^[\w.+-]{1,64}$/.test(value);
 }
 
 function isNames(value: unknown): value is readonly string[] {

@@ -152,8 +152,8 @@ export class Publisher {
   ): Promise<RootAnswer> {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
-    const { location = "unknown", serving = null, refused = null } = seen ?? {};
-    published.seen.set(location, { serving, refused, at: now });
+    const { location = "unknown", serving = null, refused = null, state } = seen ?? {};
+    published.seen.set(location, { serving, refused, at: now, ...(state !== undefined && { state }) });
     const root = await this.#current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
@@ -180,6 +180,7 @@ export class Publisher {
       ...seenOf(seen),
       bindings: deployment.registration.bindings,
       format: deployment.registration.format,
+      version: deployment.registration.version ?? null,
       problem,
     }));
   }
@@ -280,7 +281,7 @@ export class Publisher {
 /** A location that was silent this much longer than another takes no requests now. */
 const LOCATION_LIVES_MS = 10_000;
 
-function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused" | "seenAt"> {
+function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused" | "seenAt" | "stateVersions"> {
   const at = Math.max(...Array.from(seen.values(), (one) => one.at));
   const live = [...seen.values()].filter((one) => at - one.at < LOCATION_LIVES_MS);
   const serving = live.flatMap((one) => one.serving ?? []);
@@ -288,6 +289,7 @@ function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused"
     have: serving.length === 0 ? null : Math.min(...serving),
     refused: live.find(({ refused }) => refused !== null)?.refused ?? null,
     seenAt: live.length === 0 ? null : new Date(at).toISOString(),
+    stateVersions: [...new Set(live.flatMap(({ state }) => state ?? []))],
   };
 }
 
@@ -304,5 +306,9 @@ export interface GatewayStatus {
   readonly seenAt: string | null;
   readonly bindings: readonly string[];
   readonly format: number;
+  /** Of its package; null: older than versions are told. */
+  readonly version: string | null;
+  /** Of the state Workers through which its isolates get news now. */
+  readonly stateVersions: readonly string[];
   readonly problem: string | null;
 }

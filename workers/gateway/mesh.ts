@@ -4,6 +4,7 @@ import { FORMAT } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
+import { VERSION } from "../../src/version.ts";
 import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
@@ -59,6 +60,7 @@ export function createMesh(env: Env): Mesh {
       bindings: Object.keys(env).filter((name) => isEndpointBinding(name) || name.startsWith("CERT_")),
       hasPrivate: env.PRIVATE !== undefined,
       format: FORMAT,
+      version: VERSION,
     },
     location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
     probe: async (probe) => performProbe(probe, env),

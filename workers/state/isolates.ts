@@ -1,4 +1,5 @@
 import type { ExchangeUp, IsolatesSeen, RefusedSnapshots } from "../../src/snapshot/rpc.ts";
+import { VERSION } from "../../src/version.ts";
 
 interface Isolate {
   readonly gateway: string;
@@ -44,6 +45,7 @@ export class Isolates {
     const refusals = serving.flatMap(({ refused }) => refused ?? []);
     const [first] = refusals;
     return {
+      state: VERSION,
       location,
       serving: generations.length === 0 ? null : Math.min(...generations),
       refused:

@@ -240,6 +240,18 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
         .onConflictDoUpdate({ target: deployments.gateway, set: values });
     },
 
+    /** Names of the migrations that were applied, in their order, as wrangler remembers them; it may have made no such table. */
+    async migrations(): Promise<readonly string[]> {
+      try {
+        const { results } = await database
+          .prepare("SELECT name FROM d1_migrations ORDER BY id")
+          .all<{ name: string }>();
+        return results.map(({ name }) => name);
+      } catch {
+        return [];
+      }
+    },
+
     async deployments(): Promise<
       readonly { readonly props: GatewayProps; readonly registration: Registration; readonly at: number }[]
     > {
