@@ -1,5 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import type { MeshGateway } from "../src/deployment/topology.ts";
+import { devGatewayWorker, PLACES } from "./dev/gateways.ts";
 import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "./private-forwarder.ts";
@@ -10,14 +12,22 @@ import { moduleOf } from "./workers.ts";
 
 export interface DataOptions extends ServicesOptions {
   readonly gateways: number;
+  /** The gateways of a project, in place of those of the examples. */
+  readonly project: ProjectGateways | null;
   /** A plain HTTP server on loopback that stands for all public origins: for tests. */
   readonly originPort: number | null;
   readonly plainPrivate: boolean;
 }
 
+interface ProjectGateways {
+  readonly gateways: readonly MeshGateway[];
+  /** By which the edge tells them where Workers run. */
+  readonly placesSecret: string;
+}
+
 export interface DataProcess {
-  /** The gateways, each with the port of its own socket. */
-  readonly gateways: readonly { readonly name: string; readonly port: number }[];
+  /** The gateways, each with the port of its own socket, and of the one by which it is told where Workers run. */
+  readonly gateways: readonly { readonly name: string; readonly port: number; readonly placesPort: number | null }[];
   /** Worker to its port; empty without `servicePorts`. */
   readonly services: Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -38,10 +48,13 @@ export async function startData(
 ): Promise<DataProcess> {
   mkdirSync(layout.registry, { recursive: true });
   const forwarder = await startPrivateForwarder(options.plainPrivate);
-  const names = Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
-  const services = await serviceWorkers(layout, options, gatewayName(0));
+  const { project } = options;
+  const names =
+    project?.gateways.map(({ name }) => name) ??
+    Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
+  const services = await serviceWorkers(layout, options, names[0] ?? "");
   const endpoints = endpointBindings(options.examples);
-  const gateways = await Promise.all(names.map(async (name) => gatewayWorker(name, secrets.snapshotPublicKey)));
+  const gateways = await gatewayWorkers(names, project, secrets.snapshotPublicKey);
   forgetRegistered(layout.registry, [...names, STATE, ORIGINS, ...services.map(({ name }) => name)]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -56,7 +69,10 @@ export async function startData(
           ...gateway,
           bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
           serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...endpoints },
-          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          unsafeDirectSockets: [
+            { host: "127.0.0.1", port: 0 },
+            ...(project === null ? [] : [{ host: "127.0.0.1", port: 0, entrypoint: PLACES }]),
+          ],
           ...(options.originPort !== null && { outboundService: { name: ORIGINS } }),
         })),
         await stateWorker(),
@@ -68,7 +84,11 @@ export async function startData(
   await miniflare.ready;
   return {
     gateways: await Promise.all(
-      names.map(async (name) => ({ name, port: Number((await miniflare.unsafeGetDirectURL(name)).port) })),
+      names.map(async (name) => ({
+        name,
+        port: Number((await miniflare.unsafeGetDirectURL(name)).port),
+        placesPort: project === null ? null : Number((await miniflare.unsafeGetDirectURL(name, PLACES)).port),
+      })),
     ),
     services: options.servicePorts
       ? Object.fromEntries(services.map(({ name }, index) => [name, layout.ports.service(index)]))
@@ -78,6 +98,12 @@ export async function startData(
       await forwarder.close();
     },
   };
+}
+
+async function gatewayWorkers(names: readonly string[], project: ProjectGateways | null, snapshotPublicKey: string) {
+  if (project === null) return Promise.all(names.map(async (name) => gatewayWorker(name, snapshotPublicKey)));
+  const { gateways, placesSecret } = project;
+  return Promise.all(gateways.map(async (gateway) => devGatewayWorker(gateway, snapshotPublicKey, placesSecret)));
 }
 
 async function originsWorkers(port: number | null) {

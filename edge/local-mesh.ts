@@ -5,6 +5,7 @@ import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
 import { startControl } from "./control-process.ts";
 import { startData } from "./data-process.ts";
+import { type OpenProject, openProject, startProject } from "./dev/project.ts";
 import { type Example, type ExampleCall, readExample } from "./examples.ts";
 import { followGateways } from "./follow.ts";
 import type { GatewayListeners } from "./gateway-listeners.ts";
@@ -36,12 +37,14 @@ const WATCH_MS = 1_000;
  *
  * @param progress is told each step
  * @param onAccess gets each line of the access log
+ * @param complain is told what goes wrong while the mesh runs, for people to mend
  * @throws StartError
  */
 export async function startMesh(
   options: Options,
   progress: (step: string) => void,
   onAccess: (line: string) => void,
+  complain: (problem: string) => void,
 ): Promise<LocalMesh> {
   const layout = layoutOf(resolve(options.state), options.portBase);
   mkdirSync(layout.state, { recursive: true });
@@ -50,7 +53,7 @@ export async function startMesh(
     for (const step of cleanup.splice(0).reverse()) await step();
   };
   try {
-    return await bringUp(options, layout, { progress, onAccess, stop, onStop: (step) => cleanup.push(step) });
+    return await bringUp(options, layout, { progress, onAccess, complain, stop, onStop: (step) => cleanup.push(step) });
   } catch (error) {
     await stop();
     throw error;
@@ -60,11 +63,14 @@ export async function startMesh(
 interface Run {
   readonly progress: (step: string) => void;
   readonly onAccess: (line: string) => void;
+  readonly complain: (problem: string) => void;
   readonly stop: () => Promise<void>;
   readonly onStop: (step: () => Promise<void> | void) => void;
 }
 
-async function bringUp(options: Options, layout: Layout, run: Run): Promise<LocalMesh> {
+async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalMesh> {
+  const project = given.project === null ? null : await openProject(given.project, given.environment);
+  const options = project === null ? given : { ...given, gateways: project.gateways.length };
   const roles = options.only === null ? (["control", "data"] as const) : [options.only];
   for (const role of roles) await lock(layout, role, run);
   const secrets = loadSecrets(layout.state);
@@ -78,8 +84,10 @@ async function bringUp(options: Options, layout: Layout, run: Run): Promise<Loca
   const control = options.only === "data" ? [] : await upControl(opening, secrets, run);
   const token = await adminToken(client, layout, secrets);
   await openControl(opening);
-  const data = options.only === "control" ? null : await upData(opening, secrets, examples, control, run);
+  const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
+  if (project !== null && data !== null && token !== null)
+    await startProject(project, { ...run, opening, data: data.process, client, token });
   if (data !== null) await followGateways(data.listeners, client, opening);
 
   const info = infoOf(options, layout, data?.process ?? null, page(examples, data?.listeners ?? null));
@@ -108,13 +116,13 @@ async function upControl({ options, layout, onLine }: Opening, secrets: Secrets,
 async function upData(
   opening: Opening,
   secrets: Secrets,
-  examples: readonly Example[],
+  what: { readonly examples: readonly Example[]; readonly project: OpenProject | null },
   known: readonly number[],
   run: Run,
 ) {
   const { options, layout, onLine } = opening;
   run.progress("starting gateways, state and services");
-  const process = await startData(layout, secrets, { ...options, examples }, onLine);
+  const process = await startData(layout, secrets, { ...options, ...what }, onLine);
   run.onStop(() => process.stop());
   const pids = track(layout, "data", known);
   return { process, pids, listeners: await openGateways(opening, process) };

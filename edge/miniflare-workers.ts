@@ -43,13 +43,16 @@ export async function stateWorker() {
   return workerOf("state");
 }
 
-/** A gateway that fronts everything; its endpoints and its way to private ones are the caller's to add. */
-export async function gatewayWorker(gateway: string, snapshotPublicKey: string) {
+/** A gateway; its endpoints and its way to private ones are the caller's to add. */
+export async function gatewayWorker(gateway: string, snapshotPublicKey: string, fronts: readonly string[] = ["*"]) {
   const { services } = CONFIGS.gateway;
   const worker = await workerOf("gateway", {
     ...CONFIGS.gateway,
     name: gateway,
-    services: services.map((service) => ({ ...service, props: { ...service.props, gateway } })),
+    services: services.map((service) => ({
+      ...service,
+      props: { ...service.props, gateway, ...("fronts" in service.props && { fronts }) },
+    })),
   });
   return {
     ...worker,

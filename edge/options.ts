@@ -4,6 +4,10 @@ import { err, ok, type Result } from "../src/result.ts";
 export interface Options {
   readonly json: boolean;
   readonly state: string;
+  /** The mesh file of the project to run; null: the examples are run. */
+  readonly project: string | null;
+  /** The wrangler environment of its Workers whose version names none. */
+  readonly environment: string | null;
   readonly portBase: number;
   /** First three numbers of the /24 from which Gateways get their addresses. */
   readonly loopback: string;
@@ -30,6 +34,8 @@ export const USAGE = `npm start -- [options]
   --json               one JSON line when the mesh is up, no other output but errors
   --state DIR          where state is kept (.tulle)
   --port-base N        first port of the mesh's own listeners (18000)
+  --project FILE       run the Workers of this mesh file in place of examples (what \`tulle dev\` does)
+  --env NAME           wrangler's environment of its Workers whose version names none
   --loopback NET       addresses of Gateways: 127.0.K.0/24 (127.0.1.0/24)
   --example NAME       bring up bookinfo, article or all (all); may be repeated
   --empty              bring up no example
@@ -67,11 +73,17 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
   const originPort = given === undefined ? null : Number(given);
   if (originPort !== null && !(Number.isInteger(originPort) && originPort > 0 && originPort <= 65_535))
     return err(`--origin-port: \`${given}\` is no port`);
-  const examples = exampleNames(values.example, values.empty);
+  const { project = null } = values;
+  if (project !== null && (values.example !== undefined || only !== null))
+    return err(`--project runs its own Workers in a whole mesh: leave ${only === null ? "--example" : "--only"} out`);
+  if (project === null && values.env !== undefined) return err("--env is for a --project: leave it out");
+  const examples = exampleNames(values.example, values.empty || project !== null);
   if (!examples.ok) return examples;
   return ok({
     json: values.json,
     state: values.state,
+    project,
+    environment: values.env ?? null,
     portBase,
     loopback,
     examples: examples.value,
@@ -92,6 +104,8 @@ function read(args: readonly string[]) {
       json: { type: "boolean", default: false },
       state: { type: "string", default: ".tulle" },
       "port-base": { type: "string", default: "18000" },
+      project: { type: "string" },
+      env: { type: "string" },
       loopback: { type: "string", default: "127.0.1.0/24" },
       example: { type: "string", multiple: true },
       empty: { type: "boolean", default: false },

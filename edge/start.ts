@@ -48,6 +48,7 @@ try {
     (line) => {
       if (!options.json) console.log(line);
     },
+    (problem) => console.error(problem),
   );
 } catch (error) {
   if (!(error instanceof StartError || error instanceof ProjectError)) console.error(error);

@@ -15,12 +15,18 @@ export const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, "package.
 export const WORKERS = {
   control: "workers/control/index.ts",
   gateway: "workers/gateway/index.ts",
+  "dev-gateway": "workers/dev/gateway.ts",
+  "dev-way": "workers/dev/way.ts",
   state: "workers/state/index.ts",
   origins: "edge/origins-worker.ts",
 } as const;
 
 /** What Node runs, or loads by its path: in the package `dist/NAME.js`, all in one folder, from which `ROOT` is found. */
-export const PROGRAMS = { cli: "cli/tulle/main.ts", start: "edge/start.ts" } as const;
+export const PROGRAMS = {
+  cli: "cli/tulle/main.ts",
+  start: "edge/start.ts",
+  "debug-port-plugin": "edge/dev/debug-port-plugin.ts",
+} as const;
 
 /** What a user's Worker imports as `tulle/NAME`: `dist/NAME.js`, too. */
 export const LIBRARY = { sidecar: "workers/sidecar/intercept.ts" } as const;

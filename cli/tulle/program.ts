@@ -7,6 +7,7 @@ import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
 import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
+import { addDev } from "./dev.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { complain, FORMATS, print, printStructured } from "./output.ts";
 import { addRevisions, addRollback } from "./revisions.ts";
@@ -49,6 +50,7 @@ export function tulleProgram(): Command {
     .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
 
   addInit(program);
+  addDev(program);
   addApply(program);
   addAnalyze(program);
   addStatus(program);

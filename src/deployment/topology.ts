@@ -69,7 +69,7 @@ export interface Sidecar {
   readonly rest: string | null;
 }
 
-interface MeshGateway {
+export interface MeshGateway {
   /** Of the Worker. */
   readonly name: string;
   readonly settings: MeshFileGateway;

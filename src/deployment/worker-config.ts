@@ -23,6 +23,8 @@ const Config = z.strictObject({
   compatibility_flags: z.array(z.string()).default([]),
   /** On an account alone. */
   minify: z.boolean().default(false),
+  /** With `minify` alone it matters. */
+  keep_names: z.boolean().default(true),
   workers_dev: z.literal(false),
   preview_urls: z.literal(false),
   vars: z.record(z.string(), z.string()).default({}),

@@ -32,6 +32,7 @@ const surroundings = (config: ReturnType<typeof unstable_readConfig>) => ({
   open: [config.workers_dev, config.preview_urls],
   observed: config.observability,
   minify: config.minify ?? false,
+  keepNames: config.keep_names ?? true,
 });
 
 describe("the local mesh", () => {

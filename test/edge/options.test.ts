@@ -8,6 +8,8 @@ describe("the options of npm start", () => {
       value: {
         json: false,
         state: ".tulle",
+        project: null,
+        environment: null,
         portBase: 18_000,
         loopback: "127.0.1",
         examples: ["bookinfo", "article"],
@@ -32,6 +34,11 @@ describe("the options of npm start", () => {
     expect(examples("--empty")).toEqual([]);
   });
 
+  it("run a project in place of the examples", () => {
+    const parsed = parseOptions(["--project", "tulle.jsonc", "--env", "staging"]);
+    expect(parsed.ok && parsed.value).toMatchObject({ project: "tulle.jsonc", environment: "staging", examples: [] });
+  });
+
   it.each([
     [["--port"], "--port"],
     [["extra"], "extra"],
@@ -48,6 +55,9 @@ describe("the options of npm start", () => {
     [["--origin-port", "0"], "--origin-port"],
     [["--example", "nothing"], "nothing"],
     [["--example", "article", "--empty"], "--empty"],
+    [["--project", "tulle.jsonc", "--example", "article"], "--example"],
+    [["--project", "tulle.jsonc", "--only", "data"], "--only"],
+    [["--env", "staging"], "--project"],
   ])("refuse %j and name what is wrong", (args, named) => {
     const parsed = parseOptions(args);
     expect(parsed.ok).toBe(false);

@@ -1,0 +1,103 @@
+import type { MeshWorker } from "../../src/deployment/topology.ts";
+import { type Ground, type Instance, startInstance } from "./instance.ts";
+import type { Running } from "./places.ts";
+import type { Built } from "./user-worker.ts";
+
+/** What a Worker's swaps need of the mesh around it. */
+export interface Around {
+  readonly ground: Ground;
+  /** Bounds how many runtimes start at one time. */
+  readonly slot: <T>(start: () => Promise<T>) => Promise<T>;
+  /** Settles once every gateway calls this version, and no other one. */
+  readonly moved: (worker: string, running: Running) => Promise<void>;
+  readonly progress: (step: string) => void;
+  readonly complain: (problem: string) => void;
+}
+
+/** Calls that began before a swap get so long to end. */
+const DRAIN_MS = 5_000;
+
+/**
+ * A user's Worker as it changes. Each new version starts beside the one that answers, takes its place when it is ready, and
+ * only then the old one ends: nobody's call finds neither. A version that does not start changes nothing.
+ */
+export class LiveWorker {
+  readonly #worker: MeshWorker;
+  readonly #around: Around;
+  #current: { readonly instance: Instance; readonly built: Built } | null = null;
+  readonly #draining = new Set<{ readonly instance: Instance; readonly timer: NodeJS.Timeout }>();
+  /** The newest version that still waits: one between it and the one that starts now is never run. */
+  #next: Built | null = null;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+
+  constructor(worker: MeshWorker, around: Around) {
+    this.#worker = worker;
+    this.#around = around;
+  }
+
+  /** Tells why there is no new version. */
+  refuse(what: string, reason: string): void {
+    const kept = this.#current === null ? "nobody answers in its name" : "the version before it goes on answering";
+    this.#around.complain(`${this.#worker.name} ${what}; ${kept}:\n${reason.replaceAll(/^/gm, "  ")}`);
+  }
+
+  /** @returns when this version, or a later one, answers or was refused */
+  async take(built: Built): Promise<void> {
+    this.#next = built;
+    this.#running ??= this.#swaps().finally(() => (this.#running = null));
+    return this.#running;
+  }
+
+  async scheduled(cron: string): Promise<void> {
+    await this.#current?.instance.scheduled(cron);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#next = null;
+    await this.#running;
+    const old = [...this.#draining];
+    for (const { timer } of old) clearTimeout(timer);
+    await Promise.all([this.#current?.instance.stop(), ...old.map(async ({ instance }) => instance.stop())]);
+  }
+
+  async #swaps(): Promise<void> {
+    while (this.#next !== null) {
+      const built = this.#next;
+      this.#next = null;
+      await this.#swap(built).catch((error: unknown) => {
+        this.refuse("does not start", error instanceof Error ? error.message : String(error));
+      });
+    }
+  }
+
+  async #swap(built: Built): Promise<void> {
+    const { ground, slot, moved, progress } = this.#around;
+    const begun = performance.now();
+    const instance = await slot(async () => startInstance(built, this.#worker, ground));
+    if (this.#stopped) return instance.stop();
+    const hasAssets = built.options["assets"] !== undefined;
+    await moved(built.name, { address: instance.address, hasAssets }).catch(async (error: unknown) => {
+      await instance.stop();
+      throw error;
+    });
+    instance.takeName();
+    const before = this.#current?.instance ?? null;
+    this.#current = { instance, built };
+    if (before !== null) this.#drain(before);
+    const what = before === null ? "is up" : "has a new version";
+    progress(`${built.name} ${what}, after ${Math.round(performance.now() - begun)} ms`);
+  }
+
+  #drain(instance: Instance): void {
+    const draining = {
+      instance,
+      timer: setTimeout(() => {
+        this.#draining.delete(draining);
+        void instance.stop();
+      }, DRAIN_MS),
+    };
+    this.#draining.add(draining);
+  }
+}

@@ -1,0 +1,53 @@
+import type { MeshGateway } from "../../src/deployment/topology.ts";
+
+/** Where a Worker runs at the moment. */
+export interface Running {
+  /** Its process's debug port. */
+  readonly address: string;
+  readonly hasAssets: boolean;
+}
+
+/** What a gateway is told of one of its bindings (workers/dev/debug-port.ts). */
+export interface Place {
+  readonly address: string;
+  readonly service: string;
+  readonly fetchService?: string;
+  readonly entrypoint?: string;
+  readonly props?: object;
+}
+
+/** By binding; of Workers that don't run there is none. */
+export function placesOf(
+  { endpoints }: MeshGateway,
+  running: ReadonlyMap<string, Running>,
+): Readonly<Record<string, Place>> {
+  return Object.fromEntries(
+    endpoints.flatMap(({ binding, worker, entrypoint, props }) => {
+      const at = running.get(worker);
+      if (at === undefined) return [];
+      const place = {
+        address: at.address,
+        service: `core:user:${worker}`,
+        // Miniflare's router of assets and code.
+        ...(at.hasAssets && entrypoint === undefined && { fetchService: `assets:rpc-proxy:${worker}` }),
+        ...(entrypoint !== undefined && { entrypoint }),
+        ...(props !== undefined && { props }),
+      };
+      return [[binding, place] as const];
+    }),
+  );
+}
+
+const TIMEOUT_MS = 5_000;
+
+/** @throws where the gateway does not take them */
+export async function pushPlaces(port: number, secret: string, places: Readonly<Record<string, Place>>): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${secret}` },
+    body: JSON.stringify(places),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`a gateway answered ${response.status} where it was told of a Worker's place`);
+}

@@ -1,0 +1,196 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { send } from "../support/http.ts";
+import { until } from "../support/until.ts";
+import { Folder } from "./support/folder.ts";
+import { RunningDev } from "./support/running-dev.ts";
+
+const PORTS = ["--port-base", "34000", "--loopback", "127.0.71.0/24"];
+const DATE = "2026-10-20";
+
+const SHOP = `
+interface Env { readonly ORDERS: Fetcher; readonly ADMIN: Fetcher }
+export default {
+  async fetch(request: Request, env: Env): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const binding = pathname.startsWith("/admin") ? env.ADMIN : env.ORDERS;
+    return binding.fetch("http://any.name" + pathname);
+  },
+};
+`;
+
+const ORDERS = `
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+const VERSION: string = "0";
+export class Counter extends DurableObject {
+  async next(): Promise<number> {
+    const n = ((await this.ctx.storage.get<number>("n")) ?? 0) + 1;
+    await this.ctx.storage.put("n", n);
+    return n;
+  }
+}
+export class Admin extends WorkerEntrypoint {
+  fetch(): Response {
+    return Response.json({ props: this.ctx.props });
+  }
+}
+export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: DurableObjectNamespace<Counter>; SECRET: string }> {
+  async fetch(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/count") return Response.json(await this.env.COUNTER.getByName("one").next());
+    if (pathname === "/kv") {
+      const before = await this.env.KV.get("kept");
+      await this.env.KV.put("kept", VERSION);
+      return Response.json({ before });
+    }
+    if (pathname === "/slow") await scheduler.wait(300);
+    return Response.json({ version: VERSION, secret: this.env.SECRET });
+  }
+}
+`;
+
+let folder: Folder;
+let dev: RunningDev;
+
+async function get(path: string): Promise<{ readonly status: number; readonly text: string }> {
+  return send(`${dev.info.gateway}${path}`);
+}
+
+async function json(path: string): Promise<Record<string, unknown>> {
+  const { status, text } = await get(path);
+  if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+function saveVersion(version: string): void {
+  folder.edit("orders/index.ts", /VERSION: string = ".*"/, `VERSION: string = "${version}"`);
+}
+
+async function untilVersion(version: string): Promise<void> {
+  await until(`version ${version}`, async () => (await json("/"))["version"] === version);
+}
+
+beforeAll(async () => {
+  folder = new Folder({
+    "tulle.jsonc": {
+      mesh: "devtest",
+      namespaces: {
+        shop: {
+          services: {
+            shop: { versions: { v1: { config: "shop/wrangler.jsonc" } }, public: ["*"] },
+            orders: { versions: { v1: { config: "orders/wrangler.jsonc" } } },
+          },
+        },
+      },
+    },
+    "shop/index.ts": SHOP,
+    "shop/wrangler.jsonc": {
+      name: "shop",
+      main: "index.ts",
+      compatibility_date: DATE,
+      services: [
+        { binding: "ORDERS", service: "orders" },
+        { binding: "ADMIN", service: "orders", entrypoint: "Admin", props: { role: "auditor" } },
+      ],
+    },
+    "orders/index.ts": ORDERS,
+    "orders/.dev.vars": "SECRET=first\n",
+    "orders/wrangler.jsonc": {
+      name: "orders",
+      main: "index.ts",
+      compatibility_date: DATE,
+      kv_namespaces: [{ binding: "KV", id: "kept" }],
+      durable_objects: { bindings: [{ name: "COUNTER", class_name: "Counter" }] },
+      migrations: [{ tag: "v1", new_sqlite_classes: ["Counter"] }],
+    },
+  });
+  dev = await RunningDev.start(folder.path, PORTS);
+});
+
+afterAll(async () => {
+  await dev.end();
+  folder.remove();
+});
+
+describe("tulle dev", () => {
+  it("runs each Worker with its own bindings, and calls between them go through the mesh in their callers' names", async () => {
+    expect(await json("/")).toEqual({ version: "0", secret: "first" });
+    expect(await json("/kv")).toEqual({ before: null });
+    expect(await json("/kv")).toEqual({ before: "0" });
+    expect(await json("/count")).toBe(1);
+    const log = readFileSync(`${dev.info.stateDir}/access.log`, "utf8");
+    expect(log).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+  });
+
+  it("calls the entrypoint that a binding names with the props that its user wrote", async () => {
+    expect(await json("/admin")).toEqual({ props: { role: "auditor" } });
+  });
+
+  it("puts a saved version in the place of the one before, which nobody who calls meanwhile notices", async () => {
+    const answers: Record<number, number> = {};
+    const saving = { now: true };
+    const load = Array.from({ length: 4 }, async (_, index) => {
+      while (saving.now) {
+        const { status } = await get(index === 0 ? "/slow" : index === 1 ? "/count" : "/");
+        answers[status] = (answers[status] ?? 0) + 1;
+      }
+    });
+    try {
+      for (let version = 1; version <= 50; version += 1) {
+        saveVersion(`saved-${version}`);
+        await untilVersion(`saved-${version}`);
+      }
+    } finally {
+      saving.now = false;
+      await Promise.all(load);
+    }
+    expect(Object.keys(answers)).toEqual(["200"]);
+  });
+
+  it("keeps what Workers store from one version to the next", async () => {
+    const before = await json("/count");
+    saveVersion("storing");
+    await untilVersion("storing");
+    expect(await json("/count")).toBe(Number(before) + 1);
+  });
+
+  it("leaves the version before in place of one that cannot be built, and says where it is wrong", async () => {
+    const from = dev.said.length;
+    folder.edit("orders/index.ts", "const VERSION", "const const VERSION");
+    await dev.says("orders cannot be built; the version before it goes on answering", from);
+    await dev.says("index.ts:3:", from);
+    expect(await json("/")).toMatchObject({ version: "storing" });
+    folder.edit("orders/index.ts", "const const VERSION", "const VERSION");
+    saveVersion("mended");
+    await untilVersion("mended");
+  });
+
+  it("leaves the version before in place of one that throws when it starts, and says what", async () => {
+    const from = dev.said.length;
+    folder.edit("orders/index.ts", "const VERSION", 'throw new Error("no good morning");\nconst VERSION');
+    await dev.says("orders does not start; the version before it goes on answering", from);
+    await dev.says("no good morning", from);
+    expect(await json("/")).toMatchObject({ version: "mended" });
+    folder.edit("orders/index.ts", 'throw new Error("no good morning");\n', "");
+    saveVersion("awake");
+    await untilVersion("awake");
+  });
+
+  it("leaves nothing running when it is told to end", async () => {
+    const pids = runtimesOf(dev.info.pid);
+    expect(pids.length).toBeGreaterThanOrEqual(4);
+    expect(await dev.end("SIGTERM")).toBe(0);
+    expect(pids.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]);
+    expect(existsSync(`/proc/${dev.info.pid}`)).toBe(false);
+  });
+});
+
+/** Processes that this one started. */
+function runtimesOf(parent: number): readonly string[] {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name) || !existsSync(`/proc/${name}/stat`)) return false;
+    const text = readFileSync(`/proc/${name}/stat`, "utf8");
+    const [, ppid] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return Number(ppid) === parent && text.includes("(workerd)");
+  });
+}
