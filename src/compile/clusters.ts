@@ -1,7 +1,8 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
+import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
 import { inboundLimit } from "./inbound.ts";
-import { endpointsOf, type ServiceEndpoint, serviceFor } from "./services.ts";
+import { endpointsOf, type ServiceEndpoint, serviceFor, type ServiceInfo } from "./services.ts";
 import { selects } from "./view.ts";
 import type { ClientTls, Target, Viewer, World } from "./world.ts";
 
@@ -24,7 +25,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
     const service = serviceFor(world, host, viewer);
     const owner = service?.namespace ?? null;
     const settings = world.policies.ofDestination(world, target, owner, viewer);
-    const { labels, loadBalancer, warmup, locality, pool, outlier, tls } = settings;
+    const { labels, loadBalancer, warmup, locality, pool, outlier, tls, isMutual } = settings;
     const isServed = service?.ports.some(({ number }) => number === port) ?? false;
     const endpoints = service && labels ? endpointsOf(world, service, port) : [];
     return {
@@ -38,7 +39,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         ...(locality && differs(locality, endpoints) && { locality }),
         pool,
         ...(outlier && { outlier }),
-        ...(tls && { anonymous: true as const }),
+        ...((tls || (isOutside(service) && !isMutual)) && { anonymous: true as const }),
         ...((!isServed || labels === null) && { unknown: true as const }),
       },
       endpoints: endpoints
@@ -62,6 +63,12 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         }),
     };
   });
+}
+
+/** What stands outside of the mesh speaks none of its mTLS in Istio, and so is not told who calls. */
+function isOutside(service: ServiceInfo | null): boolean {
+  if (service?.object.kind !== "ServiceEntry") return false;
+  return (service.object.spec as ServiceEntrySpec).location !== "MESH_INTERNAL";
 }
 
 /**

@@ -103,6 +103,7 @@ function passthrough(world: World, host: string, viewer: Viewer): ClusterDraft |
       loadBalancer,
       pool,
       ...(outlier && { outlier }),
+      anonymous: true,
     },
     endpoints: [{ ...place, weight: 1, workload: UNKNOWN, policies: world.policies.ofEndpoint(world, key, port) }],
   };

@@ -110,6 +110,8 @@ export interface ClusterSettings {
   readonly outlier: OutlierSettings | null;
   /** Null: the mesh's own identities, as is done without a rule. */
   readonly tls: ClientTls | null;
+  /** A rule asks for the mesh's own identities. */
+  readonly isMutual: boolean;
 }
 
 /** How endpoints are reached, other than as members of the mesh. */

@@ -16,7 +16,7 @@ export function canonicalHost(host: string): string {
 
 /** A single label with a dot is no service's: short names have none, and long ones another. */
 function withoutDot(host: string): string {
-  return /.\..*\.$/.test(host) ? host.slice(0, -1) : host;
+  return host.endsWith(".") && host.indexOf(".") < host.length - 1 ? host.slice(0, -1) : host;
 }
 
 /** No service is named so: what is all digits behind the last dot is an address. */

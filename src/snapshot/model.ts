@@ -380,7 +380,7 @@ export interface Cluster {
   readonly locality?: LocalitySettings;
   readonly pool: PoolSettings;
   readonly outlier?: OutlierSettings;
-  /** The endpoints are not told who calls: their rule has another TLS than the mesh's own. */
+  /** The endpoints are not told who calls: they stand outside of the mesh, or their rule has another TLS than the mesh's own. */
   readonly anonymous?: true;
   /** No such service, port or subset, as far as the caller sees: no endpoint is missing, the name is wrong. */
   readonly unknown?: true;

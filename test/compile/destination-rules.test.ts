@@ -250,6 +250,23 @@ describe("the way to endpoints", () => {
     expect(reached("{ mode: ISTIO_MUTUAL }")).toEqual({ ways, anonymous: undefined, findings: [] });
   });
 
+  it.each([
+    ["", "", true],
+    ["location: MESH_EXTERNAL", "", true],
+    ["location: MESH_INTERNAL", "", undefined],
+    ["location: MESH_INTERNAL", "{ mode: DISABLE }", true],
+    ["", "{ mode: ISTIO_MUTUAL }", undefined],
+  ])("of a ServiceEntry with %s and the TLS %s tells who calls, or not", (location, tls, anonymous) => {
+    const made = world(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: shop }
+spec: { hosts: [shop.test], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, endpoints: [{ address: "binding:EP_SHOP" }], ${location} }`);
+    if (tls !== "") made.apply(rule(`{ host: shop.test, trafficPolicy: { tls: ${tls} } }`));
+    expect(made.slice("mesh/*", "shop.test")?.clusters["outbound|80||shop.test"]).toMatchObject({ endpoints: [{}] });
+    expect(made.slice("mesh/*", "shop.test")?.clusters["outbound|80||shop.test"]?.anonymous).toBe(anonymous);
+  });
+
   it("is plain with DISABLE, of which a public origin is warned", () => {
     expect(reached("{ mode: DISABLE }")).toEqual({
       ways: [PRIVATE, BINDING, { kind: "origin", origin: "http://api.example.com" }],

@@ -97,6 +97,7 @@ function clusterSettings(
         ? null
         : outlierSettings(outlierDetection, meshConfig(world).alwaysEjectOneEndpoint ?? true),
     tls: tls === undefined ? null : clientTls(tls),
+    isMutual: tls?.mode === "ISTIO_MUTUAL",
   };
 }
 

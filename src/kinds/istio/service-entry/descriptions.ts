@@ -9,7 +9,8 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.ports.protocol": "What is spoken there: HTTP (the default), HTTPS, HTTP2 or GRPC-WEB.",
   "spec.ports.name": "Tells ports apart.",
   "spec.ports.targetPort": "Number of the port at the endpoint; the same as `number` by default.",
-  "spec.location": "Whether the hosts are part of the mesh; MESH_EXTERNAL by default.",
+  "spec.location":
+    "Whether the hosts are part of the mesh; those of MESH_EXTERNAL, which is the default, are not told who calls.",
   "spec.resolution":
     "STATIC: `endpoints` or `workloadSelector` say where the hosts are; DNS and DNS_ROUND_ROBIN: endpoints are names, or the hosts themselves; NONE (the default) and DYNAMIC_DNS: the host that is asked for.",
   "spec.endpoints": "Where requests can be sent; not together with `workloadSelector`.",
