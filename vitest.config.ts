@@ -23,6 +23,8 @@ const workerd = cloudflareTest({
       STATE: { name: kCurrentWorker, entrypoint: "Wire", props: { gateway: "gateway" } },
       EP_A: { name: kCurrentWorker, entrypoint: "Service", props: { name: "a" } },
       EP_A__export: { name: kCurrentWorker, entrypoint: "Service", props: { name: "a's export" } },
+      // Nobody listens there.
+      EP_GONE: { external: { address: "127.0.0.1:9", http: {} } },
       EP_B: { name: kCurrentWorker, entrypoint: "Service", props: { name: "b" } },
     },
     bindings: {

@@ -110,6 +110,7 @@ const fact = z.discriminatedUnion("ok", [
 ]);
 
 const Recorded = z.strictObject({
+  protocol: z.enum(["http", "workers-rpc"]).default("http"),
   method: z.string(),
   scheme,
   host: z.string(),

@@ -91,6 +91,11 @@ const TEXTS = {
   upstream_per_try_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   stream_idle_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   upstream_protocol_error: { status: 502, body: `${BEFORE_HEADERS} protocol error`, flag: "UPE" },
+  // Workers RPC: a binding for no service that can be named, a route that rewrites, an endpoint that is no Worker.
+  rpc_props_invalid: { status: 404, flag: "NR" },
+  rpc_rewritten: { status: 501, body: "a Workers RPC call cannot be rewritten" },
+  rpc_path: { status: 501, body: "what lies below a property cannot be reached through the mesh" },
+  rpc_endpoint: { status: 501, body: "a Workers RPC call needs a Worker at its other end" },
   // The gateway itself. A cell or control that is away is back in seconds, and a cold exchange takes less.
   no_configuration: { status: 503, body: "no configuration", headers: [["retry-after", "1"]] },
   internal_error: { status: 500 },

@@ -285,6 +285,7 @@ function asSent(
   if (front === null && authority === null && path === null && headers === routed.headers) return routed;
   const called = authority === null ? routed.authority : authority.toLowerCase();
   return {
+    protocol: routed.protocol,
     method: routed.method,
     scheme: routed.scheme,
     host: authority === null ? routed.host : hostOf(called),

@@ -190,6 +190,7 @@ export function factsFor(
   const path = canonicalPath(target.pathname, slice.model.path);
   if (!path.ok) return err(answerOf(path.error.code));
   return ok({
+    protocol: "http",
     method,
     scheme,
     host,

@@ -223,6 +223,8 @@ function linkCondition(condition: Condition, deny: boolean, context: LinkContext
       return ({ peer }) => test(single(peer.principal));
     case "source.namespace":
       return ({ peer }) => test(single(peer.namespace));
+    case "protocol":
+      return ({ protocol }) => test([protocol]);
     case "request.auth.principal":
       return tokenTest(test, deny, (token) => [token.principal]);
     case "request.auth.audiences":

@@ -8,7 +8,9 @@ import type { TokenFact } from "./token-fact.ts";
  * and free of I/O, so that the same facts give the same decision in the gateway, in control and in the command line.
  */
 export interface RequestFacts {
-  /** As sent (R5). */
+  /** How it came: what a call of Workers RPC may do is never what an HTTP request may do. */
+  readonly protocol: "http" | "workers-rpc";
+  /** As sent (R5); POST for Workers RPC. */
   readonly method: string;
   readonly scheme: "http" | "https";
   /** Lower case, no port, no trailing dot. */

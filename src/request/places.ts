@@ -1,10 +1,11 @@
 import type { Peer } from "../identity/peer.ts";
 import type { Slice } from "../snapshot/model.ts";
+import type { CallerProps } from "../snapshot/rpc.ts";
 import { type Entrance, ISTIO_SNI, type Listener } from "./entrance.ts";
 import type { Received } from "./receive.ts";
 
 /** Scopes of single service accounts; null where there are none. */
-type AccountScopes = { has(scope: string): boolean } | null;
+export type AccountScopes = { has(scope: string): boolean } | null;
 
 /** For whoever does not know which there are: what has none of its own is looked up in the next wider one. */
 export const EVERY_ACCOUNT: AccountScopes = { has: () => true };
@@ -47,9 +48,9 @@ export function placesOf(
   accounts: AccountScopes,
 ): readonly Place[] {
   if (entrance.kind === "mesh") {
-    const { service, port } = entrance.props;
     const scope = meshScope(peer, accounts);
-    if (service !== undefined) return [{ scope, host: service, port: port ?? DEFAULT_PORT }];
+    const named = serviceIn(entrance.props, scope);
+    if (named !== null) return [named];
     const { target } = received;
     return [{ scope, host: withoutDot(target.hostname), port: target.port }];
   }
@@ -59,6 +60,11 @@ export function placesOf(
   const inMesh = { scope: meshScope(peer, accounts), ...dialled(received, listener) };
   // On a Gateway's own listener its policies come first; elsewhere a workload sees the mesh as it does from inside.
   return listener.gateway === null ? [inMesh, ...exposed] : [...exposed, inMesh];
+}
+
+/** The service that a binding's props name; null where they name none. @param scope as which its caller sees the mesh */
+export function serviceIn({ service, port = DEFAULT_PORT }: CallerProps, scope: string): Place | null {
+  return service === undefined ? null : { scope, host: service, port };
 }
 
 /** As whom a caller sees the mesh. */

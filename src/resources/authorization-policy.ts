@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { RequestFacts } from "../request/facts.ts";
 import { neverCanonical } from "./canonical-path.ts";
 import { choice, later, list, never, strict } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
@@ -46,7 +47,11 @@ const REFUSED_KEYS: Readonly<Record<string, string>> = {
   "connection.sni": later("`hosts` works"),
   "destination.ip": never("a Worker has no address"),
 };
+/** Ours: tells a call of Workers RPC from the HTTP request with the same method and path. */
+export const PROTOCOL_KEY = "tulle.dev/protocol";
+const PROTOCOLS: readonly string[] = ["http", "workers-rpc"] satisfies RequestFacts["protocol"][];
 const PLAIN_KEYS = new Set([
+  PROTOCOL_KEY,
   "source.principal",
   "source.namespace",
   "request.auth.principal",
@@ -145,7 +150,9 @@ function checkRule(rule: RuleSpec, report: Report): void {
           ? namespace
           : key === "request.auth.principal"
             ? requestPrincipal
-            : ends;
+            : key === PROTOCOL_KEY
+              ? protocol
+              : ends;
     some.forEach((value, at) => check(value, place.at("values", at)));
     none.forEach((value, at) => check(value, place.at("notValues", at)));
   }
@@ -189,6 +196,10 @@ const requestPrincipal: ValueCheck = (value, report) => {
 const namespace: ValueCheck = (value, report) => {
   if (value.slice(1, -1).includes("*") || (value.length > 1 && value.startsWith("*") && value.endsWith("*")))
     report.error(later("a namespace takes `*` at one end only"), "FieldValueNotSupported");
+};
+
+const protocol: ValueCheck = (value, report) => {
+  if (!PROTOCOLS.includes(value)) report.error(`never holds: a protocol is ${PROTOCOLS.join(" or ")}`);
 };
 
 const host: ValueCheck = (value, report) => {

@@ -440,6 +440,7 @@ export type ConditionKey =
   | { readonly kind: "header"; readonly name: string }
   | { readonly kind: "source.principal" }
   | { readonly kind: "source.namespace" }
+  | { readonly kind: "protocol" }
   | { readonly kind: "request.auth.principal" }
   | { readonly kind: "request.auth.audiences" }
   | { readonly kind: "request.auth.presenter" }

@@ -1,6 +1,10 @@
 import { NO_PEER, type Peer } from "../identity/peer.ts";
 import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
+import type { RequestFacts } from "../request/facts.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
+
+/** How a call speaks: HTTP, or Workers RPC. */
+export type Protocol = RequestFacts["protocol"];
 
 /**
  * What the access log and the metrics tell of one call: plain data, written by the steps as they learn it, read at the call's
@@ -18,6 +22,7 @@ export class Journal {
   /** 16 lower-case hex digits: this hop. */
   spanId = "";
   method: string;
+  readonly protocol: Protocol;
   scheme: "http" | "https" = "http";
   /** As received. */
   authority = "";
@@ -62,9 +67,10 @@ export class Journal {
    * @param startedAt epoch ms
    * @param requestId until the caller's own is believed
    */
-  constructor(startedAt: number, requestId: string, method: string) {
+  constructor(startedAt: number, requestId: string, method: string, protocol: Protocol = "http") {
     this.startedAt = startedAt;
     this.requestId = requestId;
     this.method = method;
+    this.protocol = protocol;
   }
 }

@@ -32,7 +32,7 @@ export function labelsOf(journal: Journal, reporter: "source" | "destination"): 
     destination_canonical_service: destination?.app ?? UNKNOWN,
     destination_canonical_revision: destination?.version ?? UNKNOWN,
     destination_cluster: UNKNOWN,
-    request_protocol: "http",
+    request_protocol: journal.protocol,
     response_code: String(journal.status),
     response_flags: journal.flag,
     connection_security_policy: reporter === "source" ? UNKNOWN : plain ? "none" : "mutual_tls",

@@ -11,6 +11,7 @@ export interface AccessRecord {
   /** Of the root that decided; 0 when none was here. */
   readonly generation: number;
   readonly scope: string;
+  readonly protocol: "http" | "workers-rpc";
   readonly method: string;
   readonly scheme: string;
   readonly authority: string;

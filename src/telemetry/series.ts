@@ -8,10 +8,11 @@ interface Pair {
   readonly destination: Series;
 }
 
-// Caller, status and flag make one small integer (12 + 10 + 5 bits), which the runtime keeps without an object.
+// Caller, status, flag and protocol make one small integer (12 + 10 + 5 + 1 bits), which the runtime keeps without an object.
 const CALLERS = 2 ** 12;
 const STATUSES = 2 ** 10;
 const FLAGS = 2 ** 5;
+const PROTOCOLS = 2;
 
 /** Pairs that are remembered; with more, as with more callers or flags, all are forgotten and found anew. */
 const MAX_PAIRS = 5_000;
@@ -53,7 +54,8 @@ export class SeriesIndex {
       pairs = new Map();
       this.#pairs.set(to, pairs);
     }
-    const number = (this.#caller(journal) * STATUSES + journal.status) * FLAGS + this.#flag(journal.flag);
+    const ofHttp = (this.#caller(journal) * STATUSES + journal.status) * FLAGS + this.#flag(journal.flag);
+    const number = ofHttp * PROTOCOLS + (journal.protocol === "http" ? 0 : 1);
     let pair = pairs.get(number);
     if (pair === undefined) {
       this.#pairCount += 1;

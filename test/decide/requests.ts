@@ -27,6 +27,7 @@ export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
   const path = change.path ?? "/";
   return {
     method: "GET",
+    protocol: "http",
     scheme: "http",
     host: "api.test",
     authority: "api.test",

@@ -254,3 +254,19 @@ it("authorizes as a reading of all rules one after the other would", () => {
     { numRuns: 2_000 },
   );
 });
+
+describe("the condition on the protocol", () => {
+  const of = (condition: Omit<Condition, "key">) => [
+    rule("rpc", { when: [{ key: { kind: "protocol" }, ...condition }] }),
+  ];
+  const http = view({ protocol: "http" });
+  const rpc = view({ protocol: "workers-rpc" });
+
+  it("tells a call of Workers RPC from an HTTP request, whatever else is equal", () => {
+    const only = of({ values: [exact("workers-rpc")] });
+    expect([verdict([], only, rpc).allowed, verdict([], only, http).allowed]).toEqual([true, false]);
+    expect([verdict(only, [], rpc).allowed, verdict(only, [], http).allowed]).toEqual([false, true]);
+    const none = of({ notValues: [exact("workers-rpc")] });
+    expect([verdict([], none, rpc).allowed, verdict([], none, http).allowed]).toEqual([false, true]);
+  });
+});

@@ -23,7 +23,7 @@ describe("AuthorizationPolicy", () => {
     ],
     [
       "conditions",
-      "{rules: [{when: [{key: 'request.headers[x-a]', values: [b]}, {key: source.principal, notValues: ['*']}, {key: 'request.auth.claims[a][b]', values: [c]}, {key: request.auth.audiences, values: [d]}, {key: request.auth.presenter, values: [e]}, {key: request.auth.principal, values: [f/g]}, {key: source.namespace, values: [h]}]}]}",
+      "{rules: [{when: [{key: 'request.headers[x-a]', values: [b]}, {key: source.principal, notValues: ['*']}, {key: 'request.auth.claims[a][b]', values: [c]}, {key: request.auth.audiences, values: [d]}, {key: request.auth.presenter, values: [e]}, {key: request.auth.principal, values: [f/g]}, {key: source.namespace, values: [h]}, {key: tulle.dev/protocol, values: [http], notValues: [workers-rpc]}]}]}",
     ],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
@@ -51,6 +51,16 @@ describe("AuthorizationPolicy", () => {
     ["an empty when", "{rules: [{when: []}]}", "Invalid spec.rules[0].when"],
     ["a from without source", "{rules: [{from: [{}]}]}", "Required spec.rules[0].from[0].source"],
     ["an empty source", "{rules: [{from: [{source: {}}]}]}", "Required spec.rules[0].from[0].source"],
+    [
+      "a protocol that is none",
+      "{rules: [{when: [{key: tulle.dev/protocol, values: [workers-rpc, rpc]}]}]}",
+      "Invalid spec.rules[0].when[0].values[1]",
+    ],
+    [
+      "a pattern of protocols",
+      "{rules: [{when: [{key: tulle.dev/protocol, notValues: ['*']}]}]}",
+      "Invalid spec.rules[0].when[0].notValues[0]",
+    ],
     ["an empty operation", "{rules: [{to: [{operation: {}}]}]}", "Required spec.rules[0].to[0].operation"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);

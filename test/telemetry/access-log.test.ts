@@ -80,6 +80,7 @@ function recordOf(journal: Journal): AccessRecord {
     location: "LOC",
     generation: journal.generation,
     scope: clip(journal.scope, 320),
+    protocol: journal.protocol,
     method: clip(journal.method, 32),
     scheme: journal.scheme,
     authority: clip(journal.authority, 320),

@@ -90,6 +90,10 @@ describe("a variant of a Worker's binding", () => {
   });
 
   it("is nothing that a gateway tells control of", () => {
-    expect(control.registrations.map(({ bindings }) => bindings.toSorted())).toContainEqual(["EP_A", "EP_B"]);
+    expect(control.registrations.map(({ bindings }) => bindings.toSorted())).toContainEqual([
+      "EP_A",
+      "EP_B",
+      "EP_GONE",
+    ]);
   });
 });

@@ -3,9 +3,8 @@ import { env } from "./support/env.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerOf } from "../../src/decide/answers.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
-import { answerWith } from "../../workers/gateway/answer-with.ts";
 import { Attempt } from "../../workers/gateway/attempt.ts";
-import { Call } from "../../workers/gateway/call.ts";
+import { HttpCall } from "../../workers/gateway/http-call.ts";
 import { createMesh, type Mesh, meshOf } from "../../workers/gateway/mesh.ts";
 import { record } from "../../workers/gateway/record.ts";
 import { link } from "../../src/snapshot/link.ts";
@@ -42,7 +41,7 @@ afterEach(() => {
 });
 
 interface Sent {
-  readonly call: Call;
+  readonly call: HttpCall;
   readonly attempt: Attempt;
   readonly client: AbortController;
   /** Slots that are taken. */
@@ -58,7 +57,7 @@ function sent(): Sent {
   const client = new AbortController();
   const ctx = createExecutionContext();
   const request = new Request("http://reviews/1", { signal: client.signal });
-  const call = new Call(request, { kind: "mesh", props: { workload: "web" } }, ctx, mesh, record);
+  const call = new HttpCall(request, { kind: "mesh", props: { workload: "web" } }, ctx, mesh, record);
   const of = sliceOf(`${crypto.randomUUID()}.svc.cluster.local`);
   const [id, model] = Object.entries(of.clusters)[0]!;
   const { routes } = link({ ...of, clusters: { [id]: { ...model, outlier: OUTLIER, pool: { maxConnections: 1 } } } });
@@ -139,13 +138,13 @@ describe("the end of a call", () => {
     const client = new AbortController();
     client.abort();
     const request = new Request("http://reviews/1", { signal: client.signal });
-    const call = new Call(request, { kind: "mesh", props: {} }, createExecutionContext(), mesh, record);
+    const call = new HttpCall(request, { kind: "mesh", props: {} }, createExecutionContext(), mesh, record);
     call.lease.end("ok");
     expect(logged).toMatchObject([{ status: 0, response_flags: "DC" }]);
   });
 
   it("gives a call that was refused before its trace was read a trace of its own", () => {
-    answerWith(sent().call, answerOf("no_route"));
+    sent().call.answer(answerOf("no_route"));
     const [line] = logged;
     expect(line?.trace_id).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
     expect(line?.span_id).toMatch(/^(?!0{16})[0-9a-f]{16}$/);
@@ -155,7 +154,7 @@ describe("the end of a call", () => {
     mesh = { ...mesh, logOneIn: RARELY };
     for (let at = 0; at < 100; at += 1) answered(sent(), 200);
     answered(sent(), 503);
-    answerWith(sent().call, answerOf("no_route"));
+    sent().call.answer(answerOf("no_route"));
     sent().client.abort();
     expect(logged.map(({ status, response_flags }) => `${status} ${response_flags}`)).toEqual([
       "503 -",

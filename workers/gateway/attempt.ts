@@ -3,11 +3,10 @@ import { MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import { isRetriedAnswer, type Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
-import { answerWith, broken, gone } from "./answer-with.ts";
 import { changeAnswer, copyAnswer, readAnswer, stripAnswer } from "./answer.ts";
 import type { Backend } from "./backend.ts";
 import { type BodyEnd, passBody } from "./body.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 import { IdleTimer } from "./idle-timer.ts";
 import { toldLength } from "./kept-body.ts";
 import type { End } from "./lease.ts";
@@ -16,7 +15,7 @@ import type { End } from "./lease.ts";
 const SMALL_BYTES = 65_536;
 
 /** Makes the next attempt where one may follow; null: the answer that is there stands. */
-export type Again = (call: Call, result: Result, answer: Response | null) => Promise<Response> | null;
+export type Again = (call: HttpCall, result: Result, answer: Response | null) => Promise<Response> | null;
 
 type Limit = "response_timeout" | "upstream_per_try_timeout" | "stream_idle_timeout";
 
@@ -29,7 +28,7 @@ export class Attempt {
   readonly endpoint: Endpoint;
   /** How the service's health is judged by it; null: not at all (a local answer, a client that went away). */
   outcome: Outcome | null = null;
-  readonly #call: Call;
+  readonly #call: HttpCall;
   readonly #again: Again;
   #abort: AbortController | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -45,7 +44,7 @@ export class Attempt {
    *
    * @param again makes the next attempt, where this one's answer does not stand
    */
-  constructor(call: Call, endpoint: Endpoint, again: Again) {
+  constructor(call: HttpCall, endpoint: Endpoint, again: Again) {
     this.endpoint = endpoint;
     this.#call = call;
     this.#again = again;
@@ -123,7 +122,7 @@ export class Attempt {
       clearTimeout(this.#timer);
       this.#idle?.stop();
       call.journal.upstreamMs = Date.now() - this.#sentAt;
-      if (call.request.signal.aborted) return gone(call);
+      if (call.request.signal.aborted) return call.gone();
       if (response === null) {
         this.outcome = this.#idle?.waitsForClient === true ? null : "timeout";
         this.#abort?.abort();
@@ -131,7 +130,7 @@ export class Attempt {
       }
       return response ? this.#passOn(response) : this.#brokenOff();
     } catch (error) {
-      return broken(call, error);
+      return call.broken(error);
     }
   }
 
@@ -148,7 +147,7 @@ export class Attempt {
   /** @param result null where nothing may follow */
   #failed(code: AnswerCode, result: Result | null): Response | Promise<Response> {
     const next = result === null ? null : this.#again(this.#call, result, null);
-    return next ?? answerWith(this.#call, answerOf(code));
+    return next ?? this.#call.answer(answerOf(code));
   }
 
   #passOn(response: Response): Response | Promise<Response> {

@@ -1,6 +1,6 @@
 import { isEndpointBinding, variantBinding } from "../../src/deployment/binding-names.ts";
 import type { EndpointAddress } from "../../src/snapshot/model.ts";
-import type { Env, Fetching } from "./env.ts";
+import type { Env, WorkerBinding } from "./env.ts";
 
 /** The interface in front of whatever an endpoint is. */
 export interface Backend {
@@ -10,6 +10,8 @@ export interface Backend {
   readonly ownHost: string | null;
   /** Nothing that was answered to one identity may be given to another (R35): true where the platform has a cache on the way. */
   readonly cached: boolean;
+  /** Where it is a Worker: what calls of Workers RPC go to. */
+  readonly worker: WorkerBinding | null;
   /** @throws whatever the platform throws; its text is not for the caller */
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
@@ -66,6 +68,7 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
         origin: `${address.tls ? "https" : "http"}://${address.authority}`,
         ownHost: null,
         cached: false,
+        worker: null,
         fetch: (url, init) => PRIVATE.fetch(url, init),
       };
     }
@@ -81,14 +84,15 @@ function originBackend(
   env: Env,
 ): Backend | null {
   const ownHost = new URL(origin).host;
-  if (certificate === undefined) return { origin, ownHost, cached: true, fetch: (url, init) => fetch(url, init) };
+  if (certificate === undefined)
+    return { origin, ownHost, cached: true, worker: null, fetch: (url, init) => fetch(url, init) };
   // Without its certificate it is not called at all.
   const binding = certificate.startsWith("CERT_") ? bindingOf(certificate, env) : null;
-  return binding && { origin, ownHost, cached: true, fetch: (url, init) => binding.fetch(url, init) };
+  return binding && { origin, ownHost, cached: true, worker: null, fetch: (url, init) => binding.fetch(url, init) };
 }
 
-function bindingOf(name: string, env: Env): Fetching | null {
-  return (env as unknown as Readonly<Record<string, Fetching | undefined>>)[name] ?? null;
+function bindingOf(name: string, env: Env): WorkerBinding | null {
+  return (env as unknown as Readonly<Record<string, WorkerBinding | undefined>>)[name] ?? null;
 }
 
 /** A slice could name any binding: only Workers' are for endpoints, never the way to control or to the cell, nor a variant. */
@@ -100,6 +104,7 @@ function bindingBackend(name: string, variant: string | null, env: Env): Backend
     origin: null,
     ownHost: null,
     cached: false,
+    worker: binding,
     fetch: (url, init) => binding.fetch(url, init),
   };
 }

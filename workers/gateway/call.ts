@@ -1,58 +1,65 @@
+import { type Answer, answerOf } from "../../src/decide/answers.ts";
 import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
-import type { ClientTls } from "../../src/identity/client-tls.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { HeaderChange } from "../../src/request/changes.ts";
 import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
-import type { Received } from "../../src/request/receive.ts";
+import type { AccountScopes, Place } from "../../src/request/places.ts";
 import type { Ticket } from "../../src/resilience/pool.ts";
 import type { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
-import { Journal } from "../../src/telemetry/journal.ts";
+import { Journal, type Protocol } from "../../src/telemetry/journal.ts";
 import type { CallerCluster } from "./callers.ts";
-import { type End, Lease } from "./lease.ts";
+import { type Context, type End, Lease } from "./lease.ts";
 import type { Mesh } from "./mesh.ts";
 import { randomId } from "./random.ts";
 
 const NONE: readonly Attempted[] = [];
 const NO_CHANGES: readonly HeaderChange[] = [];
 
+/** How a call came in. */
+export interface Arrival {
+  readonly entrance: Entrance;
+  readonly mesh: Mesh;
+  readonly protocol: Protocol;
+  readonly method: string;
+  readonly ctx: Context;
+  /** Of the client's abort; null where nobody tells of it: then the call is held in `waitUntil` until its end. */
+  readonly signal: AbortSignal | null;
+}
+
 /**
  * A call under way: what the steps decide by and what it holds. What is only told of it is in its journal. A field without a
- * value is set by the step that it is named after, and read by later steps alone.
+ * value is set by the step that it is named after, and read by later steps alone. How it came and how its answer travels, the
+ * steps that decide do not know.
+ *
+ * @template Reply an answer of the gateway's own, in the form that goes back to the caller
  */
-export class Call {
-  readonly request: Request;
+export abstract class Call<Reply = unknown> {
   readonly entrance: Entrance;
   readonly mesh: Mesh;
   readonly journal: Journal;
+  /** Aborts with its client; null: nobody tells. */
+  readonly signal: AbortSignal | null;
   /** Its end logs, counts, judges, frees the slot. */
   readonly lease: Lease;
 
-  /** Step 1. */
-  received!: Received;
   /** Step 2, and step 3 where the listener asks for no certificate. */
   peer: Peer = NO_PEER;
   /** Step 3: the slice of the host, */
   slice!: LinkedSlice;
   /** the logical port, */
   port = 0;
-  /** the Gateway that the call came through: it stands for the caller, */
+  /** and the Gateway that the call came through: it stands for the caller. */
   source: Workload | null = null;
-  /** and what that Gateway asks of the client's TLS. */
-  tls: ClientTls | null = null;
   /** Step 4: what was decided by, */
   facts!: RequestFacts;
   /** and what. */
   forward!: Forward;
   /** What CORS says on whatever answer comes, the gateway's own too. */
   cors: readonly HeaderChange[] = NO_CHANGES;
-  /** The body, where it was kept to be sent more than once; null: it goes on as it comes, once. */
-  kept: Uint8Array | null = null;
-  /** Bytes of the isolate's budget for it, given back at the end. */
-  keptBytes = 0;
   /** Step 5: the caller's view of the cluster, */
   view!: CallerCluster;
   /** the endpoint to call, */
@@ -63,6 +70,8 @@ export class Call {
   budget: RetryBudget | null = null;
   /** and whether a retry was taken out of it, given back at its end. */
   retrying = false;
+  /** Bytes of the isolate's budget for what is kept of it, given back at the end. */
+  keptBytes = 0;
   /** Step 6: epoch ms at which the route's time is up, infinite where it sets none; 0 before the first attempt, */
   deadline = 0;
   /** the attempts that ended before the one that is under way, */
@@ -75,19 +84,40 @@ export class Call {
    *
    * @param onEnd runs once, when the call has ended
    */
-  constructor(
-    request: Request,
-    entrance: Entrance,
-    ctx: ExecutionContext,
-    mesh: Mesh,
-    onEnd: (call: Call, end: End) => void,
-  ) {
-    this.request = request;
+  protected constructor(arrival: Arrival, onEnd: (call: Call, end: End) => void) {
+    const { entrance, mesh, protocol, method, ctx, signal } = arrival;
     this.entrance = entrance;
+    this.signal = signal;
     this.mesh = mesh;
-    this.journal = new Journal(Date.now(), randomId(), request.method);
+    this.journal = new Journal(Date.now(), randomId(), method, protocol);
     if (entrance.kind === "mesh") this.journal.props = entrance.props;
-    this.lease = new Lease(ctx, request.signal, (end) => onEnd(this, end), mesh.holdsCalls);
+    this.lease = new Lease(ctx, signal, (end) => onEnd(this, end), mesh.holdsCalls || signal === null);
+  }
+
+  /** Where its host may be looked up, best first. @param peer who calls, as far as it is known */
+  abstract places(peer: Peer, accounts: AccountScopes): readonly Place[];
+
+  /** Ends it with an answer of our own, which never counts for or against a service's health by itself. */
+  abstract answer(answer: Answer): Reply;
+
+  /** Ends it where its client is gone, which is no failure of the service. Nobody reads what comes back. */
+  abstract gone(): Reply;
+
+  /** Ends it by a mistake of ours: the client learns that it was none of its own. */
+  broken(error: unknown): Reply {
+    console.error({ event: "gateway_error", request_id: this.journal.requestId, message: String(error) });
+    return this.answer(answerOf("internal_error"));
+  }
+
+  /** Tells the journal of an answer of our own. */
+  protected tellOf({ status, flag, code, policy, route, cluster }: Answer): void {
+    const { journal } = this;
+    journal.status = status;
+    journal.flag = flag === "" ? "-" : flag;
+    journal.details = code;
+    if (policy !== null) journal.policy = policy;
+    if (route !== null) journal.route = route.model;
+    if (cluster !== null) journal.cluster = cluster.model;
   }
 
   /** Of the client; where nobody tells them, of one that came the same way. */
@@ -99,5 +129,10 @@ export class Call {
   /** For whom endpoints are judged and slots are counted: as in Istio, each caller's proxy judges for itself. */
   get caller(): string {
     return this.source?.principal ?? this.peer.principal ?? "-";
+  }
+
+  /** The variant of the endpoint's binding that the caller's own binding is for. */
+  get variant(): string | undefined {
+    return this.entrance.kind === "mesh" ? this.entrance.props.binding : undefined;
   }
 }

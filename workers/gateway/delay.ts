@@ -5,8 +5,8 @@ import type { Call } from "./call.ts";
  *
  * @returns whether the client is still there
  */
-export async function holdBack({ journal, request: { signal } }: Call, delayMs: number): Promise<boolean> {
+export async function holdBack({ journal, signal }: Call, delayMs: number): Promise<boolean> {
   journal.delayed = true;
-  await scheduler.wait(delayMs, { signal }).catch(() => undefined);
-  return !signal.aborted;
+  await scheduler.wait(delayMs, signal === null ? {} : { signal }).catch(() => undefined);
+  return signal?.aborted !== true;
 }

@@ -1,9 +1,9 @@
 import type { ClientCertificate } from "../../src/identity/client-tls.ts";
 import { clientBehind } from "../../src/request/trusted-proxies.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 
 /** After step 3, at a Gateway: who stands behind trusted proxies, and what its listener asks of the client's TLS. */
-export function enterGateway(call: Call): null | Promise<null> {
+export function enterGateway(call: HttpCall): null | Promise<null> {
   const { front } = call.slice;
   if (front === null) return null;
   const { trustedProxies } = front.model;
@@ -11,7 +11,7 @@ export function enterGateway(call: Call): null | Promise<null> {
   return front.asksTls ? readTls(call) : null;
 }
 
-function lookBehind(call: Call, proxies: number): void {
+function lookBehind(call: HttpCall, proxies: number): void {
   const { request, received, journal } = call;
   const { headers, clientIp: peer } = received;
   const forwarded = request.headers.get("x-forwarded-for");
@@ -23,7 +23,7 @@ function lookBehind(call: Call, proxies: number): void {
   if (list !== "") headers["x-forwarded-for"] = list;
 }
 
-function readTls(call: Call): null | Promise<null> {
+function readTls(call: HttpCall): null | Promise<null> {
   const { entrance, mesh } = call;
   if (entrance.kind !== "public") return null;
   const { tlsVersion, tlsCipher, clientAuth } = entrance;

@@ -26,6 +26,9 @@ interface Connecting {
   connect(address: string): Socket;
 }
 
+/** A service binding to a Worker: by any other name than `fetch` it has what that Worker's entrypoint has. */
+export type WorkerBinding = Fetching & { readonly [name: string]: (...args: readonly unknown[]) => unknown };
+
 /** What this Worker needs of a service binding. */
 export interface Fetching {
   fetch(url: string, init: RequestInit): Promise<Response>;

@@ -1,14 +1,13 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
-import { elsewhere, lacksPort, type Place, placesOf } from "../../src/request/places.ts";
-import { answerWith } from "./answer-with.ts";
+import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Call } from "./call.ts";
 import type { Found } from "./exchange.ts";
 
 /** Step 3: the first place that lists the host; 404 only where the root does not. */
-export function findSlice(call: Call): Response | null | Promise<Response | null> {
+export function findSlice<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | null> {
   const { configuration } = call.mesh;
-  const places = placesOf(call.received, call.entrance, call.peer, configuration.accounts);
+  const places = call.places(call.peer, configuration.accounts);
   let outside: Find | null = null;
   for (const place of places) {
     const found = configuration.lookup(place.scope, place.host);
@@ -22,7 +21,7 @@ export function findSlice(call: Call): Response | null | Promise<Response | null
 }
 
 /** The slice is not here, or the news of it are too old. */
-async function waitForSlice(call: Call, places: readonly Place[]): Promise<Response | null> {
+async function waitForSlice<Reply>(call: Call<Reply>, places: readonly Place[]): Promise<Reply | null> {
   const { configuration } = call.mesh;
   const { accounts } = configuration;
   let outside: Find | null = null;
@@ -31,7 +30,7 @@ async function waitForSlice(call: Call, places: readonly Place[]): Promise<Respo
     const found = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
     // By a new root this caller may see less than its namespace does.
     if (configuration.accounts !== accounts) return findSlice(call);
-    if (found.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
+    if (found.kind === "unavailable") return call.answer(answerOf("no_configuration"));
     if (isOtherPort(found, place)) return enterElsewhere(call, { place, found });
     if (isOutside(found) && places.length > 1) outside = { place, found };
     else if (enter(call, place, found)) return null;
@@ -54,18 +53,18 @@ function isOtherPort(found: Found, place: Place): boolean {
 }
 
 /** At a port that it has not, a host is what the mesh does not know: blocked, passed on, or without a route. */
-async function enterElsewhere(call: Call, { place, found }: Find): Promise<Response | null> {
+async function enterElsewhere<Reply>(call: Call<Reply>, { place, found }: Find): Promise<Reply | null> {
   const { configuration } = call.mesh;
   const { scope, host } = elsewhere(place);
   const outside = configuration.lookup(scope, host) ?? (await configuration.resolve(scope, host, call.lease));
-  if (outside.kind === "unavailable") return answerWith(call, answerOf("no_configuration"));
+  if (outside.kind === "unavailable") return call.answer(answerOf("no_configuration"));
   if (!enter(call, place, outside)) enter(call, place, found);
   return null;
 }
 
-function enterOutside(call: Call, outside: Find | null): Response | null {
+function enterOutside<Reply>(call: Call<Reply>, outside: Find | null): Reply | null {
   if (outside !== null && enter(call, outside.place, outside.found)) return null;
-  return answerWith(call, answerOf("no_route"));
+  return call.answer(answerOf("no_route"));
 }
 
 /** @returns whether the host is served there */

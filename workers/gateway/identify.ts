@@ -1,22 +1,20 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
-import { placesOf } from "../../src/request/places.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
-import { answerWith } from "./answer-with.ts";
 import type { Call } from "./call.ts";
 import type { Judgement } from "./peer.ts";
 
 /** Step 2: who calls, before the slice is looked for: what a caller sees depends on who it is. */
-export function identify(call: Call): Response | null | Promise<Response | null> {
+export function identify<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | null> {
   const { trust } = call.mesh.configuration;
   return trust === null ? whenTrusted(call) : judge(call, trust);
 }
 
 /** A cold isolate: whom to trust comes with the first root. */
-async function whenTrusted(call: Call): Promise<Response | null> {
-  const likely = placesOf(call.received, call.entrance, NO_PEER, null);
+async function whenTrusted<Reply>(call: Call<Reply>): Promise<Reply | null> {
+  const likely = call.places(NO_PEER, null);
   const trust = await call.mesh.configuration.awaitTrust(likely, call.lease);
-  return trust === null ? answerWith(call, answerOf("no_configuration")) : judge(call, trust);
+  return trust === null ? call.answer(answerOf("no_configuration")) : judge(call, trust);
 }
 
 function judge(call: Call, trust: Trust): null | Promise<null> {

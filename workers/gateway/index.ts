@@ -3,6 +3,7 @@ import { publicEntrance } from "../../src/request/entrance.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
 import { handle } from "./handle.ts";
+import { passOn } from "./rpc-methods.ts";
 import { meshOf } from "./mesh.ts";
 
 /** The public way in: who calls is what the platform says of the client's certificate. */
@@ -13,10 +14,16 @@ export default {
   },
 } satisfies ExportedHandler<Env>;
 
-/** The way in for Workers of the mesh: who calls is what the deployer wrote into the binding's props. */
-export class MeshEntrypoint extends WorkerEntrypoint<Env, CallerProps> {
+class HttpEntrypoint extends WorkerEntrypoint<Env, CallerProps> {
   override fetch(request: Request): Response | Promise<Response> {
     const { props } = this.ctx;
     return handle(request, { kind: "mesh", props }, this.ctx, meshOf(this.env));
   }
 }
+
+/**
+ * The way in for Workers of the mesh: who calls, and what, is what the deployer wrote into the binding's props. It has no method
+ * but `fetch`; any other name is a method of the service.
+ */
+export class MeshEntrypoint extends HttpEntrypoint {}
+passOn(MeshEntrypoint);

@@ -1,8 +1,7 @@
 import { type AnswerCode, answerOf } from "../../src/decide/answers.ts";
 import type { HeaderRecord } from "../../src/request/headers.ts";
 import { isRepeatable } from "../../src/routing/retries.ts";
-import { answerWith, gone } from "./answer-with.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 import { IdleTimer } from "./idle-timer.ts";
 
 /** What is kept counts against the isolate's memory: longer bodies are sent once (R34). */
@@ -12,19 +11,19 @@ const MAX_KEPT_BYTES = 65_536;
  * Keeps the request's body where it may have to be sent more than once, its length is known and small, and the isolate has room: it
  * is then read whole before the first attempt. Any other body goes to the service as it comes, once.
  */
-export function keepBody(call: Call): Response | null | Promise<Response | null> {
+export function keepBody(call: HttpCall): Response | null | Promise<Response | null> {
   const { body } = call.request;
   if (body === null || !isSentAgain(call)) return null;
   const length = keptLength(call.received.headers);
   if (length === null) return null;
   // Its lease has ended: nobody would give the room back.
-  if (call.lease.ended) return gone(call);
+  if (call.lease.ended) return call.gone();
   if (!call.mesh.memory.take(length)) return null;
   call.keptBytes = length;
   return keep(call, body, length);
 }
 
-function isSentAgain({ forward, received }: Call): boolean {
+function isSentAgain({ forward, received }: HttpCall): boolean {
   if (forward.mirrors.length > 0) return true;
   const { retries } = forward.route.model;
   return retries !== undefined && isRepeatable(retries, received.method);
@@ -43,7 +42,7 @@ export function toldLength(headers: HeaderRecord): number | null {
 }
 
 /** A client that sends its body too slowly has as long as it has where the body goes on at once. */
-async function keep(call: Call, body: ReadableStream<Uint8Array>, length: number): Promise<Response | null> {
+async function keep(call: HttpCall, body: ReadableStream<Uint8Array>, length: number): Promise<Response | null> {
   const { timeoutMs, idleTimeoutMs } = call.forward.route.model;
   const late = Promise.withResolvers<AnswerCode>();
   const timer = timeoutMs === undefined ? undefined : setTimeout(late.resolve, timeoutMs, "response_timeout");
@@ -52,9 +51,9 @@ async function keep(call: Call, body: ReadableStream<Uint8Array>, length: number
   const kept = await Promise.race([readWhole(body, length, () => idle?.touch()), late.promise]);
   clearTimeout(timer);
   idle?.stop();
-  if (call.request.signal.aborted) return gone(call);
-  if (kept === null) return answerWith(call, answerOf("request_body_broken"));
-  if (typeof kept === "string") return answerWith(call, answerOf(kept));
+  if (call.request.signal.aborted) return call.gone();
+  if (kept === null) return call.answer(answerOf("request_body_broken"));
+  if (typeof kept === "string") return call.answer(answerOf(kept));
   call.kept = kept;
   return null;
 }

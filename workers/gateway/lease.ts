@@ -19,10 +19,11 @@ export class Lease implements Context {
   held = false;
 
   /** @param hold keep the call alive until its end even where nothing of it is pending; costs a tenth of a request */
-  constructor(ctx: Context, signal: AbortSignal, onEnd: (end: End) => void, hold: boolean) {
+  constructor(ctx: Context, signal: AbortSignal | null, onEnd: (end: End) => void, hold: boolean) {
     this.#ctx = ctx;
     this.#onEnd = onEnd;
     if (hold) this.waitUntil(new Promise<void>((resolve) => (this.#release = resolve)));
+    if (signal === null) return;
     if (signal.aborted) this.end("DC");
     else signal.addEventListener("abort", () => this.end("DC"));
   }

@@ -9,10 +9,10 @@ import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { backendFor } from "./backend.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 import type { CallerCluster } from "./callers.ts";
 import { keptLength } from "./kept-body.ts";
-import { headersFor, initOf, urlOf, variantOf } from "./send.ts";
+import { headersFor, initOf, urlOf } from "./send.ts";
 
 /** What became of a copy, for its counter: an answer by its first digit, or why there was none. */
 type Result =
@@ -40,13 +40,13 @@ const MAX_READ_BYTES = 1_048_576;
 const MAX_ROUNDS = 4;
 
 /** Between steps 5 and 6: sends copies beside the call. Nothing of them is waited for here, and nothing of them reaches the client. */
-export function mirrorRequest(call: Call): null {
+export function mirrorRequest(call: HttpCall): null {
   const { mirrors } = call.forward;
   if (mirrors.length > 0) for (const [at, mirror] of mirrors.entries()) begin(call, mirror, at);
   return null;
 }
 
-function begin(call: Call, mirror: Mirrored, at: number): void {
+function begin(call: HttpCall, mirror: Mirrored, at: number): void {
   const withheld = whyNoCopy(call, mirror);
   if (withheld !== null) return count(call, mirror.cluster, withheld);
   const { memory } = call.mesh;
@@ -57,7 +57,7 @@ function begin(call: Call, mirror: Mirrored, at: number): void {
 }
 
 /** @returns null for a request that can be sent twice, to where it is not known that it may not go */
-function whyNoCopy({ received, request, kept }: Call, { copy }: Mirrored): Result | null {
+function whyNoCopy({ received, request, kept }: HttpCall, { copy }: Mirrored): Result | null {
   if (copy.effect === "answer") return reasonOf(copy);
   if (received.webSocket) return "websocket";
   if (request.body === null || kept !== null) return null;
@@ -66,7 +66,7 @@ function whyNoCopy({ received, request, kept }: Call, { copy }: Mirrored): Resul
 }
 
 /** Never rejects. */
-async function mirrorTo(call: Call, mirror: Mirrored, at: number): Promise<void> {
+async function mirrorTo(call: HttpCall, mirror: Mirrored, at: number): Promise<void> {
   // The request itself goes first.
   await Promise.resolve();
   let result: Result;
@@ -85,7 +85,7 @@ function reasonOf(copy: Exclude<Mirrored["copy"], Forward>): Result {
 }
 
 /** Gets what the copy's own policies want to know, as for the request itself, and decides again. */
-async function knownCopy(call: Call, first: Mirrored["copy"], at: number): Promise<Mirrored["copy"]> {
+async function knownCopy(call: HttpCall, first: Mirrored["copy"], at: number): Promise<Mirrored["copy"]> {
   const tokens: (TokenFact | null | undefined)[] = [...call.facts.tokens];
   let copy = first;
   for (let round = 0; round < MAX_ROUNDS && copy.effect === "need"; round += 1) {
@@ -98,7 +98,7 @@ async function knownCopy(call: Call, first: Mirrored["copy"], at: number): Promi
   return copy;
 }
 
-async function sendCopy(call: Call, copy: Forward, at: number): Promise<Result> {
+async function sendCopy(call: HttpCall, copy: Forward, at: number): Promise<Result> {
   const view = call.mesh.callers.view(call.caller, copy.cluster);
   // Its picks are draws of its own: the same ones would bind its endpoint to the request's.
   const seed = (draw(call.facts.seed, DRAW.mirrorSeed, at) * 4_294_967_296) | 0;
@@ -129,13 +129,13 @@ function slotIn({ cluster, pool }: CallerCluster, limitMs: number): Ticket | nul
 
 /** One call, judged as any other of this cluster, whose answer is read and thrown away. */
 async function fetchCopy(
-  call: Call,
+  call: HttpCall,
   copy: Forward,
   endpoint: Endpoint,
   view: CallerCluster,
   limitMs: number,
 ): Promise<Result> {
-  const backend = backendFor(endpoint.address, copy.origin, variantOf(call), call.mesh.env);
+  const backend = backendFor(endpoint.address, copy.origin, call.variant, call.mesh.env);
   if (backend === null) return "failed";
   const headers = headersFor(call, copy, endpoint, backend);
   const { traceparent } = headers;
@@ -170,7 +170,7 @@ async function readAway(body: ReadableStream<Uint8Array> | null): Promise<void> 
   await reader.cancel();
 }
 
-function count({ mesh, caller }: Call, { model }: LinkedCluster, result: Result): void {
+function count({ mesh, caller }: HttpCall, { model }: LinkedCluster, result: Result): void {
   mesh.configuration.count(
     counterKey("tulle_mirror_requests_total", { source_principal: caller, cluster: model.id, result }),
   );

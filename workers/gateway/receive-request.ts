@@ -1,16 +1,15 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { type Received, receive } from "../../src/request/receive.ts";
 import { formatTraceparent, traceContext } from "../../src/telemetry/trace-context.ts";
-import { answerWith } from "./answer-with.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 import { randomHex } from "./random.ts";
 
 /** Step 1: the request in its one canonical form, with the gateway's own headers. */
-export function receiveRequest(call: Call): Response | null {
+export function receiveRequest(call: HttpCall): Response | null {
   const received = receive(call.request, call.entrance);
   if (!received.ok) {
     unreadable(call);
-    return answerWith(call, answerOf(received.error.code));
+    return call.answer(answerOf(received.error.code));
   }
   call.received = received.value;
   introduce(call, received.value);
@@ -18,7 +17,7 @@ export function receiveRequest(call: Call): Response | null {
 }
 
 /** Request id and trace context: continued where the caller is of the mesh, begun where it is anybody. */
-function introduce({ journal, entrance }: Call, { headers, clientIp, scheme, authority, target }: Received): void {
+function introduce({ journal, entrance }: HttpCall, { headers, clientIp, scheme, authority, target }: Received): void {
   const inMesh = entrance.kind === "mesh";
   const id = inMesh ? headers["x-request-id"] : undefined;
   if (id !== undefined && /^[\w.:-]{1,128}$/.test(id)) journal.requestId = id;
@@ -39,7 +38,7 @@ function introduce({ journal, entrance }: Call, { headers, clientIp, scheme, aut
 }
 
 /** What the journal tells of a request that has no canonical form. */
-function unreadable({ journal, request }: Call): void {
+function unreadable({ journal, request }: HttpCall): void {
   journal.authority = request.headers.get("host") ?? "";
   journal.userAgent = request.headers.get("user-agent");
 }

@@ -1,5 +1,4 @@
 import { retryOf } from "../../src/decide/retry.ts";
-import { retryAfterMs } from "../../src/resilience/backoff.ts";
 import type { Result } from "../../src/routing/retries.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import type { Call } from "./call.ts";
@@ -7,22 +6,17 @@ import type { Call } from "./call.ts";
 /**
  * Decides on an attempt that ended: where another follows, it is settled, and the retry is taken out of the caller's budget.
  *
- * @param answer the endpoint's, if there was one
+ * @param canRepeatBody what was sent can be sent again
+ * @param asked milliseconds that the endpoint's answer says to wait, if it says any
  * @returns milliseconds to wait before the next attempt; null: the answer that is there stands
  */
-export function takeRetry(call: Call, result: Result, answer: Response | null): number | null {
-  const { forward, received, request, kept, endpoint, journal, budget, attempt } = call;
-  // A switched protocol has no second beginning.
-  if (forward.route.retries === null || received.webSocket) return null;
+export function takeRetry(call: Call, result: Result, canRepeatBody: boolean, asked: number | null): number | null {
+  const { forward, facts, endpoint, journal, budget, attempt } = call;
+  if (forward.route.retries === null) return null;
   const history = [...call.history, { endpoint, result }];
   const now = Date.now();
-  const left = {
-    method: received.method,
-    canRepeatBody: request.body === null || kept !== null,
-    leftMs: call.deadline - now,
-    retryAfterMs: answer === null ? null : retryAfterMs(answer.headers.get("retry-after"), now),
-  };
-  const verdict = retryOf(forward, history, left, call.facts.seed);
+  const left = { method: facts.method, canRepeatBody, leftMs: call.deadline - now, retryAfterMs: asked };
+  const verdict = retryOf(forward, history, left, facts.seed);
   if (verdict.kind === "stop") {
     if (verdict.flag !== null) {
       journal.notRetried = verdict.flag;

@@ -4,29 +4,29 @@ import { applyChange, type HeaderChange } from "../../src/request/changes.ts";
 import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
 import { emptyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
 import type { Received } from "../../src/request/receive.ts";
+import { retryAfterMs } from "../../src/resilience/backoff.ts";
 import type { Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { pick } from "./admit.ts";
-import { answerWith, broken, gone } from "./answer-with.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
-import type { Call } from "./call.ts";
+import type { HttpCall } from "./http-call.ts";
 import { takeRetry } from "./retry.ts";
 
 /**
  * Steps 6 and 7: calls an endpoint, another where the route's policy says so, and passes the last one's answer on. What must happen
  * at the call's end hangs on its lease.
  */
-export function sendRequest(call: Call): Response | Promise<Response> {
+export function sendRequest(call: HttpCall): Response | Promise<Response> {
   const { endpoint, forward, mesh, request } = call;
-  if (request.signal.aborted) return gone(call);
+  if (request.signal.aborted) return call.gone();
   if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
-    return answerWith(call, answerOf("overflow"));
+    return call.answer(answerOf("overflow"));
   const now = Date.now();
   if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const backend = backendFor(endpoint.address, forward.origin, variantOf(call), mesh.env);
+  const backend = backendFor(endpoint.address, forward.origin, call.variant, mesh.env);
   call.journal.endpoint = endpoint;
-  if (backend === null) return tryAgain(call, UNSENT, null) ?? answerWith(call, answerOf("binding_missing"));
+  if (backend === null) return tryAgain(call, UNSENT, null) ?? call.answer(answerOf("binding_missing"));
   call.journal.attempts += 1;
   const init = initOf(call, headersFor(call, forward, endpoint, backend), backend);
   const attempt = new Attempt(call, endpoint, tryAgain);
@@ -34,29 +34,28 @@ export function sendRequest(call: Call): Response | Promise<Response> {
   return attempt.perform(backend, urlOf(call.received, forward, backend), init, now);
 }
 
-/** The variant of the endpoint's binding that the caller's own binding is for. */
-export function variantOf({ entrance }: Call): string | undefined {
-  return entrance.kind === "mesh" ? entrance.props.binding : undefined;
-}
-
 const UNSENT: Result = { kind: "unsent" };
 
 /** The failed attempt is gone, with its answer, before the next begins. */
-function tryAgain(call: Call, result: Result, answer: Response | null): Promise<Response> | null {
-  const waitMs = takeRetry(call, result, answer);
+function tryAgain(call: HttpCall, result: Result, answer: Response | null): Promise<Response> | null {
+  const { forward, received, request, kept } = call;
+  // A switched protocol has no second beginning.
+  if (forward.route.retries === null || received.webSocket) return null;
+  const retryAfter = answer === null ? null : retryAfterMs(answer.headers.get("retry-after"), Date.now());
+  const waitMs = takeRetry(call, result, request.body === null || kept !== null, retryAfter);
   if (waitMs === null) return null;
   answer?.body?.cancel().catch(() => undefined);
   return sendAgain(call, waitMs);
 }
 
-async function sendAgain(call: Call, waitMs: number): Promise<Response> {
+async function sendAgain(call: HttpCall, waitMs: number): Promise<Response> {
   try {
     await scheduler.wait(waitMs);
     // Where something of the request is pending elsewhere the client's abort does not stop it here.
-    if (call.request.signal.aborted) return gone(call);
+    if (call.request.signal.aborted) return call.gone();
     return pick(call, Date.now()) ?? (await sendRequest(call));
   } catch (error) {
-    return broken(call, error);
+    return call.broken(error);
   }
 }
 
@@ -67,7 +66,7 @@ export function urlOf({ scheme, target }: Received, { authority, path, query }: 
 }
 
 export function initOf(
-  { request, kept, received: { method } }: Call,
+  { request, kept, received: { method } }: HttpCall,
   headers: HeaderRecord,
   backend: Backend,
 ): RequestInit {
@@ -87,7 +86,7 @@ export function initOf(
 const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-attempt-count"]);
 
 /** What the destination's policies saw, and what the gateway tells the endpoint. */
-export function headersFor(call: Call, forward: Forward, endpoint: Endpoint, backend: Backend): MutableHeaders {
+export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint, backend: Backend): MutableHeaders {
   const { received, peer, facts } = call;
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
@@ -135,7 +134,7 @@ function isRemoved(name: string, changes: readonly HeaderChange[]): boolean {
 }
 
 /** No fact holds a token's text: it is read again where it was found. */
-function payloadAt({ slice, facts }: Call, at: number, headers: HeaderRecord): string {
+function payloadAt({ slice, facts }: HttpCall, at: number, headers: HeaderRecord): string {
   const place = slice.places[at];
   const token = place === undefined ? null : tokenAt(place, headers, facts.query);
   if (token === null) throw new Error("a token that was verified is no longer there");

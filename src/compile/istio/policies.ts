@@ -1,4 +1,9 @@
-import { type AuthorizationPolicySpec, claimPath, headerOfKey } from "../../resources/authorization-policy.ts";
+import {
+  type AuthorizationPolicySpec,
+  claimPath,
+  headerOfKey,
+  PROTOCOL_KEY,
+} from "../../resources/authorization-policy.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
@@ -182,6 +187,8 @@ function conditionKey(key: string): ConditionKey {
   const path = claimPath(key);
   if (path !== null) return { kind: "request.auth.claims", path };
   switch (key) {
+    case PROTOCOL_KEY:
+      return { kind: "protocol" };
     case "source.principal":
     case "source.namespace":
     case "request.auth.principal":

@@ -28,7 +28,7 @@ export const DESCRIPTIONS: Descriptions = {
   }),
   "spec.rules.when": "Further conditions, all of which must hold.",
   "spec.rules.when.key":
-    "What is looked at: `request.headers[name]`, `source.principal`, `source.namespace`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter` or `request.auth.claims[name]`.",
+    "What is looked at: `request.headers[name]`, `source.principal`, `source.namespace`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` or `tulle.dev/protocol` (`http`, `workers-rpc`).",
   "spec.rules.when.values": "One of them it must be.",
   "spec.rules.when.notValues": "None of them it may be.",
 };

@@ -1,0 +1,20 @@
+import type { Answer } from "../../src/decide/answers.ts";
+import { meshErrorOf } from "../../src/decide/rpc-errors.ts";
+
+/** What a caller of Workers RPC gets in place of an answer of the gateway's own. The runtime carries its name and its fields. */
+export class MeshError extends Error {
+  /** As over HTTP. */
+  readonly status: number;
+  /** By which the operator finds the call in the log. */
+  readonly requestId: string;
+
+  constructor(answer: Answer, requestId: string) {
+    const { name, message } = meshErrorOf(answer);
+    super(message);
+    this.name = name;
+    this.status = answer.status;
+    this.requestId = requestId;
+    // Where it was made is the gateway's own affair.
+    this.stack = `${name}: ${message}`;
+  }
+}

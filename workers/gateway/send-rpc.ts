@@ -1,0 +1,46 @@
+import { answerOf } from "../../src/decide/answers.ts";
+import type { Result } from "../../src/routing/retries.ts";
+import { pick } from "./admit.ts";
+import { backendFor } from "./backend.ts";
+import { takeRetry } from "./retry.ts";
+import { RpcAttempt } from "./rpc-attempt.ts";
+import type { RpcCall } from "./rpc-call.ts";
+
+/** Step 6: calls the method of an endpoint, of another where the route's policy says so. */
+export function sendRpc(call: RpcCall): Promise<unknown> {
+  const { endpoint, forward, mesh } = call;
+  if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
+    return Promise.reject(call.answer(answerOf("overflow")));
+  const now = Date.now();
+  if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
+  const backend = backendFor(endpoint.address, forward.origin, call.variant, mesh.env);
+  call.journal.endpoint = endpoint;
+  if (!backend?.worker) {
+    const code = endpoint.address.kind === "binding" ? "binding_missing" : "rpc_endpoint";
+    return tryAgain(call, UNSENT) ?? Promise.reject(call.answer(answerOf(code)));
+  }
+  call.journal.attempts += 1;
+  const attempt = new RpcAttempt(call, endpoint, tryAgain);
+  call.attempt = attempt;
+  return attempt.perform(backend.worker, now);
+}
+
+const UNSENT: Result = { kind: "unsent" };
+
+/** The failed attempt is gone before the next begins. */
+function tryAgain(call: RpcCall, result: Result): Promise<unknown> | null {
+  const waitMs = takeRetry(call, result, canRepeat(call.args), null);
+  return waitMs === null ? null : sendAgain(call, waitMs);
+}
+
+async function sendAgain(call: RpcCall, waitMs: number): Promise<unknown> {
+  await scheduler.wait(waitMs);
+  const refusal = pick(call, Date.now());
+  if (refusal !== null) throw refusal;
+  return sendRpc(call);
+}
+
+/** What is no primitive may be a stream that was read, or a stub that was given away: it is looked at by its type alone. */
+function canRepeat(args: readonly unknown[] | null): boolean {
+  return args === null || args.every((arg) => arg === null || (typeof arg !== "object" && typeof arg !== "function"));
+}
