@@ -136,7 +136,7 @@ const active = () => meshOf(env).callers.active.size;
 
 describe("a call of Workers RPC", () => {
   it("gets what the method returns, and is told of by its own protocol", async () => {
-    serveRpc("a", (one: number, other: number) => one + other);
+    serveRpc("a", (one, other) => Number(one) + Number(other));
     const [line] = await logged(async () => expect(await callMethod(ORDER, 1, 2)).toBe(3));
     expect(line).toMatchObject({
       protocol: "workers-rpc",
@@ -305,9 +305,9 @@ describe("a method that takes too long", () => {
     { entrypoint: "Tried", details: "upstream_per_try_timeout", attempts: 2 },
     { entrypoint: "Silent", details: "stream_idle_timeout", attempts: 1 },
   ])("is MeshTimeout: $details", async ({ entrypoint, details, attempts }) => {
-    let release = false;
+    const gate = { open: false };
     serveRpc("a", async () => {
-      while (!release) await scheduler.wait(5);
+      while (!gate.open) await scheduler.wait(5);
     });
     expect(await refused(async () => call(entrypoint))).toEqual({
       name: "MeshTimeout",
@@ -317,26 +317,26 @@ describe("a method that takes too long", () => {
       details,
     });
     expect(active()).toBe(0);
-    release = true;
+    gate.open = true;
   });
 
   it("is out for its caller", async () => {
-    let release = false;
+    const gate = { open: false };
     serveRpc("a", async () => {
-      while (!release) await scheduler.wait(5);
+      while (!gate.open) await scheduler.wait(5);
     });
     expect(await refused(async () => call("Slow"))).toMatchObject({ name: "MeshTimeout" });
     expect(await refused(async () => call("Slow"))).toMatchObject({ details: "no_healthy_upstream" });
-    release = true;
+    gate.open = true;
   });
 });
 
 describe("the concurrency limit", () => {
   it("holds for calls, and their slot comes back with the answer", async () => {
-    let release = false;
+    const gate = { open: false };
     serveRpc("a", async () => {
       hits += 1;
-      while (!release) await scheduler.wait(5);
+      while (!gate.open) await scheduler.wait(5);
       return "late";
     });
     const first = call("Single");
@@ -348,7 +348,7 @@ describe("the concurrency limit", () => {
       flags: "UO",
       details: "overflow",
     });
-    release = true;
+    gate.open = true;
     expect(await first).toBe("late");
     expect(await call("Single")).toBe("late");
     expect(active()).toBe(0);

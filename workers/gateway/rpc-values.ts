@@ -1,20 +1,19 @@
 import type { WorkerBinding } from "./env.ts";
 
-type Method = (...args: readonly unknown[]) => Promise<unknown>;
-
 /** Calls a method of a Worker. What cannot be carried to it rejects, as what it throws does. */
-export function callMethod<Name extends string>(
-  worker: WorkerBinding,
-  name: Name,
-  args: readonly unknown[],
-): Promise<unknown> {
+export function callMethod(worker: WorkerBinding, name: string, args: readonly unknown[]): Promise<unknown> {
   try {
-    // In one expression: alone, the method would be a stub for later.
-    return (worker as unknown as { readonly [method in Name]: Method })[name](...args);
+    // Not taken out of the binding: alone, the method would be a stub for later.
+    return (worker as { readonly [name: string]: Method })[name]?.(...args) ?? NOTHING;
   } catch (error) {
     return Promise.reject(error);
   }
 }
+
+type Method = (...args: readonly unknown[]) => Promise<unknown>;
+
+/** A binding has every name: this is for the types. */
+const NOTHING = Promise.resolve();
 
 /** Reads a property of a Worker. A method that is read comes as a stub. */
 export async function readProperty(worker: WorkerBinding, name: string): Promise<unknown> {

@@ -9,7 +9,7 @@ export function serve(name: "a" | "a's export" | "b", handler: Handler): void {
   handlers.set(name, handler);
 }
 
-type Method = (...args: readonly any[]) => unknown;
+type Method = (...args: readonly unknown[]) => unknown;
 
 const methods = new Map<string, Method>();
 
