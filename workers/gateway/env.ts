@@ -30,6 +30,6 @@ interface Connecting {
 export type WorkerBinding = Fetching & { readonly [name: string]: (...args: readonly unknown[]) => unknown };
 
 /** What this Worker needs of a service binding. */
-export interface Fetching {
+interface Fetching {
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
