@@ -1,3 +1,5 @@
+import { err, ok, type Result } from "../src/result.ts";
+
 /** Calls of the edge to control's own socket. Each has its own timeout: a frozen control holds up nothing. */
 export interface ControlClient {
   /** Whether control answers. */
@@ -10,8 +12,27 @@ export interface ControlClient {
   bundle(): Promise<string>;
   /** @throws with what was refused, and why */
   apply(token: string, yaml: string): Promise<void>;
+  /** Stores all of them or none. @throws where it does not answer */
+  applyDocuments(token: string, documents: readonly unknown[]): Promise<Result<readonly AppliedObject[], Refused>>;
+  /** @param path of an object, from `/k8s/` on; one that is gone already is no failure */
+  remove(token: string, path: string): Promise<void>;
   gateways(token: string): Promise<readonly GatewayObject[]>;
   listening(token: string, namespace: string, name: string, body: Listening): Promise<void>;
+}
+
+/** An object that was stored. */
+interface AppliedObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly warnings?: readonly string[];
+}
+
+interface Refused {
+  readonly message: string;
+  /** Of each document, in their order. */
+  readonly problems: readonly (readonly string[])[];
 }
 
 /** What the edge reads of a Gateway. */
@@ -76,6 +97,25 @@ export function controlClient(port: number): ControlClient {
     async apply(token, yaml) {
       const headers = { ...bearer(token), "content-type": "application/yaml" };
       await must("apply", await call("/api/v1/apply", { method: "POST", headers, body: yaml }, APPLY_TIMEOUT_MS));
+    },
+    async applyDocuments(token, documents) {
+      if (documents.length === 0) return ok([]);
+      const headers = { ...bearer(token), "content-type": "application/yaml" };
+      // JSON is YAML, too, which alone has several documents.
+      const body = documents.map((document) => JSON.stringify(document)).join("\n---\n");
+      const response = await call("/api/v1/apply", { method: "POST", headers, body }, APPLY_TIMEOUT_MS);
+      const answer = (await response.json()) as {
+        readonly message?: string;
+        readonly results?: readonly (AppliedObject & { readonly status?: { readonly message: string } })[];
+      };
+      if (response.ok) return ok(answer.results ?? []);
+      const problems = (answer.results ?? []).map(({ status }) => (status === undefined ? [] : [status.message]));
+      return err({ message: answer.message ?? `control answered ${response.status}`, problems });
+    },
+    async remove(token, path) {
+      const response = await call(path, { method: "DELETE", headers: bearer(token) });
+      if (response.status !== 404) await must(`delete ${path}`, response);
+      await response.body?.cancel();
     },
     async gateways(token) {
       const path = "/k8s/apis/networking.istio.io/v1/gateways";

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import type { MeshWorker } from "../src/deployment/topology.ts";
-import { writeEntry } from "./generated-entry.ts";
+import { writeChanged, writeEntry } from "./generated-entry.ts";
 import { ProjectError } from "./mesh-file.ts";
 import type { WorkerConfiguration } from "./read-project.ts";
 
@@ -84,7 +84,7 @@ export function writeGeneratedConfig(source: WorkerConfiguration, options: Gener
   const { sidecar } = source.worker;
   if (sidecar !== null) writeEntry(entryFolder(source, options), source.config.main ?? "", sidecar);
   const path = join(options.folder, `${source.worker.name}.jsonc`);
-  writeFileSync(
+  writeChanged(
     path,
     `// Made by tulle from ${source.path}: changes here are lost.\n${JSON.stringify(config, null, 2)}\n`,
   );

@@ -10,7 +10,7 @@ export const PLACES = "Places";
 
 /** A gateway whose endpoints are processes of their own. */
 export async function devGatewayWorker(
-  { name, settings, endpoints }: MeshGateway,
+  { name, settings }: MeshGateway,
   snapshotPublicKey: string,
   placesSecret: string,
 ) {
@@ -20,7 +20,6 @@ export async function devGatewayWorker(
     modules: await moduleOf("dev-gateway"),
     bindings: {
       ...worker.bindings,
-      ENDPOINTS: JSON.stringify(endpoints.map(({ binding }) => binding)),
       PLACES_SECRET: placesSecret,
     },
     unsafeBindings: [DEBUG_PORT],

@@ -6,7 +6,8 @@ import { COMPATIBILITY_DATE } from "../miniflare-workers.ts";
 import { forgetRegistered } from "../runtime.ts";
 import { moduleOf } from "../workers.ts";
 import { DEBUG_PORT } from "./debug-port.ts";
-import type { Built, WorkerOptions } from "./user-worker.ts";
+import type { WorkerOptions } from "./bundling.ts";
+import type { Built } from "./user-worker.ts";
 
 /** Of all Workers: what is where for each of their processes. */
 export interface Ground {
@@ -41,7 +42,8 @@ let count = 0;
 /** @throws where the runtime refuses it: it does not start, or throws while it does */
 export async function startInstance(built: Built, worker: MeshWorker, ground: Ground): Promise<Instance> {
   mkdirSync(ground.registry, { recursive: true });
-  const marker = `${built.name}--${process.pid}-${(count += 1)}`;
+  const { name } = worker;
+  const marker = `${name}--${process.pid}-${(count += 1)}`;
   // What the runtime says while it starts is why it does not: its library tells nothing of it.
   const said: string[] = [];
   let isUp = false;
@@ -54,7 +56,7 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
       unsafeDevRegistryPath: ground.registry,
       handleStructuredLogs: (line) => {
         if (!isUp) said.push(line.message);
-        ground.onLine(built.name, line);
+        ground.onLine(name, line);
       },
       workers: [
         meshed(built, worker) as never,
@@ -75,7 +77,7 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
   try {
     await miniflare.ready;
     isUp = true;
-    return instance(miniflare, built.name, marker, ground.registry);
+    return instance(miniflare, name, marker, ground.registry);
   } catch (error) {
     await miniflare.dispose().catch(() => undefined);
     throw said.length === 0 ? error : new Error(said.join("\n"), { cause: error });
@@ -114,7 +116,7 @@ function registered(registry: string, name: string): { debugPortAddress: string;
 }
 
 /** Its bindings to others of the mesh lead to the gateways, in its own name; all else stays as its user wrote it. */
-function meshed({ name, options, code }: Built, { bindings }: MeshWorker): WorkerOptions {
+function meshed({ options, code }: Built, { name, bindings }: MeshWorker): WorkerOptions {
   const own = (options["serviceBindings"] ?? {}) as Readonly<Record<string, unknown>>;
   const through = bindings.map(({ binding, gateway, props }) => [
     binding,

@@ -22,7 +22,7 @@ const DRAIN_MS = 5_000;
  * only then the old one ends: nobody's call finds neither. A version that does not start changes nothing.
  */
 export class LiveWorker {
-  readonly #worker: MeshWorker;
+  #worker: MeshWorker;
   readonly #around: Around;
   #current: { readonly instance: Instance; readonly built: Built } | null = null;
   readonly #draining = new Set<{ readonly instance: Instance; readonly timer: NodeJS.Timeout }>();
@@ -40,6 +40,11 @@ export class LiveWorker {
   refuse(what: string, reason: string): void {
     const kept = this.#current === null ? "nobody answers in its name" : "the version before it goes on answering";
     this.#around.complain(`${this.#worker.name} ${what}; ${kept}:\n${reason.replaceAll(/^/gm, "  ")}`);
+  }
+
+  /** From its next version on, it binds others as this says. */
+  become(worker: MeshWorker): void {
+    this.#worker = worker;
   }
 
   /** @returns when this version, or a later one, answers or was refused */
@@ -75,10 +80,11 @@ export class LiveWorker {
   async #swap(built: Built): Promise<void> {
     const { ground, slot, moved, progress } = this.#around;
     const begun = performance.now();
+    const { name } = this.#worker;
     const instance = await slot(async () => startInstance(built, this.#worker, ground));
     if (this.#stopped) return instance.stop();
     const hasAssets = built.options["assets"] !== undefined;
-    await moved(built.name, { address: instance.address, hasAssets }).catch(async (error: unknown) => {
+    await moved(name, { address: instance.address, hasAssets }).catch(async (error: unknown) => {
       await instance.stop();
       throw error;
     });
@@ -87,7 +93,7 @@ export class LiveWorker {
     this.#current = { instance, built };
     if (before !== null) this.#drain(before);
     const what = before === null ? "is up" : "has a new version";
-    progress(`${built.name} ${what}, after ${Math.round(performance.now() - begun)} ms`);
+    progress(`${name} ${what}, after ${Math.round(performance.now() - begun)} ms`);
   }
 
   #drain(instance: Instance): void {

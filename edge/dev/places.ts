@@ -41,11 +41,16 @@ export function placesOf(
 const TIMEOUT_MS = 5_000;
 
 /** @throws where the gateway does not take them */
-export async function pushPlaces(port: number, secret: string, places: Readonly<Record<string, Place>>): Promise<void> {
+export async function pushPlaces(
+  port: number,
+  secret: string,
+  { endpoints }: MeshGateway,
+  places: Readonly<Record<string, Place>>,
+): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/`, {
     method: "PUT",
     headers: { authorization: `Bearer ${secret}` },
-    body: JSON.stringify(places),
+    body: JSON.stringify({ endpoints: endpoints.map(({ binding }) => binding), places }),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   await response.arrayBuffer();

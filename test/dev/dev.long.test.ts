@@ -13,6 +13,7 @@ interface Env { readonly ORDERS: Fetcher; readonly ADMIN: Fetcher }
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname } = new URL(request.url);
+    if (pathname.startsWith("/by-name")) return fetch("http://orders/");
     const binding = pathname.startsWith("/admin") ? env.ADMIN : env.ORDERS;
     return binding.fetch("http://any.name" + pathname);
   },
@@ -34,7 +35,7 @@ export class Admin extends WorkerEntrypoint {
     return Response.json({ props: this.ctx.props });
   }
 }
-export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: DurableObjectNamespace<Counter>; SECRET: string }> {
+export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: DurableObjectNamespace<Counter>; SECRET: string; PLACE: string }> {
   async fetch(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === "/count") return Response.json(await this.env.COUNTER.getByName("one").next());
@@ -44,9 +45,22 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
       return Response.json({ before });
     }
     if (pathname === "/slow") await scheduler.wait(300);
-    return Response.json({ version: VERSION, secret: this.env.SECRET });
+    if (pathname === "/fired") return Response.json({ fired: await this.env.KV.get("fired") });
+    return Response.json({ version: VERSION, secret: this.env.SECRET, place: this.env.PLACE });
+  }
+  async scheduled({ cron }: ScheduledController): Promise<void> {
+    await this.env.KV.put("fired", cron);
   }
 }
+`;
+
+const DENY = `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: nobody, namespace: shop }
+spec:
+  selector: { matchLabels: { app: orders } }
+  action: DENY
+  rules: [{}]
 `;
 
 let folder: Folder;
@@ -60,6 +74,10 @@ async function json(path: string): Promise<Record<string, unknown>> {
   const { status, text } = await get(path);
   if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
   return JSON.parse(text) as Record<string, unknown>;
+}
+
+function log(): string {
+  return readFileSync(`${dev.info.stateDir}/access.log`, "utf8");
 }
 
 function saveVersion(version: string): void {
@@ -77,12 +95,13 @@ beforeAll(async () => {
       namespaces: {
         shop: {
           services: {
-            shop: { versions: { v1: { config: "shop/wrangler.jsonc" } }, public: ["*"] },
+            shop: { versions: { v1: { config: "shop/wrangler.jsonc" } }, public: ["*"], calls: ["orders"] },
             orders: { versions: { v1: { config: "orders/wrangler.jsonc" } } },
           },
         },
       },
     },
+    "policies/none.yaml": "# nobody is refused yet\n",
     "shop/index.ts": SHOP,
     "shop/wrangler.jsonc": {
       name: "shop",
@@ -102,6 +121,8 @@ beforeAll(async () => {
       kv_namespaces: [{ binding: "KV", id: "kept" }],
       durable_objects: { bindings: [{ name: "COUNTER", class_name: "Counter" }] },
       migrations: [{ tag: "v1", new_sqlite_classes: ["Counter"] }],
+      vars: { PLACE: "here" },
+      triggers: { crons: ["* * * * *"] },
     },
   });
   dev = await RunningDev.start(folder.path, PORTS);
@@ -114,12 +135,17 @@ afterAll(async () => {
 
 describe("tulle dev", () => {
   it("runs each Worker with its own bindings, and calls between them go through the mesh in their callers' names", async () => {
-    expect(await json("/")).toEqual({ version: "0", secret: "first" });
+    expect(await json("/")).toEqual({ version: "0", secret: "first", place: "here" });
     expect(await json("/kv")).toEqual({ before: null });
     expect(await json("/kv")).toEqual({ before: "0" });
     expect(await json("/count")).toBe(1);
-    const log = readFileSync(`${dev.info.stateDir}/access.log`, "utf8");
-    expect(log).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+    expect(log()).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+  });
+
+  it("sends calls by host name through the mesh", async () => {
+    const from = log().length;
+    expect(await json("/by-name")).toMatchObject({ version: "0" });
+    expect(log().slice(from)).toContain('"authority":"orders"');
   });
 
   it("calls the entrypoint that a binding names with the props that its user wrote", async () => {
@@ -174,6 +200,48 @@ describe("tulle dev", () => {
     folder.edit("orders/index.ts", 'throw new Error("no good morning");\n', "");
     saveVersion("awake");
     await untilVersion("awake");
+  });
+
+  it("takes a save of .dev.vars and of the wrangler configuration", async () => {
+    folder.save("orders/.dev.vars", "SECRET=second\n");
+    await until("the new secret", async () => (await json("/"))["secret"] === "second");
+    folder.edit("orders/wrangler.jsonc", '"here"', '"there"');
+    await until("the new variable", async () => (await json("/"))["place"] === "there");
+  });
+
+  it("applies a save of the policies, takes away what is gone from them, and says where they are wrong", async () => {
+    folder.save("policies/none.yaml", DENY);
+    await until("a refusal", async () => (await get("/")).status === 403);
+    const from = dev.said.length;
+    folder.save("policies/none.yaml", DENY.replace("rules:", "ruls:"));
+    await dev.says("policies/none.yaml:1: ", from);
+    expect((await get("/")).status).toBe(403);
+    folder.save("policies/none.yaml", "# nobody is refused any more\n");
+    await until("an answer", async () => (await get("/")).status === 200);
+  });
+
+  it("takes new services and bindings from a save of the mesh file, and ends Workers that are gone from it", async () => {
+    folder.save("stock/index.ts", "export default { fetch: () => Response.json({ stock: 12 }) };\n");
+    folder.save("stock/wrangler.jsonc", { name: "stock", main: "index.ts", compatibility_date: DATE });
+    folder.edit("shop/wrangler.jsonc", '"service": "orders",\n      "entrypoint": "Admin"', '"service": "stock"');
+    const services = (stock: boolean) => ({
+      shop: { versions: { v1: { config: "shop/wrangler.jsonc" } }, public: ["*"], calls: ["orders"] },
+      orders: { versions: { v1: { config: "orders/wrangler.jsonc" } } },
+      ...(stock && { stock: { versions: { v1: { config: "stock/wrangler.jsonc" } } } }),
+    });
+    const runtimes = runtimesOf(dev.info.pid).length;
+    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(true) } } });
+    await until("the new service to answer", async () => (await json("/admin"))["stock"] === 12);
+    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(false) } } });
+    await until("its Worker to end", () => runtimesOf(dev.info.pid).length <= runtimes);
+    const from = dev.said.length;
+    folder.save("tulle.jsonc", { mesh: "devtest" });
+    await dev.says("the mesh goes on as it was", from);
+    expect(await json("/")).toMatchObject({ place: "there" });
+  });
+
+  it("fires cron triggers by the minute", async () => {
+    await until("the trigger", async () => (await json("/fired"))["fired"] === "* * * * *", 150_000);
   });
 
   it("leaves nothing running when it is told to end", async () => {

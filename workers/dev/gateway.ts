@@ -1,28 +1,40 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import gateway, { MeshEntrypoint as Entrypoint } from "../gateway/index.ts";
 import type { Env } from "../gateway/env.ts";
+import { registrationOf } from "../gateway/mesh.ts";
 import { type DebugPort, type Place, reach } from "./debug-port.ts";
 
-/** A gateway whose endpoints are other processes of this machine; which ones changes while it runs. */
+/** A gateway whose endpoints are other processes of this machine: which ones there are, and where, changes while it runs. */
 interface DevEnv extends Env {
   readonly DEBUG: DebugPort;
-  /** Names of its `EP_` bindings, as JSON. */
-  readonly ENDPOINTS: string;
   /** Shared with the edge: no other program of this machine says where the Workers are. */
   readonly PLACES_SECRET: string;
 }
 
-/** By binding. */
-let places: Readonly<Record<string, Place>> = {};
-let made: Env | null = null;
+/** What the edge says. */
+interface Told {
+  /** Names of all `EP_` bindings that there are. */
+  readonly endpoints: readonly string[];
+  /** By binding; of Workers that don't run there is none. */
+  readonly places: Readonly<Record<string, Place>>;
+}
 
-/** The bindings that the topology asks for, each of which looks its process up at each call: an isolate keeps them for life. */
-function withEndpoints(env: DevEnv): Env {
-  made ??= {
-    ...env,
-    ...Object.fromEntries((JSON.parse(env.ENDPOINTS) as string[]).map((name) => [name, endpoint(name, env.DEBUG)])),
-  };
-  return made;
+let places: Told["places"] = {};
+let own: (Env & Record<string, unknown>) | null = null;
+
+function ownEnv(env: Env): Env & Record<string, unknown> {
+  own ??= { ...env };
+  return own;
+}
+
+/** Each looks its process up at each call: the gateway keeps its bindings for life. @returns whether there are others now */
+function setEndpoints(env: Env & Record<string, unknown>, names: readonly string[], port: DebugPort): boolean {
+  const before = Object.keys(env).filter((name) => name.startsWith("EP_"));
+  const gone = before.filter((name) => !names.includes(name));
+  const fresh = names.filter((name) => !before.includes(name));
+  for (const name of gone) Reflect.deleteProperty(env, name);
+  for (const name of fresh) env[name] = endpoint(name, port);
+  return gone.length + fresh.length > 0;
 }
 
 function endpoint(name: string, port: DebugPort): object {
@@ -42,21 +54,24 @@ function endpoint(name: string, port: DebugPort): object {
 }
 
 export default {
-  fetch: (request, env, ctx) => gateway.fetch(request, withEndpoints(env), ctx),
+  fetch: (request, env, ctx) => gateway.fetch(request, ownEnv(env), ctx),
 } satisfies ExportedHandler<DevEnv>;
 
 export class MeshEntrypoint extends Entrypoint {
   constructor(ctx: ExecutionContext, env: Env) {
-    super(ctx, withEndpoints(env as DevEnv));
+    super(ctx, ownEnv(env));
   }
 }
 
 /** Where the edge says which process serves each binding: the answer comes once every later call goes there. */
 export class Places extends WorkerEntrypoint<DevEnv> {
   override async fetch(request: Request): Promise<Response> {
-    if (request.headers.get("authorization") !== `Bearer ${this.env.PLACES_SECRET}`)
-      return new Response(null, { status: 401 });
-    places = await request.json();
+    const { PLACES_SECRET: secret, DEBUG: port, CONTROL: control } = this.env;
+    if (request.headers.get("authorization") !== `Bearer ${secret}`) return new Response(null, { status: 401 });
+    const told = await request.json<Told>();
+    const env = ownEnv(this.env);
+    places = told.places;
+    if (setEndpoints(env, told.endpoints, port)) await control.register(registrationOf(env));
     return new Response(null, { status: 204 });
   }
 }

@@ -1,6 +1,7 @@
 import { isEndpointBinding } from "../../src/deployment/binding-names.ts";
 import type { Deployment, Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import { FORMAT } from "../../src/snapshot/model.ts";
+import type { Registration } from "../../src/snapshot/rpc.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
@@ -56,12 +57,7 @@ export function createMesh(env: Env): Mesh {
     control: env.CONTROL,
     gateway: env.GATEWAY_NAME,
     keys: env.SNAPSHOT_KEYS,
-    registration: {
-      bindings: Object.keys(env).filter((name) => isEndpointBinding(name) || name.startsWith("CERT_")),
-      hasPrivate: env.PRIVATE !== undefined,
-      format: FORMAT,
-      version: VERSION,
-    },
+    registration: registrationOf(env),
     location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
     probe: async (probe) => performProbe(probe, env),
     now,
@@ -83,6 +79,18 @@ export function createMesh(env: Env): Mesh {
     whereabouts: local ? { colo: LOCAL_LOCATION, country: null, continent: null } : null,
   };
   return mesh;
+}
+
+/** Names are read when it is sent: in a local mesh, endpoints come while it runs. */
+export function registrationOf(env: Env): Registration {
+  return {
+    get bindings() {
+      return Object.keys(env).filter((name) => isEndpointBinding(name) || name.startsWith("CERT_"));
+    },
+    hasPrivate: env.PRIVATE !== undefined,
+    format: FORMAT,
+    version: VERSION,
+  };
 }
 
 /** A log that is thinner, or thicker, than its reader believes is worse than none. */
