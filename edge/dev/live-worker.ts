@@ -2,6 +2,7 @@ import type { MeshWorker } from "../../src/deployment/topology.ts";
 import { type Ground, type Instance, startInstance } from "./instance.ts";
 import type { Running } from "./places.ts";
 import type { Built } from "./user-worker.ts";
+import { whileBusy } from "./while-busy.ts";
 
 /** What a Worker's swaps need of the mesh around it. */
 export interface Around {
@@ -81,7 +82,7 @@ export class LiveWorker {
     const { ground, slot, moved, progress } = this.#around;
     const begun = performance.now();
     const { name } = this.#worker;
-    const instance = await slot(async () => startInstance(built, this.#worker, ground));
+    const instance = await slot(async () => whileBusy(async () => startInstance(built, this.#worker, ground)));
     if (this.#stopped) return instance.stop();
     const hasAssets = built.options["assets"] !== undefined;
     await moved(name, { address: instance.address, hasAssets }).catch(async (error: unknown) => {
