@@ -151,17 +151,24 @@ function refusedDocuments(part: readonly Manifest[], answer: unknown): CommandEr
   if (refused.length === 0) return null;
   const lines = refused.flatMap(({ manifest, status }) => {
     const causes = status.details?.causes ?? [];
-    const told = causes.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
-    return (told.length > 0 ? told : [status.message]).map(
-      (text) => `${placeOf(manifest)}: ${nameOf(manifest)}${text}`,
-    );
+    if (causes.length === 0) return [`${placeOf(manifest)}: ${nameOf(manifest)}${status.message}`];
+    return causes.map(({ field, message }) => {
+      const text = field === "" ? message : `${field}: ${message}`;
+      return `${placeOf(manifest, field)}: ${nameOf(manifest)}${text}`;
+    });
   });
   const count = `${refused.length} of ${part.length} document${part.length === 1 ? "" : "s"}`;
   return new CommandError([`nothing was stored: ${count} refused`, ...lines].join("\n"));
 }
 
-function placeOf({ file, line }: Manifest): string {
-  return `${file}:${line}`;
+/** @param field of the object; empty: all of it */
+function placeOf({ file, line, lineOf }: Manifest, field = ""): string {
+  return `${file}:${field === "" ? line : lineOf(field)}`;
+}
+
+/** The path that a warning begins with; empty where it is about the object as a whole. */
+function fieldOf(warning: string): string {
+  return /^((?:apiVersion|kind|metadata|spec)(?:\.\w+|\[[^\]]*\])*): /.exec(warning)?.[1] ?? "";
 }
 
 function nameOf({ kind, name }: Manifest): string {
@@ -206,7 +213,7 @@ function report({ results }: Applied, part: readonly Manifest[], { output, dryRu
     if (output === "table") print(resultLine(result, dryRun === true));
     const manifest = part[index];
     for (const warning of result.warnings ?? [])
-      complain("warning", manifest ? `${placeOf(manifest)}: ${nameOf(manifest)}${warning}` : warning);
+      complain("warning", manifest ? `${placeOf(manifest, fieldOf(warning))}: ${nameOf(manifest)}${warning}` : warning);
   }
 }
 

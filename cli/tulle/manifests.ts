@@ -5,6 +5,7 @@ import { parseDocuments } from "../../src/resources/documents.ts";
 import { findKind } from "../../src/kinds/registry.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { CommandError, usageError } from "./command-error.ts";
+import { positionsIn } from "./positions.ts";
 import { whyUnread } from "./target.ts";
 
 /** One object of a file, to be sent. */
@@ -15,6 +16,8 @@ export interface Manifest {
   readonly kind: string;
   readonly name: string;
   readonly json: string;
+  /** @returns the line where a field stands, or what is around it */
+  readonly lineOf: (field: string) => number;
 }
 
 export interface Placement {
@@ -103,9 +106,15 @@ function decoded(bytes: Buffer, file: string): string {
 }
 
 function manifestsOf(source: Source, placement: Placement): readonly Result<Manifest, string>[] {
-  return documentsOf(source).map((read) => {
-    if (!read.ok) return err(`${source.file}:${read.error.line}: ${read.error.message}`);
-    return manifestOf(read.value.value, source.file, read.value.line, placement);
+  const { file, text } = source;
+  // Worked out for what is refused or warned of alone.
+  let positions: ReturnType<typeof positionsIn> | null = null;
+  const lineOf = (index: number, field: string): number =>
+    (positions ??= positionsIn(text, isJson(file, text)))(index, field).line;
+  return documentsOf(source).map((read, index) => {
+    if (!read.ok) return err(`${file}:${read.error.line}: ${read.error.message}`);
+    const { value, line } = read.value;
+    return manifestOf(value, { file, line, lineOf: (field) => lineOf(index, field) }, placement);
   });
 }
 
@@ -157,7 +166,12 @@ function piecesOf(text: string): readonly Piece[] {
   return pieces;
 }
 
-function manifestOf(value: unknown, file: string, line: number, placement: Placement): Result<Manifest, string> {
+function manifestOf(
+  value: unknown,
+  place: Pick<Manifest, "file" | "line" | "lineOf">,
+  placement: Placement,
+): Result<Manifest, string> {
+  const { file, line } = place;
   const at = `${file}:${line}`;
   const { apiVersion, kind, metadata } = (value ?? {}) as Readonly<Record<string, unknown>>;
   const { name, namespace } = (metadata ?? {}) as Readonly<Record<string, unknown>>;
@@ -172,7 +186,7 @@ function manifestOf(value: unknown, file: string, line: number, placement: Place
     isPlaced && hasNone ? { ...(value as object), metadata: { ...metadata, namespace: placement.namespace } } : value;
   const json = jsonText(placed);
   if (json === null) return err(`${at}: \`.inf\` and \`.nan\` are no numbers that can be sent; write a finite one`);
-  return ok({ file, line, kind: wordOf(kind), name: wordOf(name), json });
+  return ok({ ...place, kind: wordOf(kind), name: wordOf(name), json });
 }
 
 function wordOf(field: unknown): string {

@@ -89,10 +89,13 @@ export function conflict(ref: ObjectRef): Status {
   return failure("Conflict", `Operation cannot be fulfilled on ${text}: ${why}`, details);
 }
 
-/** @param findings of severity error; each becomes a cause with its path */
+/** @param findings of severity error; each becomes a cause with its path, which ends in its code as warnings do */
 export function invalid(ref: ObjectRef, findings: readonly Finding[]): Status {
   const { group, kind, name } = ref;
-  const causes = findings.map(({ reason, field, message }) => ({ reason, field, message }));
+  const causes = findings.map((found) => {
+    const { reason, field } = found;
+    return { reason, field, message: findingText({ ...found, field: "" }) };
+  });
   const told = findings.map((found) => findingText(found)).join("; ");
   const of = group === "" ? kind : `${kind}.${group}`;
   return failure("Invalid", `${of} "${name}" is invalid: ${told}`, {

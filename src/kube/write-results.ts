@@ -67,9 +67,14 @@ function brokenBy({ changes, outcomes }: Plan, namespace: string | null): readon
     if (namespace !== null && ref.namespace !== namespace) return [];
     const accepted = acceptedOf(after);
     if (accepted?.status !== "False" || (before && acceptedOf(before)?.status === "False")) return [];
-    const message = `by this write ${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${accepted.message}`;
+    const message = `by this write ${ref.kind} \`${ref.namespace}/${ref.name}\` is not accepted any more: ${withoutCode(accepted.message)}`;
     return [warningAt("", message, "TULLE0306")];
   });
+}
+
+/** One text ends in one code. */
+function withoutCode(message: string): string {
+  return message.replaceAll(/ \[TULLE\d{4}\](?=; |$)/g, "");
 }
 
 export function unboundEndpoints(isUnbound: (binding: string) => boolean, object: KubeObject): readonly Finding[] {

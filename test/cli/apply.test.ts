@@ -33,7 +33,7 @@ function applied(asked: Asked) {
     name,
     namespace: kind === "Namespace" ? "" : (namespace ?? "default"),
     action: "created",
-    warnings: name === "odd" ? ["spec.hosts: matches nothing"] : [],
+    warnings: name === "odd" ? ["metadata.name: is odd [TULLE0002]", "spec.hosts: matches nothing", "is odd"] : [],
   }));
   return { body: { generation: 40 + control.asked.length, results } };
 }
@@ -60,7 +60,9 @@ describe("tulle apply", () => {
     expect(stdout).toBe(
       "namespace/shop created\nvirtualservice.networking.istio.io/reviews created\nservice/odd created (namespace shop)\n",
     );
-    expect(stderr).toBe("warning: a.yaml:6: Service `odd`: spec.hosts: matches nothing\n");
+    expect(stderr).toBe(
+      "warning: a.yaml:8: Service `odd`: metadata.name: is odd [TULLE0002]\nwarning: a.yaml:6: Service `odd`: spec.hosts: matches nothing\nwarning: a.yaml:6: Service `odd`: is odd\n",
+    );
     expect(code).toBe(0);
     expect(control.asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /api/v1/apply?fieldManager=tulle-cli",
@@ -245,6 +247,7 @@ describe("what control refuses of tulle apply", () => {
         const { body, status } = refused("Invalid", "nothing was stored: line 1: …");
         const causes = [
           { reason: "FieldValueInvalid", field: "spec.hosts", message: "must not be empty" },
+          { reason: "FieldValueInvalid", field: "metadata.name", message: "is taken" },
           { reason: "FieldValueInvalid", field: "", message: "has no spec" },
         ];
         const results = [
@@ -260,6 +263,7 @@ describe("what control refuses of tulle apply", () => {
     expect(stderr.split("\n")).toEqual([
       "error: nothing was stored: 2 of 3 documents refused",
       "a.yaml:5: VirtualService `bad`: spec.hosts: must not be empty",
+      "a.yaml:8: VirtualService `bad`: metadata.name: is taken",
       "a.yaml:5: VirtualService `bad`: has no spec",
       'a.yaml:10: VirtualService `mine`: User "ci" cannot update it',
       "",

@@ -105,6 +105,17 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     expect(lines).toContain("DestinationRule/shop/earlier TULLE0105 spec.host");
   });
 
+  it("that refuse a write end in their code in every cause, as warnings do; those of a field's form have none", async () => {
+    const entry = (address: string): string =>
+      `{ apiVersion: networking.istio.io/v1, kind: WorkloadEntry, metadata: { name: none, namespace: shop }, spec: { address: "${address}" } }`;
+    const causes = async (address: string) => {
+      const { status, json } = await control.apply(entry(address));
+      return [status, JSON.stringify(json["details"])];
+    };
+    expect(await causes("192.0.2.1")).toEqual([422, expect.stringMatching(/ \[TULLE0111\]"/)]);
+    expect(await causes("a b")).toEqual([422, expect.not.stringContaining("TULLE")]);
+  });
+
   it("of objects that a write breaks are told at the MeshConfig that is among what is written", async () => {
     const settings = (host: string): string =>
       `{ apiVersion: tulle.dev/v1alpha1, kind: MeshConfig, metadata: { name: default, namespace: istio-system }, spec: { egress: { allowedHosts: [${host}] } } }`;
@@ -114,7 +125,9 @@ spec: { ports: [{ name: http, port: 80 }] }`);
     const { json } = await control.apply(`${other}\n---\n${settings("b.example.com")}`);
     expect(Applied.parse(json).results.map(({ warnings }) => warnings.join())).toEqual([
       "",
-      expect.stringMatching(/^by this write ServiceEntry `shop\/out` is not accepted any more: .*TULLE0306\]$/),
+      expect.stringMatching(
+        /^by this write ServiceEntry `shop\/out` is not accepted any more: spec\.hosts\[0\]: [^[]* \[TULLE0306\]$/,
+      ),
     ]);
   });
 });
