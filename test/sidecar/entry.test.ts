@@ -10,6 +10,7 @@ import { CALLS } from "./calls.ts";
 import { until } from "../support/until.ts";
 
 const SERVICE = join(import.meta.dirname, "service.ts");
+const OLD = join(import.meta.dirname, "old-service.ts");
 const HOSTS = { orders: "MESH_A", payments: "MESH_B" };
 
 let miniflare: Miniflare;
@@ -17,7 +18,7 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tulle-sidecar-"));
-  const common = { compatibilityDate: COMPATIBILITY_DATE };
+  const common = { compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat"] };
   const code = async (entry: string) => [
     { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(entry) },
   ];
@@ -60,6 +61,13 @@ beforeAll(async () => {
           name: "unbound",
           modules: await code(writeEntry(join(folder, "unbound"), SERVICE, { hosts: HOSTS, rest: null })),
           ...common,
+        },
+        {
+          name: "old",
+          modules: await code(writeEntry(join(folder, "old"), OLD, { hosts: HOSTS, rest: null })),
+          compatibilityDate: "2022-01-01",
+          serviceBindings: { MESH_A: through("a"), MESH_B: through("b") },
+          outboundService: through("outside"),
         },
         // The same without a mesh: whatever it calls is reached as if by the network.
         { name: "plain", modules: await code(SERVICE), ...common, outboundService: through("plain") },
@@ -121,6 +129,19 @@ describe("fetch of a Worker with a generated entry", () => {
   ])("goes through the gateway of the host: $name", async ({ name, service, all }) => {
     expect(await run("service", name)).toMatchObject({ status: 200, gateway: service });
     expect(await run("all", name)).toMatchObject({ status: 200, gateway: all });
+  });
+
+  it.each([
+    ["orders", "a"],
+    ["payments", "b"],
+    ["outside", "outside"],
+    ["orders to payments", "b"],
+  ])("does so at the oldest compatibility date: %s", async (name, gateway) => {
+    expect(await run("old", name)).toMatchObject({ status: 200, gateway });
+  });
+
+  it("takes calls by node:http along", async () => {
+    expect(await run("service", "node:http")).toEqual({ status: 200, gateway: "a" });
   });
 
   it("says which binding is missing, and calls nobody", async () => {

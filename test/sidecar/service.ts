@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { CALLS, seen, WAYS } from "./calls.ts";
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
 
@@ -67,6 +68,13 @@ const CLASSES: Readonly<Record<string, (env: Env) => Promise<unknown>>> = {
       if (status !== "queued" && status !== "running" && status !== "waiting") return output;
       await scheduler.wait(10);
     }
+  },
+  async "node:http"() {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    get("http://orders/", ({ statusCode, headers }) => {
+      resolve({ status: statusCode, gateway: headers["x-gateway"] });
+    }).on("error", reject);
+    return promise;
   },
   async message({ QUEUE }) {
     await QUEUE.send("a message");

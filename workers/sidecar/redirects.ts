@@ -58,9 +58,7 @@ export async function follow(
 }
 
 function target({ headers }: Response, from: URL): URL {
-  const location = headers.get("location") ?? "";
-  if (!URL.canParse(location, from.href)) throw new TypeError(`Invalid redirect: ${location}`);
-  const url = new URL(location, from.href);
+  const url = new URL(headers.get("location") ?? "", from.href);
   if (url.protocol !== "http:" && url.protocol !== "https:")
     throw new TypeError(`Redirect to no HTTP URL: ${url.href}`);
   return url;
