@@ -29,7 +29,10 @@ export const PROGRAMS = {
 } as const;
 
 /** What a user's Worker imports as `tulle/NAME`: `dist/NAME.js`, too. */
-export const LIBRARY = { sidecar: "workers/sidecar/intercept.ts" } as const;
+export const LIBRARY = {
+  sidecar: "workers/sidecar/intercept.ts",
+  errors: "src/mesh-error.ts",
+} as const;
 
 const FILES = { ...PROGRAMS, ...LIBRARY };
 

@@ -1,7 +1,5 @@
+import type { MeshErrorName } from "../mesh-error.ts";
 import type { Answer } from "./answers.ts";
-
-/** Names of the errors that a caller of Workers RPC gets from the mesh. Public: callers switch on them. */
-type MeshErrorName = "MeshDenied" | "MeshTimeout" | "MeshUnavailable" | "MeshUnsupported";
 
 /**
  * The error that says over Workers RPC what an answer says over HTTP.

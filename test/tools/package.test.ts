@@ -83,11 +83,21 @@ describe.skipIf(!IS_REACHED)("the tarball, installed in an empty folder", () => 
   it("gives types of what a Worker imports of it", () => {
     writeFileSync(
       join(installed.project, "worker.ts"),
-      'import { interceptFetch } from "tulle/sidecar";\ninterceptFetch({ reviews: "MESH" });\ninterceptFetch({ reviews: 1 });\n',
+      `import { isMeshError } from "tulle/errors";
+export function denied(error: unknown): string | null {
+  return isMeshError(error) && error.name === "MeshDenied" ? error.requestId : null;
+}
+export const misspelt = (error: unknown) => isMeshError(error) && error.name === "MeshDeny";
+`,
     );
     const tsc = join(CHECKOUT, "node_modules/.bin/tsc");
     const checked = installed.run(tsc, ["--noEmit", "--strict", "--module", "nodenext", "--types", "", "worker.ts"]);
-    expect(checked.stdout.trim().split("\n")).toEqual([expect.stringMatching(/^worker\.ts\(3,18\): error TS2322/)]);
+    expect(checked.stdout.trim().split("\n")).toEqual([expect.stringMatching(/^worker\.ts\(5,\d+\): error TS2367/)]);
+    const imported = installed.run("node", [
+      "-e",
+      'import("tulle/errors").then((all) => console.log(all.isMeshError({})))',
+    ]);
+    expect(imported).toMatchObject({ status: 0, stdout: "false\n" });
   });
 
   it("brings up the local mesh", async () => {

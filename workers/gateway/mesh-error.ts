@@ -1,11 +1,11 @@
 import type { Answer } from "../../src/decide/answers.ts";
 import { meshErrorOf } from "../../src/decide/rpc-errors.ts";
+import type { MeshErrorName, MeshError as Shape } from "../../src/mesh-error.ts";
 
 /** What a caller of Workers RPC gets in place of an answer of the gateway's own. The runtime carries its name and its fields. */
-export class MeshError extends Error {
-  /** As over HTTP. */
+export class MeshError extends Error implements Shape {
+  override readonly name: MeshErrorName;
   readonly status: number;
-  /** By which the operator finds the call in the log. */
   readonly requestId: string;
 
   constructor(answer: Answer, requestId: string) {
