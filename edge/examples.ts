@@ -8,9 +8,13 @@ import type { ExampleName } from "./options.ts";
 import { type PlainWorker, readPlainWorker } from "./plain-worker.ts";
 import { StartError } from "./start-error.ts";
 
-/** A folder of Workers with its mesh file, whose Workers run beside the gateways, in one runtime. */
-export interface Example extends Shown {
+/** An example that is shown. */
+export interface Example extends PlainProject, Shown {
   readonly name: ExampleName;
+}
+
+/** A folder of Workers with its mesh file, whose Workers run beside the gateways, in one runtime. */
+export interface PlainProject {
   readonly topology: Topology;
   readonly workers: readonly ExampleWorker[];
   /** YAML documents to apply. */
@@ -49,7 +53,15 @@ const SHOWN: Readonly<Record<ExampleName, Shown>> = {
 
 /** @throws StartError or ProjectError where its files are not as they should be */
 export function readExample(name: ExampleName): Example {
-  const meshFile = readMeshFile(join(ROOT, "examples", name, "tulle.jsonc"));
+  return { name, ...SHOWN[name], ...readPlainProject(join(ROOT, "examples", name, "tulle.jsonc")) };
+}
+
+/**
+ * @param path of the mesh file
+ * @throws StartError or ProjectError
+ */
+export function readPlainProject(path: string): PlainProject {
+  const meshFile = readMeshFile(path);
   const sources = new Map<string, PlainWorker>();
   const topology = topologyOf(meshFile.file, (namespace, service, version) => {
     const { config, environment } = meshFile.file.namespaces[namespace]?.services[service]?.versions[version] ?? {};
@@ -60,7 +72,6 @@ export function readExample(name: ExampleName): Example {
   if (!topology.ok) throw new StartError(meshFile.explain(topology.error));
   const made = meshResources(topology.value, true).map((resource) => JSON.stringify(resource));
   return {
-    name,
     topology: topology.value,
     workers: topology.value.services.flatMap(({ workers }) =>
       workers.flatMap((worker) => {
@@ -69,6 +80,5 @@ export function readExample(name: ExampleName): Example {
       }),
     ),
     resources: [...made, ...policyFiles(meshFile).map(({ text }) => text)],
-    ...SHOWN[name],
   };
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { ROOT } from "../project/built.ts";
 import { writeEntry } from "../project/generated-entry.ts";
 import type { MeshWorker } from "../src/deployment/topology.ts";
-import type { Example } from "./examples.ts";
+import type { PlainProject } from "./examples.ts";
 import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE } from "./miniflare-workers.ts";
 import type { PlainWorker } from "./plain-worker.ts";
@@ -10,7 +10,7 @@ import { StartError } from "./start-error.ts";
 import { moduleFrom } from "./workers.ts";
 
 export interface ServicesOptions {
-  readonly examples: readonly Example[];
+  readonly examples: readonly PlainProject[];
   /** A socket of its own for each service, and the `anonymous` one: for tests. */
   readonly servicePorts: boolean;
   /** The services' mesh bindings lead nowhere: for tests. */
@@ -69,7 +69,7 @@ export async function serviceWorkers(
 }
 
 /** What the gateways bind to call them: `EP_…`. */
-export function endpointBindings(examples: readonly Example[]) {
+export function endpointBindings(examples: readonly PlainProject[]) {
   return Object.fromEntries(
     examples
       .flatMap(({ topology }) => topology.gateways.flatMap(({ endpoints }) => endpoints))

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Example, readExample } from "../../edge/examples.ts";
+import { type Example, readExample, readPlainProject } from "../../edge/examples.ts";
+import { layoutOf } from "../../edge/layout.ts";
 import { readPlainWorker } from "../../edge/plain-worker.ts";
+import { endpointBindings, serviceWorkers } from "../../edge/service-workers.ts";
 import { readWranglerConfig } from "../../project/wrangler-config.ts";
 import { parseDocuments } from "../../src/resources/documents.ts";
 
@@ -110,5 +112,65 @@ describe("a Worker of the examples", () => {
     ["in an environment that is not there", `{ ${START} }`, "x", "no environment `x`"],
   ])("is refused %s", (_, text, environment, message) => {
     expect(() => read(text, environment)).toThrow(message);
+  });
+});
+
+describe("the bindings of an example", () => {
+  let folder: string;
+  beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "tulle-bindings-"))));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** A mesh of the services `web` and `orders`, each a Worker of that name; web has these bindings. */
+  const project = (services: readonly object[]) => {
+    const configs = Object.entries({ web: services, orders: [] });
+    for (const [name, bound] of configs) {
+      mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, name, "index.ts"), "export default {};");
+      const config = { name, main: "index.ts", compatibility_date: "2026-01-01", services: bound };
+      writeFileSync(join(folder, name, "wrangler.jsonc"), JSON.stringify(config));
+    }
+    const named = configs.map(([name]) => [name, { versions: { v1: { config: `${name}/wrangler.jsonc` } } }]);
+    const file = { mesh: "shop", namespaces: { shop: { services: Object.fromEntries(named) as object } } };
+    writeFileSync(join(folder, "tulle.jsonc"), JSON.stringify(file));
+    return readPlainProject(join(folder, "tulle.jsonc"));
+  };
+  const start = async (...examples: ReturnType<typeof project>[]) =>
+    serviceWorkers(layoutOf(folder, 0), { examples, servicePorts: false, unmeshed: false }, "gateway");
+  const OWN = { binding: "OWN", service: "web", entrypoint: "Admin" };
+
+  it("lead to other services through the gateway, and to one's own directly", async () => {
+    const bound = { binding: "ORDERS", service: "orders", entrypoint: "Admin", props: { tier: 1 } };
+    const example = project([bound, OWN]);
+    const [web] = await start(example);
+    const caller = { namespace: "shop", serviceAccount: "web", workload: "web", app: "web", version: "v1" };
+    const [variant = "", ...others] = Object.keys(endpointBindings([example])).filter((name) => name.includes("__"));
+    expect(others).toEqual([]);
+    expect(web?.serviceBindings).toEqual({
+      ORDERS: {
+        name: "gateway",
+        entrypoint: "MeshEntrypoint",
+        props: {
+          ...caller,
+          service: "orders.shop.svc.cluster.local",
+          port: 80,
+          entrypoint: "Admin",
+          binding: variant.replace("EP_ORDERS__", ""),
+        },
+      },
+      OWN: { name: "web", entrypoint: "Admin" },
+    });
+    expect(endpointBindings([example])).toEqual({
+      EP_WEB: { name: "web" },
+      EP_ORDERS: { name: "orders" },
+      [variant]: { name: "orders", entrypoint: "Admin", props: { tier: 1 } },
+    });
+  });
+
+  it("to a Worker that is not there are refused", async () => {
+    await expect(start(project([{ binding: "GONE", service: "gone" }]))).rejects.toThrow("`gone`, which is not there");
+  });
+
+  it("are not given to two Workers of one name", async () => {
+    await expect(start(project([]), project([]))).rejects.toThrow("a Worker `web`");
   });
 });
