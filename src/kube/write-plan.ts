@@ -1,5 +1,6 @@
 import type { Finding } from "../resources/finding.ts";
 import { keyedLists, kindOfObject } from "../kinds/registry.ts";
+import { underOneBudget } from "../match/regex-cost.ts";
 import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
 import { err } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
@@ -94,11 +95,14 @@ class Draft {
 }
 
 /** What the operations would make of the objects, one after the other. */
-export function planWrite(
-  store: Store,
-  operations: readonly Operation[],
-  circumstances: Omit<Circumstances, "uid" | "namespaceExists"> & { readonly uid: () => string },
-): Plan {
+export function planWrite(store: Store, operations: readonly Operation[], circumstances: Common): Plan {
+  return underOneBudget(() => planned(store, operations, circumstances));
+}
+
+/** What is the same for all operations of a write. */
+type Common = Omit<Circumstances, "uid" | "namespaceExists"> & { readonly uid: () => string };
+
+function planned(store: Store, operations: readonly Operation[], circumstances: Common): Plan {
   const draft = new Draft(store);
   const outcomes: Outcome[] = [];
   const failures: { index: number; status: Status }[] = [];
@@ -106,18 +110,18 @@ export function planWrite(
     const { ref } = operation;
     const before = draft.current(ref);
     const refusal = protectedNamespace(operation, ref);
-    const planned = refusal
+    const made = refusal
       ? err(refusal)
       : planOperation(before, operation, {
           ...circumstances,
           uid: circumstances.uid(),
           namespaceExists: (name) => draft.current(namespaceRef(name)) !== null,
         });
-    if (!planned.ok) {
-      failures.push({ index, status: planned.error });
+    if (!made.ok) {
+      failures.push({ index, status: made.error });
       continue;
     }
-    const { action, after, configuration, findings } = planned.value;
+    const { action, after, configuration, findings } = made.value;
     const object = action === "unchanged" ? after : (draft.change(ref, after, configuration) ?? before);
     if (object) outcomes.push({ ref, action, object, findings });
     if (action === "deleted" && isNamespace(ref)) draft.empty(ref.name);

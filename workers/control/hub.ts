@@ -4,6 +4,7 @@ import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
+import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
 import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import {
@@ -303,8 +304,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     });
     const oversized = failures.length === 0 && changes.size > 0 ? publisher.oversized() : null;
     if (oversized === null) return failures;
-    const message = `the configuration of \`${oversized}\` would be larger than a gateway reads; split the host`;
-    return [{ index: 0, status: failure("RequestEntityTooLarge", message) }];
+    return [{ index: 0, status: tooMuch(oversized) }];
   }
 
   /**
@@ -382,6 +382,16 @@ export class Hub extends DurableObject<Env> implements HubApi {
 }
 
 /** A deleted object's last state gets a version of its own, like any other change. */
+/** No object by itself is wrong: together they are more than a gateway takes. */
+function tooMuch({ place, patternCost }: NonNullable<ReturnType<Publisher["oversized"]>>): Status {
+  if (patternCost === null) {
+    const message = `the configuration of \`${place}\` would be larger than a gateway reads; split the host`;
+    return failure("RequestEntityTooLarge", message);
+  }
+  const message = `the regular expressions of \`${place}\` would cost ${patternCost} instructions of at most ${MAX_SLICE_COST}: make them simpler, or split the host`;
+  return failure("Invalid", message);
+}
+
 function loggedOf({ ref, before, after, rv }: PlannedChange, at: number): LoggedChange {
   const previousLabels = before && (before.metadata.labels ?? {});
   if (after) return { type: before ? "MODIFIED" : "ADDED", ref, object: after, previousLabels, at };

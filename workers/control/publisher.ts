@@ -5,6 +5,8 @@ import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
+import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
+import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
@@ -112,10 +114,16 @@ export class Publisher {
     return { scopes, slice: null };
   }
 
-  /** @returns the first host whose slice gateways would refuse for its size, or null */
-  oversized(): string | null {
+  /** @returns the first host whose slice is too much for gateways, by its size or by what it takes to link it; null: none */
+  oversized(): { readonly place: string; readonly patternCost: number | null } | null {
     for (const [scope, hosts] of this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] }))
-      for (const [host, slice] of hosts) if ((slice?.text.length ?? 0) > MAX_SLICE_BYTES) return `${scope} ${host}`;
+      for (const [host, slice] of hosts) {
+        if (slice === null) continue;
+        const place = `${scope} ${host}`;
+        if (slice.text.length > MAX_SLICE_BYTES) return { place, patternCost: null };
+        const patternCost = patternCostOf(slice);
+        if (patternCost > MAX_SLICE_COST) return { place, patternCost };
+      }
     return null;
   }
 
