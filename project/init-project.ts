@@ -31,12 +31,13 @@ export interface InitResult extends InitPlan {
 /**
  * Reads a folder of Workers, and the mesh file where it has one.
  *
+ * @param file the mesh file, if it is not the usual one of the folder
  * @throws ProjectError where there is no Worker, or the mesh file cannot be read
  */
-export async function planInit(given: string): Promise<InitResult> {
+export async function planInit(given: string, file: string = join(given, MESH_FILE)): Promise<InitResult> {
   const folder = resolve(given);
   if (!existsSync(folder)) throw new ProjectError(`no such folder: ${given}`);
-  const path = join(folder, MESH_FILE);
+  const path = resolve(file);
   const before = existsSync(path) ? parseMeshFile(readFileSync(path, "utf8"), path, MESH_FILE) : null;
   const isThere = (config: string) => existsSync(resolve(folder, config));
   const named = before === null ? [] : versionsIn(before.file).map(({ config }) => config);

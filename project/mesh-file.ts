@@ -37,7 +37,7 @@ export interface ReadMeshFile {
  * @throws ProjectError
  */
 export function readMeshFile(given: string | undefined, from: string = process.cwd()): ReadMeshFile {
-  const path = given === undefined ? nearest(from) : resolve(from, given);
+  const path = given === undefined ? findMeshFile(from) : resolve(from, given);
   if (path === null)
     throw new ProjectError(`no ${MESH_FILE} in this folder or above it: \`tulle init\` writes one from your Workers`);
   if (!existsSync(path)) throw new ProjectError(`no such file: ${relative(from, path)}`);
@@ -69,7 +69,8 @@ export function parseMeshFile(text: string, path: string, shown: string): ReadMe
   return { path, folder: dirname(path), file: parsed.data, explain };
 }
 
-function nearest(from: string): string | null {
+/** @returns the nearest one's path: of this folder, else of those above it; null: none is there */
+export function findMeshFile(from: string = process.cwd()): string | null {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const path = join(folder, MESH_FILE);
     if (existsSync(path)) return path;

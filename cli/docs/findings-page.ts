@@ -46,7 +46,7 @@ function rowOf(code: FindingCode): string {
 
 const PROJECT = `## Findings of a folder of Workers
 
-What [\`tulle init\`](cli.md) says of wrangler's configurations and of the Workers' code. For hints like \`TULLE1105\` and
+What [\`tulle init\` and \`tulle check\`](cli.md) say of wrangler's configurations and of the Workers' code. For hints like \`TULLE1105\` and
 \`TULLE1108\` the text of the code is looked at, which proves nothing.`;
 
 function projectTable(): string {

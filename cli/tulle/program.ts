@@ -3,6 +3,7 @@ import { VERSION } from "../../project/built.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addApply } from "./apply.ts";
 import { addCert } from "./certificates.ts";
+import { addCheck } from "./check.ts";
 import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
 import { addDecide } from "./decide.ts";
@@ -54,6 +55,7 @@ export function tulleProgram(): Command {
   addApply(program);
   addAnalyze(program);
   addStatus(program);
+  addCheck(program);
   addDecide(program);
   addRevisions(program);
   addRollback(program);

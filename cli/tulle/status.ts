@@ -29,16 +29,21 @@ const Gateway = z.object({
   format: z.number(),
   bindings: z.array(z.string()),
   problem: z.string().nullable(),
+  // Older controls do not tell these.
+  version: z.string().nullish(),
+  stateVersions: z.array(z.string()).default([]),
 });
 const MeshStatus = z.looseObject({
   generation: z.number(),
   resourceVersion: z.string(),
+  version: z.string().optional(),
+  migrations: z.array(z.string()).default([]),
   gateways: z.array(Gateway),
 });
 type Gateway = z.infer<typeof Gateway>;
 type MeshStatus = z.infer<typeof MeshStatus>;
 
-interface Seen {
+export interface Seen {
   readonly status: MeshStatus;
   /** Epoch ms by control's clock. */
   readonly at: number;
@@ -60,13 +65,13 @@ export function addStatus(program: Command): void {
 
 async function status({ check, wait, ...options }: StatusOptions): Promise<void> {
   const client = connect(options);
-  const last = wait === undefined ? await read(client) : await untilCurrent(client, wait);
+  const last = wait === undefined ? await readStatus(client) : await untilCurrent(client, wait);
   await show(last, options);
   if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status), last.at)))
     process.exitCode = 1;
 }
 
-async function read(client: Client): Promise<Seen> {
+export async function readStatus(client: Client): Promise<Seen> {
   const { value, at } = await ask(client, { path: "/status" }, MeshStatus);
   return { status: value, at };
 }
@@ -80,10 +85,10 @@ async function read(client: Client): Promise<Seen> {
  */
 export async function untilCurrent(client: Client, wait: number | true): Promise<Seen> {
   const seconds = wait === true ? DEFAULT_WAIT_SECONDS : wait;
-  const first = await read(client);
+  const first = await readStatus(client);
   const start = first.status.generation;
   const begin = performance.now();
-  for (let seen = first; ; seen = await read(client)) {
+  for (let seen = first; ; seen = await readStatus(client)) {
     const waited = performance.now() - begin;
     const waitsFor = whoIsLate(seen, start, waited >= Math.min(REMEMBERED_MS, seconds * 1_000));
     if (waitsFor === null) return seen;
@@ -114,7 +119,7 @@ function whoIsLate({ status, at }: Seen, generation: number, remembered: boolean
 }
 
 /** The newest generation that is made for a gateway: older than the mesh's where the last changes leave it alone. */
-function wantedOf(gateway: Gateway, status: MeshStatus): number {
+export function wantedOf(gateway: Gateway, status: MeshStatus): number {
   return gateway.generation ?? status.generation;
 }
 
@@ -127,7 +132,12 @@ function isLate(gateway: Gateway, wanted: number, at: number): boolean {
   return gateway.problem !== null || (isAlive(gateway, at) && (gateway.have ?? 0) < wanted);
 }
 
-function stateOf(gateway: Gateway, wanted: number, at: number): { readonly text: string; readonly style: Style } {
+/** How it is with a gateway's configuration, in words. @param at epoch ms by control's clock */
+export function stateOf(
+  gateway: Gateway,
+  wanted: number,
+  at: number,
+): { readonly text: string; readonly style: Style } {
   const { problem, seenAt, have, refused } = gateway;
   if (problem !== null) return { text: problem, style: "red" };
   if (seenAt === null) return { text: "not seen lately", style: "dim" };

@@ -116,8 +116,9 @@ export const PROJECT_FINDINGS = {
   TULLE1201: {
     name: "RoutePastGateway",
     severity: "warning",
-    meaning: "the Worker has a route of its own: where it was deployed with it the platform keeps the route",
-    mend: "after the deployment delete the route in its zone; or set `allowPublicRoutes`, to keep the way past the gateway",
+    meaning:
+      "the Worker has a route of a host that is not among the `public` ones of its service: it leads past the gateway",
+    mend: "name the host in `public`, and the gateway gets the route; or set `allowPublicRoutes`, and it stays",
   },
   TULLE1202: {
     name: "PathOfRoute",

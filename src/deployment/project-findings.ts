@@ -131,12 +131,16 @@ function hostCalls(
 
 function routesPast({ config, routes }: FoundWorker, service: MeshFileService): readonly ProjectFinding[] {
   if (service.allowPublicRoutes) return [];
+  const isPublic = (host: string) =>
+    service.public.some(
+      (open) => open === "*" || open === host || (open.startsWith("*.") && host.endsWith(open.slice(1))),
+    );
   return routes
-    .filter((route) => !route.customDomain || publicNames(route).some((host) => !service.public.includes(host)))
+    .filter((route) => !publicNames(route).every(isPublic))
     .map(({ pattern }) => ({
       code: "TULLE1201" as const,
       config,
-      message: `its own route \`${pattern}\` leads past the gateway where the Worker was deployed with it`,
+      message: `its own route \`${pattern}\` is of no host that is public in the mesh file`,
     }));
 }
 

@@ -63,6 +63,7 @@ describe("tulle", () => {
       "apply",
       "analyze",
       "status",
+      "check",
       "revisions show",
       "revisions list",
       "rollback",

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { apiPage } from "../../cli/docs/api-page.ts";
+import { checksPage } from "../../cli/docs/checks-page.ts";
 import { cliPage, leavesOf } from "../../cli/docs/cli-page.ts";
 import { meshFilePage } from "../../cli/docs/mesh-file-page.ts";
 import { type JsonSchema, meshFileSchema } from "../../cli/docs/mesh-file-schema.ts";
@@ -21,6 +22,10 @@ describe("the pages that `npm run docs` makes", () => {
 
   it("docs/cli.md is what the commands' help says", () => {
     expect(page("cli.md")).toBe(cliPage(tulleProgram()));
+  });
+
+  it("docs/checks.md is what the table of checks says", () => {
+    expect(page("checks.md")).toBe(checksPage());
   });
 
   it("docs/cli.md has every command, with an example", () => {

@@ -203,8 +203,9 @@ describe("who is public", () => {
       "TULLE1202 docs/wrangler.jsonc",
       "TULLE1204 left/wrangler.jsonc",
     ]);
-    // A custom domain moves to the gateway; a route stays where it is.
-    expect(result.findings.filter(({ code }) => code === "TULLE1201").length).toBe(4);
+    // The gateway gets the routes of all public hosts.
+    const past = result.findings.filter(({ code }) => code === "TULLE1201");
+    expect(past.map((found) => found.config)).toEqual(["api/wrangler.jsonc"]);
   });
 
   it("is, without any route, whom nobody here calls: by names of this machine where there are several", async () => {
@@ -330,7 +331,14 @@ describe("tulle init's findings", () => {
       files: worker("c", "c", {}, 'export default { async fetch() { return fetch("http://a:8080/x"); } };'),
       of: "c/wrangler.jsonc",
     },
-    { code: "TULLE1201", files: worker("c", "c", { routes: ["c.example.com/*"] }), of: "c/wrangler.jsonc" },
+    {
+      code: "TULLE1201",
+      files: {
+        ...worker("c", "c", { routes: ["example.com/c/*"] }),
+        ...worker("d", "d", { routes: ["example.com/*"] }),
+      },
+      of: "c/wrangler.jsonc",
+    },
   ];
 
   it.each(cases)("$code of $of", async ({ code, files, of }) => {

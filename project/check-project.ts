@@ -1,0 +1,135 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { parse } from "jsonc-parser";
+import { z } from "zod";
+import type { WorkerSecrets } from "../src/deployment/account-checks.ts";
+import type { GeneratedFile } from "../src/deployment/generated-checks.ts";
+import { versionsIn } from "../src/deployment/init-plan.ts";
+import type { ProjectFacts } from "../src/deployment/project-checks.ts";
+import type { Topology } from "../src/deployment/topology.ts";
+import { planInit } from "./init-project.ts";
+import { findMeshFile, ProjectError, type ReadMeshFile, readMeshFile } from "./mesh-file.ts";
+import { policyFiles } from "./policy-files.ts";
+import { type Project, readProject } from "./read-project.ts";
+
+export interface LookedAt {
+  readonly facts: Omit<ProjectFacts, "policyErrors">;
+  /** There is no mesh file here or above, and none was named. */
+  readonly isMissing: boolean;
+  /** Null where the mesh file cannot be read. */
+  readonly meshFile: ReadMeshFile | null;
+  /** Null where it cannot be read whole. */
+  readonly project: Project | null;
+  /** Files of `policies`; their absence is an error of the mesh file. */
+  readonly policies: readonly string[];
+}
+
+const UNREAD = { findings: [], unnamed: [], named: [], problems: "", open: [] };
+
+/**
+ * Looks at a project on disk as far as it can be read.
+ *
+ * @param file the mesh file; else the nearest one
+ */
+export async function lookAtProject(file: string | undefined, environment: string | undefined): Promise<LookedAt> {
+  let meshFile: ReadMeshFile;
+  let policies: readonly string[];
+  try {
+    meshFile = readMeshFile(file);
+    policies = policyFiles(meshFile).map(({ path }) => path);
+  } catch (error) {
+    const facts = { ...UNREAD, meshFile: messageOf(error) };
+    const isMissing = file === undefined && findMeshFile() === null;
+    return { facts, isMissing, meshFile: null, project: null, policies: [] };
+  }
+  const init = await planInit(meshFile.folder, meshFile.path);
+  const named = versionsIn(meshFile.file).map(({ config }) => config);
+  const { project, problems } = await wholeProject(file, environment);
+  const unread = init.findings.some(({ code, config }) => NOT_READ.has(code) && named.includes(config));
+  const open = (project?.topology.services ?? []).filter(({ allowsPublicRoutes }) => allowsPublicRoutes);
+  const facts = {
+    meshFile: null,
+    findings: init.findings,
+    unnamed: init.additions.map(({ worker: { config, name } }) => ({ config, worker: name })),
+    named,
+    // What cannot be read is among the findings, in better words.
+    problems: unread ? "" : problems,
+    open: open.map(({ namespace, name }) => `${namespace}/${name}`),
+  };
+  return { facts, isMissing: false, meshFile, project, policies };
+}
+
+const NOT_READ = new Set<string>(["TULLE1001", "TULLE1008"]);
+
+async function wholeProject(
+  file: string | undefined,
+  environment: string | undefined,
+): Promise<{ readonly project: Project | null; readonly problems: string }> {
+  try {
+    return { project: await readProject({ file, environment }), problems: "" };
+  } catch (error) {
+    return { project: null, problems: messageOf(error) };
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ProjectError) return error.message;
+  throw error;
+}
+
+const Generated = z.looseObject({
+  name: z.string(),
+  services: z
+    .array(
+      z.looseObject({
+        binding: z.string(),
+        service: z.string(),
+        entrypoint: z.string().optional(),
+        props: z.unknown(),
+      }),
+    )
+    .default([]),
+  routes: z.array(z.union([z.string(), z.looseObject({ pattern: z.string() })])).default([]),
+  route: z.union([z.string(), z.looseObject({ pattern: z.string() })]).optional(),
+  workers_dev: z.boolean().optional(),
+  preview_urls: z.boolean().optional(),
+});
+
+/** The configurations that `tulle dev` and deployments wrote; other files are left alone. */
+export function generatedFiles(folder: string, { mesh }: Topology): readonly GeneratedFile[] {
+  return [".tulle/dev", `.tulle/deploy/${mesh}`, ".tulle/deploy"].flatMap((below) => {
+    const at = join(folder, below);
+    const names = existsSync(at) ? readdirSync(at).filter((name) => /\.jsonc?$/.test(name)) : [];
+    return names.toSorted().flatMap((name) => generatedFile(join(at, name)));
+  });
+}
+
+function generatedFile(path: string): readonly GeneratedFile[] {
+  const read = Generated.safeParse(parse(readFileSync(path, "utf8")));
+  if (!read.success) return [];
+  const { name, services, routes, route, workers_dev: workersDev, preview_urls: previews } = read.data;
+  const patterns = [...routes, ...(route === undefined ? [] : [route])].map((one) =>
+    typeof one === "string" ? one : one.pattern,
+  );
+  const waysIn = [
+    ...patterns.map((pattern) => `the route ${pattern}`),
+    ...(workersDev === false ? [] : ["a name of workers.dev"]),
+    ...(previews === false ? [] : ["preview URLs"]),
+  ];
+  return [{ file: relative(process.cwd(), path), name, services, waysIn }];
+}
+
+/** Names of secrets that configurations ask for. */
+export function requiredSecrets({ configs }: Project): readonly Omit<WorkerSecrets, "set">[] {
+  return [...configs.values()].flatMap(({ worker: { name: worker }, config }) => {
+    const required = config.secrets?.required ?? [];
+    return required.length === 0 ? [] : [{ worker, required }];
+  });
+}
+
+/** What the last deployment from here left of the mesh's own secrets. */
+export function meshSecretsOf(folder: string, { mesh }: Topology): "none" | "pending" | "set" {
+  const state = join(folder, ".tulle/deploy", mesh);
+  if (existsSync(join(state, "pending-secrets.json"))) return "pending";
+  return existsSync(join(state, "deployed.json")) ? "set" : "none";
+}
