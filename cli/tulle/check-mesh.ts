@@ -61,13 +61,13 @@ function meshOf({ status, at }: Seen, unbound: readonly string[]): MeshFacts["me
     return {
       gateway: gateway.gateway,
       version: gateway.version ?? null,
-      stateVersions: gateway.stateVersions,
+      stateVersions: gateway.stateVersions ?? [],
       bindings: gateway.bindings,
       state: text,
       grade: style === "red" ? "bad" : style === "yellow" ? "late" : "good",
     };
   });
-  return { version: status.version ?? null, migrations: status.migrations, gateways, unbound };
+  return { version: status.version ?? null, migrations: status.migrations ?? [], gateways, unbound };
 }
 
 /** The names of this package's migrations. */

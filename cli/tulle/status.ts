@@ -31,13 +31,13 @@ const Gateway = z.object({
   problem: z.string().nullable(),
   // Older controls do not tell these.
   version: z.string().nullish(),
-  stateVersions: z.array(z.string()).default([]),
+  stateVersions: z.array(z.string()).optional(),
 });
 const MeshStatus = z.looseObject({
   generation: z.number(),
   resourceVersion: z.string(),
   version: z.string().optional(),
-  migrations: z.array(z.string()).default([]),
+  migrations: z.array(z.string()).optional(),
   gateways: z.array(Gateway),
 });
 type Gateway = z.infer<typeof Gateway>;
