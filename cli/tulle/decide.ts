@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { ask, connect } from "./client.ts";
 import { collect, type GlobalOptions } from "./options.ts";
@@ -8,6 +8,7 @@ interface DecideOptions extends GlobalOptions {
   readonly host: string;
   readonly path: string;
   readonly method: string;
+  readonly rpc?: string;
   readonly header?: readonly string[];
   readonly as?: string;
   readonly scope?: string;
@@ -57,6 +58,11 @@ export function addDecide(program: Command): void {
     )
     .option("--path <path>", "as sent, with the query", "/")
     .option("--method <method>", "as sent", "GET")
+    .addOption(
+      new Option("--rpc <method>", "a call of Workers RPC, METHOD or ENTRYPOINT/METHOD; in place of a request")
+        .argParser(rpcPath)
+        .conflicts(["path", "method", "header"]),
+    )
     .option("--header <line>", "a header, `name: value`; may be given again", headerLine)
     .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
     .option(
@@ -68,6 +74,12 @@ export function addDecide(program: Command): void {
       "\nExample:\n  $ tulle decide --host reviews.default.svc.cluster.local:9080 --path /api --as default/web",
     )
     .action(async (_: unknown, command: Command) => decide(command.optsWithGlobals<DecideOptions>()));
+}
+
+function rpcPath(text: string): string {
+  const [method, entrypoint = "default", ...more] = text.split("/").toReversed();
+  if (!method || !entrypoint || more.length > 0) throw new InvalidArgumentError("Give METHOD or ENTRYPOINT/METHOD.");
+  return `/${entrypoint}/${method}`;
 }
 
 function headerLine(text: string, before?: readonly string[]): readonly string[] {
@@ -82,19 +94,26 @@ function principalOf(text: string): string {
   return `cluster.local/ns/${namespace}/sa/${account}`;
 }
 
-async function decide({ host, path, method, header = [], as, scope, ...options }: DecideOptions): Promise<void> {
-  const at = path.indexOf("?");
+async function decide({ as, host, scope, ...options }: DecideOptions): Promise<void> {
+  const { rpc } = options;
   const facts = {
     host,
-    method,
-    path: at < 0 ? path : path.slice(0, at),
-    query: at < 0 ? "" : path.slice(at + 1),
-    headers: headersOf(header),
+    ...(rpc === undefined ? requestOf(options) : { protocol: "workers-rpc", method: "POST", path: rpc }),
     ...(as !== undefined && { peer: { principal: as } }),
   };
   const body = JSON.stringify({ ...(scope !== undefined && { scope }), facts });
   const { value } = await ask(connect(options), { method: "POST", path: "/decide", body }, Decided);
   if (!(await printStructured(options.output, value))) show(value);
+}
+
+function requestOf({ path, method, header = [] }: Pick<DecideOptions, "path" | "method" | "header">) {
+  const at = path.indexOf("?");
+  return {
+    method,
+    path: at < 0 ? path : path.slice(0, at),
+    query: at < 0 ? "" : path.slice(at + 1),
+    headers: headersOf(header),
+  };
 }
 
 function headersOf(lines: readonly string[]): Record<string, readonly string[]> {

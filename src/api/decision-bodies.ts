@@ -17,6 +17,7 @@ const scope = z
 
 /** Bytes that a request line can hold; others come escaped. */
 const text = (pattern: RegExp, message: string) => z.string().max(16_384).regex(pattern, message);
+const protocol = z.enum(["http", "workers-rpc"]);
 const scheme = z.enum(["http", "https"]);
 const port = z.int().min(1).max(65_535);
 const headerValue = text(/^[\t\u0020-\u007e\u0080-\u00ff]*$/, "must be a header's value, without line breaks");
@@ -49,6 +50,9 @@ const ClientTlsFact = z.strictObject({
 });
 
 const Hypothetical = z.strictObject({
+  protocol: protocol
+    .optional()
+    .describe("`workers-rpc`: a call of Workers RPC, `POST` to `/ENTRYPOINT/METHOD`. Absent: `http`."),
   method: text(/^[A-Za-z]+$/, "must be a method")
     .default("GET")
     .describe("As sent."),
@@ -110,7 +114,7 @@ const fact = z.discriminatedUnion("ok", [
 ]);
 
 const Recorded = z.strictObject({
-  protocol: z.enum(["http", "workers-rpc"]).default("http"),
+  protocol: protocol.default("http"),
   method: z.string(),
   scheme,
   host: z.string(),

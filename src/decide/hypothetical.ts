@@ -11,10 +11,13 @@ import { err, ok, type Result } from "../result.ts";
 import { canonicalPath } from "../routing/canonical-path.ts";
 import type { LinkedSlice } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { rpcProblem } from "./hypothetical-rpc.ts";
 import type { HypotheticalToken } from "./hypothetical-tokens.ts";
 
 /** A request that nobody sent, as somebody tells it. Untrusted; nothing of it is canonical. */
 export interface HypotheticalFacts {
+  /** Absent: `http`. */
+  readonly protocol?: RequestFacts["protocol"] | undefined;
   readonly method: string;
   /** Absent: https at port 443, else http. */
   readonly scheme?: "http" | "https" | undefined;
@@ -45,6 +48,7 @@ export interface Problem {
 
 /** A request in its canonical form, before its host was looked up: as the gateway has it then. */
 export interface HypotheticalRequest {
+  readonly protocol: RequestFacts["protocol"];
   readonly received: Received;
   /** Where the host is looked up, best first. */
   readonly places: readonly Place[];
@@ -67,6 +71,9 @@ export function hypotheticalRequest(
   facts: HypotheticalFacts,
   scope: string | null,
 ): Result<HypotheticalRequest | Answer, Problem> {
+  const { protocol = "http" } = facts;
+  const misfit = protocol === "workers-rpc" ? rpcProblem(facts, scope) : null;
+  if (misfit !== null) return err(misfit);
   const entrance = entranceOf(facts, scope);
   if (!entrance.ok) return entrance;
   const peer = peerIn(facts, entrance.value.kind);
@@ -79,9 +86,9 @@ export function hypotheticalRequest(
   const seen = meshScope(peer.value, null);
   if (scope !== null && entrance.value.kind === "mesh" && seen !== scope && places.at(0)?.scope !== scope)
     return problem("", `this caller sees \`${seen}\`, not \`${scope}\`: leave \`scope\` out, or change \`peer\``);
-  introduce(received.value);
+  if (protocol === "http") introduce(received.value);
   const tls = facts.tls ?? tlsOf(peer.value, received.value);
-  return ok({ received: received.value, places, entrance: entrance.value.kind, peer: peer.value, tls });
+  return ok({ protocol, received: received.value, places, entrance: entrance.value.kind, peer: peer.value, tls });
 }
 
 function tlsOf({ by, principal }: Peer, { scheme }: Received): ClientTls {
@@ -181,7 +188,7 @@ function introduce({ headers, scheme, clientIp }: Received): void {
  */
 export function factsFor(
   slice: LinkedSlice,
-  { received, entrance, peer, tls }: HypotheticalRequest,
+  { protocol, received, entrance, peer, tls }: HypotheticalRequest,
   port: number,
   seed: number,
 ): Result<RequestFacts, Answer> {
@@ -190,7 +197,7 @@ export function factsFor(
   const path = canonicalPath(target.pathname, slice.model.path);
   if (!path.ok) return err(answerOf(path.error.code));
   return ok({
-    protocol: "http",
+    protocol,
     method,
     scheme,
     host,

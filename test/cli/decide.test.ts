@@ -59,6 +59,28 @@ describe("tulle decide", () => {
     ]);
   });
 
+  it.each([
+    { rpc: "add", path: "/default/add" },
+    { rpc: "Admin/add", path: "/Admin/add" },
+  ])("tells control a call of Workers RPC: $rpc", async ({ rpc, path }) => {
+    control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
+    const { code } = await tulle(folder, ["decide", "--host", "orders", "--rpc", rpc]);
+    expect(code).toBe(0);
+    expect(JSON.parse(control.asked.at(-1)?.body ?? "")).toEqual({
+      facts: { host: "orders", protocol: "workers-rpc", method: "POST", path },
+    });
+  });
+
+  it.each([
+    ["--rpc", "a/b/c"],
+    ["--rpc", "/"],
+    ["--rpc", "add", "--path", "/x"],
+    ["--rpc", "add", "--header", "a: b"],
+  ])("refuses %s %s %s %s", async (...line) => {
+    const { code } = await tulle(folder, ["decide", "--host", "orders", ...line]);
+    expect(code).not.toBe(0);
+  });
+
   it("prints what a fault would do first, and who would get a copy", async () => {
     const mirrors = [
       { cluster: "m", refused: null },

@@ -58,6 +58,7 @@ const jwtRule: fc.Arbitrary<JwtRule> = fc
 const condition: fc.Arbitrary<Condition> = fc
   .tuple(
     fc.oneof(
+      fc.constant({ kind: "protocol" as const }),
       headerName.map((name) => ({ kind: "header" as const, name })),
       fc.constant({ kind: "request.auth.claims" as const, path: ["tier"] }),
       fc.constant({ kind: "source.namespace" as const }),
@@ -65,7 +66,10 @@ const condition: fc.Arbitrary<Condition> = fc
     fc.array(match(word), { minLength: 1, maxLength: 2 }),
     fc.boolean(),
   )
-  .map(([key, values, not]) => ({ key, ...(not ? { notValues: values } : { values }) }));
+  .map(([key, words, not]) => {
+    const values = key.kind === "protocol" ? [{ kind: "exact", value: "workers-rpc" } as const] : words;
+    return { key, ...(not ? { notValues: values } : { values }) };
+  });
 
 const rule: fc.Arbitrary<AuthorizationRule> = fc.record(
   {
@@ -218,6 +222,7 @@ const token = fc.constantFrom("one", "two", "one", "bad");
 
 export const requests: fc.Arbitrary<RequestFacts> = fc
   .record({
+    protocol: fc.constantFrom("http" as const, "http" as const, "workers-rpc" as const),
     method: fc.constantFrom("GET", "POST", "OPTIONS"),
     scheme: fc.constantFrom("http" as const, "https" as const),
     path,

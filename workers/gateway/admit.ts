@@ -4,10 +4,10 @@ import { isBounded, type Ticket } from "../../src/resilience/pool.ts";
 import type { Call } from "./call.ts";
 
 /** What counts at most of a slot that was never given back, where the route has no timeout. */
-const LEASE_MS = 15 * 60_000;
+export const LEASE_MS = 15 * 60_000;
 
 /** Room for the end of the call to be noticed after the route's timeout. */
-const LEASE_SLACK_MS = 5_000;
+export const LEASE_SLACK_MS = 5_000;
 
 /** A waiter looks this often by itself: another request's promise alone would not keep it alive. */
 const LOOK_MS = 100;

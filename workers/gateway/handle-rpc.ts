@@ -2,11 +2,12 @@ import { type Answer, answerOf } from "../../src/decide/answers.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { isEntrypointName } from "../../src/request/rpc-names.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
-import { admit } from "./admit.ts";
+import { admit, LEASE_MS } from "./admit.ts";
+import type { Call } from "./call.ts";
 import { decideRpc } from "./decide-rpc.ts";
 import { findSlice } from "./find-slice.ts";
 import { identify } from "./identify.ts";
-import type { Context } from "./lease.ts";
+import type { Context, End } from "./lease.ts";
 import type { Mesh } from "./mesh.ts";
 import type { MeshError } from "./mesh-error.ts";
 import { proceed, type Step } from "./proceed.ts";
@@ -31,7 +32,9 @@ export function handleRpc(
   ctx: Context,
   mesh: Mesh,
 ): Promise<unknown> {
-  const call = new RpcCall(props, name, args, ctx, mesh, record);
+  const call = new RpcCall(props, name, args, ctx, mesh, recordRpc);
+  mesh.openCalls.look(call.journal.startedAt);
+  mesh.openCalls.expect(call.lease, call.journal.startedAt + LEASE_MS);
   mesh.configuration.arm(call.lease);
   const refusal = proceed<MeshError, RpcCall>(call, STEPS);
   return refusal instanceof Promise ? refusal.then((late) => send(call, late)) : send(call, refusal);
@@ -46,6 +49,12 @@ export function refuseRpc(props: CallerProps, name: string, answer: Answer, ctx:
 
 function authorityOf({ service = "", port = 80 }: CallerProps): string {
   return port === 80 ? service : `${service}:${port}`;
+}
+
+/** Step 8. */
+function recordRpc(call: Call, end: End): void {
+  call.mesh.openCalls.ended(call.lease);
+  record(call, end);
 }
 
 function send(call: RpcCall, refusal: MeshError | null): Promise<unknown> {

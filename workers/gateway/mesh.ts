@@ -11,6 +11,7 @@ import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import { MemoryBudget } from "./memory-budget.ts";
+import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
 import { performProbe } from "./probe.ts";
 import { TokenVerifier } from "./tokens.ts";
@@ -23,6 +24,8 @@ export interface Mesh {
   readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
   readonly callers: Callers;
+  /** Of Workers RPC. */
+  readonly openCalls: OpenCalls;
   readonly memory: MemoryBudget;
   readonly deployment: Deployment;
   /** Every call is held in `waitUntil` until its end. */
@@ -69,6 +72,7 @@ export function createMesh(env: Env): Mesh {
     certificates: new CertificateCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     callers: new Callers(configuration),
+    openCalls: new OpenCalls(),
     memory: new MemoryBudget(),
     deployment: { gateway: env.GATEWAY ?? null, local },
     holdsCalls: env.HOLD_CALLS !== undefined,

@@ -1,6 +1,6 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import type { Result } from "../../src/routing/retries.ts";
-import { pick } from "./admit.ts";
+import { LEASE_SLACK_MS, pick } from "./admit.ts";
 import { backendFor } from "./backend.ts";
 import { takeRetry } from "./retry.ts";
 import { RpcAttempt } from "./rpc-attempt.ts";
@@ -12,7 +12,10 @@ export function sendRpc(call: RpcCall): Promise<unknown> {
   if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
     return Promise.reject(call.answer(answerOf("overflow")));
   const now = Date.now();
-  if (call.deadline === 0) call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
+  if (call.deadline === 0) {
+    call.deadline = now + (forward.route.model.timeoutMs ?? Number.POSITIVE_INFINITY);
+    if (call.deadline !== Number.POSITIVE_INFINITY) mesh.openCalls.expect(call.lease, call.deadline + LEASE_SLACK_MS);
+  }
   const backend = backendFor(endpoint.address, forward.origin, call.variant, mesh.env);
   call.journal.endpoint = endpoint;
   if (!backend?.worker) {

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { describeDecision } from "../../src/decide/describe.ts";
+import { decideHypothetical } from "../../src/decide/explain.ts";
+import { type HypotheticalFacts, hypotheticalRequest } from "../../src/decide/hypothetical.ts";
+import type { AuthorizationRule } from "../../src/snapshot/model.ts";
+import { OPEN, slice } from "./requests.ts";
+
+const CALL: HypotheticalFacts = {
+  protocol: "workers-rpc",
+  method: "POST",
+  host: "api.test",
+  path: "/default/add",
+  query: "",
+  headers: {},
+  peer: null,
+  clientIp: null,
+  tokens: [],
+  seed: 0,
+};
+
+/** Lets Workers RPC alone in. */
+const RPC: AuthorizationRule = {
+  to: [{ paths: [{ kind: "exact", value: "/default/add" }] }],
+  when: [{ key: { kind: "protocol" }, values: [{ kind: "exact", value: "workers-rpc" }] }],
+};
+
+describe("a call of Workers RPC that nobody made", () => {
+  it("is decided as a gateway would, by its protocol too", () => {
+    const of = slice({ policySets: [{ ...OPEN, allow: [{ name: "default/rpc", rules: [RPC] }] }] });
+    const decided = (asked: HypotheticalFacts) => {
+      const request = hypotheticalRequest(asked, null);
+      if (!request.ok || "effect" in request.value) throw new Error("no such call");
+      const decision = decideHypothetical(of, request.value, 80, asked, []);
+      if (!decision.ok) throw new Error(decision.error.message);
+      return describeDecision(decision.value);
+    };
+    expect(decided(CALL)).toMatchObject({ effect: "forward" });
+    expect(decided({ ...CALL, protocol: "http" })).toMatchObject({ code: "rbac_denied_no_allow" });
+    expect(decided({ ...CALL, path: "/Admin/add" })).toMatchObject({ code: "rbac_denied_no_allow" });
+  });
+
+  it.each([
+    { field: "method", change: { method: "GET" } },
+    { field: "path", change: { path: "/add" } },
+    { field: "path", change: { path: "/default/queue" } },
+    { field: "path", change: { path: "/a b/add" } },
+    { field: "path", change: { path: "/default/add/x" } },
+    { field: "query", change: { query: "a=1" } },
+    { field: "headers", change: { headers: { "x-a": "1" } } },
+    { field: "authority", change: { authority: "other.test" } },
+    { field: "scheme", change: { scheme: "https" as const } },
+    {
+      field: "tokens",
+      change: { tokens: [{ issuer: "i", subject: "s", audiences: [], presenter: null, claims: {} }] },
+    },
+  ])("cannot have another $field: $change", ({ field, change }) => {
+    expect(hypotheticalRequest({ ...CALL, ...change }, null)).toMatchObject({ ok: false, error: { field } });
+  });
+
+  it("does not come in by a Gateway", () => {
+    expect(hypotheticalRequest(CALL, "gw/default/front/80")).toMatchObject({ ok: false, error: { field: "protocol" } });
+  });
+});
