@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HypotheticalFacts } from "../decide/hypothetical.ts";
+import type { HypotheticalFacts } from "../decide/hypothetical-facts.ts";
 import type { WrittenFacts } from "../decide/written.ts";
 
 // What `POST /api/v1/decide` reads: a request that nobody sent, or a record of one that somebody did.

@@ -1,5 +1,5 @@
 import { isEntrypointName, isRpcName } from "../request/rpc-names.ts";
-import type { HypotheticalFacts, Problem } from "./hypothetical.ts";
+import type { HypotheticalFacts, Problem } from "./hypothetical-facts.ts";
 
 /** Why a call of Workers RPC cannot be what is told; null: it can. It has a name, a caller and a service, and nothing else. */
 export function rpcProblem(facts: HypotheticalFacts, scope: string | null): Problem | null {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { describeDecision } from "../../src/decide/describe.ts";
 import { decideHypothetical } from "../../src/decide/explain.ts";
-import { type HypotheticalFacts, hypotheticalRequest } from "../../src/decide/hypothetical.ts";
+import { hypotheticalRequest } from "../../src/decide/hypothetical.ts";
+import type { HypotheticalFacts } from "../../src/decide/hypothetical-facts.ts";
 import type { AuthorizationRule } from "../../src/snapshot/model.ts";
 import { OPEN, slice } from "./requests.ts";
 
