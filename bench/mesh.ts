@@ -16,11 +16,22 @@ import { commandOf, processTree } from "./cpu.ts";
 import type { Flat } from "./flat.ts";
 
 /** Who is measured; each has a socket of its own. The names are those of their Workers, but for the gateways'. */
-export type Contestant = "bare" | "bare-binding" | "flat" | "hono-jose" | "tulle" | "tulle-sampled" | "tulle-hosts";
+export type Contestant =
+  | "bare"
+  | "bare-binding"
+  | "flat"
+  | "hono-jose"
+  | "tulle"
+  | "tulle-sampled"
+  | "tulle-hosts"
+  | "rpc"
+  | "rpc-forwarder"
+  | "rpc-direct";
 
 const SAMPLED = "tulle-gateway-sampled";
 const HOSTS = "tulle-gateway-hosts";
-export const WORKER_OF: Readonly<Record<Contestant, string>> = {
+const RPC = "tulle-gateway-rpc";
+const WORKER_OF: Readonly<Record<Contestant, string>> = {
   bare: "bare",
   "bare-binding": "bare-binding",
   flat: "flat",
@@ -28,9 +39,20 @@ export const WORKER_OF: Readonly<Record<Contestant, string>> = {
   tulle: "tulle-gateway",
   "tulle-sampled": SAMPLED,
   "tulle-hosts": HOSTS,
+  rpc: "rpc",
+  "rpc-forwarder": "rpc-forwarder",
+  "rpc-direct": "rpc-direct",
 };
 
-/** What each is bundled from; null: it comes as modules. */
+/** The Worker that a profile is of: of those that call by Workers RPC, the one that their calls go through. */
+export const PROFILED: Readonly<Record<Contestant, string>> = {
+  ...WORKER_OF,
+  rpc: RPC,
+  "rpc-forwarder": "forwarder",
+  "rpc-direct": "rpc-items",
+};
+
+/** What that is bundled from; null: it comes as modules. */
 export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
   bare: "bench/workers/bare.ts",
   "bare-binding": "bench/workers/bare.ts",
@@ -39,6 +61,9 @@ export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
   tulle: "workers/gateway/index.ts",
   "tulle-sampled": "workers/gateway/index.ts",
   "tulle-hosts": "workers/gateway/index.ts",
+  rpc: "workers/gateway/index.ts",
+  "rpc-forwarder": "bench/workers/rpc-forwarder.ts",
+  "rpc-direct": "bench/workers/rpc-items.ts",
 };
 
 /** The contestants in one runtime, with the mesh's real control and state beside them. */
@@ -50,8 +75,8 @@ export interface BenchMesh {
   /** The runtime's processes. */
   pids(): readonly number[];
   apply(text: string): Promise<void>;
-  /** A sample of the access log of the gateway that writes every line: its last ones. */
-  accessLog(): readonly AccessRecord[];
+  /** A sample of the access log of the gateway that a contestant's requests go through, and that writes every line: its last ones. */
+  accessLog(contestant: "tulle" | "rpc"): readonly AccessRecord[];
   stop(): Promise<void>;
 }
 
@@ -68,7 +93,7 @@ export interface BenchOptions {
 /** Log lines kept to look at afterwards. */
 const LOG_LINES = 20_000;
 /** Tells them from the other contestants' lines, before any is parsed. */
-const OWN_LINE = `"gateway":"${WORKER_OF.tulle}"`;
+const OWN_LINES = { tulle: `"gateway":"${WORKER_OF.tulle}"`, rpc: `"gateway":"${RPC}"` };
 
 export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -77,7 +102,12 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
     keyEncryption: randomBytes(32).toString("base64url"),
     snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
   };
-  const log: string[] = [];
+  const logs = { tulle: [] as string[], rpc: [] as string[] };
+  const keep = (message: string) => {
+    const log = message.includes(OWN_LINES.tulle) ? logs.tulle : message.includes(OWN_LINES.rpc) ? logs.rpc : null;
+    log?.push(message);
+    if (log !== null && log.length > 2 * LOG_LINES) log.splice(0, log.length - LOG_LINES);
+  };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -86,8 +116,7 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
       ...(options.inspect && { inspectorPort: 0, inspectorHost: "127.0.0.1" }),
       resourcePersistencePath: join(options.folder, "state"),
       handleStructuredLogs: ({ level, message }) => {
-        if (message.includes(OWN_LINE)) log.push(message);
-        if (log.length > 2 * LOG_LINES) log.splice(0, log.length - LOG_LINES);
+        keep(message);
         if (level === "error") process.stderr.write(`${message}\n`);
       },
       workers: [
@@ -116,8 +145,8 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
       });
       if (answer.status !== 200) throw new Error(`apply: ${answer.status} ${(await answer.text()).slice(0, 2_000)}`);
     },
-    accessLog() {
-      return log
+    accessLog(contestant) {
+      return logs[contestant]
         .slice(-LOG_LINES)
         .filter((line) => line.startsWith('{"event":"access"') && line.endsWith("}"))
         .map((line) => JSON.parse(line) as AccessRecord);
@@ -172,6 +201,39 @@ async function others({ originPort, jwks, flat }: BenchOptions) {
           },
         ]),
     service,
+    ...(await rpcWorkers()),
+  ];
+}
+
+/** Three callers by Workers RPC, each with its own way to one service. */
+async function rpcWorkers() {
+  const base = { compatibilityDate: COMPATIBILITY_DATE };
+  const [modules, items] = [await moduleFrom("bench/workers/rpc-caller.ts"), { name: "rpc-items" }];
+  const caller = (name: string, ITEMS: object) => ({
+    name,
+    modules,
+    ...base,
+    serviceBindings: { ITEMS: ITEMS as { readonly name: string } },
+    ...SOCKET,
+  });
+  const props = {
+    namespace: "default",
+    serviceAccount: "rpc",
+    workload: "rpc",
+    service: "called.default.svc.cluster.local",
+    port: 8080,
+  };
+  return [
+    caller("rpc", { name: RPC, entrypoint: "MeshEntrypoint", props }),
+    caller("rpc-forwarder", { name: "forwarder" }),
+    caller("rpc-direct", items),
+    {
+      name: "forwarder",
+      modules: await moduleFrom("bench/workers/rpc-forwarder.ts"),
+      ...base,
+      serviceBindings: { ITEMS: items },
+    },
+    { ...items, modules: await moduleFrom("bench/workers/rpc-items.ts"), ...base },
   ];
 }
 
@@ -197,6 +259,8 @@ async function gateways(options: BenchOptions, publicKey: string) {
         PRIVATE: external(options.originPort),
         EP_BOUND_V1: "bound",
         EP_BOUND_V2: "bound",
+        EP_CALLED_V1: "rpc-items",
+        EP_CALLED_V2: "rpc-items",
       },
       ...SOCKET,
     };
@@ -205,6 +269,7 @@ async function gateways(options: BenchOptions, publicKey: string) {
     await gateway(WORKER_OF.tulle, {}),
     await gateway(SAMPLED, { LOG_ONE_IN: "100" }),
     await gateway(HOSTS, {}, HOSTS, "default/hosted"),
+    await gateway(RPC, {}),
     ...(await Promise.all(coldNames(options).map(async (name) => gateway(WORKER_OF.tulle, {}, name)))),
   ];
 }

@@ -2,11 +2,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attackTimes, boundedCases } from "./attacks.ts";
 import { gatewayBundleKb } from "./bundle-size.ts";
-import { checkLog } from "./check-log.ts";
+import { checkLog, checkRpcLog } from "./check-log.ts";
 import { coldTimes } from "./cold.ts";
 import { compileTimes } from "./compile-time.ts";
 import { loadFlat } from "./flat.ts";
-import { SOURCE_OF, WORKER_OF } from "./mesh.ts";
+import { PROFILED, SOURCE_OF } from "./mesh.ts";
 import { readOptions } from "./options.ts";
 import { profileByInspector, profileByPerf } from "./profile.ts";
 import { type Line, lineNotRun, lineOf, lineOfSampled, table } from "./report.ts";
@@ -52,8 +52,12 @@ async function measuredOn(selected: readonly Target[], cold: boolean): Promise<r
     if (cold) lines.push(await coldLine(stage));
     const rounds = await stage.runner.rounds(measures, options.rounds, options.seconds);
     for (const target of selected) lines.push(lineOf(target, rounds, isRunnable(target) ? null : missingFlat()));
-    const judged = measures.some(({ contestant }) => contestant === "tulle");
-    for (const part of judged ? checkLog(stage.mesh.accessLog()) : []) {
+    const has = (name: string) => measures.some(({ contestant }) => contestant === name);
+    const missing = [
+      ...(has("tulle") ? checkLog(stage.mesh.accessLog("tulle")) : []),
+      ...(has("rpc") ? checkRpcLog(stage.mesh.accessLog("rpc")) : []),
+    ];
+    for (const part of missing) {
       console.log(`NOT DONE of the whole job: ${part}`);
       process.exitCode = 1;
     }
@@ -115,7 +119,7 @@ async function profile(): Promise<void> {
       const work = async () => runner.run(one, options.seconds);
       console.log(`\n${keyOf(one)}: JavaScript, by the inspector\n`);
       console.log(
-        await profileByInspector(mesh.inspectorPort, WORKER_OF[one.contestant], SOURCE_OF[one.contestant], work),
+        await profileByInspector(mesh.inspectorPort, PROFILED[one.contestant], SOURCE_OF[one.contestant], work),
       );
       const native = await profileByPerf(pid, join(folder, "perf.data"), work);
       if (native !== null) console.log(`\n${keyOf(one)}: the whole runtime, by perf\n\n${native}`);

@@ -13,7 +13,7 @@ const REPEATS = 8;
 const WARM_SECONDS = 1;
 const WARM_ATTEMPTS = 10;
 /** Whom the upstream's answers reach unjudged. */
-const BARE = new Set(["bare", "bare-binding"]);
+const BARE = new Set(["bare", "bare-binding", "rpc-forwarder", "rpc-direct"]);
 
 /** Puts loads on the contestants of one mesh, one after the other. */
 export class Runner {

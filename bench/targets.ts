@@ -34,6 +34,8 @@ const full = (contestant: Contestant, connections = 16, shape: Shape = "get", ho
 const paced = (contestant: Contestant): Measure => ({ ...full(contestant, 64), rate: 1_000 });
 const bound = (contestant: Contestant, shape: Shape) => full(contestant, 16, shape, "bound.bench");
 
+const called = (contestant: Contestant) => full(contestant, 16, "get", "called.bench");
+
 const bare = full("bare");
 export const WHOLE_JOB = full("tulle");
 const cpu = { metric: "cpu" } as const;
@@ -172,6 +174,22 @@ export const TARGETS: readonly Target[] = [
     ...cpu,
     bar: 2,
     goal: 1.6,
+  },
+  {
+    row: "RPC",
+    what: "a call of Workers RPC, to a plain forwarder",
+    measure: called("rpc"),
+    against: called("rpc-forwarder"),
+    ...cpu,
+    bar: 1.6,
+    goal: 1.2,
+  },
+  {
+    row: "RPC-of-direct",
+    what: "for comparison: over the bare binding",
+    measure: called("rpc-direct"),
+    against: called("rpc-forwarder"),
+    ...compared,
   },
   {
     row: "p50",

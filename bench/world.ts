@@ -13,6 +13,18 @@ function object(kind: string, apiVersion: string, name: string, spec: unknown): 
 const istio = "networking.istio.io/v1";
 const security = "security.istio.io/v1";
 
+/** What each service has. */
+const TUNING = {
+  trafficPolicy: {
+    connectionPool: { tcp: { maxConnections: 1_024 }, http: { http1MaxPendingRequests: 1_024 } },
+    outlierDetection: { consecutive5xxErrors: 5, interval: "30s", baseEjectionTime: "30s" },
+  },
+  subsets: [
+    { name: "v1", labels: { version: "v1" } },
+    { name: "v2", labels: { version: "v2" } },
+  ],
+};
+
 const ONE_RETRY = { attempts: 1, retryOn: "5xx" };
 
 function route(host: string, prefix: string, more: object = {}): unknown[] {
@@ -26,7 +38,7 @@ function route(host: string, prefix: string, more: object = {}): unknown[] {
 
 /**
  * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies), each with the
- * whole job in front of it, on hosts of the same names in `.bench`; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * whole job in front of it, on hosts of the same names in `.bench`; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
  * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
@@ -58,14 +70,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
       ),
       object("DestinationRule", istio, app, {
         host: app,
-        trafficPolicy: {
-          connectionPool: { tcp: { maxConnections: 1_024 }, http: { http1MaxPendingRequests: 1_024 } },
-          outlierDetection: { consecutive5xxErrors: 5, interval: "30s", baseEjectionTime: "30s" },
-        },
-        subsets: [
-          { name: "v1", labels: { version: "v1" } },
-          { name: "v2", labels: { version: "v2" } },
-        ],
+        ...TUNING,
       }),
       object("RequestAuthentication", security, app, {
         selector: { matchLabels: { app } },
@@ -102,10 +107,45 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
       }),
     );
   }
+  documents.push(...called());
   if (hosts.has("many.bench")) documents.push(...manyRoutes());
   if (hosts.has("policed.bench")) documents.push(...manyPolicies());
   if (hosts.has("*.hosted")) documents.push(...manyHosts());
   return documents;
+}
+
+/** A service that is called by Workers RPC: the same job, as far as a call without headers has it. */
+function called(): readonly string[] {
+  const to = (subset: string, weight: number) => ({ destination: { host: "called", subset }, weight });
+  return [
+    object("Service", "v1", "called", { selector: { app: "called" }, ports: [{ name: "http", port: 8080 }] }),
+    ...["v1", "v2"].map((version) =>
+      object("WorkloadEntry", istio, `called-${version}`, {
+        address: `binding:EP_CALLED_${version.toUpperCase()}`,
+        labels: { app: "called", version },
+        serviceAccount: "called",
+      }),
+    ),
+    object("DestinationRule", istio, "called", { host: "called", ...TUNING }),
+    object("VirtualService", istio, "called", {
+      hosts: ["called"],
+      http: [{ match: [{ uri: { prefix: "/default/" } }], route: [to("v1", 90), to("v2", 10)], timeout: "30s" }],
+    }),
+    object("AuthorizationPolicy", security, "called-readers", {
+      selector: { matchLabels: { app: "called" } },
+      rules: [
+        {
+          from: [{ source: { principals: ["cluster.local/ns/default/sa/rpc"] } }],
+          to: [{ operation: { methods: ["POST"] } }],
+        },
+      ],
+    }),
+    object("AuthorizationPolicy", security, "called-private", {
+      action: "DENY",
+      selector: { matchLabels: { app: "called" } },
+      rules: [{ to: [{ operation: { paths: ["/default/remove"] } }] }],
+    }),
+  ];
 }
 
 /** On a Gateway of their own. */
