@@ -44,6 +44,8 @@ export function handleRpc(
 export function refuseRpc(props: CallerProps, name: string, answer: Answer, ctx: Context, mesh: Mesh): MeshError {
   const call = new RpcCall(props, name, null, ctx, mesh, record);
   call.journal.authority = authorityOf(props);
+  // Its line names who tried, where anybody can be known yet: of a binding's props that is told at once.
+  if (mesh.configuration.trust !== null) void identify(call);
   return call.answer(answer);
 }
 
