@@ -173,7 +173,7 @@ describe("what the cell of a location tells control", () => {
     const seven = await published(7);
     const down = await exchange();
     await exchange(having(seven, down));
-    expect(told()).toEqual({ location, serving: 7, refused: null });
+    expect(told()).toMatchObject({ location, serving: 7, refused: null });
     const eight = await published(8);
     await looksAgain();
     await exchange(having(seven, down));
