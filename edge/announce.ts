@@ -1,4 +1,5 @@
 import { isAbsolute, relative } from "node:path";
+import { linesOf } from "./dev/shown.ts";
 import type { ExampleCall } from "./examples.ts";
 import type { MeshInfo } from "./mesh-info.ts";
 
@@ -18,7 +19,7 @@ export function announcement(info: MeshInfo, accessLog: string, call: ExampleCal
     `  control   ${info.control}`,
     `  metrics   ${info.metrics}`,
     `  log       ${short(accessLog)}, and below: one line a request`,
-    "",
+    ...(info.project === undefined ? [""] : linesOf(info.project)),
     "Manage it with kubectl, or with tulle (npx tulle --help):",
     "",
     `  export KUBECONFIG=${isAbsolute(short(info.kubeconfigFile)) ? "" : "$PWD/"}${short(info.kubeconfigFile)}`,

@@ -14,6 +14,12 @@ export interface Layout {
   readonly meshCaFile: string;
   /** Generated entries of the examples' Workers. */
   readonly entries: string;
+  /** Configurations of a project's Workers as they join the mesh. */
+  readonly generated: string;
+  /** What a project's Workers store: as `wrangler dev` takes it with `--persist-to`. */
+  readonly storage: string;
+  /** In which the processes of a project's Workers find each other. */
+  readonly workersRegistry: string;
   readonly accessLog: string;
   readonly runtimeLog: string;
   readonly addressesFile: string;
@@ -44,6 +50,9 @@ export function layoutOf(state: string, portBase: number): Layout {
     caFile: file("ca.pem"),
     meshCaFile: file("mesh-ca.pem"),
     entries: file("entries"),
+    generated: file("dev"),
+    storage: file("storage"),
+    workersRegistry: file("workers"),
     accessLog: file("access.log"),
     runtimeLog: file("runtime.log"),
     addressesFile: file("addresses.json"),

@@ -7,6 +7,7 @@ import { startControl } from "./control-process.ts";
 import { startData } from "./data-process.ts";
 import { type OpenProject, openProject, startProject } from "./dev/project.ts";
 import { type Example, type ExampleCall, readExample } from "./examples.ts";
+import { shownOf } from "./dev/shown.ts";
 import { followGateways } from "./follow.ts";
 import type { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
@@ -87,17 +88,29 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
   if (project !== null && data !== null && token !== null)
-    await startProject(project, { ...run, opening, data: data.process, client, token });
+    await startProject(project, {
+      ...run,
+      opening,
+      data: data.process,
+      client,
+      token,
+      known: [...control, ...data.pids],
+    });
+  const shown = project === null ? null : shownOf(project.project, layout);
   if (data !== null) await followGateways(data.listeners, client, opening);
 
-  const info = infoOf(options, layout, data?.process ?? null, page(examples, data?.listeners ?? null));
+  const info = infoOf(options, layout, data?.process ?? null, {
+    page: page(examples, data?.listeners ?? null),
+    project: shown,
+  });
   writeKubeconfig(info, token ?? "");
   if (options.only === null) {
     if (info.page !== undefined) {
       run.progress("waiting for the page");
       await untilServed(info.page);
     }
-    await wake(info);
+    // A project's gateways are known already, and a call might reach a Worker of its user's.
+    if (project === null) await wake(info);
   }
   const pids = [...control, ...(data?.pids ?? [])];
   const call = examples[0]?.call ?? null;

@@ -1,3 +1,4 @@
+import type { ShownProject } from "./dev/shown.ts";
 import type { DataProcess } from "./data-process.ts";
 import type { Layout } from "./layout.ts";
 import type { Options } from "./options.ts";
@@ -22,9 +23,16 @@ export interface MeshInfo {
   readonly meshes: readonly string[];
   readonly services?: Readonly<Record<string, string>>;
   readonly pid: number;
+  /** Of `tulle dev`. */
+  readonly project?: ShownProject;
 }
 
-export function infoOf(options: Options, layout: Layout, data: DataProcess | null, pageUrl: string | null): MeshInfo {
+export function infoOf(
+  options: Options,
+  layout: Layout,
+  data: DataProcess | null,
+  { page: pageUrl, project }: { readonly page: string | null; readonly project: ShownProject | null },
+): MeshInfo {
   const { ports } = layout;
   const alone = options.only === "control";
   const indices = Array.from({ length: data === null ? 0 : options.gateways }, (_, index) => index);
@@ -49,5 +57,6 @@ export function infoOf(options: Options, layout: Layout, data: DataProcess | nul
     meshes,
     ...(services.length > 0 && { services: Object.fromEntries(services) as Record<string, string> }),
     pid: process.pid,
+    ...(project !== null && { project }),
   };
 }

@@ -1,22 +1,28 @@
 import { join } from "node:path";
 import type { Project, WorkerConfiguration } from "../../project/read-project.ts";
-import type { MeshGateway } from "../../src/deployment/topology.ts";
 import type { DataProcess } from "../data-process.ts";
 import type { Layout } from "../layout.ts";
+import { recordPids, runtimePids } from "../runtime.ts";
 import { Crons } from "./crons.ts";
 import { debugPortOf } from "./gateways.ts";
 import { LiveWorker } from "./live-worker.ts";
-import { placesOf, pushPlaces, type Running } from "./places.ts";
+import { PlaceTable } from "./place-table.ts";
 import { Slots } from "./slots.ts";
 import { UserWorker } from "./user-worker.ts";
 
+/** By it their processes are remembered. */
+export const WORKERS_ROLE = "workers";
+
 /** Runtimes that start at one time: each takes a core while it does. */
 const STARTS = 2;
+const LOOK_MS = 1_000;
 
 export interface DevWorkersOptions {
   readonly layout: Layout;
   readonly data: DataProcess;
   readonly placesSecret: string;
+  /** Processes of the mesh's own. */
+  readonly known: readonly number[];
   readonly onLine: (line: { readonly level: string; readonly message: string }) => void;
   /** Is told each step. */
   readonly progress: (step: string) => void;
@@ -34,29 +40,31 @@ interface DevWorker {
 /** The Workers of a project, each in a runtime of its own, and where the gateways find them. */
 export class DevWorkers {
   readonly #options: DevWorkersOptions;
-  readonly #running = new Map<string, Running>();
+  readonly #places: PlaceTable;
   readonly #workers = new Map<string, DevWorker>();
   readonly #slots = new Slots(STARTS);
+  readonly #timer: NodeJS.Timeout;
   readonly #crons = new Crons((worker, cron) => void this.#scheduled(worker, cron));
-  #gateways: readonly MeshGateway[] = [];
-  /** Tables arrive in the order in which they were made. */
-  #pushed = Promise.resolve();
 
   constructor(options: DevWorkersOptions) {
     this.#options = options;
+    const { data, placesSecret, progress, layout } = options;
+    this.#places = new PlaceTable({ data, placesSecret, progress, registry: layout.registry });
     this.#crons.start();
+    this.#timer = setInterval(() => {
+      // What is being written now is read the next time.
+      for (const { live } of this.#workers.values()) live.look().catch(() => undefined);
+    }, LOOK_MS);
   }
 
   /** Starts, changes and ends Workers until they are the project's. @returns when each that is new answers, or was refused */
   async become({ topology, configs }: Project): Promise<void> {
-    this.#gateways = topology.gateways;
     const gone = [...this.#workers].filter(([name]) => !configs.has(name));
     for (const [name] of gone) {
       this.#workers.delete(name);
-      this.#running.delete(name);
       this.#crons.set(name, []);
     }
-    await this.#push();
+    await this.#places.setGateways(topology.gateways);
     for (const [, { user, live }] of gone) {
       await user.stop();
       await live.stop();
@@ -66,6 +74,8 @@ export class DevWorkers {
 
   async stop(): Promise<void> {
     this.#crons.stop();
+    clearInterval(this.#timer);
+    this.#places.stop();
     await Promise.all(
       [...this.#workers.values()].map(async ({ user, live }) => {
         await user.stop();
@@ -91,18 +101,19 @@ export class DevWorkers {
     const { progress, complain, layout, onLine, data } = this.#options;
     const live = new LiveWorker(source.worker, {
       ground: {
-        registry: join(layout.state, "workers"),
-        storage: join(layout.state, "storage"),
+        registry: layout.workersRegistry,
+        storage: join(layout.storage, "v3"),
         gatewaysAt: debugPortOf(layout.registry, data.gateways[0]?.name ?? ""),
         onLine: (_, line) => onLine(line),
       },
       slot: async (start) => this.#slots.run(start),
-      moved: async (name, running) => this.#moved(name, running),
+      onRuntimes: () => this.#record(),
+      moved: async (name, running) => this.#places.move(name, running),
       progress,
       complain,
     });
     const settled = Promise.withResolvers<void>();
-    const user = new UserWorker(source, join(layout.state, "dev"), {
+    const user = new UserWorker(source, layout.generated, {
       onBuilt: (built) => void live.take(built).then(settled.resolve),
       onFailed: (reason) => {
         live.refuse("cannot be built", reason);
@@ -114,38 +125,18 @@ export class DevWorkers {
     await settled.promise;
   }
 
+  /** So that the next start finds what a crash of this one leaves behind. */
+  #record(): void {
+    const { layout, known } = this.#options;
+    const pids = runtimePids(process.pid).filter((pid) => !known.includes(pid));
+    recordPids(layout.state, WORKERS_ROLE, pids);
+  }
+
   async #scheduled(worker: string, cron: string): Promise<void> {
     try {
       await this.#workers.get(worker)?.live.scheduled(cron);
     } catch (error) {
       this.#options.complain(`${worker}: its cron trigger \`${cron}\` failed: ${String(error)}`);
     }
-  }
-
-  async #moved(name: string, running: Running): Promise<void> {
-    const before = this.#running.get(name);
-    this.#running.set(name, running);
-    await this.#push().catch((error: unknown) => {
-      if (before === undefined) this.#running.delete(name);
-      else this.#running.set(name, before);
-      throw error;
-    });
-  }
-
-  async #push(): Promise<void> {
-    const push = this.#pushed.then(async () => this.#pushNow());
-    this.#pushed = push.catch(() => undefined);
-    return push;
-  }
-
-  async #pushNow(): Promise<void> {
-    const { data, placesSecret } = this.#options;
-    await Promise.all(
-      this.#gateways.map(async (gateway) => {
-        const port = data.gateways.find(({ name }) => name === gateway.name)?.placesPort;
-        if (port !== undefined && port !== null)
-          await pushPlaces(port, placesSecret, gateway, placesOf(gateway, this.#running));
-      }),
-    );
   }
 }

@@ -22,8 +22,8 @@ export interface Ground {
 
 /** One version of a user's Worker, in a runtime of its own. */
 export interface Instance {
-  /** Its debug port: `127.0.0.1:43210`. */
-  readonly address: string;
+  /** @returns its debug port, `127.0.0.1:43210`: another one where its library had to start a runtime that ended by itself again */
+  address(): string;
   /** From now on it is found under the Worker's name by the others' processes. */
   takeName(): void;
   scheduled(cron: string): Promise<void>;
@@ -61,14 +61,7 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
       workers: [
         meshed(built, worker) as never,
         ...(built.beside as never[]),
-        {
-          name: WAY,
-          unsafeRegisterWorker: false,
-          modules: await moduleOf("dev-way"),
-          compatibilityDate: COMPATIBILITY_DATE,
-          bindings: { GATEWAYS_AT: ground.gatewaysAt },
-          unsafeBindings: [DEBUG_PORT],
-        },
+        await wayWorker(ground),
         // Whose entry tells the port of this process: the Worker's own entry may be an older version's.
         { name: marker, modules: EMPTY, compatibilityDate: COMPATIBILITY_DATE },
       ],
@@ -84,20 +77,26 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
   }
 }
 
+async function wayWorker({ gatewaysAt }: Ground) {
+  return {
+    name: WAY,
+    unsafeRegisterWorker: false,
+    modules: await moduleOf("dev-way"),
+    compatibilityDate: COMPATIBILITY_DATE,
+    bindings: { GATEWAYS_AT: gatewaysAt },
+    unsafeBindings: [DEBUG_PORT],
+  };
+}
+
 const EMPTY = [{ type: "ESModule" as const, path: "index.js", contents: "export default {}" }];
 
 function instance(miniflare: Miniflare, name: string, marker: string, registry: string): Instance {
-  const entry = registered(registry, marker);
   return {
-    address: entry.debugPortAddress,
+    address: () => registered(registry, marker).debugPortAddress,
     takeName() {
-      const own = {
-        ...registered(registry, name),
-        debugPortAddress: entry.debugPortAddress,
-        instanceId: entry.instanceId,
-      };
+      const { debugPortAddress, instanceId } = registered(registry, marker);
       const next = join(registry, `.${marker}`);
-      writeFileSync(next, JSON.stringify(own));
+      writeFileSync(next, JSON.stringify({ ...registered(registry, name), debugPortAddress, instanceId }));
       renameSync(next, join(registry, name));
     },
     async scheduled(cron) {

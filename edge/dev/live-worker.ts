@@ -11,6 +11,8 @@ export interface Around {
   readonly slot: <T>(start: () => Promise<T>) => Promise<T>;
   /** Settles once every gateway calls this version, and no other one. */
   readonly moved: (worker: string, running: Running) => Promise<void>;
+  /** Is told whenever one of its runtimes came or went. */
+  readonly onRuntimes: () => void;
   readonly progress: (step: string) => void;
   readonly complain: (problem: string) => void;
 }
@@ -25,7 +27,7 @@ const DRAIN_MS = 5_000;
 export class LiveWorker {
   #worker: MeshWorker;
   readonly #around: Around;
-  #current: { readonly instance: Instance; readonly built: Built } | null = null;
+  #current: { readonly instance: Instance; running: Running } | null = null;
   readonly #draining = new Set<{ readonly instance: Instance; readonly timer: NodeJS.Timeout }>();
   /** The newest version that still waits: one between it and the one that starts now is never run. */
   #next: Built | null = null;
@@ -55,6 +57,18 @@ export class LiveWorker {
     return this.#running;
   }
 
+  /** A runtime that ended by itself, and was started again, is found at another place. */
+  async look(): Promise<void> {
+    const current = this.#current;
+    if (current === null || this.#running !== null || this.#stopped) return;
+    const address = current.instance.address();
+    if (address === current.running.address) return;
+    current.running = { ...current.running, address };
+    await this.#around.moved(this.#worker.name, current.running);
+    current.instance.takeName();
+    this.#around.complain(`${this.#worker.name} ended by itself, and was started again`);
+  }
+
   async scheduled(cron: string): Promise<void> {
     await this.#current?.instance.scheduled(cron);
   }
@@ -79,19 +93,20 @@ export class LiveWorker {
   }
 
   async #swap(built: Built): Promise<void> {
-    const { ground, slot, moved, progress } = this.#around;
+    const { ground, slot, moved, progress, onRuntimes } = this.#around;
     const begun = performance.now();
     const { name } = this.#worker;
     const instance = await slot(async () => whileBusy(async () => startInstance(built, this.#worker, ground)));
+    onRuntimes();
     if (this.#stopped) return instance.stop();
-    const hasAssets = built.options["assets"] !== undefined;
-    await moved(name, { address: instance.address, hasAssets }).catch(async (error: unknown) => {
+    const running = { address: instance.address(), hasAssets: built.options["assets"] !== undefined };
+    await moved(name, running).catch(async (error: unknown) => {
       await instance.stop();
       throw error;
     });
     instance.takeName();
     const before = this.#current?.instance ?? null;
-    this.#current = { instance, built };
+    this.#current = { instance, running };
     if (before !== null) this.#drain(before);
     const what = before === null ? "is up" : "has a new version";
     progress(`${name} ${what}, after ${Math.round(performance.now() - begun)} ms`);
@@ -102,7 +117,7 @@ export class LiveWorker {
       instance,
       timer: setTimeout(() => {
         this.#draining.delete(draining);
-        void instance.stop();
+        void instance.stop().then(this.#around.onRuntimes);
       }, DRAIN_MS),
     };
     this.#draining.add(draining);

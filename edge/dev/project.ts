@@ -7,9 +7,10 @@ import type { MeshGateway } from "../../src/deployment/topology.ts";
 import type { ControlClient } from "../control-client.ts";
 import type { DataProcess } from "../data-process.ts";
 import type { Opening } from "../own-listeners.ts";
+import { endOrphans } from "../runtime.ts";
 import { StartError } from "../start-error.ts";
 import { AppliedSet } from "./applied.ts";
-import { DevWorkers } from "./dev-workers.ts";
+import { DevWorkers, WORKERS_ROLE } from "./dev-workers.ts";
 import { readDocuments } from "./documents.ts";
 import { type Watch, watchBelow } from "./watch.ts";
 
@@ -40,6 +41,8 @@ interface ProjectRun {
   readonly data: DataProcess;
   readonly client: ControlClient;
   readonly token: string;
+  /** Processes of the mesh's own. */
+  readonly known: readonly number[];
   readonly progress: (step: string) => void;
   readonly complain: (problem: string) => void;
   readonly onStop: (step: () => Promise<void> | void) => void;
@@ -47,6 +50,7 @@ interface ProjectRun {
 
 /** Tells the mesh of the project's Workers, starts them, and follows what is saved. @returns when each Worker answers, or was refused */
 export async function startProject(open: OpenProject, run: ProjectRun): Promise<void> {
+  await endOrphans(run.opening.layout.state, WORKERS_ROLE);
   const running = new RunningProject(open, run);
   run.onStop(async () => running.stop());
   await running.start();
@@ -66,7 +70,7 @@ class RunningProject {
   #stopped = false;
 
   constructor(open: OpenProject, run: ProjectRun) {
-    const { opening, data, client, token, progress, complain } = run;
+    const { opening, data, client, token, known, progress, complain } = run;
     const { layout, onLine } = opening;
     const applied = (name: string) => new AppliedSet(join(layout.state, `applied-${name}.json`), client, token);
     this.#open = open;
@@ -75,7 +79,7 @@ class RunningProject {
     this.#mesh = applied("mesh");
     this.#policies = applied("policies");
     const { placesSecret } = open;
-    this.#workers = new DevWorkers({ layout, data, placesSecret, onLine, progress, complain });
+    this.#workers = new DevWorkers({ layout, data, placesSecret, known, onLine, progress, complain });
   }
 
   async start(): Promise<void> {

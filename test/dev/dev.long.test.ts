@@ -9,10 +9,30 @@ const PORTS = ["--port-base", "34000", "--loopback", "127.0.71.0/24"];
 const DATE = "2026-10-20";
 
 const SHOP = `
-interface Env { readonly ORDERS: Fetcher; readonly ADMIN: Fetcher }
+interface Env { readonly ORDERS: Fetcher & Record<string, any>; readonly ADMIN: Fetcher & Record<string, any> }
+const CALLS: Record<string, (env: Env) => unknown> = {
+  add: ({ ORDERS }) => ORDERS.add(1, 2),
+  own: ({ ADMIN }) => ADMIN.whoami(),
+  pipelined: ({ ORDERS }) => ORDERS.basket().add(3),
+  property: ({ ORDERS }) => ORDERS.kind,
+  path: ({ ORDERS }) => ORDERS.nested.deep,
+  callback: ({ ORDERS }) => ORDERS.each(async (n: number) => n * 2),
+  stream: async ({ ORDERS }) => (await new Response(await ORDERS.stream(1_000_000)).text()).length,
+  fails: ({ ORDERS }) => ORDERS.fails(),
+  missing: ({ ORDERS }) => ORDERS.missing(),
+  queue: ({ ORDERS }) => ORDERS.queue(),
+};
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname } = new URL(request.url);
+    if (pathname.startsWith("/rpc/")) {
+      try {
+        return Response.json({ value: await CALLS[pathname.slice(5)]!(env) });
+      } catch (error) {
+        const { name, message, code, status, remote } = error as Record<string, unknown>;
+        return Response.json({ name, message, code, status, remote });
+      }
+    }
     if (pathname.startsWith("/by-name")) return fetch("http://orders/");
     const binding = pathname.startsWith("/admin") ? env.ADMIN : env.ORDERS;
     return binding.fetch("http://any.name" + pathname);
@@ -21,7 +41,7 @@ export default {
 `;
 
 const ORDERS = `
-import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { DurableObject, RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 const VERSION: string = "0";
 export class Counter extends DurableObject {
   async next(): Promise<number> {
@@ -30,7 +50,16 @@ export class Counter extends DurableObject {
     return n;
   }
 }
+class Basket extends RpcTarget {
+  #total = 0;
+  add(n: number): number {
+    return (this.#total += n);
+  }
+}
 export class Admin extends WorkerEntrypoint {
+  whoami(): unknown {
+    return this.ctx.props;
+  }
   fetch(): Response {
     return Response.json({ props: this.ctx.props });
   }
@@ -47,6 +76,27 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
     if (pathname === "/slow") await scheduler.wait(300);
     if (pathname === "/fired") return Response.json({ fired: await this.env.KV.get("fired") });
     return Response.json({ version: VERSION, secret: this.env.SECRET, place: this.env.PLACE });
+  }
+  get kind(): string {
+    return "orders";
+  }
+  get nested(): object {
+    return { deep: 1 };
+  }
+  add(a: number, b: number): number {
+    return a + b;
+  }
+  basket(): Basket {
+    return new Basket();
+  }
+  async each(map: (n: number) => Promise<number>): Promise<number[]> {
+    return Promise.all([1, 2, 3].map((n) => map(n)));
+  }
+  stream(bytes: number): ReadableStream {
+    return new Response("x".repeat(bytes)).body!;
+  }
+  fails(): never {
+    throw Object.assign(new RangeError("sold out"), { code: "E_SOLD_OUT" });
   }
   async scheduled({ cron }: ScheduledController): Promise<void> {
     await this.env.KV.put("fired", cron);
@@ -152,12 +202,34 @@ describe("tulle dev", () => {
     expect(await json("/admin")).toEqual({ props: { role: "auditor" } });
   });
 
+  it.each([
+    ["add", { value: 3 }],
+    ["own", { value: { role: "auditor" } }],
+    ["pipelined", { value: 3 }],
+    ["property", { value: "orders" }],
+    ["callback", { value: [2, 4, 6] }],
+    ["stream", { value: 1_000_000 }],
+    ["fails", { name: "RangeError", message: "sold out", code: "E_SOLD_OUT", remote: true }],
+    ["missing", { name: "TypeError", remote: true }],
+    ["path", { name: "MeshUnsupported", status: 501 }],
+    ["queue", { name: "TypeError" }],
+  ])("passes on calls of methods as one process does: %s", async (call, expected) => {
+    expect(await json(`/rpc/${call}`)).toMatchObject(expected);
+  });
+
+  it("logs a call of a method in its caller's name", () => {
+    const record = log()
+      .split("\n")
+      .find((line) => line.includes('"path":"/default/add"'));
+    expect(record).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+  });
+
   it("puts a saved version in the place of the one before, which nobody who calls meanwhile notices", async () => {
     const answers: Record<number, number> = {};
     const saving = { now: true };
     const load = Array.from({ length: 4 }, async (_, index) => {
       while (saving.now) {
-        const { status } = await get(index === 0 ? "/slow" : index === 1 ? "/count" : "/");
+        const { status } = await get(["/slow", "/count", "/rpc/add", "/"][index] ?? "/");
         answers[status] = (answers[status] ?? 0) + 1;
       }
     });
@@ -237,11 +309,53 @@ describe("tulle dev", () => {
     const from = dev.said.length;
     folder.save("tulle.jsonc", { mesh: "devtest" });
     await dev.says("the mesh goes on as it was", from);
+    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(false) } } });
     expect(await json("/")).toMatchObject({ place: "there" });
   });
 
   it("fires cron triggers by the minute", async () => {
     await until("the trigger", async () => (await json("/fired"))["fired"] === "* * * * *", 150_000);
+  });
+
+  it("says by which URL a public service is called", async () => {
+    expect(dev.info.project.public).toEqual({ "shop/shop": dev.info.gateway });
+  });
+
+  it("calls a Worker that another terminal runs by the generated configuration there, and calls it here again when it is gone", async () => {
+    const end = dev.elsewhere(folder.path, "orders", ["--port 34500 --inspector-port 34501 --var PLACE:elsewhere"]);
+    try {
+      await until("the other terminal to answer", async () => (await json("/"))["place"] === "elsewhere");
+      expect(await json("/rpc/add")).toEqual({ value: 3 });
+      expect(await json("/")).toMatchObject({ secret: "second" });
+    } finally {
+      await end();
+    }
+    await until("an answer from here", async () => (await json("/"))["place"] === "there");
+  });
+
+  it("lets a Worker in another terminal call in its own name", async () => {
+    const end = dev.elsewhere(folder.path, "shop", ["--port 34500 --inspector-port 34501"]);
+    try {
+      const from = log().length;
+      await until("the other terminal to answer", async () => {
+        const { status } = await send("http://127.0.0.1:34500/from-elsewhere");
+        return status === 200;
+      });
+      const record = log()
+        .slice(from)
+        .split("\n")
+        .find((line) => line.includes("/from-elsewhere"));
+      expect(record).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+    } finally {
+      await end();
+    }
+  });
+
+  it("starts runtimes again that end by themselves, and says so", async () => {
+    const from = dev.said.length;
+    for (const pid of remembered()) process.kill(pid, "SIGKILL");
+    await dev.says("orders ended by itself, and was started again", from);
+    await until("an answer", async () => (await get("/")).status === 200);
   });
 
   it("leaves nothing running when it is told to end", async () => {
@@ -251,7 +365,24 @@ describe("tulle dev", () => {
     expect(pids.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]);
     expect(existsSync(`/proc/${dev.info.pid}`)).toBe(false);
   });
+
+  it("ends what a crash left behind when it is started again, and keeps what Workers stored", async () => {
+    dev = await RunningDev.start(folder.path, PORTS);
+    const left = remembered();
+    expect(left.length).toBeGreaterThanOrEqual(2);
+    process.kill(dev.info.pid, "SIGKILL");
+    await dev.end();
+    dev = await RunningDev.start(folder.path, PORTS);
+    expect(left.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]);
+    expect(Number(await json("/count"))).toBeGreaterThan(1);
+  });
 });
+
+/** Processes of Workers, as a next start would find them. */
+function remembered(): readonly number[] {
+  const { pids } = JSON.parse(readFileSync(`${dev.info.stateDir}/workers.pids`, "utf8")) as { pids: number[] };
+  return pids;
+}
 
 /** Processes that this one started. */
 function runtimesOf(parent: number): readonly string[] {

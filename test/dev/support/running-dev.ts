@@ -10,6 +10,10 @@ interface DevInfo {
   readonly tokenFile: string;
   readonly stateDir: string;
   readonly pid: number;
+  readonly project: {
+    readonly public: Readonly<Record<string, string>>;
+    readonly elsewhere: Readonly<Record<string, string>>;
+  };
 }
 
 const PROJECT = join(import.meta.dirname, "../../..");
@@ -50,6 +54,27 @@ export class RunningDev {
   /** Waits until it says this, after `from`. */
   async says(text: string, from = 0): Promise<void> {
     await until(`tulle dev to say: ${text}`, () => this.said.slice(from).includes(text));
+  }
+
+  /**
+   * Runs what it says runs a Worker in another terminal.
+   *
+   * @returns what ends it
+   */
+  elsewhere(folder: string, worker: string, args: readonly string[]): () => Promise<void> {
+    const bin = join(PROJECT, "node_modules/.bin");
+    const command = (this.info.project.elsewhere[worker] ?? "").replace("npx wrangler", `${bin}/wrangler`);
+    const child = spawn("sh", ["-c", `exec ${command} ${args.join(" ")}`.replace("exec ", "exec env ")], {
+      cwd: folder,
+      env: { ...process.env, PATH: `${bin}:${process.env["PATH"]}` },
+      stdio: "ignore",
+      detached: true,
+    });
+    return async () => {
+      const ended = new Promise((resolve) => child.on("close", resolve));
+      process.kill(-(child.pid ?? 0), "SIGTERM");
+      await within("the other terminal to end", 30_000, ended);
+    };
   }
 
   /** @returns the exit code */
