@@ -1,9 +1,9 @@
-import { canonicalHost } from "../resources/host.ts";
+import { canonicalHost, isPartial } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { resolutionOf, type ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
-import { namespaceOf } from "./view.ts";
+import { namespaceOf, PARTIAL_HOSTS } from "./view.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -60,9 +60,14 @@ export function hostsByName(spec: ServiceEntrySpec): readonly string[] {
   return spec.hosts.map(canonicalHost);
 }
 
+/** Where patterns are found that no walk over the labels of a host comes by. */
+export function* partialEntries(hosts: readonly string[]): Generator<readonly [string, string]> {
+  for (const host of hosts) if (isPartial(host)) yield [PARTIAL_HOSTS, canonicalHost(host)];
+}
+
 /** Where such a host is: its public origin, or `dynamic:` and a wildcard, under which the request says which host. */
 export function addressOfHost(host: string): string {
-  return host.startsWith("*.") ? `dynamic:${host}` : `https://${host}`;
+  return host.startsWith("*") ? `dynamic:${host}` : `https://${host}`;
 }
 
 /** `mesh`, or `namespace/name` of Gateways. */

@@ -2,7 +2,7 @@ import { canonicalHost } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { SidecarSpec } from "../resources/sidecar.ts";
 import type { Labels } from "./entries.ts";
-import { namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "./view.ts";
+import { isWithin, namespaceOf, rootNamespace, selects, viewerNamespace } from "./view.ts";
 import { accountsWith, viewerLabels } from "./viewer.ts";
 import type { Viewer, World } from "./world.ts";
 
@@ -82,7 +82,7 @@ function hostsOf(text: string, own: string): HostsOf {
 }
 
 function covers(pattern: string, host: string): boolean {
-  return patternsOf(host).includes(pattern);
+  return isWithin(host, pattern);
 }
 
 function names({ namespace, host }: HostsOf, object: KubeObject, of: string): boolean {

@@ -1,3 +1,4 @@
+import { isPartial } from "../resources/host.ts";
 import { clusterId } from "./clusters.ts";
 import { importsOf, namedHosts, sidecarViewers } from "./imports.ts";
 import { outsideHosts, outsideSlice } from "./outside.ts";
@@ -98,7 +99,8 @@ function listingsFor(world: World, host: string, viewer: Viewer, wider: Viewer |
 
 /** All names of a host that a caller may dial: of a Kubernetes service also the shorter ones. */
 function namesOf(host: string, viewer: Viewer): readonly string[] {
-  const service = serviceOfHost(host);
+  // The shorter names of a pattern would hold other namespaces' services.
+  const service = isPartial(host) ? null : serviceOfHost(host);
   if (!service) return [host];
   const { name, namespace } = service;
   const names = [host, `${name}.${namespace}.svc`, `${name}.${namespace}`];

@@ -47,7 +47,27 @@ export function serviceOfHost(host: string): { readonly name: string; readonly n
   return name !== undefined && namespace !== undefined && more.length === 0 ? { name, namespace } : null;
 }
 
-/** The host itself and the wildcards that hold it, the most specific first: `a.b.c`, `*.b.c`, `*.c`, `*`. */
+/** Whether every host of a pattern, or the host itself, fits another pattern. */
+export function isWithin(pattern: string, wider: string): boolean {
+  if (pattern === wider || wider === "*") return true;
+  const suffix = wider.slice(1);
+  const name = pattern.startsWith("*") ? pattern.slice(1) : pattern;
+  return wider.startsWith("*") && name.length > suffix.length && name.endsWith(suffix);
+}
+
+/** The patterns of all objects in which the `*` stands for a part of a label: seldom any. */
+export const PARTIAL_HOSTS = "partial-host";
+
+/** The host itself and the wildcards that may hold it, the most specific first: `a.b.c`, `*-b.c` if some object says so, `*.c`, `*`. */
+export function patternsIn({ inventory }: World, host: string): readonly string[] {
+  const patterns = patternsOf(host);
+  const partial = inventory.keys(PARTIAL_HOSTS).filter((pattern) => pattern !== host && isWithin(host, pattern));
+  if (partial.length === 0) return patterns;
+  const [first = host, ...wider] = patterns;
+  return [first, ...[...wider, ...partial].toSorted((a, b) => b.length - a.length)];
+}
+
+/** The host itself and the wildcards of whole labels that hold it, the most specific first: `a.b.c`, `*.b.c`, `*.c`, `*`. */
 export function patternsOf(host: string): readonly string[] {
   if (host === "*") return ["*"];
   const patterns = [host];
@@ -59,8 +79,8 @@ export function patternsOf(host: string): readonly string[] {
 
 /** The narrower of two host patterns that overlap; null where no host fits both. */
 export function narrowerOf(first: string, second: string): string | null {
-  if (patternsOf(first).includes(second)) return first;
-  return patternsOf(second).includes(first) ? second : null;
+  if (isWithin(first, second)) return first;
+  return isWithin(second, first) ? second : null;
 }
 
 /** The namespace of a viewer; `*` for anybody. */

@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { later, never, REASON } from "./fields.ts";
+import { never, REASON } from "./fields.ts";
 import { isHostName } from "./names.ts";
 
-/** A host name, `*`, or `*.` and a host name; a dot at its end says that nothing follows, as in DNS. */
+/**
+ * A host name, `*`, or `*` and the end of host names: `*.example.com`, `*-eu.example.com`, `*example.com`. A dot at its end says
+ * that nothing follows, as in DNS.
+ */
 export function isHostPattern(host: string): boolean {
-  if (host === "*") return true;
-  const name = withoutDot(host);
-  return isHostName(name.startsWith("*.") ? name.slice(2) : name);
+  return host === "*" || isHostName(withoutDot(host).replace(/^\*[-.]?/, ""));
 }
 
 /** A host as it is compared: lower case, without a dot at its end. */
@@ -24,16 +25,19 @@ export function isAddress(host: string): boolean {
   return /(^|\.)\d+$/.test(withoutDot(host));
 }
 
+/** Whether the `*` of a pattern stands for a part of a label: `*-eu.example.com`. */
+export function isPartial(host: string): boolean {
+  return /^\*[^.]/.test(host);
+}
+
 /** What Istio takes in a list of hosts and we refuse. */
 function refusedPattern(host: string): string | null {
-  if (host.startsWith("outbound_.")) return never(`it is what a sidecar's TLS asks for; ${REASON.framing}`);
-  const isPartOfLabel = /^\*[^.]/.test(host) && isHostName(host.slice(1).replace(/^-/, ""));
-  return isPartOfLabel ? later("a `*` for a part of a name; write `*.` followed by a host name") : null;
+  return host.startsWith("outbound_.") ? never(`it is what a sidecar's TLS asks for; ${REASON.framing}`) : null;
 }
 
 export const hostPattern = z.string().superRefine((host, ctx) => {
   if (isHostPattern(host)) return;
-  const message = refusedPattern(host) ?? "must be a host name, `*`, or `*.` followed by a host name; without port";
+  const message = refusedPattern(host) ?? "must be a host name, `*`, or `*` and the end of host names; without port";
   ctx.addIssue({ code: "custom", message });
 });
 

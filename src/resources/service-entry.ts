@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseAddress } from "./address.ts";
 import { choice, emptyList, list, never, portNumber, strict } from "./fields.ts";
 import { checkExportTo, exportToOrNobody } from "./export-to.ts";
-import { hostPattern, isAddress, overlap } from "./host.ts";
+import { hostPattern, isAddress, isPartial, overlap } from "./host.ts";
 import { labels, portName } from "./names.ts";
 import type { Context } from "./kind.ts";
 import { protocol } from "./protocol.ts";
@@ -87,6 +87,7 @@ function checkHosts({ hosts }: ServiceEntrySpec, report: Report): void {
   for (const [index, host] of hosts.entries()) {
     const place = report.at(index);
     if (host === "*") place.error("`*` alone would be every host");
+    if (isPartial(host)) place.warn("a `*` for a part of a label: other meshes may take it for a whole one");
     if (isAddress(host)) place.error("an IP address is no host: give the service a name, and write it to `endpoints`");
     const other = hosts.slice(0, index).find((earlier) => overlap(earlier, host));
     if (other !== undefined) place.error(`\`${host}\` overlaps \`${other}\``, "FieldValueDuplicate");
@@ -127,7 +128,7 @@ function checkResolution(spec: ServiceEntrySpec, report: Report): void {
       break;
     case "DNS":
   }
-  const wildcard = hosts.findIndex((host) => host.startsWith("*."));
+  const wildcard = hosts.findIndex((host) => host.startsWith("*"));
   if (wildcard >= 0 && !hasEndpoints)
     report
       .at("hosts", wildcard)

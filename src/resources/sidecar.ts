@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConnectionPool, type ConnectionPoolSpec } from "./connection-pool.ts";
 import { choice, list, never, portNumber, REASON, strict, text } from "./fields.ts";
-import { isHostPattern } from "./host.ts";
+import { isHostPattern, isPartial } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { hostName, isDnsLabel, labels, optionalPortName } from "./names.ts";
 import { protocol } from "./protocol.ts";
@@ -13,7 +13,7 @@ const HOST_RULE =
 
 function isImport(value: string): boolean {
   const [namespace = "", host, ...more] = value.split("/");
-  if (host === undefined || more.length > 0 || !isHostPattern(host)) return false;
+  if (host === undefined || more.length > 0 || !isHostPattern(host) || isPartial(host)) return false;
   if (namespace === "~") return host === "*";
   const name = namespace.startsWith("~") ? namespace.slice(1) : namespace;
   return name === "*" || name === "." || isDnsLabel(name);

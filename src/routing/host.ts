@@ -6,26 +6,30 @@ export const CLOSED = "~";
 /** Hosts of one scope, ready to look up. */
 interface HostTable {
   readonly exact: ReadonlyMap<string, string | null>;
-  /** `.example.com` for `*.example.com`. */
+  /** `.example.com` for `*.example.com`, `-a.example.com` for `*-a.example.com`. */
   readonly suffixes: ReadonlyMap<string, string | null>;
   readonly any: string | null | undefined;
   readonly isClosed: boolean;
 }
 
 /**
- * Which slice serves a host in a scope. The most specific host wins: the name itself, then the longest `*.suffix`, then
+ * Which slice serves a host in a scope. The most specific host wins: the name itself, then the longest `*suffix`, then
  * `*`. A service account's list goes before that of its namespace, and this before what all the mesh sees; a null in it
  * hides what a wider one lists.
  */
 export class HostIndex {
   /** By scope, the narrowest list first. */
   readonly #levels = new Map<Scope, readonly HostTable[]>();
+  /** Suffixes that begin within a label: seldom any. */
+  readonly #partial: readonly string[];
   /** Scopes of single service accounts; null where the root lists none. */
   readonly accounts: ReadonlySet<Scope> | null;
 
   constructor(scopes: Root["scopes"]) {
     const tables = new Map(Object.entries(scopes).map(([scope, hosts]) => [scope, tableOf(hosts)] as const));
     for (const scope of tables.keys()) this.#levels.set(scope, levelsOf(tables, scope));
+    const suffixes = new Set([...tables.values()].flatMap((table) => [...table.suffixes.keys()]));
+    this.#partial = [...suffixes].filter((suffix) => !suffix.startsWith("."));
     const accounts = [...tables.keys()].filter((scope) => scope.split("/").length === 3 && scope.startsWith("mesh/"));
     this.accounts = accounts.length === 0 ? null : new Set(accounts);
   }
@@ -38,7 +42,10 @@ export class HostIndex {
     const levels = this.#levelsFor(scope);
     const exact = first(levels, (table) => table.exact.get(host));
     if (exact !== null) return exact;
-    if (levels.some(({ suffixes }) => suffixes.size > 0)) {
+    if (this.#partial.length > 0) {
+      const found = this.#bySuffix(levels, host);
+      if (found !== null) return found;
+    } else if (levels.some(({ suffixes }) => suffixes.size > 0)) {
       for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
         const suffix = host.slice(dot);
         const found = first(levels, ({ suffixes }) => suffixes.get(suffix));
@@ -46,6 +53,17 @@ export class HostIndex {
       }
     }
     return first(levels, ({ any }) => any);
+  }
+
+  /** The longest suffix, whether it begins a label or not. */
+  #bySuffix(levels: readonly HostTable[], host: string): string | null {
+    const fitting = this.#partial.filter((suffix) => host.length > suffix.length && host.endsWith(suffix));
+    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) fitting.push(host.slice(dot));
+    for (const suffix of fitting.toSorted((a, b) => b.length - a.length)) {
+      const found = first(levels, ({ suffixes }) => suffixes.get(suffix));
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** A scope that the root does not list sees what the next wider one does. */
@@ -93,7 +111,7 @@ function tableOf(hosts: Readonly<Record<string, string | null>>): HostTable {
   let any: string | null | undefined;
   for (const [host, id] of Object.entries(hosts)) {
     if (host === "*") any = id;
-    else if (host.startsWith("*.")) suffixes.set(host.slice(1), id);
+    else if (host.startsWith("*")) suffixes.set(host.slice(1), id);
     else if (host !== CLOSED) exact.set(host, id);
   }
   return { exact, suffixes, any, isClosed: Object.hasOwn(hosts, CLOSED) };

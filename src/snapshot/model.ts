@@ -541,7 +541,7 @@ export type Scope = string;
 
 /**
  * What one gateway deployment may serve. `scopes` maps scope to host to slice id (SHA-256, lower-case hex).
- * Hosts are lower case, without port: names, `*.suffix` (longest wins) or `*`. In `mesh/<ns>` only what differs from
+ * Hosts are lower case, without port: names, `*suffix` (longest wins) or `*`. In `mesh/<ns>` only what differs from
  * `mesh/*` is listed, and in `mesh/<ns>/<account>` what differs from `mesh/<ns>`; `null` hides a host of a wider scope, and `~`
  * with `null` all of them.
  */

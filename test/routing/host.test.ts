@@ -11,7 +11,29 @@ const index = new HostIndex({
   "mesh/bank/clerk": { vault: null },
 });
 
+const partial = new HostIndex({
+  "gw/a/b/80": { "*-eu.example.com": "eu", "*.example.com": "wide", "*ample.com": "ample", "*u.example.com": "u" },
+  "mesh/*": { "*-x.test": "all", "*.test": "test" },
+  "mesh/shop": { "*-x.test": null },
+});
+
 describe("HostIndex", () => {
+  it.each([
+    ["gw/a/b/80", "shop-eu.example.com", "eu"],
+    ["gw/a/b/80", "a.shop-eu.example.com", "eu"],
+    ["gw/a/b/80", "-eu.example.com", "u"],
+    ["gw/a/b/80", "shopeu.example.com", "u"],
+    ["gw/a/b/80", "shop.example.com", "wide"],
+    ["gw/a/b/80", "example.com", "ample"],
+    ["gw/a/b/80", "ample.com", null],
+    ["gw/a/b/80", "eu.example.org", null],
+    ["mesh/*", "a-x.test", "all"],
+    ["mesh/shop", "a-x.test", "test"],
+    ["mesh/other", "a-x.test", "all"],
+  ])("by a `*` for a part of a label, the longest first: in %s finds %s as %s", (scope, host, id) => {
+    expect(partial.lookup(scope, host)).toBe(id);
+  });
+
   it.each([
     ["gw/a/b/80", "x.example.com", "exact"],
     ["gw/a/b/80", "y.example.com", "wide"],

@@ -3,7 +3,7 @@ import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { Labels } from "../entries.ts";
 import { visible } from "../exports.ts";
-import { meshConfig, namespaceOf, patternsOf, rootNamespace, selects, viewerNamespace } from "../view.ts";
+import { meshConfig, namespaceOf, patternsIn, rootNamespace, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
 import { loadBalancerOf, warmupOf } from "./load-balancers.ts";
 import { localitySettings } from "./localities.ts";
@@ -32,7 +32,7 @@ export function destinationPolicy(world: World, host: string, owner: string | nu
     const own = viewerNamespace(viewer);
     const namespaces = new Set([own, owner ?? "", rootNamespace(world)]);
     for (const namespace of namespaces) {
-      for (const pattern of patternsOf(host)) {
+      for (const pattern of patternsIn(world, host)) {
         const rules = world.inventory
           .of("rule", pattern)
           .filter((rule) => namespaceOf(rule) === namespace && (visible(world, rule, viewer) || namespace === own))

@@ -4,7 +4,7 @@ import type { KubeObject } from "../../resources/object.ts";
 import { gatewayTable } from "../entries.ts";
 import { visible } from "../exports.ts";
 import { byAge } from "../inventory.ts";
-import { GATEWAY_NAMESPACE, meshConfig, namespaceOf, narrowerOf, patternsOf, trustDomain } from "../view.ts";
+import { GATEWAY_NAMESPACE, meshConfig, namespaceOf, narrowerOf, patternsIn, trustDomain } from "../view.ts";
 import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { clientTlsOf } from "./gateway-tls.ts";
@@ -53,7 +53,7 @@ export function exposes(world: World, name: string, host: string, namespace: str
   const { hosts, above } = world.memo.get(`gateway-exposes ${name}`, () => exposedBy(world, name));
   const holds = (from: ReadonlySet<string> | undefined): boolean =>
     from !== undefined && (from.has("*") || from.has(namespace));
-  return patternsOf(host).some((pattern) => holds(hosts.get(pattern))) || holds(above.get(host));
+  return patternsIn(world, host).some((pattern) => holds(hosts.get(pattern))) || holds(above.get(host));
 }
 
 type From = ReadonlyMap<string, ReadonlySet<string>>;
@@ -68,7 +68,7 @@ function exposedBy(world: World, name: string): { readonly hosts: From; readonly
   for (const server of gateway ? servingServers(gateway) : [])
     for (const { host, from } of gateway ? serverHosts(server, gateway) : []) {
       add(hosts, host, from);
-      for (const pattern of patternsOf(host)) add(above, pattern, from);
+      for (const pattern of patternsIn(world, host)) add(above, pattern, from);
     }
   return { hosts, above };
 }
@@ -105,7 +105,7 @@ function routesFor(world: World, name: string, port: number, host: string): read
   const hosts = servers.flatMap((server) => serverHosts(server, gateway));
   const table = gatewayTable(name);
   const found = new Map<string, KubeObject>();
-  for (const pattern of patternsOf(host)) {
+  for (const pattern of patternsIn(world, host)) {
     for (const route of inventory.of(table, pattern)) {
       const namespace = namespaceOf(route);
       const binds =
@@ -122,7 +122,7 @@ function routesFor(world: World, name: string, port: number, host: string): read
 /** Who is let in by one host of a Gateway's port, and where their requests go. */
 export function gatewayEntry(world: World, name: string, { port, host }: GatewayHost): GatewayEntry | null {
   const gateway = gatewayAt(world, name);
-  const server = gateway && serverFor(gateway, port, host);
+  const server = gateway && serverFor(world, gateway, port, host);
   if (!gateway || !server) return null;
   const labels = gatewayLabels(gateway);
   const viewer = gatewayViewer(labels);
@@ -133,9 +133,9 @@ export function gatewayEntry(world: World, name: string, { port, host }: Gateway
 }
 
 /** The server whose hosts hold this one the most closely. */
-function serverFor(gateway: KubeObject, port: number, host: string): Server | null {
+function serverFor(world: World, gateway: KubeObject, port: number, host: string): Server | null {
   const servers = servingServers(gateway).filter((server) => server.port.number === port);
-  for (const pattern of patternsOf(host)) {
+  for (const pattern of patternsIn(world, host)) {
     const found = servers.find((server) => serverHosts(server, gateway).some((entry) => entry.host === pattern));
     if (found) return found;
   }

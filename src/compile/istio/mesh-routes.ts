@@ -4,7 +4,7 @@ import { mirrorsIn } from "../../resources/mirror.ts";
 import type { VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import { onlyFor, visible } from "../exports.ts";
 import { importsOf, importsRule } from "../imports.ts";
-import { namespaceOf, patternsOf, qualified, viewerNamespace } from "../view.ts";
+import { namespaceOf, patternsIn, qualified, viewerNamespace } from "../view.ts";
 import { accountsNaming, accountsWith } from "../viewer.ts";
 import type { CompiledRoutes, Viewer, World } from "../world.ts";
 import { clientLabels } from "./destination-rules.ts";
@@ -33,7 +33,7 @@ export function meshRoutes(
  */
 export function routeFor(world: World, host: string, viewer: Viewer, isService = true): KubeObject | null {
   const imports = importsOf(world, viewer);
-  for (const pattern of imports === null || isService ? patternsOf(host) : [host]) {
+  for (const pattern of imports === null || isService ? patternsIn(world, host) : [host]) {
     const oldest = world.inventory
       .of("mesh-route", pattern)
       .find((route) => visible(world, route, viewer) && importsRule(imports, route, hostsOf(route)));
@@ -49,7 +49,7 @@ export function routeFor(world: World, host: string, viewer: Viewer, isService =
 export function viewersOf(world: World, host: string): readonly Viewer[] {
   const { memo, inventory } = world;
   return memo.get(`viewers ${host}`, () => {
-    const routes = patternsOf(host).flatMap((pattern) => inventory.of("mesh-route", pattern));
+    const routes = patternsIn(world, host).flatMap((pattern) => inventory.of("mesh-route", pattern));
     const destinations = routes.flatMap((route) =>
       rulesOf(world, route).flatMap(({ rule }) =>
         [...(rule.route ?? []), ...mirrorsIn(rule)].map(({ destination }) => destination.host),
@@ -67,7 +67,7 @@ export function viewersOf(world: World, host: string): readonly Viewer[] {
       for (const service of services) for (const only of onlyFor(world, service)) viewers.add(only);
       if (services.length > 1 || isNarrowed) for (const service of services) viewers.add(namespaceOf(service));
       const owners = new Set(services.map(namespaceOf));
-      const rules = patternsOf(name).flatMap((pattern) => inventory.of("rule", pattern));
+      const rules = patternsIn(world, name).flatMap((pattern) => inventory.of("rule", pattern));
       const compared = comparedLabels(
         world,
         rules.map(({ spec }) => spec as DestinationRuleSpec),

@@ -1,3 +1,4 @@
+import { partialEntries } from "../../../compile/entries.ts";
 import { clientLabels } from "../../../compile/istio/destination-rules.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
@@ -26,7 +27,7 @@ export const DESTINATION_RULE = networkingKind({
   plural: "destinationrules",
   shortNames: ["dr"],
   reader: reader(DestinationRule, checkDestinationRule),
-  entries: (object) => [["rule", hostOf(object)]],
+  entries: (object) => [["rule", hostOf(object)], ...partialEntries([hostOf(object)])],
   check: checkHost,
   addresses: certificates,
   columns: [field("Host", "The service that the rule applies to.", "spec", "host"), AGE],

@@ -1,5 +1,5 @@
 import { canonicalHost } from "../../../resources/host.ts";
-import { gatewayTable, labelEntries } from "../../../compile/entries.ts";
+import { gatewayTable, labelEntries, partialEntries } from "../../../compile/entries.ts";
 import { gatewayLabels } from "../../../compile/istio/gateway-hosts.ts";
 import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
@@ -10,6 +10,7 @@ import { type KubeObject, refKey, refOf } from "../../../resources/object.ts";
 export function* entries(object: KubeObject): Generator<readonly [string, string]> {
   yield ["gateway", nameOf(object)];
   for (const { key } of exposed(object)) yield ["exposed", key];
+  yield* partialEntries(exposed(object).map(({ host }) => host));
   yield* labelEntries(GATEWAY_NAMESPACE, gatewayLabels(object));
 }
 

@@ -1,5 +1,5 @@
 import { canonicalHost } from "../../../resources/host.ts";
-import { addressOfHost, endpointLabels, hostsByName, labelEntries } from "../../../compile/entries.ts";
+import { addressOfHost, endpointLabels, hostsByName, labelEntries, partialEntries } from "../../../compile/entries.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import { addressKey } from "../../../resources/address.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -54,6 +54,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const spec = object.spec as ServiceEntrySpec;
   yield ["hosts-of", namespaceOf(object)];
   for (const host of spec.hosts) yield ["service", canonicalHost(host)];
+  yield* partialEntries(spec.hosts);
   for (const { address } of inlineAddresses(object)) yield ["address", addressKey(address)];
   for (const host of hostsByName(spec)) yield ["address", addressOfHost(host)];
   for (const endpoint of spec.endpoints ?? []) yield* labelEntries(namespaceOf(object), endpointLabels(endpoint));

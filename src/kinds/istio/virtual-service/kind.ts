@@ -1,4 +1,4 @@
-import { gatewaysOf, gatewayTable } from "../../../compile/entries.ts";
+import { gatewaysOf, gatewayTable, partialEntries } from "../../../compile/entries.ts";
 import { delegateName } from "../../../compile/istio/delegates.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import { mirrorsIn } from "../../../resources/mirror.ts";
@@ -38,6 +38,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const gateways = gatewaysOf(object);
   if (hosts.length > 0 && gateways.includes("mesh")) yield ["hosts-of", namespace];
   const catchesAll = http.some(isCatchAll);
+  yield* partialEntries(hosts);
   for (const host of hosts) {
     const name = qualified(host, namespace);
     for (const gateway of gateways) {
