@@ -44,8 +44,9 @@ export const PROJECT_FINDINGS = {
   TULLE1007: {
     name: "OldRpcDate",
     severity: "warning",
-    meaning: "one side of RPC has a compatibility date before 2026-01-20: names of errors may differ through the mesh",
-    mend: "set `compatibility_date` of both to 2026-01-20 or later, or the flag `rpc_params_dup_stubs`",
+    meaning:
+      "one side of RPC has a compatibility date before 2026-04-21: fields and names of errors are lost on the way, those of the mesh too",
+    mend: "set `compatibility_date` of both to 2026-04-21 or later, or the flags `rpc_params_dup_stubs` and `enhanced_error_serialization`",
   },
   TULLE1008: {
     name: "GoneConfiguration",

@@ -4,9 +4,11 @@ import type { Addition } from "./init-plan.ts";
 import type { MeshFile, MeshFileService } from "./mesh-file.ts";
 import type { ProjectFinding, ProjectFindingCode } from "./project-finding-codes.ts";
 
-/** From this date on arguments of RPC are duplicated, as the mesh's own forwarding of them relies on. */
-const RPC_DATE = "2026-01-20";
-const RPC_FLAG = "rpc_params_dup_stubs";
+/** Arguments of RPC are duplicated, as the mesh's own forwarding of them relies on; errors keep their names and fields. */
+const RPC_FLAGS = [
+  { flag: "rpc_params_dup_stubs", since: "2026-01-20" },
+  { flag: "enhanced_error_serialization", since: "2026-04-21" },
+];
 
 /** What is known of the folder when its Workers are looked at. */
 export interface Folder {
@@ -38,7 +40,7 @@ const CHECKS: readonly Check[] = [
       const callee = workers.find(({ name }) => name === service);
       const isRpc = worker.code.rpc.includes(binding) || (entrypoint !== undefined && entrypoint !== "default");
       if (callee === undefined || callee === worker || !isRpc) return [];
-      const old = [worker, callee].filter((side) => !duplicatesStubs(side));
+      const old = [worker, callee].filter((side) => !isNewForRpc(side));
       if (old.length === 0) return [];
       const names = old.map(({ name, compatibilityDate }) => `\`${name}\` (${compatibilityDate ?? "none"})`);
       return [["TULLE1007", `RPC by \`${binding}\`: an old compatibility date of ${names.join(" and ")}`] as const];
@@ -88,8 +90,8 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
-function duplicatesStubs({ compatibilityDate, compatibilityFlags }: FoundWorker): boolean {
-  return compatibilityFlags.includes(RPC_FLAG) || (compatibilityDate ?? "") >= RPC_DATE;
+function isNewForRpc({ compatibilityDate, compatibilityFlags }: FoundWorker): boolean {
+  return RPC_FLAGS.every(({ flag, since }) => compatibilityFlags.includes(flag) || (compatibilityDate ?? "") >= since);
 }
 
 function foreign<T extends { readonly worker: string }>(name: string, bindings: readonly T[]): readonly T[] {

@@ -17,6 +17,9 @@ import { CALLING, SERVICE } from "./rpc-workers.ts";
 
 const GATEWAY = "gateway";
 const CALLER = "caller";
+/** The last day on which callers lost the fields of errors. */
+const OLD_CALLER = "old-caller";
+const OLD_DATE = "2026-04-20";
 
 /** What a piece of the caller's code gave, or what it threw as the caller saw it. */
 export interface Ran {
@@ -65,6 +68,14 @@ export class RpcMesh {
       name,
       { name: GATEWAY, entrypoint: "MeshEntrypoint", props: { ...props } },
     ]);
+    const probes = { V1: { name: "v1", entrypoint: "Probe" }, V2: { name: "v2", entrypoint: "Probe" } };
+    const caller = (name: string, compatibilityDate: string) => ({
+      name,
+      modules: module(CALLING),
+      compatibilityDate,
+      unsafeEvalBinding: "EVAL",
+      serviceBindings: { ...Object.fromEntries(meshed), ...probes, DIRECT: "v1" },
+    });
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
@@ -87,18 +98,8 @@ export class RpcMesh {
           },
           worker("v1"),
           worker("v2"),
-          {
-            name: CALLER,
-            modules: module(CALLING),
-            compatibilityDate: COMPATIBILITY_DATE,
-            unsafeEvalBinding: "EVAL",
-            serviceBindings: {
-              ...Object.fromEntries(meshed),
-              DIRECT: "v1",
-              V1: { name: "v1", entrypoint: "Probe" },
-              V2: { name: "v2", entrypoint: "Probe" },
-            },
-          },
+          caller(CALLER, COMPATIBILITY_DATE),
+          caller(OLD_CALLER, OLD_DATE),
           await stateWorker(),
           await controlWorker(secrets, "cluster.local", false),
         ],
@@ -121,12 +122,12 @@ export class RpcMesh {
    * Runs code in the caller.
    *
    * @param code body of an async function of `env`, its bindings, and `B`, the one that is named
+   * @param caller another one, with an older compatibility date
    */
-  async run(binding: string, code: string): Promise<Ran> {
+  async run(binding: string, code: string, caller: typeof CALLER | typeof OLD_CALLER = CALLER): Promise<Ran> {
     const body = JSON.stringify({ binding, code });
-    return (
-      await (await this.#worker(CALLER)).fetch("http://caller/", { method: "POST", body })
-    ).json() as Promise<Ran>;
+    const answer = await (await this.#worker(caller)).fetch("http://caller/", { method: "POST", body });
+    return answer.json() as Promise<Ran>;
   }
 
   /** The lines of the access log that hold, as soon as there are `count`. */
@@ -170,12 +171,6 @@ export class RpcMesh {
       body: objects.map((object) => JSON.stringify(object)).join("\n---\n"),
     });
     if (answer.status !== 200) throw new Error(`apply: ${answer.status} ${await answer.text()}`);
-  }
-
-  /** What the mesh counts, in Prometheus' text format. */
-  async metrics(): Promise<string> {
-    const headers = { authorization: `Bearer ${this.#token}` };
-    return (await (await this.#worker(CONTROL)).fetch("http://control/metrics", { headers })).text();
   }
 }
 

@@ -3,13 +3,11 @@ export const SERVICE = `
 import { DurableObject, RpcTarget, WorkerEntrypoint } from "cloudflare:workers";
 
 const hits = {};
-const held = { disposed: 0, open: [] };
 const hit = (name) => { hits[name] = (hits[name] ?? 0) + 1; };
 
 class Counter extends RpcTarget {
   #count = 0;
   add(by = 1) { return (this.#count += by); }
-  [Symbol.dispose]() { held.disposed += 1; }
 }
 
 export class Memory extends DurableObject {
@@ -30,14 +28,6 @@ class Service extends WorkerEntrypoint {
   unsendable() { return new WeakMap(); }
   large(bytes) { return "x".repeat(bytes); }
   length(text) { return text.length; }
-  /** Answers when \`release\` is called. */
-  async hold(what) {
-    hit("hold");
-    const { promise, resolve } = Promise.withResolvers();
-    held.open.push(resolve);
-    while (!held.released) await Promise.race([promise, scheduler.wait(10)]);
-    return what === "counter" ? new Counter() : what;
-  }
   get motto() { hit("motto"); return "in stock"; }
   get shelf() { return { book: "one", open() { return "open"; } }; }
 }
@@ -51,9 +41,6 @@ export class Admin extends WorkerEntrypoint {
 /** Past the mesh: what the tests look at. */
 export class Probe extends WorkerEntrypoint {
   hits(name) { return hits[name] ?? 0; }
-  disposed() { return held.disposed; }
-  release() { held.released = true; }
-  hold() { held.released = false; }
 }
 `;
 

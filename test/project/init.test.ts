@@ -285,6 +285,15 @@ describe("tulle init's findings", () => {
       of: "r/wrangler.jsonc",
     },
     {
+      code: "TULLE1007",
+      files: worker("r", "r", {
+        compatibility_date: "2026-04-20",
+        compatibility_flags: ["rpc_params_dup_stubs"],
+        services: [{ binding: "A", service: "a", entrypoint: "Admin" }],
+      }),
+      of: "r/wrangler.jsonc",
+    },
+    {
       code: "TULLE1009",
       files: { "a/wrangler.staging.toml": 'name = "a-staging"\nmain = "src/index.ts"' },
       of: "a/wrangler.staging.toml",
@@ -364,8 +373,11 @@ describe("tulle init's findings", () => {
     expect(findings).toEqual([]);
   });
 
-  it("calls no date old that has the flag of the newer ones", async () => {
-    const old = { compatibility_date: "2025-01-01", compatibility_flags: ["rpc_params_dup_stubs"] };
+  it("calls no date old that has the flags of the newer ones", async () => {
+    const old = {
+      compatibility_date: "2025-01-01",
+      compatibility_flags: ["rpc_params_dup_stubs", "enhanced_error_serialization"],
+    };
     const services = [{ binding: "A", service: "a", entrypoint: "Admin" }];
     const result = await planInit(folderOf("shop", { ...worker("a", "a"), ...worker("r", "r", { ...old, services }) }));
     expect(codes(result)).toEqual([]);
