@@ -8,8 +8,10 @@ import { readTarget, type Target } from "./target.ts";
 
 export interface Call {
   readonly method?: "GET" | "POST" | "DELETE";
-  /** Below `/api/v1`. */
+  /** Below `below`. */
   readonly path: string;
+  /** Absent: `/api/v1`. */
+  readonly below?: "/k8s/apis";
   /** Those that are undefined are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** JSON. */
@@ -66,12 +68,16 @@ export async function ask<T>(
   if (parsed.success) return { value: parsed.data, at: answer.at };
   const [issue] = parsed.error.issues;
   throw new CommandError(
-    `${client.target.server}/api/v1${call.path} answered what this version does not read (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}); use the \`tulle\` of control's version`,
+    `${client.target.server}${placeOf(call)} answered what this version does not read (${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}); use the \`tulle\` of control's version`,
   );
 }
 
+function placeOf({ below, path }: Call): string {
+  return `${below ?? "/api/v1"}${path}`;
+}
+
 async function send(target: Target, agent: http.Agent, timeoutMs: number, call: Call): Promise<Answer> {
-  const url = new URL(`${target.server}/api/v1${call.path}`);
+  const url = new URL(`${target.server}${placeOf(call)}`);
   for (const [name, value] of Object.entries(call.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, value);
   const token = call.bearer === undefined ? target.token : call.bearer;
@@ -164,7 +170,7 @@ function refusalOf(target: Target, call: Call, { status, text }: Answer): Comman
   const parsed = Status.safeParse(jsonOf(text));
   if (!parsed.success)
     return new CommandError(
-      `${target.server}/api/v1${call.path} answered ${status}, and not as control does; is it the server of a mesh? (from ${target.source})`,
+      `${target.server}${placeOf(call)} answered ${status}, and not as control does; is it the server of a mesh? (from ${target.source})`,
     );
   const { message, details } = parsed.data;
   // With a token of its own a call says itself what is wrong with it.

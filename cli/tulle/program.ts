@@ -9,6 +9,7 @@ import { addCompletion } from "./completion.ts";
 import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
 import { addDev } from "./dev.ts";
+import { addMode } from "./mode.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { complain, FORMATS, print, printStructured } from "./output.ts";
 import { addRevisions, addRollback } from "./revisions.ts";
@@ -56,6 +57,7 @@ export function tulleProgram(): Command {
   addAnalyze(program);
   addStatus(program);
   addCheck(program);
+  addMode(program);
   addDecide(program);
   addRevisions(program);
   addRollback(program);

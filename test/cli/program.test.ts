@@ -64,6 +64,7 @@ describe("tulle", () => {
       "analyze",
       "status",
       "check",
+      "mode",
       "revisions show",
       "revisions list",
       "rollback",

@@ -1,0 +1,74 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RUNGS } from "../../src/deployment/adoption.ts";
+import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { folderFor, tulle } from "./tulle.ts";
+
+let control: FakeControl;
+let folder: string;
+
+beforeAll(async () => {
+  control = await startFakeControl();
+  folder = folderFor(control.url);
+  const list =
+    (...items: readonly object[]) =>
+    () => ({ body: { items } });
+  control.routes = {
+    "GET /k8s/apis/security.istio.io/v1/peerauthentications": list({
+      metadata: { name: "all", namespace: "root" },
+      spec: { mtls: { mode: "STRICT" } },
+    }),
+    "GET /k8s/apis/security.istio.io/v1/authorizationpolicies": list(),
+    "GET /k8s/apis/networking.istio.io/v1/virtualservices": list(),
+    "GET /k8s/apis/networking.istio.io/v1/destinationrules": list(
+      ...["a", "b", "c"].map((name) => ({ metadata: { name, namespace: "default" }, spec: {} })),
+    ),
+    "GET /k8s/apis/tulle.dev/v1alpha1/meshconfigs": list({
+      metadata: { name: "default" },
+      spec: { rootNamespace: "root" },
+    }),
+  };
+});
+afterAll(async () => {
+  await control.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe("tulle mode", () => {
+  it("tells on which rungs a mesh is, and by which objects", async () => {
+    const { code, stdout } = await tulle(folder, ["mode"]);
+    expect(code).toBe(0);
+    const rows = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(/ {3,}/));
+    expect(rows.map(([rung, state, , by]) => [rung, state, by])).toEqual([
+      ["RUNG", "STATE", "BY"],
+      ["observe", "not built", undefined],
+      ["permissive", "off", undefined],
+      ["strict", "on", "PeerAuthentication root/all"],
+      ["policies", "off", undefined],
+      ["traffic", "on", "DestinationRule default/a, DestinationRule default/b and 1 more"],
+    ]);
+    const json = JSON.parse((await tulle(folder, ["mode", "-o", "json"])).stdout) as { rungs: readonly object[] };
+    expect(json.rungs[2]).toEqual({
+      rung: "strict",
+      state: "on",
+      by: ["PeerAuthentication root/all"],
+      does: RUNGS.strict.does,
+    });
+  });
+
+  it.each(Object.keys(RUNGS))("refuses to set %s, and tells what to do in its place", async (rung) => {
+    const { code, stdout, stderr } = await tulle(folder, ["mode", rung]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`see docs/adoption.md#${rung}`);
+  });
+
+  it("refuses a rung that there is not", async () => {
+    expect(await tulle(folder, ["mode", "paranoid"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("observe, permissive"),
+    });
+  });
+});
