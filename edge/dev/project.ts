@@ -12,7 +12,7 @@ import { StartError } from "../start-error.ts";
 import { AppliedSet } from "./applied.ts";
 import { DevWorkers, WORKERS_ROLE } from "./dev-workers.ts";
 import { readDocuments } from "./documents.ts";
-import { type Watch, watchBelow } from "./watch.ts";
+import { type Watch, watchBelow, watchBeside } from "./watch.ts";
 
 /** A project whose Workers this mesh runs. */
 export interface OpenProject {
@@ -109,7 +109,7 @@ class RunningProject {
     const again = (): void => this.#change(async () => this.#readAgain());
     const policies = (): void => this.#change(async () => this.#applyPolicies());
     this.#watches = [
-      ...[...files].map((path) => watchBelow(dirname(path), again, (file) => file === basename(path))),
+      ...[...files].map((path) => watchBeside(dirname(path), again, (file) => file === basename(path))),
       ...meshFile.file.policies.map((path) => watchBelow(resolve(meshFile.folder, path), policies)),
     ];
   }

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { writeGeneratedConfig } from "../../project/generated-config.ts";
 import type { WorkerConfiguration } from "../../project/read-project.ts";
 import { type DevEnv, reasonOf, startBundling, type WorkerOptions } from "./bundling.ts";
-import { type Watch, watchBelow } from "./watch.ts";
+import { type Watch, watchBelow, watchBeside } from "./watch.ts";
 
 /** A version of a user's Worker: its code, and its configuration as Miniflare takes it (its older form). */
 export interface Built {
@@ -43,7 +43,7 @@ export class UserWorker {
 
   /** @returns when the first bundle was made, or could not be */
   async start(): Promise<void> {
-    this.#vars = watchBelow(
+    this.#vars = watchBeside(
       dirname(this.#source.path),
       () => void this.#tell(),
       (file) => /^\.(dev\.vars|env)(\..+)?$/.test(file),
