@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } f
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What `npm run deploy` would store as secrets; the local mesh keeps it in its state folder, for its owner alone. */
+/** What `tulle deploy` would store as secrets; the local mesh keeps it in its state folder, for its owner alone. */
 export interface Secrets {
   readonly bootstrap: string;
   readonly keyEncryption: string;

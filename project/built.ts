@@ -43,6 +43,11 @@ export function fileOf(name: keyof typeof FILES): string {
 
 export type OwnWorker = keyof typeof WORKERS;
 
+/** @returns the path of its module, for wrangler to deploy */
+export function workerFile(name: OwnWorker): string {
+  return join(ROOT, typeof TULLE_PACKAGED === "undefined" ? WORKERS[name] : `dist/workers/${name}.js`);
+}
+
 /** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
 export async function workerCode(name: OwnWorker): Promise<string> {
   if (typeof TULLE_PACKAGED !== "undefined") return readFileSync(join(ROOT, "dist/workers", `${name}.js`), "utf8");

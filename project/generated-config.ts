@@ -11,6 +11,8 @@ export interface GenerateOptions {
   readonly folder: string;
   /** Its own routes and names of workers.dev stay; else there is no way in but its gateway. */
   readonly keepsPublicRoutes: boolean;
+  /** Workers that are not there yet: bindings to them are left out. */
+  readonly without?: readonly string[];
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -57,7 +59,9 @@ export function generatedConfig(source: WorkerConfiguration, options: GenerateOp
   const joined: Values = {
     ...config,
     ...withPaths(config, { folder: dirname(path), output: options.folder }),
-    services: joinedServices(config["services"], worker),
+    services: joinedServices(config["services"], worker).filter(
+      ({ service }) => options.without?.includes(String(service)) !== true,
+    ),
     ...(worker.sidecar !== null && {
       main: join(entryFolder(source, options), "entry.js"),
       // Rules' globs and further modules are of the user's own folder.

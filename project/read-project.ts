@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { inEnvironment } from "../src/deployment/mesh-environment.ts";
 import { type MeshWorker, type Topology, topologyOf } from "../src/deployment/topology.ts";
 import { ProjectError, type ReadMeshFile, readMeshFile } from "./mesh-file.ts";
 import { readWranglerConfig, sourceOf, type WranglerConfig } from "./wrangler-config.ts";
@@ -25,6 +26,8 @@ export interface ReadOptions {
   /** An environment of all Workers whose version names none: `--env`. */
   readonly environment?: string | undefined;
   readonly from?: string | undefined;
+  /** The mesh as it is deployed: an environment's is a mesh of its own, by its own hosts. */
+  readonly isDeployed?: boolean;
 }
 
 /**
@@ -32,8 +35,9 @@ export interface ReadOptions {
  *
  * @throws ProjectError with all that is wrong, each with its place
  */
-export async function readProject({ file, environment, from }: ReadOptions): Promise<Project> {
-  const meshFile = readMeshFile(file, from);
+export async function readProject({ file, environment, from, isDeployed = false }: ReadOptions): Promise<Project> {
+  const written = readMeshFile(file, from);
+  const meshFile = isDeployed && environment !== undefined ? environmentsMesh(written, environment) : written;
   const read = new Map<string, { readonly path: string; readonly config: WranglerConfig }>();
   for (const [namespace, { services }] of Object.entries(meshFile.file.namespaces))
     for (const [service, { versions }] of Object.entries(services))
@@ -54,12 +58,36 @@ export async function readProject({ file, environment, from }: ReadOptions): Pro
     return sourceOf(config, path);
   });
   if (!topology.ok) throw new ProjectError(meshFile.explain(topology.error));
+  if (isDeployed && environment !== undefined) refuseOtherMesh([...read.values()], environment);
   const configs = new Map(
     topology.value.services.flatMap(({ namespace, name, workers }) =>
       workers.map((worker) => [worker.name, { worker, ...known(namespace, name, worker.version) }] as const),
     ),
   );
   return { meshFile, topology: topology.value, configs };
+}
+
+function environmentsMesh(meshFile: ReadMeshFile, environment: string): ReadMeshFile {
+  const file = inEnvironment(meshFile.file, environment);
+  if (!file.ok) throw new ProjectError(meshFile.explain(file.error));
+  return { ...meshFile, file: file.value };
+}
+
+/** A binding to a Worker of the same file by its name without the environment's would lead out of this mesh, past its gateway. */
+function refuseOtherMesh(read: readonly Pick<WorkerConfiguration, "path" | "config">[], environment: string): void {
+  const others = new Set(
+    read.flatMap(({ config: { name, topLevelName } }) => (name === topLevelName ? [] : [topLevelName])),
+  );
+  const lines = read.flatMap(({ path, config }) =>
+    sourceOf(config, path)
+      .services.filter(({ service }) => others.has(service))
+      .map(
+        ({ binding, service }) =>
+          `${path}: in the environment ${environment} \`${binding}\` still binds \`${service}\`, which is of the mesh without one: ` +
+          `name \`${service}-${environment}\` in the \`services\` of \`env.${environment}\``,
+      ),
+  );
+  if (lines.length > 0) throw new ProjectError(lines.join("\n"));
 }
 
 function keyOf(namespace: string, service: string, version: string): string {

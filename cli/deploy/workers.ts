@@ -1,163 +1,142 @@
-import type { WorkerConfig } from "../../src/deployment/worker-config.ts";
-import { endpointBinding } from "../../src/deployment/binding-names.ts";
+import { join } from "node:path";
+import { generatedConfig } from "../../project/generated-config.ts";
+import type { Project, WorkerConfiguration } from "../../project/read-project.ts";
+import type { MeshGateway, MeshService } from "../../src/deployment/topology.ts";
 import { certificateBinding } from "../../src/resources/client-tls.ts";
-import { CONFIGS } from "./configs.ts";
-import {
-  type DescribedGateway,
-  type DescribedService,
-  type Description,
-  frontsService,
-  qualified,
-  serviceKey,
-} from "./description.ts";
+import type { PlannedWorker } from "./plan.ts";
+import { ownConfigs } from "./own-configs.ts";
+import { gatewayRoutes } from "./public-routes.ts";
 
-/** One Worker to deploy: its wrangler configuration and the Workers that it binds. */
-export interface DeployedWorker {
-  readonly name: string;
+/** One Worker to deploy. */
+export interface DeployedWorker extends PlannedWorker {
   readonly role: "control" | "state" | "gateway" | "service";
-  readonly bindings: readonly ServiceBinding[];
-  /** Its wrangler configuration, but for the name and the bindings; paths are relative to the project. */
-  readonly config: Readonly<Record<string, unknown>>;
-  /** For a service: its own module, and mesh host -> binding, from which its entry is made. */
-  readonly sidecar?: { readonly main: string; readonly hosts: Readonly<Record<string, string>> };
+  /** Its wrangler configuration with all its bindings. */
+  readonly config: Values;
+  /** Of a user's Worker. */
+  readonly source?: { readonly worker: WorkerConfiguration; readonly keepsPublicRoutes: boolean };
 }
 
-interface ServiceBinding {
-  readonly binding: string;
-  readonly service: string;
-  readonly entrypoint?: string;
-  readonly props?: Readonly<Record<string, unknown>>;
-}
+type Values = Readonly<Record<string, unknown>>;
 
 export interface DeploySettings {
   readonly databaseId: string;
   /** Raw Ed25519 public keys, base64url, that may sign a root. */
   readonly snapshotKeys: readonly string[];
+  /** For generated files. */
+  readonly folder: string;
 }
 
-/** A service has no way in but its gateway. */
-const SURROUNDINGS = {
-  compatibility_date: CONFIGS.gateway.compatibility_date,
-  workers_dev: CONFIGS.gateway.workers_dev,
-  preview_urls: CONFIGS.gateway.preview_urls,
-  observability: CONFIGS.gateway.observability,
-};
-
-/** All Workers of a mesh. Whoever writes `props` decides who one is: they are written here and nowhere else. */
-export function workersOf(description: Description, settings: DeploySettings): readonly DeployedWorker[] {
+/** All Workers of a mesh. Whoever writes `props` decides who one is: gateways' are written here, callers' in the topology. */
+export function workersOf(project: Project, settings: DeploySettings): readonly DeployedWorker[] {
+  const { topology } = project;
   return [
-    controlWorker(description, settings),
-    deployed("state", CONFIGS.state),
-    ...description.gateways.map((gateway) => gatewayWorker(gateway, description, settings)),
-    ...description.services.flatMap((service) =>
-      service.workers.map((worker) => serviceWorker(service, worker, description)),
+    controlWorker(project, settings),
+    stateWorker(project),
+    ...topology.gateways.map((gateway) => gatewayWorker(gateway, project, settings)),
+    ...topology.services.flatMap((service) =>
+      service.workers.flatMap(({ name }) => {
+        const worker = project.configs.get(name);
+        return worker === undefined ? [] : [userWorker(service, worker, settings)];
+      }),
     ),
   ];
 }
 
-function controlWorker(description: Description, { databaseId }: DeploySettings): DeployedWorker {
-  const { control } = CONFIGS;
-  return {
-    ...deployed("control", control),
-    config: {
-      ...control,
-      vars: { ...control.vars, TRUST_DOMAIN: description.trustDomain },
-      d1_databases: control.d1_databases.map((database) => ({
-        ...database,
-        database_name: description.mesh,
-        database_id: databaseId,
+function namesOf({ topology: { mesh } }: Project): { readonly control: string; readonly state: string } {
+  return { control: `${mesh}-control`, state: `${mesh}-state` };
+}
+
+function controlWorker(project: Project, { databaseId }: DeploySettings): DeployedWorker {
+  const { control } = ownConfigs();
+  const { domain } = project.meshFile.file.control;
+  return worker("control", {
+    ...control,
+    name: namesOf(project).control,
+    vars: { ...control.vars, TRUST_DOMAIN: project.topology.trustDomain },
+    d1_databases: control.d1_databases.map((database) => ({
+      ...database,
+      database_name: project.topology.mesh,
+      database_id: databaseId,
+    })),
+    ...(domain !== undefined && { routes: [{ pattern: domain, custom_domain: true }] }),
+  });
+}
+
+function stateWorker(project: Project): DeployedWorker {
+  const { state } = ownConfigs();
+  const names = namesOf(project);
+  const services = state.services.map((service) => ({
+    ...service,
+    service: names.control,
+    props: { state: names.state },
+  }));
+  return worker("state", { ...state, name: names.state, services });
+}
+
+function gatewayWorker(gateway: MeshGateway, project: Project, { snapshotKeys }: DeploySettings): DeployedWorker {
+  const own = ownConfigs();
+  const names = namesOf(project);
+  const { name, settings, gateway: resource } = gateway;
+  const who: Values = { gateway: name, fronts: settings.fronts, gateways: resource === null ? [] : [resource] };
+  const routes = gatewayRoutes(gateway, project);
+  const certificates = Object.entries(settings.certificates).map(([credential, id]) => ({
+    binding: certificateBinding(credential),
+    certificate_id: id,
+  }));
+  return worker("gateway", {
+    ...own.gateway,
+    name,
+    vars: {
+      ...own.gateway.vars,
+      GATEWAY_NAME: name,
+      SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
+      ...(resource !== null && { GATEWAY: resource }),
+      ...(settings.logOneIn !== undefined && { LOG_ONE_IN: String(settings.logOneIn) }),
+    },
+    services: [
+      ...own.gateway.services.map((service) => ({
+        ...service,
+        service: service.service === own.control.name ? names.control : names.state,
+        props: Object.fromEntries(Object.keys(service.props).map((prop) => [prop, who[prop]])),
       })),
-      ...domains(description.controlDomain === undefined ? [] : [description.controlDomain]),
-    },
-  };
-}
-
-function gatewayWorker(
-  gateway: DescribedGateway,
-  description: Description,
-  { snapshotKeys }: DeploySettings,
-): DeployedWorker {
-  const fronted = description.services.filter((service) => frontsService(gateway, service));
-  const gateways = gateway.gateway === undefined ? [] : [gateway.gateway];
-  const who = { gateway: gateway.name, fronts: gateway.fronts, gateways };
-  return {
-    name: gateway.name,
-    role: "gateway",
-    bindings: [
-      ...CONFIGS.gateway.services.map((service) => ({ ...service, props: onlyOf(who, service.props) })),
-      ...fronted.flatMap((service) =>
-        service.workers.map(({ worker }) => ({ binding: endpointBinding(worker), service: worker })),
-      ),
+      ...gateway.endpoints.map(({ worker: service, ...rest }) => ({ ...rest, service })),
     ],
-    config: {
-      ...CONFIGS.gateway,
-      vars: {
-        ...CONFIGS.gateway.vars,
-        GATEWAY_NAME: gateway.name,
-        SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
-        ...(gateway.gateway === undefined ? {} : { GATEWAY: gateway.gateway }),
-        ...(gateway.logOneIn === undefined ? {} : { LOG_ONE_IN: String(gateway.logOneIn) }),
-      },
-      ...certificates(gateway),
-      ...domains(gateway.domains),
-    },
-  };
+    ...(certificates.length > 0 && { mtls_certificates: certificates }),
+    ...(routes.length > 0 && { routes }),
+  });
 }
 
-function certificates({ certificates: ids }: DescribedGateway) {
-  const bindings = Object.entries(ids).map(([name, id]) => ({ binding: certificateBinding(name), certificate_id: id }));
-  return bindings.length === 0 ? {} : { mtls_certificates: bindings };
+function userWorker(service: MeshService, source: WorkerConfiguration, { folder }: DeploySettings): DeployedWorker {
+  const keepsPublicRoutes = service.allowsPublicRoutes;
+  const config = generatedConfig(source, { folder, keepsPublicRoutes });
+  return { ...worker("service", config), source: { worker: source, keepsPublicRoutes } };
 }
 
-/** A Worker of the mesh's own as it stands in its wrangler configuration. */
-function deployed(role: DeployedWorker["role"], config: WorkerConfig): DeployedWorker {
-  return { name: config.name, role, bindings: config.services, config };
+function worker(role: DeployedWorker["role"], config: Values): DeployedWorker {
+  return { name: String(config["name"]), role, config, binds: boundBy(config), needs: neededBy(config) };
 }
 
-/** The props that a binding's configuration names, with this deployment's values. */
-function onlyOf(values: Readonly<Record<string, unknown>>, props: Readonly<Record<string, unknown>>) {
-  return Object.fromEntries(Object.keys(props).map((name) => [name, values[name]]));
+/** By service bindings, which can come later. */
+function boundBy(config: Values): readonly string[] {
+  return named(config["services"], "service");
 }
 
-function serviceWorker(
-  service: DescribedService,
-  worker: DescribedService["workers"][number],
-  description: Description,
-): DeployedWorker {
-  const bindings = new Map<string, ServiceBinding>();
-  const hosts: Record<string, string> = {};
-  const props = {
-    namespace: service.namespace,
-    serviceAccount: service.serviceAccount,
-    workload: worker.worker,
-    app: service.name,
-    version: worker.version,
-  };
-  for (const called of service.calls) {
-    const callee = description.services.find((other) => serviceKey(other) === qualified(called, service.namespace));
-    const gateway = callee && description.gateways.find((candidate) => frontsService(candidate, callee));
-    if (!callee || !gateway) continue; // the description was checked: each call has a callee and a gateway
-    const binding = `MESH_${gateway.name.toUpperCase().replaceAll("-", "_")}`;
-    bindings.set(binding, { binding, service: gateway.name, entrypoint: "MeshEntrypoint", props });
-    for (const host of hostsOf(callee, service.namespace, description.trustDomain)) hosts[host] = binding;
-  }
-  return {
-    name: worker.worker,
-    role: "service",
-    bindings: [...bindings.values()],
-    config: { ...SURROUNDINGS, vars: worker.vars },
-    sidecar: { main: worker.main, hosts },
-  };
+/** What must be there before it. */
+function neededBy(config: Values): readonly string[] {
+  const { bindings = [] } = (config["durable_objects"] ?? {}) as { readonly bindings?: unknown };
+  return [
+    ...named(bindings, "script_name"),
+    ...named(config["workflows"], "script_name"),
+    ...named(config["tail_consumers"], "service"),
+  ];
 }
 
-/** The names by which a caller of `namespace` may call a service. */
-function hostsOf(callee: DescribedService, namespace: string, domain: string): readonly string[] {
-  const qualifiedName = `${callee.name}.${callee.namespace}`;
-  const names = [qualifiedName, `${qualifiedName}.svc`, `${qualifiedName}.svc.${domain}`];
-  return callee.namespace === namespace ? [callee.name, ...names] : names;
+function named(list: unknown, key: string): readonly string[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((each: Values) => (typeof each[key] === "string" ? [each[key]] : []));
 }
 
-function domains(names: readonly string[]): { routes?: readonly { pattern: string; custom_domain: true }[] } {
-  if (names.length === 0) return {};
-  return { routes: names.map((pattern) => ({ pattern, custom_domain: true })) };
+/** Where its configuration is written. */
+export function configPath(folder: string, name: string): string {
+  return join(folder, `${name}.jsonc`);
 }

@@ -8,7 +8,7 @@ import { complain, print, printStructured, tell } from "./output.ts";
 import { Result, resultLine } from "./results.ts";
 import { untilCurrent } from "./status.ts";
 
-interface ApplyOptions extends GlobalOptions {
+export interface ApplyOptions extends GlobalOptions {
   readonly filename: readonly string[];
   readonly recursive?: true;
   readonly dryRun?: true;
@@ -23,7 +23,7 @@ const MAX_DOCUMENTS = 500;
 const MAX_BYTES = 1_048_576;
 
 const Applied = z.object({ generation: z.number(), results: z.array(Result) });
-type Applied = z.infer<typeof Applied>;
+export type Applied = z.infer<typeof Applied>;
 
 /** Some documents were refused, and so none was stored. */
 const Refused = z.object({
@@ -59,10 +59,16 @@ Above 500 documents or 1 MiB they are stored in parts, Namespaces first, each pa
 Example:
   $ tulle apply -f policies/ -R --dry-run`,
     )
-    .action(async (_: unknown, command: Command) => apply(command.optsWithGlobals<ApplyOptions>()));
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ApplyOptions>();
+      await apply(options, async (applied) => {
+        await printStructured(options.output, applied);
+      });
+    });
 }
 
-async function apply(options: ApplyOptions): Promise<void> {
+/** @param stored is told what was stored, even where not all of it could be */
+export async function apply(options: ApplyOptions, stored: (applied: Applied) => Promise<void>): Promise<void> {
   const client = connect(options);
   const manifests = await readManifests(options.filename, options.recursive === true, {
     namespace: options.namespace ?? client.target.namespace,
@@ -89,7 +95,7 @@ async function apply(options: ApplyOptions): Promise<void> {
   const results = done.flatMap((applied) => applied.results);
   const generation = done.at(-1)?.generation;
   // What is stored is told even where the next part was refused.
-  if (generation !== undefined) await printStructured(options.output, { generation, results });
+  if (generation !== undefined) await stored({ generation, results });
   if (failure) throw failure;
   if (options.wait !== undefined && options.dryRun !== true) await untilCurrent(client, options.wait);
   if (parts.length > 1)

@@ -11,7 +11,7 @@ export interface Call {
   /** Below `below`. */
   readonly path: string;
   /** Absent: `/api/v1`. */
-  readonly below?: "/k8s/apis";
+  readonly below?: "/k8s/apis" | "/k8s/api";
   /** Those that are undefined are left out. */
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** JSON. */

@@ -8,6 +8,7 @@ import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
 import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
+import { addDeploy } from "./deploy.ts";
 import { addDev } from "./dev.ts";
 import { addMode } from "./mode.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
@@ -53,6 +54,7 @@ export function tulleProgram(): Command {
 
   addInit(program);
   addDev(program);
+  addDeploy(program);
   addApply(program);
   addAnalyze(program);
   addStatus(program);

@@ -54,11 +54,11 @@ Example:
     .addHelpText(
       "after",
       `
-The secret is the token to call with: what \`npm run deploy\` leaves in .deploy/bootstrap-secret.
+The secret is the token to call with: what \`tulle deploy\` leaves in .tulle/deploy/MESH/bootstrap-secret.
 
 Example:
-  $ tulle token bootstrap --server https://control.example.com --token-file .deploy/bootstrap-secret \\
-      -o kubeconfig > mesh.kubeconfig`,
+  $ tulle token bootstrap --server https://control.example.com \\
+      --token-file .tulle/deploy/shop/bootstrap-secret -o kubeconfig > mesh.kubeconfig`,
     )
     .action(async (_: unknown, command: Command) => bootstrap(command.optsWithGlobals<GlobalOptions>()));
   token
@@ -107,8 +107,24 @@ function printToken(
   token: string,
 ): void {
   if (output !== "kubeconfig") return print(token);
+  print(kubeconfigFor({ server, ca, insecure }, user, token, namespace).trimEnd());
+}
+
+function kubeconfigFor(
+  { server, ca, insecure }: Pick<Target, "server" | "ca" | "insecure">,
+  user: string,
+  token: string,
+  namespace: string,
+): string {
   const facts = { server, ca: ca === null ? null : Buffer.from(ca).toString("base64"), insecure };
-  print(kubeconfig({ ...facts, user, token, namespace }).trimEnd());
+  return kubeconfig({ ...facts, user, token, namespace });
+}
+
+/** @returns a kubeconfig with the first administrator's token, for which the options name the bootstrap secret */
+export async function bootstrapKubeconfig(options: GlobalOptions): Promise<string> {
+  const client = connect(options);
+  const { value } = await ask(client, { method: "POST", path: "/bootstrap" }, Bootstrapped);
+  return kubeconfigFor(client.target, "admin", value.token, "default");
 }
 
 async function bootstrap(options: GlobalOptions): Promise<void> {

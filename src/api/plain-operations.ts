@@ -511,7 +511,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       operationId: "bootstrap",
       summary: "An administrator's token, for the bootstrap secret",
       description:
-        "For the first token of a deployment. `npm start` does this by itself, and keeps the secret in `.tulle/bootstrap.secret`; `npm run deploy` in `.deploy/bootstrap-secret`.",
+        "For the first token of a deployment. `npm start` does this by itself, and keeps the secret in `.tulle/bootstrap.secret`; `tulle deploy` in `.tulle/deploy/MESH/bootstrap-secret`.",
       tags: ["Access"],
       security: [{ bootstrapSecret: [] }],
       responses: { "201": answer("The token, which never ends by itself.", "Bootstrapped"), ...errors() },

@@ -80,6 +80,25 @@ const Gateway = z
   })
   .describe("A deployed gateway Worker.");
 
+const Control = z.strictObject({
+  domain: z
+    .string()
+    .refine(isHostName, "a host name")
+    .optional()
+    .describe("Its custom domain; without one it is reached by nobody but the gateways."),
+});
+
+const Environment = z
+  .strictObject({
+    public: z.record(z.string(), z.array(publicHost)).default({}).describe("By `namespace/name` of a service."),
+    domains: z
+      .record(label, z.array(z.string().refine(isHostName, "a host name")))
+      .default({})
+      .describe("By the name of a gateway."),
+    control: Control.default({}).describe("The environment's own control Worker."),
+  })
+  .describe("A mesh of its own.");
+
 export const MeshFile = z.strictObject({
   $schema: z.string().optional().describe("Where editors find what this file may hold."),
   mesh: label.describe("Names the mesh: its database, and its control and state Workers."),
@@ -101,16 +120,13 @@ export const MeshFile = z.strictObject({
     .record(label, Gateway)
     .optional()
     .describe("By the name of the Worker; without it one gateway fronts all."),
-  control: z
-    .strictObject({
-      domain: z
-        .string()
-        .refine(isHostName, "a host name")
-        .optional()
-        .describe("Its custom domain; without one it is reached by nobody but the gateways."),
-    })
-    .default({})
-    .describe("The control Worker, which has the API."),
+  control: Control.default({}).describe("The control Worker, which has the API."),
+  environments: z
+    .record(label, Environment)
+    .optional()
+    .describe(
+      "By which hosts the meshes of `tulle deploy --env` are reached: those of the fields above lead to this one.",
+    ),
 });
 
 /** With its defaults filled in. */

@@ -1,182 +1,248 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { deployMesh, planMesh } from "../../cli/deploy/mesh.ts";
+import type { FakeCall } from "./fixtures/fake-account.ts";
+import { captured, OPTIONS, runIn, SHOP, shop, type Tried, write } from "./support.ts";
 
-interface Call {
-  readonly args: readonly string[];
-  readonly config?: {
-    readonly name: string;
-    readonly vars?: Record<string, string>;
-    readonly mtls_certificates?: readonly object[];
-    readonly services: readonly { readonly binding: string; readonly service: string; readonly props?: object }[];
-    readonly d1_databases?: readonly { readonly database_id: string }[];
-  };
-  readonly secrets?: readonly string[];
+async function deploy(tried: Tried, options: Parameters<typeof runIn>[1] = {}): Promise<string> {
+  const told = captured();
+  await deployMesh(await runIn(tried, options), OPTIONS);
+  return told();
 }
 
-const PROJECT = join(import.meta.dirname, "../..");
-let folder: string;
+async function failure(deploying: Promise<unknown>): Promise<string> {
+  return deploying.then(
+    () => expect.fail("it went well"),
+    (error: unknown) => (error as Error).message,
+  );
+}
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "tulle-deploy-"));
-  // The fake stands first on PATH, under the name of the real one.
-  symlinkSync(join(import.meta.dirname, "fixtures/fake-wrangler.mjs"), join(folder, "wrangler"));
+/** `deploy web`, `d1 create shop`. */
+function words({ args, config }: FakeCall): string {
+  if (args[0] === "deploy") return `${args.includes("--dry-run") ? "check" : "deploy"} ${config?.name}`;
+  return args.filter((word, at) => !word.startsWith("--") && args[at - 1] !== "--config").join(" ");
+}
+
+const deployed = ({ account }: Tried): readonly string[] =>
+  account.calls.flatMap((call) => (words(call).startsWith("deploy ") ? [words(call).slice(7)] : []));
+
+const ALL = ["orders", "orders-next", "payments", "shop-control", "shop-gateway", "shop-state", "web"];
+
+describe("tulle deploy, on an account that is not real", () => {
+  it("plans: every step in its order, those in a circle twice, and calls nothing", async () => {
+    const tried = shop();
+    const told = captured();
+    await planMesh(await runIn(tried), OPTIONS);
+    expect(told().split("\n").slice(0, -2)).toEqual([
+      " 1. database shop",
+      " 2. migrations of shop",
+      " 3. control shop-control, with new secrets",
+      " 4. state shop-state",
+      " 5. Worker payments",
+      " 6. gateway shop-gateway, without its bindings to web, orders, orders-next, which are not there yet",
+      " 7. Worker web",
+      " 8. Worker orders",
+      " 9. Worker orders-next",
+      "10. gateway shop-gateway, again, now with all its bindings",
+      expect.stringMatching(/^11\. apply .*mesh\.yaml$/),
+    ]);
+    expect(tried.account.calls).toEqual([]);
+  });
+
+  it("makes the database, migrates it, sets the secrets with control, then deploys in the plan's order", async () => {
+    const tried = shop();
+    const told = await deploy(tried);
+    expect(tried.account.calls.map(words)).toEqual([
+      "d1 list",
+      "d1 create shop",
+      "d1 list",
+      "d1 migrations apply shop",
+      "secret list shop-control json",
+      "deploy shop-control",
+      "deploy shop-state",
+      "deploy payments",
+      "deploy shop-gateway",
+      "deploy web",
+      "deploy orders",
+      "deploy orders-next",
+      "deploy shop-gateway",
+    ]);
+    const secrets = ["BOOTSTRAP_SECRET", "KEY_ENCRYPTION_SECRET", "SNAPSHOT_PRIVATE_KEY"];
+    expect(tried.account.calls.flatMap((call) => (call.secrets ? [[words(call), call.secrets]] : []))).toEqual([
+      ["deploy shop-control", secrets],
+    ]);
+    expect(Object.keys(tried.account.workers).toSorted()).toEqual(ALL);
+    expect(told).toMatch(/^ 1\/10 {2}database shop: created {2}\(\d+\.\d s\)$/m);
+    expect(told).toMatch(/^10\/10 {2}gateway shop-gateway, again, now with all its bindings: deployed/m);
+  });
+
+  it("binds versions, entrypoints and props of users at the gateway, and callers to the gateway", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const {
+      web,
+      orders,
+      "shop-gateway": gateway,
+      "shop-state": state,
+      "shop-control": control,
+    } = tried.account.workers;
+    expect(web!.config.services).toEqual([
+      {
+        binding: "ORDERS",
+        service: "shop-gateway",
+        entrypoint: "MeshEntrypoint",
+        props: expect.objectContaining({ service: "orders.default.svc.cluster.local", entrypoint: "Admin" }),
+      },
+    ]);
+    const variant = (web!.config.services![0]!.props as { binding: string }).binding;
+    const admin = { entrypoint: "Admin", props: { role: "web" } };
+    expect(gateway!.config.services).toEqual([
+      { binding: "STATE", service: "shop-state", entrypoint: "State", props: { gateway: "shop-gateway" } },
+      {
+        binding: "CONTROL",
+        service: "shop-control",
+        entrypoint: "ConfigApi",
+        props: { gateway: "shop-gateway", fronts: ["*"], gateways: ["istio-system/shop-gateway"] },
+      },
+      { binding: "EP_WEB", service: "web" },
+      { binding: "EP_ORDERS", service: "orders" },
+      { binding: `EP_ORDERS__${variant}`, service: "orders", ...admin },
+      { binding: "EP_ORDERS_NEXT", service: "orders-next" },
+      { binding: `EP_ORDERS_NEXT__${variant}`, service: "orders-next", ...admin },
+      { binding: "EP_PAYMENTS", service: "payments" },
+    ]);
+    expect(gateway!.config.vars).toMatchObject({ GATEWAY_NAME: "shop-gateway", GATEWAY: "istio-system/shop-gateway" });
+    expect(gateway!.config.routes).toEqual([{ pattern: "shop.example", custom_domain: true }]);
+    expect(state!.config.services?.[0]).toMatchObject({ service: "shop-control", props: { state: "shop-state" } });
+    expect(control!.config.d1_databases?.[0]).toMatchObject({
+      database_name: "shop",
+      database_id: "11111111-2222-3333-4444-555555555555",
+    });
+    // It calls by host name: its module comes behind the generated entry.
+    expect(orders!.config.main).toBe(join(tried.state, "orders/entry.js"));
+    expect(orders!.config.workers_dev).toBe(false);
+  });
+
+  it("deploys nothing a second time, and then only what changed", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const first = deployed(tried).length;
+    const told = await deploy(tried);
+    expect(deployed(tried).length).toBe(first);
+    expect(told.match(/: unchanged/g)).toHaveLength(9);
+    write(tried.folder, { "web/index.ts": "export default { fetch: () => new Response() };" });
+    await deploy(tried);
+    expect(deployed(tried).slice(first)).toEqual(["web"]);
+    await deploy(tried, { force: true });
+    expect(deployed(tried).slice(first + 1)).toHaveLength(7);
+  });
+
+  it("deploys where assets changed and no code did", async () => {
+    const assets = { ...SHOP["web/wrangler.json"], assets: { directory: "public", binding: "ASSETS" } };
+    const tried = shop({ ...SHOP, "web/wrangler.json": assets, "web/public/style.css": "" });
+    await deploy(tried);
+    const first = deployed(tried).length;
+    write(tried.folder, { "web/public/style.css": "body {}" });
+    await deploy(tried);
+    expect(deployed(tried).slice(first)).toEqual(["web"]);
+  });
+
+  it("adds a version before the gateway binds it, each once", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const first = deployed(tried).length;
+    const file = structuredClone(SHOP["tulle.jsonc"]);
+    Object.assign(file.namespaces.default.services.payments.versions, { v2: { config: "payments-2/wrangler.json" } });
+    const added = { ...SHOP["payments/wrangler.json"], name: "payments-2" };
+    write(tried.folder, { "tulle.jsonc": file, "payments-2/wrangler.json": added, "payments-2/index.ts": "" });
+    await deploy(tried);
+    expect(deployed(tried).slice(first)).toEqual(["payments-2", "shop-gateway"]);
+  });
+
+  it("names what is in the mesh file no more, and leaves it", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const file = structuredClone(SHOP["tulle.jsonc"]);
+    Reflect.deleteProperty(file.namespaces.default.services.orders.versions, "v2");
+    write(tried.folder, { "tulle.jsonc": file });
+    expect(await deploy(tried)).toContain("`npx wrangler delete --name orders-next`");
+    expect(Object.keys(tried.account.workers)).toContain("orders-next");
+  });
+
+  it("says how to bring services and policies to control where nothing says how it is reached", async () => {
+    const tried = shop({ ...SHOP, "policies/deny.yaml": "kind: X" });
+    const told = await deploy(tried);
+    expect(told).toContain("services and policies are not applied yet");
+    expect(told).toMatch(/tulle token bootstrap --server https:\/\/CONTROL --token-file .*bootstrap-secret/);
+    expect(told).toMatch(/tulle apply --kubeconfig .* -f .*mesh\.yaml -f .*policies -R/);
+    expect(readFileSync(join(tried.state, "mesh.yaml"), "utf8")).toContain("address: binding:EP_ORDERS_NEXT");
+  });
 });
 
-afterEach(() => rmSync(folder, { recursive: true }));
+describe("a deployment that is stopped", () => {
+  // One run of all calls, to know how many there are.
+  const CALLS = 13;
 
-function deploy(args: readonly string[], env: Record<string, string> = {}) {
-  const run = spawnSync(process.execPath, ["cli/deploy/main.ts", "--state", join(folder, "state"), ...args], {
-    cwd: PROJECT,
-    encoding: "utf8",
-    env: {
-      ...process.env,
-      PATH: `${folder}${delimiter}${process.env.PATH}`,
-      FAKE_WRANGLER_LOG: join(folder, "calls"),
-      ...env,
-    },
-  });
-  return { status: run.status, stdout: run.stdout, stderr: run.stderr };
-}
-
-function calls(): readonly Call[] {
-  const path = join(folder, "calls");
-  if (!existsSync(path)) return [];
-  return readFileSync(path, "utf8")
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Call);
-}
-
-function words(call: Call): string {
-  return call.args.filter((word, at) => word !== "--config" && call.args[at - 1] !== "--config").join(" ");
-}
-
-describe("npm run deploy, with a fake wrangler", () => {
-  it("prints the plan for Bookinfo, whose gateway and services bind each other, and calls nothing", () => {
-    const { status, stdout } = deploy(["--plan"]);
-    expect(status).toBe(0);
-    const steps = stdout.split("\n").map((line) => line.replace(/^ *\d+\. /, "").replace(/ {2}\(.*/, ""));
-    expect(steps.filter((step) => step.startsWith("deploy"))).toEqual([
-      "deploy the control Worker tulle-control",
-      "deploy the state Worker tulle-state",
-      "deploy the service Worker details-v1",
-      "deploy the service Worker ratings-v1",
-      "deploy the gateway Worker tulle-gateway, without its bindings to productpage-v1, reviews-v1, reviews-v2, reviews-v3 (they are not there yet)",
-      "deploy the service Worker productpage-v1",
-      "deploy the service Worker reviews-v1",
-      "deploy the service Worker reviews-v2",
-      "deploy the service Worker reviews-v3",
-      "deploy the gateway Worker tulle-gateway, again, now with all its bindings",
-    ]);
-    expect(calls()).toEqual([]);
+  it("has as many calls as are tried here", async () => {
+    const tried = shop();
+    await deploy(tried);
+    expect(tried.account.calls).toHaveLength(CALLS);
   });
 
-  it("creates the database, migrates it, sets the secrets with control, then deploys in order", () => {
-    const { status } = deploy([]);
-    expect(status).toBe(0);
-    const made = calls();
-    expect(made.slice(0, 4).map(words)).toEqual([
-      "d1 list --json",
-      "d1 create tulle",
-      "d1 list --json",
-      "d1 migrations apply tulle --remote",
-    ]);
-    expect(made[4]?.config?.name).toBe("tulle-control");
-    expect(made[4]?.secrets).toEqual(["BOOTSTRAP_SECRET", "KEY_ENCRYPTION_SECRET", "SNAPSHOT_PRIVATE_KEY"]);
-    expect(made[4]?.config?.d1_databases?.[0]?.database_id).toBe("11111111-2222-3333-4444-555555555555");
-    const gateways = made.filter((call) => call.config?.name === "tulle-gateway");
-    expect(
-      gateways.map((call) => call.config?.services.filter(({ binding }) => binding.startsWith("EP_")).length),
-    ).toEqual([2, 6]);
-    const caller = made.find((call) => call.config?.name === "reviews-v2")?.config?.services[0];
-    expect(caller).toMatchObject({
-      service: "tulle-gateway",
-      entrypoint: "MeshEntrypoint",
-      props: { namespace: "default", serviceAccount: "bookinfo-reviews", workload: "reviews-v2" },
-    });
-  });
-
-  it("finds its database and keys again, and leaves the secrets as they are", () => {
-    deploy([]);
-    const before = calls().length;
-    const { status } = deploy([]);
-    expect(status).toBe(0);
-    const again = calls().slice(before);
-    expect(again.some((call) => call.args[1] === "create" || call.secrets)).toBe(false);
-    const keys = calls()
-      .filter((call) => call.config?.name === "tulle-gateway")
-      .map((call) => call.config?.vars?.SNAPSHOT_KEYS);
-    expect(new Set(keys).size).toBe(1);
-  });
-
-  it("keeps the bootstrap secret readable by its owner alone, and no file of the others", () => {
-    deploy([]);
-    expect(statSync(join(folder, "state/bootstrap-secret")).mode & 0o077).toBe(0);
-    expect(existsSync(join(folder, "state/secrets.json"))).toBe(false);
-  });
-
-  it("stops at the step that fails, says so, and deploys nothing after it", () => {
-    const { status, stderr } = deploy([], { FAKE_WRANGLER_FAIL: "tulle-state" });
-    expect(status).toBe(1);
-    expect(stderr).toContain("Nothing after this step was done");
-    expect(calls().at(-1)?.config?.name).toBe("tulle-state");
-  });
-
-  it("gives a gateway the client certificates that DestinationRules name", () => {
-    const web = { name: "web", serviceAccount: "web", workers: [{ worker: "web-v1", main: "web.ts", version: "v1" }] };
-    const file = join(folder, "deploy.json");
-    const gateways = [{ name: "gw", fronts: ["*"], certificates: { "shop.client-cert": "id-1" } }];
-    writeFileSync(file, JSON.stringify({ services: [web], gateways }));
-    writeFileSync(join(folder, "web.ts"), "export default {};");
-    expect(deploy(["--file", file]).status).toBe(0);
-    expect(calls().find((call) => call.config?.name === "gw")?.config?.mtls_certificates).toEqual([
-      { binding: "CERT_SHOP_CLIENT_CERT", certificate_id: "id-1" },
-    ]);
-  });
-
-  it("sets how much of its log a gateway writes", () => {
-    const web = { name: "web", serviceAccount: "web", workers: [{ worker: "web-v1", main: "web.ts", version: "v1" }] };
-    const file = join(folder, "deploy.json");
-    const gateways = [{ name: "gw", fronts: ["*"], logOneIn: 100 }];
-    writeFileSync(file, JSON.stringify({ services: [web], gateways }));
-    writeFileSync(join(folder, "web.ts"), "export default {};");
-    expect(deploy(["--file", file]).status).toBe(0);
-    expect(calls().find((call) => call.config?.name === "gw")?.config?.vars).toMatchObject({ LOG_ONE_IN: "100" });
-  });
-
-  it.each([
-    {
-      name: "a call to a service that is not there",
-      change: { calls: ["nowhere"] },
-      says: "services.0.calls.0: no service `nowhere` here",
-    },
-    { name: "a field that nobody knows", change: { colour: "red" }, says: "colour" },
-    {
-      name: "a Worker named like control",
-      change: { workers: [{ worker: "tulle-control", main: "x.ts", version: "v1" }] },
-      says: "already that of the control Worker",
-    },
-  ])("refuses $name, and calls nothing", ({ change, says }) => {
-    const service = {
-      name: "web",
-      serviceAccount: "web",
-      workers: [{ worker: "web-v1", main: "web.ts", version: "v1" }],
-      ...change,
+  it.each(
+    Array.from({ length: CALLS }, (_, call) => call).flatMap((call) => [
+      { call, after: false },
+      { call, after: true },
+    ]),
+  )("at call $call (done all the same: $after) says where, and goes on from there", async ({ call, after }) => {
+    const tried = shop();
+    tried.account.failing = { call, after };
+    const message = await failure(deploy(tried));
+    expect(message).toMatch(/^step ( \d|\d+)\/10 failed: /);
+    expect(message).toContain("the network is down");
+    expect(message).toContain("run the same command again: it goes on from there");
+    expect(tried.account.calls).toHaveLength(call + 1);
+    const done = new Set(deployed(tried).slice(0, -1));
+    const keys = tried.account.workers["shop-control"]?.secrets;
+    tried.account.failing = null;
+    await deploy(tried);
+    expect(Object.keys(tried.account.workers).toSorted()).toEqual(ALL);
+    expect(tried.account.databases).toEqual(["shop"]);
+    // Done once: but for the step that failed, and the gateway, which goes twice around a circle.
+    const again = deployed(tried).filter((name, at, all) => all.indexOf(name) !== at);
+    const failed = words(tried.account.calls[call]!).replace("deploy ", "");
+    expect(again.filter((name) => name !== failed && name !== "shop-gateway")).toEqual([]);
+    expect([...done].filter((name) => name !== "shop-gateway" && again.includes(name))).toEqual([]);
+    const bound = tried.account.workers["shop-gateway"]!.config.services!.map(({ service }) => service);
+    expect(new Set(bound)).toEqual(new Set(["shop-state", "shop-control", "web", "orders", "orders-next", "payments"]));
+    // The secrets that control has are those that it had, and gateways trust its key.
+    const secrets = tried.account.workers["shop-control"]!.secrets;
+    if (keys !== undefined) expect(secrets).toEqual(keys);
+    const { snapshotKeys } = JSON.parse(readFileSync(join(tried.state, "deployed.json"), "utf8")) as {
+      readonly snapshotKeys: readonly string[];
     };
-    const file = join(folder, "deploy.json");
-    writeFileSync(file, JSON.stringify({ services: [service], gateways: [{ name: "gw", fronts: ["*"] }] }));
-    const { status, stderr } = deploy(["--file", file]);
-    expect(status).toBe(1);
-    expect(stderr).toContain(says);
-    expect(calls()).toEqual([]);
+    expect(tried.account.workers["shop-gateway"]!.config.vars!["SNAPSHOT_KEYS"]).toBe(JSON.stringify(snapshotKeys));
+    expect(readFileSync(join(tried.state, "bootstrap-secret"), "utf8")).toBe(secrets["BOOTSTRAP_SECRET"]);
+    expect(["pending-secrets.json", "secrets.json"].filter((name) => existsSync(join(tried.state, name)))).toEqual([]);
   });
 
-  it("names an option that it does not know", () => {
-    const { status, stderr } = deploy(["--pln"]);
-    expect(status).toBe(2);
-    expect(stderr).toContain("--pln");
+  it("keeps what is secret readable by its owner alone", async () => {
+    const tried = shop();
+    tried.account.failing = { call: 5, after: false };
+    await failure(deploy(tried));
+    expect(statSync(join(tried.state, "pending-secrets.json")).mode & 0o077).toBe(0);
+    tried.account.failing = null;
+    await deploy(tried);
+    expect(statSync(join(tried.state, "bootstrap-secret")).mode & 0o077).toBe(0);
+  });
+
+  it("makes no new secrets for a control that has some, which another folder's state knows", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const { secrets } = tried.account.workers["shop-control"]!;
+    rmSync(tried.state, { recursive: true });
+    expect(await failure(deploy(tried))).toContain("shop-control has its secrets already");
+    expect(tried.account.workers["shop-control"]!.secrets).toEqual(secrets);
   });
 });

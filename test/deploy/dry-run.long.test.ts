@@ -1,58 +1,61 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tulle } from "../cli/tulle.ts";
 
-const PROJECT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../..");
 /** Of the gateway, compressed: an isolate starts the sooner the less there is to load. */
 const MAX_GATEWAY_BYTES = 120 * 1024;
 const MAX_BYTES = 1024 * 1024;
 
-const ENV = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" };
+const ENV = { PATH: process.env["PATH"]!, HOME: process.env["HOME"]!, CLOUDFLARE_CF_FETCH_ENABLED: "false" };
 
-describe("wrangler deploy --dry-run", () => {
-  let folder: string;
-  let configs: readonly string[];
+describe("tulle deploy --dry-run", () => {
+  let work: string;
   beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "tulle-dry-"));
-    const plan = spawnSync(process.execPath, ["cli/deploy/main.ts", "--plan", "--state", join(folder, "state")], {
-      cwd: PROJECT,
-      encoding: "utf8",
-    });
-    expect(plan.status, plan.stderr).toBe(0);
-    configs = [
-      "wrangler.toml",
-      "workers/control/wrangler.toml",
-      "workers/state/wrangler.toml",
-      ...readdirSync(join(folder, "state"), { recursive: true, encoding: "utf8" })
-        .filter((name) => /\.(json|jsonc|toml)$/.test(name) && !name.includes("deployed"))
-        .map((name) => join(folder, "state", name)),
-    ];
+    work = mkdtempSync(join(tmpdir(), "tulle-dry-"));
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-  it("takes every configuration, and the gateway's bundle is small and free of what only control needs", () => {
-    expect(configs.length).toBeGreaterThan(8);
-    for (const [index, config] of configs.entries()) {
-      const out = join(folder, `out-${index}`);
-      const run = spawnSync("npx", ["wrangler", "deploy", "--dry-run", "--outdir", out, "--config", config], {
-        cwd: PROJECT,
-        encoding: "utf8",
-        env: ENV,
-      });
-      expect(run.status, `${config}\n${run.stdout}\n${run.stderr}`).toBe(0);
-      const bundle = readdirSync(out)
-        .filter((name) => name.endsWith(".js"))
-        .map((name) => readFileSync(join(out, name)));
-      const bytes = bundle.reduce((sum, file) => sum + gzipSync(file).length, 0);
-      const isGateway = index === 0 || /gateway/.test(config.slice(folder.length));
-      expect(bytes, config).toBeLessThan(isGateway ? MAX_GATEWAY_BYTES : MAX_BYTES);
-      if (isGateway) {
-        const text = bundle.map(String).join("");
-        for (const library of ["drizzle", "ZodError", "tsyringe"]) expect(text.includes(library), library).toBe(false);
+  it.each(["test/projects/storefront", "test/projects/accounts", "test/projects/feed", "examples/bookinfo"])(
+    "has wrangler take every configuration of %s, and the gateway's bundle is small and free of what only control needs",
+    async (project) => {
+      const folder = join(work, project);
+      // What its Workers share stands beside it.
+      const [top = ""] = project.startsWith("test") ? [project] : project.split("/");
+      cpSync(join(ROOT, top), join(work, top), { recursive: true });
+      const started = await tulle(folder, ["init"], { env: ENV });
+      expect(started.code, started.stderr).toBe(0);
+      const file = join(folder, "tulle.jsonc");
+      const before = readFileSync(file, "utf8");
+      // Every Worker gets an entry of its own, too.
+      writeFileSync(file, before.replaceAll(/"versions":/g, `"calls": ["*"], "versions":`));
+      for (const text of project.startsWith("test") ? [readFileSync(file, "utf8"), before] : [before]) {
+        writeFileSync(file, text);
+        const run = await tulle(folder, ["deploy", "--dry-run", "-o", "json"], { env: ENV });
+        expect(run.code, run.stderr).toBe(0);
+        const { mesh, workers } = JSON.parse(run.stdout) as {
+          readonly mesh: string;
+          readonly workers: readonly { readonly worker: string; readonly ok: boolean; readonly says: string }[];
+        };
+        expect(workers.length).toBeGreaterThan(5);
+        expect(workers.filter(({ ok, says }) => !ok || !says.startsWith("Total Upload: "))).toEqual([]);
+        for (const { worker } of workers) {
+          const out = join(folder, ".tulle/deploy", mesh, "bundles", worker);
+          const bundle = readdirSync(out)
+            .filter((name) => name.endsWith(".js"))
+            .map((name) => readFileSync(join(out, name)));
+          const bytes = bundle.reduce((sum, each) => sum + gzipSync(each).length, 0);
+          const isGateway = worker.includes("gateway");
+          expect(bytes, worker).toBeGreaterThan(0);
+          expect(bytes, worker).toBeLessThan(isGateway ? MAX_GATEWAY_BYTES : MAX_BYTES);
+          if (isGateway)
+            for (const library of ["drizzle", "ZodError", "tsyringe"])
+              expect(bundle.map(String).join("").includes(library), library).toBe(false);
+        }
       }
-    }
-  });
+    },
+  );
 });

@@ -1,12 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { planDeployments } from "../../cli/deploy/plan.ts";
-import type { DeployedWorker } from "../../cli/deploy/workers.ts";
+import { type PlannedWorker, planDeployments } from "../../cli/deploy/plan.ts";
 
-function worker(name: string, role: DeployedWorker["role"], ...binds: string[]): DeployedWorker {
-  return { name, role, config: {}, bindings: binds.map((service) => ({ binding: service.toUpperCase(), service })) };
+function worker(name: string, role: string, ...binds: string[]): PlannedWorker {
+  return { name, role, binds, needs: [] };
 }
 
-function told(workers: readonly DeployedWorker[]): string[] {
+function told(workers: readonly PlannedWorker[]): string[] {
   return planDeployments(workers).map(
     (step) => `${step.pass} ${step.worker.name}${step.without.length > 0 ? ` -${step.without.join(",")}` : ""}`,
   );

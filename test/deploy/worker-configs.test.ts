@@ -1,11 +1,11 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import { plannedWorkers, writeConfig } from "../../cli/deploy/run.ts";
 import { controlWorker, gatewayWorker, stateWorker } from "../../edge/miniflare-workers.ts";
 import { workerConfigs } from "../../src/deployment/worker-config.ts";
+import { runIn, shop } from "./support.ts";
 
 const PROJECT = join(import.meta.dirname, "../..");
 const FILES = {
@@ -52,48 +52,25 @@ describe("the local mesh", () => {
   });
 });
 
-describe("npm run deploy", () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), "tulle-configs-"));
-    const plan = spawnSync(process.execPath, ["cli/deploy/main.ts", "--plan", "--state", folder], { cwd: PROJECT });
-    expect(plan.status, plan.stderr.toString()).toBe(0);
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  const written = (worker: string) => {
-    const names = readdirSync(join(folder, worker)).filter((name) => name.endsWith(".json"));
-    return names.map((name) => unstable_readConfig({ config: join(folder, worker, name) }));
-  };
-
+describe("tulle deploy", () => {
   it.each([
-    { role: "gateway" as const, worker: "tulle-gateway" },
-    { role: "control" as const, worker: "tulle-control" },
-    { role: "state" as const, worker: "tulle-state" },
-  ])("deploys $role as its configuration says", ({ role, worker }) => {
+    { role: "gateway" as const, worker: "shop-gateway" },
+    { role: "control" as const, worker: "shop-control" },
+    { role: "state" as const, worker: "shop-state" },
+  ])("deploys $role as its configuration says", async ({ role, worker }) => {
     const source = unstable_readConfig({ config: join(PROJECT, FILES[role]) });
-    const configs = written(worker);
-    expect(configs.length).toBeGreaterThan(0);
-    for (const config of configs) {
-      expect(surroundings(config)).toEqual(surroundings(source));
-      expect(config.main).toBe(source.main);
-      expect(Object.keys(config.vars)).toEqual(expect.arrayContaining(Object.keys(source.vars)));
-      // What only the local mesh may do hangs on it.
-      expect(config.vars).not.toHaveProperty("TULLE_LOCAL");
-      const own = servicesOf(config).filter(({ binding }) => !binding.startsWith("EP_"));
-      const shape = ({ props, ...rest }: Bound) => ({ ...rest, props: Object.keys(props ?? {}) });
-      expect(own.map(shape)).toEqual(servicesOf(source).map(shape));
-    }
-  });
-
-  it("deploys services of the same date as gateways, with no public route", () => {
-    const source = unstable_readConfig({ config: join(PROJECT, FILES.gateway) });
-    const [config] = written("reviews-v1");
-    expect(config).toMatchObject({
-      compatibility_date: source.compatibility_date,
-      workers_dev: false,
-      preview_urls: false,
-    });
+    const run = await runIn(shop());
+    const planned = plannedWorkers(run).find(({ name }) => name === worker)!;
+    const config = unstable_readConfig({ config: writeConfig(run, planned) });
+    expect(surroundings(config)).toEqual(surroundings(source));
+    expect(config.main).toBe(source.main);
+    expect(Object.keys(config.vars)).toEqual(expect.arrayContaining(Object.keys(source.vars)));
+    // What only the local mesh may do hangs on it.
+    expect(config.vars).not.toHaveProperty("TULLE_LOCAL");
+    const own = servicesOf(config).filter(({ binding }) => !binding.startsWith("EP_"));
+    const shape = ({ props, ...rest }: Bound) => ({ ...rest, props: Object.keys(props ?? {}) });
+    const renamed = (bound: Bound) => ({ ...bound, service: bound.service.replace("tulle-", "shop-") });
+    expect(own.map(shape)).toEqual(servicesOf(source).map(renamed).map(shape));
   });
 });
 

@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { z } from "zod";
+import { type ControlSecrets, makeSecrets } from "./secrets.ts";
+
+const Kept = z.strictObject({
+  databaseId: z.string().optional(),
+  /** Public halves of the keys that sign configuration. */
+  snapshotKeys: z.array(z.string()).default([]),
+  /** Hash of the migrations that were applied. */
+  migrations: z.string().optional(),
+  /** By name, the hash of what was deployed. */
+  workers: z.record(z.string(), z.string()).default({}),
+  /** `kind namespace name` of what was applied. */
+  resources: z.array(z.string()).default([]),
+});
+type Kept = z.infer<typeof Kept>;
+
+const Pending = z.strictObject({
+  publicKey: z.string(),
+  secrets: z.strictObject({
+    BOOTSTRAP_SECRET: z.string(),
+    KEY_ENCRYPTION_SECRET: z.string(),
+    SNAPSHOT_PRIVATE_KEY: z.string(),
+  }),
+});
+
+/** What deployments leave for the next one, in a folder: what was done, and the secrets while they are not set yet. */
+export interface DeploymentState {
+  readonly folder: string;
+  readonly kept: Readonly<Kept>;
+  /** Written at once: whoever is stopped goes on from here. */
+  update(change: Partial<Kept>): void;
+  /** The same ones until control has them, so that a second run sets no others. */
+  pendingSecrets(): { readonly publicKey: string; readonly secrets: ControlSecrets } | null;
+  makeSecrets(): { readonly publicKey: string; readonly secrets: ControlSecrets };
+  /** Control has them: but for the one that makes the first administrator's token they are forgotten here. */
+  secretsAreSet(): void;
+  /** For `tulle token bootstrap`. */
+  readonly bootstrapPath: string;
+  forget(): void;
+}
+
+/** @throws where the folder holds what is no deployment's */
+export function openState(folder: string): DeploymentState {
+  const path = join(folder, "deployed.json");
+  const pendingPath = join(folder, "pending-secrets.json");
+  const bootstrapPath = join(folder, "bootstrap-secret");
+  let kept = existsSync(path) ? Kept.parse(JSON.parse(readFileSync(path, "utf8"))) : Kept.parse({});
+  const pendingSecrets = () =>
+    existsSync(pendingPath) ? Pending.parse(JSON.parse(readFileSync(pendingPath, "utf8"))) : null;
+  const write = (file: string, text: string, mode: number) => {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text, { mode });
+  };
+  const update = (change: Partial<Kept>) => {
+    kept = { ...kept, ...change };
+    write(path, `${JSON.stringify(kept, null, 2)}\n`, 0o644);
+  };
+  return {
+    folder,
+    get kept() {
+      return kept;
+    },
+    update,
+    pendingSecrets,
+    makeSecrets: () => {
+      const made = makeSecrets();
+      write(pendingPath, JSON.stringify(made), 0o600);
+      return made;
+    },
+    secretsAreSet: () => {
+      const set = pendingSecrets();
+      if (set === null) return;
+      write(bootstrapPath, set.secrets.BOOTSTRAP_SECRET, 0o600);
+      update({ snapshotKeys: [set.publicKey] });
+      rmSync(pendingPath);
+    },
+    bootstrapPath,
+    forget: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

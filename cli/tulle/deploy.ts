@@ -1,0 +1,113 @@
+import { statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { Argument, type Command } from "commander";
+import { deployMesh, destroyMesh, planMesh } from "../deploy/mesh.ts";
+import { dryRun } from "../deploy/dry-run.ts";
+import { openState } from "../deploy/kept.ts";
+import { refusePublicRoutes } from "../deploy/public-routes.ts";
+import type { DeployRun } from "../deploy/run.ts";
+import { wranglerIn } from "../deploy/wrangler.ts";
+import { MESH_FILE, ProjectError } from "../../project/mesh-file.ts";
+import { type Project, readProject } from "../../project/read-project.ts";
+import { CommandError, usageError } from "./command-error.ts";
+import type { GlobalOptions } from "./options.ts";
+
+interface PlaceOptions extends GlobalOptions {
+  readonly env?: string;
+  readonly state?: string;
+}
+
+interface DeployOptions extends PlaceOptions {
+  readonly plan?: true;
+  readonly dryRun?: true;
+  readonly only?: readonly string[];
+  readonly force?: true;
+}
+
+interface DestroyOptions extends PlaceOptions {
+  readonly yes?: true;
+  readonly database?: true;
+}
+
+export function addDeploy(program: Command): void {
+  placed(program.command("deploy"))
+    .description("bring a mesh onto an account: its own Workers, yours, and the policies")
+    .option("--plan", "print the steps and write the configurations, deploy nothing")
+    .option("--dry-run", "have wrangler bundle and check every Worker, deploy nothing")
+    .option("--only <worker...>", "deploy these Workers alone")
+    .option("--force", "deploy what is unchanged, too")
+    .addHelpText(
+      "after",
+      `
+Needs \`npx wrangler login\`, or CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID. Run again it goes on where it stopped, and
+deploys what changed. docs/deploy.md tells more.
+
+Example:
+  $ tulle deploy --plan`,
+    )
+    .action(async (path: string | undefined, _: unknown, command: Command) =>
+      deploy(path, command.optsWithGlobals<DeployOptions>()),
+    );
+  placed(program.command("destroy"))
+    .description("delete from the account what `tulle deploy` brought there")
+    .option("--yes", "do it; without it what would go is printed")
+    .option("--database", "the mesh's database, too, with all policies in it")
+    .addHelpText("after", "\nExample:\n  $ tulle destroy --yes")
+    .action(async (path: string | undefined, _: unknown, command: Command) =>
+      destroy(path, command.optsWithGlobals<DestroyOptions>()),
+    );
+}
+
+function placed(command: Command): Command {
+  return command
+    .addArgument(new Argument("[path]", `the mesh file or its folder (default: the nearest ${MESH_FILE})`))
+    .option("--env <name>", "the mesh of this environment, beside the file's own")
+    .option("--state <folder>", "where state is kept (default: .tulle/deploy beside the mesh file)");
+}
+
+async function deploy(path: string | undefined, options: DeployOptions): Promise<void> {
+  if (options.plan && options.dryRun) throw usageError("--plan and --dry-run: give one of them");
+  const run = await started(path, options);
+  try {
+    refusePublicRoutes(run.project);
+    if (options.plan) return await planMesh(run, options);
+    if (options.dryRun) return await dryRun(run, options.output);
+    await deployMesh(run, options);
+  } catch (error) {
+    throw asCommandError(error);
+  }
+}
+
+async function started(path: string | undefined, options: DeployOptions | DestroyOptions): Promise<DeployRun> {
+  try {
+    const isFolder = path !== undefined && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
+    const file = path !== undefined && isFolder ? join(path, MESH_FILE) : path;
+    const project = await readProject({ file, environment: options.env, isDeployed: true });
+    const only = "only" in options && options.only !== undefined ? new Set(options.only) : null;
+    const force = "force" in options && options.force !== undefined;
+    return {
+      project,
+      state: openState(stateFolder(project, options)),
+      wrangler: wranglerIn(project.meshFile.folder),
+      force,
+      only,
+    };
+  } catch (error) {
+    throw asCommandError(error);
+  }
+}
+
+/** Of this mesh alone: an environment's has another name. */
+function stateFolder({ meshFile, topology }: Project, { state }: PlaceOptions): string {
+  return join(state === undefined ? join(dirname(meshFile.path), ".tulle/deploy") : resolve(state), topology.mesh);
+}
+
+function asCommandError(error: unknown): unknown {
+  return error instanceof ProjectError ? new CommandError(error.message) : error;
+}
+
+async function destroy(path: string | undefined, options: DestroyOptions): Promise<void> {
+  const run = await started(path, options);
+  const how = { isMeant: options.yes === true, withDatabase: options.database === true };
+  await destroyMesh(run, how, options);
+}

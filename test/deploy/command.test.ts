@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployMesh } from "../../cli/deploy/mesh.ts";
+import { type FakeControl, refused, startFakeControl } from "../cli/fake-control.ts";
+import { tulle } from "../cli/tulle.ts";
+import { captured, OPTIONS, runIn, SHOP, shop, write } from "./support.ts";
+
+const FAKE = join(import.meta.dirname, "fixtures/fake-wrangler.ts");
+
+describe("tulle deploy and tulle destroy", () => {
+  it("run wrangler as a program, and pass its words on", async () => {
+    const { folder } = shop();
+    const env = { TULLE_WRANGLER: FAKE, FAKE_ACCOUNT: join(folder, "account.json"), PATH: process.env["PATH"]! };
+    const deployed = await tulle(folder, ["deploy", "-o", "json"], { env });
+    expect(deployed.code, deployed.stderr).toBe(0);
+    const { mesh, steps } = JSON.parse(deployed.stdout) as { mesh: string; steps: readonly object[] };
+    expect([mesh, steps.length]).toEqual(["shop", 10]);
+    expect(steps[0]).toEqual({ step: "database shop", outcome: "created", ms: expect.any(Number) });
+    const { workers } = JSON.parse(readFileSync(env.FAKE_ACCOUNT, "utf8")) as { readonly workers: object };
+    expect(Object.keys(workers)).toHaveLength(7);
+    write(folder, { "account.json": { failing: { call: 0, after: false } } });
+    const failed = await tulle(join(folder, "web"), ["destroy", "--yes"], { env });
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(
+      /error: step 1\/7 failed: Worker orders-next\n.*\n {2}✘ \[ERROR\] the network is down/,
+    );
+  });
+
+  it.each([
+    { args: ["deploy", "--plan", "--dry-run"], code: 2, says: "--plan and --dry-run: give one of them" },
+    { args: ["deploy", "--pln"], code: 2, says: "unknown option `--pln`" },
+    { args: ["deploy", "nowhere.jsonc"], code: 1, says: "no such file: nowhere.jsonc" },
+    { args: ["destroy", "web"], code: 1, says: "no such file: web/tulle.jsonc" },
+  ])("refuse $args", async ({ args, code, says }) => {
+    const { folder } = shop();
+    const ended = await tulle(folder, args);
+    expect(ended.stderr).toContain(says);
+    expect(ended.code).toBe(code);
+  });
+});
+
+describe("services and policies", () => {
+  let control: FakeControl;
+  beforeAll(async () => {
+    control = await startFakeControl();
+  });
+  afterAll(async () => control.close());
+
+  const POLICY = "apiVersion: v1\nkind: Namespace\nmetadata: { name: own }\n";
+  interface Sent {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly namespace?: string };
+  }
+  const applying = (body: string) => ({
+    generation: 3,
+    results: (JSON.parse(body) as readonly Sent[]).map(
+      ({ apiVersion, kind, metadata: { name, namespace = null } }) => ({
+        apiVersion,
+        kind,
+        name,
+        namespace,
+        action: "created",
+      }),
+    ),
+  });
+
+  it("are applied after the Workers, what the mesh file lost is deleted before them", async () => {
+    const tried = shop({ ...SHOP, "policies/own.yaml": POLICY });
+    write(tried.folder, { token: "tulle_token" });
+    const access = { ...OPTIONS, server: control.url, tokenFile: join(tried.folder, "token") };
+    control.asked.length = 0;
+    control.routes = { "POST /api/v1/apply": ({ body }) => ({ body: applying(body) }) };
+    const told = captured();
+    await deployMesh(await runIn(tried), access);
+    expect(told()).toMatch(/^10\/10 .*^workloadentry\.networking\.istio\.io\/orders-next created$/ms);
+    const [{ body, headers }] = control.asked as [FakeControl["asked"][number]];
+    expect(headers.authorization).toBe("Bearer tulle_token");
+    const names = applying(body).results.map(({ kind, name }) => `${kind} ${name}`);
+    expect(names).toEqual(
+      expect.arrayContaining(["Namespace own", "WorkloadEntry orders-next", "VirtualService web-public"]),
+    );
+
+    const file = structuredClone(SHOP["tulle.jsonc"]);
+    Reflect.deleteProperty(file.namespaces.default.services.orders.versions, "v2");
+    write(tried.folder, { "tulle.jsonc": file });
+    const path = "DELETE /k8s/apis/networking.istio.io/v1/namespaces/default/workloadentries/orders-next";
+    const first = tried.account.calls.length;
+    control.routes = { ...control.routes, [path]: () => refused("Forbidden", "not by you") };
+    await expect(deployMesh(await runIn(tried), access)).rejects.toThrow(
+      /step 1\/1 failed: delete networking\.istio\.io\/v1 WorkloadEntry default orders-next\n {2}forbidden: not by you/,
+    );
+    expect(tried.account.calls.length).toBe(first);
+    control.routes = { ...control.routes, [path]: () => ({ body: {} }) };
+    control.asked.length = 0;
+    await deployMesh(await runIn(tried), access);
+    expect(control.asked.map(({ method, path: asked }) => `${method} ${asked.split("?")[0]}`)).toEqual([
+      path,
+      "POST /api/v1/apply",
+    ]);
+    await deployMesh(await runIn(tried), access);
+    expect(control.asked.filter(({ method }) => method === "DELETE")).toHaveLength(1);
+  });
+
+  it("are told of with a command where control's domain does not answer", async () => {
+    const file = { ...SHOP["tulle.jsonc"], control: { domain: "control.invalid" } };
+    const tried = shop({ ...SHOP, "tulle.jsonc": file });
+    const told = captured();
+    await deployMesh(await runIn(tried), OPTIONS);
+    expect(told()).toMatch(/services and policies are not applied yet: .*control\.invalid/);
+    expect(told()).toContain("tulle token bootstrap --server https://control.invalid");
+    expect(existsSync(join(tried.state, "kubeconfig"))).toBe(false);
+  });
+
+  it("that control refuses fail the deployment with its words", async () => {
+    const tried = shop();
+    write(tried.folder, { token: "tulle_token" });
+    control.routes = { "POST /api/v1/apply": () => refused("Forbidden", "not by you") };
+    captured();
+    const access = { ...OPTIONS, server: control.url, tokenFile: join(tried.folder, "token") };
+    await expect(deployMesh(await runIn(tried), access)).rejects.toThrow("forbidden: not by you");
+  });
+});
