@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { parse } from "jsonc-parser";
 import { z } from "zod";
 import type { WorkerSecrets } from "../src/deployment/account-checks.ts";
@@ -14,8 +14,8 @@ import { type Project, readProject } from "./read-project.ts";
 
 export interface LookedAt {
   readonly facts: Omit<ProjectFacts, "policyErrors">;
-  /** There is no mesh file here or above, and none was named. */
-  readonly isMissing: boolean;
+  /** Where the mesh file is, or should be; null: there is none here or above, and none was named. */
+  readonly folder: string | null;
   /** Null where the mesh file cannot be read. */
   readonly meshFile: ReadMeshFile | null;
   /** Null where it cannot be read whole. */
@@ -39,8 +39,9 @@ export async function lookAtProject(file: string | undefined, environment: strin
     policies = policyFiles(meshFile).map(({ path }) => path);
   } catch (error) {
     const facts = { ...UNREAD, meshFile: messageOf(error) };
-    const isMissing = file === undefined && findMeshFile() === null;
-    return { facts, isMissing, meshFile: null, project: null, policies: [] };
+    const path = file ?? findMeshFile();
+    const folder = path === null ? null : dirname(resolve(path));
+    return { facts, folder, meshFile: null, project: null, policies: [] };
   }
   const init = await planInit(meshFile.folder, meshFile.path);
   const named = versionsIn(meshFile.file).map(({ config }) => config);
@@ -56,7 +57,7 @@ export async function lookAtProject(file: string | undefined, environment: strin
     problems: unread ? "" : problems,
     open: open.map(({ namespace, name }) => `${namespace}/${name}`),
   };
-  return { facts, isMissing: false, meshFile, project, policies };
+  return { facts, folder: meshFile.folder, meshFile, project, policies };
 }
 
 const NOT_READ = new Set<string>(["TULLE1001", "TULLE1008"]);

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Argument, type Command } from "commander";
 import { generatedFiles, lookAtProject } from "../../project/check-project.ts";
@@ -61,7 +61,7 @@ export async function checkAll(path: string | undefined, options: CheckOptions):
   const { facts, meshFile, project, policies } = looked;
   const topology = project?.topology ?? null;
   const ofProject =
-    looked.isMissing && !options.pre
+    looked.folder === null && !options.pre
       ? []
       : [
           ...projectChecks({ ...facts, policyErrors: await policyErrors(policies) }),
@@ -72,7 +72,17 @@ export async function checkAll(path: string | undefined, options: CheckOptions):
         ];
   if (options.pre) return inGroups([...ofProject, ...accountChecks(await lookAtAccount(meshFile, project))]);
   const own = { version: VERSION, migrations: ownMigrations(), now: Date.now(), topology };
-  return inGroups([...ofProject, ...meshChecks(await lookAtMesh(options), own)]);
+  return inGroups([...ofProject, ...meshChecks(await lookAtMesh(besides(looked.folder, options)), own)]);
+}
+
+/** The local mesh of a project keeps its kubeconfig beside the mesh file, wherever this runs. */
+function besides(folder: string | null, options: CheckOptions): CheckOptions {
+  const { kubeconfig, server } = options;
+  const named = [kubeconfig, server, process.env["TULLE_KUBECONFIG"], process.env["KUBECONFIG"]];
+  const own = folder === null ? null : relative(process.cwd(), join(folder, ".tulle/kubeconfig"));
+  return own === null || named.some((one) => one !== undefined && one !== "") || !existsSync(own)
+    ? options
+    : { ...options, kubeconfig: own };
 }
 
 /** What control would refuse of the files; what may be among the objects of the mesh is not looked for. */

@@ -61,7 +61,11 @@ function some(names: readonly string[]): string {
 const List = z.object({
   items: z.array(
     z.looseObject({
-      metadata: z.looseObject({ name: z.string(), namespace: z.string().default("") }),
+      metadata: z.looseObject({
+        name: z.string(),
+        namespace: z.string().default(""),
+        labels: z.record(z.string(), z.string()).default({}),
+      }),
       spec: z.unknown(),
     }),
   ),
@@ -71,7 +75,9 @@ async function objectsOf(client: Client): Promise<readonly MeshObject[]> {
   const lists = await Promise.all(
     KINDS.map(async ([kind, path]) => {
       const { value } = await ask(client, { below: "/k8s/apis", path: `/${path}` }, List);
-      return value.items.map(({ metadata: { name, namespace }, spec }) => ({ kind, name, namespace, spec }));
+      // What the mesh made from the mesh file is nobody's step.
+      const own = value.items.filter(({ metadata: { labels } }) => labels["app.kubernetes.io/managed-by"] !== "tulle");
+      return own.map(({ metadata: { name, namespace }, spec }) => ({ kind, name, namespace, spec }));
     }),
   );
   return lists.flat();

@@ -82,7 +82,8 @@ function project(files: object = {}): string {
 
 /** Those checks that are not well. */
 async function bad(folder: string, { pre = false } = {}): Promise<readonly string[]> {
-  const options = { output: "table", timeout: 30_000, kubeconfig: join(folder, ".tulle/kubeconfig") } as const;
+  // It is found beside the mesh file.
+  const options = { output: "table", timeout: 30_000 } as const;
   const results = await checkAll(folder, { ...options, ...(pre && { pre }) });
   return results
     .filter(({ outcome }) => outcome === "error" || outcome === "warning")

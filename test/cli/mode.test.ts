@@ -19,7 +19,10 @@ beforeAll(async () => {
       spec: { mtls: { mode: "STRICT" } },
     }),
     "GET /k8s/apis/security.istio.io/v1/authorizationpolicies": list(),
-    "GET /k8s/apis/networking.istio.io/v1/virtualservices": list(),
+    "GET /k8s/apis/networking.istio.io/v1/virtualservices": list({
+      metadata: { name: "made", namespace: "default", labels: { "app.kubernetes.io/managed-by": "tulle" } },
+      spec: {},
+    }),
     "GET /k8s/apis/networking.istio.io/v1/destinationrules": list(
       ...["a", "b", "c"].map((name) => ({ metadata: { name, namespace: "default" }, spec: {} })),
     ),
