@@ -46,7 +46,8 @@ export const CHECKS = {
   "compatibility-dates": {
     group: "project",
     title: "compatibility dates are as new as RPC needs, and as old as the runtime knows",
-    meaning: "a Worker does not start in the local mesh, or errors of its RPC have other names than without a mesh",
+    meaning:
+      "a Worker does not start in the local mesh, cannot be deployed, or errors of its RPC have other names than without a mesh",
     mend: "set `compatibility_date` to a date that the message allows",
   },
   "calls-through-mesh": {

@@ -50,7 +50,7 @@ export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
       [],
       unnamed.map(({ config, worker }) => `${config}: \`${worker}\``),
     ),
-    failing("compatibility-dates", told("TULLE1006").map(line), told("TULLE1007").map(line)),
+    failing("compatibility-dates", told("TULLE1006").map(line), told("TULLE1007", "TULLE1011").map(line)),
     failing("calls-through-mesh", [], told("TULLE1101", "TULLE1102", "TULLE1104", "TULLE1107", "TULLE1108").map(line)),
     failing(
       "public-routes",

@@ -66,6 +66,12 @@ export const PROJECT_FINDINGS = {
     meaning: "Workers were taken for versions of one service: its calls are spread over all of them",
     mend: "route by a VirtualService with weights, or make each a service in the mesh file",
   },
+  TULLE1011: {
+    name: "NoDate",
+    severity: "warning",
+    meaning: "the configuration has no `compatibility_date`: wrangler deploys no Worker without one",
+    mend: "set `compatibility_date`; the message tells the newest that runs here",
+  },
   TULLE1101: {
     name: "UnknownWorker",
     severity: "warning",

@@ -30,7 +30,9 @@ export function projectFindings(folder: Folder): readonly ProjectFinding[] {
 
 const CHECKS: readonly Check[] = [
   function date({ compatibilityDate }, { runtimeDate }) {
-    if (compatibilityDate === null || compatibilityDate <= runtimeDate) return [];
+    if (compatibilityDate === null)
+      return [["TULLE1011", `no \`compatibility_date\`; this runtime knows dates up to ${runtimeDate}`]];
+    if (compatibilityDate <= runtimeDate) return [];
     return [
       ["TULLE1006", `\`compatibility_date\` is ${compatibilityDate}; this runtime knows dates up to ${runtimeDate}`],
     ];

@@ -65,6 +65,7 @@ describe("projectChecks", () => {
     { is: "all-workers warning", facts: { unnamed: [{ config: "new/wrangler.toml", worker: "new" }] } },
     { is: "compatibility-dates error", facts: finding("TULLE1006") },
     { is: "compatibility-dates warning", facts: finding("TULLE1007") },
+    { is: "compatibility-dates warning", facts: finding("TULLE1011") },
     { is: "calls-through-mesh warning", facts: finding("TULLE1101") },
     { is: "calls-through-mesh warning", facts: finding("TULLE1102") },
     { is: "public-routes error", facts: finding("TULLE1201") },

@@ -298,6 +298,7 @@ describe("tulle init's findings", () => {
       files: { "a/wrangler.staging.toml": 'name = "a-staging"\nmain = "src/index.ts"' },
       of: "a/wrangler.staging.toml",
     },
+    { code: "TULLE1011", files: worker("n", "n", { compatibility_date: undefined }), of: "n/wrangler.jsonc" },
     { code: "TULLE1009", files: { "a/wrangler.toml": 'name = "a"' }, of: "a/wrangler.toml" },
     {
       code: "TULLE1101",
