@@ -1,5 +1,5 @@
 import { ProjectError } from "../project/mesh-file.ts";
-import { onEndOfNpm } from "./parent.ts";
+import { onEndOfNpm } from "../project/parent.ts";
 import { announcement } from "./announce.ts";
 import { type LocalMesh, startMesh } from "./local-mesh.ts";
 import { parseOptions, USAGE } from "./options.ts";
@@ -34,9 +34,12 @@ function endOnSignals(): void {
   }
 }
 
-onEndOfNpm(() => {
-  if (!stopping) void end(0);
-});
+onEndOfNpm(
+  (event) => event === "start",
+  () => {
+    if (!stopping) void end(0);
+  },
+);
 const startedAt = performance.now();
 try {
   mesh = await startMesh(

@@ -17,7 +17,7 @@ interface Built {
 /** @param dist the folder to write to */
 export async function buildInto(dist: string): Promise<Built> {
   const configs = workerConfigs((path) => readFileSync(join(ROOT, path), "utf8"));
-  const minified = new Map(Object.entries(configs).map(([name, { minify }]) => [name, minify]));
+  const minified = new Set(Object.entries(configs).flatMap(([name, { minify }]) => (minify ? [name] : [])));
   const into = async (folder: string, files: Readonly<Record<string, string>>, options: BuildOptions) => {
     const { metafile } = await build({ ...options, entryPoints: { ...files }, outdir: folder, metafile: true });
     return metafile;
@@ -30,7 +30,7 @@ export async function buildInto(dist: string): Promise<Built> {
         into(
           join(dist, "workers"),
           { [name]: entry },
-          { ...FOR_WORKERD, ...(minified.get(name) ? SMALL : WITH_NAMES) },
+          { ...FOR_WORKERD, ...(minified.has(name.replace(/^dev-/, "")) ? SMALL : WITH_NAMES) },
         ),
       ),
     )),
@@ -55,7 +55,7 @@ const FOR_NODE = {
   logLevel: "warning",
 } as const satisfies BuildOptions;
 
-/** As wrangler's `minify`. */
+/** As wrangler's `minify`. What `tulle dev` runs in a Worker's place is made like it: people try the code that they deploy. */
 const SMALL = { minify: true };
 /** Where it matters less, stacks stay readable. */
 const WITH_NAMES = { minifyWhitespace: true, minifySyntax: true };

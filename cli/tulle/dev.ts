@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { fileOf } from "../../project/built.ts";
+import { onEndOfNpm } from "../../project/parent.ts";
 import { MESH_FILE, ProjectError, readMeshFile } from "../../project/mesh-file.ts";
 import { CommandError } from "./command-error.ts";
 import type { Format } from "./output.ts";
@@ -54,6 +55,10 @@ async function dev(path: string | undefined, options: DevOptions): Promise<void>
       // A terminal's Ctrl-C reaches the mesh by itself, and a second one would cut its end short.
       if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
     });
+  onEndOfNpm(
+    () => true,
+    () => child.kill("SIGTERM"),
+  );
   process.exitCode = await new Promise<number>((ended, failed) => {
     child.on("error", failed);
     child.on("close", (code) => ended(code ?? 1));

@@ -97,10 +97,7 @@ export class InstalledPackage {
   traced(list: string, program: string, args: readonly string[]): readonly [string, readonly string[]] {
     const strace = toolPath("strace");
     if (strace === null) return [program, args];
-    return [
-      strace,
-      ["-D", "-f", "-q", "--seccomp-bpf", "-e", "trace=%file", "-e", "signal=none", "-o", list, program, ...args],
-    ];
+    return [strace, ["-D", "-f", "-q", "--seccomp-bpf", "-e", "trace=%file", "-o", list, program, ...args]];
   }
 
   remove(): void {

@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InstalledPackage, registryReached } from "../support/installed-package.ts";
+import { send } from "../support/http.ts";
 import { RunningMesh } from "../support/mesh.ts";
 import { toolPath } from "../support/tools.ts";
 import { until } from "../support/until.ts";
@@ -100,26 +101,29 @@ export const misspelt = (error: unknown) => isMeshError(error) && error.name ===
     expect(imported).toMatchObject({ status: 0, stdout: "false\n" });
   });
 
-  it("brings up the local mesh", async () => {
-    const trace = join(installed.folder, "mesh.trace");
-    const mesh = await RunningMesh.start(
-      ["--empty", "--port-base", "32500"],
-      join(installed.project, ".tulle"),
-      (args) => installed.start(...installed.traced(trace, "node", [inPackage("dist/start.js"), ...args])),
-    );
+  it("runs a folder of Workers as a mesh, which ends with npx", async () => {
+    const folder = join(installed.project, "storefront");
+    cpSync(join(import.meta.dirname, "../projects/storefront"), folder, { recursive: true });
+    const traced = (name: string, ...command: string[]) =>
+      installed.traced(join(installed.folder, name), "npx", ["tulle", ...command]);
+    expect(installed.run(...traced("init.trace", "init", "storefront"))).toMatchObject({ status: 0 });
+    const dev = () =>
+      installed.start(...traced("dev.trace", "dev", "storefront", "-o", "json", "--port-base", "32500"));
+    const mesh = await RunningMesh.start([], join(folder, ".tulle"), dev);
     try {
-      const { status, text } = await mesh.control("/api/v1/status");
-      expect(status).toBe(200);
-      expect(text).toContain("gateway-a");
-      const asked = installed.run("npx", ["tulle", "status"]);
+      const { text } = await send(`${mesh.info.gateway}/cart?item=1&item=2`);
+      expect(text).toBe('{"sum":55}');
+      const asked = installed.run("npx", ["tulle", "status", "--kubeconfig", join(folder, ".tulle/kubeconfig")]);
       expect(asked).toMatchObject({ status: 0, stderr: "" });
     } finally {
       await mesh.stop();
     }
+    // npx alone got the signal.
+    await until("the end of the mesh", () => !isAlive(mesh.info.pid));
   });
 
   it.skipIf(!IS_TRACED)("reads no file of the checkout in all that", async () => {
-    for (const name of ["version.trace", "help.trace", "analyze.trace", "mesh.trace"]) {
+    for (const name of ["version.trace", "help.trace", "analyze.trace", "init.trace", "dev.trace"]) {
       const named = await filesNamed(join(installed.folder, name));
       expect(named.length).toBeGreaterThan(50);
       expect(named.filter((path) => `${path}/`.startsWith(`${CHECKOUT}/`))).toEqual([]);
@@ -133,12 +137,20 @@ it("is not what `npm pack` makes of the checkout itself: that says how to", () =
   );
 });
 
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** The absolute paths in a list that `strace` keeps, once its first process has ended. */
 async function filesNamed(list: string): Promise<readonly string[]> {
   const lines = await until(`the end of ${list}`, () => {
     const read = readFileSync(list, "utf8").trimEnd().split("\n");
     const first = read[0]?.split(" ", 1)[0];
-    return read.some((line) => line.startsWith(`${first} `) && line.includes("+++ exited")) && read;
+    return read.some((line) => line.startsWith(`${first} `) && line.includes(" +++ ")) && read;
   });
   return lines.flatMap((line) => [...line.matchAll(/"(\/[^"]*)"/g)].map(([, path = ""]) => path));
 }
