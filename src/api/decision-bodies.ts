@@ -95,6 +95,7 @@ const Hypothetical = z.strictObject({
     .describe(
       "Tokens that are taken as verified. Each stands where rules look for one of its issuer; the request needs to hold none.",
     ),
+  startedAt: z.int().min(0).max(253_402_300_799_999).default(0).describe("When it comes, epoch milliseconds."),
   seed: z.int().min(-2_147_483_648).max(4_294_967_295).default(0).describe("What all draws are worked out of."),
 });
 
@@ -133,6 +134,7 @@ const Recorded = z.strictObject({
     by: z.enum(["certificate", "binding", "gateway", "none"]),
   }),
   tls: ClientTlsFact.nullable().default(null),
+  startedAt: z.int().min(0).max(253_402_300_799_999).default(0),
   seed: z.int(),
   tokens: z.record(z.string(), fact.nullable()),
   conclusions: z.record(z.string(), z.boolean()),

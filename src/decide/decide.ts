@@ -299,6 +299,7 @@ function asSent(
     clientIp: routed.clientIp,
     peer: front === null ? routed.peer : front.arrivingPeer,
     tls: null,
+    startedAt: routed.startedAt,
     seed: routed.seed,
     tokens: routed.tokens,
     conclusions: routed.conclusions,

@@ -90,10 +90,10 @@ export function decideHypothetical(
   slice: LinkedSlice,
   request: HypotheticalRequest,
   port: number,
-  { tokens: told, seed }: Pick<HypotheticalFacts, "tokens" | "seed">,
+  { tokens: told, startedAt, seed }: Pick<HypotheticalFacts, "tokens" | "startedAt" | "seed">,
   steps: Step[],
 ): Result<Decision, Problem> {
-  const made = factsFor(slice, request, port, seed);
+  const made = factsFor(slice, request, port, { startedAt, seed });
   if (!made.ok) return ok(made.error);
   const { facts, byText, unwanted } = placeTokens(made.value, slice.places, told);
   for (const name of unwanted) steps.push({ stage: "token", name, outcome: "no rule looks for it" });

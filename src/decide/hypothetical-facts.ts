@@ -24,6 +24,8 @@ export interface HypotheticalFacts {
   /** Where a Gateway asks for it; absent: TLS 1.3 for https, with the peer's certificate. */
   readonly tls?: ClientTls | undefined;
   readonly tokens: readonly HypotheticalToken[];
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
   readonly seed: number;
 }
 

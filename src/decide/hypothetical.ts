@@ -158,7 +158,7 @@ export function factsFor(
   slice: LinkedSlice,
   { protocol, received, entrance, peer, tls }: HypotheticalRequest,
   port: number,
-  seed: number,
+  { startedAt, seed }: Pick<RequestFacts, "startedAt" | "seed">,
 ): Result<RequestFacts, Answer> {
   const { method, scheme, host, authority, headers, odd, target, clientIp } = received;
   dropAliases(headers, odd, slice.headers);
@@ -180,6 +180,7 @@ export function factsFor(
     // A listener that asks for no certificate looks at none.
     peer: slice.front?.model.clientCertificate === "none" ? NO_PEER : peer,
     tls: slice.front?.asksTls === true ? tls : null,
+    startedAt,
     seed,
     tokens: [],
     conclusions: null,

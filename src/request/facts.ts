@@ -32,6 +32,8 @@ export interface RequestFacts {
   readonly peer: Peer;
   /** Of the client, where the Gateway's listener asks for it; null elsewhere. */
   readonly tls: ClientTls | null;
+  /** When it came, epoch milliseconds. */
+  readonly startedAt: number;
   /** 32 random bits: all draws of this request are worked out of it. */
   readonly seed: number;
   /**

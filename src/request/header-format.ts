@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { RequestFacts } from "./facts.ts";
+import { formatTime, isTimeFormat } from "./start-time.ts";
 
 /** A header's value as Envoy writes it: text, and variables that each request fills. */
 export type HeaderFormat = readonly (string | Variable)[];
@@ -10,12 +11,14 @@ type Variable =
   | { readonly kind: "client"; readonly port: boolean }
   | { readonly kind: "peer" }
   | { readonly kind: "route" }
-  | { readonly kind: "cluster" };
+  | { readonly kind: "cluster" }
+  /** When the request came. */
+  | { readonly kind: "time"; readonly format: string };
 
 /** What is wrong with a format: a percent sign that begins no variable, or a variable that is not filled here, by its name. */
 type FormatError = { readonly code: "lone_percent" } | { readonly code: "unknown_variable"; readonly variable: string };
 
-const VARIABLE = /%([A-Z][A-Z0-9_]*)(?:\(([^()%]*)\))?(?::(\d{1,5}))?%/y;
+const VARIABLE = /%([A-Z][A-Z0-9_]*)(?:\(([^()]*)\))?(?::(\d{1,5}))?%/y;
 
 /** @param text `%REQ(x-a?x-b):10%` and other variables; `%%` is a percent sign */
 export function parseFormat(text: string): Result<HeaderFormat, FormatError> {
@@ -47,6 +50,8 @@ function variableOf([, name, argument, length]: RegExpExecArray): Variable | nul
     const longest = length === undefined ? Number.POSITIVE_INFINITY : Number(length);
     return names.every(isReadable) ? { kind: "header", names, longest, query: name === "REQ" } : null;
   }
+  if (name === "START_TIME" && length === undefined)
+    return isTimeFormat(argument ?? "") ? { kind: "time", format: argument ?? "" } : null;
   if (argument !== undefined || length !== undefined) return null;
   return SIMPLE.get(name ?? "") ?? null;
 }
@@ -60,7 +65,7 @@ const SIMPLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
 ]);
 
 /** Variables as `parseFormat` takes them. */
-export const VARIABLES = ["REQ(name)", "REQ_WITHOUT_QUERY(name)", ...SIMPLE.keys()];
+export const VARIABLES = ["REQ(name)", "REQ_WITHOUT_QUERY(name)", "START_TIME", ...SIMPLE.keys()];
 
 const PSEUDO = new Set([":method", ":path", ":authority", ":scheme"]);
 
@@ -102,6 +107,8 @@ function valueOf(variable: Variable, { facts, route, cluster }: FormatContext): 
       return route.replace(/[^\t\x20-\x7e\x80-\uffff]/g, "?");
     case "cluster":
       return cluster ?? "";
+    case "time":
+      return formatTime(facts.startedAt, variable.format);
   }
 }
 

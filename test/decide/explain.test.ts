@@ -25,6 +25,7 @@ const HYPOTHETICAL: HypotheticalFacts = {
   peer: null,
   clientIp: null,
   tokens: [],
+  startedAt: 0,
   seed: 0,
 };
 

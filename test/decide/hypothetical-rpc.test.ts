@@ -16,6 +16,7 @@ const CALL: HypotheticalFacts = {
   peer: null,
   clientIp: null,
   tokens: [],
+  startedAt: 0,
   seed: 0,
 };
 

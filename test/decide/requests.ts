@@ -40,6 +40,7 @@ export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
     clientIp: null,
     peer: NO_PEER,
     tls: null,
+    startedAt: 0,
     seed: 0,
     tokens: [],
     conclusions: null,

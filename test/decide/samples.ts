@@ -125,7 +125,7 @@ const route: fc.Arbitrary<Route> = fc
       { remove: ["x-tier"] },
       { add: [["x-tier", "gold"]] as const },
       { set: [["x-tier", "%REQ(authorization?x-api-key)%"]] as const },
-      { add: [["x-api-key", "%REQ(:path)% %REQ(x-tier)%"]] as const },
+      { add: [["x-api-key", "%REQ(:path)% %REQ(x-tier)% %START_TIME%"]] as const },
     ),
     cors: fc.constantFrom<(CorsPolicy | undefined)[]>(undefined, undefined, {
       origins: [{ kind: "suffix", value: ".test" }],
@@ -227,6 +227,7 @@ export const requests: fc.Arbitrary<RequestFacts> = fc
     scheme: fc.constantFrom("http" as const, "https" as const),
     path,
     peer: fc.constantFrom(NO_PEER, peer("web"), peer("cart", "shop")),
+    startedAt: fc.integer({ min: 0, max: 2 ** 41 }),
     seed: fc.integer(),
     fields: fc.record(
       {

@@ -28,6 +28,10 @@ describe("a format", () => {
     ["%DOWNSTREAM_PEER_URI_SAN%", "spiffe://cluster.local/ns/default/sa/web"],
     ["%ROUTE_NAME%", "default/v/a?b"],
     ["%UPSTREAM_CLUSTER%", "outbound|80||a"],
+    ["%START_TIME%", "2026-11-29T13:05:09.042Z"],
+    ["t=%START_TIME(%s.%3f)%!", "t=1795957509.042!"],
+    ["%START_TIME(%F %T %f %1f %9f %%)%", "2026-11-29 13:05:09 042000000 0 042000000 %"],
+    ["%START_TIME(%Y/%m/%d %H-%M-%S)%", "2026/11/29 13-05-09"],
   ])("fills %s", (text, want) => {
     const request = {
       path: "/p",
@@ -35,6 +39,7 @@ describe("a format", () => {
       headers: headers({ "x-a": "one", "x-empty": "" }),
       clientIp: "192.0.2.7",
       peer: peer("web"),
+      startedAt: Date.UTC(2026, 10, 29, 13, 5, 9, 42),
     };
     expect(filled(text, request)).toBe(want);
   });
@@ -49,7 +54,10 @@ describe("a format", () => {
   });
 
   it.each([
-    "%START_TIME%",
+    "%START_TIME(%Q)%",
+    "%START_TIME(%)%",
+    "%START_TIME:3%",
+    "%RESPONSE_CODE%",
     "%REQ%",
     "%REQ()%",
     "%REQ(a b)%",

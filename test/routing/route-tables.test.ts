@@ -171,6 +171,7 @@ function routeOf(held: Held, request: Request, scope: string | null): string | n
       peer: { principal: `cluster.local/ns/${request.namespace}/sa/${request.account}` },
       clientIp: null,
       tokens: [],
+      startedAt: 0,
       seed: 7,
     },
     scope,
@@ -179,7 +180,7 @@ function routeOf(held: Held, request: Request, scope: string | null): string | n
   const [place] = hypothetical.value.places;
   const slice = place && held.sliceAt(place);
   if (!slice) return null;
-  const facts = factsFor(slice, hypothetical.value, request.port, 7);
+  const facts = factsFor(slice, hypothetical.value, request.port, { startedAt: 0, seed: 7 });
   if (!facts.ok) throw new Error(facts.error.code);
   const decision = decide(slice, facts.value);
   return decision.effect === "need" ? "need" : (decision.route?.model.name ?? null);

@@ -53,6 +53,16 @@ async function arrived(answer: Promise<Response>): Promise<Record<string, string
 describe("a route's changes of headers that the gateway fills late", () => {
   const echo = (request: Request) => Response.json(Object.fromEntries(request.headers));
 
+  it("tell when the request came", async () => {
+    const changed = withRequest(sliceOf(INSIDE), { set: [["x-request-start", "t=%START_TIME(%s%3f)%"]] });
+    await serveSlices({ "mesh/*": { [INSIDE]: changed } });
+    serve("a", echo);
+    const before = Date.now();
+    const { "x-request-start": told = "" } = await arrived(callInMesh(`http://${INSIDE}/`));
+    const at = Number(told.slice(2));
+    expect([told.startsWith("t="), at >= before, at <= Date.now()]).toEqual([true, true, true]);
+  });
+
   it.each(["x-forwarded-host", "x-forwarded-client-cert"])("add to %s once", async (name) => {
     await serveSlices({ "mesh/*": { [INSIDE]: withRequest(sliceOf(INSIDE), { add: [[name, "ours"]] }) } });
     serve("a", echo);

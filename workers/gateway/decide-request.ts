@@ -34,6 +34,7 @@ function factsOf(call: HttpCall, path: CanonicalPath, tokens: Tokens): RequestFa
     clientIp,
     peer: call.peer,
     tls: call.tls,
+    startedAt: call.journal.startedAt,
     seed: (Math.random() * 4_294_967_296) | 0,
     tokens,
     conclusions: null,

@@ -28,6 +28,7 @@ export function decideRpc(call: RpcCall): MeshError | null | Promise<MeshError |
       clientIp: null,
       peer: call.peer,
       tls: null,
+      startedAt: journal.startedAt,
       seed: (Math.random() * 4_294_967_296) | 0,
       tokens,
       conclusions: null,
