@@ -1,5 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import { withStatus } from "../request/header-format.ts";
 import { fillChanges, isTooLong } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import type { LinkedAnswer, LinkedFront, LinkedRoute } from "../snapshot/link.ts";
@@ -40,7 +41,7 @@ export function localAnswer(
   const context = { facts, route: route.model.name, cluster: null };
   const changes = fillChanges(response, context);
   if (isTooLong("response", changes, context)) return answerOf("headers_too_large", null, route);
-  return { ...answer, headers: changedLines(answer.headers, changes) };
+  return { ...answer, headers: changedLines(answer, changes) };
 }
 
 function locationOf(redirect: Redirect, facts: RequestFacts, matched: RouteMatch): string {
@@ -76,12 +77,13 @@ function locationText(scheme: string, authority: string, path: string): string {
   return `${scheme}://${authority}${path}`;
 }
 
-function changedLines(lines: Answer["headers"], changes: readonly HeaderChange[]): Answer["headers"] {
-  let changed = lines;
+function changedLines({ headers, status }: Answer, changes: readonly HeaderChange[]): Answer["headers"] {
+  let changed = headers;
   for (const change of changes) {
     if (change.op !== "add") changed = changed.filter(([name]) => name !== change.name);
     if (change.op !== "set" && change.op !== "add") continue;
-    const { name, value, template } = change;
+    const { name, template } = change;
+    const value = withStatus(change.value, status);
     changed = [...changed, template === undefined ? [name, value] : [name, value, template]];
   }
   return changed;

@@ -12,6 +12,8 @@ type Variable =
   | { readonly kind: "peer" }
   | { readonly kind: "route" }
   | { readonly kind: "cluster" }
+  /** Of the answer. */
+  | { readonly kind: "status" }
   /** When the request came. */
   | { readonly kind: "time"; readonly format: string };
 
@@ -62,6 +64,7 @@ const SIMPLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["DOWNSTREAM_PEER_URI_SAN", { kind: "peer" }],
   ["ROUTE_NAME", { kind: "route" }],
   ["UPSTREAM_CLUSTER", { kind: "cluster" }],
+  ["RESPONSE_CODE", { kind: "status" }],
 ]);
 
 /** Variables as `parseFormat` takes them. */
@@ -76,6 +79,19 @@ function isReadable(name: string): boolean {
 /** The headers that a format reads, pseudo-headers among them. */
 export function headersIn(format: HeaderFormat): readonly string[] {
   return format.flatMap((part) => (typeof part !== "string" && part.kind === "header" ? part.names : []));
+}
+
+/** Whether a format waits for an answer. */
+export function hasStatus(format: HeaderFormat): boolean {
+  return format.some((part) => typeof part !== "string" && part.kind === "status");
+}
+
+/** Stands in a value for the answer's status, which is known last of all. No header that came holds it. */
+const STATUS = "\0";
+
+/** @param value that a format was filled to */
+export function withStatus(value: string, status: number): string {
+  return value.includes(STATUS) ? value.replaceAll(STATUS, String(status)) : value;
 }
 
 /** Whom a format is filled for. */
@@ -107,6 +123,8 @@ function valueOf(variable: Variable, { facts, route, cluster }: FormatContext): 
       return route.replace(/[^\t\x20-\x7e\x80-\uffff]/g, "?");
     case "cluster":
       return cluster ?? "";
+    case "status":
+      return STATUS;
     case "time":
       return formatTime(facts.startedAt, variable.format);
   }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseFormat, VARIABLES } from "../request/header-format.ts";
+import { hasStatus, parseFormat, VARIABLES } from "../request/header-format.ts";
 import { isAuthorityValue } from "./authority.ts";
 import { later, never, strict, text } from "./fields.ts";
 import type { Report } from "./report.ts";
@@ -86,6 +86,9 @@ export function checkHeaders(headers: HeadersSpec | undefined, report: Report): 
         const value = operations?.[verb]?.[name] ?? "";
         if (value === "")
           place.warn("an empty value changes nothing; use `remove` to take the header away", "TULLE0003");
+        const format = parseFormat(value);
+        if (side === "request" && format.ok && hasStatus(format.value))
+          place.error("`%RESPONSE_CODE%`: a request has no status yet; it is for answers");
         if (!isAuthority(name)) continue;
         if (side === "response") place.error("an answer has no authority");
         else if (value !== "") authorities += 1;

@@ -101,7 +101,7 @@ describe("stripAnswer", () => {
 describe("changeAnswer", () => {
   it("removes, sets and adds in order", () => {
     const headers = new Headers({ server: "x", vary: "a" });
-    changeAnswer(headers, [
+    changeAnswer(headers, 200, [
       { op: "remove", name: "server" },
       { op: "add", name: "vary", value: "b" },
       { op: "set", name: "x-a", value: "1" },

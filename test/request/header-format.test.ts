@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fillFormat, headersIn, parseFormat } from "../../src/request/header-format.ts";
+import { fillFormat, headersIn, parseFormat, withStatus } from "../../src/request/header-format.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
 
@@ -44,6 +44,12 @@ describe("a format", () => {
     expect(filled(text, request)).toBe(want);
   });
 
+  it("tells an answer's status once it is known, and nothing else is taken for it", () => {
+    const value = filled("<%RESPONSE_CODE%> of %ROUTE_NAME% %%RESPONSE_CODE%%") ?? "";
+    expect(withStatus(value, 404)).toBe("<404> of default/v/a?b %RESPONSE_CODE%");
+    expect(withStatus("as it stands", 404)).toBe("as it stands");
+  });
+
   it("knows no client and no peer where nothing tells them", () => {
     expect(filled("<%DOWNSTREAM_REMOTE_ADDRESS%%DOWNSTREAM_PEER_URI_SAN%>")).toBe("<>");
     expect(filled("%DOWNSTREAM_REMOTE_ADDRESS%", { clientIp: "2001:db8::1" })).toBe("[2001:db8::1]:0");
@@ -57,7 +63,7 @@ describe("a format", () => {
     "%START_TIME(%Q)%",
     "%START_TIME(%)%",
     "%START_TIME:3%",
-    "%RESPONSE_CODE%",
+    "%RESPONSE_CODE(x)%",
     "%REQ%",
     "%REQ()%",
     "%REQ(a b)%",

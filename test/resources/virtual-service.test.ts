@@ -417,7 +417,8 @@ spec: {hosts: [reviews], http: [{${one}, ${fields}}]}`);
   it.each([
     ["a bad name", 'request: {set: {"a b": c}}', "request.set[a b]"],
     ["a line break in a value", 'request: {set: {a: "b\\nc"}}', "request.set.a"],
-    ["a variable that is not filled", 'request: {set: {a: "%RESPONSE_CODE%"}}', "request.set.a"],
+    ["a variable that is not filled", 'request: {set: {a: "%HOSTNAME%"}}', "request.set.a"],
+    ["an answer's status in a request", 'request: {add: {a: "x %RESPONSE_CODE%"}}', "request.add.a"],
     ["a variable that nobody knows", 'response: {add: {a: "%NOTHING(x)%"}}', "response.add.a"],
     ["a pseudo-header of answers", 'response: {set: {a: "%REQ(:status)%"}}', "response.set.a"],
     ["an authority that is none", "request: {set: {host: 'a/b'}}", "request.set.host"],

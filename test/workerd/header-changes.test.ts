@@ -53,6 +53,24 @@ async function arrived(answer: Promise<Response>): Promise<Record<string, string
 describe("a route's changes of headers that the gateway fills late", () => {
   const echo = (request: Request) => Response.json(Object.fromEntries(request.headers));
 
+  it("tell the status of an answer, the service's and the gateway's own", async () => {
+    const response = { set: [["x-was", "<%RESPONSE_CODE%>"]] } as const;
+    const [route] = sliceOf(INSIDE).routes;
+    const own = { name: "own", matches: [{ uri: { kind: "exact", value: "/own" } }], destinations: [] } as const;
+    const routes = [
+      { ...own, direct: { status: 418, body: "" }, response },
+      { ...own, ...route, matches: [], response } as Route,
+    ];
+    await serveSlices({ "mesh/*": { [INSIDE]: sliceOf(INSIDE, { routes }) } });
+    serve("a", () => new Response(null, { status: 404 }));
+    const told = async (path: string) => {
+      const { status, headers } = await callInMesh(`http://${INSIDE}${path}`);
+      return [status, headers.get("x-was")];
+    };
+    expect(await told("/own")).toEqual([418, "<418>"]);
+    expect(await told("/other")).toEqual([404, "<404>"]);
+  });
+
   it("tell when the request came", async () => {
     const changed = withRequest(sliceOf(INSIDE), { set: [["x-request-start", "t=%START_TIME(%s%3f)%"]] });
     await serveSlices({ "mesh/*": { [INSIDE]: changed } });

@@ -1,4 +1,5 @@
 import type { HeaderChange } from "../../src/request/changes.ts";
+import { withStatus } from "../../src/request/header-format.ts";
 import { isDropped } from "../../src/request/headers.ts";
 
 /** What stands in the way of passing an answer on as it is. */
@@ -113,10 +114,11 @@ export function copyAnswer({ status, statusText, headers, webSocket }: Response,
   });
 }
 
-export function changeAnswer(headers: Headers, changes: readonly HeaderChange[]): void {
+/** @param status of the answer, which values may tell */
+export function changeAnswer(headers: Headers, status: number, changes: readonly HeaderChange[]): void {
   for (const change of changes) {
     if (change.op === "remove") headers.delete(change.name);
-    else if (change.op === "set") headers.set(change.name, change.value);
-    else if (change.op === "add") headers.append(change.name, change.value);
+    else if (change.op === "set") headers.set(change.name, withStatus(change.value, status));
+    else if (change.op === "add") headers.append(change.name, withStatus(change.value, status));
   }
 }

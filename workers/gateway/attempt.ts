@@ -216,7 +216,7 @@ export class Attempt {
   #dressed(response: Response, body: ReadableStream | null): Response {
     const answer = copyAnswer(response, body);
     stripAnswer(answer.headers, answer.status === 101);
-    changeAnswer(answer.headers, this.#call.forward.response);
+    changeAnswer(answer.headers, answer.status, this.#call.forward.response);
     return answer;
   }
 

@@ -39,7 +39,7 @@ export class HttpCall extends Call<Response> {
     journal.bytes = bytes.length;
     const headers = new Headers();
     for (const [name, value] of answer.headers) headers.append(name, value);
-    if (this.cors.length > 0) changeAnswer(headers, this.cors);
+    if (this.cors.length > 0) changeAnswer(headers, status, this.cors);
     if (!headers.has("x-request-id")) headers.set("x-request-id", journal.requestId);
     if (bytes.length > 0 && !headers.has("content-type")) headers.set("content-type", "text/plain");
     this.lease.end("ok");
