@@ -10,7 +10,7 @@ import type { Topology } from "../src/deployment/topology.ts";
 import { planInit } from "./init-project.ts";
 import { findMeshFile, ProjectError, type ReadMeshFile, readMeshFile } from "./mesh-file.ts";
 import { policyFiles } from "./policy-files.ts";
-import { type Project, readProject } from "./read-project.ts";
+import { type Project, type ReadOptions, readProject } from "./read-project.ts";
 
 export interface LookedAt {
   readonly facts: Omit<ProjectFacts, "policyErrors">;
@@ -26,12 +26,11 @@ export interface LookedAt {
 
 const UNREAD = { findings: [], unnamed: [], named: [], problems: "", open: [] };
 
-/**
- * Looks at a project on disk as far as it can be read.
- *
- * @param file the mesh file; else the nearest one
- */
-export async function lookAtProject(file: string | undefined, environment: string | undefined): Promise<LookedAt> {
+/** Looks at a project on disk as far as it can be read. */
+export async function lookAtProject(
+  options: Pick<ReadOptions, "file" | "environment" | "isDeployed">,
+): Promise<LookedAt> {
+  const { file } = options;
   let meshFile: ReadMeshFile;
   let policies: readonly string[];
   try {
@@ -45,7 +44,7 @@ export async function lookAtProject(file: string | undefined, environment: strin
   }
   const init = await planInit(meshFile.folder, meshFile.path);
   const named = versionsIn(meshFile.file).map(({ config }) => config);
-  const { project, problems } = await wholeProject(file, environment);
+  const { project, problems } = await wholeProject(options);
   const unread = init.findings.some(({ code, config }) => NOT_READ.has(code) && named.includes(config));
   const open = (project?.topology.services ?? []).filter(({ allowsPublicRoutes }) => allowsPublicRoutes);
   const facts = {
@@ -63,11 +62,10 @@ export async function lookAtProject(file: string | undefined, environment: strin
 const NOT_READ = new Set<string>(["TULLE1001", "TULLE1008"]);
 
 async function wholeProject(
-  file: string | undefined,
-  environment: string | undefined,
+  options: ReadOptions,
 ): Promise<{ readonly project: Project | null; readonly problems: string }> {
   try {
-    return { project: await readProject({ file, environment }), problems: "" };
+    return { project: await readProject(options), problems: "" };
   } catch (error) {
     return { project: null, problems: messageOf(error) };
   }
@@ -126,6 +124,21 @@ export function requiredSecrets({ configs }: Project): readonly Omit<WorkerSecre
     const required = config.secrets?.required ?? [];
     return required.length === 0 ? [] : [{ worker, required }];
   });
+}
+
+/** Public services that a deployment gives no name: neither their hosts, nor their gateway's domains, nor routes of their own. */
+export function namelessServices({ topology, configs }: Project): readonly string[] {
+  const domains = new Map(topology.gateways.map(({ name, settings }) => [name, settings.domains.length]));
+  const isName = (host: string) => host !== "*" && !host.endsWith(".localhost");
+  return topology.services
+    .filter(({ publicHosts, gateway, workers }) => {
+      const routed = workers.some(({ name }) => {
+        const { routes, route } = configs.get(name)?.config ?? {};
+        return route !== undefined || (routes ?? []).length > 0;
+      });
+      return publicHosts.length > 0 && !publicHosts.some(isName) && domains.get(gateway) === 0 && !routed;
+    })
+    .map(({ namespace, name }) => `${namespace}/${name}`);
 }
 
 /** What the last deployment from here left of the mesh's own secrets. */

@@ -40,8 +40,8 @@ export function gatewayRoutes(gateway: MeshGateway, { topology, configs }: Proje
   );
   const routed = new Set(taken.map(hostOf));
   const hosts = new Set([...fronted.flatMap(({ publicHosts }) => publicHosts), ...gateway.settings.domains]);
-  // `*` says whom the gateway answers, not by what name it is reached.
-  const others = [...hosts].filter((host) => host !== "*" && !routed.has(host));
+  // `*` says whom the gateway answers, not by what name it is reached; `NAME.localhost` is of one machine alone.
+  const others = [...hosts].filter((host) => host !== "*" && !host.endsWith(".localhost") && !routed.has(host));
   const byPattern = new Map([...taken, ...others.map(routeOf)].map((route) => [patternOf(route), route]));
   return [...byPattern.values()];
 }

@@ -57,7 +57,11 @@ async function check(path: string | undefined, options: CheckOptions): Promise<v
 /** Every check, in the order of the table. @param path the mesh file or its folder; undefined: the nearest one */
 export async function checkAll(path: string | undefined, options: CheckOptions): Promise<readonly CheckResult[]> {
   const isFolder = path !== undefined && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
-  const looked = await lookAtProject(path !== undefined && isFolder ? join(path, MESH_FILE) : path, options.env);
+  const looked = await lookAtProject({
+    file: path !== undefined && isFolder ? join(path, MESH_FILE) : path,
+    environment: options.env,
+    isDeployed: options.pre === true,
+  });
   const { facts, meshFile, project, policies } = looked;
   const topology = project?.topology ?? null;
   const ofProject =

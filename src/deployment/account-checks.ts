@@ -5,6 +5,8 @@ import { failing, skipped } from "./project-checks.ts";
 export interface AccountFacts {
   /** Why wrangler may not talk to it; null: it may. */
   readonly login: string | null;
+  /** Services that are public without a name on the account. */
+  readonly nameless: readonly string[];
   /** `none`: no deployment made any yet; `pending`: made, and not known to be set. */
   readonly meshSecrets: "none" | "pending" | "set";
   /** Of Workers whose configurations name secrets. */
@@ -18,10 +20,15 @@ export interface WorkerSecrets {
   readonly set: readonly string[] | null;
 }
 
-export function accountChecks({ login, meshSecrets, secrets }: AccountFacts): readonly CheckResult[] {
+export function accountChecks({ login, nameless, meshSecrets, secrets }: AccountFacts): readonly CheckResult[] {
   const pending = meshSecrets === "pending" ? ["secrets are made, and were not set: a deployment stopped before"] : [];
   return [
     failing("wrangler-login", login === null ? [] : [login]),
+    failing(
+      "public-names",
+      [],
+      nameless.map((service) => `\`${service}\` has none`),
+    ),
     meshSecrets === "none"
       ? {
           id: "mesh-secrets",

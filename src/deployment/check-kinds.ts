@@ -74,6 +74,13 @@ export const CHECKS = {
     meaning: "nothing can be deployed: wrangler knows no account, or cannot reach Cloudflare's API",
     mend: "`npx wrangler login`, or set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID",
   },
+  "public-names": {
+    group: "account",
+    title: "public services have names by which people reach them",
+    meaning:
+      "a service is public by `*` or a name of this machine alone, and its gateway has no domain: nobody reaches it there",
+    mend: "name a host of a zone of the account in `public` of the service, or in `domains` of its gateway",
+  },
   "mesh-secrets": {
     group: "account",
     title: "the mesh's own secrets are made and set",

@@ -50,7 +50,7 @@ export function meshResources({ services, gateways }: Topology, local: boolean):
 function publicHosts({ name, publicHosts: hosts }: MeshService, openServices: number | null): readonly string[] {
   if (openServices === null || hosts.includes("*")) return hosts;
   // A name that is another one's, too, is refused: `*` stands for all of them.
-  return openServices === 1 ? ["*"] : [...hosts, `${name}.localhost`];
+  return openServices === 1 ? ["*"] : [...new Set([...hosts, `${name}.localhost`])];
 }
 
 function serviceAndEntries({ namespace, name, port, serviceAccount, workers }: MeshService): readonly MeshResource[] {

@@ -143,7 +143,7 @@ export const PROJECT_FINDINGS = {
     name: "NoWayIn",
     severity: "info",
     meaning:
-      "nobody here calls the service, and no route leads to it but a workers.dev name, which a deployment of the mesh turns off",
+      "nobody here calls the service, and no route leads to it but a workers.dev name, which `tulle deploy` turns off",
     mend: "name a host in `public`, where people are to reach it",
   },
 } as const satisfies Readonly<Record<`TULLE1${number}`, FindingKind>>;

@@ -217,7 +217,7 @@ const WRANGLER = `
 const [, , ...args] = process.argv;
 if (args[0] === "whoami") {
   if (process.env.FAKE_LOGIN === "broken") {
-    console.error("\\u001B[31m✘ \\u001B[41;97mERROR\\u001B[0m Unable to resolve the host\\n\\n  Perhaps…");
+    console.error("✘ [ERROR] Unable to resolve the host\\n\\n  Perhaps…");
     process.exit(1);
   }
   const loggedIn = process.env.FAKE_LOGIN === "yes";
@@ -253,6 +253,25 @@ describe("tulle check --pre", () => {
     },
   ])("tells $is", async ({ env, is }) => {
     expect(await pre(env)).toEqual(is);
+  });
+
+  it("tells of a public service that no name leads to, unless its gateway has a domain or its Worker a route", async () => {
+    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY" }]' };
+    const open = (more: object, host = "*") => {
+      const { default: namespace } = PROJECT["tulle.jsonc"].namespaces;
+      const web = { ...namespace.services.web, public: [host] };
+      const services = { ...namespace.services, web };
+      return { "tulle.jsonc": { mesh: "shop", namespaces: { default: { services } }, ...more } };
+    };
+    const nameless = ["public-names warning: `default/web` has none"];
+    expect(await pre(account, open({}))).toEqual(nameless);
+    expect(await pre(account, open({}, "web.localhost"))).toEqual(nameless);
+    expect(await pre(account, open({}, "shop.example.com"))).toEqual([]);
+    expect(await pre(account, open({ gateways: { front: { domains: ["shop.example.com"] } } }))).toEqual([]);
+    const services = [{ binding: "API", service: "api" }];
+    expect(await pre(account, { ...open({}), ...worker("web", "web", { services, route: "example.com/*" }) })).toEqual(
+      [],
+    );
   });
 
   it("tells of secrets that a deployment made and did not set", async () => {

@@ -90,8 +90,8 @@ describe("public routes of a Worker", () => {
     expect(gateway!.routes).toEqual([{ pattern: "shop.example", custom_domain: true }]);
   });
 
-  it("need no domain where everybody's name is public", async () => {
-    const { "shop-gateway": gateway } = await configs(withWeb({ public: ["*"] }, {}));
+  it.each(["*", "web.localhost"])("need no domain where %s is public", async (host) => {
+    const { "shop-gateway": gateway } = await configs(withWeb({ public: [host] }, {}));
     expect(gateway!.routes).toBeUndefined();
   });
 });

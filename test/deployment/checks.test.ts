@@ -92,6 +92,7 @@ describe("projectChecks", () => {
 describe("accountChecks", () => {
   const account: AccountFacts = {
     login: null,
+    nameless: [],
     meshSecrets: "set",
     secrets: [{ worker: "web", required: ["KEY"], set: ["KEY"] }],
   };
@@ -99,6 +100,7 @@ describe("accountChecks", () => {
   it.each([
     { is: [], facts: {} },
     { is: ["wrangler-login error: not logged in"], facts: { login: "not logged in" } },
+    { is: ["public-names warning: `default/web` has none"], facts: { nameless: ["default/web"] } },
     {
       is: ["mesh-secrets warning: secrets are made, and were not set: a deployment stopped before"],
       facts: { meshSecrets: "pending" as const },
@@ -261,7 +263,7 @@ describe("meshChecks", () => {
   it("has, with the others, one result for every check of the table", () => {
     const all = [
       ...projectChecks(WELL),
-      ...accountChecks({ login: null, meshSecrets: "set", secrets: [] }),
+      ...accountChecks({ login: null, nameless: [], meshSecrets: "set", secrets: [] }),
       ...generatedChecks([], own.topology),
       ...meshChecks(facts, own),
     ];

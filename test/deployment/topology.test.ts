@@ -227,5 +227,8 @@ describe("meshResources", () => {
       ["a.example.com", "web.localhost"],
       ["b.example.com", "blog.localhost"],
     ]);
+    // As `tulle init` names them.
+    const local = topology({ services: { web: { public: ["web.localhost"] }, blog: { public: ["b.example.com"] } } });
+    expect(hosts(meshResources(local, true))[0]).toEqual(["web.localhost"]);
   });
 });
