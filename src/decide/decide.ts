@@ -73,6 +73,9 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
 
   const path = rewrittenPath(slice, matched, facts);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
+  // The service's policies would be asked about another method than is called.
+  if (path !== null && facts.protocol === "workers-rpc" && path.value.forward !== facts.forwardPath)
+    return answerOf("rpc_rewritten", null, route, cluster);
   if (cluster.model.endpoints.length === 0) return filtered(route, routed, nobody(route, cluster), trace);
 
   const ops = filled(destination, route, routed);

@@ -3,8 +3,8 @@ import { describeDecision } from "../../src/decide/describe.ts";
 import { decideHypothetical } from "../../src/decide/explain.ts";
 import { hypotheticalRequest } from "../../src/decide/hypothetical.ts";
 import type { HypotheticalFacts } from "../../src/decide/hypothetical-facts.ts";
-import type { AuthorizationRule } from "../../src/snapshot/model.ts";
-import { OPEN, slice } from "./requests.ts";
+import type { AuthorizationRule, RouteMatch } from "../../src/snapshot/model.ts";
+import { decided, facts, OPEN, slice } from "./requests.ts";
 
 const CALL: HypotheticalFacts = {
   protocol: "workers-rpc",
@@ -20,6 +20,8 @@ const CALL: HypotheticalFacts = {
   seed: 0,
 };
 
+const ADD: RouteMatch = { uri: { kind: "exact", value: "/default/add" } };
+
 /** Lets Workers RPC alone in. */
 const RPC: AuthorizationRule = {
   to: [{ paths: [{ kind: "exact", value: "/default/add" }] }],
@@ -29,16 +31,29 @@ const RPC: AuthorizationRule = {
 describe("a call of Workers RPC that nobody made", () => {
   it("is decided as a gateway would, by its protocol too", () => {
     const of = slice({ policySets: [{ ...OPEN, allow: [{ name: "default/rpc", rules: [RPC] }] }] });
-    const decided = (asked: HypotheticalFacts) => {
+    const told = (asked: HypotheticalFacts) => {
       const request = hypotheticalRequest(asked, null);
       if (!request.ok || "effect" in request.value) throw new Error("no such call");
       const decision = decideHypothetical(of, request.value, 80, asked, []);
       if (!decision.ok) throw new Error(decision.error.message);
       return describeDecision(decision.value);
     };
-    expect(decided(CALL)).toMatchObject({ effect: "forward" });
-    expect(decided({ ...CALL, protocol: "http" })).toMatchObject({ code: "rbac_denied_no_allow" });
-    expect(decided({ ...CALL, path: "/Admin/add" })).toMatchObject({ code: "rbac_denied_no_allow" });
+    expect(told(CALL)).toMatchObject({ effect: "forward" });
+    expect(told({ ...CALL, protocol: "http" })).toMatchObject({ code: "rbac_denied_no_allow" });
+    expect(told({ ...CALL, path: "/Admin/add" })).toMatchObject({ code: "rbac_denied_no_allow" });
+  });
+
+  it("is refused where its route would have another method called", () => {
+    const rewritten = (uri: string, protocol: "http" | "workers-rpc") => {
+      const of = slice({
+        routes: [{ name: "r", matches: [ADD], destinations: [{ cluster: "a", weight: 1 }], rewrite: { uri } }],
+      });
+      const asked = facts({ protocol, method: "POST", path: "/default/add", forwardPath: "/default/add" });
+      return describeDecision(decided(of, asked));
+    };
+    expect(rewritten("/default/remove", "workers-rpc")).toMatchObject({ code: "rpc_rewritten", status: 501 });
+    expect(rewritten("/default/remove", "http")).toMatchObject({ effect: "forward" });
+    expect(rewritten("/default/add", "workers-rpc")).toMatchObject({ effect: "forward" });
   });
 
   it.each([

@@ -1,4 +1,3 @@
-import { answerOf } from "../../src/decide/answers.ts";
 import { emptyHeaders } from "../../src/request/headers.ts";
 import { decideOn, type Tokens } from "./decide-on.ts";
 import type { MeshError } from "./mesh-error.ts";
@@ -11,7 +10,7 @@ export function decideRpc(call: RpcCall): MeshError | null | Promise<MeshError |
   const headers = emptyHeaders();
   headers["host"] = authority;
   const tokens: Tokens = [];
-  const decided = decideOn(
+  return decideOn(
     call,
     {
       protocol: "workers-rpc",
@@ -35,10 +34,4 @@ export function decideRpc(call: RpcCall): MeshError | null | Promise<MeshError |
     },
     tokens,
   );
-  return decided instanceof Promise ? decided.then((answer) => answer ?? asCalled(call)) : (decided ?? asCalled(call));
-}
-
-/** The service's policies were asked about the path that a rewrite made: no other method than that may be called. */
-function asCalled(call: RpcCall): MeshError | null {
-  return call.forward.path === call.path ? null : call.answer(answerOf("rpc_rewritten"));
 }
