@@ -107,6 +107,7 @@ export const CALLS: Readonly<Record<string, () => Promise<unknown>>> = {
 export const WAYS: Readonly<Record<string, () => Promise<unknown>>> = {
   orders: async () => seen(fetch("http://orders:9080/")),
   "orders, by what was fetch when the module began": async () => seen(early("http://orders/")),
+  "orders, passing Host on": async () => seen(fetch("http://orders/", { headers: { host: "outside.example" } })),
   payments: async () => seen(fetch("http://PAYMENTS./")),
   outside: async () => seen(fetch("http://outside.example/")),
   "outside by TLS": async () => seen(fetch("https://outside.example/")),

@@ -140,6 +140,11 @@ describe("fetch of a Worker with a generated entry", () => {
     expect(await run("old", name)).toMatchObject({ status: 200, gateway });
   });
 
+  it("says the host of the URL, as by the network, and not one that was passed on", async () => {
+    const { got } = (await run("service", "orders, passing Host on")) as { got?: { headers: object } };
+    expect(got?.headers).toEqual({});
+  });
+
   it("takes calls by node:http along", async () => {
     expect(await run("service", "node:http")).toEqual({ status: 200, gateway: "a" });
   });

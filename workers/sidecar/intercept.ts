@@ -31,6 +31,8 @@ export function interceptFetch(hosts: Readonly<Record<string, string>>, rest: st
     const binding = url && bindingOf(url);
     if (binding === null) return direct(input, init);
     const request = new Request(input, init);
+    // By the network it is that of the URL, whatever the caller passes on of the call that it got.
+    request.headers.delete("host");
     // The runtime would follow a redirect through this same binding, whose gateway may not front the next host.
     if (request.redirect !== "follow" || !canBeSentAgain(input, init)) return meshOf(binding).fetch(request);
     const answer = await meshOf(binding).fetch(new Request(request, { redirect: "manual" }));
