@@ -26,8 +26,9 @@ export interface Opening {
 function portTaken(port: number, options: Options, error: unknown): StartError {
   const { code } = error as { code?: string };
   const reason = code === "EADDRINUSE" ? "is taken" : `cannot be opened (${code ?? String(error)})`;
+  const program = options.project === null ? "npm start --" : "tulle dev";
   return new StartError(
-    `port ${port} ${reason}; choose other ports with --port-base N (now ${options.portBase}), for example: npm start -- --port-base ${options.portBase + 100}`,
+    `port ${port} ${reason}; choose other ports with --port-base N (now ${options.portBase}), for example: ${program} --port-base ${options.portBase + 100}`,
   );
 }
 

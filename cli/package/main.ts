@@ -32,14 +32,17 @@ async function pack(output: string): Promise<string> {
   }
 }
 
+/** What people read, and their editors. */
+const PAPERS = ["README.md", "CHANGELOG.md", "LICENSE", "docs", "tulle.schema.json"];
+
 async function fill(folder: string): Promise<void> {
   const dist = join(folder, "dist");
   const { imported, included } = await buildInto(dist);
   declareInto(dist);
   cpSync(join(ROOT, "cli/package/launcher.mjs"), join(dist, "tulle.mjs"));
   writeFileSync(join(dist, "workers/THIRD-PARTY-NOTICES.txt"), noticesOf(included));
-  for (const path of ["README.md", "LICENSE", "tulle.schema.json", ...configurations()])
-    cpSync(join(ROOT, path), join(folder, path));
+  for (const path of [...PAPERS, ...configurations()])
+    cpSync(join(ROOT, path), join(folder, path), { recursive: true });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifestOf(imported), null, 2)}\n`);
 }
 

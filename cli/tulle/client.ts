@@ -125,7 +125,7 @@ function describeFailure(error: Error, { source }: Target, { host, hostname, pro
   const code = "code" in error ? String(error.code) : "";
   switch (code) {
     case "ECONNREFUSED":
-      return `nothing listens at ${host}; is \`npm start\` running, and is that the port it printed? (from ${source})`;
+      return `nothing listens at ${host}; is \`tulle dev\` running, and is that the port it printed? (from ${source})`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `there is no address for \`${hostname}\`; check the server's name in ${source}`;
@@ -139,7 +139,7 @@ function describeFailure(error: Error, { source }: Target, { host, hostname, pro
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
     case "CERT_SIGNATURE_FAILURE":
-      return `the certificate of ${host} is from an authority that is not trusted; give its certificate with --ca-file, or take a fresh kubeconfig: \`npm start\` writes both to its state folder`;
+      return `the certificate of ${host} is from an authority that is not trusted; give its certificate with --ca-file, or take a fresh kubeconfig: \`tulle dev\` writes both to its state folder`;
     case "ERR_TLS_CERT_ALTNAME_INVALID":
       return `the certificate of ${host} is for another name; use the name that it was made for as the server in ${source}`;
     case "CERT_HAS_EXPIRED":
@@ -176,7 +176,7 @@ function refusalOf(target: Target, call: Call, { status, text }: Answer): Comman
   // With a token of its own a call says itself what is wrong with it.
   if (status === 401 && call.bearer === undefined)
     return new CommandError(
-      `control does not know the token of ${target.tokenSource}: it is wrong, expired or revoked; ${target.tokenSource === target.source ? "take the kubeconfig that `npm start` writes" : `name another file, or leave --token-file out`}, or have an administrator run \`tulle token create\``,
+      `control does not know the token of ${target.tokenSource}: it is wrong, expired or revoked; ${target.tokenSource === target.source ? "take the kubeconfig that `tulle dev` writes" : `name another file, or leave --token-file out`}, or have an administrator run \`tulle token create\``,
     );
   if (status === 403) return new CommandError(`forbidden: ${message}`);
   if (status === 503) return new CommandError(`control is not available: ${message}`);

@@ -20,7 +20,9 @@ import { addToken } from "./tokens.ts";
 /** All commands. Nothing runs before it is told to parse. */
 export function tulleProgram(): Command {
   const program = new Command("tulle")
-    .description("talk to the control of a mesh: apply policies, see what gateways have, make tokens and certificates")
+    .description(
+      "a service mesh for Cloudflare Workers: run, deploy and check it, apply policies, make tokens and certificates",
+    )
     .option("--kubeconfig <file>", "whom to talk to (default: $TULLE_KUBECONFIG, $KUBECONFIG, .tulle/kubeconfig)")
     .option("--context <name>", "a context of the kubeconfig (default: its current one)")
     .addOption(
@@ -50,7 +52,7 @@ export function tulleProgram(): Command {
       if ((output === "text" || output === "sarif") && command.name() !== "analyze")
         throw usageError(`\`-o ${output}\` is for \`tulle analyze\`; use table, json or yaml`);
     })
-    .addHelpText("after", "\nExample:\n  $ npm start            # in another terminal\n  $ tulle status");
+    .addHelpText("after", "\nExample:\n  $ tulle dev            # in another terminal\n  $ tulle status");
 
   addInit(program);
   addDev(program);

@@ -103,7 +103,7 @@ export async function untilCurrent(client: Client, wait: number | true): Promise
  */
 function whoIsLate({ status, at }: Seen, generation: number, remembered: boolean): string | null {
   if (status.gateways.length === 0)
-    return "no gateway was ever seen; start one (`npm start`), or look at the log of the one that runs";
+    return "no gateway was ever seen; start one (`tulle dev`), or look at the log of the one that runs";
   if (!remembered && status.gateways.every(({ seenAt }) => seenAt === null)) return "no gateway was seen lately";
   const alive = status.gateways.filter((gateway) => isAlive(gateway, at));
   if (alive.length === 0)

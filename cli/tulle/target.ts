@@ -99,7 +99,7 @@ function fromKubeconfig(options: GlobalOptions, env: NodeJS.ProcessEnv): Target 
   };
 }
 
-const HOW_TO_NAME = `run \`npm start\` in this folder, or name a kubeconfig with --kubeconfig or TULLE_KUBECONFIG`;
+const HOW_TO_NAME = `run \`tulle dev\` (for its examples \`npm start\`) in this folder, or name a kubeconfig with --kubeconfig or TULLE_KUBECONFIG`;
 
 function kubeconfigPaths(
   { kubeconfig }: GlobalOptions,

@@ -184,7 +184,7 @@ describe("what it says when it cannot talk", () => {
     const { code, stderr } = await tulle(folder, ["status", "--kubeconfig", file]);
     expect(code).toBe(1);
     expect(stderr).toBe(
-      `error: nothing listens at 127.0.0.1:${port}; is \`npm start\` running, and is that the port it printed? (from \`${file}\`)\n`,
+      `error: nothing listens at 127.0.0.1:${port}; is \`tulle dev\` running, and is that the port it printed? (from \`${file}\`)\n`,
     );
   });
 
@@ -222,7 +222,7 @@ describe("what it says when it cannot talk", () => {
     {
       name: "401",
       answer: refused("Unauthorized", "Unauthorized"),
-      says: "`npm start` writes, or have an administrator run `tulle token create`",
+      says: "`tulle dev` writes, or have an administrator run `tulle token create`",
     },
     {
       name: "403",

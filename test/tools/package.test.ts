@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { InstalledPackage, registryReached } from "../support/installed-package.ts";
@@ -38,6 +38,20 @@ describe.skipIf(!IS_REACHED)("the tarball, installed in an empty folder", () => 
       .filter((name) => name.endsWith(".ts"));
     expect(typeScript.filter((name) => !name.endsWith(".d.ts"))).toEqual([]);
     expect(typeScript).not.toEqual([]);
+  });
+
+  it("has the pages that its code and its README send people to", () => {
+    const built = readdirSync(inPackage("dist"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      name.endsWith(".js"),
+    );
+    const texts = built.map((name) => readFileSync(inPackage("dist", name), "utf8"));
+    const named = texts.flatMap((text) => text.match(/\bdocs\/[\w-]+\.md\b/g) ?? []);
+    expect(named).toContain("docs/findings.md");
+    const linked = [...readFileSync(inPackage("README.md"), "utf8").matchAll(/\]\(([^):#]+)\)/g)].map(
+      ([, path = ""]) => path,
+    );
+    expect(linked).toContain("docs/cli.md");
+    expect([...new Set([...named, ...linked])].filter((path) => !existsSync(inPackage(path)))).toEqual([]);
   });
 
   it("depends on what its code imports and runs, at the versions of the checkout, and has nothing for its development", () => {
