@@ -87,7 +87,17 @@ const MESH_CONFIG = "/k8s/apis/tulle.dev/v1alpha1/namespaces/istio-system/meshco
 /** Istio knows no egress list and no ranges: what the cases name is allowed. */
 const RANGES = ["127.0.0.0/8", "10.0.0.0/8", "1.0.0.0/8", "2.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 const PRIVATE_NAMES = ["com", "org", "net", "io", "bar"];
-const EGRESS = ["127.0.0.1", "foo.com", "google.com", "*.google.com", "*.amazon.com", "httpbin.org", "example.com"];
+const EGRESS = [
+  "127.0.0.1",
+  "foo.com",
+  "google.com",
+  "*.google.com",
+  "*.amazon.com",
+  "httpbin.org",
+  "example.com",
+  "*.nytimes.com",
+  "*.washingtonpost.com",
+];
 
 /** A local mesh of its own for the runner, and the ways into it. */
 export async function start({ index, tmpDir }: StartOptions) {
