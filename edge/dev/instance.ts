@@ -7,6 +7,7 @@ import { forgetRegistered } from "../runtime.ts";
 import { moduleOf } from "../workers.ts";
 import { DEBUG_PORT } from "./debug-port.ts";
 import type { WorkerOptions } from "./bundling.ts";
+import { assetsService, userService } from "./places.ts";
 import type { Built } from "./user-worker.ts";
 
 /** Of all Workers: what is where for each of their processes. */
@@ -70,7 +71,7 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
   try {
     await miniflare.ready;
     isUp = true;
-    return instance(miniflare, name, marker, ground.registry);
+    return instance(miniflare, { name, marker, registry: ground.registry, options: built.options });
   } catch (error) {
     await miniflare.dispose().catch(() => undefined);
     throw said.length === 0 ? error : new Error(said.join("\n"), { cause: error });
@@ -90,13 +91,30 @@ async function wayWorker({ gatewaysAt }: Ground) {
 
 const EMPTY = [{ type: "ESModule" as const, path: "index.js", contents: "export default {}" }];
 
-function instance(miniflare: Miniflare, name: string, marker: string, registry: string): Instance {
+interface Registration {
+  readonly name: string;
+  readonly marker: string;
+  readonly registry: string;
+  readonly options: WorkerOptions;
+}
+
+function instance(miniflare: Miniflare, { name, marker, registry, options }: Registration): Instance {
   return {
     address: () => registered(registry, marker).debugPortAddress,
     takeName() {
       const { debugPortAddress, instanceId } = registered(registry, marker);
+      const consumers = options["queueConsumers"];
+      const entry = {
+        debugPortAddress,
+        instanceId,
+        defaultEntrypointService: options["assets"] === undefined ? userService(name) : assetsService(name),
+        userWorkerService: userService(name),
+        ...(consumers !== undefined && {
+          queueConsumers: Array.isArray(consumers) ? consumers : Object.keys(consumers as object),
+        }),
+      };
       const next = join(registry, `.${marker}`);
-      writeFileSync(next, JSON.stringify({ ...registered(registry, name), debugPortAddress, instanceId }));
+      writeFileSync(next, JSON.stringify(entry));
       renameSync(next, join(registry, name));
     },
     async scheduled(cron) {

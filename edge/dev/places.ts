@@ -16,6 +16,16 @@ export interface Place {
   readonly props?: object;
 }
 
+/** Miniflare's name of a Worker in its process. */
+export function userService(worker: string): string {
+  return `core:user:${worker}`;
+}
+
+/** Of what routes between a Worker's assets and its code. */
+export function assetsService(worker: string): string {
+  return `assets:rpc-proxy:${worker}`;
+}
+
 /** By binding; of Workers that don't run there is none. */
 export function placesOf(
   { endpoints }: MeshGateway,
@@ -27,9 +37,8 @@ export function placesOf(
       if (at === undefined) return [];
       const place = {
         address: at.address,
-        service: `core:user:${worker}`,
-        // Miniflare's router of assets and code.
-        ...(at.hasAssets && entrypoint === undefined && { fetchService: `assets:rpc-proxy:${worker}` }),
+        service: userService(worker),
+        ...(at.hasAssets && entrypoint === undefined && { fetchService: assetsService(worker) }),
         ...(entrypoint !== undefined && { entrypoint }),
         ...(props !== undefined && { props }),
       };

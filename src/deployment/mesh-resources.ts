@@ -50,7 +50,10 @@ export function meshResources({ services, gateways }: Topology, local: boolean):
 function publicHosts({ name, publicHosts: hosts }: MeshService, openServices: number | null): readonly string[] {
   if (openServices === null || hosts.includes("*")) return hosts;
   // A name that is another one's, too, is refused: `*` stands for all of them.
-  return openServices === 1 ? ["*"] : [...new Set([...hosts, `${name}.localhost`])];
+  if (openServices === 1) return ["*"];
+  const local = `${name}.localhost`;
+  const isNamed = hosts.some((host) => host === local || (host.startsWith("*.") && local.endsWith(host.slice(1))));
+  return isNamed ? hosts : [...hosts, local];
 }
 
 function serviceAndEntries({ namespace, name, port, serviceAccount, workers }: MeshService): readonly MeshResource[] {

@@ -227,8 +227,7 @@ describe("meshResources", () => {
       ["a.example.com", "web.localhost"],
       ["b.example.com", "blog.localhost"],
     ]);
-    // As `tulle init` names them.
-    const local = topology({ services: { web: { public: ["web.localhost"] }, blog: { public: ["b.example.com"] } } });
-    expect(hosts(meshResources(local, true))[0]).toEqual(["web.localhost"]);
+    const local = topology({ services: { web: { public: ["web.localhost"] }, blog: { public: ["*.localhost"] } } });
+    expect(hosts(meshResources(local, true))).toEqual([["web.localhost"], ["*.localhost"]]);
   });
 });

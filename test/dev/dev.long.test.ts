@@ -5,7 +5,7 @@ import { until } from "../support/until.ts";
 import { Folder } from "./support/folder.ts";
 import { RunningDev } from "./support/running-dev.ts";
 
-const PORTS = ["--port-base", "34000", "--loopback", "127.0.71.0/24"];
+const PORTS = ["--port-base", "30000", "--loopback", "127.0.71.0/24"];
 const DATE = "2026-10-20";
 
 const SHOP = `
@@ -322,7 +322,7 @@ describe("tulle dev", () => {
   });
 
   it("calls a Worker that another terminal runs by the generated configuration there, and calls it here again when it is gone", async () => {
-    const end = dev.elsewhere(folder.path, "orders", ["--port 34500 --inspector-port 34501 --var PLACE:elsewhere"]);
+    const end = dev.elsewhere(folder.path, "orders", ["--port 30090 --inspector-port 30091 --var PLACE:elsewhere"]);
     try {
       await until("the other terminal to answer", async () => (await json("/"))["place"] === "elsewhere");
       expect(await json("/rpc/add")).toEqual({ value: 3 });
@@ -334,11 +334,11 @@ describe("tulle dev", () => {
   });
 
   it("lets a Worker in another terminal call in its own name", async () => {
-    const end = dev.elsewhere(folder.path, "shop", ["--port 34500 --inspector-port 34501"]);
+    const end = dev.elsewhere(folder.path, "shop", ["--port 30090 --inspector-port 30091"]);
     try {
       const from = log().length;
       await until("the other terminal to answer", async () => {
-        const { status } = await send("http://127.0.0.1:34500/from-elsewhere");
+        const { status } = await send("http://127.0.0.1:30090/from-elsewhere");
         return status === 200;
       });
       const record = log()

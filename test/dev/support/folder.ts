@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -6,8 +6,12 @@ import { dirname, join } from "node:path";
 export class Folder {
   readonly path = mkdtempSync(join(tmpdir(), "tulle-dev-"));
 
-  /** @param files text by path; what is no string becomes JSON */
-  constructor(files: Readonly<Record<string, unknown>>) {
+  /**
+   * @param files text by path; what is no string becomes JSON
+   * @param from a folder whose files it has, too
+   */
+  constructor(files: Readonly<Record<string, unknown>>, from?: string) {
+    if (from !== undefined) cpSync(from, this.path, { recursive: true });
     for (const [file, content] of Object.entries(files)) this.save(file, content);
   }
 
