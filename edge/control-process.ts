@@ -5,12 +5,11 @@ import { CONTROL, controlWorker, migrate } from "./miniflare-workers.ts";
 import { forgetRegistered } from "./runtime.ts";
 import type { Secrets } from "./secrets.ts";
 
-const TRUST_DOMAIN = "cluster.local";
-
 /** Control in a runtime of its own, so that it can be stopped alone. */
 export async function startControl(
   layout: Layout,
   secrets: Secrets,
+  trustDomain: string,
   onLine: (line: { level: string; message: string }) => void,
 ): Promise<{ stop(): Promise<void> }> {
   mkdirSync(layout.registry, { recursive: true });
@@ -25,7 +24,7 @@ export async function startControl(
       handleStructuredLogs: onLine,
       workers: [
         {
-          ...(await controlWorker(secrets, TRUST_DOMAIN, true)),
+          ...(await controlWorker(secrets, trustDomain, true)),
           unsafeDirectSockets: [{ host: "127.0.0.1", port: layout.ports.controlDirect }],
         },
       ],

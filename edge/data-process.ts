@@ -25,9 +25,18 @@ interface ProjectGateways {
   readonly placesSecret: string;
 }
 
+interface RunningGateway {
+  readonly name: string;
+  /** Of its own socket. */
+  readonly port: number;
+  /** Of the one by which it is told where Workers run. */
+  readonly placesPort: number | null;
+  /** The Gateway resource whose listeners it serves, `namespace/name`; null: any that no other one does. */
+  readonly gateway: string | null;
+}
+
 export interface DataProcess {
-  /** The gateways, each with the port of its own socket, and of the one by which it is told where Workers run. */
-  readonly gateways: readonly { readonly name: string; readonly port: number; readonly placesPort: number | null }[];
+  readonly gateways: readonly RunningGateway[];
   /** Worker to its port; empty without `servicePorts`. */
   readonly services: Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -87,6 +96,7 @@ export async function startData(
       names.map(async (name) => ({
         name,
         port: Number((await miniflare.unsafeGetDirectURL(name)).port),
+        gateway: project?.gateways.find((one) => one.name === name)?.gateway ?? null,
         placesPort: project === null ? null : Number((await miniflare.unsafeGetDirectURL(name, PLACES)).port),
       })),
     ),

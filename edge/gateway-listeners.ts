@@ -26,7 +26,8 @@ export interface GatewayListenersOptions {
   readonly authority: EdgeAuthority;
   readonly meshAuthority: MeshAuthority;
   readonly refuser: Refuser;
-  readonly gatewayPort: number;
+  /** Where the gateway listens that serves a Gateway, `namespace/name`. */
+  readonly gatewayPort: (gateway: string) => number;
   /** For a port that cannot be bound; 0 is any. */
   readonly fallback: (logical: number) => number;
 }
@@ -78,7 +79,7 @@ export class GatewayListeners {
   async #openOne(key: string, wanted: Wanted): Promise<void> {
     const { authority, meshAuthority, gatewayPort, fallback, refuser } = this.#options;
     const { gateway, port } = wanted;
-    const target = { port: gatewayPort, cf: (socket: unknown) => cfOf(socket, { gateway, port }), refuser };
+    const target = { port: gatewayPort(gateway), cf: (socket: unknown) => cfOf(socket, { gateway, port }), refuser };
     const clientCa = wanted.tls === "mutual" ? async () => meshAuthority.pem() : null;
     const tls = wanted.tls === "none" ? null : { authority, clientCa };
     const address = this.#addressOf(gateway);

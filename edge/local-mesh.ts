@@ -32,6 +32,8 @@ export interface LocalMesh {
 }
 
 const WATCH_MS = 1_000;
+/** Of the examples' mesh. */
+const TRUST_DOMAIN = "cluster.local";
 
 /**
  * Brings the local mesh up.
@@ -82,7 +84,10 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   const opening: Opening = { options, layout, authority, meshAuthority, onLine, onStop: run.onStop };
   const examples = options.examples.map(readExample);
 
-  const control = options.only === "data" ? [] : await upControl(opening, secrets, run);
+  const control =
+    options.only === "data"
+      ? []
+      : await upControl(opening, secrets, project?.project.topology.trustDomain ?? TRUST_DOMAIN, run);
   const token = await adminToken(client, layout, secrets);
   await openControl(opening);
   const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
@@ -118,10 +123,15 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
 }
 
 /** @returns its processes */
-async function upControl({ options, layout, onLine }: Opening, secrets: Secrets, run: Run): Promise<readonly number[]> {
+async function upControl(
+  { options, layout, onLine }: Opening,
+  secrets: Secrets,
+  trustDomain: string,
+  run: Run,
+): Promise<readonly number[]> {
   run.progress("starting control");
   await portFree(layout.ports.controlDirect, options);
-  const control = await startControl(layout, secrets, onLine);
+  const control = await startControl(layout, secrets, trustDomain, onLine);
   run.onStop(() => control.stop());
   return track(layout, "control", []);
 }

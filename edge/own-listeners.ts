@@ -102,7 +102,7 @@ export async function openGateways(opening: Opening, { gateways }: DataProcess):
     authority,
     meshAuthority,
     refuser: gatewayRefuser(first.name, onLine),
-    gatewayPort: first.port,
+    gatewayPort: (name) => (gateways.find(({ gateway }) => gateway === name) ?? first).port,
     fallback: (logical) => layout.ports.fallback(logical),
   });
   opening.onStop(async () => listeners.close());

@@ -1,5 +1,5 @@
 import { ProjectError } from "../project/mesh-file.ts";
-import { onEndOfNpm } from "../project/parent.ts";
+import { onEndOfNpm, onEndOfParent } from "../project/parent.ts";
 import { announcement } from "./announce.ts";
 import { type LocalMesh, startMesh } from "./local-mesh.ts";
 import { parseOptions, USAGE } from "./options.ts";
@@ -34,12 +34,12 @@ function endOnSignals(): void {
   }
 }
 
-onEndOfNpm(
-  (event) => event === "start",
-  () => {
-    if (!stopping) void end(0);
-  },
-);
+function endWithParent(): void {
+  if (!stopping) void end(0);
+}
+
+if (process.env["TULLE_DEV"] === undefined) onEndOfNpm((event) => event === "start", endWithParent);
+else onEndOfParent(endWithParent);
 const startedAt = performance.now();
 try {
   mesh = await startMesh(

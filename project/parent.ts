@@ -2,6 +2,16 @@
 const parent = process.ppid;
 const LOOK_MS = 500;
 
+/** Calls back once, when the program that started this one is gone. */
+export function onEndOfParent(ended: () => void): void {
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    ended();
+  }, LOOK_MS);
+  timer.unref();
+}
+
 /**
  * Calls back once, when the shell between npm (or npx) and this process is gone. npm's signals end at that shell, which tells
  * nobody; started otherwise, a mesh outlives whoever started it.
@@ -10,11 +20,5 @@ const LOOK_MS = 500;
  */
 export function onEndOfNpm(isNpms: (event: string) => boolean, ended: () => void): void {
   const event = process.env["npm_lifecycle_event"];
-  if (event === undefined || !isNpms(event)) return;
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return;
-    clearInterval(timer);
-    ended();
-  }, LOOK_MS);
-  timer.unref();
+  if (event !== undefined && isNpms(event)) onEndOfParent(ended);
 }

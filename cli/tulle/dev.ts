@@ -49,7 +49,11 @@ async function dev(path: string | undefined, options: DevOptions): Promise<void>
     ...(options.env === undefined ? [] : [`--env=${options.env}`]),
     ...(options.output === "json" ? ["--json"] : []),
   ];
-  const child = spawn(process.execPath, [fileOf("start"), ...args], { stdio: "inherit" });
+  const child = spawn(process.execPath, [fileOf("start"), ...args], {
+    stdio: "inherit",
+    // It ends where this process is gone.
+    env: { ...process.env, TULLE_DEV: "1" },
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {
       // A terminal's Ctrl-C reaches the mesh by itself, and a second one would cut its end short.

@@ -104,6 +104,8 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
 }
 `;
 
+const MESH = { mesh: "devtest", trustDomain: "dev.example" };
+
 const DENY = `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: nobody, namespace: shop }
@@ -141,7 +143,7 @@ async function untilVersion(version: string): Promise<void> {
 beforeAll(async () => {
   folder = new Folder({
     "tulle.jsonc": {
-      mesh: "devtest",
+      ...MESH,
       namespaces: {
         shop: {
           services: {
@@ -189,7 +191,7 @@ describe("tulle dev", () => {
     expect(await json("/kv")).toEqual({ before: null });
     expect(await json("/kv")).toEqual({ before: "0" });
     expect(await json("/count")).toBe(1);
-    expect(log()).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+    expect(log()).toContain('"source_principal":"dev.example/ns/shop/sa/shop"');
   });
 
   it("sends calls by host name through the mesh", async () => {
@@ -221,7 +223,7 @@ describe("tulle dev", () => {
     const record = log()
       .split("\n")
       .find((line) => line.includes('"path":"/default/add"'));
-    expect(record).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+    expect(record).toContain('"source_principal":"dev.example/ns/shop/sa/shop"');
   });
 
   it("puts a saved version in the place of the one before, which nobody who calls meanwhile notices", async () => {
@@ -302,14 +304,14 @@ describe("tulle dev", () => {
       ...(stock && { stock: { versions: { v1: { config: "stock/wrangler.jsonc" } } } }),
     });
     const runtimes = runtimesOf(dev.info.pid).length;
-    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(true) } } });
+    folder.save("tulle.jsonc", { ...MESH, namespaces: { shop: { services: services(true) } } });
     await until("the new service to answer", async () => (await json("/admin"))["stock"] === 12);
-    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(false) } } });
+    folder.save("tulle.jsonc", { ...MESH, namespaces: { shop: { services: services(false) } } });
     await until("its Worker to end", () => runtimesOf(dev.info.pid).length <= runtimes);
     const from = dev.said.length;
     folder.save("tulle.jsonc", { mesh: "devtest" });
     await dev.says("the mesh goes on as it was", from);
-    folder.save("tulle.jsonc", { mesh: "devtest", namespaces: { shop: { services: services(false) } } });
+    folder.save("tulle.jsonc", { ...MESH, namespaces: { shop: { services: services(false) } } });
     expect(await json("/")).toMatchObject({ place: "there" });
   });
 
@@ -345,7 +347,7 @@ describe("tulle dev", () => {
         .slice(from)
         .split("\n")
         .find((line) => line.includes("/from-elsewhere"));
-      expect(record).toContain('"source_principal":"cluster.local/ns/shop/sa/shop"');
+      expect(record).toContain('"source_principal":"dev.example/ns/shop/sa/shop"');
     } finally {
       await end();
     }
@@ -375,6 +377,12 @@ describe("tulle dev", () => {
     dev = await RunningDev.start(folder.path, PORTS);
     expect(left.filter((pid) => existsSync(`/proc/${pid}/exe`))).toEqual([]);
     expect(Number(await json("/count"))).toBeGreaterThan(1);
+  });
+
+  it("ends with the program that started it", async () => {
+    const pids = runtimesOf(dev.info.pid);
+    await dev.end("SIGKILL");
+    await until("the mesh to end", () => [dev.info.pid, ...pids].every((pid) => !existsSync(`/proc/${pid}/exe`)));
   });
 });
 

@@ -78,10 +78,10 @@ export class RunningDev {
   }
 
   /** @returns the exit code */
-  async end(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<number | null> {
-    const { exitCode } = this.#child;
-    if (exitCode !== null) return exitCode;
-    const ended = new Promise<number | null>((resolve) => this.#child.on("close", resolve));
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL" = "SIGTERM"): Promise<number | null> {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) return exitCode;
+    const ended = new Promise<number | null>((resolve) => this.#child.on("exit", resolve));
     this.#child.kill(signal);
     return within("tulle dev to end", 30_000, ended);
   }
