@@ -13,6 +13,13 @@ const SERVICE = join(import.meta.dirname, "service.ts");
 const OLD = join(import.meta.dirname, "old-service.ts");
 const HOSTS = { orders: "MESH_A", payments: "MESH_B" };
 
+/** Calls a method of the binding that the path names. */
+const CALLER = `export default {
+  async fetch(request, env) {
+    return Response.json(await env[new URL(request.url).pathname.slice(1)].called());
+  },
+};`;
+
 let miniflare: Miniflare;
 let folder: string;
 
@@ -68,6 +75,26 @@ beforeAll(async () => {
           compatibilityDate: "2022-01-01",
           serviceBindings: { MESH_A: through("a"), MESH_B: through("b") },
           outboundService: through("outside"),
+        },
+        ...(await Promise.all(
+          ["class", "named"].map(async (name) => ({
+            name,
+            modules: await code(
+              writeEntry(join(folder, name), join(import.meta.dirname, `${name}-service.ts`), {
+                hosts: HOSTS,
+                rest: null,
+              }),
+            ),
+            ...common,
+            serviceBindings: { MESH_A: through("a") },
+          })),
+        )),
+        {
+          name: "caller",
+          modules: true,
+          script: CALLER,
+          ...common,
+          serviceBindings: { CLASS: "class", NAMED: { name: "named", entrypoint: "Named" } },
         },
         // The same without a mesh: whatever it calls is reached as if by the network.
         { name: "plain", modules: await code(SERVICE), ...common, outboundService: through("plain") },
@@ -164,6 +191,15 @@ describe("a generated entry passes on", () => {
     ["workflows", "workflow"],
   ])("%s, whose calls go through the mesh as well", async (_, name) => {
     expect(await run("service", name)).toMatchObject({ status: 200, gateway: "a" });
+  });
+
+  it("a default export that is a class, with its methods", async () => {
+    expect(await run("class", "")).toMatchObject({ status: 200, gateway: "a" });
+    expect(await run("caller", "CLASS")).toMatchObject({ status: 200, gateway: "a" });
+  });
+
+  it("named entrypoints of a Worker without a default export", async () => {
+    expect(await run("caller", "NAMED")).toMatchObject({ status: 200, gateway: "a" });
   });
 
   it("every handler of the default export", async () => {

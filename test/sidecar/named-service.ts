@@ -1,0 +1,2 @@
+/** A Worker with named entrypoints alone. */
+export { Named } from "./service.ts";
