@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { ROOT } from "../../project/built.ts";
 import { CommandError } from "../tulle/command-error.ts";
 import { contentHash } from "./content-hash.ts";
 import type { Deployment } from "./plan.ts";
@@ -59,8 +60,8 @@ export function bundleOf(folder: string, name: string): string {
   return join(folder, "bundles", name);
 }
 
-/** Of all that a deployment sends: configuration, bundle, assets. */
-function hashOf({ state }: DeployRun, { name, config }: DeployedWorker, path: string): string {
+/** Of all that a deployment sends: configuration, bundle, assets; the same wherever the project and this package stand. */
+function hashOf({ project, state }: DeployRun, { name, config }: DeployedWorker, path: string): string {
   const { assets, site } = config as {
     readonly assets?: { readonly directory?: string };
     readonly site?: { readonly bucket: string };
@@ -68,5 +69,9 @@ function hashOf({ state }: DeployRun, { name, config }: DeployedWorker, path: st
   const folders = [bundleOf(state.folder, name), assets?.directory, site?.bucket].filter(
     (folder) => folder !== undefined,
   );
-  return contentHash([readFileSync(path, "utf8")], folders);
+  const text = [state.folder, project.meshFile.folder, ROOT].reduce(
+    (before, folder) => before.replaceAll(folder, ""),
+    readFileSync(path, "utf8"),
+  );
+  return contentHash([text], folders);
 }

@@ -8,21 +8,26 @@ import { type DeployRun, must, plannedWorkers, writeConfig } from "./run.ts";
 import type { Step } from "./steps.ts";
 import type { DeployedWorker } from "./workers.ts";
 
-/** All that wrangler does, in its order. */
-export function wranglerSteps(run: DeployRun): readonly Step[] {
-  const deployments = deploymentsOf(run);
+/** All that wrangler does, in its order: for what control needs, then for gateways and Workers. */
+export function wranglerSteps(run: DeployRun): {
+  readonly control: readonly Step[];
+  readonly workers: readonly Step[];
+} {
   const { mesh } = run.project.topology;
+  const deployments = deploymentsOf(run);
+  const stepsFor = (isWanted: (role: DeployedWorker["role"]) => boolean) =>
+    deployments
+      .filter(({ worker }) => isWanted(worker.role))
+      .map((each) => ({ title: titleOf(run, each), run: async () => deployWorker(run, each) }));
   const database = [
     { title: `database ${mesh}`, run: async () => findDatabase(run, mesh) },
     { title: `migrations of ${mesh}`, run: async () => migrate(run, mesh) },
   ];
-  return [
-    ...(deployments.some(({ worker }) => worker.role === "control") ? database : []),
-    ...deployments.map((deployment) => ({
-      title: titleOf(run, deployment),
-      run: async () => deployWorker(run, deployment),
-    })),
-  ];
+  const isBase = (role: DeployedWorker["role"]) => role === "control" || role === "state";
+  return {
+    control: [...(deployments.some(({ worker }) => worker.role === "control") ? database : []), ...stepsFor(isBase)],
+    workers: stepsFor((role) => !isBase(role)),
+  };
 }
 
 function deploymentsOf(run: DeployRun): readonly Deployment<DeployedWorker>[] {

@@ -40,7 +40,7 @@ function holdsManifests(path: string): boolean {
  * How to reach control: as the command line says, else by its custom domain and the token that was made for this folder.
  *
  * @returns null where nothing says how
- * @throws NoAnswer where it cannot be reached (yet)
+ * @throws CommandError where it cannot be reached (yet)
  */
 export async function reachControl(
   { project, state }: DeployRun,
@@ -54,9 +54,16 @@ export async function reachControl(
   if (!existsSync(kubeconfig)) {
     if (!existsSync(state.bootstrapPath)) return null;
     const access = { ...options, server: `https://${domain}`, tokenFile: state.bootstrapPath };
-    writeFileSync(kubeconfig, await bootstrapKubeconfig(access), { mode: 0o600 });
+    writeFileSync(kubeconfig, await bootstrapped(access), { mode: 0o600 });
   }
   return { ...options, kubeconfig };
+}
+
+async function bootstrapped(access: GlobalOptions): Promise<string> {
+  return bootstrapKubeconfig(access).catch((error: unknown) => {
+    if (!(error instanceof NoAnswer)) throw error;
+    throw new CommandError(`${error.message}\na new domain takes some minutes until it answers`);
+  });
 }
 
 /** @returns the objects that were applied before and are in the mesh file no more */
@@ -97,17 +104,13 @@ export async function applyObjects(
   return results;
 }
 
-/** What to do by hand where control cannot be reached from here. */
-export function byHand({ project, state }: DeployRun, files: readonly string[], why: unknown): string {
+/** What to do by hand where nothing says how to reach control. */
+export function byHand({ project, state }: DeployRun, files: readonly string[]): string {
   const folder = relative(process.cwd(), state.folder);
-  const { domain } = project.meshFile.file.control;
-  const server = `https://${domain ?? "CONTROL"}`;
-  const reason =
-    why instanceof NoAnswer
-      ? `${why.message}\n(a new domain takes some minutes: run the same command again, or the one below)`
-      : "nothing says how to reach control: `control.domain` of the mesh file, --server or --kubeconfig";
+  const server = `https://${project.meshFile.file.control.domain ?? "CONTROL"}`;
   return [
-    `services and policies are not applied yet: ${reason}`,
+    "services and policies are not applied yet, and nobody is served: nothing says how to reach control; give the mesh file a",
+    "`control.domain`, or --server or --kubeconfig, and run the same command again; or",
     `  tulle token bootstrap --server ${server} --token-file ${folder}/bootstrap-secret -o kubeconfig > ${folder}/kubeconfig`,
     `  tulle apply --kubeconfig ${folder}/kubeconfig ${files.map((file) => `-f ${file}`).join(" ")} -R`,
   ].join("\n");

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { NoAnswer } from "../tulle/client.ts";
+import type { Applied } from "../tulle/apply.ts";
 import { CommandError } from "../tulle/command-error.ts";
 import type { GlobalOptions } from "../tulle/options.ts";
 import { print, printStructured, tell } from "../tulle/output.ts";
@@ -7,22 +7,16 @@ import { wranglerSteps } from "./deployment.ts";
 import { destroySteps } from "./destroy.ts";
 import { applyObjects, byHand, goneObjects, reachControl, removeObjects, writeObjects } from "./mesh-objects.ts";
 import { type DeployRun, plannedWorkers, writeConfig } from "./run.ts";
-import { type Done, runSteps } from "./steps.ts";
+import { runSteps, type Step } from "./steps.ts";
 
 /** Prints the steps, and writes the configurations. */
-export async function planMesh(run: DeployRun, { output }: GlobalOptions): Promise<void> {
-  const gone = goneObjects(run);
-  const files = writeObjects(run);
+export async function planMesh(run: DeployRun, options: GlobalOptions): Promise<void> {
   const configs = plannedWorkers(run).map((worker) => ({
     worker: worker.name,
     config: shown(writeConfig(run, worker)),
   }));
-  const steps = [
-    ...(gone.length > 0 ? [`delete from control ${gone.join(", ")}`] : []),
-    ...wranglerSteps(run).map(({ title }) => title),
-    ...(run.only === null ? [`apply ${files.join(", ")}`] : []),
-  ];
-  if (await printStructured(output, { mesh: run.project.topology.mesh, steps, configs })) return;
+  const steps = stepsOf(run, options, []).map(({ title }) => title);
+  if (await printStructured(options.output, { mesh: run.project.topology.mesh, steps, configs })) return;
   for (const [index, step] of steps.entries()) print(`${String(index + 1).padStart(2)}. ${step}`);
   tell(`nothing was deployed; the configurations are in ${shown(run.state.folder)}`);
 }
@@ -31,38 +25,44 @@ const GO_ON = "nothing after it was done; mend it and run the same command again
 
 /** @throws CommandError at the step that fails, with how to go on */
 export async function deployMesh(run: DeployRun, options: GlobalOptions): Promise<void> {
-  const isQuiet = options.output !== "table";
-  const files = writeObjects(run);
-  const done: Done[] = [];
-  const gone = run.only === null ? goneObjects(run) : [];
-  if (gone.length > 0) {
-    const access = await reachControl(run, options);
-    if (access !== null)
-      done.push(
-        ...(await runSteps(
-          [{ title: `delete ${gone.join(", ")}`, run: async () => removeObjects(run, access) }],
-          GO_ON,
-          isQuiet,
-        )),
-      );
-  }
-  done.push(...(await runSteps(wranglerSteps(run), GO_ON, isQuiet)));
-  const applied = run.only === null ? await applyAll(run, files, options) : null;
+  const applied: Applied["results"][number][] = [];
+  const done = await runSteps(stepsOf(run, options, applied), GO_ON, options.output !== "table");
+  if (run.only === null && run.state.kept.resources.length === 0) tell(byHand(run, writeObjects(run)));
   tellWhatIsLeft(run);
   await printStructured(options.output, { mesh: run.project.topology.mesh, steps: done, applied });
 }
 
-/** @returns null where control cannot be reached: then it was told what to do */
-async function applyAll(run: DeployRun, files: readonly string[], options: GlobalOptions) {
-  try {
+/**
+ * All steps. At the first time services and policies come before gateways and Workers: callers that are in use already find a
+ * gateway that knows where to send them. Later they come after: an endpoint is told of when the gateway binds it.
+ *
+ * @param applied is filled with what was stored
+ */
+function stepsOf(run: DeployRun, options: GlobalOptions, applied: Applied["results"][number][]): readonly Step[] {
+  const { control, workers } = wranglerSteps(run);
+  if (run.only !== null) return [...control, ...workers];
+  const files = writeObjects(run);
+  const apply = {
+    title: `services and policies of ${files.join(", ")}`,
+    run: async () => {
+      const access = await reachControl(run, options);
+      if (access === null) return "not applied";
+      applied.push(...(await applyObjects(run, files, access)));
+      return "applied";
+    },
+  };
+  if (run.state.kept.resources.length === 0) return [...control, apply, ...workers];
+  return [...removal(run, options), ...control, ...workers, apply];
+}
+
+function removal(run: DeployRun, options: GlobalOptions): readonly Step[] {
+  const gone = goneObjects(run);
+  if (gone.length === 0) return [];
+  const remove = async () => {
     const access = await reachControl(run, options);
-    if (access !== null) return await applyObjects(run, files, access);
-    tell(byHand(run, files, null));
-  } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error;
-    tell(byHand(run, files, error));
-  }
-  return null;
+    return access === null ? "left there: nothing says how to reach control" : removeObjects(run, access);
+  };
+  return [{ title: `delete from control ${gone.join(", ")}`, run: remove }];
 }
 
 function tellWhatIsLeft(run: DeployRun): void {

@@ -45,7 +45,9 @@ export function writeConfig(
   const services = ((config["services"] ?? []) as readonly { readonly service: string }[]).filter(
     ({ service }) => !without.includes(service),
   );
-  writeFileSync(path, `${JSON.stringify({ ...config, services }, null, 2)}\n`);
+  // Until it has its bindings it gets no traffic: a domain that moves to it keeps answering where it was.
+  const routes = without.length > 0 ? { routes: undefined } : {};
+  writeFileSync(path, `${JSON.stringify({ ...config, services, ...routes }, null, 2)}\n`);
   return path;
 }
 

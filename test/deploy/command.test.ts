@@ -15,7 +15,7 @@ describe("tulle deploy and tulle destroy", () => {
     const deployed = await tulle(folder, ["deploy", "-o", "json"], { env });
     expect(deployed.code, deployed.stderr).toBe(0);
     const { mesh, steps } = JSON.parse(deployed.stdout) as { mesh: string; steps: readonly object[] };
-    expect([mesh, steps.length]).toEqual(["shop", 10]);
+    expect([mesh, steps.length]).toEqual(["shop", 11]);
     expect(steps[0]).toEqual({ step: "database shop", outcome: "created", ms: expect.any(Number) });
     const { workers } = JSON.parse(readFileSync(env.FAKE_ACCOUNT, "utf8")) as { readonly workers: object };
     expect(Object.keys(workers)).toHaveLength(7);
@@ -66,7 +66,7 @@ describe("services and policies", () => {
     ),
   });
 
-  it("are applied after the Workers, what the mesh file lost is deleted before them", async () => {
+  it("are applied before the first Workers and after later ones, what the mesh file lost is deleted before", async () => {
     const tried = shop({ ...SHOP, "policies/own.yaml": POLICY });
     write(tried.folder, { token: "tulle_token" });
     const access = { ...OPTIONS, server: control.url, tokenFile: join(tried.folder, "token") };
@@ -74,7 +74,9 @@ describe("services and policies", () => {
     control.routes = { "POST /api/v1/apply": ({ body }) => ({ body: applying(body) }) };
     const told = captured();
     await deployMesh(await runIn(tried), access);
-    expect(told()).toMatch(/^10\/10 .*^workloadentry\.networking\.istio\.io\/orders-next created$/ms);
+    expect(told()).toMatch(
+      /^ 4\/11 .*^workloadentry\.networking\.istio\.io\/orders-next created$.*^ 5\/11 .*: applied .*^ 6\/11 /ms,
+    );
     const [{ body, headers }] = control.asked as [FakeControl["asked"][number]];
     expect(headers.authorization).toBe("Bearer tulle_token");
     const names = applying(body).results.map(({ kind, name }) => `${kind} ${name}`);
@@ -89,7 +91,7 @@ describe("services and policies", () => {
     const first = tried.account.calls.length;
     control.routes = { ...control.routes, [path]: () => refused("Forbidden", "not by you") };
     await expect(deployMesh(await runIn(tried), access)).rejects.toThrow(
-      /step 1\/1 failed: delete networking\.istio\.io\/v1 WorkloadEntry default orders-next\n {2}forbidden: not by you/,
+      /step {2}1\/10 failed: delete from control networking\.istio\.io\/v1 WorkloadEntry default orders-next\n {2}forbidden: not by you/,
     );
     expect(tried.account.calls.length).toBe(first);
     control.routes = { ...control.routes, [path]: () => ({ body: {} }) };
@@ -103,13 +105,14 @@ describe("services and policies", () => {
     expect(control.asked.filter(({ method }) => method === "DELETE")).toHaveLength(1);
   });
 
-  it("are told of with a command where control's domain does not answer", async () => {
+  it("stop a deployment before its first Worker where control's domain does not answer", async () => {
     const file = { ...SHOP["tulle.jsonc"], control: { domain: "control.invalid" } };
     const tried = shop({ ...SHOP, "tulle.jsonc": file });
-    const told = captured();
-    await deployMesh(await runIn(tried), OPTIONS);
-    expect(told()).toMatch(/services and policies are not applied yet: .*control\.invalid/);
-    expect(told()).toContain("tulle token bootstrap --server https://control.invalid");
+    captured();
+    await expect(deployMesh(await runIn(tried), OPTIONS)).rejects.toThrow(
+      /^step {2}5\/11 failed: services and policies of .*control\.invalid.*a new domain takes some minutes/s,
+    );
+    expect(Object.keys(tried.account.workers)).toEqual(["shop-control", "shop-state"]);
     expect(existsSync(join(tried.state, "kubeconfig"))).toBe(false);
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { deployMesh, planMesh } from "../../cli/deploy/mesh.ts";
@@ -39,13 +39,13 @@ describe("tulle deploy, on an account that is not real", () => {
       " 2. migrations of shop",
       " 3. control shop-control, with new secrets",
       " 4. state shop-state",
-      " 5. Worker payments",
-      " 6. gateway shop-gateway, without its bindings to web, orders, orders-next, which are not there yet",
-      " 7. Worker web",
-      " 8. Worker orders",
-      " 9. Worker orders-next",
-      "10. gateway shop-gateway, again, now with all its bindings",
-      expect.stringMatching(/^11\. apply .*mesh\.yaml$/),
+      expect.stringMatching(/^ 5\. services and policies of .*mesh\.yaml$/),
+      " 6. Worker payments",
+      " 7. gateway shop-gateway, without its bindings to web, orders, orders-next, which are not there yet",
+      " 8. Worker web",
+      " 9. Worker orders",
+      "10. Worker orders-next",
+      "11. gateway shop-gateway, again, now with all its bindings",
     ]);
     expect(tried.account.calls).toEqual([]);
   });
@@ -73,8 +73,8 @@ describe("tulle deploy, on an account that is not real", () => {
       ["deploy shop-control", secrets],
     ]);
     expect(Object.keys(tried.account.workers).toSorted()).toEqual(ALL);
-    expect(told).toMatch(/^ 1\/10 {2}database shop: created {2}\(\d+\.\d s\)$/m);
-    expect(told).toMatch(/^10\/10 {2}gateway shop-gateway, again, now with all its bindings: deployed/m);
+    expect(told).toMatch(/^ 1\/11 {2}database shop: created {2}\(\d+\.\d s\)$/m);
+    expect(told).toMatch(/^11\/11 {2}gateway shop-gateway, again, now with all its bindings: deployed/m);
   });
 
   it("binds versions, entrypoints and props of users at the gateway, and callers to the gateway", async () => {
@@ -122,6 +122,24 @@ describe("tulle deploy, on an account that is not real", () => {
     // It calls by host name: its module comes behind the generated entry.
     expect(orders!.config.main).toBe(join(tried.state, "orders/entry.js"));
     expect(orders!.config.workers_dev).toBe(false);
+  });
+
+  it("gives a gateway its routes when it has all its bindings", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const passes = tried.account.calls.flatMap(({ config }) =>
+      config?.name === "shop-gateway" ? [config.routes] : [],
+    );
+    expect(passes).toEqual([undefined, [{ pattern: "shop.example", custom_domain: true }]]);
+  });
+
+  it("deploys nothing anew where the project stands in another folder", async () => {
+    const tried = shop();
+    await deploy(tried);
+    const moved = { ...shop(), account: tried.account };
+    cpSync(tried.state, moved.state, { recursive: true });
+    const told = await deploy(moved);
+    expect(told.match(/: unchanged/g)).toHaveLength(9);
   });
 
   it("deploys nothing a second time, and then only what changed", async () => {
@@ -199,7 +217,7 @@ describe("a deployment that is stopped", () => {
     const tried = shop();
     tried.account.failing = { call, after };
     const message = await failure(deploy(tried));
-    expect(message).toMatch(/^step ( \d|\d+)\/10 failed: /);
+    expect(message).toMatch(/^step ( \d|\d+)\/11 failed: /);
     expect(message).toContain("the network is down");
     expect(message).toContain("run the same command again: it goes on from there");
     expect(tried.account.calls).toHaveLength(call + 1);

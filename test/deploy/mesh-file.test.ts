@@ -137,7 +137,7 @@ describe("--env", () => {
   });
 
   it("deploys beside the other mesh, each with its own state and keys", async () => {
-    const tried = shop(staged);
+    const tried = shop({ ...staged, "tulle.jsonc": { ...one, control: {}, environments: {} } });
     captured();
     await deployMesh(await runIn(tried), OPTIONS);
     await deployMesh(await runIn(tried, { environment: "staging" }), OPTIONS);
