@@ -129,6 +129,12 @@ describe("attacks by Workers RPC", () => {
     expect(await mesh.ask("victim")).toEqual({ reached: [], sum: 5 });
   });
 
+  it("surprise the gateway nowhere", () => {
+    // The runtime says this by itself of whoever connects.
+    const own = /connect/;
+    expect(mesh.said.filter((line) => !own.test(line))).toEqual([]);
+  });
+
   it("leave lines that name who called, by the props of each binding", async () => {
     const lines = await mesh.logged("/default/secret");
     const named = lines.filter(({ source_workload: workload }) => workload === "mallory-v1");
