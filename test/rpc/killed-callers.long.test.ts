@@ -153,6 +153,23 @@ describe(`${CALLERS} callers that are killed in mid-call`, () => {
     await expectNothingLeft("wide", CALLERS);
   });
 
+  it.each(["drink", "listen", "pour"])(
+    "each call ends at once where the service waits for the caller (%s): nobody blames it",
+    async (method) => {
+      const before = await door("close");
+      const sockets = Array.from({ length: CALLERS }, () => dial(`wide/${method}`));
+      await until("all calls to have begun", async () => (await door("counts")).began === before.began + CALLERS);
+      await kill(sockets);
+      await until("a line for each", () => linesOf("wide", method).length >= CALLERS);
+      const lines = linesOf("wide", method);
+      expect(lines).toHaveLength(CALLERS);
+      expect(new Set(lines.map(({ status, details }) => `${status} ${details}`))).toEqual(
+        new Set(["500 application_error"]),
+      );
+      await expectNothingLeft("wide", CALLERS);
+    },
+  );
+
   it("each call ends by its deadline where no answer comes", async () => {
     const before = await door("close");
     const sockets = Array.from({ length: CALLERS }, () => dial("timed/hold"));

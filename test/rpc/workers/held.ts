@@ -39,6 +39,27 @@ export default class Held extends WorkerEntrypoint<unknown, { readonly version: 
     return new Answer().holding(this.ctx);
   }
 
+  /** Reads to the end, which comes when the caller says so. */
+  async drink(stream: ReadableStream<Uint8Array>): Promise<string> {
+    counts.began += 1;
+    let bytes = 0;
+    for await (const chunk of stream) bytes += chunk.byteLength;
+    return String(bytes);
+  }
+
+  /** Waits for what its caller says. */
+  async listen(callback: () => Promise<string>): Promise<string> {
+    counts.began += 1;
+    return callback();
+  }
+
+  /** Writes what nobody may read any more. */
+  async pour(stream: WritableStream<Uint8Array>): Promise<string> {
+    counts.began += 1;
+    const writer = stream.getWriter();
+    for (;;) await writer.write(new Uint8Array(65_536));
+  }
+
   get held(): Promise<Answer> {
     return this.hold();
   }

@@ -6,6 +6,9 @@ interface Service {
   hold(): Promise<Answer>;
   readonly held: Promise<Answer>;
   quick(): Promise<string>;
+  drink(stream: ReadableStream<Uint8Array>): Promise<string>;
+  listen(callback: () => Promise<string>): Promise<string>;
+  pour(stream: WritableStream<Uint8Array>): Promise<string>;
 }
 
 interface Doorkeeper {
@@ -34,8 +37,24 @@ export default {
   },
 };
 
+async function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/** A beginning without an end. */
+function endless(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    type: "bytes",
+    start: (controller) => controller.enqueue(new Uint8Array(10)),
+    pull: never,
+  });
+}
+
 async function asked(service: Service, does: string): Promise<string> {
   if (does === "quick") return service.quick();
+  if (does === "drink") return service.drink(endless());
+  if (does === "listen") return service.listen(never);
+  if (does === "pour") return service.pour(new WritableStream({ write: never }));
   using answer = await (does === "held" ? service.held : service.hold());
   return answer.word();
 }
