@@ -60,7 +60,8 @@ export async function checkAll(path: string | undefined, options: CheckOptions):
   const looked = await lookAtProject({
     file: path !== undefined && isFolder ? join(path, MESH_FILE) : path,
     environment: options.env,
-    isDeployed: options.pre === true,
+    // Whoever names a mesh means none that runs beside the files: an environment's has a name of its own there.
+    isDeployed: options.pre === true || isNamed(options),
   });
   const { facts, meshFile, project, policies } = looked;
   const topology = project?.topology ?? null;
@@ -79,14 +80,16 @@ export async function checkAll(path: string | undefined, options: CheckOptions):
   return inGroups([...ofProject, ...meshChecks(await lookAtMesh(besides(looked.folder, options)), own)]);
 }
 
+/** Whether somebody said which mesh. */
+function isNamed({ kubeconfig, server }: CheckOptions): boolean {
+  const named = [kubeconfig, server, process.env["TULLE_KUBECONFIG"], process.env["KUBECONFIG"]];
+  return named.some((one) => one !== undefined && one !== "");
+}
+
 /** The local mesh of a project keeps its kubeconfig beside the mesh file, wherever this runs. */
 function besides(folder: string | null, options: CheckOptions): CheckOptions {
-  const { kubeconfig, server } = options;
-  const named = [kubeconfig, server, process.env["TULLE_KUBECONFIG"], process.env["KUBECONFIG"]];
   const own = folder === null ? null : relative(process.cwd(), join(folder, ".tulle/kubeconfig"));
-  return own === null || named.some((one) => one !== undefined && one !== "") || !existsSync(own)
-    ? options
-    : { ...options, kubeconfig: own };
+  return own === null || isNamed(options) || !existsSync(own) ? options : { ...options, kubeconfig: own };
 }
 
 /** What control would refuse of the files; what may be among the objects of the mesh is not looked for. */

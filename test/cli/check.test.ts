@@ -81,10 +81,9 @@ function project(files: object = {}): string {
 }
 
 /** Those checks that are not well. */
-async function bad(folder: string, { pre = false } = {}): Promise<readonly string[]> {
-  // It is found beside the mesh file.
-  const options = { output: "table", timeout: 30_000 } as const;
-  const results = await checkAll(folder, { ...options, ...(pre && { pre }) });
+async function bad(folder: string, more: { pre?: true; env?: string; kubeconfig?: string } = {}) {
+  // The kubeconfig is found beside the mesh file.
+  const results = await checkAll(folder, { output: "table", timeout: 30_000, ...more });
   return results
     .filter(({ outcome }) => outcome === "error" || outcome === "warning")
     .map(({ id, outcome, details }) => `${id} ${outcome}: ${details.join("; ").replaceAll(/[^ ]*\/shop\//g, "")}`);
@@ -152,6 +151,25 @@ describe("tulle check", () => {
       "gateway-configuration warning: `shop-gateway`: behind by 2",
       "endpoint-bindings error: `shop-gateway` has no binding `EP_API` to `api`; no registered gateway has the binding `EP_X`",
     ]);
+  });
+
+  it("looks at an environment's own mesh where it is deployed, and at the file's where it is local", async () => {
+    const web = { services: [{ binding: "API", service: "api" }] };
+    const staging = { env: { staging: { services: [{ binding: "API", service: "api-staging" }] } } };
+    const files = {
+      ...worker("web", "web", { ...web, ...staging }),
+      ...worker("api", "api", { env: { staging: {} } }),
+    };
+    const bindings = ["EP_WEB_STAGING", "EP_API_STAGING"];
+    answering({}, [gateway({ bindings })]);
+    const folder = project(files);
+    expect(await bad(folder, { env: "staging" })).toEqual([]);
+    const kubeconfig = join(folder, ".tulle/kubeconfig");
+    expect(await bad(folder, { env: "staging", kubeconfig })).toEqual([
+      "gateways-registered error: `shop-staging-gateway` of the mesh file never has",
+    ]);
+    answering({}, [gateway({ gateway: "shop-staging-gateway", bindings })]);
+    expect(await bad(folder, { env: "staging", kubeconfig })).toEqual([]);
   });
 
   it.each([
