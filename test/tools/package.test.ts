@@ -115,18 +115,18 @@ export const misspelt = (error: unknown) => isMeshError(error) && error.name ===
     expect(imported).toMatchObject({ status: 0, stdout: "false\n" });
   });
 
-  it("runs a folder of Workers as a mesh, which ends with npx", async () => {
-    const folder = join(installed.project, "storefront");
-    cpSync(join(import.meta.dirname, "../projects/storefront"), folder, { recursive: true });
+  it("runs a folder of Workers as a mesh, through gateways as small as deployed ones, and ends with npx", async () => {
+    const folder = join(installed.project, "accounts");
+    cpSync(join(import.meta.dirname, "../projects/accounts"), folder, { recursive: true });
     const traced = (name: string, ...command: string[]) =>
       installed.traced(join(installed.folder, name), "npx", ["tulle", ...command]);
-    expect(installed.run(...traced("init.trace", "init", "storefront"))).toMatchObject({ status: 0 });
-    const dev = () =>
-      installed.start(...traced("dev.trace", "dev", "storefront", "-o", "json", "--port-base", "32500"));
+    expect(installed.run(...traced("init.trace", "init", "accounts"))).toMatchObject({ status: 0 });
+    const dev = () => installed.start(...traced("dev.trace", "dev", "accounts", "-o", "json", "--port-base", "32500"));
     const mesh = await RunningMesh.start([], join(folder, ".tulle"), dev);
     try {
-      const { text } = await send(`${mesh.info.gateway}/cart?item=1&item=2`);
-      expect(text).toBe('{"sum":55}');
+      const call = async (path: string) => (await send(`${mesh.info.gateway}${path}`)).text;
+      expect(await call("/deposit")).toBe('{"balance":15}');
+      expect(await call("/close")).toContain('"name":"ScopeError"');
       const asked = installed.run("npx", ["tulle", "status", "--kubeconfig", join(folder, ".tulle/kubeconfig")]);
       expect(asked).toMatchObject({ status: 0, stderr: "" });
     } finally {
