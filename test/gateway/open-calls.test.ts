@@ -20,7 +20,7 @@ describe("calls that nobody tells the end of", () => {
     expect(ended).toEqual([]);
     calls.look(START + 5 * SECOND);
     calls.look(START + 10 * SECOND);
-    expect(ended).toEqual(["lost UT"]);
+    expect(ended).toEqual(["lost DC"]);
   });
 
   it("are left alone once they have ended", () => {
@@ -38,7 +38,7 @@ describe("calls that nobody tells the end of", () => {
     calls.expect(call, START + 900 * SECOND);
     calls.expect(call, START + SECOND);
     calls.look(START + 2 * SECOND);
-    expect(ended).toEqual(["call UT"]);
+    expect(ended).toEqual(["call DC"]);
   });
 
   it("are looked at once a second, however many come by", () => {
@@ -48,6 +48,6 @@ describe("calls that nobody tells the end of", () => {
     calls.look(START + SECOND - 1);
     expect(ended).toEqual([]);
     calls.look(START + SECOND);
-    expect(ended).toEqual(["call UT"]);
+    expect(ended).toEqual(["call DC"]);
   });
 });

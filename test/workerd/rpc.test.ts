@@ -37,6 +37,7 @@ const CLUSTERS: readonly Cluster[] = [
   a,
   cluster("open", { endpoints: [{ ...endpoint, policySet: 1 }] }),
   cluster("one", { pool: { maxConnections: 1, maxPending: 0 } }),
+  cluster("queue", { pool: { maxConnections: 1, maxPending: 1 } }),
   cluster("gone", { endpoints: [gone] }),
   cluster("some", { endpoints: [gone, endpoint] }),
   cluster("judged", { endpoints: [{ ...endpoint, id: "judged" }], outlier: OUTLIER }),
@@ -52,6 +53,7 @@ const ROUTES: Readonly<Record<string, Partial<Route> & { readonly to?: string }>
   default: {},
   Guarded: { to: "open" },
   Single: { to: "one" },
+  Queued: { to: "queue" },
   Gone: { to: "gone" },
   Asked: { to: "some", retries: { ...RETRIES, explicit: true } },
   Default: { to: "some", retries: RETRIES },
@@ -352,5 +354,31 @@ describe("the concurrency limit", () => {
     expect(await first).toBe("late");
     expect(await call("Single")).toBe("late");
     expect(active()).toBe(0);
+  });
+});
+
+describe("a call whose caller is lost with all that was to come", () => {
+  const LATER_MS = 20 * 60_000;
+
+  it("gives back what it holds to whoever comes by after its time, says nothing of the service, and is not sent any more", async () => {
+    const gate = { open: false };
+    serveRpc("a", async () => {
+      hits += 1;
+      while (!gate.open) await scheduler.wait(5);
+      return "late";
+    });
+    const lines = await logged(async () => {
+      const running = call("Queued");
+      await until(() => hits === 1);
+      const waiting = call("Queued").catch((error: unknown) => error);
+      const { callers, openCalls } = meshOf(env);
+      openCalls.look(Date.now() + LATER_MS);
+      expect(callers.active.size).toBe(0);
+      gate.open = true;
+      expect(await running).toBe("late");
+      expect(await waiting).toMatchObject({ name: "MeshTimeout" });
+      expect([callers.active.size, hits]).toEqual([0, 1]);
+    }, 2);
+    expect(lines.map(({ response_flags: flags }) => flags)).toEqual(["DC", "DC"]);
   });
 });

@@ -1,9 +1,9 @@
 import type { Answer } from "../../src/decide/answers.ts";
 import { meshErrorOf } from "../../src/decide/rpc-errors.ts";
-import type { MeshErrorName, MeshError as Shape } from "../../src/mesh-error.ts";
+import type { MeshError as Told, MeshErrorName } from "../../src/mesh-error.ts";
 
 /** What a caller of Workers RPC gets in place of an answer of the gateway's own. The runtime carries its name and its fields. */
-export class MeshError extends Error implements Shape {
+export class MeshError extends Error implements Told {
   override readonly name: MeshErrorName;
   readonly status: number;
   readonly requestId: string;

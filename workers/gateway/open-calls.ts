@@ -1,6 +1,6 @@
 /** What ends a call. */
 interface Ending {
-  end(how: "UT"): void;
+  end(how: "DC"): void;
 }
 
 /** Somebody looks at most this often. */
@@ -8,7 +8,7 @@ const LOOK_MS = 1_000;
 
 /**
  * Calls of which nobody tells that their caller went away: where the runtime gives them up with all that was to come, the next to
- * come by ends those that are past their time.
+ * come by ends those that are past their time. That says nothing of the service (R33).
  */
 export class OpenCalls {
   readonly #until = new Map<Ending, number>();
@@ -30,7 +30,7 @@ export class OpenCalls {
     for (const [lease, until] of this.#until) {
       if (until > now) continue;
       this.#until.delete(lease);
-      lease.end("UT");
+      lease.end("DC");
     }
   }
 }

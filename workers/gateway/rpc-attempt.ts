@@ -40,12 +40,11 @@ export class RpcAttempt {
     call.mesh.callers.start(endpoint);
   }
 
-  /** @param now epoch ms */
-  settle(end: End, now: number): void {
+  /** What has not ended by itself says nothing of the service. @param now epoch ms */
+  settle(_: End, now: number): void {
     const { mesh, view } = this.#call;
     mesh.callers.finish(this.endpoint);
-    const judged = end === "UT" ? "timeout" : this.#outcome;
-    if (judged !== null) view.judge(this.endpoint, judged, now);
+    if (this.#outcome !== null) view.judge(this.endpoint, this.#outcome, now);
   }
 
   /**

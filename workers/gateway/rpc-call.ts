@@ -47,9 +47,9 @@ export class RpcCall extends Call<MeshError> {
     return new MeshError(answer, this.journal.requestId);
   }
 
-  /** Nobody tells of a caller that went away: its call has ended by its deadline. */
+  /** Nobody tells of a caller that went away: its call has ended by its time, and another may have ended it. */
   override gone(): MeshError {
-    this.lease.end("UT");
+    this.lease.end("DC");
     return new MeshError(answerOf("response_timeout"), this.journal.requestId);
   }
 }

@@ -9,6 +9,8 @@ import type { RpcCall } from "./rpc-call.ts";
 /** Step 6: calls the method of an endpoint, of another where the route's policy says so. */
 export function sendRpc(call: RpcCall): Promise<unknown> {
   const { endpoint, forward, mesh } = call;
+  // Its lease has ended: nobody would give back what is taken from here on.
+  if (call.lease.ended) return Promise.reject(call.gone());
   if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
     return Promise.reject(call.answer(answerOf("overflow")));
   const now = Date.now();
