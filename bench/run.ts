@@ -9,6 +9,7 @@ import { loadFlat } from "./flat.ts";
 import { PROFILED, SOURCE_OF } from "./mesh.ts";
 import { readOptions } from "./options.ts";
 import { profileByInspector, profileByPerf } from "./profile.ts";
+import { reloadTimes } from "./reload.ts";
 import { type Line, lineNotRun, lineOf, lineOfSampled, table } from "./report.ts";
 import { makeRequests } from "./requests.ts";
 import { tell } from "./runner.ts";
@@ -84,6 +85,13 @@ async function sampled(): Promise<readonly Line[]> {
   if (wants("gzip")) {
     const values = [await gatewayBundleKb()];
     lines.push(lineOfSampled({ row: "gzip", what: "gateway bundle, gzip", unit: "KB", bar: 120, goal: 60, values }));
+  }
+  if (wants("reload")) {
+    tell("saving a Worker's code under tulle dev");
+    const what = "a save under tulle dev, to the new version's first answer";
+    lines.push(
+      lineOfSampled({ row: "reload", what, unit: "ms", bar: 1_500, goal: 1_000, values: await reloadTimes() }),
+    );
   }
   const attacks = boundedCases().filter(({ attack }) => wants("attacks") || wants(`attacks-${attack.id}`));
   const holding = attacks.filter(({ waitsFor }) => waitsFor === null);

@@ -212,7 +212,14 @@ export const TARGETS: readonly Target[] = [
 ];
 
 /** What the bench can tell of: the ratios, then what has a time or a size of its own. */
-export const ROWS: readonly string[] = [...TARGETS.map(({ row }) => row), "cold", "compile", "gzip", "attacks"];
+export const ROWS: readonly string[] = [
+  ...TARGETS.map(({ row }) => row),
+  "cold",
+  "compile",
+  "gzip",
+  "reload",
+  "attacks",
+];
 
 export function keyOf({ contestant, host, shape, connections, rate }: Measure): string {
   return [contestant, host, shape, rate === null ? connections : `${rate}/s`].join(" ");

@@ -7,7 +7,7 @@ import { type DebugPort, type Place, reach } from "./debug-port.ts";
 /** A gateway whose endpoints are other processes of this machine: which ones there are, and where, changes while it runs. */
 interface DevEnv extends Env {
   readonly DEBUG: DebugPort;
-  /** Shared with the edge: no other program of this machine says where the Workers are. */
+  /** Shared with the edge: no web page says where the Workers are (R36). */
   readonly PLACES_SECRET: string;
 }
 
