@@ -48,7 +48,17 @@ describe("what is wrong is refused with its path and reason, and nothing is stor
     },
     {
       name: "what is not built yet",
-      call: () => post(rule("a", { host: "*-x.example.com" })),
+      call: () =>
+        mesh.control("/k8s/apis/security.istio.io/v1/namespaces/default/authorizationpolicies", {
+          method: "POST",
+          headers: JSON_TYPE,
+          body: JSON.stringify({
+            apiVersion: "security.istio.io/v1",
+            kind: "AuthorizationPolicy",
+            metadata: { name: "a" },
+            spec: { rules: [{ to: [{ operation: { ports: ["80"] } }] }] },
+          }),
+        }),
       status: 422,
       reason: "Invalid",
       says: "not supported yet",
