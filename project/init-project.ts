@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { GraphService } from "../src/deployment/call-graph.ts";
 import type { FoundWorker } from "../src/deployment/found-worker.ts";
 import { changedMesh, type InitPlan, isVersionOf, newMesh, versionsIn } from "../src/deployment/init-plan.ts";
@@ -8,7 +8,7 @@ import type { ProjectFinding } from "../src/deployment/project-finding-codes.ts"
 import { meshFindings, projectFindings, versionFindings } from "../src/deployment/project-findings.ts";
 import { topologyOf, type WorkerSource } from "../src/deployment/topology.ts";
 import { meshName } from "../src/deployment/versions.ts";
-import { MESH_FILE, parseMeshFile, ProjectError, type ReadMeshFile } from "./mesh-file.ts";
+import { findMeshFile, MESH_FILE, parseMeshFile, ProjectError, type ReadMeshFile } from "./mesh-file.ts";
 import { editedMeshFile, newMeshFile } from "./mesh-file-text.ts";
 import { runtimeDate } from "./runtime-date.ts";
 import { scanFolder } from "./scan-folder.ts";
@@ -18,6 +18,8 @@ export interface InitResult extends InitPlan {
   /** Of the mesh file, absolute. */
   readonly path: string;
   readonly isNew: boolean;
+  /** A mesh file of a folder above, which commands here took until now; null: none. */
+  readonly above: string | null;
   readonly isChanged: boolean;
   /** Of the mesh file. */
   readonly text: string;
@@ -64,6 +66,7 @@ export async function planInit(given: string, file: string = join(given, MESH_FI
     ...plan,
     path,
     isNew: before === null,
+    above: before === null ? findMeshFile(dirname(folder)) : null,
     isChanged: text !== textBefore,
     text,
     mesh: after.file.mesh,

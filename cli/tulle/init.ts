@@ -8,7 +8,7 @@ import { PROJECT_FINDINGS, type ProjectFinding } from "../../src/deployment/proj
 import type { Severity } from "../../src/resources/finding-codes.ts";
 import { CommandError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
-import { paint, print, printable, printStructured, type Style, tell } from "./output.ts";
+import { complain, paint, print, printable, printStructured, type Style, tell } from "./output.ts";
 
 interface InitOptions extends GlobalOptions {
   readonly dryRun?: boolean;
@@ -66,7 +66,14 @@ function show(result: InitResult, dryRun: boolean): void {
   if (findings.length > 0) print("");
   for (const found of findings) print(lineOf(found));
   if (dryRun && result.isChanged) print(`\n${result.text.trimEnd()}`);
+  tellOfOther(result);
   tell(ending(result, dryRun));
+}
+
+function tellOfOther({ above, path }: InitResult): void {
+  if (above === null) return;
+  const [other, own] = [above, path].map((file) => relative(process.cwd(), file));
+  complain("warning", `there is ${other} above; commands below take ${own} in its place`);
 }
 
 function ending({ path, isNew, isChanged }: InitResult, dryRun: boolean): string {
