@@ -10,8 +10,9 @@ export type Wrangler = (args: readonly string[]) => Promise<Result<string, strin
  * The package's own wrangler, run by this Node, whatever stands on PATH.
  *
  * @param folder where it runs: it reads `.env` there
+ * @param account its id, for what is in no user's configuration
  */
-export function wranglerIn(folder: string): Wrangler {
+export function wranglerIn(folder: string, account?: string): Wrangler {
   const program = process.env["TULLE_WRANGLER"] ?? ownWrangler(); // only tests set it
   return async (args) =>
     new Promise((resolve) => {
@@ -24,6 +25,7 @@ export function wranglerIn(folder: string): Wrangler {
           CI: "1",
           WRANGLER_SEND_METRICS: "false",
           CLOUDFLARE_ENV: undefined,
+          ...(account !== undefined && { CLOUDFLARE_ACCOUNT_ID: account }),
           FORCE_COLOR: "0",
           NO_COLOR: "1",
         },

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Argument, type Command } from "commander";
 import { deployMesh, destroyMesh, planMesh } from "../deploy/mesh.ts";
+import { accountOf } from "../deploy/account.ts";
 import { dryRun } from "../deploy/dry-run.ts";
 import { openState } from "../deploy/kept.ts";
 import { refusePublicRoutes } from "../deploy/public-routes.ts";
@@ -88,7 +89,7 @@ async function started(path: string | undefined, options: DeployOptions | Destro
     return {
       project,
       state: openState(stateFolder(project, options)),
-      wrangler: wranglerIn(project.meshFile.folder),
+      wrangler: wranglerIn(project.meshFile.folder, accountOf(project)),
       force,
       only,
     };

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { accountOf } from "../../cli/deploy/account.ts";
 import { deployMesh } from "../../cli/deploy/mesh.ts";
 import { type FakeControl, refused, startFakeControl } from "../cli/fake-control.ts";
 import { tulle } from "../cli/tulle.ts";
@@ -10,8 +11,13 @@ const FAKE = join(import.meta.dirname, "fixtures/fake-wrangler.ts");
 
 describe("tulle deploy and tulle destroy", () => {
   it("run wrangler as a program, and pass its words on", async () => {
-    const { folder } = shop();
-    const env = { TULLE_WRANGLER: FAKE, FAKE_ACCOUNT: join(folder, "account.json"), PATH: process.env["PATH"]! };
+    const { folder } = shop({ ...SHOP, "web/wrangler.json": { ...SHOP["web/wrangler.json"], account_id: "a1" } });
+    const env = {
+      TULLE_WRANGLER: FAKE,
+      FAKE_ACCOUNT: join(folder, "account.json"),
+      FAKE_ACCOUNT_ID: "a1",
+      PATH: process.env["PATH"]!,
+    };
     const deployed = await tulle(folder, ["deploy", "-o", "json"], { env });
     expect(deployed.code, deployed.stderr).toBe(0);
     const { mesh, steps } = JSON.parse(deployed.stdout) as { mesh: string; steps: readonly object[] };
@@ -25,6 +31,18 @@ describe("tulle deploy and tulle destroy", () => {
     expect(failed.stderr).toMatch(
       /error: step 1\/7 failed: Worker orders-next\n.*\n {2}✘ \[ERROR\] the network is down/,
     );
+  });
+
+  it("refuse a mesh over two accounts", async () => {
+    const { project } = await runIn(
+      shop({
+        ...SHOP,
+        "web/wrangler.json": { ...SHOP["web/wrangler.json"], account_id: "a1" },
+        "payments/wrangler.json": { ...SHOP["payments/wrangler.json"], account_id: "a2" },
+      }),
+    );
+    expect(() => accountOf(project)).toThrow(/payments\/wrangler\.json: its `account_id` is `a2`, but `a1` in .*web/);
+    expect(accountOf((await runIn(shop())).project)).toBeUndefined();
   });
 
   it.each([

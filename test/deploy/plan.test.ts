@@ -22,6 +22,24 @@ describe("planDeployments", () => {
     expect(told(workers)).toEqual(["1 gw -web", "1 web", "2 gw"]);
   });
 
+  it("puts a Worker whose Durable Objects another one uses before it, even in a circle", () => {
+    const uses = { ...worker("a-uses", "service", "gw"), needs: ["z-has"] };
+    expect(told([worker("gw", "gateway", "a-uses", "z-has"), uses, worker("z-has", "service", "gw")])).toEqual([
+      "1 gw -a-uses,z-has",
+      "1 z-has",
+      "1 a-uses",
+      "2 gw",
+    ]);
+  });
+
+  it("takes those that were deployed before as being there", () => {
+    const steps = planDeployments([worker("gw", "gateway", "web"), worker("web", "service", "gw")], new Set(["web"]));
+    expect(steps.map(({ worker: { name }, without }) => [name, without])).toEqual([
+      ["gw", []],
+      ["web", []],
+    ]);
+  });
+
   it("takes Workers that are not of this mesh as being there", () => {
     expect(told([worker("gw", "gateway", "elsewhere")])).toEqual(["1 gw"]);
   });
