@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { COMPATIBILITY_DATE } from "../edge/miniflare-workers.ts";
 
 const PROJECT = join(import.meta.dirname, "..");
 const PORTS = ["--port-base", "30600", "--loopback", "127.0.73.0/24"];
@@ -64,7 +65,7 @@ export async function reloadTimes(): Promise<readonly number[]> {
 }
 
 function worker(name: string): object {
-  return { name, main: "index.js", compatibility_date: "2026-10-20" };
+  return { name, main: "index.js", compatibility_date: COMPATIBILITY_DATE };
 }
 
 function write(folder: string, files: Readonly<Record<string, unknown>>): void {
