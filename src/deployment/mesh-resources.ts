@@ -37,6 +37,7 @@ export function meshResources({ services, gateways }: Topology, local: boolean):
       gatewayResource(
         gateway ?? "",
         [...hosts].flatMap(([service, names]) => (service.gateway === name ? names : [])),
+        local,
       ),
     ),
     ...open.map((service) => {
@@ -73,15 +74,19 @@ function serviceAndEntries({ namespace, name, port, serviceAccount, workers }: M
   return [service, ...entries];
 }
 
-/** On the two ports of the platform's proxy that it names by its scheme alone. */
-function gatewayResource(gateway: string, hosts: readonly string[]): MeshResource {
+/** The platform ends TLS: on an account a public host is called on the ports of both schemes, and what comes is HTTP on both. */
+function gatewayResource(gateway: string, hosts: readonly string[], local: boolean): MeshResource {
+  const server = (number: number, name: string) => ({
+    port: { number, name, protocol: "HTTP" },
+    hosts: [...new Set(hosts)],
+  });
   return {
     apiVersion: ISTIO,
     kind: "Gateway",
     metadata: { ...splitName(gateway), labels: MADE },
     spec: {
       selector: { istio: "ingressgateway" },
-      servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: [...new Set(hosts)] }],
+      servers: local ? [server(80, "http")] : [server(80, "http"), server(443, "https")],
     },
   };
 }

@@ -207,6 +207,17 @@ describe("meshResources", () => {
     });
   });
 
+  it("open both schemes' ports on an account, where the platform ends TLS", () => {
+    const ports = (local: boolean) => {
+      const gateway = meshResources(open, local).find(({ kind }) => kind === "Gateway");
+      const servers = gateway?.spec?.["servers"] as readonly { readonly port: object }[];
+      return servers.map(({ port }) => port);
+    };
+    const http = { number: 80, name: "http", protocol: "HTTP" };
+    expect(ports(true)).toEqual([http]);
+    expect(ports(false)).toEqual([http, { number: 443, name: "https", protocol: "HTTP" }]);
+  });
+
   it("make no Gateway where one is named, or nothing is public", () => {
     const own = topology({
       services: { web: { public: ["shop.example.com"] } },
