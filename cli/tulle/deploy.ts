@@ -12,6 +12,7 @@ import { MESH_FILE, ProjectError } from "../../project/mesh-file.ts";
 import { type Project, readProject } from "../../project/read-project.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
+import { tell } from "./output.ts";
 
 interface PlaceOptions extends GlobalOptions {
   readonly env?: string;
@@ -71,12 +72,19 @@ async function deploy(path: string | undefined, options: DeployOptions): Promise
   const run = await started(path, options);
   try {
     refusePublicRoutes(run.project);
+    tellIfClosed(run.project, options);
     if (options.plan) return await planMesh(run, options);
     if (options.dryRun) return await dryRun(run, options.output);
     await deployMesh(run, options);
   } catch (error) {
     throw asCommandError(error);
   }
+}
+
+/** The hosts of the mesh without an environment are not this one's. */
+function tellIfClosed({ topology: { mesh, services } }: Project, { env }: DeployOptions): void {
+  if (env !== undefined && services.every(({ publicHosts }) => publicHosts.length === 0))
+    tell(`nobody outside can call ${mesh}: \`environments.${env}.public\` of the mesh file says by which hosts`);
 }
 
 async function started(path: string | undefined, options: DeployOptions | DestroyOptions): Promise<DeployRun> {

@@ -33,6 +33,18 @@ describe("tulle deploy and tulle destroy", () => {
     );
   });
 
+  it("tell of an environment that nobody outside can call", async () => {
+    const file = { ...SHOP["tulle.jsonc"], namespaces: { default: { services: {} } } };
+    Object.assign(file.namespaces.default.services, {
+      payments: SHOP["tulle.jsonc"].namespaces.default.services.payments,
+    });
+    const { folder } = shop({ ...SHOP, "tulle.jsonc": file });
+    const { code, stdout, stderr } = await tulle(folder, ["deploy", "--env", "staging", "--plan"]);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("Worker payments-staging");
+    expect(stderr).toContain("nobody outside can call shop-staging: `environments.staging.public`");
+  });
+
   it("refuse a mesh over two accounts", async () => {
     const { project } = await runIn(
       shop({
