@@ -77,7 +77,7 @@ const NEXT_INGEST = `{
 const TRIALS: readonly Trial[] = [
   {
     name: "storefront",
-    portBase: 36_600,
+    portBase: 20_600,
     calls: [
       ["/", "storefront"],
       ["/items/1", '{"name":"teapot","price":24,"edition":"first"}'],
@@ -92,7 +92,7 @@ const TRIALS: readonly Trial[] = [
   },
   {
     name: "accounts",
-    portBase: 36_800,
+    portBase: 20_800,
     calls: [
       ["/whoami", '{"tenant":"acme","scopes":["read","write"]}'],
       ["/deposit", '{"balance":15}'],
@@ -112,7 +112,7 @@ const TRIALS: readonly Trial[] = [
   },
   {
     name: "feed",
-    portBase: 37_000,
+    portBase: 20_200,
     calls: [
       ["/style.css", /serif/],
       ["/posts", /^\{"id":1\}$/, { method: "POST", body: "first post" }],

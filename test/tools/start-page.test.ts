@@ -8,7 +8,7 @@ const PAGE = readFileSync(join(import.meta.dirname, "../../docs/start.md"), "utf
 
 /** The page's ports are the usual ones, which a mesh of somebody's may have. */
 const PAGE_PORT_BASE = 18_000;
-const PORT_BASE = 33_400;
+const PORT_BASE = 20_400;
 
 const IS_REACHED = registryReached();
 if (!IS_REACHED) console.log("not run: npm's registry");
