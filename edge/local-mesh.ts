@@ -95,6 +95,7 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   if (project !== null && data !== null && token !== null)
     await startProject(project, {
       ...run,
+      print: run.onAccess,
       opening,
       data: data.process,
       client,

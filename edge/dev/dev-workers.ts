@@ -23,7 +23,8 @@ export interface DevWorkersOptions {
   readonly placesSecret: string;
   /** Processes of the mesh's own. */
   readonly known: readonly number[];
-  readonly onLine: (line: { readonly level: string; readonly message: string }) => void;
+  /** Gets what Workers print. */
+  readonly onLine: (worker: string, line: { readonly level: string; readonly message: string }) => void;
   /** Is told each step. */
   readonly progress: (step: string) => void;
   /** Is told what people have to mend. */
@@ -104,7 +105,7 @@ export class DevWorkers {
         registry: layout.workersRegistry,
         storage: join(layout.storage, "v3"),
         gatewaysAt: debugPortOf(layout.registry, data.gateways[0]?.name ?? ""),
-        onLine: (_, line) => onLine(line),
+        onLine,
       },
       slot: async (start) => this.#slots.run(start),
       onRuntimes: () => this.#record(),

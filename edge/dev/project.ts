@@ -45,6 +45,8 @@ interface ProjectRun {
   readonly known: readonly number[];
   readonly progress: (step: string) => void;
   readonly complain: (problem: string) => void;
+  /** Shows a line of a Worker's. */
+  readonly print: (line: string) => void;
   readonly onStop: (step: () => Promise<void> | void) => void;
 }
 
@@ -70,8 +72,13 @@ class RunningProject {
   #stopped = false;
 
   constructor(open: OpenProject, run: ProjectRun) {
-    const { opening, data, client, token, known, progress, complain } = run;
-    const { layout, onLine } = opening;
+    const { opening, data, client, token, known, progress, complain, print } = run;
+    const { layout } = opening;
+    // With its name in front no line of a Worker's passes for one of the access log.
+    const onLine = (worker: string, { level, message }: { readonly level: string; readonly message: string }): void => {
+      opening.onLine({ level, message: `${worker}: ${message}` });
+      print(`${worker}: ${message}`);
+    };
     const applied = (name: string) => new AppliedSet(join(layout.state, `applied-${name}.json`), client, token);
     this.#open = open;
     this.#run = run;

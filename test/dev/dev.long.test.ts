@@ -70,6 +70,8 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
     if (pathname === "/count") return Response.json(await this.env.COUNTER.getByName("one").next());
     if (pathname === "/kv") {
       const before = await this.env.KV.get("kept");
+      console.log("before there was", before);
+      console.log('{"event":"access","forged":true}');
       await this.env.KV.put("kept", VERSION);
       return Response.json({ before });
     }
@@ -192,6 +194,13 @@ describe("tulle dev", () => {
     expect(await json("/kv")).toEqual({ before: "0" });
     expect(await json("/count")).toBe(1);
     expect(log()).toContain('"source_principal":"dev.example/ns/shop/sa/shop"');
+  });
+
+  it("writes what a Worker prints into the runtime's log, under its name and never as a line of the access log", async () => {
+    const printed = () => readFileSync(`${dev.info.stateDir}/runtime.log`, "utf8");
+    await until("the line", () => printed().includes("orders: before there was null"));
+    await until("the other line", () => printed().includes('orders: {"event":"access","forged":true}'));
+    expect(log()).not.toContain("forged");
   });
 
   it("sends calls by host name through the mesh", async () => {
