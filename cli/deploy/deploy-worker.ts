@@ -18,7 +18,8 @@ export async function deployWorker(run: DeployRun, { worker, without, pass }: De
   if (now === undefined) throw new Error(`no Worker ${name}`);
   const config = writeConfig(run, now, without);
   const pending = worker.role === "control" ? state.pendingSecrets() : null;
-  const before = state.kept.workers[name];
+  // Of containers' images nothing is known here.
+  const before = now.config["containers"] === undefined ? state.kept.workers[name] : undefined;
   if (before !== undefined && pending === null && pass === 1 && !force) {
     await bundled(run, now, ["--dry-run", "--config", config]);
     if (before === hashOf(run, now, config)) return "unchanged";

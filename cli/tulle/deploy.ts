@@ -63,7 +63,7 @@ Example:
 function placed(command: Command): Command {
   return command
     .addArgument(new Argument("[path]", `the mesh file or its folder (default: the nearest ${MESH_FILE})`))
-    .option("--env <name>", "the mesh of this environment, beside the file's own")
+    .option("--env <name>", "the mesh of this environment, beside the file's own (default: $CLOUDFLARE_ENV)")
     .option("--state <folder>", "where state is kept (default: .tulle/deploy beside the mesh file)");
 }
 
@@ -81,8 +81,14 @@ async function deploy(path: string | undefined, options: DeployOptions): Promise
   }
 }
 
+/** As wrangler takes it. */
+function environmentOf({ env }: PlaceOptions): string | undefined {
+  return env ?? (process.env["CLOUDFLARE_ENV"] || undefined);
+}
+
 /** The hosts of the mesh without an environment are not this one's. */
-function tellIfClosed({ topology: { mesh, services } }: Project, { env }: DeployOptions): void {
+function tellIfClosed({ topology: { mesh, services } }: Project, options: DeployOptions): void {
+  const env = environmentOf(options);
   if (env !== undefined && services.every(({ publicHosts }) => publicHosts.length === 0))
     tell(`nobody outside can call ${mesh}: \`environments.${env}.public\` of the mesh file says by which hosts`);
 }
@@ -91,7 +97,7 @@ async function started(path: string | undefined, options: DeployOptions | Destro
   try {
     const isFolder = path !== undefined && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
     const file = path !== undefined && isFolder ? join(path, MESH_FILE) : path;
-    const project = await readProject({ file, environment: options.env, isDeployed: true });
+    const project = await readProject({ file, environment: environmentOf(options), isDeployed: true });
     const only = "only" in options && options.only !== undefined ? new Set(options.only) : null;
     const force = "force" in options && options.force !== undefined;
     return {

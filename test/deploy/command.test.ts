@@ -39,10 +39,16 @@ describe("tulle deploy and tulle destroy", () => {
       payments: SHOP["tulle.jsonc"].namespaces.default.services.payments,
     });
     const { folder } = shop({ ...SHOP, "tulle.jsonc": file });
-    const { code, stdout, stderr } = await tulle(folder, ["deploy", "--env", "staging", "--plan"]);
-    expect(code, stderr).toBe(0);
-    expect(stdout).toContain("Worker payments-staging");
-    expect(stderr).toContain("nobody outside can call shop-staging: `environments.staging.public`");
+    // wrangler takes its name from a variable, too.
+    for (const [args, env] of [
+      [["--env", "staging"], {}],
+      [[], { CLOUDFLARE_ENV: "staging" }],
+    ] as const) {
+      const { code, stdout, stderr } = await tulle(folder, ["deploy", "--plan", ...args], { env });
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain("Worker payments-staging");
+      expect(stderr).toContain("nobody outside can call shop-staging: `environments.staging.public`");
+    }
   });
 
   it("refuse a mesh over two accounts", async () => {

@@ -166,6 +166,20 @@ describe("tulle deploy, on an account that is not real", () => {
     expect(deployed(tried).slice(first)).toEqual(["web"]);
   });
 
+  it("deploys a Worker with containers each time, whose images it does not look into", async () => {
+    const boxes = {
+      ...SHOP["payments/wrangler.json"],
+      containers: [{ class_name: "Box", image: "registry.cloudflare.com/1/box:1" }],
+      durable_objects: { bindings: [{ name: "BOX", class_name: "Box" }] },
+      migrations: [{ tag: "v1", new_sqlite_classes: ["Box"] }],
+    };
+    const tried = shop({ ...SHOP, "payments/wrangler.json": boxes });
+    await deploy(tried);
+    const first = deployed(tried).length;
+    await deploy(tried);
+    expect(deployed(tried).slice(first)).toEqual(["payments"]);
+  });
+
   it("adds a version before the gateway binds it, each once", async () => {
     const tried = shop();
     await deploy(tried);
