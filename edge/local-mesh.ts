@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { ignoreAllBut } from "../project/ignored.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
@@ -51,6 +52,7 @@ export async function startMesh(
 ): Promise<LocalMesh> {
   const layout = layoutOf(resolve(options.state), options.portBase);
   mkdirSync(layout.state, { recursive: true });
+  ignoreAllBut(layout.state, ["deploy/"]);
   const cleanup: (() => Promise<void> | void)[] = [];
   const stop = async (): Promise<void> => {
     for (const step of cleanup.splice(0).reverse()) await step();

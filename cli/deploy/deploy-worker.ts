@@ -25,6 +25,7 @@ export async function deployWorker(run: DeployRun, { worker, without, pass }: De
     if (before === hashOf(run, now, config)) return "unchanged";
   }
   const secretsPath = join(state.folder, "secrets.json");
+  rmSync(secretsPath, { force: true });
   if (pending !== null) writeFileSync(secretsPath, JSON.stringify(pending.secrets), { mode: 0o600 });
   try {
     await bundled(run, now, ["--config", config, ...(pending === null ? [] : ["--secrets-file", secretsPath])]);

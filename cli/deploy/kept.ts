@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ignoreAllBut } from "../../project/ignored.ts";
+import { CommandError } from "../tulle/command-error.ts";
 import { type ControlSecrets, makeSecrets } from "./secrets.ts";
 
 const Kept = z.strictObject({
@@ -41,17 +43,21 @@ export interface DeploymentState {
   forget(): void;
 }
 
-/** @throws where the folder holds what is no deployment's */
+/** @throws CommandError where the folder holds what is no deployment's */
 export function openState(folder: string): DeploymentState {
   const path = join(folder, "deployed.json");
   const pendingPath = join(folder, "pending-secrets.json");
   const bootstrapPath = join(folder, "bootstrap-secret");
-  let kept = existsSync(path) ? Kept.parse(JSON.parse(readFileSync(path, "utf8"))) : Kept.parse({});
-  const pendingSecrets = () =>
-    existsSync(pendingPath) ? Pending.parse(JSON.parse(readFileSync(pendingPath, "utf8"))) : null;
+  let kept = existsSync(path) ? parsed(Kept, path) : Kept.parse({});
+  const pendingSecrets = () => (existsSync(pendingPath) ? parsed(Pending, pendingPath) : null);
   const write = (file: string, text: string, mode: number) => {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text, { mode });
+    ignoreAllBut(folder, ["deployed.json"]);
+    // Whoever is stopped in it leaves the file as it was; and a mode holds for new files alone.
+    const next = `${file}.${process.pid}`;
+    rmSync(next, { force: true });
+    writeFileSync(next, text, { mode });
+    renameSync(next, file);
   };
   const update = (change: Partial<Kept>) => {
     kept = { ...kept, ...change };
@@ -79,4 +85,13 @@ export function openState(folder: string): DeploymentState {
     bootstrapPath,
     forget: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+function parsed<Type>(schema: z.ZodType<Type>, path: string): Type {
+  try {
+    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new CommandError(`${path} is not what a deployment wrote: bring back the one of the last deployment\n${why}`);
+  }
 }

@@ -1,4 +1,5 @@
-import { cpSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { deployMesh, planMesh } from "../../cli/deploy/mesh.ts";
@@ -267,6 +268,40 @@ describe("a deployment that is stopped", () => {
     tried.account.failing = null;
     await deploy(tried);
     expect(statSync(join(tried.state, "bootstrap-secret")).mode & 0o077).toBe(0);
+  });
+
+  it("lets git add nothing of its folder but what the next deployment needs", async () => {
+    const tried = shop();
+    tried.account.failing = { call: 5, after: false };
+    await failure(deploy(tried));
+    const git = (...args: readonly string[]) => execFileSync("git", args, { cwd: tried.state, encoding: "utf8" });
+    git("init", "--quiet", tried.folder);
+    const added = () => git("add", "--all", "--dry-run", ".").split("\n").filter(Boolean).toSorted();
+    const wanted = [".gitignore", "deployed.json"].map((name) => `add '.tulle/deploy/shop/${name}'`);
+    expect(added()).toEqual(wanted);
+    tried.account.failing = null;
+    await deploy(tried);
+    expect(added()).toEqual(wanted);
+  });
+
+  it("makes a file that others could read its owner's own again when it writes a secret", async () => {
+    const tried = shop();
+    write(tried.state, { "bootstrap-secret": "older", "secrets.json": "older" });
+    for (const name of ["bootstrap-secret", "secrets.json"]) chmodSync(join(tried.state, name), 0o644);
+    await deploy(tried);
+    expect(statSync(join(tried.state, "bootstrap-secret")).mode & 0o077).toBe(0);
+  });
+
+  it.each([
+    { name: "deployed.json", text: '{ "workers": {' },
+    { name: "deployed.json", text: '{ "workers": [] }' },
+    { name: "deployed.json", text: '{ "worker": {} }' },
+    { name: "pending-secrets.json", text: "" },
+  ])("goes no further where $name was broken: $text", async ({ name, text }) => {
+    const tried = shop();
+    write(tried.state, { [name]: text });
+    expect(await failure(deploy(tried))).toContain(`${name} is not what a deployment wrote`);
+    expect(tried.account.calls).toEqual([]);
   });
 
   it("makes no new secrets for a control that has some, which another folder's state knows", async () => {
