@@ -91,6 +91,7 @@ class RunningProject {
 
   async start(): Promise<void> {
     this.#run.progress("applying what the mesh file says, and its policies");
+    for (const note of notesOf(this.#project)) this.#run.progress(note);
     this.#tell(await this.#mesh.apply(this.#resources()));
     await this.#applyPolicies();
     await this.#workers.become(this.#project);
@@ -158,6 +159,16 @@ class RunningProject {
     for (const warning of warned) this.#run.complain(`warning: ${warning}`);
     if (refused.length > 0) this.#run.complain(`nothing was applied:\n${indented(refused.join("\n"))}`);
   }
+}
+
+/** Settings that mean nothing on this machine. */
+function notesOf({ topology: { gateways } }: Project): readonly string[] {
+  return gateways.flatMap(({ name, settings: { certificates, logOneIn } }) => [
+    ...(Object.keys(certificates).length > 0
+      ? [`${name}: its client certificates are on the account, not shown here`]
+      : []),
+    ...(logOneIn === undefined ? [] : [`${name}: every call is logged here, not one in ${logOneIn}`]),
+  ]);
 }
 
 /** What the gateways are started with. */
