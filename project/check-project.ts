@@ -24,7 +24,7 @@ export interface LookedAt {
   readonly policies: readonly string[];
 }
 
-const UNREAD = { findings: [], unnamed: [], named: [], problems: "", open: [] };
+const UNREAD = { findings: [], unnamed: [], named: [], problems: "", open: [], secretless: [] };
 
 /** Looks at a project on disk as far as it can be read. */
 export async function lookAtProject(
@@ -55,6 +55,7 @@ export async function lookAtProject(
     // What cannot be read is among the findings, in better words.
     problems: unread ? "" : problems,
     open: open.map(({ namespace, name }) => `${namespace}/${name}`),
+    secretless: project === null ? [] : secretless(project, options.environment),
   };
   return { facts, folder: meshFile.folder, meshFile, project, policies };
 }
@@ -123,6 +124,19 @@ export function requiredSecrets({ configs }: Project): readonly Omit<WorkerSecre
   return [...configs.values()].flatMap(({ worker: { name: worker }, config }) => {
     const required = config.secrets?.required ?? [];
     return required.length === 0 ? [] : [{ worker, required }];
+  });
+}
+
+/** What the local mesh lacks of them: wrangler takes `.dev.vars`, else `.env`, beside a configuration. */
+function secretless(project: Project, environment: string | undefined): readonly string[] {
+  return requiredSecrets(project).flatMap(({ worker, required }) => {
+    const { path = "", worker: version } = project.configs.get(worker) ?? {};
+    const stage = version?.environment ?? environment;
+    const names = [".dev.vars", ".env", ...(stage === undefined ? [] : [`.dev.vars.${stage}`, `.env.${stage}`])];
+    const files = names.map((name) => join(dirname(path), name)).filter((file) => existsSync(file));
+    const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
+    const missing = required.filter((name) => !new RegExp(String.raw`^\s*(?:export\s+)?${name}\s*=`, "m").test(text));
+    return missing.length === 0 ? [] : [`\`${worker}\` lacks ${missing.join(", ")}`];
   });
 }
 

@@ -68,6 +68,13 @@ export const CHECKS = {
     meaning: "a file of `policies` has an object that control would refuse, and all that is applied with it",
     mend: "`tulle analyze -f` of the file tells more",
   },
+  "local-secrets": {
+    group: "project",
+    title: "the Workers' secrets are there for the local mesh",
+    meaning:
+      "a configuration's `secrets.required` names one that neither `.dev.vars` nor `.env` beside it has: the Worker finds nothing there",
+    mend: "write `NAME=value` into `.dev.vars`, which git should ignore",
+  },
   "wrangler-login": {
     group: "account",
     title: "wrangler may talk to the account",

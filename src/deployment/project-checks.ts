@@ -14,6 +14,8 @@ export interface ProjectFacts {
   readonly problems: string;
   /** Services that keep their own routes. */
   readonly open: readonly string[];
+  /** Secrets that are not there for the local mesh, a line each. */
+  readonly secretless: readonly string[];
   /** Errors of the objects in `policies`, a line each. */
   readonly policyErrors: readonly string[];
 }
@@ -22,7 +24,7 @@ export interface ProjectFacts {
 const UNTAKEN: readonly ProjectFindingCode[] = ["TULLE1003", "TULLE1004", "TULLE1005"];
 
 export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
-  const { meshFile, findings, unnamed, named, problems, open, policyErrors } = facts;
+  const { meshFile, findings, unnamed, named, problems, open, secretless, policyErrors } = facts;
   if (meshFile !== null) {
     const skipped: readonly CheckId[] = [
       "configurations",
@@ -32,6 +34,7 @@ export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
       "calls-through-mesh",
       "public-routes",
       "policies",
+      "local-secrets",
     ];
     return [
       { id: "mesh-file", outcome: "error", details: [meshFile] },
@@ -58,6 +61,7 @@ export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
       open.map((service) => `\`${service}\` keeps its own (\`allowPublicRoutes\`)`),
     ),
     failing("policies", policyErrors),
+    failing("local-secrets", [], secretless),
   ];
 }
 

@@ -68,6 +68,7 @@ const PROJECT = {
   },
   ...worker("web", "web", { services: [{ binding: "API", service: "api" }] }),
   ...worker("api", "api", { secrets: { required: ["KEY"] } }),
+  "api/.dev.vars": "# of this machine\nKEY=value\n",
 };
 
 function project(files: object = {}): string {
@@ -99,9 +100,9 @@ describe("tulle check", () => {
       "the project: its mesh file, and the Workers that it names",
       "√ the mesh file can be read",
     ]);
-    expect(lines.filter((line) => line.startsWith("√")).length).toBe(17);
+    expect(lines.filter((line) => line.startsWith("√")).length).toBe(18);
     expect(lines.filter((line) => line.startsWith("- ")).length).toBe(3);
-    expect(lines.at(-2)).toBe("0 errors, 0 warnings in 20 checks");
+    expect(lines.at(-2)).toBe("0 errors, 0 warnings in 21 checks");
   });
 
   it("looks at the mesh alone where there is no mesh file", async () => {
@@ -203,12 +204,14 @@ describe("tulle check", () => {
     const folder = project({
       ...worker("new", "new", { services: [{ binding: "API", service: "api" }] }),
       ".tulle/dev/web.jsonc": made,
+      "api/.dev.vars": "OTHER=value\n#KEY=1\n",
       "policies/one.yaml":
         "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: one }\nspec: { rulez: [] }\n",
     });
     expect(await bad(folder)).toEqual([
       "all-workers warning: new/wrangler.jsonc: `new`",
       "policies error: policies/one.yaml:4: spec.rulez: unknown field; did you mean `rules`",
+      "local-secrets warning: `api` lacks KEY",
       "generated-props error: .tulle/dev/web.jsonc: the `props` of `API` differ in serviceAccount, service, port",
       "generated-routes error: .tulle/dev/web.jsonc: a name of workers.dev; .tulle/dev/web.jsonc: preview URLs",
     ]);
@@ -257,7 +260,9 @@ describe("tulle check --pre", () => {
 
   it("is content with an account that wrangler may talk to, and that has the secrets", async () => {
     control.asked.length = 0;
-    expect(await pre({ FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY", "type": "secret_text" }]' })).toEqual([]);
+    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY", "type": "secret_text" }]' };
+    // What this machine has of them counts for nothing there.
+    expect(await pre(account, { "api/.dev.vars": "" })).toEqual([]);
     expect(control.asked).toEqual([]);
   });
 

@@ -43,6 +43,7 @@ const WELL: ProjectFacts = {
   named: ["web/wrangler.toml"],
   problems: "",
   open: [],
+  secretless: [],
   policyErrors: [],
 };
 
@@ -52,7 +53,7 @@ describe("projectChecks", () => {
   });
 
   it("is content with a project in which nothing is wrong", () => {
-    expect(ids(projectChecks(WELL), "ok").length).toBe(8);
+    expect(ids(projectChecks(WELL), "ok").length).toBe(9);
   });
 
   const cases: readonly { is: string; facts: Partial<ProjectFacts> }[] = [
@@ -70,6 +71,7 @@ describe("projectChecks", () => {
     { is: "calls-through-mesh warning", facts: finding("TULLE1102") },
     { is: "public-routes error", facts: finding("TULLE1201") },
     { is: "public-routes warning", facts: { open: ["default/web"] } },
+    { is: "local-secrets warning", facts: { secretless: ["`api` lacks KEY"] } },
     { is: "policies error", facts: { policyErrors: ["policies/a.yaml:1: wrong"] } },
   ];
   it.each(cases)("tells $is of $facts", ({ is, facts }) => {
@@ -85,7 +87,7 @@ describe("projectChecks", () => {
   it("looks at nothing else where the mesh file cannot be read", () => {
     const results = projectChecks({ ...WELL, meshFile: "tulle.jsonc:1:1: broken" });
     expect(told(results)).toEqual(["mesh-file error: tulle.jsonc:1:1: broken"]);
-    expect(ids(results, "skipped").length).toBe(7);
+    expect(ids(results, "skipped").length).toBe(8);
   });
 });
 
