@@ -88,7 +88,7 @@ export function writeGeneratedConfig(source: WorkerConfiguration, options: Gener
   const path = join(options.folder, `${source.worker.name}.jsonc`);
   writeChanged(
     path,
-    `// Made by tulle from ${source.path}: changes here are lost.\n${JSON.stringify(config, null, 2)}\n`,
+    `// Made by tulle from ${source.path.replaceAll(/[\r\n]/g, " ")}: changes here are lost.\n${JSON.stringify(config, null, 2)}\n`,
   );
   return path;
 }

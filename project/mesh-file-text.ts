@@ -10,7 +10,7 @@ export function newMeshFile(mesh: string, additions: readonly Addition[]): strin
   const services = [...byService].map(
     ([name, versions]) => `        ${property(name, serviceOf(versions), "        ")}`,
   );
-  const stages = new Set(additions.flatMap(({ worker }) => worker.environments.map(({ name }) => name)));
+  const stages = new Set(additions.flatMap(({ worker }) => worker.environments.map(({ name }) => inComment(name))));
   const told =
     stages.size === 0
       ? ""
@@ -33,6 +33,11 @@ ${services.join(",\n")}
   }
 }
 `;
+}
+
+/** A name may hold anything, the end of the comment's line too. */
+function inComment(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** The text of a mesh file with what it lacks; all else stays as it was, comments too. */

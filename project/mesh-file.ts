@@ -61,6 +61,13 @@ export function parseMeshFile(text: string, path: string, shown: string): ReadMe
     problems
       .map(({ path: at, message }) => `${shown}:${placeOf(text, nodeAt(tree, at).offset)}: ${at.join(".")}: ${message}`)
       .join("\n");
+  const unread = unreadKeys(tree, []);
+  if (unread.length > 0)
+    throw new ProjectError(
+      unread
+        .map(({ key, at, why }) => `${shown}:${placeOf(text, key.offset)}: ${[...at, key.value].join(".")}: ${why}`)
+        .join("\n"),
+    );
   const parsed = MeshFile.safeParse(getNodeValue(tree));
   if (!parsed.success)
     throw new ProjectError(
@@ -76,6 +83,25 @@ export function findMeshFile(from: string = process.cwd()): string | null {
     if (existsSync(path)) return path;
     if (folder === dirname(folder)) return null;
   }
+}
+
+interface UnreadKey {
+  readonly key: Node;
+  readonly at: readonly string[];
+  readonly why: string;
+}
+
+/** What would be lost without a word: of two equal keys the last one counts, and one is none to JavaScript. */
+function unreadKeys({ type, children = [] }: Node, at: readonly string[]): readonly UnreadKey[] {
+  if (type === "array") return children.flatMap((child, index) => unreadKeys(child, [...at, String(index)]));
+  const seen = new Set<unknown>();
+  return (type === "object" ? children : []).flatMap(({ children: [key, value] = [] }) => {
+    if (key === undefined || value === undefined) return [];
+    const name = String(key.value);
+    const why = seen.has(name) ? "it stands here twice" : name === "__proto__" ? "it cannot be a name" : null;
+    seen.add(name);
+    return [...(why === null ? [] : [{ key, at, why }]), ...unreadKeys(value, [...at, name])];
+  });
 }
 
 function asKey(key: PropertyKey): string | number {

@@ -58,7 +58,7 @@ export async function readProject({ file, environment, from, isDeployed = false 
     return sourceOf(config, path);
   });
   if (!topology.ok) throw new ProjectError(meshFile.explain(topology.error));
-  if (isDeployed && environment !== undefined) refuseOtherMesh([...read.values()], environment);
+  if (isDeployed) refuseOtherMesh([...read.values()], environment);
   const configs = new Map(
     topology.value.services.flatMap(({ namespace, name, workers }) =>
       workers.map((worker) => [worker.name, { worker, ...known(namespace, name, worker.version) }] as const),
@@ -73,19 +73,34 @@ function environmentsMesh(meshFile: ReadMeshFile, environment: string): ReadMesh
   return { ...meshFile, file: file.value };
 }
 
-/** A binding to a Worker of the same file by its name without the environment's would lead out of this mesh, past its gateway. */
-function refuseOtherMesh(read: readonly Pick<WorkerConfiguration, "path" | "config">[], environment: string): void {
-  const others = new Set(
-    read.flatMap(({ config: { name, topLevelName } }) => (name === topLevelName ? [] : [topLevelName])),
+/** A binding to a Worker of the same file under another environment's name would lead out of this mesh, past its gateways. */
+function refuseOtherMesh(
+  read: readonly Pick<WorkerConfiguration, "path" | "config">[],
+  environment: string | undefined,
+): void {
+  const own = new Set(read.map(({ config: { name } }) => name));
+  const others = new Map(
+    read.flatMap(({ config: { topLevelName: name, definedEnvironments = [] } }) =>
+      name === undefined
+        ? []
+        : [name, ...definedEnvironments.map((stage) => `${name}-${stage}`)].map((of) => [of, name]),
+    ),
   );
   const lines = read.flatMap(({ path, config }) =>
     sourceOf(config, path)
-      .services.filter(({ service }) => others.has(service))
-      .map(
-        ({ binding, service }) =>
-          `${path}: in the environment ${environment} \`${binding}\` still binds \`${service}\`, which is of the mesh without one: ` +
-          `name \`${service}-${environment}\` in the \`services\` of \`env.${environment}\``,
-      ),
+      .services.filter(({ service }) => others.has(service) && !own.has(service))
+      .map(({ binding, service }) => {
+        if (environment === undefined)
+          return (
+            `${path}: \`${binding}\` binds \`${service}\`, a Worker of this file's configurations that is not in the mesh: ` +
+            "calls of it would go past the gateways; bind one that is, or add it as a version"
+          );
+        const of = others.get(service) === service ? "the mesh without one" : "another mesh";
+        return (
+          `${path}: in the environment ${environment} \`${binding}\` still binds \`${service}\`, which is of ${of}: ` +
+          `name \`${others.get(service)}-${environment}\` in the \`services\` of \`env.${environment}\``
+        );
+      }),
   );
   if (lines.length > 0) throw new ProjectError(lines.join("\n"));
 }

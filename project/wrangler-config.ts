@@ -23,9 +23,14 @@ export async function readWranglerConfig(path: string, environment: string | und
   }
 }
 
-/** @throws ProjectError where it has no name */
+/** @throws ProjectError where it has no name, or one that is none: files are named by it */
 export function sourceOf(config: WranglerConfig, path: string): WorkerSource {
   if (config.name === undefined || config.name === "")
     throw new ProjectError(`${path}: the Worker has no \`name\`: give it one, by which others bind it`);
+  // Of an environment's wrangler looks at neither part.
+  if (!/^[\w-]+$/.test(config.name))
+    throw new ProjectError(
+      `${path}: ${JSON.stringify(config.name)} is no name of a Worker: letters, digits, \`-\` and \`_\`, also in the environment's name`,
+    );
   return { name: config.name, services: config.services ?? [] };
 }

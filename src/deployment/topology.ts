@@ -113,7 +113,7 @@ export function topologyOf(
   );
   takenTwice(file, gateways, drafts, problems);
   const byWorker = new Map(drafts.flatMap((draft) => draft.workers.map(({ source }) => [source.name, draft] as const)));
-  const world: World = { drafts, byWorker, gateways, endpoints: new Map(), problems };
+  const world: World = { mesh: file.mesh, drafts, byWorker, gateways, endpoints: new Map(), problems };
   const services = drafts.map((draft) => serviceOf(draft, world));
   if (problems.length > 0) return err(problems);
   return ok({
@@ -135,6 +135,7 @@ interface Draft {
 }
 
 interface World {
+  readonly mesh: string;
   readonly drafts: readonly Draft[];
   readonly byWorker: ReadonlyMap<string, Draft>;
   readonly gateways: readonly (readonly [name: string, settings: MeshFileGateway])[];
@@ -206,6 +207,14 @@ function serviceOf(draft: Draft, world: World): MeshService {
       const caller = { namespace, serviceAccount, workload: source.name, app: name, version };
       const own = source.services.flatMap((binding) => retargeted(binding, draft, caller, world));
       const { sidecar, bindings } = sidecarOf(draft, caller, world);
+      for (const binding of source.services)
+        if (isMeshsOwn(binding, world))
+          world.problems.push({
+            path,
+            message:
+              `${config}: \`${binding.binding}\` binds \`${binding.service}\`, which is the mesh's own: whoever binds it says who calls; ` +
+              "bind the Worker that is meant, or name its host in `calls`",
+          });
       for (const { binding } of bindings)
         if (source.services.some((taken) => taken.binding === binding))
           world.problems.push({
@@ -223,6 +232,12 @@ function serviceOf(draft: Draft, world: World): MeshService {
       };
     }),
   };
+}
+
+/** A gateway believes its bindings' props, and what they say of a client; of control only the API asks for credentials. */
+function isMeshsOwn({ service, entrypoint = "default" }: SourceBinding, { mesh, gateways }: World): boolean {
+  if (service === `${mesh}-control` || service === `${mesh}-state`) return entrypoint !== "default";
+  return gateways.some(([name]) => name === service);
 }
 
 /** A Worker's binding to another one of the mesh; a binding to its own service stays its own. */

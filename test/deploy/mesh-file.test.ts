@@ -168,11 +168,32 @@ describe("--env", () => {
       web: SHOP["web/wrangler.json"],
       says: /web\/wrangler\.json: in the environment staging `ORDERS` still binds `orders`.*name `orders-staging`/,
     },
+    {
+      name: "a binding into a third mesh",
+      fields: one,
+      web: {
+        ...SHOP["web/wrangler.json"],
+        env: { staging: { services: [{ binding: "OTHER", service: "web-production" }] }, production: {} },
+      },
+      says: /in the environment staging `OTHER` still binds `web-production`, which is of another mesh: name `web-staging`/,
+    },
   ])("refuses $name", async ({ fields, says, web = staged["web/wrangler.json"] }) => {
     const files = { ...staged, "tulle.jsonc": { ...SHOP["tulle.jsonc"], ...fields }, "web/wrangler.json": web };
     const tried = shop(files);
     expect(await refusal(runIn(tried, { environment: "staging" }))).toMatch(says);
   });
+});
+
+it("refuses a binding of a mesh without an environment to a Worker of one", async () => {
+  const web = { ...SHOP["web/wrangler.json"], services: [{ binding: "ORDERS", service: "orders-next" }] };
+  const { orders: both, ...others } = SHOP["tulle.jsonc"].namespaces.default.services;
+  const services = { ...others, orders: { ...both, versions: { v1: both.versions.v1 } } };
+  const tried = shop({
+    ...SHOP,
+    "tulle.jsonc": { mesh: "shop", namespaces: { default: { services } } },
+    "web/wrangler.json": web,
+  });
+  expect(await refusal(runIn(tried))).toMatch(/web\/wrangler\.json: `ORDERS` binds `orders-next`.*past the gateways/);
 });
 
 describe("--only", () => {

@@ -56,6 +56,26 @@ describe("topologyOf", () => {
     ]);
   });
 
+  it.each([
+    { service: "shop-gateway", entrypoint: "MeshEntrypoint", props: { namespace: "default", serviceAccount: "admin" } },
+    { service: "shop-gateway" },
+    { service: "shop-control", entrypoint: "ConfigApi", props: { gateway: "shop-gateway", fronts: ["*"] } },
+    { service: "shop-state", entrypoint: "State", props: { gateway: "shop-gateway" } },
+  ])("refuses a user's own binding to $service, $entrypoint: it would say who calls", (own) => {
+    const written = { services: { web: {} }, bindings: { "web-v1": [{ binding: "OWN", ...own }] } };
+    expect(problems(written)).toEqual([
+      expect.stringContaining(`web: \`OWN\` binds \`${own.service}\`, which is the mesh's own`),
+    ]);
+  });
+
+  it("leaves a binding to control's API, which asks for credentials", () => {
+    const { services } = topology({
+      services: { web: {} },
+      bindings: { "web-v1": [{ binding: "CONTROL", service: "shop-control" }] },
+    });
+    expect(services[0]?.workers[0]?.bindings).toEqual([]);
+  });
+
   it("leaves bindings to other Workers, and to the own service, as they are", () => {
     const { services } = topology({
       services: { web: {} },

@@ -276,3 +276,17 @@ function configsOf(made: string): readonly string[] {
     .filter((path) => existsSync(path))
     .map((path) => relative(made, path));
 }
+
+it("writes a path with the end of a line in it as one line of a comment", async () => {
+  const path = "a\n{/wrangler.json";
+  const made = folder({
+    "tulle.jsonc": JSON.stringify({
+      mesh: "shop",
+      namespaces: { default: { services: { web: { versions: { v1: { config: path } } } } } },
+    }),
+    [path]: JSON.stringify({ name: "web", main: "index.ts", compatibility_date: "2026-10-01" }),
+    "a\n{/index.ts": "export default {};",
+  });
+  const { configs } = await readProject({ from: made });
+  expect(readBack(configs.get("web")!, join(made, ".tulle/dev")).name).toBe("web");
+});

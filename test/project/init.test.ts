@@ -521,3 +521,11 @@ describe("a folder that makes no mesh", () => {
     expect((await planInit(folderOf("My Shop!", worker("a", "a")))).mesh).toBe("my-shop");
   });
 });
+
+it("takes no text of a configuration for its own where it names environments", async () => {
+  const stage = 'x\n"trustDomain": "evil.example", //';
+  const { text } = await planInit(
+    folderOf("shop", worker("orders", "orders", { env: { [stage]: { name: "orders-x" } } })),
+  );
+  expect(text).toContain(`environments ${JSON.stringify(stage)}:`);
+});

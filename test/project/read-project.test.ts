@@ -85,6 +85,25 @@ describe("readProject", () => {
       /^tulle\.jsonc:2:3: no JSON with comments: InvalidSymbol/,
     ],
     [
+      "a service that stands there twice",
+      { "tulle.jsonc": MESH.replace(`"web": {`, `"orders": { "versions": {} }, "web": {`) },
+      /^tulle\.jsonc:6:5: namespaces\.default\.services\.orders: it stands here twice$/,
+    ],
+    [
+      "a service that is lost to JavaScript",
+      { "tulle.jsonc": MESH.replace(`"web": {`, `"__proto__": {`) },
+      /^tulle\.jsonc:5:5: namespaces\.default\.services\.__proto__: it cannot be a name$/,
+    ],
+    [
+      "a Worker whose name would lead its files elsewhere",
+      {
+        "tulle.jsonc": MESH.replace(`"environment": "v2"`, `"environment": "/../../../v2"`),
+        "web/wrangler.toml": WEB,
+        "orders/wrangler.jsonc": ORDERS.replace(`"v2"`, `"/../../../v2"`),
+      },
+      /orders\/wrangler\.jsonc: "orders-\/\.\.\/\.\.\/\.\.\/v2" is no name of a Worker/,
+    ],
+    [
       "a configuration that is not there",
       { "tulle.jsonc": MESH },
       /^no such wrangler configuration: .*web\/wrangler\.toml/,
