@@ -128,7 +128,12 @@ metadata: { name: shop }${rule("c", "x", "shop")}${rule("a", "y")}`);
     const now = await generation();
     const headers = { ...control.auth(), "content-type": "application/yaml" };
     const send = async (tag: string) =>
-      control.raw("POST", "/api/v1/apply", { ...headers, "if-match": tag }, rule("a", `h${Math.random()}`.slice(0, 9)));
+      control.raw(
+        "POST",
+        "/api/v1/apply",
+        { ...headers, "if-match": tag },
+        rule("a", `h${String(Math.random()).slice(2, 9)}`),
+      );
     const written = await send(`"${now}"`);
     expect([written.status, written.headers.get("etag")]).toEqual([200, `"${now + 1}"`]);
     const late = await send(`"${now}"`);
