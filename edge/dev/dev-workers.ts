@@ -16,6 +16,8 @@ export const WORKERS_ROLE = "workers";
 /** Runtimes that start at one time: each takes a core while it does. */
 const STARTS = 2;
 const LOOK_MS = 1_000;
+/** On an account it has a second; here it may share a core with many. */
+const START_MS = 30_000;
 
 export interface DevWorkersOptions {
   readonly layout: Layout;
@@ -104,6 +106,7 @@ export class DevWorkers {
       ground: {
         registry: layout.workersRegistry,
         storage: join(layout.storage, "v3"),
+        startMs: START_MS,
         gatewaysAt: debugPortOf(layout.registry, data.gateways[0]?.name ?? ""),
         onLine,
       },

@@ -18,6 +18,8 @@ export interface Ground {
   readonly storage: string;
   /** The debug port of the process in which the gateways run. */
   readonly gatewaysAt: string;
+  /** A version that has not started by then is given up, in ms. */
+  readonly startMs: number;
   readonly onLine: (worker: string, line: { readonly level: string; readonly message: string }) => void;
 }
 
@@ -40,7 +42,7 @@ const WAY = "tulle-way";
 
 let count = 0;
 
-/** @throws where the runtime refuses it: it does not start, or throws while it does */
+/** @throws where the runtime refuses it: it does not start in its time, or throws while it does */
 export async function startInstance(built: Built, worker: MeshWorker, ground: Ground): Promise<Instance> {
   mkdirSync(ground.registry, { recursive: true });
   const { name } = worker;
@@ -69,12 +71,26 @@ export async function startInstance(built: Built, worker: MeshWorker, ground: Gr
     }),
   );
   try {
-    await miniflare.ready;
+    await within(miniflare.ready, ground.startMs);
     isUp = true;
     return instance(miniflare, { name, marker, registry: ground.registry, options: built.options });
   } catch (error) {
     await miniflare.dispose().catch(() => undefined);
     throw said.length === 0 ? error : new Error(said.join("\n"), { cause: error });
+  }
+}
+
+/** The runtime waits for code that does not end, and would keep all later versions waiting. */
+async function within(ready: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const why = `it has not started after ${ms / 1_000} s: look for a loop outside of its handlers`;
+    timer = setTimeout(() => reject(new Error(why)), ms);
+  });
+  try {
+    await Promise.race([ready, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
