@@ -50,6 +50,8 @@ export function readMeshFile(given: string | undefined, from: string = process.c
  * @throws ProjectError
  */
 export function parseMeshFile(text: string, path: string, shown: string): ReadMeshFile {
+  if (text.startsWith("\u{feff}"))
+    throw new ProjectError(`${shown}:1:1: it begins with a byte order mark: save it as UTF-8 without one`);
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const [broken] = errors;

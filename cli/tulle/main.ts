@@ -12,8 +12,14 @@ function ended(error: unknown): number {
     complain("error", error.message);
     return error.exitCode;
   }
-  console.error(error);
+  // A file that cannot be read or written is the user's to mend: the system's words say which.
+  if (isOfFiles(error)) complain("error", error.message);
+  else console.error(error);
   return 1;
+}
+
+function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "syscall" in error;
 }
 
 // `tulle revisions | head -1` closes the pipe before everything is printed.

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { folderOf, worker } from "../project/folders.ts";
@@ -34,6 +34,22 @@ describe("tulle init", () => {
     ]);
     const again = await tulle(folder, ["init"]);
     expect(again).toMatchObject({ code: 0, stderr: "tulle.jsonc has all of them: nothing was changed\n" });
+  });
+
+  it("says which file cannot be read or written, in one line", async () => {
+    const folder = folderOf("shop", { ...FILES, "tulle.jsonc/kept": "" });
+    const { code, stderr } = await tulle(folder, ["init"]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: EISDIR: .*\n$/);
+    const other = folderOf("shop", FILES);
+    symlinkSync("/no-such-folder/tulle.jsonc", join(other, "tulle.jsonc"));
+    expect((await tulle(other, ["init"])).stderr).toMatch(/^error: ENOENT: .*tulle\.jsonc'\n$/);
+  });
+
+  it("names a byte order mark, which nobody sees", async () => {
+    const folder = folderOf("shop", { ...FILES, "tulle.jsonc": '\u{feff}{ "mesh": "shop", "namespaces": {} }' });
+    const { stderr } = await tulle(folder, ["init"]);
+    expect(stderr).toBe("error: tulle.jsonc:1:1: it begins with a byte order mark: save it as UTF-8 without one\n");
   });
 
   it("writes nothing with --dry-run, and prints what it would", async () => {
