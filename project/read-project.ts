@@ -80,10 +80,10 @@ function refuseOtherMesh(
 ): void {
   const own = new Set(read.map(({ config: { name } }) => name));
   const others = new Map(
-    read.flatMap(({ config: { topLevelName: name, definedEnvironments = [] } }) =>
-      name === undefined
+    read.flatMap(({ config: { name: here, topLevelName: plain, definedEnvironments = [] } }) =>
+      plain === undefined
         ? []
-        : [name, ...definedEnvironments.map((stage) => `${name}-${stage}`)].map((of) => [of, name]),
+        : [plain, ...definedEnvironments.map((stage) => `${plain}-${stage}`)].map((of) => [of, { plain, here }]),
     ),
   );
   const lines = read.flatMap(({ path, config }) =>
@@ -95,10 +95,10 @@ function refuseOtherMesh(
             `${path}: \`${binding}\` binds \`${service}\`, a Worker of this file's configurations that is not in the mesh: ` +
             "calls of it would go past the gateways; bind one that is, or add it as a version"
           );
-        const of = others.get(service) === service ? "the mesh without one" : "another mesh";
+        const of = others.get(service)?.plain === service ? "the mesh without one" : "another mesh";
         return (
           `${path}: in the environment ${environment} \`${binding}\` still binds \`${service}\`, which is of ${of}: ` +
-          `name \`${others.get(service)}-${environment}\` in the \`services\` of \`env.${environment}\``
+          `name \`${others.get(service)?.here}\` in the \`services\` of \`env.${environment}\``
         );
       }),
   );

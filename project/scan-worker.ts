@@ -62,7 +62,7 @@ function whyUntaken(read: WranglerConfig, config: string, path: string): Untaken
   if (read.pages_build_output_dir !== undefined) return untaken("a Pages project: the mesh takes Workers");
   if (isBuiltByVite(folder))
     return untaken(
-      `${framework === null ? "" : `${framework} with `}vite makes this Worker: build it, and name the wrangler.json that vite writes below \`dist\``,
+      `${framework === null ? "" : `${framework} with `}vite makes this Worker; its build writes a wrangler.json below \`dist\``,
     );
   if (read.main === undefined) {
     if (framework !== null) return untaken(`${framework} makes this Worker, and the configuration names no \`main\``);

@@ -11,19 +11,30 @@ type Route = string | { readonly pattern: string };
  *
  * @throws ProjectError with all that are refused
  */
-export function refusePublicRoutes({ topology, configs, meshFile }: Project): void {
+export function refusePublicRoutes({ topology, configs, meshFile }: Project, environment?: string): void {
   const lines = topology.services.flatMap((service) =>
     workersOf(service, configs).flatMap(({ path, config }) => {
       const open = service.allowsPublicRoutes ? [] : routesOf(config).filter((route) => !isPublic(route, service));
       if (open.length === 0) return [];
-      const hosts = [...new Set(open.map(hostOf))].map((host) => JSON.stringify(host)).join(", ");
       return [
-        `${path}: its routes (${open.map(patternOf).join(", ")}) lead past its gateway: say \`"public": [${hosts}]\` of ` +
-          `${service.namespace}/${service.name} in ${meshFile.path}, and the gateway gets them; or \`"allowPublicRoutes": true\`, and they stay`,
+        `${path}: its routes (${open.map(patternOf).join(", ")}) lead past its gateway: say ${publicField(service, open, environment)} ` +
+          `in ${meshFile.path}, and the gateway gets them; or \`"allowPublicRoutes": true\` of the service, and they stay`,
       ];
     }),
   );
   if (lines.length > 0) throw new ProjectError(lines.join("\n"));
+}
+
+/** Where the mesh file says the hosts: an environment's mesh has none of the service's own. */
+function publicField(
+  { namespace, name }: MeshService,
+  routes: readonly Route[],
+  environment: string | undefined,
+): string {
+  const hosts = [...new Set(routes.map(hostOf))].map((host) => JSON.stringify(host)).join(", ");
+  const service = `${namespace}/${name}`;
+  if (environment === undefined) return `\`"public": [${hosts}]\` of ${service}`;
+  return `\`"public": { "${service}": [${hosts}] }\` of \`environments.${environment}\``;
 }
 
 /**

@@ -71,7 +71,7 @@ async function deploy(path: string | undefined, options: DeployOptions): Promise
   if (options.plan && options.dryRun) throw usageError("--plan and --dry-run: give one of them");
   const run = await started(path, options);
   try {
-    refusePublicRoutes(run.project);
+    refusePublicRoutes(run.project, environmentOf(options));
     tellIfClosed(run.project, options);
     if (options.plan) return await planMesh(run, options);
     if (options.dryRun) return await dryRun(run, options.output);

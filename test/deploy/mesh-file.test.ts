@@ -82,6 +82,26 @@ describe("public routes of a Worker", () => {
     );
   });
 
+  it("are refused in an environment with the field that gives its own mesh the host, and that field is one", async () => {
+    const env = { staging: { name: "web-live", services: [], routes: ["live.example/*"] } };
+    const mesh = structuredClone(SHOP["tulle.jsonc"]);
+    Reflect.deleteProperty(mesh.namespaces.default.services.orders.versions, "v2");
+    Reflect.deleteProperty(mesh.namespaces.default.services.web, "public");
+    const orders = { ...SHOP["orders/wrangler.json"], env: undefined };
+    const web = { ...SHOP["web/wrangler.json"], env };
+    const without = { ...SHOP, "orders/wrangler.json": orders, "web/wrangler.json": web, "tulle.jsonc": mesh };
+    const refused = (await runIn(shop(without), { environment: "staging" })).project;
+    const field = { "default/web": ["live.example"] };
+    expect(() => refusePublicRoutes(refused, "staging")).toThrow(
+      'say `"public": { "default/web": ["live.example"] }` of `environments.staging`',
+    );
+    const mended = { ...mesh, environments: { staging: { public: field } } };
+    refusePublicRoutes(
+      (await runIn(shop({ ...without, "tulle.jsonc": mended }), { environment: "staging" })).project,
+      "staging",
+    );
+  });
+
   it("stay where the mesh file allows them", async () => {
     const files = withWeb({ public: ["shop.example"], allowPublicRoutes: true }, { ...ROUTES, workers_dev: true });
     refusePublicRoutes((await runIn(shop(files))).project);
@@ -181,6 +201,12 @@ describe("--env", () => {
     const files = { ...staged, "tulle.jsonc": { ...SHOP["tulle.jsonc"], ...fields }, "web/wrangler.json": web };
     const tried = shop(files);
     expect(await refusal(runIn(tried, { environment: "staging" }))).toMatch(says);
+  });
+
+  it("names the Worker to bind in place of another mesh's by the name that its environment gives it", async () => {
+    const orders = { ...staged["orders/wrangler.json"], env: { staging: { name: "orders-live" } } };
+    const tried = shop({ ...staged, "orders/wrangler.json": orders, "web/wrangler.json": SHOP["web/wrangler.json"] });
+    expect(await refusal(runIn(tried, { environment: "staging" }))).toContain("name `orders-live` in the `services`");
   });
 });
 
