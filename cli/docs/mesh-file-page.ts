@@ -80,7 +80,9 @@ function entryOf({ additionalProperties: entry }: JsonSchema): JsonSchema | unde
 
 function typeOf(field: JsonSchema): string {
   if (field.type === "array") return `list of ${typeOf(field.items ?? {})}s`;
-  if (entryOf(field) !== undefined) return `${typeOf(entryOf(field) ?? {})}s by name`;
+  const entry = entryOf(field);
+  if (entry?.type === "array") return `lists of ${typeOf(entry.items ?? {})}s by name`;
+  if (entry !== undefined) return `${typeOf(entry)}s by name`;
   return field.type ?? "";
 }
 

@@ -151,8 +151,9 @@ class RunningProject {
   async #applyPolicies(): Promise<void> {
     const documents = readDocuments(this.#project.meshFile);
     if (!documents.ok) return this.#tell({ refused: documents.error, warned: [] });
-    this.#tell(await this.#policies.apply(documents.value));
-    this.#run.progress(`policies applied: ${documents.value.length}`);
+    const told = await this.#policies.apply(documents.value);
+    this.#tell(told);
+    if (told.refused.length === 0) this.#run.progress(`policies applied: ${documents.value.length}`);
   }
 
   #tell({ refused, warned }: { readonly refused: readonly string[]; readonly warned: readonly string[] }): void {
