@@ -68,10 +68,15 @@ function serviceAndEntries({ namespace, name, port, serviceAccount, workers }: M
   const entries = workers.map(({ name: worker, version, endpoint }) => ({
     apiVersion: ISTIO,
     kind: "WorkloadEntry",
-    metadata: { name: worker, namespace, labels: MADE },
+    metadata: { name: objectName(worker), namespace, labels: MADE },
     spec: { address: `binding:${endpoint}`, labels: { app: name, version }, serviceAccount },
   }));
   return [service, ...entries];
+}
+
+/** Workers may have `_` in their names, objects not. Two Workers that differ in it alone are refused for their bindings' name. */
+function objectName(worker: string): string {
+  return worker.replaceAll("_", "-");
 }
 
 /** The platform ends TLS: on an account a public host is called on the ports of both schemes, and what comes is HTTP on both. */

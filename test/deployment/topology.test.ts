@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { endpointBinding, isEndpointBinding, variantBinding, variantName } from "../../src/deployment/binding-names.ts";
 import { MeshFile } from "../../src/deployment/mesh-file.ts";
 import { type MeshResource, meshResources } from "../../src/deployment/mesh-resources.ts";
+import { parseObject } from "../../src/kinds/parse.ts";
 import { type Problem, type SourceBinding, type Topology, topologyOf } from "../../src/deployment/topology.ts";
 
 interface Written {
@@ -205,6 +206,18 @@ describe("the names of bindings", () => {
 });
 
 describe("meshResources", () => {
+  it("gives a Worker with `_` in its name an object that control takes", () => {
+    const file = MeshFile.parse({
+      mesh: "shop",
+      namespaces: { default: { services: { orders: { versions: { v1: { config: "orders" } } } } } },
+    });
+    const read = topologyOf(file, () => ({ name: "my_orders", services: [] }));
+    if (!read.ok) throw new Error(JSON.stringify(read.error));
+    const entry = meshResources(read.value, false).find(({ kind }) => kind === "WorkloadEntry");
+    expect(entry).toMatchObject({ metadata: { name: "my-orders" }, spec: { address: "binding:EP_MY_ORDERS" } });
+    expect(parseObject(entry, { local: false }).findings).toEqual([]);
+  });
+
   const open = topology({ services: { web: { public: ["shop.example.com"] }, orders: { serviceAccount: "clerk" } } });
   const named = (resources: readonly MeshResource[]) =>
     resources.map(({ kind, metadata: { namespace, name } }) => `${kind} ${namespace ?? ""}/${name}`);
