@@ -32,5 +32,9 @@ export function sourceOf(config: WranglerConfig, path: string): WorkerSource {
     throw new ProjectError(
       `${path}: ${JSON.stringify(config.name)} is no name of a Worker: letters, digits, \`-\` and \`_\`, also in the environment's name`,
     );
-  return { name: config.name, services: config.services ?? [] };
+  const boundObjects = config.durable_objects.bindings.flatMap(
+    ({ name: binding, class_name: entrypoint, script_name }) =>
+      script_name === undefined ? [] : [{ binding, service: script_name, entrypoint }],
+  );
+  return { name: config.name, services: config.services ?? [], boundObjects };
 }

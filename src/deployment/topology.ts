@@ -8,6 +8,8 @@ export interface WorkerSource {
   /** With its environment's, as deployed. */
   readonly name: string;
   readonly services: readonly SourceBinding[];
+  /** Durable Objects of other Workers: `entrypoint` is their class. */
+  readonly boundObjects?: readonly SourceBinding[];
 }
 
 export interface SourceBinding {
@@ -207,7 +209,7 @@ function serviceOf(draft: Draft, world: World): MeshService {
       const caller = { namespace, serviceAccount, workload: source.name, app: name, version };
       const own = source.services.flatMap((binding) => retargeted(binding, draft, caller, world));
       const { sidecar, bindings } = sidecarOf(draft, caller, world);
-      for (const binding of source.services)
+      for (const binding of [...source.services, ...(source.boundObjects ?? [])])
         if (isMeshsOwn(binding, world))
           world.problems.push({
             path,

@@ -104,6 +104,15 @@ describe("readProject", () => {
       /orders\/wrangler\.jsonc: "orders-\/\.\.\/\.\.\/\.\.\/v2" is no name of a Worker/,
     ],
     [
+      "a Durable Object of the mesh's own state",
+      {
+        "tulle.jsonc": MESH,
+        "web/wrangler.toml": `${WEB}durable_objects.bindings = [{ name = "CELL", class_name = "Cell", script_name = "shop-state" }]\n`,
+        "orders/wrangler.jsonc": ORDERS,
+      },
+      /web\/wrangler\.toml: `CELL` binds `shop-state`, which is the mesh's own/,
+    ],
+    [
       "a configuration that is not there",
       { "tulle.jsonc": MESH },
       /^no such wrangler configuration: .*web\/wrangler\.toml/,
