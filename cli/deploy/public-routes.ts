@@ -5,14 +5,21 @@ import type { MeshGateway, MeshService } from "../../src/deployment/topology.ts"
 /** A route as wrangler's configuration has it. */
 type Route = string | { readonly pattern: string };
 
+/** @throws ProjectError with all routes that lead past a gateway */
+export function refusePublicRoutes(project: Project, environment?: string): void {
+  const lines = routesPastGateways(project, environment);
+  if (lines.length > 0) throw new ProjectError(lines.join("\n"));
+}
+
 /**
  * The ways in that a Worker has past its gateway. Those of hosts that its service is public by become the gateway's; the
- * others are refused, unless the mesh file allows them.
- *
- * @throws ProjectError with all that are refused
+ * others are told, unless the mesh file allows them.
  */
-export function refusePublicRoutes({ topology, configs, meshFile }: Project, environment?: string): void {
-  const lines = topology.services.flatMap((service) =>
+export function routesPastGateways(
+  { topology, configs, meshFile }: Project,
+  environment: string | undefined,
+): readonly string[] {
+  return topology.services.flatMap((service) =>
     workersOf(service, configs).flatMap(({ path, config }) => {
       const open = service.allowsPublicRoutes ? [] : routesOf(config).filter((route) => !isPublic(route, service));
       if (open.length === 0) return [];
@@ -22,7 +29,6 @@ export function refusePublicRoutes({ topology, configs, meshFile }: Project, env
       ];
     }),
   );
-  if (lines.length > 0) throw new ProjectError(lines.join("\n"));
 }
 
 /** Where the mesh file says the hosts: an environment's mesh has none of the service's own. */

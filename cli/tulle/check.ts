@@ -9,6 +9,7 @@ import { generatedChecks } from "../../src/deployment/generated-checks.ts";
 import { meshChecks } from "../../src/deployment/mesh-checks.ts";
 import { projectChecks } from "../../src/deployment/project-checks.ts";
 import { VERSION } from "../../src/version.ts";
+import { routesPastGateways } from "../deploy/public-routes.ts";
 import { analyzeFiles } from "./analyze-files.ts";
 import { lookAtAccount } from "./check-account.ts";
 import { lookAtMesh, ownMigrations } from "./check-mesh.ts";
@@ -57,19 +58,22 @@ async function check(path: string | undefined, options: CheckOptions): Promise<v
 /** Every check, in the order of the table. @param path the mesh file or its folder; undefined: the nearest one */
 export async function checkAll(path: string | undefined, options: CheckOptions): Promise<readonly CheckResult[]> {
   const isFolder = path !== undefined && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
+  // Whoever names a mesh means none that runs beside the files: an environment's has a name of its own there.
+  const isDeployed = options.pre === true || isNamed(options);
   const looked = await lookAtProject({
     file: path !== undefined && isFolder ? join(path, MESH_FILE) : path,
     environment: options.env,
-    // Whoever names a mesh means none that runs beside the files: an environment's has a name of its own there.
-    isDeployed: options.pre === true || isNamed(options),
+    isDeployed,
   });
   const { facts, meshFile, project, policies } = looked;
   const topology = project?.topology ?? null;
+  const isEnvironments = isDeployed && options.env !== undefined && project !== null;
+  const routes = isEnvironments ? routesPastGateways(project, options.env) : undefined;
   const ofProject =
     looked.folder === null && !options.pre
       ? []
       : [
-          ...projectChecks({ ...facts, policyErrors: await policyErrors(policies) }),
+          ...projectChecks({ ...facts, routes, policyErrors: await policyErrors(policies) }),
           ...generatedChecks(
             meshFile === null || topology === null ? [] : generatedFiles(meshFile.folder, topology),
             topology,

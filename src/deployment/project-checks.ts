@@ -14,6 +14,8 @@ export interface ProjectFacts {
   readonly problems: string;
   /** Services that keep their own routes. */
   readonly open: readonly string[];
+  /** Routes past a gateway in the mesh of an environment, a line each; absent: as the findings say of the file's own mesh. */
+  readonly routes?: readonly string[] | undefined;
   /** Secrets that are not there for the local mesh, a line each. */
   readonly secretless: readonly string[];
   /** Errors of the objects in `policies`, a line each. */
@@ -43,7 +45,7 @@ export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
   }
   const told = (...codes: readonly ProjectFindingCode[]) => findings.filter(({ code }) => codes.includes(code));
   const untaken = told(...UNTAKEN).filter(({ config }) => named.includes(config));
-  const routes = told("TULLE1201");
+  const routes = facts.routes ?? told("TULLE1201").map(line);
   return [
     { id: "mesh-file", outcome: "ok", details: [] },
     failing("configurations", [...told("TULLE1001", "TULLE1008"), ...untaken].map(line)),
@@ -57,7 +59,7 @@ export function projectChecks(facts: ProjectFacts): readonly CheckResult[] {
     failing("calls-through-mesh", [], told("TULLE1101", "TULLE1102", "TULLE1104", "TULLE1107", "TULLE1108").map(line)),
     failing(
       "public-routes",
-      routes.map(line),
+      routes,
       open.map((service) => `\`${service}\` keeps its own (\`allowPublicRoutes\`)`),
     ),
     failing("policies", policyErrors),

@@ -297,6 +297,19 @@ describe("tulle check --pre", () => {
     );
   });
 
+  it("looks at the routes that an environment is deployed with, as its deployment does", async () => {
+    const services = [{ binding: "API", service: "api-staging" }];
+    const files = {
+      ...worker("web", "web", { services: [], env: { staging: { services, route: "live.example.com/*" } } }),
+      ...worker("api", "api", { env: { staging: {} } }),
+    };
+    expect(await bad(project(files), { pre: true, env: "staging" })).toContainEqual(
+      expect.stringMatching(
+        /^public-routes error: .*say `"public": \{ "default\/web": \["live.example.com"\] \}` of `environments.staging`/,
+      ),
+    );
+  });
+
   it("tells of secrets that a deployment made and did not set", async () => {
     const secrets = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY" }]' };
     expect(await pre(secrets, { ".tulle/deploy/shop/pending-secrets.json": {} })).toEqual([
