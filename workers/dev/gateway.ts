@@ -43,7 +43,8 @@ function endpoint(name: string, port: DebugPort): object {
     if (place === undefined) throw new Error(`no process serves ${name}`);
     return place;
   };
-  const fetch = (input: RequestInfo, init?: RequestInit): Promise<Response> => {
+  // A Worker that is not up yet is one that cannot be reached.
+  const fetch = async (input: RequestInfo, init?: RequestInit): Promise<Response> => {
     const place = placeOf();
     return reach(port, { ...place, service: place.fetchService ?? place.service }).fetch(input, init);
   };
