@@ -74,6 +74,13 @@ const NEXT_INGEST = `{
   "queues": { "producers": [{ "queue": "posted", "binding": "POSTED" }] }
 }`;
 
+const NEXT_ACCOUNTS = `{
+  "name": "accounts-next",
+  "main": "../accounts/accounts/src/index.ts",
+  "compatibility_date": "2026-10-01",
+  "services": [{ "binding": "AUDIT", "service": "audit" }]
+}`;
+
 const TRIALS: readonly Trial[] = [
   {
     name: "storefront",
@@ -105,7 +112,8 @@ const TRIALS: readonly Trial[] = [
     allowed: ["/whoami", /acme/],
     second: {
       service: "accounts",
-      version: { config: "accounts/wrangler.jsonc", environment: "staging" },
+      version: { config: "../next/accounts.jsonc" },
+      files: { "../next/accounts.jsonc": NEXT_ACCOUNTS },
     },
     // Each version has a memory of its own.
     canary: { path: "/pipelined", one: "0", two: "0" },
