@@ -39,7 +39,8 @@ beforeAll(() => {
 });
 afterAll(async () => {
   if (dev !== null && dev.exitCode === null) {
-    const ended = new Promise((resolve) => dev?.once("exit", resolve));
+    // Its output ends with the last of its processes; npx itself ends before them.
+    const ended = new Promise((resolve) => dev?.once("close", resolve));
     dev.kill("SIGTERM");
     await ended;
   }
