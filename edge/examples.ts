@@ -7,6 +7,7 @@ import { type MeshWorker, type Topology, topologyOf } from "../src/deployment/to
 import type { ExampleName } from "./options.ts";
 import { type PlainWorker, readPlainWorker } from "./plain-worker.ts";
 import { StartError } from "./start-error.ts";
+import { digest } from "../project/digest.ts";
 
 /** An example that is shown. */
 export interface Example extends PlainProject, Shown {
@@ -63,12 +64,16 @@ export function readExample(name: ExampleName): Example {
 export function readPlainProject(path: string): PlainProject {
   const meshFile = readMeshFile(path);
   const sources = new Map<string, PlainWorker>();
-  const topology = topologyOf(meshFile.file, (namespace, service, version) => {
-    const { config, environment } = meshFile.file.namespaces[namespace]?.services[service]?.versions[version] ?? {};
-    const source = readPlainWorker(resolve(meshFile.folder, config ?? ""), environment);
-    sources.set(source.name, source);
-    return source;
-  });
+  const topology = topologyOf(
+    meshFile.file,
+    (namespace, service, version) => {
+      const { config, environment } = meshFile.file.namespaces[namespace]?.services[service]?.versions[version] ?? {};
+      const source = readPlainWorker(resolve(meshFile.folder, config ?? ""), environment);
+      sources.set(source.name, source);
+      return source;
+    },
+    digest,
+  );
   if (!topology.ok) throw new StartError(meshFile.explain(topology.error));
   const made = meshResources(topology.value, true).map((resource) => JSON.stringify(resource));
   return {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ignoreAllBut } from "../project/ignored.ts";
+import { isAlive, takeLock } from "../project/lock.ts";
 import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
@@ -12,13 +13,12 @@ import { shownOf } from "./dev/shown.ts";
 import { followGateways } from "./follow.ts";
 import type { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { takeLock } from "./lock.ts";
 import { MeshAuthority } from "./mesh-authority.ts";
 import { infoOf, type MeshInfo } from "./mesh-info.ts";
 import type { Options } from "./options.ts";
 import { openControl, openGateways, type Opening, portFree } from "./own-listeners.ts";
 import { untilServed, wake } from "./ready.ts";
-import { endOrphans, isAlive, logSink, recordPids, runtimePids } from "./runtime.ts";
+import { endOrphans, logSink, recordPids, runtimePids } from "./runtime.ts";
 import { loadSecrets, type Secrets, writeSecret } from "./secrets.ts";
 import { StartError } from "./start-error.ts";
 

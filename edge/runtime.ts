@@ -71,15 +71,6 @@ function isRunning(pid: number): boolean {
   return stat !== null && stat.state !== "Z";
 }
 
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Remembers the runtime's processes, so that the next start finds those which a crash left behind. */
 export function recordPids(state: string, role: string, pids: readonly number[]): void {
   writeFileSync(join(state, `${role}.pids`), JSON.stringify({ parent: process.pid, pids }));

@@ -12,6 +12,7 @@ import { findMeshFile, MESH_FILE, parseMeshFile, ProjectError, type ReadMeshFile
 import { editedMeshFile, newMeshFile } from "./mesh-file-text.ts";
 import { runtimeDate } from "./runtime-date.ts";
 import { scanFolder } from "./scan-folder.ts";
+import { digest } from "./digest.ts";
 
 /** What `tulle init` would write, and has to say. */
 export interface InitResult extends InitPlan {
@@ -121,7 +122,7 @@ function problemsOf(mesh: ReadMeshFile, workers: readonly FoundWorker[]): string
     const stage = worker.environments.find(({ name }) => name === entry.environment);
     return stage === undefined ? worker : { name: stage.worker, services: stage.services };
   };
-  const topology = topologyOf(mesh.file, sourceOf);
+  const topology = topologyOf(mesh.file, sourceOf, digest);
   return topology.ok ? "" : mesh.explain(topology.error);
 }
 

@@ -3,6 +3,7 @@ import { inEnvironment } from "../src/deployment/mesh-environment.ts";
 import { type MeshWorker, type Topology, topologyOf } from "../src/deployment/topology.ts";
 import { ProjectError, type ReadMeshFile, readMeshFile } from "./mesh-file.ts";
 import { readWranglerConfig, sourceOf, type WranglerConfig } from "./wrangler-config.ts";
+import { digest } from "./digest.ts";
 
 /** A folder of Workers with its mesh file. */
 export interface Project {
@@ -53,10 +54,14 @@ export async function readProject({ file, environment, from, isDeployed = false 
     if (one === undefined) throw new Error("a version without a configuration");
     return one;
   };
-  const topology = topologyOf(meshFile.file, (...key) => {
-    const { path, config } = known(...key);
-    return sourceOf(config, path);
-  });
+  const topology = topologyOf(
+    meshFile.file,
+    (...key) => {
+      const { path, config } = known(...key);
+      return sourceOf(config, path);
+    },
+    digest,
+  );
   if (!topology.ok) throw new ProjectError(meshFile.explain(topology.error));
   if (isDeployed) refuseOtherMesh([...read.values()], environment);
   const configs = new Map(

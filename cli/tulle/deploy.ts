@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Argument, type Command } from "commander";
 import { deployMesh, destroyMesh, planMesh } from "../deploy/mesh.ts";
@@ -13,6 +13,7 @@ import { type Project, readProject } from "../../project/read-project.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
 import { tell } from "./output.ts";
+import { takeLock } from "../../project/lock.ts";
 
 interface PlaceOptions extends GlobalOptions {
   readonly env?: string;
@@ -75,7 +76,7 @@ async function deploy(path: string | undefined, options: DeployOptions): Promise
     tellIfClosed(run.project, options);
     if (options.plan) return await planMesh(run, options);
     if (options.dryRun) return await dryRun(run, options.output);
-    await deployMesh(run, options);
+    await alone(run, async () => deployMesh(run, options));
   } catch (error) {
     throw asCommandError(error);
   }
@@ -112,6 +113,21 @@ async function started(path: string | undefined, options: DeployOptions | Destro
   }
 }
 
+/** What two runs keep at one time of what they did, one of them loses. */
+async function alone({ state: { folder } }: DeployRun, work: () => Promise<void>): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const taken = takeLock(folder, "deploy");
+  if ("holder" in taken)
+    throw new CommandError(
+      `process ${taken.holder} deploys or destroys this mesh, from ${folder}: wait until it has ended, and run this again`,
+    );
+  try {
+    await work();
+  } finally {
+    taken.release();
+  }
+}
+
 /** Of this mesh alone: an environment's has another name. */
 function stateFolder({ meshFile, topology }: Project, { state }: PlaceOptions): string {
   return join(state === undefined ? join(dirname(meshFile.path), ".tulle/deploy") : resolve(state), topology.mesh);
@@ -124,5 +140,6 @@ function asCommandError(error: unknown): unknown {
 async function destroy(path: string | undefined, options: DestroyOptions): Promise<void> {
   const run = await started(path, options);
   const how = { isMeant: options.yes === true, withDatabase: options.database === true };
-  await destroyMesh(run, how, options);
+  if (how.isMeant) await alone(run, async () => destroyMesh(run, how, options));
+  else await destroyMesh(run, how, options);
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -38,7 +39,8 @@ interface Scheduled {
   scheduled(options: { readonly cron: string }): Promise<unknown>;
 }
 
-const WAY = "tulle-way";
+/** No Worker can bind it by its name, and say who calls. */
+const WAY = `tulle-way-${randomUUID()}`;
 
 let count = 0;
 

@@ -50,8 +50,11 @@ function watching(path: string, recursive: boolean, onChange: () => void, concer
   let timer: NodeJS.Timeout | undefined;
   const watcher = watch(path, { recursive }, (_, file) => {
     if (file !== null && !concerns(file)) return;
-    clearTimeout(timer);
-    timer = setTimeout(onChange, SETTLE_MS);
+    // The first event begins the time: saves that never pause hold nothing back.
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      onChange();
+    }, SETTLE_MS);
   });
   watcher.on("error", () => undefined);
   return {

@@ -26,28 +26,25 @@ export function isEndpointBinding(binding: string): boolean {
   return /^EP_[A-Z0-9_]+$/.test(binding);
 }
 
+/** Stands for a text: letters and digits, the same for the same text, and nobody finds two texts of one. */
+export type Digest = (text: string) => string;
+
 /**
- * Names an entrypoint with the props that its user wrote: the same for the same ones, another for others.
+ * Names an entrypoint with the props that its user wrote: the same for the same ones, another for others, also where their
+ * user wants them to be one.
  *
  * @returns null for the default entrypoint without props
  */
 export function variantName(
   entrypoint: string | undefined,
   props: Readonly<Record<string, unknown>> | undefined,
+  digest: Digest,
 ): string | null {
   if (entrypoint === undefined && props === undefined) return null;
   const name = entrypoint ?? "default";
-  return `${name.replaceAll(/\W/g, "_")}_x${hash(canonicalJson([name, props ?? null]))}`;
+  return `${name.replaceAll(/\W/g, "_")}_x${digest(canonicalJson([name, props ?? null]))}`;
 }
 
 function upper(name: string): string {
   return name.toUpperCase().replaceAll(/\W/g, "_");
-}
-
-/** FNV-1a of 64 bits, in hex. */
-function hash(text: string): string {
-  let value = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(text))
-    value = BigInt.asUintN(64, (value ^ BigInt(byte)) * 0x100000001b3n);
-  return value.toString(16).padStart(16, "0");
 }

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
-import { endpointBinding, meshBinding, variantBinding, variantName } from "./binding-names.ts";
+import { type Digest, endpointBinding, meshBinding, variantBinding, variantName } from "./binding-names.ts";
 import type { MeshFile, MeshFileGateway, MeshFileService } from "./mesh-file.ts";
 
 /** What is read of a Worker's wrangler configuration here: its name and whom it binds. */
@@ -102,11 +102,13 @@ const GATEWAY_NAMESPACE = "istio-system";
  * Works out who binds whom.
  *
  * @param sourceOf what wrangler says of a version's Worker
+ * @param digest by which variants of bindings are named
  * @returns all that is wrong, otherwise
  */
 export function topologyOf(
   file: MeshFile,
   sourceOf: (namespace: string, service: string, version: string) => WorkerSource,
+  digest: Digest,
 ): Result<Topology, readonly Problem[]> {
   const problems: Problem[] = [];
   const gateways = Object.entries(file.gateways ?? { [`${file.mesh}-gateway`]: DEFAULT_GATEWAY });
@@ -115,7 +117,7 @@ export function topologyOf(
   );
   takenTwice(file, gateways, drafts, problems);
   const byWorker = new Map(drafts.flatMap((draft) => draft.workers.map(({ source }) => [source.name, draft] as const)));
-  const world: World = { mesh: file.mesh, drafts, byWorker, gateways, endpoints: new Map(), problems };
+  const world: World = { mesh: file.mesh, drafts, byWorker, gateways, endpoints: new Map(), digest, problems };
   const services = drafts.map((draft) => serviceOf(draft, world));
   if (problems.length > 0) return err(problems);
   return ok({
@@ -143,6 +145,7 @@ interface World {
   readonly gateways: readonly (readonly [name: string, settings: MeshFileGateway])[];
   /** Of each service, by `namespace/name`: the variants of its entrypoints that somebody binds. */
   readonly endpoints: Map<string, Map<string, SourceBinding>>;
+  readonly digest: Digest;
   readonly problems: Problem[];
 }
 
@@ -209,20 +212,7 @@ function serviceOf(draft: Draft, world: World): MeshService {
       const caller = { namespace, serviceAccount, workload: source.name, app: name, version };
       const own = source.services.flatMap((binding) => retargeted(binding, draft, caller, world));
       const { sidecar, bindings } = sidecarOf(draft, caller, world);
-      for (const binding of [...source.services, ...(source.boundObjects ?? [])])
-        if (isMeshsOwn(binding, world))
-          world.problems.push({
-            path,
-            message:
-              `${config}: \`${binding.binding}\` binds \`${binding.service}\`, which is the mesh's own: whoever binds it says who calls; ` +
-              "bind the Worker that is meant, or name its host in `calls`",
-          });
-      for (const { binding } of bindings)
-        if (source.services.some((taken) => taken.binding === binding))
-          world.problems.push({
-            path,
-            message: `${config}: the binding name \`${binding}\` is the mesh's own: rename it`,
-          });
+      refuseBindings(source, config, bindings, draft, world);
       return {
         name: source.name,
         version,
@@ -236,13 +226,41 @@ function serviceOf(draft: Draft, world: World): MeshService {
   };
 }
 
+/** What a Worker must not bind past its gateway, or by a name that the mesh takes. */
+function refuseBindings(
+  source: WorkerSource,
+  config: string,
+  made: readonly RetargetedBinding[],
+  { namespace, name, workers }: Draft,
+  world: World,
+): void {
+  const refuse = (message: string): void => {
+    world.problems.push({ path: ["namespaces", namespace, "services", name], message: `${config}: ${message}` });
+  };
+  for (const binding of [...source.services, ...(source.boundObjects ?? [])])
+    if (isMeshsOwn(binding, world))
+      refuse(
+        `\`${binding.binding}\` binds \`${binding.service}\`, which is the mesh's own: whoever binds it says who calls; ` +
+          "bind the Worker that is meant, or name its host in `calls`",
+      );
+  for (const { binding, service } of source.services) {
+    if (service !== source.name && workers.some((other) => other.source.name === service))
+      refuse(
+        `\`${binding}\` binds \`${service}\`, another version of \`${name}\`: the mesh chooses the version of each call; ` +
+          "make them services of their own",
+      );
+    if (made.some((taken) => taken.binding === binding))
+      refuse(`the binding name \`${binding}\` is the mesh's own: rename it`);
+  }
+}
+
 /** A gateway believes its bindings' props, and what they say of a client; of control only the API asks for credentials. */
 function isMeshsOwn({ service, entrypoint = "default" }: SourceBinding, { mesh, gateways }: World): boolean {
   if (service === `${mesh}-control` || service === `${mesh}-state`) return entrypoint !== "default";
   return gateways.some(([name]) => name === service);
 }
 
-/** A Worker's binding to another one of the mesh; a binding to its own service stays its own. */
+/** A Worker's binding to another one of the mesh; one to itself stays its own. */
 function retargeted(
   source: SourceBinding,
   caller: Draft,
@@ -253,7 +271,7 @@ function retargeted(
   const gateway = callee === undefined || callee === caller ? null : frontOf(callee, world);
   if (callee === undefined || gateway === null) return [];
   const entrypoint = source.entrypoint === "default" ? undefined : source.entrypoint;
-  const variant = variantName(entrypoint, source.props);
+  const variant = variantName(entrypoint, source.props, world.digest);
   if (variant !== null) {
     const key = `${callee.namespace}/${callee.name}`;
     const variants = world.endpoints.get(key) ?? new Map<string, SourceBinding>();

@@ -33,6 +33,26 @@ describe("tulle deploy and tulle destroy", () => {
     );
   });
 
+  it("leave a mesh alone that another process deploys, and go on after one that broke off", async () => {
+    const { folder } = shop(SHOP);
+    const env = { TULLE_WRANGLER: FAKE, FAKE_ACCOUNT: join(folder, "account.json"), PATH: process.env["PATH"]! };
+    const lock = ".tulle/deploy/shop/deploy.lock";
+    write(folder, { [lock]: String(process.pid) });
+    for (const args of [["deploy"], ["destroy", "--yes"]]) {
+      const { code, stderr } = await tulle(folder, args, { env });
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining(`process ${process.pid} deploys or destroys this mesh`),
+      ]);
+    }
+    expect(existsSync(env.FAKE_ACCOUNT)).toBe(false);
+    // No process has this number.
+    write(folder, { [lock]: String(2 ** 31 - 1) });
+    const { code, stderr } = await tulle(folder, ["deploy"], { env });
+    expect(code, stderr).toBe(0);
+    expect(existsSync(join(folder, lock))).toBe(false);
+  });
+
   it("tell of an environment that nobody outside can call", async () => {
     const file = { ...SHOP["tulle.jsonc"], namespaces: { default: { services: {} } } };
     Object.assign(file.namespaces.default.services, {

@@ -6,6 +6,7 @@ import { type GatewayFacts, type MeshFacts, meshChecks, type Own } from "../../s
 import { MeshFile } from "../../src/deployment/mesh-file.ts";
 import { type ProjectFacts, projectChecks } from "../../src/deployment/project-checks.ts";
 import { type Topology, topologyOf } from "../../src/deployment/topology.ts";
+import { digest } from "../../project/digest.ts";
 
 /** Those that are not well: `id outcome: details`. */
 function told(results: readonly CheckResult[]): readonly string[] {
@@ -31,7 +32,7 @@ function topology(open = false): Topology {
     ],
     api: [],
   };
-  const made = topologyOf(file, (_, name) => ({ name, services: bindings[name as "web"] }));
+  const made = topologyOf(file, (_, name) => ({ name, services: bindings[name as "web"] }), digest);
   if (!made.ok) throw new Error(JSON.stringify(made.error));
   return made.value;
 }

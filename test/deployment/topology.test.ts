@@ -4,6 +4,7 @@ import { MeshFile } from "../../src/deployment/mesh-file.ts";
 import { type MeshResource, meshResources } from "../../src/deployment/mesh-resources.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { type Problem, type SourceBinding, type Topology, topologyOf } from "../../src/deployment/topology.ts";
+import { digest } from "../../project/digest.ts";
 
 interface Written {
   readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -24,10 +25,14 @@ function read({ services, gateways, bindings = {} }: Written): Topology | readon
     },
     gateways,
   });
-  const read = topologyOf(file, (_, service, version) => {
-    const name = `${service}-${version}`;
-    return { name, services: bindings[name] ?? [] };
-  });
+  const read = topologyOf(
+    file,
+    (_, service, version) => {
+      const name = `${service}-${version}`;
+      return { name, services: bindings[name] ?? [] };
+    },
+    digest,
+  );
   return read.ok ? read.value : read.error;
 }
 
@@ -105,7 +110,10 @@ describe("topologyOf", () => {
       },
     });
     const orders = gateways[0]?.endpoints.filter(({ worker }) => worker.startsWith("orders"));
-    const [withProps, without] = [variantName("Admin", { role: "web" }) ?? "", variantName("Admin", undefined) ?? ""];
+    const [withProps, without] = [
+      variantName("Admin", { role: "web" }, digest) ?? "",
+      variantName("Admin", undefined, digest) ?? "",
+    ];
     const ways = (endpoint: string, worker: string) => [
       { binding: endpoint, worker },
       { binding: `${endpoint}__${withProps}`, worker, entrypoint: "Admin", props: { role: "web" } },
@@ -152,6 +160,16 @@ describe("topologyOf", () => {
       ],
     ],
     [
+      "a binding to another version of the own service",
+      {
+        services: { orders: { versions: { v1: { config: "a" }, v2: { config: "b" } } } },
+        bindings: { "orders-v2": [{ binding: "OLD", service: "orders-v1" }] },
+      },
+      [
+        "namespaces.default.services.orders: b: `OLD` binds `orders-v1`, another version of `orders`: the mesh chooses the version of each call; make them services of their own",
+      ],
+    ],
+    [
       "a service that no gateway fronts",
       { services: { web: {} }, gateways: { back: { fronts: ["default/orders"] } } },
       ["namespaces.default.services.web: no gateway fronts `default/web`: add it to the `fronts` of one"],
@@ -185,7 +203,7 @@ describe("the names of bindings", () => {
   it("let no policy's address name a variant", () => {
     for (const entrypoint of ["Admin", "ADMIN", "default", "$x", "a__b"])
       for (const props of [undefined, {}, { A: 1 }]) {
-        const variant = variantName(entrypoint, props);
+        const variant = variantName(entrypoint, props, digest);
         if (variant !== null)
           expect(isEndpointBinding(variantBinding(endpointBinding("orders-v1"), variant))).toBe(false);
       }
@@ -193,15 +211,15 @@ describe("the names of bindings", () => {
 
   it("tell entrypoints and props apart, whatever the order of their keys", () => {
     const names = [
-      variantName("Admin", undefined),
-      variantName("ADMIN", undefined),
-      variantName("Admin", {}),
-      variantName("Admin", { a: 1, b: 2 }),
-      variantName(undefined, { a: 1, b: 2 }),
+      variantName("Admin", undefined, digest),
+      variantName("ADMIN", undefined, digest),
+      variantName("Admin", {}, digest),
+      variantName("Admin", { a: 1, b: 2 }, digest),
+      variantName(undefined, { a: 1, b: 2 }, digest),
     ];
     expect(new Set(names).size).toBe(names.length);
-    expect(variantName("Admin", { b: 2, a: 1 })).toBe(variantName("Admin", { a: 1, b: 2 }));
-    expect(variantName(undefined, undefined)).toBe(null);
+    expect(variantName("Admin", { b: 2, a: 1 }, digest)).toBe(variantName("Admin", { a: 1, b: 2 }, digest));
+    expect(variantName(undefined, undefined, digest)).toBe(null);
   });
 });
 
@@ -211,7 +229,7 @@ describe("meshResources", () => {
       mesh: "shop",
       namespaces: { default: { services: { orders: { versions: { v1: { config: "orders" } } } } } },
     });
-    const read = topologyOf(file, () => ({ name: "my_orders", services: [] }));
+    const read = topologyOf(file, () => ({ name: "my_orders", services: [] }), digest);
     if (!read.ok) throw new Error(JSON.stringify(read.error));
     const entry = meshResources(read.value, false).find(({ kind }) => kind === "WorkloadEntry");
     expect(entry).toMatchObject({ metadata: { name: "my-orders" }, spec: { address: "binding:EP_MY_ORDERS" } });

@@ -7,6 +7,7 @@ import { parseMeshFile } from "../../project/mesh-file.ts";
 import { meshResources } from "../../src/deployment/mesh-resources.ts";
 import { inEnvironment } from "../../src/deployment/mesh-environment.ts";
 import { topologyOf } from "../../src/deployment/topology.ts";
+import { digest } from "../../project/digest.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/deploy.md"), "utf8");
 
@@ -18,7 +19,7 @@ const ORDERS = `"mesh": "shop", "namespaces": { "default": { "services": {
 describe("docs/deploy.md", () => {
   it("has a sample of a stable key in which nothing is wrong", async () => {
     const { file } = parseMeshFile(`{ ${ORDERS} }`, "/tulle.jsonc", "tulle.jsonc");
-    const topology = topologyOf(file, (_, name) => ({ name, services: [] }));
+    const topology = topologyOf(file, (_, name) => ({ name, services: [] }), digest);
     expect(topology.ok).toBe(true);
     if (!topology.ok) return;
     const folder = mkdtempSync(join(tmpdir(), "tulle-docs-"));

@@ -40,9 +40,14 @@ function tryAgain(call: RpcCall, result: Result): Promise<unknown> | null {
 
 async function sendAgain(call: RpcCall, waitMs: number): Promise<unknown> {
   await scheduler.wait(waitMs);
-  const refusal = pick(call, Date.now());
-  if (refusal !== null) throw refusal;
-  return sendRpc(call);
+  let sent: Promise<unknown>;
+  try {
+    const refusal = pick(call, Date.now());
+    sent = refusal === null ? sendRpc(call) : Promise.reject(refusal);
+  } catch (error) {
+    throw call.broken(error);
+  }
+  return sent;
 }
 
 /** What is no primitive may be a stream that was read, or a stub that was given away: it is looked at by its type alone. */

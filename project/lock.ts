@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive } from "./runtime.ts";
 
 /** One process of each role a state folder. @returns what gives the lock back; null where another process holds it */
 export function takeLock(state: string, role: string): { readonly holder: number } | { release(): void } {
@@ -12,4 +11,13 @@ export function takeLock(state: string, role: string): { readonly holder: number
   }
   writeFileSync(file, String(process.pid));
   return { release: () => rmSync(file, { force: true }) };
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
