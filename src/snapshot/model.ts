@@ -39,7 +39,7 @@ export { REDIRECT_CODES } from "./route-model.ts";
  */
 
 /** The configuration format that this code writes and the newest it reads. Grows with each change that an older gateway would misread. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 export type MtlsMode = "DISABLE" | "PERMISSIVE" | "STRICT";
 

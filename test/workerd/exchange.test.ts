@@ -1,5 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
+import { FORMAT } from "../../src/snapshot/model.ts";
 import type { ExchangeDown } from "../../src/snapshot/rpc.ts";
 import { VERSION } from "../../src/version.ts";
 import { control } from "./support/control.ts";
@@ -69,7 +70,11 @@ describe.concurrent("a cold isolate", () => {
     const isolate = newIsolate();
     isolate.clock.runs = true;
     expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
-    expect(control.registrations).toContainEqual({ bindings: [`EP_${isolate.gateway}`], hasPrivate: false, format: 2 });
+    expect(control.registrations).toContainEqual({
+      bindings: [`EP_${isolate.gateway}`],
+      hasPrivate: false,
+      format: FORMAT,
+    });
     expect(isolate.tap.ups.length).toBeGreaterThan(1);
   });
 });
