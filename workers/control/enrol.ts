@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
 import { answer, type Api, bearer } from "./access.ts";
-import type { Authority, EnrolmentRefusal } from "./authority.ts";
+import type { Authority, EnrolmentRefusal } from "./authority/authority.ts";
 import { auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";

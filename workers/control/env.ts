@@ -1,4 +1,4 @@
-import type { Authority } from "./authority.ts";
+import type { Authority } from "./authority/authority.ts";
 import type { HubApi } from "./hub-api.ts";
 import type { Telemetry } from "./telemetry.ts";
 

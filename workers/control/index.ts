@@ -16,7 +16,7 @@ import type { Api } from "./access.ts";
 import { controlApi } from "./api.ts";
 import type { Env } from "./env.ts";
 
-export { Authority } from "./authority.ts";
+export { Authority } from "./authority/authority.ts";
 export { Hub } from "./hub.ts";
 export { Telemetry } from "./telemetry.ts";
 

@@ -1,0 +1,70 @@
+import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
+
+export interface JoinToken {
+  readonly token: string;
+  readonly spiffeId: string;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+}
+
+/** For which workload a token is. */
+export interface JoinTokenWorkload {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** How long a token that has ended is still told apart from one that never was. */
+const KEPT_MS = 86_400_000;
+
+/** Tokens that a workload brings once to get its certificate (R28). Only their hashes are kept. */
+export class JoinTokens {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS join_tokens (hash TEXT PRIMARY KEY, namespace TEXT NOT NULL, service_account TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER) WITHOUT ROWID",
+    );
+  }
+
+  /** @returns the token's text, which nobody can ask for again */
+  async make({ namespace, serviceAccount }: JoinTokenWorkload, expiresAt: number, now: number): Promise<string> {
+    const token = `join_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(32)))}`;
+    this.#sql.exec("DELETE FROM join_tokens WHERE expires_at < ?", now - KEPT_MS);
+    this.#sql.exec(
+      "INSERT INTO join_tokens (hash, namespace, service_account, expires_at) VALUES (?, ?, ?, ?)",
+      await hashOf(token),
+      namespace,
+      serviceAccount,
+      expiresAt,
+    );
+    return token;
+  }
+
+  /** @param hash of the token, as `hashOf` makes it */
+  isUsable(hash: string, now: number): boolean {
+    const rows = this.#sql.exec(
+      "SELECT 1 FROM join_tokens WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
+      hash,
+      now,
+    );
+    return rows.toArray().length === 1;
+  }
+
+  /** One conditional statement: of two that come at once, one finds nothing. */
+  use(hash: string, now: number): JoinTokenWorkload | null {
+    const [row] = this.#sql
+      .exec<{ namespace: string; service_account: string }>(
+        "UPDATE join_tokens SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING namespace, service_account",
+        now,
+        hash,
+        now,
+      )
+      .toArray();
+    return row === undefined ? null : { namespace: row.namespace, serviceAccount: row.service_account };
+  }
+}
+
+export async function hashOf(token: string): Promise<string> {
+  return bytesToHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+}
