@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import {
   createServer,
@@ -87,6 +87,8 @@ export class SendingMesh {
   readonly gatewayPort: number;
   /** Straight to the Worker that calls: it takes `{"url"}`. */
   readonly callerPort: number;
+  /** By which the gateway's assertions verify. */
+  readonly assertionKey: KeyObject;
   readonly #miniflare: Miniflare;
   readonly #server: Server;
   readonly #folder: string;
@@ -96,8 +98,10 @@ export class SendingMesh {
     miniflare: Miniflare,
     server: Server,
     folder: string,
+    assertionKey: KeyObject,
     ports: { gateway: number; caller: number },
   ) {
+    this.assertionKey = assertionKey;
     this.#miniflare = miniflare;
     this.#server = server;
     this.#folder = folder;
@@ -128,6 +132,8 @@ export class SendingMesh {
       keyEncryption: randomBytes(32).toString("base64url"),
       snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
     };
+    const assertion = generateKeyPairSync("ed25519");
+    const ASSERTION_KEY = JSON.stringify(assertion.privateKey.export({ format: "jwk" }));
     let mesh: SendingMesh | null = null;
     const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => mesh?.origin(request, response));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -148,7 +154,7 @@ export class SendingMesh {
         workers: [
           {
             ...gateway,
-            bindings: { ...gateway.bindings, ...(holdCalls && { HOLD_CALLS: "1" }) },
+            bindings: { ...gateway.bindings, ASSERTION_KEY, ...(holdCalls && { HOLD_CALLS: "1" }) },
             serviceBindings: { ...gateway.serviceBindings, PRIVATE: ORIGIN, EP_WORKER: "service", ...bindings },
             outboundService: "internet",
             ...socket,
@@ -189,7 +195,8 @@ export class SendingMesh {
     await miniflare.ready;
     await migrate(miniflare);
     const portOf = async (worker: string) => Number((await miniflare.unsafeGetDirectURL(worker)).port);
-    mesh = new SendingMesh(miniflare, server, folder, { gateway: await portOf(GATEWAY), caller: await portOf(CALLER) });
+    const ports = { gateway: await portOf(GATEWAY), caller: await portOf(CALLER) };
+    mesh = new SendingMesh(miniflare, server, folder, assertion.publicKey, ports);
     await mesh.#apply(secrets.bootstrap, `${worldOf(retries)}${rules}`);
     return mesh;
   }

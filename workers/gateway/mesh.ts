@@ -6,6 +6,7 @@ import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
 import { VERSION } from "../../src/version.ts";
+import { Assertions } from "./assertions.ts";
 import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
@@ -23,6 +24,8 @@ export interface Mesh {
   readonly peers: PeerCache;
   readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
+  /** Null: this gateway has no key to sign with. */
+  readonly assertions: Assertions | null;
   readonly callers: Callers;
   /** Of Workers RPC. */
   readonly openCalls: OpenCalls;
@@ -71,6 +74,7 @@ export function createMesh(env: Env): Mesh {
     peers: new PeerCache(),
     certificates: new CertificateCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
+    assertions: env.ASSERTION_KEY === undefined ? null : new Assertions(env.ASSERTION_KEY, env.GATEWAY_NAME),
     callers: new Callers(configuration),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),

@@ -8,6 +8,7 @@ import { isBounded, type Ticket } from "../../src/resilience/pool.ts";
 import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
+import { assertCall } from "./assert-call.ts";
 import { backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
 import type { CallerCluster } from "./callers.ts";
@@ -138,6 +139,7 @@ async function fetchCopy(
   const backend = backendFor(endpoint.address, copy.origin, call.variant, call.mesh.env);
   if (backend === null) return "failed";
   const headers = headersFor(call, copy, endpoint, backend);
+  await assertCall(call, copy, endpoint, headers);
   const { traceparent } = headers;
   // As in Istio: the service's span of a copy is no part of the trace.
   if (traceparent !== undefined) headers["traceparent"] = `${traceparent.slice(0, -2)}00`;

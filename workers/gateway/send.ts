@@ -8,6 +8,7 @@ import { retryAfterMs } from "../../src/resilience/backoff.ts";
 import type { Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { pick } from "./admit.ts";
+import { assertCall } from "./assert-call.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
@@ -28,10 +29,31 @@ export function sendRequest(call: HttpCall): Response | Promise<Response> {
   call.journal.endpoint = endpoint;
   if (backend === null) return tryAgain(call, UNSENT, null) ?? call.answer(answerOf("binding_missing"));
   call.journal.attempts += 1;
-  const init = initOf(call, headersFor(call, forward, endpoint, backend), backend);
-  const attempt = new Attempt(call, endpoint, tryAgain);
+  const headers = headersFor(call, forward, endpoint, backend);
+  const asserted = assertCall(call, forward, endpoint, headers);
+  return asserted === null ? perform(call, backend, headers, now) : performAsserted(call, backend, headers, asserted);
+}
+
+function perform(call: HttpCall, backend: Backend, headers: HeaderRecord, now: number): Promise<Response> {
+  const init = initOf(call, headers, backend);
+  const attempt = new Attempt(call, call.endpoint, tryAgain);
   call.attempt = attempt;
-  return attempt.perform(backend, urlOf(call.received, forward, backend), init, now);
+  return attempt.perform(backend, urlOf(call.received, call.forward, backend), init, now);
+}
+
+/** @param asserted done when `headers` hold the assertion */
+async function performAsserted(
+  call: HttpCall,
+  backend: Backend,
+  headers: HeaderRecord,
+  asserted: Promise<void>,
+): Promise<Response> {
+  try {
+    await asserted;
+    return call.request.signal.aborted ? call.gone() : await perform(call, backend, headers, Date.now());
+  } catch (error) {
+    return call.broken(error);
+  }
 }
 
 const UNSENT: Result = { kind: "unsent" };

@@ -1,0 +1,131 @@
+import { calculateJwkThumbprint, compactVerify, exportJWK } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SendingMesh } from "./sending-mesh.ts";
+
+const ASSERTION = "x-tulle-assertion";
+const IDS = { iss: "spiffe://cluster.local/gateway/gateway", sub: "spiffe://cluster.local/ns/default/sa/caller" };
+
+/** The same origin as a copy's receiver, and as a service outside of the mesh. */
+const RULES = `
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: elsewhere }
+spec:
+  hosts: [elsewhere.test]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  endpoints: [{ address: 10.77.0.8 }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: stranger }
+spec:
+  hosts: [stranger.example.com]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  endpoints: [{ address: 10.77.0.9 }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: copied }
+spec:
+  hosts: [elsewhere.test]
+  gateways: [mesh]
+  http:
+    - match: [{ uri: { prefix: /copied } }]
+      route: [{ destination: { host: worker } }]
+      mirror: { host: private }
+    - match: [{ uri: { prefix: /forged } }]
+      route: [{ destination: { host: private } }]
+      headers: { request: { set: { x-tulle-assertion: forged } } }
+    - match: [{ uri: { prefix: /again } }]
+      route: [{ destination: { host: private } }]
+      retries: { attempts: 1, retryOn: 5xx }
+    - route: [{ destination: { host: worker } }]
+`;
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly assertion: string | string[] | undefined;
+}
+
+describe("the gateway's assertion", () => {
+  let mesh: SendingMesh;
+  const seen: Seen[] = [];
+  let status = 200;
+  beforeAll(async () => {
+    mesh = await SendingMesh.start({ rules: RULES });
+    mesh.origin = ({ method, url, headers }, response) => {
+      seen.push({ method, url, assertion: headers[ASSERTION] });
+      response.writeHead(status).end();
+    };
+  });
+  afterAll(() => mesh.stop());
+
+  async function read(one: Seen | undefined = seen.at(-1)): Promise<Readonly<Record<string, unknown>>> {
+    const assertion = one?.assertion;
+    if (typeof assertion !== "string") throw new Error(`no assertion, but ${String(assertion)}`);
+    const { payload, protectedHeader } = await compactVerify(assertion, mesh.assertionKey);
+    const kid = await calculateJwkThumbprint(await exportJWK(mesh.assertionKey));
+    expect(protectedHeader).toEqual({ alg: "EdDSA", typ: "assertion+jwt", kid });
+    return JSON.parse(new TextDecoder().decode(payload)) as Readonly<Record<string, unknown>>;
+  }
+
+  it.each([
+    { app: "private", host: "private" },
+    { app: "public", host: "origin.example.com" },
+  ])("tells a $app endpoint who calls which method of which host of it, for a minute", async ({ app, host }) => {
+    const before = Math.floor(Date.now() / 1_000);
+    await mesh.call(`http://${app}/`);
+    const claims = await read();
+    expect(claims).toMatchObject({ ...IDS, aud: `${app}.default.svc.cluster.local`, htm: "GET", host });
+    expect(Number(claims["exp"]) - Number(claims["iat"])).toBe(60);
+    expect(Number(claims["iat"])).toBeGreaterThanOrEqual(before - 30);
+  });
+
+  it("names no caller where nothing is proven", async () => {
+    await mesh.get("http://private.test/", { method: "POST" });
+    const claims = await read();
+    expect(claims).toMatchObject({ iss: IDS.iss, aud: "private.default.svc.cluster.local", htm: "POST" });
+    expect(claims).not.toHaveProperty("sub");
+  });
+
+  it("is signed once for calls of one kind", async () => {
+    await mesh.call("http://private/a");
+    await mesh.call("http://private/b");
+    expect(seen.at(-1)?.assertion).toBe(seen.at(-2)?.assertion);
+  });
+
+  it("takes the place of what a client sent, in whatever spelling, and of what a route sets", async () => {
+    await mesh.get("http://private.test/", { headers: { [ASSERTION]: "forged", x_tulle_assertion: "forged" } });
+    expect(await read()).toMatchObject({ iss: IDS.iss });
+    await mesh.call("http://elsewhere.test/forged");
+    expect(await read()).toMatchObject(IDS);
+  });
+
+  it("comes with a retry, and with a copy", async () => {
+    status = 503;
+    await mesh.call("http://elsewhere.test/again");
+    status = 200;
+    const tries = seen.filter(({ url }) => url === "/again");
+    expect(tries).toHaveLength(2);
+    for (const one of tries) expect(await read(one)).toMatchObject(IDS);
+    await mesh.call("http://elsewhere.test/copied");
+    await expect.poll(() => seen.filter(({ url }) => url === "/copied").length).toBe(2);
+    const asserted = seen.filter(({ url, assertion }) => url === "/copied" && assertion !== undefined);
+    expect(asserted).toHaveLength(1);
+    expect(await read(asserted[0])).toMatchObject({ ...IDS, aud: "private.default.svc.cluster.local" });
+  });
+
+  it("is told to no Worker, whose binding is the proof, and to nobody outside of the mesh", async () => {
+    for (const url of ["http://worker/", "http://stranger.example.com/"]) {
+      const before = seen.length;
+      await mesh.call(url);
+      expect(seen.length, url).toBe(before + 1);
+      expect(seen.at(-1)?.assertion, url).toBeUndefined();
+    }
+  });
+});
