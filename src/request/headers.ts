@@ -49,6 +49,9 @@ const CLAIMS = new Set([
 
 const CLAIM_PREFIXES = ["x-forwarded-", "x-envoy-", "client-cert", "x-mesh-", "x-tulle-", "mf-"];
 
+/** An agent's word on what its program has called: see `dialled.ts`. No other spelling of the name is one. */
+const AGENT_HEADER = "x-tulle-dialled";
+
 /** What the gateway itself sets: another spelling of the name is dropped, the name proper is overwritten. */
 const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);
 
@@ -65,6 +68,7 @@ const DROP = 2;
 const PLATFORM = 3;
 const CONNECTION = 4;
 const UPGRADE = 5;
+const AGENT = 6;
 /** A bit beside the fate: the platform added the header, so it does not count against the client's limit. */
 const UNCOUNTED = 8;
 
@@ -87,6 +91,7 @@ function fateOf(name: string): number {
 function judge(name: string): number {
   if (name === "connection") return CONNECTION;
   if (name === "upgrade") return UPGRADE;
+  if (name === AGENT_HEADER) return AGENT;
   const folded = foldedName(name);
   if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return DROP;
   if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return DROP;
@@ -98,7 +103,7 @@ function judge(name: string): number {
 /** Whether a header belongs to one connection or to the mesh alone, so that no answer may carry it. Lower case. */
 export function isDropped(name: string): boolean {
   const fate = fateOf(name) & ~UNCOUNTED;
-  return fate === DROP || fate === CONNECTION || fate === UPGRADE;
+  return fate === DROP || fate === CONNECTION || fate === UPGRADE || fate === AGENT;
 }
 
 /** What came, without what a client must not say. */
@@ -110,6 +115,8 @@ export interface ReadHeaders {
   readonly size: number;
   /** A WebSocket handshake; any other upgrade is ignored (RFC 9110 §7.8). */
   readonly webSocket: boolean;
+  /** What came as the word of an agent; null: nothing. */
+  readonly agent: string | null;
 }
 
 /** What `Headers` offers, as far as it is read here. */
@@ -128,6 +135,7 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   let odd: string[] | null = null;
   let connection: string | null = null;
   let webSocket = false;
+  let agent: string | null = null;
   let size = 0;
   received.forEach((value, name) => {
     let fate = fateOf(name);
@@ -142,6 +150,7 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
     } else if (fate === PLATFORM) {
       if (trustPlatform) headers[name] = value;
     } else if (fate === CONNECTION) connection = value;
+    else if (fate === AGENT) agent = value;
     else if (fate === UPGRADE && method === "GET" && value.toLowerCase() === "websocket") {
       webSocket = true;
       headers[name] = value;
@@ -150,7 +159,7 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   if (connection !== null) dropNamed(headers, connection);
   const cookies = headers["cookie"];
   if (cookies !== undefined && cookies.includes(", ")) headers["cookie"] = joinedCookies(cookies);
-  return { headers, odd, size, webSocket };
+  return { headers, odd, size, webSocket, agent };
 }
 
 /** @param connection the value of `Connection`: names that end at this hop */

@@ -57,6 +57,8 @@ export function placesOf(
   const { listener } = entrance;
   const exposed = listener.mesh ? [] : [{ scope: listener.scope, host: received.host, port: listener.port }];
   if (peer.by !== "certificate" || peer.namespace === null) return exposed;
+  // An agent calls the mesh: what a Gateway exposes under the same name is not meant.
+  if (received.dialled !== null) return [{ scope: meshScope(peer, accounts), ...received.dialled }];
   const inMesh = { scope: meshScope(peer, accounts), ...dialled(received, listener) };
   // On a Gateway's own listener its policies come first; elsewhere a workload sees the mesh as it does from inside.
   return listener.gateway === null ? [inMesh, ...exposed] : [...exposed, inMesh];

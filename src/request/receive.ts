@@ -24,6 +24,10 @@ export interface Received {
   readonly clientIp: string | null;
   /** A WebSocket handshake. */
   readonly webSocket: boolean;
+  /** An agent's word on what was dialled, unread: it counts for nothing without a verified SVID. */
+  readonly agent: string | null;
+  /** The service that an agent's program has dialled; null: Host, URL or SNI say it. */
+  readonly dialled: { readonly host: string; readonly port: number } | null;
 }
 
 /** Why a request is not looked at any further. A code is public: add, never rename. */
@@ -69,7 +73,7 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   // The runtime's `fetch` cannot carry it, and a body that is dropped in silence is lost.
   if ((method === "GET" || method === "HEAD") && request.body !== null) return err({ code: "body_not_allowed" });
   const onPublic = entrance.kind === "public";
-  const { headers, odd, size, webSocket } = readHeaders(request.headers, onPublic, method);
+  const { headers, odd, size, webSocket, agent } = readHeaders(request.headers, onPublic, method);
   const host = readHost(headers["host"] ?? null, target, onPublic);
   if (host === null) return err({ code: "host_invalid" });
   if (size > MAX_HEADER_BYTES) return err({ code: "headers_too_large" });
@@ -87,6 +91,8 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
     odd,
     clientIp: address !== undefined && ADDRESS.test(address) ? address : null,
     webSocket,
+    agent: onPublic ? agent : null,
+    dialled: null,
   });
 }
 
@@ -100,6 +106,19 @@ interface Host {
   readonly port: number | null;
 }
 
+/** @param text untrusted @returns null where it is no plain name or bracketed address, with a port or without */
+export function parseHost(text: string): Host | null {
+  if (text.length > MAX_NAME + PORT_LENGTH) return null;
+  const authority = text.toLowerCase();
+  const [, name, digits] = HOST.exec(authority) ?? [];
+  if (name === undefined) return null;
+  const port = digits === undefined ? null : Number(digits);
+  if (port !== null && (port === 0 || port > 65_535)) return null;
+  const withoutDot = name.endsWith(".") ? name.slice(0, -1) : name;
+  if (withoutDot === "" || withoutDot.includes("..") || withoutDot.startsWith(".")) return null;
+  return { authority, name: withoutDot, port };
+}
+
 /**
  * @param header as received; over a binding it may be absent (the URL's authority stands in) and may differ from the URL
  * @param mustAgree on the public side the URL was made of the header: where they differ, one of them was misread
@@ -110,13 +129,10 @@ function readHost(header: string | null, target: Target, mustAgree: boolean): Ho
   if (header === host && target.plain)
     return { authority: host, name: hostname, port: host === hostname ? null : target.port };
   if (header === null && mustAgree) return null;
-  const authority = (header ?? host).toLowerCase();
-  const [, name, digits] = HOST.exec(authority) ?? [];
-  if (name === undefined || !HOST.test(host)) return null;
-  const port = digits === undefined ? null : Number(digits);
-  if (port !== null && (port === 0 || port > 65_535)) return null;
+  const read = parseHost(header ?? host);
+  if (read === null || !HOST.test(host)) return null;
+  const { authority, port } = read;
+  const name = port === null ? authority : authority.slice(0, authority.lastIndexOf(":"));
   if (mustAgree && (name !== hostname || (port ?? (target.secure ? 443 : 80)) !== target.port)) return null;
-  const withoutDot = name.endsWith(".") ? name.slice(0, -1) : name;
-  if (withoutDot === "" || withoutDot.includes("..") || withoutDot.startsWith(".")) return null;
-  return { authority, name: withoutDot, port };
+  return read;
 }

@@ -113,6 +113,17 @@ describe("what the article claims", () => {
     expect(JSON.parse(called.text)).toMatchObject({ service: "payment-service", path: "/api/v1/charge" });
   });
 
+  it("believes an agent's word on what was dialled only with its certificate", async () => {
+    const headers = { "x-tulle-dialled": "payment-service" };
+    const call: Call = { method: "POST", headers };
+    const url = `${mesh.info.meshes[0]}/api/v1/charge`;
+    const tls = { ca: mesh.ca, ...order };
+    await until("the charge", async () => (await send(url, { ...call, tls })).status === 200);
+    expect((await send(url, { ...call, tls: { ca: mesh.ca } })).status).toBe(404);
+    expect((await send(url, { ...call, headers: { "x-tulle-dialled": "a b c" }, tls })).status).toBe(400);
+    expect((await send(url, { method: "POST", tls })).status).toBe(404);
+  });
+
   const charge = "/api/v1/charge";
   it.each<{ name: string; who: "order" | "web" | "none"; path: string; call: Call }>([
     { name: "another caller", who: "web", path: charge, call: { method: "POST" } },

@@ -3,6 +3,7 @@ import { admit } from "./admit.ts";
 import { decideRequest } from "./decide-request.ts";
 import { enterGateway } from "./enter-gateway.ts";
 import { findSlice } from "./find-slice.ts";
+import { hearAgent } from "./hear-agent.ts";
 import { HttpCall } from "./http-call.ts";
 import { identify } from "./identify.ts";
 import { keepBody } from "./kept-body.ts";
@@ -21,6 +22,7 @@ import { sendRequest } from "./send.ts";
 const STEPS: readonly Step<HttpCall, Response>[] = [
   receiveRequest,
   identify,
+  hearAgent,
   findSlice,
   enterGateway,
   decideRequest,
