@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -110,7 +111,18 @@ describe("what the article claims", () => {
       method: "POST",
     });
     expect(called.status).toBe(200);
-    expect(JSON.parse(called.text)).toMatchObject({ service: "payment-service", path: "/api/v1/charge" });
+    const caller =
+      "By=spiffe://cluster.local/ns/default/sa/payment-service;URI=spiffe://cluster.local/ns/default/sa/order-service";
+    expect(JSON.parse(called.text)).toMatchObject({ service: "payment-service", path: "/api/v1/charge", caller });
+  });
+
+  it("tells the service who calls it by which certificate, as Envoy writes it", async () => {
+    const answer = await mesh.asWorkload(order, "http://payment-service/api/v1/charge", { method: "POST" });
+    const hash = new X509Certificate(order.cert).fingerprint256.replaceAll(":", "").toLowerCase();
+    const [by, uri] = ["payment-service", "order-service"].map(
+      (name) => `spiffe://cluster.local/ns/default/sa/${name}`,
+    );
+    expect(JSON.parse(answer.text)).toMatchObject({ caller: `By=${by};Hash=${hash};URI=${uri}` });
   });
 
   it("believes an agent's word on what was dialled only with its certificate", async () => {

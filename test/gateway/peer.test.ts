@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import { NO_PEER } from "../../src/identity/peer.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
@@ -10,12 +11,14 @@ const WEB = "spiffe://cluster.local/ns/default/sa/web";
 describe("a certificate's peer", () => {
   let authority: TestAuthority;
   let trust: Trust;
+  let der: Uint8Array;
   let good: Record<string, unknown>;
 
   beforeAll(async () => {
     authority = await TestAuthority.create();
     trust = { domain: "cluster.local", aliases: ["old.test"], authorities: [authority.der] };
-    good = shown(await authority.issue({ uris: [WEB] }));
+    der = await authority.issue({ uris: [WEB] });
+    good = shown(der);
   });
 
   const shown = (der: Uint8Array): Record<string, unknown> => ({
@@ -36,6 +39,7 @@ describe("a certificate's peer", () => {
         by: "certificate",
       },
       refused: null,
+      certificate: createHash("sha256").update(der).digest("hex"),
     });
   });
 
@@ -57,7 +61,7 @@ describe("a certificate's peer", () => {
     { name: "no base64", change: { certRFC9440: ":***:" }, refused: "certificate_malformed" },
     { name: "no certificate", change: { certRFC9440: ":AAAA:" }, refused: "certificate_malformed" },
   ])("that is $name is nobody", async ({ change, refused }) => {
-    expect(await read({ ...good, ...change })).toEqual({ peer: NO_PEER, refused });
+    expect(await read({ ...good, ...change })).toEqual({ peer: NO_PEER, refused, certificate: null });
   });
 
   it.each([null, undefined, "1", 7, []])("where the platform says %j is nobody", async (clientAuth) => {
@@ -100,7 +104,7 @@ describe("a certificate's peer", () => {
     const web = { namespace: "default", serviceAccount: "web" };
     const read = (props: CallerProps) => cache.binding(props, trust);
     expect(read(web).peer).toMatchObject({ principal: "cluster.local/ns/default/sa/web", by: "binding" });
-    expect(read({})).toEqual({ peer: NO_PEER, refused: null });
+    expect(read({})).toEqual({ peer: NO_PEER, refused: null, certificate: null });
     const other = { ...trust, domain: "other.test" };
     expect(cache.binding(web, other).peer).toMatchObject({ principal: "other.test/ns/default/sa/web" });
   });
@@ -112,6 +116,6 @@ describe("a certificate's peer", () => {
     { props: { namespace: "default", serviceAccount: "web/sa/admin" }, refused: "spiffe_id_invalid" },
     { props: { namespace: "..", serviceAccount: "web" }, refused: "spiffe_id_invalid" },
   ])("of a binding with $props counts for nothing", ({ props, refused }) => {
-    expect(new PeerCache().binding(props, trust)).toEqual({ peer: NO_PEER, refused });
+    expect(new PeerCache().binding(props, trust)).toEqual({ peer: NO_PEER, refused, certificate: null });
   });
 });

@@ -48,6 +48,8 @@ export abstract class Call<Reply = unknown> {
 
   /** Step 2, and step 3 where the listener asks for no certificate. */
   peer: Peer = NO_PEER;
+  /** SHA-256 of the certificate that proved it, hex; null: none did. */
+  certificate: string | null = null;
   /** Step 3: the slice of the host, */
   slice!: LinkedSlice;
   /** the logical port, */

@@ -28,8 +28,9 @@ function judge(call: Call, trust: Trust): null | Promise<null> {
   return take(call, judged);
 }
 
-function take(call: Call, { peer, refused }: Judgement): null {
+function take(call: Call, { peer, refused, certificate }: Judgement): null {
   call.peer = peer;
+  call.certificate = certificate;
   call.journal.peer = peer;
   call.journal.peerRefused = refused;
   return null;

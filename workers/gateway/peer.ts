@@ -1,7 +1,7 @@
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import { formatSpiffeId, parseSpiffeId, workloadOf } from "../../src/identity/spiffe-id.ts";
 import { judgeSvid, peerOf } from "../../src/identity/svid.ts";
-import { base64ToBytes } from "../../src/snapshot/bytes.ts";
+import { base64ToBytes, bytesToHex } from "../../src/snapshot/bytes.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 
@@ -10,6 +10,8 @@ export interface Judgement {
   readonly peer: Peer;
   /** A code for the log; null where nothing was refused. */
   readonly refused: string | null;
+  /** SHA-256 of the certificate that proved it, hex in small letters; null: no certificate did. */
+  readonly certificate: string | null;
 }
 
 /** A certificate's judgement, which holds between two times. */
@@ -19,7 +21,7 @@ interface Judged {
   readonly notAfter: number;
 }
 
-const NOBODY: Judgement = { peer: NO_PEER, refused: null };
+const NOBODY: Judgement = { peer: NO_PEER, refused: null, certificate: null };
 
 /** A client may show any certificate that the platform lets through: only so many are remembered. */
 const MAX_CERTIFICATES = 2_000;
@@ -87,14 +89,14 @@ export class PeerCache {
 }
 
 function refused(code: string): Judgement {
-  return { peer: NO_PEER, refused: code };
+  return { peer: NO_PEER, refused: code, certificate: null };
 }
 
 function judgeIdentity(namespace: string, serviceAccount: string, trust: Trust): Judgement {
   const id = parseSpiffeId(formatSpiffeId(trust.domain, namespace, serviceAccount));
   // A slash in a name would make another path of it.
   return id.ok && workloadOf(id.value) !== null
-    ? { peer: peerOf(id.value, trust, "binding"), refused: null }
+    ? { peer: peerOf(id.value, trust, "binding"), refused: null, certificate: null }
     : refused("spiffe_id_invalid");
 }
 
@@ -107,7 +109,8 @@ async function judgeCertificate(text: string, trust: Trust): Promise<Judged> {
   const svid = await judgeSvid(der, trust);
   if (!svid.ok) return { judgement: refused(svid.error.code), ...ALWAYS };
   const { id, notBefore, notAfter } = svid.value;
-  return { judgement: { peer: peerOf(id, trust, "certificate"), refused: null }, notBefore, notAfter };
+  const certificate = bytesToHex(await crypto.subtle.digest("SHA-256", der));
+  return { judgement: { peer: peerOf(id, trust, "certificate"), refused: null, certificate }, notBefore, notAfter };
 }
 
 function inTime({ judgement, notBefore, notAfter }: Judged, now: number): Judgement {

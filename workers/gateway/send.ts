@@ -109,7 +109,7 @@ const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-at
 
 /** What the destination's policies saw, and what the gateway tells the endpoint. */
 export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint, backend: Backend): MutableHeaders {
-  const { received, peer, facts } = call;
+  const { received, peer, certificate, facts } = call;
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
   const headers = copyWithout(forward.headers, ofSet);
@@ -119,7 +119,7 @@ export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint,
   const proof =
     principal === null || forward.cluster.model.anonymous
       ? null
-      : clientCertificate(endpoint.workload.principal, principal);
+      : clientCertificate(endpoint.workload.principal, principal, certificate);
   setOurs(headers, "x-forwarded-client-cert", proof);
   headers["x-envoy-attempt-count"] = String(call.journal.attempts);
   let payloads = null as Set<string> | null;
@@ -163,7 +163,8 @@ function payloadAt({ slice, facts }: HttpCall, at: number, headers: HeaderRecord
   return payloadOf(token);
 }
 
-/** Envoy's form: who was called by whom. */
-function clientCertificate(by: string | null, caller: string): string {
-  return by === null ? `URI=spiffe://${caller}` : `By=spiffe://${by};URI=spiffe://${caller}`;
+/** Envoy's form: who was called by whom, and by which certificate. */
+function clientCertificate(by: string | null, caller: string, hash: string | null): string {
+  const shown = hash === null ? "" : `Hash=${hash};`;
+  return `${by === null ? "" : `By=spiffe://${by};`}${shown}URI=spiffe://${caller}`;
 }

@@ -25,7 +25,8 @@ export default countHits<Env>(async (request, env) => {
   const wait = Math.min(Number(request.headers.get("x-answer-after-ms") ?? 0), LONGEST_WAIT_MS);
   if (wait > 0) await scheduler.wait(wait);
   const status = /^[2-5]\d\d$/.exec(request.headers.get("x-answer-status") ?? "")?.[0] ?? "200";
-  const answer = { service: env.SERVICE, version: env.VERSION, method: request.method, path: pathname };
+  const caller = request.headers.get("x-forwarded-client-cert");
+  const answer = { service: env.SERVICE, version: env.VERSION, method: request.method, path: pathname, caller };
   return Response.json(answer, { status: Number(status) });
 });
 
