@@ -126,7 +126,11 @@ export const Tokens = z.strictObject({
   ),
 });
 
-const spiffeId = z.string().describe("`spiffe://trust-domain/ns/NAMESPACE/sa/SERVICE_ACCOUNT`");
+const spiffeId = z
+  .string()
+  .describe(
+    "`spiffe://trust-domain/ns/NAMESPACE/sa/SERVICE_ACCOUNT`; a gateway's is `spiffe://trust-domain/gateway/NAME`.",
+  );
 
 export const JoinTokenMade = z.strictObject({
   token: secret,

@@ -26,12 +26,23 @@ export const WantedToken = z.strictObject({
     .describe("How long it holds. Absent: it never ends by itself."),
 });
 
-export const WantedJoinToken = z.strictObject({
-  namespace: label.describe("Of the workload, a DNS label."),
-  serviceAccount: label.describe("Of the workload, a DNS label."),
-  ttlSeconds: z.int().min(1).max(MAX_JOIN_SECONDS).default(MAX_JOIN_SECONDS).describe("How long it can be used."),
-});
-export const JOIN_TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_JOIN_SECONDS}}`;
+const joinSeconds = z.int().min(1).max(MAX_JOIN_SECONDS).default(MAX_JOIN_SECONDS).describe("How long it can be used.");
+
+export const WantedJoinToken = z.union([
+  z.strictObject({
+    namespace: label.describe("Of the workload, a DNS label."),
+    serviceAccount: label.describe("Of the workload, a DNS label."),
+    ttlSeconds: joinSeconds,
+  }),
+  z.strictObject({
+    gateway: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$/)
+      .describe("Name of a gateway, which shows its certificate to the agents that it calls."),
+    ttlSeconds: joinSeconds,
+  }),
+]);
+export const JOIN_TOKEN_FORM = `{"namespace": "default", "serviceAccount": "web", "ttlSeconds"?: 1 to ${MAX_JOIN_SECONDS}}, or "gateway" in place of the workload's two names`;
 
 export const WantedCertificate = z.strictObject({
   csr: z

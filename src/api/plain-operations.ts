@@ -585,7 +585,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   "/api/v1/join-tokens": {
     post: {
       operationId: "createJoinToken",
-      summary: "A token that gets one workload one certificate",
+      summary: "A token that gets one workload, or one gateway, one certificate",
       tags: ["Access"],
       requestBody: body("WantedJoinToken"),
       responses: {

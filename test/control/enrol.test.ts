@@ -41,6 +41,17 @@ describe("enrolment", () => {
     expect(Date.parse(leaf.validTo)).toBeLessThanOrEqual(Date.now() + 3_600_000);
   });
 
+  it("gives a gateway a certificate under its own name", async () => {
+    const made = async (gateway: string) => control.call("POST", "/api/v1/join-tokens", { gateway });
+    const { status, json } = await made("gateway_a");
+    expect([status, json["spiffeId"]]).toEqual([201, "spiffe://cluster.local/gateway/gateway_a"]);
+    const answer = await enrol(String(json["token"]), { csr: request(keys()) });
+    expect(new X509Certificate(String(answer.json["certificate"])).subjectAltName).toBe(
+      "URI:spiffe://cluster.local/gateway/gateway_a",
+    );
+    for (const name of ["", "a/b", "..", "A"]) expect((await made(name)).status).toBe(400);
+  });
+
   it("takes each token once, also of two that come together", async () => {
     const join = await token();
     const answers = await Promise.all([enrol(join, { csr: request(keys()) }), enrol(join, { csr: request(keys()) })]);
@@ -83,6 +94,7 @@ describe("enrolment", () => {
     { serviceAccount: "" },
     { ttlSeconds: 601 },
     { more: 1 },
+    { gateway: "gateway-a" },
   ])("makes no token for %j", async (change) => {
     expect((await joinToken(change)).status).toBe(400);
   });

@@ -47,8 +47,8 @@ export function joinTokenRoutes(authority: Authorities): Hono<Api> {
   app.post("/join-tokens", async (c) => {
     const wanted = await readJson(c.req.raw, WantedJoinToken, JOIN_TOKEN_FORM, MAX_BODY_BYTES);
     if (!wanted.ok) return answer(c, wanted.error);
-    const { ttlSeconds, ...workload } = wanted.value;
-    const made = await authority().makeJoinToken(workload, ttlSeconds * 1_000);
+    const { ttlSeconds, ...holder } = wanted.value;
+    const made = await authority().makeJoinToken(holder, ttlSeconds * 1_000);
     await auditLog(c.env.DB).add({
       actor: c.var.account.name,
       verb: "create-join-token",

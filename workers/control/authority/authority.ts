@@ -1,10 +1,11 @@
 import * as x509 from "@peculiar/x509";
 import { DurableObject } from "cloudflare:workers";
+import { gatewayId } from "../../../src/identity/assertion.ts";
 import { formatSpiffeId } from "../../../src/identity/spiffe-id.ts";
 import { bytesToBase64 } from "../../../src/snapshot/bytes.ts";
 import { readCertificateRequest, type RequestRefusal } from "./certificate-request.ts";
 import { issueSvid } from "./issue.ts";
-import { hashOf, type JoinToken, JoinTokens, type JoinTokenWorkload } from "./join-tokens.ts";
+import { hashOf, type JoinToken, JoinTokens, type JoinTokenHolder } from "./join-tokens.ts";
 import { type AuthorityEnv, AuthorityKeys } from "./keys.ts";
 import { pemOf } from "./signing.ts";
 
@@ -41,12 +42,12 @@ export class Authority extends DurableObject<AuthorityEnv> {
     return { pem: pemOf(certificate), der: bytesToBase64(certificate.rawData) };
   }
 
-  /** Who brings it once gets a certificate for that workload. */
-  async makeJoinToken(workload: JoinTokenWorkload, ttlMs: number): Promise<JoinToken> {
+  /** Who brings it once gets a certificate for that workload or gateway. */
+  async makeJoinToken(holder: JoinTokenHolder, ttlMs: number): Promise<JoinToken> {
     const now = Date.now();
     const expiresAt = now + ttlMs;
-    const token = await this.#joinTokens.make(workload, expiresAt, now);
-    return { token, spiffeId: this.#idOf(workload), expiresAt };
+    const token = await this.#joinTokens.make(holder, expiresAt, now);
+    return { token, spiffeId: this.#idOf(holder), expiresAt };
   }
 
   /** @param request its `csr` is PKCS#10, PEM */
@@ -58,17 +59,19 @@ export class Authority extends DurableObject<AuthorityEnv> {
     if (!read.ok) return read;
     const signer = await this.#keys.signer();
     const now = Date.now();
-    const workload = this.#joinTokens.use(hash, now);
-    if (workload === null) return tokenUnknown();
-    const spiffeId = this.#idOf(workload);
+    const holder = this.#joinTokens.use(hash, now);
+    if (holder === null) return tokenUnknown();
+    const spiffeId = this.#idOf(holder);
     const expiresAt = Math.min(now + request.ttlMs, signer.certificate.notAfter.getTime());
     const certificate = await issueSvid({ spiffeId, key: read.key, expiresAt }, signer, now);
     const bundle = pemOf(signer.certificate);
     return { ok: true, value: { certificate: pemOf(certificate), bundle, spiffeId, expiresAt } };
   }
 
-  #idOf({ namespace, serviceAccount }: JoinTokenWorkload): string {
-    return formatSpiffeId(this.env.TRUST_DOMAIN, namespace, serviceAccount);
+  #idOf(holder: JoinTokenHolder): string {
+    const { TRUST_DOMAIN } = this.env;
+    if ("gateway" in holder) return gatewayId(TRUST_DOMAIN, holder.gateway);
+    return formatSpiffeId(TRUST_DOMAIN, holder.namespace, holder.serviceAccount);
   }
 }
 

@@ -7,11 +7,13 @@ export interface JoinToken {
   readonly expiresAt: number;
 }
 
-/** For which workload a token is. */
-export interface JoinTokenWorkload {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-}
+/** For whom a token is: a workload, or a gateway. */
+export type JoinTokenHolder =
+  | { readonly namespace: string; readonly serviceAccount: string }
+  | { readonly gateway: string };
+
+/** In the place of a gateway's namespace: no namespace has this name. */
+const OF_GATEWAY = "";
 
 /** How long a token that has ended is still told apart from one that never was. */
 const KEPT_MS = 86_400_000;
@@ -28,14 +30,14 @@ export class JoinTokens {
   }
 
   /** @returns the token's text, which nobody can ask for again */
-  async make({ namespace, serviceAccount }: JoinTokenWorkload, expiresAt: number, now: number): Promise<string> {
+  async make(holder: JoinTokenHolder, expiresAt: number, now: number): Promise<string> {
     const token = `join_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(32)))}`;
     this.#sql.exec("DELETE FROM join_tokens WHERE expires_at < ?", now - KEPT_MS);
     this.#sql.exec(
       "INSERT INTO join_tokens (hash, namespace, service_account, expires_at) VALUES (?, ?, ?, ?)",
       await hashOf(token),
-      namespace,
-      serviceAccount,
+      "gateway" in holder ? OF_GATEWAY : holder.namespace,
+      "gateway" in holder ? holder.gateway : holder.serviceAccount,
       expiresAt,
     );
     return token;
@@ -52,7 +54,7 @@ export class JoinTokens {
   }
 
   /** One conditional statement: of two that come at once, one finds nothing. */
-  use(hash: string, now: number): JoinTokenWorkload | null {
+  use(hash: string, now: number): JoinTokenHolder | null {
     const [row] = this.#sql
       .exec<{ namespace: string; service_account: string }>(
         "UPDATE join_tokens SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING namespace, service_account",
@@ -61,7 +63,9 @@ export class JoinTokens {
         now,
       )
       .toArray();
-    return row === undefined ? null : { namespace: row.namespace, serviceAccount: row.service_account };
+    if (row === undefined) return null;
+    const { namespace, service_account: name } = row;
+    return namespace === OF_GATEWAY ? { gateway: name } : { namespace, serviceAccount: name };
   }
 }
 
