@@ -7,6 +7,7 @@ import {
   type PolicySet,
   type Slice,
 } from "../snapshot/model.ts";
+import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { type ClusterDraft, clusterFor, clusterId } from "./clusters.ts";
 import { meshConfig, patternsOf } from "./view.ts";
@@ -115,8 +116,8 @@ function bindingOf(address: EndpointAddress): string | null {
 }
 
 /** Whether some rule looks at the path: then its `;params` are refused rather than cut (design: hosts that restrict paths). */
-function restrictsPaths({ deny, allow }: PolicySet): boolean {
-  return [...deny, ...allow].some(({ rules }) =>
+function restrictsPaths({ deny, allow, custom = [] }: PolicySet): boolean {
+  return enforced([...deny, ...allow, ...custom]).some(({ rules }) =>
     rules.some(({ to = [] }) => to.some(({ paths, notPaths }) => paths !== undefined || notPaths !== undefined)),
   );
 }

@@ -1,3 +1,4 @@
+import type { ShadowNote } from "../policy/shadow.ts";
 import type { LinkedCluster, LinkedRoute } from "../snapshot/link.ts";
 
 /** An answer of the gateway itself. The peer gets status, text and request id; code, policy and flag are for the operator. */
@@ -18,6 +19,8 @@ export interface Answer {
   readonly cluster: LinkedCluster | null;
   /** A fault holds the request back for so long first. */
   readonly delayMs: number;
+  /** What policies tell that enforce nothing; absent: nothing. */
+  readonly notes?: readonly ShadowNote[];
 }
 
 interface Text {

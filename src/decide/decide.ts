@@ -1,12 +1,5 @@
 import { affinityOf, NO_AFFINITY } from "../balancing/affinity.ts";
-import { authorize } from "../policy/authorization.ts";
-import {
-  authenticate,
-  type Authenticated,
-  NO_TOKENS,
-  type TokenNeed,
-  withOutputs,
-} from "../policy/request-authentication.ts";
+import { type Authenticated, NO_TOKENS } from "../policy/request-authentication.ts";
 import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import { withoutParams } from "../request/credentials.ts";
 import { DRAW, draw } from "../request/draws.ts";
@@ -16,20 +9,15 @@ import { type CanonicalPath, canonicalPath } from "../routing/canonical-path.ts"
 import { filledOps, isTooLong, type LinkedOps } from "../routing/header-operations.ts";
 import { rewritePath } from "../routing/rewrite.ts";
 import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
-import type {
-  LinkedCluster,
-  LinkedDestination,
-  LinkedFront,
-  LinkedPolicySet,
-  LinkedRoute,
-  LinkedSlice,
-} from "../snapshot/link.ts";
+import type { LinkedCluster, LinkedDestination, LinkedFront, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { check, checkDestination, type Checked } from "./checks.ts";
 import { tlsRefusal } from "./client-tls.ts";
 import { dynamicOrigin } from "./dynamic-origin.ts";
 import { filtered, refused } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
 import { drawMirrors } from "./mirrors.ts";
+import { Notes } from "./notes.ts";
 import type { Trace } from "./trace.ts";
 import type { Decision, Forward, Mirrored, Need } from "./types.ts";
 
@@ -42,7 +30,9 @@ import type { Decision, Forward, Mirrored, Need } from "./types.ts";
  */
 export function decide(slice: LinkedSlice, facts: RequestFacts, trace?: Trace): Decision | Need {
   try {
-    return evaluate(slice, facts, trace);
+    if (!slice.isShadowed) return evaluate(slice, facts, trace);
+    const notes = new Notes(trace);
+    return notes.of(evaluate(slice, facts, notes));
   } catch (error) {
     if (error instanceof ConclusionMissing) throw error;
     return answerOf("decision_failed");
@@ -176,6 +166,9 @@ function forward(
   };
 }
 
+const NO_CHANGES: readonly HeaderChange[] = [];
+const NO_MIRRORS: readonly Mirrored[] = [];
+
 /** The Gateway's own checks: on the request as it came, with the public peer. In the mesh there are none. */
 function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined): Authenticated | Answer | Need {
   const { model, policies } = front;
@@ -189,86 +182,6 @@ function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined
     return answerOf(refusal, model.gateway);
   }
   return check(policies, facts, "gateway", null, null, trace);
-}
-
-/** One set's token rules, then its policies, which see headers that a token fills as the service will. */
-function check(
-  set: LinkedPolicySet,
-  facts: RequestFacts,
-  stage: "gateway" | "destination",
-  route: LinkedRoute | null,
-  cluster: LinkedCluster | null,
-  trace: Trace | undefined,
-): Authenticated | Answer | Need {
-  const found = authenticate(set.jwt, facts);
-  if (found.kind === "need") return { effect: "need", needs: found.needs };
-  if (found.kind === "refused") {
-    trace?.saw(stage, found.rule, found.fact.code);
-    return badToken(found.fact.code, found.rule, facts, route, cluster);
-  }
-  const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
-  const verdict = authorize(set.deny, set.allow, judged, found.tokens);
-  if (trace && verdict.code === "rbac_denied_no_allow")
-    for (const name of set.allow.names) trace.saw(stage, name, "no rule holds");
-  trace?.saw(stage, verdict.policy ?? "none", verdict.code);
-  return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
-}
-
-interface Checked {
-  readonly refusals: ReadonlyMap<number, Answer> | null;
-  readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
-  readonly dropParams: readonly string[];
-  readonly principal: string | null;
-}
-
-const NONE: readonly string[] = [];
-const NO_CHANGES: readonly HeaderChange[] = [];
-const NO_MIRRORS: readonly Mirrored[] = [];
-
-/**
- * The destination's checks, for each policy set that its endpoints have: policies follow the endpoint, not the name by
- * which it was called, so the verdict of one endpoint says nothing of another.
- */
-function checkDestination(
-  slice: LinkedSlice,
-  route: LinkedRoute,
-  cluster: LinkedCluster,
-  sent: RequestFacts,
-  trace: Trace | undefined,
-): Checked | Answer | Need {
-  let refusals: Map<number, Answer> | null = null;
-  let bySet: Map<number, readonly HeaderChange[]> | null = null;
-  let needs: TokenNeed[] | null = null;
-  let dropParams: string[] | null = null;
-  let principal: string | null = null;
-  for (const index of cluster.sets) {
-    const set = slice.policySets[index];
-    if (!set) throw new Error("the slice lacks an endpoint's policies");
-    if (set.isOpen) continue;
-    const checked =
-      set.mtls === "STRICT" && sent.peer.by === "none"
-        ? strict(route, cluster, trace)
-        : check(set, sent, "destination", route, cluster, trace);
-    if ("effect" in checked) {
-      if (checked.effect === "need") (needs ??= []).push(...checked.needs);
-      else (refusals ??= new Map<number, Answer>()).set(index, checked);
-      continue;
-    }
-    principal ??= checked.tokens[0]?.principal ?? null;
-    if (checked.changes.length > 0) (bySet ??= new Map<number, readonly HeaderChange[]>()).set(index, checked.changes);
-    if (checked.dropParams.length > 0) (dropParams ??= []).push(...checked.dropParams);
-  }
-  if (needs !== null) return { effect: "need", needs };
-  if (refusals !== null && refusals.size === cluster.sets.length) {
-    const [first] = refusals.values();
-    if (first) return first;
-  }
-  return { refusals, bySet, dropParams: dropParams ?? NONE, principal };
-}
-
-function strict(route: LinkedRoute, cluster: LinkedCluster, trace: Trace | undefined): Answer {
-  trace?.saw("destination", cluster.model.id, "mtls_required");
-  return answerOf("mtls_required", null, route, cluster);
 }
 
 /** The request after the Gateway's own changes: a token taken out, claims put in. */
@@ -318,17 +231,4 @@ function pickDestination({ destinations }: LinkedRoute, seed: number): LinkedDes
 
 function hostOf(authority: string): string {
   return authority.replace(/:\d+$/, "").replace(/\.$/, "");
-}
-
-function badToken(
-  code: "jwt_invalid" | "jwt_audience" | "jwks_unavailable",
-  rule: string,
-  facts: RequestFacts,
-  route: LinkedRoute | null,
-  cluster: LinkedCluster | null,
-): Answer {
-  const answer = answerOf(code, rule, route, cluster);
-  if (code === "jwt_audience") return answer;
-  const realm = `${facts.scheme}://${facts.authority}${facts.path}`.replace(/["\\]/g, "");
-  return { ...answer, headers: [["www-authenticate", `Bearer realm="${realm}", error="invalid_token"`]] };
 }

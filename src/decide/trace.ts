@@ -1,3 +1,4 @@
+import type { ShadowNote } from "../policy/shadow.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedMatch } from "../routing/route-match.ts";
@@ -13,4 +14,6 @@ export interface Trace {
     tokens: readonly VerifiedToken[],
     matched: LinkedMatch<LinkedRoute> | null,
   ): void;
+  /** What policies tell that enforce nothing. */
+  noted?(notes: readonly ShadowNote[]): void;
 }

@@ -1,4 +1,5 @@
 import type { TokenNeed } from "../policy/request-authentication.ts";
+import type { ShadowNote } from "../policy/shadow.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import type { HeaderRecord } from "../request/headers.ts";
 import type { LinkedCluster, LinkedRoute } from "../snapshot/link.ts";
@@ -44,6 +45,8 @@ export interface Forward {
   readonly delayMs: number;
   /** Who gets a copy once the request is sent; empty in a copy itself. */
   readonly mirrors: readonly Mirrored[];
+  /** What policies tell that enforce nothing; absent: nothing. */
+  readonly notes?: readonly ShadowNote[];
 }
 
 /** A copy of the request, judged by the policies of where it goes as the request itself would be (R7). */

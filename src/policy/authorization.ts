@@ -59,7 +59,12 @@ export function authorize(
 
 const principalOf = ({ peer }: RequestFacts): string | null => peer.principal;
 
-function firstPolicy({ rules }: LinkedPolicies, facts: RequestFacts, tokens: readonly VerifiedToken[]): string | null {
+/** `ns/name` of the first policy of which a rule holds; null: none does. */
+export function firstPolicy(
+  { rules }: LinkedPolicies,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+): string | null {
   return rules.size === 0 ? null : (rules.find(facts, tokens, principalOf)?.policy ?? null);
 }
 

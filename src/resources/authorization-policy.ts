@@ -3,7 +3,8 @@ import type { RequestFacts } from "../request/facts.ts";
 import { neverCanonical } from "./canonical-path.ts";
 import { choice, later, list, never, strict } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
-import { type Context, refuseDryRun } from "./kind.ts";
+import { checkDryRun } from "./dry-run.ts";
+import type { Context } from "./kind.ts";
 import { neverMethod } from "./never-matches.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
@@ -88,7 +89,7 @@ const Rule = strict({
 export const AuthorizationPolicy = strict(
   {
     selector: WorkloadSelector.exactOptional(),
-    action: choice(["ALLOW", "DENY"], { CUSTOM: later(), AUDIT: later() }).exactOptional(),
+    action: choice(["ALLOW", "DENY", "AUDIT"], { CUSTOM: later() }).exactOptional(),
     rules: z.array(Rule).max(512).exactOptional(),
   },
   { targetRef: later("use `selector`"), targetRefs: later("use `selector`"), provider: later() },
@@ -110,10 +111,12 @@ export function headerOfKey(key: string): string | null {
 }
 
 export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: Report, context: Context): void {
-  refuseDryRun(context);
+  checkDryRun(context);
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing", "TULLE0305");
+  if (spec.action === "AUDIT" && (spec.rules ?? []).length === 0)
+    report.at("rules").warn("an AUDIT policy without rules matches nothing", "TULLE0305");
   if (spec.action === "DENY")
     for (const [index, rule] of (spec.rules ?? []).entries()) warnOfHttpOnly(rule, report.at("rules", index));
   for (const [index, rule] of (spec.rules ?? []).entries()) checkRule(rule, report.at("rules", index));

@@ -6,6 +6,7 @@ import { isSecretHeader } from "../match/secret-test.ts";
 import { sharingPatterns } from "../match/string-match.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
+import { enforced, policiesOf } from "../policy/policy-set.ts";
 import {
   type LinkedJwt,
   linkJwt,
@@ -13,6 +14,7 @@ import {
   outputHeaders,
   tokenHeaders,
 } from "../policy/request-authentication.ts";
+import { type LinkedShadow, linkShadow } from "../policy/shadow.ts";
 import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
 import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
@@ -37,6 +39,8 @@ export interface LinkedSlice {
   readonly claims: ReadonlySet<string>;
   /** Headers that may hold a credential beside those that are known for it: no record holds their values. */
   readonly secret: ReadonlySet<string>;
+  /** Some policy enforces nothing and wants to be told of. */
+  readonly isShadowed: boolean;
 }
 
 export interface LinkedFront {
@@ -105,6 +109,8 @@ export interface LinkedPolicySet {
   readonly jwt: LinkedJwt;
   readonly deny: LinkedPolicies;
   readonly allow: LinkedPolicies;
+  /** Policies that enforce nothing, and tell what they would have done; null: none. */
+  readonly shadow: LinkedShadow | null;
   /** Some policy looks at a header that a token fills. */
   readonly judgesOutputs: boolean;
   /** It can refuse nothing and changes nothing. */
@@ -129,6 +135,7 @@ function linkParts(slice: Slice): LinkedSlice {
     headers: namedHeaders(headerNames(slice)),
     claims: claimNames(slice),
     secret,
+    isShadowed: sets.policySets.some(({ shadow }) => shadow !== null),
     ...sets,
   };
 }
@@ -146,11 +153,13 @@ function linkSets({ front, policySets: models, routes }: Slice, secret: Readonly
     const linked = {
       mtls,
       jwt,
-      deny: linkPolicies(deny, true, context),
-      allow: linkPolicies(allow, false, context),
+      deny: linkPolicies(enforced(deny), true, context),
+      allow: linkPolicies(enforced(allow), false, context),
+      shadow: linkShadow(set, context),
       judgesOutputs: jwt.claimed.some(({ name }) => conditionHeaders([set]).includes(name)),
     };
-    return { ...linked, isOpen: mtls !== "STRICT" && set.jwt.length === 0 && isOpen(linked.deny, linked.allow) };
+    const isIdle = mtls !== "STRICT" && set.jwt.length === 0 && linked.shadow === null;
+    return { ...linked, isOpen: isIdle && isOpen(linked.deny, linked.allow) };
   };
   const own = front === undefined ? undefined : models[front.policySet];
   if (front !== undefined && own === undefined) throw new Error("the slice lacks its front's policies");
@@ -235,7 +244,7 @@ function conditionHeaders(policySets: readonly PolicySet[]): string[] {
 }
 
 function conditionsOf(policySets: readonly PolicySet[]) {
-  const rules = policySets.flatMap(({ deny, allow }) => [...deny, ...allow].flatMap((policy) => policy.rules));
+  const rules = policySets.flatMap(policiesOf).flatMap((policy) => policy.rules);
   return rules.flatMap(({ when = [] }) => when);
 }
 

@@ -1,5 +1,6 @@
 import type { Workload, CallerLocality, Cluster } from "./endpoint-model.ts";
 import type { StringMatch, Route } from "./route-model.ts";
+import type { ExternalAuthorizer } from "./authorizer-model.ts";
 
 export type {
   EndpointAddress,
@@ -118,6 +119,14 @@ export interface AuthorizationPolicyModel {
   readonly name: string;
   /** ORed; none matches nothing. */
   readonly rules: readonly AuthorizationRule[];
+  /** Only told of, never enforced: what it would have done. */
+  readonly dryRun?: true;
+}
+
+/** Requests that it matches are allowed by somebody else. */
+interface CustomPolicyModel extends AuthorizationPolicyModel {
+  /** Name in `Slice.authorizers`; one that is not there is asked in vain: what the policy matches is refused. */
+  readonly provider: string;
 }
 
 /** All that guards one workload (or one Gateway): equal sets are one by content within a slice. */
@@ -126,6 +135,10 @@ export interface PolicySet {
   readonly jwt: readonly JwtRule[];
   readonly deny: readonly AuthorizationPolicyModel[];
   readonly allow: readonly AuthorizationPolicyModel[];
+  /** Asked before all others, each provider whose policies match. Absent: none. */
+  readonly custom?: readonly CustomPolicyModel[];
+  /** What they match is told of, and nothing else comes of it. Absent: none. */
+  readonly audit?: readonly AuthorizationPolicyModel[];
 }
 
 /** How the path is made canonical for this host (R1). */
@@ -188,6 +201,8 @@ export interface Slice {
   /** Where callers are; there if a cluster has settings for it. */
   readonly callers?: readonly CallerLocality[];
   readonly policySets: readonly PolicySet[];
+  /** Who may be asked, by the name that policies give; absent: nobody. */
+  readonly authorizers?: Readonly<Record<string, ExternalAuthorizer>>;
 }
 
 /** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`, `mesh/<ns>/<service account>`. */

@@ -12,6 +12,14 @@ const COUNTERS = {
     help: "Copies of requests, by what became of them: an answer, or why there was none.",
     labels: ["source_principal", "cluster", "result"],
   },
+  tulle_authz_audit_total: {
+    help: "Requests that an AUDIT policy matches.",
+    labels: ["policy", "cluster"],
+  },
+  tulle_authz_dry_run_total: {
+    help: "Requests that policies under istio.io/dry-run looked at, by what would have come of it.",
+    labels: ["action", "result", "policy", "cluster"],
+  },
 } as const;
 
 type CounterName = keyof typeof COUNTERS;

@@ -1,4 +1,5 @@
 import { NO_PEER, type Peer } from "../identity/peer.ts";
+import type { ShadowNote } from "../policy/shadow.ts";
 import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
@@ -62,6 +63,8 @@ export class Journal {
   details = "-";
   /** `ns/name` of the policy that decided. */
   policy: string | null = null;
+  /** What policies told that enforce nothing; null: nothing. */
+  notes: readonly ShadowNote[] | null = null;
 
   /**
    * @param startedAt epoch ms

@@ -47,4 +47,15 @@ export interface AccessRecord {
   readonly mirrors: number;
   readonly user_agent: string | null;
   readonly client_ip: string | null;
+  /** `ns/name` of AUDIT policies that match; left out where none does. */
+  readonly audit?: readonly string[];
+  /** What policies under `istio.io/dry-run` would have done; left out where there are none. */
+  readonly dry_run?: readonly DryRunRecord[];
+}
+
+/** Named as Istio's metadata of dry runs. */
+interface DryRunRecord {
+  readonly action: string;
+  readonly shadow_engine_result: string;
+  readonly shadow_effective_policy_id: string | null;
 }

@@ -26,13 +26,15 @@ export function describeLogOneInError({ input }: LogOneInError): string {
 }
 
 /**
- * Whether a call gets its line. What went wrong always does: the gateway's own refusals, errors of the service, whatever has a flag.
+ * Whether a call gets its line. What went wrong always does: the gateway's own refusals, errors of the service, whatever has a flag. So does what a policy
+ * asks to be told of: what AUDIT matches, and what a dry run would have refused.
  *
  * @param oneIn of so many other calls one does
  * @param draw in [0, 1); a draw and no count, since a count in step with a round robin would show the same endpoint each time
  */
-export function isLogged({ status, flag, details }: Journal, oneIn: number, draw: number): boolean {
+export function isLogged({ status, flag, details, notes }: Journal, oneIn: number, draw: number): boolean {
   if (oneIn === 1 || flag !== "-" || status >= 500) return true;
+  if (notes !== null && notes.some(({ result }) => result === "matched" || result === "denied")) return true;
   if (status >= 400 && details !== "via_upstream") return true;
   return draw * oneIn < 1;
 }

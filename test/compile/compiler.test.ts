@@ -186,6 +186,23 @@ spec:
     expect(slice?.policySets.flatMap(({ allow }) => allow.map(({ name }) => name))).toEqual(["default/guard"]);
   });
 
+  it("also where they only tell, by AUDIT or a dry run: such close nothing", () => {
+    const made = world(
+      service("reviews"),
+      policy("watch", "{ action: AUDIT, rules: [{}] }"),
+      policy("trial", "{ rules: [{ to: [{ operation: { paths: [/a] } }] }] }").replace(
+        "name: trial",
+        'name: trial, annotations: { istio.io/dry-run: "true" }',
+      ),
+      SIDE_DOOR,
+    );
+    const slice = made.slice("mesh/*", "side-door.internal");
+    expect(slice?.policySets).toMatchObject([
+      { audit: [{ name: "default/watch" }], allow: [{ name: "default/trial", dryRun: true }] },
+    ]);
+    expect(slice?.path.params).toBe("CUT");
+  });
+
   it("and those that select the other registration hold as well", () => {
     const made = world(
       service("reviews"),

@@ -20,9 +20,11 @@ const journal = new Journal(0, "id", "GET");
 
 describe("docs/telemetry.md", () => {
   it("lists the fields of the access log in their order", () => {
-    // Whose match block has a prefix: else that field is left out.
+    // Whose match block has a prefix, with policies that only tell: else those fields are left out.
+    const note = { stage: "gateway", action: "AUDIT", dryRun: false, result: "matched", policy: "a/b" } as const;
     const whole = Object.assign(new Journal(0, "id", "GET"), {
       route: { name: "default", statPrefix: "a", matches: [], destinations: [] },
+      notes: [note, { ...note, dryRun: true }],
     });
     const line = new AccessLog("gateway").line(whole, "LOC", 1);
     expect(namesUnder("Field")).toEqual(Object.keys(JSON.parse(line) as object));
@@ -53,6 +55,20 @@ describe("docs/telemetry.md", () => {
       prometheusText([], { dropped: {}, folded: 0, generation: 1, counts }),
     ) ?? [""];
     expect(namesUnder("Label of mirrors")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
+  });
+
+  it("lists the labels of policies that enforce nothing in their order", () => {
+    const audit = counterKey("tulle_authz_audit_total", { policy: "a/b", cluster: "c" });
+    const labels = { action: "DENY", result: "denied", policy: "a/b", cluster: "c" };
+    const counts = { [audit]: 1, [counterKey("tulle_authz_dry_run_total", labels)]: 1 };
+    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts });
+    for (const [metric, head] of [
+      ["tulle_authz_audit_total", "Label of AUDIT"],
+      ["tulle_authz_dry_run_total", "Label of dry runs"],
+    ] as const) {
+      const [, found = ""] = new RegExp(`^${metric}\\{(.*)\\} 1$`, "m").exec(text) ?? [""];
+      expect(namesUnder(head)).toEqual([...found.matchAll(/(\w+)="/g)].map(([, name]) => name));
+    }
   });
 
   it("names every metric", () => {

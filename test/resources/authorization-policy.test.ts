@@ -39,7 +39,6 @@ describe("AuthorizationPolicy", () => {
     ["an unknown action", "{action: REFUSE}", "NotSupported spec.action"],
     ["an action in small letters", "{action: deny, rules: [{}]}", "NotSupported spec.action"],
     ["CUSTOM", "{action: CUSTOM, rules: [{}]}", "NotSupported spec.action"],
-    ["AUDIT", "{action: AUDIT, rules: [{}]}", "NotSupported spec.action"],
     ["a provider", "{provider: {name: a}}", "NotSupported spec.provider"],
     ["targetRefs", "{targetRefs: []}", "NotSupported spec.targetRefs"],
     ["a wildcard in the selector", "{selector: {matchLabels: {app: '*'}}}", "Invalid spec.selector.matchLabels.app"],
@@ -227,14 +226,18 @@ describe("AuthorizationPolicy", () => {
     expect(deny("{from: [{source: {namespaces: [a]}}]}")).toEqual([]);
   });
 
-  it("warns of a DENY that denies nothing and of a selector that selects everything", () => {
+  it("warns of a DENY that denies nothing, of an AUDIT that matches nothing and of a selector that selects everything", () => {
     expect(of("{action: DENY}")).toEqual(["warning Invalid spec.rules"]);
+    expect(of("{action: AUDIT}")).toEqual(["warning Invalid spec.rules"]);
+    expect(of("{action: AUDIT, rules: [{}]}")).toEqual([]);
     expect(of("{selector: {}}")).toEqual(["warning Invalid spec.selector"]);
   });
 
   it.each([
-    ["true", ["NotSupported"]],
+    ["true", []],
+    ["T", []],
     ["yes", ["Invalid"]],
+    ["", ["Invalid"]],
     ["false", []],
   ])("answers the annotation for a dry run, %s", (value, reasons) => {
     const { findings } = parsed(

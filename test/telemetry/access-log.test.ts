@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { ShadowNote } from "../../src/policy/shadow.ts";
 import type { Cluster, Endpoint, Route, Workload } from "../../src/snapshot/model.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
@@ -125,6 +126,14 @@ function clip(text: string, bytes: number): string {
   return size <= bytes ? start : start.slice(0, Math.floor(bytes / 6));
 }
 
+const denied: ShadowNote = {
+  stage: "destination",
+  action: "DENY",
+  dryRun: true,
+  result: "denied",
+  policy: "shop/no-deletes",
+};
+
 const hostileText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 300 }),
   fc.string({ maxLength: 2_000, size: "max" }),
@@ -184,6 +193,20 @@ describe("AccessLog", () => {
   it("keeps the order of the record's fields", () => {
     const journal = journalOf();
     expect(Object.keys(JSON.parse(lineOf(journal)) as object)).toEqual(Object.keys(recordOf(journal)));
+  });
+
+  it("tells what AUDIT matches and what dry runs would have done, where there are such", () => {
+    const audited = { ...denied, action: "AUDIT", dryRun: false, result: "matched", policy: "shop/watch" } as const;
+    const nobody = { ...denied, action: "ALLOW", policy: null } as const;
+    expect(JSON.parse(lineOf(journalOf({ notes: [audited, denied, nobody] })))).toMatchObject({
+      audit: ["shop/watch"],
+      dry_run: [
+        { action: "DENY", shadow_engine_result: "denied", shadow_effective_policy_id: "shop/no-deletes" },
+        { action: "ALLOW", shadow_engine_result: "denied", shadow_effective_policy_id: null },
+      ],
+    });
+    expect(lineOf(journalOf({ notes: [audited] }))).not.toContain("dry_run");
+    expect(lineOf(journalOf({ notes: [denied] }))).not.toContain('"audit"');
   });
 
   it("tells names, never values, of query parameters", () => {
@@ -265,6 +288,7 @@ describe("AccessLog", () => {
       bytes: Number.MAX_SAFE_INTEGER,
       attempts: 1_000,
       mirrors: 1_000,
+      notes: Array.from({ length: 100 }, () => ({ ...denied, policy: long })),
     });
     const line = new AccessLog(long).line(journal, long, 2 * STARTED);
     expect(line.length).toBeLessThan(8_192);

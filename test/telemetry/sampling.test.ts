@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { ShadowNote } from "../../src/policy/shadow.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import { describeLogOneInError, isLogged, readLogOneIn } from "../../src/telemetry/sampling.ts";
 
@@ -39,6 +40,8 @@ describe("readLogOneIn", () => {
   });
 });
 
+const note: ShadowNote = { stage: "gateway", action: "AUDIT", dryRun: false, result: "matched", policy: "a/b" };
+
 describe("isLogged", () => {
   const journalOf = (changes: Partial<Journal>): Journal =>
     Object.assign(new Journal(0, "id", "GET"), { status: 200, details: "via_upstream" }, changes);
@@ -52,6 +55,11 @@ describe("isLogged", () => {
     { of: "an error of the service", changes: { status: 500 } },
     { of: "an error of the gateway", changes: { status: 503, details: "no_configuration" } },
     { of: "a body that broke off", changes: { status: 200, flag: "UC" } },
+    { of: "what an AUDIT policy matches", changes: { notes: [note] } },
+    {
+      of: "what a dry run would have refused",
+      changes: { notes: [{ ...note, dryRun: true, result: "denied" as const }] },
+    },
     { of: "a client that went away before an answer", changes: { status: 0, flag: "DC" } },
   ])("is true of $of, whatever the draw", ({ changes }) => {
     expect(isLogged(journalOf(changes), 1_000, UNLUCKY)).toBe(true);
@@ -59,6 +67,7 @@ describe("isLogged", () => {
 
   it.each([
     { of: "a good call", changes: {} },
+    { of: "what a dry run lets pass", changes: { notes: [{ ...note, dryRun: true, result: "allowed" as const }] } },
     { of: "a service's own 404", changes: { status: 404 } },
     { of: "a redirect to https", changes: { status: 301, details: "https_redirect" } },
   ])("hangs on the draw for $of", ({ changes }) => {

@@ -64,6 +64,7 @@ async function gather<Reply>(
 }
 
 function take<Reply>(call: Call<Reply>, decision: Decision): Reply | null | Promise<Reply | null> {
+  if (decision.notes !== undefined) call.journal.notes = decision.notes;
   return decision.delayMs === 0 ? follow(call, decision) : delay(call, decision);
 }
 

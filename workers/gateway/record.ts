@@ -1,4 +1,5 @@
 import { withFlag } from "../../src/telemetry/flags.ts";
+import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
 import { beginTrace } from "../../src/telemetry/trace-context.ts";
 import type { Call } from "./call.ts";
@@ -26,6 +27,8 @@ function tell({ journal, mesh }: Call, end: End, now: number): void {
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
   mesh.series.add(journal, now - journal.startedAt);
+  if (journal.notes !== null)
+    for (const key of shadowCounts(journal.notes, journal.cluster)) mesh.configuration.count(key);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
   if (journal.traceId === "") {
     // Refused before its trace was read: the line's ids are its own.

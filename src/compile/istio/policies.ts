@@ -4,6 +4,7 @@ import {
   headerOfKey,
   PROTOCOL_KEY,
 } from "../../resources/authorization-policy.ts";
+import { isDryRun } from "../../resources/dry-run.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
@@ -44,7 +45,7 @@ export function workloadPolicies(
   const name = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return world.memo.get(`policies ${namespace} ${port} ${JSON.stringify(name)}`, () => {
     const authorization = selecting(world, "authorization", namespace, labels);
-    const withAction = (action: "ALLOW" | "DENY") =>
+    const withAction = (action: "ALLOW" | "DENY" | "AUDIT") =>
       authorization
         .filter(({ spec }) => ((spec as AuthorizationPolicySpec).action ?? "ALLOW") === action)
         .map(authorizationModel);
@@ -53,6 +54,7 @@ export function workloadPolicies(
       jwt: selecting(world, "request-authentication", namespace, labels).flatMap(jwtRules),
       deny: withAction("DENY"),
       allow: withAction("ALLOW"),
+      ...unlessEmpty("audit", withAction("AUDIT")),
     };
   });
 }
@@ -79,7 +81,13 @@ function joined(sets: readonly PolicySet[]): PolicySet {
     jwt: unique(sets.flatMap(({ jwt }) => jwt)),
     deny: unique(sets.flatMap(({ deny }) => deny)),
     allow: unique(sets.flatMap(({ allow }) => allow)),
+    ...unlessEmpty("audit", unique(sets.flatMap(({ audit = [] }) => audit))),
   };
+}
+
+/** What nobody uses is not in the slice. */
+function unlessEmpty<Name extends string, T>(name: Name, list: readonly T[]): { readonly [N in Name]?: readonly T[] } {
+  return list.length === 0 ? {} : ({ [name]: list } as { readonly [N in Name]?: readonly T[] });
 }
 
 /** Mesh, then namespace, then workload; a mode that is set replaces the one before. Of several at a level the oldest holds. */
@@ -98,7 +106,8 @@ function mtlsMode(world: World, peers: readonly KubeObject[], port: number): Mtl
 
 function authorizationModel(policy: KubeObject): AuthorizationPolicyModel {
   const { rules = [] } = policy.spec as AuthorizationPolicySpec;
-  return { name: `${namespaceOf(policy)}/${policy.metadata.name}`, rules: rules.map(ruleModel) };
+  const name = `${namespaceOf(policy)}/${policy.metadata.name}`;
+  return { name, rules: rules.map(ruleModel), ...(isDryRun(policy.metadata) && { dryRun: true as const }) };
 }
 
 type RuleSpec = NonNullable<AuthorizationPolicySpec["rules"]>[number];

@@ -4,7 +4,8 @@ export const DESCRIPTIONS: Descriptions = {
   "": "Says who may do what; without an ALLOW policy for a workload, everybody may do everything.",
   spec: "The workloads and the rules for requests to them.",
   ...at(["spec"], SELECTOR),
-  "spec.action": "What happens to requests that match: ALLOW (the default) or DENY; a DENY counts before any ALLOW.",
+  "spec.action":
+    "What happens to requests that match: ALLOW (the default) or DENY, which counts before any ALLOW; AUDIT only has them logged and counted.",
   "spec.rules": "Requests that match: one of the rules must hold. No rules match nothing, the rule `{}` matches all.",
   "spec.rules.from": "Who calls: one of the sources must hold.",
   "spec.rules.from.source": "All its fields must hold, and of a field one value.",
