@@ -107,7 +107,7 @@ goes back at least an hour, and at least 5,000 changes; what is older is answere
 | documents of one apply | 500 |
 | nesting of a document | 64 levels; no YAML anchors, aliases, tags or directives, no key twice |
 | a page of revisions | 500 |
-| rows of one answer of the audit | 1,000 |
+| rows of one answer of the audit | 1,000; 5,000 are verified |
 | a watch | 4 hours; 16 MiB that wait for a slow client |
 | open watches | 200 of one token, 2,000 in all |
 

@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { VERSION } from "../../project/built.ts";
 import { addAnalyze } from "./analyze.ts";
+import { addAudit } from "./audit.ts";
 import { addApply } from "./apply.ts";
 import { addCert } from "./certificates.ts";
 import { addCheck } from "./check.ts";
@@ -66,6 +67,7 @@ export function tulleProgram(): Command {
   addRevisions(program);
   addRollback(program);
   addToken(program);
+  addAudit(program);
   addCert(program);
   addCompletion(program);
   program

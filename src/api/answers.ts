@@ -180,13 +180,42 @@ export const Audit = z.strictObject({
         at: epochMs.describe("Epoch milliseconds."),
         actor: z.string(),
         verb: z.string(),
-        targets: z.string().describe("JSON: a list of what was touched."),
+        targets: z.array(z.string()).describe("What was touched."),
         generation,
         previous: z.string().describe("The `hash` of the row before."),
-        hash: z.string().describe("SHA-256 over this row and the one before."),
+        hash: z
+          .string()
+          .describe(
+            "SHA-256 of the JSON list `[id, at, actor, verb, targets, generation, previous, account, detail]`, `targets` and `detail` as JSON in it, without the last two where both are null.",
+          ),
+        account: z.string().nullable().describe("`token/ID` or `session/ID`; null: the mesh itself, or nobody yet."),
+        detail: z.record(z.string(), z.string()).nullable().describe("Whatever else there is to tell."),
       }),
     )
-    .describe("Oldest first, at most 1,000."),
+    .describe("Newest first; with `after` oldest first."),
+  next: z.int().nullable().describe("Where the next page begins; null: there is none."),
+});
+
+const auditHead = z.strictObject({ id: z.int(), hash: z.string() });
+
+export const AuditVerified = z.strictObject({
+  intact: z.boolean().describe("Nothing is broken in these rows, and no row that had been seen is gone."),
+  checked: z.int().min(0).describe("How many rows hold."),
+  last: auditHead.nullable().describe("The last of them."),
+  broken: z
+    .strictObject({ id: z.int(), problem: z.enum(["missing", "changed", "unchained"]) })
+    .nullable()
+    .describe("The first row that does not hold."),
+  breaks: z
+    .array(
+      z.strictObject({
+        at: epochMs.describe("Epoch milliseconds."),
+        seen: auditHead.describe("The chain's end that had been seen, and was no more."),
+        found: auditHead.nullable().describe("The chain's end in its place."),
+      }),
+    )
+    .describe("Oldest first, at most 100."),
+  next: z.int().nullable().describe("The `after` of the next call; null: all rows were looked at."),
 });
 
 const change = z

@@ -2,6 +2,7 @@ import {
   Applied,
   ApplyRefused,
   Audit,
+  AuditVerified,
   Bootstrapped,
   Decided,
   Enrolled,
@@ -68,6 +69,7 @@ const ANSWERED = {
   Revisions,
   Revision,
   Audit,
+  AuditVerified,
   Decided,
   Findings,
   Registered,
@@ -102,6 +104,8 @@ const IF_MATCH: Parameter = {
   description: 'A generation in quotes, as in `"7"`: nothing is done where the configuration is of another one.',
   schema: { type: "string", pattern: '^(\\*|"\\d{1,15}")$' },
 };
+
+const ROW_ID = { type: "integer", minimum: 0 };
 
 const OBJECTS: Content = {
   "application/yaml": { schema: { description: "A stream of documents." } },
@@ -331,23 +335,62 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
     get: {
       operationId: "audit",
       summary: "Who did what",
-      description: "Writes, tokens and join tokens. Each row has the hash of the one before it; none is ever deleted.",
+      description:
+        "Writes, tokens, sessions, join tokens, certificates, and what of them was refused. Each row has the hash of the one before it; none is ever changed or deleted. Newest first; with `after` the oldest first. `next` is the `before`, or the `after`, of the next page.",
       tags: ["Mesh"],
       parameters: [
+        { name: "after", in: "query", description: "Only rows with a larger `id`.", schema: ROW_ID },
+        { name: "before", in: "query", description: "Only rows with a smaller `id`.", schema: ROW_ID },
         {
-          name: "after",
+          name: "limit",
           in: "query",
-          description: "Only rows with a larger `id`.",
-          schema: { type: "integer", minimum: 0, default: 0 },
+          description: "At most so many; more than 1,000 are 1,000.",
+          schema: { type: "integer", minimum: 1, default: 100 },
         },
+        { name: "actor", in: "query", description: "Only what this one did.", schema: { type: "string" } },
+        { name: "verb", in: "query", description: "Only this.", schema: { type: "string" } },
+        {
+          name: "target",
+          in: "query",
+          description: "Only what was done to this, as `targets` has it.",
+          schema: { type: "string" },
+        },
+        { name: "from", in: "query", description: "Only since then, RFC 3339.", schema: { type: "string" } },
+        { name: "to", in: "query", description: "Only until then, RFC 3339.", schema: { type: "string" } },
       ],
-      responses: { "200": answer("The rows.", "Audit"), ...errors("Forbidden") },
+      responses: { "200": answer("The rows.", "Audit"), ...errors("BadRequest", "Forbidden") },
       "x-tulle-role": "admin",
       "x-codeSamples": [
         {
           lang: "curl",
           source: curl("/api/v1/audit?after=0"),
           "x-expect": { entries: [{ id: 1, actor: "bootstrap", verb: "create-token" }] },
+        },
+      ],
+    },
+  },
+  "/api/v1/audit/verify": {
+    get: {
+      operationId: "verifyAudit",
+      summary: "Whether the audit is what was written",
+      description:
+        "Works the chain of hashes out again, 5,000 rows an answer, and names the first row that is missing, changed or not chained to the one before. The chain's end is kept outside of the database as well: `breaks` tells when rows that had been seen there were gone or others, as after a restore of the database.",
+      tags: ["Mesh"],
+      parameters: [
+        {
+          name: "after",
+          in: "query",
+          description: "From the row behind this one on: `next` of the answer before.",
+          schema: { ...ROW_ID, default: 0 },
+        },
+      ],
+      responses: { "200": answer("What was found.", "AuditVerified"), ...errors("BadRequest", "Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/audit/verify"),
+          "x-expect": { intact: true, broken: null, breaks: [], next: null },
         },
       ],
     },

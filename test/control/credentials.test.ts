@@ -199,6 +199,8 @@ describe("every route of the router", () => {
   });
 });
 
+const TESTER = { actor: "test", account: null };
+
 describe("a token", () => {
   const status = async (authorization: string, path = RULES) =>
     (await control.raw("GET", path, { authorization })).status;
@@ -289,7 +291,7 @@ describe("a token", () => {
 
   it("ends exactly when it says, by the clock of whoever asks", async () => {
     const store = tokenStore(await control.database());
-    const { token } = await store.create({ name: "short", role: "viewer", namespace: null }, 1_000, 61_000, "test");
+    const { token } = await store.create({ name: "short", role: "viewer", namespace: null }, 1_000, 61_000, TESTER);
     expect(await store.find(token, 60_999)).toMatchObject({ name: "short" });
     expect(await store.find(token, 61_000)).toBeNull();
     expect(await store.find(token, 61_001)).toBeNull();

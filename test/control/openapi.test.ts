@@ -5,6 +5,7 @@ import {
   Applied,
   ApplyRefused,
   Audit,
+  AuditVerified,
   Decided,
   Enrolled,
   Findings,
@@ -155,6 +156,8 @@ describe("control", () => {
     await expectForm("decide", ["POST", "/api/v1/decide", { facts }], 200, Decided);
     await expectForm("decide", ["POST", "/api/v1/decide", { facts: {} }], 422, Status);
     await expectForm("audit", ["GET", "/api/v1/audit"], 200, Audit);
+    await expectForm("audit", ["GET", "/api/v1/audit?limit=0"], 400, Status);
+    await expectForm("verifyAudit", ["GET", "/api/v1/audit/verify"], 200, AuditVerified);
     await expectForm("findings", ["GET", "/api/v1/findings"], 200, Findings);
     await expectForm("findings", ["GET", "/api/v1/findings?namespace=A"], 400, Status);
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
@@ -200,6 +203,7 @@ const FORMS = {
   Revisions,
   Revision,
   Audit,
+  AuditVerified,
   Decided,
   Status,
 };

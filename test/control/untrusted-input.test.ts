@@ -96,8 +96,13 @@ describe("what a URL asks for", () => {
     await refuses("GET", `/api/v1/revisions?before=${sent}`);
     await refuses("GET", `/api/v1/revisions/${sent}`);
     await refuses("POST", `/api/v1/apply?dryRun=${sent}`, JSON.stringify(rule("x")), JSON_TYPE);
-    const audit = await control.call("GET", `/api/v1/audit?after=${sent}`);
-    expect(audit.status).toBe(200);
+    for (const query of ["after", "before", "limit", "from", "to"])
+      await refuses("GET", `/api/v1/audit?${query}=${sent}`);
+    await refuses("GET", `/api/v1/audit/verify?after=${sent}`);
+    for (const query of ["actor", "verb", "target"]) {
+      const audit = await control.call("GET", `/api/v1/audit?${query}=${sent}`);
+      expect([query, audit.status, audit.json["entries"]]).toEqual([query, 200, []]);
+    }
     expect(await control.dump()).toBe(before);
   });
 
@@ -643,7 +648,9 @@ describe("the audit", () => {
       expect([row.id, row.previous, await auditHash(row)]).toEqual([index + 1, previous, row.hash]);
       previous = row.hash;
     }
-    const served = (await control.call("GET", "/api/v1/audit")).json["entries"] as unknown as { hash: string }[];
+    const served = (await control.call("GET", "/api/v1/audit?after=0&limit=1000")).json["entries"] as unknown as {
+      hash: string;
+    }[];
     expect(served.map(({ hash }) => hash)).toEqual(rows.slice(0, 1_000).map(({ hash }) => hash));
   });
 });

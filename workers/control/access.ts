@@ -6,6 +6,7 @@ import { failure, type Status } from "../../src/kube/status.ts";
 import { headerSize, MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
 import { err, ok, type Result } from "../../src/result.ts";
+import type { Writer } from "./db/audit.ts";
 import { objectStore } from "./db/store.ts";
 import { sameSecret, tokenStore } from "./db/tokens.ts";
 import type { Env } from "./env.ts";
@@ -90,9 +91,14 @@ export const needsPath: MiddlewareHandler<Api> = async (c, next) => {
 };
 
 /** Whom a write is put down to, and how far they see. */
-export function actorOf(c: Context<Api>): { readonly actor: string; readonly namespace: string | null } {
-  const { name, namespace } = c.var.account;
-  return { actor: name, namespace };
+export function actorOf(c: Context<Api>): Writer & { readonly namespace: string | null } {
+  return { ...writerOf(c), namespace: c.var.account.namespace };
+}
+
+/** Whom the audit puts something down to. */
+export function writerOf(c: Context<Api>): Writer {
+  const { name, id } = c.var.account;
+  return { actor: name, account: `token/${id}` };
 }
 
 export async function isBootstrap(c: Context<Api>): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
-import { auditLog } from "./db/audit.ts";
+import { auditRoutes, witnessed } from "./audit-routes.ts";
 import { objectStore } from "./db/store.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
@@ -25,6 +25,7 @@ export function controlApi(env: Env): Hono<Api> {
   const app = new Hono<Api>({ strict: true });
   app.use(boundedHeaders);
   app.use(noBrowserWrites);
+  app.use(witnessed);
   app.get("/healthz", (c) => c.text("ok"));
   app.route("/api/v1", bootstrapRoutes());
   app.route("/api/v1", enrolRoutes(authority));
@@ -37,9 +38,7 @@ export function controlApi(env: Env): Hono<Api> {
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
   app.route("/api/v1", findingRoutes());
-  app.get("/api/v1/audit", needsPath, async (c) =>
-    c.json({ entries: await auditLog(c.env.DB).after(Number(c.req.query("after") ?? 0) || 0) }),
-  );
+  app.route("/api/v1", auditRoutes());
   app.route("/api/v1", openApiRoutes());
   app.route("/api/v1", applyRoutes());
   app.route("/api/v1", listenerRoutes());

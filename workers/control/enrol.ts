@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
-import { answer, type Api, bearer } from "./access.ts";
+import { answer, type Api, bearer, writerOf } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority/authority.ts";
 import { auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
@@ -50,7 +50,7 @@ export function joinTokenRoutes(authority: Authorities): Hono<Api> {
     const { ttlSeconds, ...holder } = wanted.value;
     const made = await authority().makeJoinToken(holder, ttlSeconds * 1_000);
     await auditLog(c.env.DB).add({
-      actor: c.var.account.name,
+      ...writerOf(c),
       verb: "create-join-token",
       targets: [made.spiffeId],
       at: Date.now(),

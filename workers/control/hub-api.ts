@@ -7,10 +7,13 @@ import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Place } from "../../src/request/places.ts";
+import type { Witnessed } from "./audit-witness.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {
   readonly actor: string;
+  /** By what the actor is known: `token/ID`, `session/ID`; null: the mesh itself. */
+  readonly account: string | null;
   /** For the audit: `apply`, `create`, … */
   readonly verb: string;
   /** The only namespace that the actor may look at: of others it is told nothing. Null: all. */
@@ -71,6 +74,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   watch(wish: WatchWish): Promise<Result<ReadableStream, Status>>;
   /** Kubernetes' Events as far back as the change log goes, with the resourceVersion they are as of. */
   events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }>;
+  /** Looks at the audit's end, and remembers it outside of the database. */
+  witness(): Promise<Witnessed>;
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;

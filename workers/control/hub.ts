@@ -25,6 +25,8 @@ import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { VERSION } from "../../src/version.ts";
+import { AuditWitness, type Witnessed } from "./audit-witness.ts";
+import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
@@ -43,12 +45,13 @@ interface State {
 /** Soon enough that a crash between commit and publication is not noticed, late enough that it seldom fires for nothing. */
 const ALARM_AFTER_MS = 2_000;
 
-const SYSTEM = { actor: "system", namespace: null, dryRun: false } as const;
+const SYSTEM = { actor: "system", account: null, namespace: null, dryRun: false } as const;
 
 /** The only writer and the only compiler: writes come one after the other, each compiled before it is stored. */
 export class Hub extends DurableObject<Env> implements HubApi {
   readonly #store: ObjectStore;
   readonly #history: History;
+  readonly #witness: AuditWitness;
   readonly #watches = new Watches();
   readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
@@ -60,6 +63,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     super(ctx, env);
     this.#store = objectStore(env);
     this.#history = new History(this.#store);
+    this.#witness = new AuditWitness(ctx.storage.kv, auditLog(env.DB));
   }
 
   async write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
@@ -95,6 +99,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const { rv } = await this.#state();
       return { rv, events: await this.#history.events() };
     });
+  }
+
+  async witness(): Promise<Witnessed> {
+    return this.#witness.look(Date.now());
   }
 
   /** @param props from the gateway's binding, never from its own words */
@@ -206,6 +214,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
       this.#store.deployments(),
       env.AUTHORITY.getByName("authority").bundle(),
     ]);
+    await this.#witness.look(Date.now());
     const publisher = new Publisher({
       local: env.TULLE_LOCAL !== undefined,
       trustDomain: env.TRUST_DOMAIN,
@@ -313,7 +322,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
    * @returns false where another writer came between
    * @throws where the database failed: then what it holds is read anew before anything else is done
    */
-  async #commit(state: State, plan: Plan, { actor, verb }: WriteOptions): Promise<boolean> {
+  async #commit(state: State, plan: Plan, { actor, account, verb }: WriteOptions): Promise<boolean> {
     const changes = [...plan.changes.values()].toSorted((a, b) => a.rv - b.rv);
     if (changes.length === 0) return true;
     const at = Date.now();
@@ -328,6 +337,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
         generation,
         changes: logged,
         actor,
+        account,
         verb,
         at,
       });

@@ -1,11 +1,13 @@
 import { Hono } from "hono";
 import { WantedToken } from "../../src/api/bodies.ts";
-import { answer, type Api, isBootstrap, needsPath } from "./access.ts";
+import { answer, type Api, isBootstrap, needsPath, writerOf } from "./access.ts";
 import { tokenStore } from "./db/tokens.ts";
 import { readJson } from "./json-body.ts";
 import { failure } from "../../src/kube/status.ts";
 
 const FORM = '{"name": "ci", "role": "viewer" | "editor" | "admin", "namespace"?: "shop", "ttlSeconds"?: 86400}';
+
+const BOOTSTRAP = { actor: "bootstrap", account: null };
 
 /** `POST /bootstrap`: an administrator's token for whoever has the bootstrap secret. It carries its own credential. */
 export function bootstrapRoutes(): Hono<Api> {
@@ -14,7 +16,7 @@ export function bootstrapRoutes(): Hono<Api> {
     if (!(await isBootstrap(c)))
       return answer(c, failure("Unauthorized", "Unauthorized: this needs the bootstrap secret"));
     const account = { name: "admin", role: "admin" as const, namespace: null };
-    const { id, token } = await tokenStore(c.env.DB).create(account, Date.now(), null, "bootstrap");
+    const { id, token } = await tokenStore(c.env.DB).create(account, Date.now(), null, BOOTSTRAP);
     return c.json({ id, token }, 201, { "cache-control": "no-store" });
   });
   return app;
@@ -33,12 +35,12 @@ export function tokenRoutes(): Hono<Api> {
     const now = Date.now();
     const expiresAt = ttlSeconds === undefined ? null : now + ttlSeconds * 1_000;
     const account = { name, role, namespace };
-    const { id, token } = await tokenStore(c.env.DB).create(account, now, expiresAt, c.var.account.name);
+    const { id, token } = await tokenStore(c.env.DB).create(account, now, expiresAt, writerOf(c));
     return c.json({ id, token, name, role, namespace, expiresAt }, 201, { "cache-control": "no-store" });
   });
   app.delete("/tokens/:id", async (c) => {
     const id = c.req.param("id");
-    if (!(await tokenStore(c.env.DB).revoke(id, Date.now(), c.var.account.name)))
+    if (!(await tokenStore(c.env.DB).revoke(id, Date.now(), writerOf(c))))
       return answer(c, failure("NotFound", `there is no token \`${id.slice(0, 64)}\` to revoke`));
     return c.body(null, 204);
   });

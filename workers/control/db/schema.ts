@@ -78,17 +78,24 @@ export const revisions = sqliteTable(
   ],
 );
 
-/** Who did what: each row holds the hash of the one before it, none is ever deleted. */
+/** Who did what: each row holds the hash of the one before it; triggers keep rows from being changed or deleted. */
 export const audit = sqliteTable("audit", {
+  /** From 1 without gaps: the last one is the chain's length. */
   id: integer("id").primaryKey(),
+  /** Epoch ms. */
   at: integer("at").notNull(),
   actor: text("actor").notNull(),
   verb: text("verb").notNull(),
   /** JSON list of `group/Kind/namespace/name`. */
   targets: text("targets").notNull(),
   generation: integer("generation").notNull(),
+  /** Empty in the first row. */
   previous: text("previous").notNull(),
   hash: text("hash").notNull(),
+  /** By what the actor was known: `token/ID`, `session/ID`; null: the mesh itself, or nobody yet. */
+  account: text("account"),
+  /** JSON of whatever else there is to tell, each value a text; null: nothing. */
+  detail: text("detail"),
 });
 
 export const tokens = sqliteTable(

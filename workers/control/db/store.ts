@@ -43,6 +43,8 @@ export interface Commit {
     readonly configuration: boolean;
   })[];
   readonly actor: string;
+  /** By what the actor was known, for the audit; null: the mesh itself. */
+  readonly account: string | null;
   readonly verb: string;
   /** Epoch ms. */
   readonly at: number;
@@ -328,18 +330,14 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
   }
 
   async function auditStatement(d1: D1Database, write: Commit, guard: string): Promise<D1PreparedStatement> {
-    const row = await log.next({
-      at: write.at,
-      actor: write.actor,
-      verb: write.verb,
-      targets: JSON.stringify(write.changes.map(({ ref }) => refKey(ref))),
-      generation: write.generation,
-    });
+    const { at, actor, account, verb } = write;
+    const targets = write.changes.map(({ ref }) => refKey(ref));
+    const row = await log.next({ at, actor, account, verb, targets }, write.generation);
     return d1
       .prepare(
-        `INSERT INTO audit (id, at, actor, verb, targets, generation, previous, hash) SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE ${guard}`,
+        `INSERT INTO audit (id, at, actor, verb, targets, generation, previous, hash, account) SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE ${guard}`,
       )
-      .bind(write.id, row.id, row.at, row.actor, row.verb, row.targets, row.generation, row.previous, row.hash);
+      .bind(write.id, row.id, at, actor, verb, row.targets, row.generation, row.previous, row.hash, account);
   }
 }
 

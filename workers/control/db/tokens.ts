@@ -2,7 +2,7 @@ import { and, eq, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { Account } from "../../../src/kube/access.ts";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
-import { auditLog } from "./audit.ts";
+import { auditLog, type Writer } from "./audit.ts";
 import { tokens } from "./schema.ts";
 
 const TOKEN_BYTES = 32;
@@ -14,19 +14,20 @@ export function tokenStore(database: D1Database) {
   return {
     /**
      * @param expiresAt epoch ms; null: never
-     * @param actor who makes it, for the audit
+     * @param by who makes it, for the audit
      */
     async create(
       { name, role, namespace }: Omit<Account, "id">,
       now: number,
       expiresAt: number | null,
-      actor: string,
+      by: Writer,
     ): Promise<{ readonly id: string; readonly token: string }> {
       const id = crypto.randomUUID();
       const token = `tulle_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)))}`;
       const hash = bytesToHex(await digest(token));
       const made = db.insert(tokens).values({ id, hash, name, role, namespace, createdAt: now, expiresAt });
-      await log.add({ actor, verb: "create-token", targets: [`token/${id}`], at: now }, made);
+      const detail = { name, role, ...(namespace !== null && { namespace }) };
+      await log.add({ ...by, verb: "create-token", targets: [`token/${id}`], at: now, detail }, made);
       return { id, token };
     },
 
@@ -56,15 +57,15 @@ export function tokenStore(database: D1Database) {
     },
 
     /**
-     * @param actor who revokes it, for the audit
+     * @param by who revokes it, for the audit
      * @returns whether there was one to revoke
      */
-    async revoke(id: string, now: number, actor: string): Promise<boolean> {
+    async revoke(id: string, now: number, by: Writer): Promise<boolean> {
       const valid = and(eq(tokens.id, id), isNull(tokens.revokedAt));
       const found = await db.select({ id: tokens.id }).from(tokens).where(valid);
       if (found.length === 0) return false;
       const revoked = db.update(tokens).set({ revokedAt: now }).where(valid);
-      await log.add({ actor, verb: "revoke-token", targets: [`token/${id}`], at: now }, revoked);
+      await log.add({ ...by, verb: "revoke-token", targets: [`token/${id}`], at: now }, revoked);
       return true;
     },
   };

@@ -1,0 +1,146 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { ask, type Client, connect } from "./client.ts";
+import { CommandError } from "./command-error.ts";
+import { type GlobalOptions, positiveDuration, positiveNumber, wholeNumber } from "./options.ts";
+import { print, printStructured, printTable, tell } from "./output.ts";
+
+interface AuditOptions extends GlobalOptions {
+  readonly limit: number;
+  readonly before?: number;
+  readonly actor?: string;
+  readonly verb?: string;
+  readonly target?: string;
+  /** Milliseconds before now. */
+  readonly since?: number;
+  readonly verify?: true;
+}
+
+const DEFAULT_LIMIT = 20;
+/** Of one answer. */
+const MAX_LIMIT = 1_000;
+
+const Entry = z.object({
+  id: z.number(),
+  /** Epoch ms. */
+  at: z.number(),
+  actor: z.string(),
+  verb: z.string(),
+  targets: z.unknown(),
+  account: z.string().nullable(),
+  detail: z.unknown(),
+});
+const Entries = z.object({ entries: z.array(Entry.loose()), next: z.number().nullable() });
+
+const Head = z.object({ id: z.number(), hash: z.string() });
+const Verified = z.object({
+  checked: z.number(),
+  last: Head.nullable(),
+  broken: z.object({ id: z.number(), problem: z.string() }).nullable(),
+  breaks: z.array(z.object({ at: z.number(), seen: Head, found: Head.nullable() })),
+  next: z.number().nullable(),
+});
+
+export function addAudit(program: Command): void {
+  program
+    .command("audit")
+    .description("who did what, newest first, and whether that record is whole")
+    .option("--limit <n>", "at most so many", limit, DEFAULT_LIMIT)
+    .option("--before <id>", "only older ones", wholeNumber)
+    .option("--actor <name>", "only what this one did")
+    .option("--verb <verb>", "only this, such as create-token or apply")
+    .option("--target <target>", "only what was done to this, such as token/ID")
+    .option("--since <duration>", "only so far back", positiveDuration)
+    .addOption(
+      new Option("--verify", "work the chain of hashes out again, from the first row to the last").conflicts([
+        "before",
+        "actor",
+        "verb",
+        "target",
+        "since",
+      ]),
+    )
+    .addHelpText("after", "\nExample:\n  $ tulle audit --verb create-token --since 7d\n  $ tulle audit --verify")
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AuditOptions>();
+      await (options.verify ? verify(options) : list(options));
+    });
+}
+
+function limit(text: string): number {
+  const value = positiveNumber(text);
+  if (value > MAX_LIMIT) throw new InvalidArgumentError(`Give at most ${MAX_LIMIT}.`);
+  return value;
+}
+
+async function list({ limit: size, before, actor, verb, target, since, ...options }: AuditOptions): Promise<void> {
+  const query = {
+    limit: String(size),
+    before: before === undefined ? undefined : String(before),
+    actor,
+    verb,
+    target,
+    from: since === undefined ? undefined : new Date(Date.now() - since).toISOString(),
+  };
+  const { value } = await ask(connect(options), { path: "/audit", query }, Entries);
+  if (await printStructured(options.output, value)) return;
+  printTable(
+    ["ID", "AT", "ACTOR", "VERB", "TARGETS", "MORE"],
+    value.entries.map((entry) => [
+      String(entry.id),
+      timeOf(entry.at),
+      entry.actor,
+      entry.verb,
+      targetsOf(entry.targets),
+      entry.detail === null ? "" : JSON.stringify(entry.detail),
+    ]),
+  );
+  if (value.next !== null) tell(`older ones: tulle audit --before ${value.next}`);
+}
+
+function targetsOf(targets: unknown): string {
+  if (!Array.isArray(targets)) return JSON.stringify(targets);
+  const rest = targets.length - 1;
+  return `${String(targets[0] ?? "")}${rest > 0 ? ` and ${rest} more` : ""}`;
+}
+
+async function verify(options: GlobalOptions): Promise<void> {
+  const found = await verified(connect(options));
+  const intact = found.broken === null && found.breaks.length === 0;
+  if (await printStructured(options.output, { intact, ...found })) {
+    if (!intact) process.exitCode = 1;
+    return;
+  }
+  for (const { at, seen, found: instead } of found.breaks)
+    tell(
+      `${timeOf(at)}: row ${seen.id}, seen before, was gone or another; the chain ended with ${instead === null ? "no row" : `row ${instead.id}`}`,
+    );
+  const { broken } = found;
+  if (broken !== null)
+    throw new CommandError(
+      `row ${broken.id} of the audit is ${broken.problem}: somebody wrote to the database past control; compare it with a backup`,
+    );
+  if (!intact)
+    throw new CommandError(
+      `the chain of ${found.checked} rows holds in itself, but rows were lost: the database was cut, or restored from a backup`,
+    );
+  print(
+    `${found.checked} rows hold, up to ${found.last === null ? "none" : `row ${found.last.id}, ${found.last.hash}`}`,
+  );
+}
+
+/** All of it, in as many calls as that takes. */
+async function verified(client: Client): Promise<Omit<z.infer<typeof Verified>, "next">> {
+  let checked = 0;
+  for (let after = 0; ;) {
+    const { value } = await ask(client, { path: "/audit/verify", query: { after: String(after) } }, Verified);
+    checked += value.checked;
+    const { next, ...found } = value;
+    if (next === null) return { ...found, checked };
+    after = next;
+  }
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+/, "");
+}

@@ -1,0 +1,93 @@
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { folderFor, tulle } from "./tulle.ts";
+
+const ROW = {
+  id: 7,
+  at: Date.UTC(2026, 0, 31, 12),
+  actor: "ci",
+  verb: "apply",
+  targets: ["a/B/c/d", "a/B/c/e"],
+  account: "token/id-1",
+  detail: null,
+  generation: 3,
+  previous: "ab",
+  hash: "cd",
+};
+const HEAD = { id: 7, hash: "cd" };
+const HOLDS = { intact: true, checked: 5_000, last: HEAD, broken: null, breaks: [], next: null };
+
+let control: FakeControl;
+let folder: string;
+
+beforeAll(async () => {
+  control = await startFakeControl();
+  folder = folderFor(control.url, "team");
+});
+afterAll(async () => {
+  await control.close();
+  rmSync(folder, { recursive: true });
+});
+beforeEach(() => {
+  control.asked.length = 0;
+});
+
+describe("tulle audit", () => {
+  it("lists who did what, and tells of older ones", async () => {
+    const hostile = { ...ROW, id: 6, verb: "sign-in", actor: "x\u001b[2J\ny", targets: [], detail: { issuer: "i" } };
+    control.routes = { "GET /api/v1/audit": () => ({ body: { entries: [ROW, hostile], next: 6 } }) };
+    const { code, stdout, stderr } = await tulle(folder, [
+      "audit",
+      "--actor",
+      "ci",
+      "--target",
+      "a/B/c/d",
+      "--limit",
+      "2",
+    ]);
+    expect([code, stderr]).toEqual([0, "older ones: tulle audit --before 6\n"]);
+    expect(stdout).toBe(
+      [
+        "ID   AT                     ACTOR        VERB      TARGETS              MORE",
+        "7    2026-01-31T12:00:00Z   ci           apply     a/B/c/d and 1 more",
+        '6    2026-01-31T12:00:00Z   x\\x1b[2J y   sign-in                        {"issuer":"i"}',
+        "",
+      ].join("\n"),
+    );
+    expect(control.asked[0]?.path).toContain("limit=2&actor=ci&target=a%2FB%2Fc%2Fd");
+  });
+
+  it("verifies from page to page, and says up to where the chain holds", async () => {
+    const pages = [{ ...HOLDS, next: 5_000 }, HOLDS];
+    control.routes = { "GET /api/v1/audit/verify": () => ({ body: pages.shift() }) };
+    const { code, stdout } = await tulle(folder, ["audit", "--verify"]);
+    expect([code, stdout]).toEqual([0, "10000 rows hold, up to row 7, cd\n"]);
+    expect(control.asked.map(({ path }) => path.split("?")[1])).toEqual(["after=0", "after=5000"]);
+  });
+
+  it.each([
+    {
+      name: "a row that was changed",
+      found: { broken: { id: 3, problem: "changed" } },
+      says: "row 3 of the audit is changed",
+    },
+    {
+      name: "rows that were lost",
+      found: { breaks: [{ at: ROW.at, seen: HEAD, found: null }] },
+      says: "row 7, seen before",
+    },
+  ])("fails of $name", async ({ found, says }) => {
+    control.routes = { "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, ...found, intact: false } }) };
+    const { code, stderr } = await tulle(folder, ["audit", "--verify"]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(says);
+    expect((await tulle(folder, ["audit", "--verify", "-o", "json"])).code).toBe(1);
+  });
+
+  it("verifies all or lists some", async () => {
+    const { code, stderr } = await tulle(folder, ["audit", "--verify", "--actor", "ci"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--verify");
+  });
+});

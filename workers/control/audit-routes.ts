@@ -1,0 +1,74 @@
+import { Hono, type MiddlewareHandler } from "hono";
+import { failure } from "../../src/kube/status.ts";
+import { answer, type Api, needsPath } from "./access.ts";
+import { type AuditRow, auditLog } from "./db/audit.ts";
+
+const LISTED = 100;
+const MAX_LISTED = 1_000;
+/** Hashes of one answer: some hundred milliseconds. */
+const VERIFIED = 5_000;
+
+/** The audit, for the administrator: its rows, and whether its chain holds. Nothing here writes. */
+export function auditRoutes(): Hono<Api> {
+  const app = new Hono<Api>();
+  for (const path of ["/audit", "/audit/*"]) app.use(path, needsPath);
+  app.get("/audit", async (c) => {
+    const { actor, verb, target, ...query } = c.req.query();
+    const [limit, after, before] = [query["limit"], query["after"], query["before"]].map(wholeNumber);
+    const [from, to] = [query["from"], query["to"]].map(timeOf);
+    if (limit === null || limit === 0 || after === null || before === null)
+      return answer(c, failure("BadRequest", "limit, after, before: must be whole numbers, and limit at least 1"));
+    if (from === null || to === null)
+      return answer(c, failure("BadRequest", "from, to: must be times such as `2026-01-31T12:00:00Z`"));
+    const wish = { after: after ?? null, before: before ?? null, actor, verb, target, from, to };
+    const size = Math.min(limit ?? LISTED, MAX_LISTED);
+    const rows = await auditLog(c.env.DB).page({ ...wish, limit: size + 1 });
+    const entries = rows.slice(0, size).map(shown);
+    return c.json({ entries, next: rows.length > size ? (entries.at(-1)?.id ?? null) : null });
+  });
+  app.get("/audit/verify", async (c) => {
+    const after = wholeNumber(c.req.query("after"));
+    if (after === null) return answer(c, failure("BadRequest", "after: must be the `id` of a row, or 0"));
+    const { breaks } = await c.env.HUB.getByName("hub").witness();
+    const { last, checked, broken } = await auditLog(c.env.DB).verify(after ?? 0, VERIFIED);
+    const next = broken === null && checked === VERIFIED ? (last?.id ?? null) : null;
+    return c.json({ intact: broken === null && breaks.length === 0, checked, last, broken, breaks, next });
+  });
+  return app;
+}
+
+/** What was written is seen outside of the database, too; no answer waits for that. */
+export const witnessed: MiddlewareHandler<Api> = async (c, next) => {
+  await next();
+  if (c.req.method === "GET" || c.req.method === "HEAD" || c.res.status >= 400) return;
+  const seen = c.env.HUB.getByName("hub")
+    .witness()
+    .catch((error: unknown) => console.error({ event: "audit_unwitnessed", message: String(error) }));
+  c.executionCtx.waitUntil(seen);
+};
+
+function shown({ targets, detail, ...row }: AuditRow) {
+  return { ...row, targets: valueOf(targets), detail: detail === null ? null : valueOf(detail) };
+}
+
+/** A row that somebody broke is shown as it is. */
+function valueOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+/** @returns undefined where there is none; null where it is no whole number */
+function wholeNumber(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** @returns epoch ms of an RFC 3339 time; undefined where there is none, null where it is no time */
+function timeOf(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  const ms = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d))?$/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
