@@ -6,6 +6,7 @@ import type { Scope } from "../snapshot/model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
+import { type CallerVerdict, judgeCaller, type SeenCaller } from "./seen-callers.ts";
 import { sidecarViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
 import { closedListings, type MeshListing, meshHosts, meshListings } from "./mesh.ts";
@@ -102,6 +103,11 @@ export class Compiler {
       const object = inventory.object(key);
       return object && unsuppressed(object.metadata, this.#world.kindOf(object)?.check(this.#world, object) ?? []);
     });
+  }
+
+  /** What policies say now to callers that were seen, in their order. */
+  judge(seen: readonly SeenCaller[]): readonly CallerVerdict[] {
+    return seen.map((caller) => judgeCaller(this.#world, caller));
   }
 
   get trustDomain(): string {

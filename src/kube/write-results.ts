@@ -23,16 +23,25 @@ interface Answering {
   readonly namespace: string | null;
   /** Whether no gateway has this service binding, though there are gateways. */
   readonly isUnbound: (binding: string) => boolean;
+  /** Whom the write locks out. */
+  readonly lockOuts: readonly Finding[];
 }
 
+/** Kinds that decide who is let in. */
+export const DECIDING: ReadonlySet<string> = new Set(["PeerAuthentication", "AuthorizationPolicy"]);
+
 /** One result for each operation, in their order. */
-export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound }: Answering): readonly Written[] {
+export function resultsOf(
+  plan: Plan,
+  { objects, findings, namespace, isUnbound, lockOuts }: Answering,
+): readonly Written[] {
   const broken = brokenBy(plan, namespace);
   // The mesh's settings are what others lean on: where they are among what is written, they are told of it.
   const blamed = Math.max(
     0,
     plan.outcomes.findIndex(({ ref }) => ref.kind === "MeshConfig"),
   );
+  const locking = plan.outcomes.findIndex(({ ref }) => DECIDING.has(ref.kind));
   return plan.outcomes.map(({ action, object, ref, findings: own }, index) => {
     const changed = plan.changes.get(refKey(ref));
     const found = changed ? (findings.get(refKey(ref)) ?? []) : [];
@@ -44,6 +53,7 @@ export function resultsOf(plan: Plan, { objects, findings, namespace, isUnbound 
         ...[...own, ...found].filter(({ severity }) => severity === "warning"),
         ...(action === "deleted" ? [] : unsuppressed(object.metadata, unboundEndpoints(isUnbound, object))),
         ...(index === blamed ? broken : []),
+        ...(index === locking ? lockOuts : []),
       ],
     };
   });

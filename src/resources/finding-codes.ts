@@ -447,6 +447,20 @@ export const FINDINGS = {
     meaning: "every site may make a user's browser call with the user's cookies, and read the answer",
     mend: "name the sites in `allowOrigins`, or leave `allowCredentials` out",
   },
+  TULLE0610: {
+    name: "LocksOut",
+    severity: "warning",
+    meaning:
+      "callers whom the policies let in would be refused from this write on; each was seen within the last 24 hours",
+    mend: "allow them, give them an identity, or wait until they call no more; a dry run tells it before",
+  },
+  TULLE0611: {
+    name: "NotJudged",
+    severity: "warning",
+    meaning:
+      "callers were seen within the last 24 hours of whom identity alone does not say whether this write refuses them",
+    mend: "let the namespace observe first (`tulle.dev/mode: observe`) and look at the log, or ask `tulle decide`",
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;
 
 export type FindingCode = keyof typeof FINDINGS;

@@ -43,6 +43,12 @@ export function seriesKey(labels: MetricLabels): string {
   return JSON.stringify(METRIC_LABELS.map((name) => labels[name]));
 }
 
+/** @param key of a series */
+export function labelsIn(key: string): MetricLabels {
+  const values = JSON.parse(key) as readonly string[];
+  return Object.fromEntries(METRIC_LABELS.map((name, at) => [name, values[at] ?? ""])) as MetricLabels;
+}
+
 /** The sums of one series since they were last handed over. Whoever counts holds on to it and adds. */
 export class Series {
   readonly #key: string;

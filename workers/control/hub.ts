@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Attempt } from "../../src/compile/compiler.ts";
+import { lockOuts, type SeenCaller } from "../../src/compile/seen-callers.ts";
 import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
@@ -33,6 +34,7 @@ import { History } from "./history.ts";
 import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
+import { seenBy } from "./seen-by.ts";
 import { Watches } from "./watches.ts";
 
 interface State {
@@ -268,9 +270,12 @@ export class Hub extends DurableObject<Env> implements HubApi {
     const planned = planWrite(state, operations, { now, uid: () => crypto.randomUUID(), parse: this.#parse });
     if (planned.failures.length > 0) return { ok: false, failures: planned.failures };
     const configured = [...planned.changes.values()].filter(({ configuration }) => configuration);
+    const seen = await seenBy(this.env, configured, options.namespace);
+    const before = state.publisher.judge(seen);
     const attempt = state.publisher.attempt(configured);
-    const { failures, plan } = this.#judged(state, planned, attempt, now);
+    const { failures, plan, after } = this.#judged(state, planned, attempt, now, seen);
     const answering = {
+      lockOuts: lockOuts(seen, before, after),
       objects: state.objects,
       findings: attempt.findings,
       namespace: options.namespace,
@@ -294,11 +299,12 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
   }
 
-  #judged(state: State, planned: Plan, attempt: Attempt, now: string) {
+  #judged(state: State, planned: Plan, attempt: Attempt, now: string, seen: readonly SeenCaller[]) {
     try {
       const { findings } = attempt;
       const failures = this.#failures(state, planned, findings);
-      return { failures, plan: withVerdicts(planned, state, findings, this.#warningsOf, now) };
+      const after = state.publisher.judge(seen);
+      return { failures, after, plan: withVerdicts(planned, state, findings, this.#warningsOf, now) };
     } catch (error) {
       // Left open, it would keep every later write from being tried.
       attempt.reject();

@@ -1,5 +1,6 @@
 import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
+import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
@@ -82,6 +83,11 @@ export class Publisher {
   /** Tries changes. No root is made of them before they are accepted; those that are rejected make none anew. */
   attempt(changes: readonly ObjectChange[]): Attempt {
     return this.#compiler.attempt(changes);
+  }
+
+  /** What policies say now, or would say under the attempt that is open, to callers that were seen. */
+  judge(seen: readonly SeenCaller[]): readonly CallerVerdict[] {
+    return this.#compiler.judge(seen);
   }
 
   /** @param key of an object: its `refKey` */

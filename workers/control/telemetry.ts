@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import type { SeenCaller } from "../../src/compile/seen-callers.ts";
 import type { TelemetryReport } from "../../src/snapshot/rpc.ts";
 import { foldedKey, MetricSums, prometheusText } from "../../src/telemetry/metrics.ts";
+import { SeenCallers } from "./seen-callers.ts";
 
 /** Past this, further series are folded into `other`: labels are partly in the hands of clients. */
 const MAX_SERIES = 20_000;
@@ -21,11 +23,13 @@ export class Telemetry extends DurableObject<object> {
   readonly #counts = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
   readonly #unwritten = new Set<string>();
+  readonly #seen: SeenCallers;
   #folded = 0;
 
   constructor(ctx: DurableObjectState, env: object) {
     super(ctx, env);
     const { sql } = ctx.storage;
+    this.#seen = new SeenCallers(sql);
     sql.exec("CREATE TABLE IF NOT EXISTS series (labels TEXT PRIMARY KEY, delta TEXT NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, sequence INTEGER NOT NULL)");
@@ -45,7 +49,9 @@ export class Telemetry extends DurableObject<object> {
   async report({ source, sequence, metrics, dropped, counts = {} }: TelemetryReport): Promise<void> {
     if (sequence <= (this.#sequences.get(source) ?? 0)) return;
     this.#remember(source, sequence);
+    const now = Date.now();
     for (const delta of metrics) {
+      this.#seen.add(delta.labels, delta.requests, now);
       const known = this.#sums.has(delta.labels) || this.#sums.size < MAX_SERIES;
       const labels = known ? delta.labels : foldedKey(delta.labels);
       if (!known) this.#folded += delta.requests;
@@ -58,7 +64,7 @@ export class Telemetry extends DurableObject<object> {
       else this.#drop("counter_limit", count);
     }
     for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
-    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(Date.now() + WRITE_AFTER_MS);
+    if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(now + WRITE_AFTER_MS);
   }
 
   /** Prometheus' text format. */
@@ -71,9 +77,16 @@ export class Telemetry extends DurableObject<object> {
     });
   }
 
+  /** Who reached which workload within a day. */
+  async seenCallers(): Promise<readonly SeenCaller[]> {
+    this.ctx.storage.transactionSync(() => this.#seen.write(Date.now()));
+    return this.#seen.all();
+  }
+
   override async alarm(): Promise<void> {
     const { sql } = this.ctx.storage;
     this.ctx.storage.transactionSync(() => {
+      this.#seen.write(Date.now());
       for (const delta of this.#sums.all()) {
         if (this.#unwritten.has(delta.labels))
           sql.exec("INSERT OR REPLACE INTO series (labels, delta) VALUES (?, ?)", delta.labels, JSON.stringify(delta));
