@@ -133,7 +133,7 @@ describe("a change of who is let in", () => {
       expect.stringMatching(/^locks out .*sa\/web to shop\/api/),
       expect.stringMatching(/^not judged yet: .*: cluster.local\/ns\/bank\/sa\/clerk to shop\/api \(1 request\)/),
     ]);
-    expect(await warnings(DENY)).toEqual([expect.stringMatching(/^not judged yet/)]);
+    expect(await warnings(DENY)).toEqual([expect.stringMatching(/^not judged yet.*\[TULLE0611\]$/)]);
   });
 
   it("is silent of workloads that nobody was seen calling", async () => {
