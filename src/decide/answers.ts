@@ -73,6 +73,8 @@ const TEXTS = {
   // Fails closed: an exception while deciding is a denial (R18).
   decision_failed: DENIED,
   jwt_invalid: BAD_TOKEN,
+  // A rule asks for a token, and none that it accepts is there.
+  jwt_missing: BAD_TOKEN,
   jwks_unavailable: BAD_TOKEN,
   jwt_audience: { status: 403, body: "Audiences in Jwt are not allowed", flag: "UAEX" },
   // Endpoints.

@@ -20,8 +20,8 @@ export function check(
   const found = authenticate(set.jwt, facts);
   if (found.kind === "need") return { effect: "need", needs: found.needs };
   if (found.kind === "refused") {
-    trace?.saw(stage, found.rule, found.fact.code);
-    return badToken(found.fact.code, found.rule, facts, route, cluster);
+    trace?.saw(stage, found.rule, found.code);
+    return badToken(found.code, found.rule, facts, route, cluster);
   }
   const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
   if (set.shadow !== null) trace?.noted?.(shadowNotes(set.shadow, judged, found.tokens));
@@ -88,7 +88,7 @@ function strict(route: LinkedRoute, cluster: LinkedCluster, trace: Trace | undef
 }
 
 function badToken(
-  code: "jwt_invalid" | "jwt_audience" | "jwks_unavailable",
+  code: "jwt_invalid" | "jwt_audience" | "jwks_unavailable" | "jwt_missing",
   rule: string,
   facts: RequestFacts,
   route: LinkedRoute | null,
@@ -97,5 +97,7 @@ function badToken(
   const answer = answerOf(code, rule, route, cluster);
   if (code === "jwt_audience") return answer;
   const realm = `${facts.scheme}://${facts.authority}${facts.path}`.replace(/["\\]/g, "");
-  return { ...answer, headers: [["www-authenticate", `Bearer realm="${realm}", error="invalid_token"`]] };
+  // Nothing is wrong with a token that is not there (RFC 6750 §3.1).
+  const error = code === "jwt_missing" ? "" : ', error="invalid_token"';
+  return { ...answer, headers: [["www-authenticate", `Bearer realm="${realm}"${error}`]] };
 }

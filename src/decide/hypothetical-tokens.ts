@@ -3,7 +3,7 @@ import type { LinkedPlace, TokenNeed } from "../policy/request-authentication.ts
 import { tokenAt } from "../request/credentials.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import { copyHeaders } from "../request/headers.ts";
-import type { RefusedToken, TokenFact } from "../request/token-fact.ts";
+import type { RefusedToken, TokenFact, VerifiedToken } from "../request/token-fact.ts";
 import type { JwtRule } from "../snapshot/model.ts";
 
 /** What verifying a token would have given. */
@@ -83,17 +83,21 @@ export function hypotheticalFact({ place, token: text }: TokenNeed, byText: Plac
 
 function judge(token: HypotheticalToken, rules: readonly JwtRule[]): TokenFact {
   let refused: RefusedToken = { ok: false, code: "jwt_invalid", detail: "token_issuer" };
+  const by: number[] = [];
   for (const [index, rule] of rules.entries()) {
-    if (rule.issuer !== token.issuer) continue;
+    if (rule.issuer !== token.issuer || (by.length > 0 && rule.required === undefined)) continue;
     if (token.refused !== undefined) return { ok: false, code: token.refused, detail: rule.name };
     const wanted = rule.audiences.length === 0 || rule.audiences.some((audience) => token.audiences.includes(audience));
-    if (wanted) return factOf(token, rule, index);
-    refused = { ok: false, code: "jwt_audience", detail: rule.name };
+    if (wanted) by.push(index);
+    else refused = { ok: false, code: "jwt_audience", detail: rule.name };
   }
-  return refused;
+  const [first, ...alsoBy] = by;
+  const rule = first === undefined ? undefined : rules[first];
+  if (first === undefined || rule === undefined) return refused;
+  return { ...factOf(token, rule, first), ...(alsoBy.length > 0 && { alsoBy }) };
 }
 
-function factOf(token: HypotheticalToken, rule: JwtRule, index: number): TokenFact {
+function factOf(token: HypotheticalToken, rule: JwtRule, index: number): VerifiedToken {
   const { issuer, subject, audiences, presenter, claims } = token;
   return {
     ok: true,

@@ -36,6 +36,21 @@ export function readKeySet(text: string): readonly JWK[] | null {
 }
 
 /**
+ * A newer set of an issuer's, in which keys that were there before are the same objects: what was made of them is kept.
+ *
+ * @returns also whether one is gone, or is another by the same name
+ */
+export function withKnownKeys(
+  newer: readonly JWK[],
+  older: readonly JWK[],
+): { readonly kept: readonly JWK[]; readonly lost: boolean } {
+  const known = new Map(older.map((key) => [JSON.stringify(key), key]));
+  const kept = newer.map((key) => known.get(JSON.stringify(key)) ?? key);
+  const still = new Set(kept);
+  return { kept, lost: older.some((key) => !still.has(key)) };
+}
+
+/**
  * The algorithms that a key may be used with: from its type and curve, and its own `alg` (R12). None for a key that is
  * symmetric, short, private or made for another use.
  */

@@ -36,6 +36,14 @@ export interface LinkedJwt {
   readonly claimed: readonly HeaderChange[];
   /** What authentication finds where no token is. */
   readonly withoutToken: Authenticated;
+  /** Rules that ask for a token; null: none does. */
+  readonly required: readonly RequiredRule[] | null;
+}
+
+interface RequiredRule {
+  readonly name: string;
+  /** Where its token may stand: number of the place in the slice, and of the rule there. */
+  readonly at: readonly { readonly place: number; readonly rule: number }[];
 }
 
 /** What authentication found, where nothing is missing. */
@@ -57,7 +65,7 @@ export interface TokenNeed {
 export type Authentication =
   | Authenticated
   | { readonly kind: "need"; readonly needs: readonly TokenNeed[] }
-  | { readonly kind: "refused"; readonly fact: RefusedToken; readonly rule: string };
+  | { readonly kind: "refused"; readonly code: RefusedToken["code"] | "jwt_missing"; readonly rule: string };
 
 const NOTHING: readonly never[] = [];
 export const NO_TOKENS: Authenticated = {
@@ -130,7 +138,18 @@ export function linkJwt(
     };
   });
   const withoutToken = claimed.length === 0 ? NO_TOKENS : { ...NO_TOKENS, changes: claimed };
-  return { places, claimed, withoutToken };
+  return { places, claimed, withoutToken, required: requiredRules(rules, places) };
+}
+
+function requiredRules(rules: readonly JwtRule[], places: readonly LinkedPlace[]): readonly RequiredRule[] | null {
+  const required = rules.filter((rule) => rule.required);
+  if (required.length === 0) return null;
+  return required.map((rule) => ({
+    name: rule.name,
+    at: places.flatMap(({ index, rules: here }) =>
+      here.includes(rule) ? [{ place: index, rule: here.indexOf(rule) }] : [],
+    ),
+  }));
 }
 
 function placesOf({ from }: JwtRule): TokenPlace[] {
@@ -160,8 +179,8 @@ function effectsOf(rule: JwtRule, place: TokenPlace, index: number): TokenEffect
 }
 
 /**
- * Finds the tokens at the places that rules read, and judges the request by them. No token at all is fine (requiring one is
- * authorization's job); one that is there must be good, each of them (R13). A CORS preflight carries none and is not asked.
+ * Finds the tokens at the places that rules read, and judges the request by them. No token at all is fine, unless a rule asks
+ * for one; one that is there must be good, each of them (R13). A CORS preflight carries none and is not asked.
  */
 export function authenticate(jwt: LinkedJwt, facts: RequestFacts): Authentication {
   if (jwt.places.length === 0 || isPreflight(facts)) return jwt.withoutToken;
@@ -175,13 +194,27 @@ export function authenticate(jwt: LinkedJwt, facts: RequestFacts): Authenticatio
       const token = tokenAt(place, facts.headers, facts.query);
       if (token !== null) (needs ??= []).push({ kind: "token", place, token });
     } else if (isThere(place, facts)) {
-      if (!fact.ok) return { kind: "refused", fact, rule: place.rules[0]?.name ?? "" };
+      if (!fact.ok) return { kind: "refused", code: fact.code, rule: place.rules[0]?.name ?? "" };
       tokens.push(fact);
       (accepted ??= []).push(place);
     }
   }
   if (needs !== null) return { kind: "need", needs };
+  const missing = jwt.required === null ? null : missingRule(jwt.required, accepted ?? NOTHING, tokens);
+  if (missing !== null) return { kind: "refused", code: "jwt_missing", rule: missing.name };
   return accepted === null ? jwt.withoutToken : accept(jwt, accepted, tokens);
+}
+
+function missingRule(
+  required: readonly RequiredRule[],
+  places: readonly LinkedPlace[],
+  tokens: readonly VerifiedToken[],
+): RequiredRule | null {
+  const isThereFor = ({ place, rule }: RequiredRule["at"][number]): boolean => {
+    const token = tokens[places.findIndex(({ index }) => index === place)];
+    return token !== undefined && (token.rule === rule || token.alsoBy?.includes(rule) === true);
+  };
+  return required.find(({ at }) => !at.some(isThereFor)) ?? null;
 }
 
 /** An earlier stage may have taken the token out. Its value is not asked for: a record holds none. */
@@ -192,24 +225,33 @@ function isThere(place: LinkedPlace, { headers, query }: RequestFacts): boolean 
 function accept(jwt: LinkedJwt, places: readonly LinkedPlace[], tokens: readonly VerifiedToken[]): Authenticated {
   const [place] = places;
   const [token] = tokens;
-  const only = places.length === 1 && place && token ? place.effects[token.rule] : undefined;
+  const only =
+    places.length === 1 && place && token && token.alsoBy === undefined ? place.effects[token.rule] : undefined;
   if (only && only.claims.length === 0 && jwt.claimed.length === 0)
     return { kind: "authenticated", tokens, changes: only.changes, dropParams: only.dropParams };
   const changes: HeaderChange[] = [...jwt.claimed];
   const dropParams: string[] = [];
   for (const [at, accepted] of places.entries()) {
     const verified = tokens[at];
-    const effects = verified && accepted.effects[verified.rule];
-    if (!verified || !effects) continue;
-    changes.push(...effects.changes);
-    dropParams.push(...effects.dropParams);
-    for (const { header, path } of effects.claims) {
-      const value = claimAt(verified.claims, path);
-      const plain = typeof value === "string" || typeof value === "boolean" || Number.isInteger(value);
-      if (plain && isHeaderValue(String(value))) changes.push({ op: "set", name: header, value: String(value) });
+    if (!verified) continue;
+    for (const rule of [verified.rule, ...(verified.alsoBy ?? NOTHING)]) {
+      const effects = accepted.effects[rule];
+      if (!effects) continue;
+      changes.push(...effects.changes, ...claimHeaders(effects, verified));
+      dropParams.push(...effects.dropParams);
     }
   }
   return { kind: "authenticated", tokens, changes, dropParams };
+}
+
+/** Of strings, whole numbers and booleans, as in Istio; a number beyond what is exact here would be another one. */
+function claimHeaders({ claims }: TokenEffects, token: VerifiedToken): HeaderChange[] {
+  return claims.flatMap(({ header, path }) => {
+    const value = claimAt(token.claims, path);
+    const plain = typeof value === "string" || typeof value === "boolean" || Number.isSafeInteger(value);
+    const text = plain ? String(value) : "";
+    return text !== "" && isHeaderValue(text) ? [{ op: "set", name: header, value: text }] : [];
+  });
 }
 
 /** The request with the headers that tokens fill as the service will get them: what a client wrote there is no claim. */

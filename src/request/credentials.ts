@@ -20,12 +20,15 @@ export function tokenAt({ kind, name, prefix }: TokenPlace, headers: HeaderRecor
     return begins ? value.slice(prefix.length).trim() : null;
   }
   if (kind === "param") return query === "" ? null : paramValue(query, name);
-  return cookieValue(headers["cookie"], name);
+  return onlyText(cookieValues(headers["cookie"], name));
+}
+
+function paramValue(query: string, name: string): string | null {
+  return onlyText(new URLSearchParams(query).getAll(name));
 }
 
 /** Several are one text, as lines of a header are, and so no token: the service may read another of them than we. */
-function paramValue(query: string, name: string): string | null {
-  const values = new URLSearchParams(query).getAll(name);
+function onlyText(values: readonly string[]): string | null {
   return values.length === 0 ? null : values.join(", ");
 }
 
@@ -37,13 +40,19 @@ const COOKIE_PAIRS = /(?:"[^";]*"|[^;,]|,(?!\s*[^;=,\s"]+=))+/g;
 
 /** Of the first cookie of that name, quotes and all; null where there is none. */
 export function cookieValue(header: string | undefined, name: string): string | null {
-  if (header === undefined) return null;
-  if (!header.includes(name)) return null;
+  return cookieValues(header, name)[0] ?? null;
+}
+
+const NO_VALUES: readonly string[] = [];
+
+function cookieValues(header: string | undefined, name: string): readonly string[] {
+  if (header === undefined || !header.includes(name)) return NO_VALUES;
+  const values: string[] = [];
   for (const pair of header.match(COOKIE_PAIRS) ?? []) {
     const equals = pair.indexOf("=");
-    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+    if (equals > 0 && pair.slice(0, equals).trim() === name) values.push(pair.slice(equals + 1).trim());
   }
-  return null;
+  return values;
 }
 
 /** The middle part of a compact JWS, as received. */

@@ -16,6 +16,8 @@ export interface VerifiedToken {
   readonly spaceDelimited: readonly string[];
   /** The rule that accepted it: index into the rules of its place. */
   readonly rule: number;
+  /** Further rules that accepted it, where some of the place's rules ask for a token; absent: none. */
+  readonly alsoBy?: readonly number[];
 }
 
 export interface RefusedToken {

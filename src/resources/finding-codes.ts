@@ -313,7 +313,7 @@ export const FINDINGS = {
   TULLE0305: {
     name: "IgnoredPolicy",
     severity: "warning",
-    meaning: "a policy that does nothing where it stands, or denies nothing as it is written",
+    meaning: "a policy that does nothing where it stands, or denies nothing, or takes no token, as it is written",
     mend: "the message says why: move it to the workload's namespace, or give it rules",
     istio: ["IST0167"],
   },

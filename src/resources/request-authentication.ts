@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { readKeySet, uselessKey } from "../identity/jwk.ts";
+import { isUrl } from "./discovery.ts";
 import { duration } from "./duration.ts";
-import { later, strict, text } from "./fields.ts";
+import { choice, later, strict, text } from "./fields.ts";
 import { headerName, isHeaderName } from "./header-operations.ts";
 import { type Context, refuseDryRun } from "./kind.ts";
 import type { Report } from "./report.ts";
@@ -27,6 +28,7 @@ const JwtRule = strict({
   forwardOriginalToken: z.boolean().exactOptional(),
   timeout: duration.exactOptional(),
   spaceDelimitedClaims: z.array(name).max(64).exactOptional(),
+  presence: choice(["OPTIONAL", "REQUIRED"]).exactOptional(),
 });
 
 export const RequestAuthentication = strict(
@@ -34,9 +36,9 @@ export const RequestAuthentication = strict(
   { targetRef: later("use `selector`"), targetRefs: later("use `selector`") },
 );
 
-/** Each rule has exactly one of `jwks` and `jwksUri`. Empty or absent `audiences` take any; an absent `timeout` is 5 s. */
+/** A rule has `jwks`, `jwksUri` or neither: then the issuer says where its keys are. Empty or absent `audiences` take any; an absent `timeout` is 5 s. */
 export type RequestAuthenticationSpec = z.infer<typeof RequestAuthentication>;
-type JwtRuleSpec = z.infer<typeof JwtRule>;
+export type JwtRuleSpec = z.infer<typeof JwtRule>;
 
 export function checkRequestAuthentication(spec: RequestAuthenticationSpec, report: Report, context: Context): void {
   refuseDryRun(context);
@@ -50,10 +52,7 @@ export function checkRequestAuthentication(spec: RequestAuthenticationSpec, repo
 function checkJwtRule(rule: JwtRuleSpec, report: Report, context: Context): void {
   if (rule.jwks !== undefined && rule.jwksUri !== undefined)
     report.at("jwks").error("cannot go with `jwksUri`: leave one out");
-  if (rule.jwks === undefined && rule.jwksUri === undefined)
-    report
-      .at("jwksUri")
-      .error(later("finding the keys by OpenID discovery; set `jwksUri` or `jwks`"), "FieldValueRequired");
+  if (rule.jwks === undefined && rule.jwksUri === undefined) checkDiscovery(rule.issuer, report, context);
   if (rule.jwksUri !== undefined) {
     const problem = fetchedUrlProblem(rule.jwksUri, context.local);
     if (problem !== null) report.at("jwksUri").error(problem);
@@ -69,6 +68,20 @@ function checkJwtRule(rule: JwtRuleSpec, report: Report, context: Context): void
       report.at("outputClaimToHeaders", index, "header").error(`\`${header}\` is there twice`, "FieldValueDuplicate");
     headers.add(header.toLowerCase());
   }
+}
+
+/** Istio takes rules whose keys are nowhere to be found, and refuses all their tokens. */
+function checkDiscovery(issuer: string, report: Report, { local }: Context): void {
+  if (!isUrl(issuer)) {
+    const message =
+      "no token is ever accepted: without `jwksUri` and `jwks` the issuer must be a URL, which is asked for its keys";
+    report.at("issuer").warn(message, "TULLE0305");
+    return;
+  }
+  const problem = issuer.includes("?")
+    ? "must not hold a query, to be asked for its keys"
+    : fetchedUrlProblem(issuer, local);
+  if (problem !== null) report.at("issuer").error(`${problem}; or set \`jwksUri\` or \`jwks\``);
 }
 
 /** A set may hold keys for other readers; who wonders why a token is refused should be told of them. */

@@ -52,7 +52,8 @@ export interface JwtRule {
   readonly audiences: readonly string[];
   readonly keys:
     | { readonly kind: "inline"; readonly jwks: string }
-    | { readonly kind: "remote"; readonly uri: string; readonly timeoutMs: number };
+    | { readonly kind: "remote"; readonly uri: string; readonly timeoutMs: number }
+    | KeyDiscovery;
   readonly from: {
     readonly headers: readonly { readonly name: string; readonly prefix: string }[];
     readonly params: readonly string[];
@@ -63,6 +64,20 @@ export interface JwtRule {
   readonly outputPayloadToHeader?: string;
   readonly outputClaimToHeaders: readonly { readonly header: string; readonly claim: string }[];
   readonly spaceDelimitedClaims: readonly string[];
+  /** A request without a token that this rule accepts is refused. */
+  readonly required?: true;
+}
+
+/** The issuer says where its keys are (OpenID Connect Discovery). */
+export interface KeyDiscovery {
+  readonly kind: "discovery";
+  /** The issuer's document. */
+  readonly uri: string;
+  /** Which the document must name. */
+  readonly issuer: string;
+  /** Where its keys may be: the mesh's egress list, lower case. */
+  readonly hosts: readonly string[];
+  readonly timeoutMs: number;
 }
 
 /** Given fields are ANDed, the values of one ORed; `not…` means none of them. */

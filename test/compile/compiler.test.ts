@@ -701,6 +701,43 @@ describe("request principals and other values of policies", () => {
     expect(world(RANGES).apply(rule("https://evil.example/jwks")).join()).toContain("error RequestAuthentication/jwt");
     expect(world(RANGES).apply(rule("https://api.example.com/jwks"))).toEqual([]);
   });
+
+  it("ask an issuer that is on the egress list for its keys, and say where these may be", () => {
+    const rule = (issuer: string) =>
+      policy("jwt", `{ jwtRules: [{ issuer: "${issuer}", timeout: 2s }] }`, "default", "RequestAuthentication");
+    expect(world(RANGES).apply(rule("https://evil.example")).join()).toContain("error RequestAuthentication/jwt");
+    const issuer = "https://api.example.com/realm/";
+    const made = world(RANGES, service("reviews"), rule(issuer));
+    expect(made.slice("mesh/*", REVIEWS)?.policySets[0]?.jwt[0]?.keys).toEqual({
+      kind: "discovery",
+      uri: "https://api.example.com/realm/.well-known/openid-configuration",
+      issuer,
+      hosts: ["*.vendor.example", "api.example.com"],
+      timeoutMs: 2_000,
+    });
+  });
+
+  it.each(["https://api.example.com", "jwksUri"])(
+    "let a rule (%s) verify nothing any more once its issuer's host is off the egress list",
+    (kind) => {
+      const keys = kind === "jwksUri" ? "issuer: i, jwksUri: https://api.example.com/jwks" : `issuer: "${kind}"`;
+      const rule = policy("jwt", `{ jwtRules: [{ ${keys} }] }`, "default", "RequestAuthentication");
+      const made = world(RANGES, service("reviews"), rule);
+      made.apply(RANGES.replace("api.example.com", "other.example.com"));
+      expect(made.slice("mesh/*", REVIEWS)?.policySets[0]?.jwt[0]?.keys).toEqual({
+        kind: "inline",
+        jwks: '{"keys":[]}',
+      });
+    },
+  );
+
+  it("know which rules ask for a token, and let one verify nothing whose keys are nowhere", () => {
+    const rules = "[{ issuer: i }, { issuer: i, presence: REQUIRED }, { issuer: i, presence: OPTIONAL }]";
+    const made = world(service("reviews"), policy("jwt", `{ jwtRules: ${rules} }`, "default", "RequestAuthentication"));
+    const jwt = made.slice("mesh/*", REVIEWS)?.policySets[0]?.jwt ?? [];
+    expect(jwt.map(({ required }) => required)).toEqual([undefined, true, undefined]);
+    expect(jwt[0]?.keys).toEqual({ kind: "inline", jwks: '{"keys":[]}' });
+  });
 });
 
 it("the mesh's settings stand in one namespace, and keep the deployment's trust domain", () => {

@@ -359,6 +359,109 @@ describe("decide on tokens", () => {
     });
   });
 
+  describe("that a rule asks for", () => {
+    const asking = (change: Partial<JwtRule>): JwtRule => ({ ...JWT, required: true, ...change });
+    const at = (name: string) => ({ headers: [{ name, prefix: "" }], params: [], cookies: [] });
+    const of = (...jwt: JwtRule[]) => slice({ policySets: [{ ...OPEN, jwt }] });
+    const second = asking({ name: "default/jwt/1", issuer: "https://scope.test", from: at("x-scope") });
+    const both = { t: TOKEN, u: { ...TOKEN, issuer: "https://scope.test" } };
+    const bad = { u: { ok: false, code: "jwt_invalid", detail: "" } as const };
+    const sent = (t: boolean, u: boolean) =>
+      facts({ headers: headers({ ...(t && { authorization: "Bearer t" }), ...(u && { "x-scope": "u" }) }) });
+
+    it.each<{ name: string; rules: JwtRule[]; t?: true; u?: true; code: string | null }>([
+      { name: "none", rules: [asking({})], code: "jwt_missing" },
+      { name: "its own", rules: [asking({})], t: true, code: null },
+      {
+        name: "another's at another place",
+        rules: [asking({}), { ...second, required: undefined as never }],
+        u: true,
+        code: "jwt_missing",
+      },
+      { name: "one of two", rules: [asking({}), second], t: true, code: "jwt_missing" },
+      { name: "the other of two", rules: [asking({}), second], u: true, code: "jwt_missing" },
+      { name: "both", rules: [asking({}), second], t: true, u: true, code: null },
+      { name: "the one, where the other is optional", rules: [JWT, second], u: true, code: null },
+      { name: "the optional one alone", rules: [JWT, second], t: true, code: "jwt_missing" },
+    ])("with $name: $code", ({ rules, t, u, code }) => {
+      const decision = asked(of(...rules), sent(t === true, u === true), both);
+      expect(decision.effect === "answer" ? decision.code : null).toBe(code);
+    });
+
+    it("is 401 where it is not there, and no error is told of it", () => {
+      expect(asked(of(asking({})), facts({ path: "/a" }))).toMatchObject({
+        status: 401,
+        body: "Jwt verification fails",
+        policy: "default/jwt/0",
+        headers: [["www-authenticate", 'Bearer realm="http://api.test/a"']],
+      });
+    });
+
+    it("must be good, and each that is there, as ever", () => {
+      expect(asked(of(JWT, second), sent(true, true), { t: TOKEN, ...bad })).toMatchObject({ code: "jwt_invalid" });
+      expect(
+        asked(of(asking({}), { ...second, required: undefined as never }), sent(true, true), { t: TOKEN, ...bad }),
+      ).toMatchObject({
+        code: "jwt_invalid",
+      });
+    });
+
+    it("counts for each rule by itself, where one place has several", () => {
+      const twice = of(
+        asking({}),
+        asking({ name: "default/jwt/1", audiences: ["x"], outputPayloadToHeader: "x-second" }),
+      );
+      expect(asked(twice, sent(true, false), { t: TOKEN })).toMatchObject({
+        code: "jwt_missing",
+        policy: "default/jwt/1",
+      });
+      const decision = asked(twice, sent(true, false), { t: { ...TOKEN, alsoBy: [1] } });
+      const changes = decision.effect === "forward" ? decision.bySet?.get(0) : null;
+      expect(changes).toContainEqual({ op: "set-payload", name: "x-payload", place: 0 });
+      expect(changes).toContainEqual({ op: "set-payload", name: "x-second", place: 0 });
+    });
+
+    it("is not asked of a CORS preflight", () => {
+      const preflight = headers({ origin: "https://a.test", "access-control-request-method": "GET" });
+      expect(asked(of(asking({})), facts({ method: "OPTIONS", headers: preflight })).effect).toBe("forward");
+    });
+
+    it("must be there still at the destination: a Gateway that took it out took it away", () => {
+      const rules = { ...OPEN, jwt: [asking({})] };
+      const twice = slice({ policySets: [rules], front: FRONT });
+      expect(asked(twice, facts({ headers: bearer("t") }), { t: TOKEN })).toMatchObject({ code: "jwt_missing" });
+      const kept = slice({ policySets: [{ ...rules, jwt: [asking({ forwardOriginalToken: true })] }], front: FRONT });
+      expect(asked(kept, facts({ headers: bearer("t") }), { t: TOKEN }).effect).toBe("forward");
+    });
+  });
+
+  it.each<{ name: string; value: unknown; header: string | null }>([
+    { name: "a whole number", value: 7, header: "7" },
+    { name: "a boolean", value: false, header: "false" },
+    { name: "a text", value: "gold", header: "gold" },
+    { name: "an empty text", value: "", header: null },
+    { name: "a number that is not exact here", value: 2 ** 53, header: null },
+    { name: "a fraction", value: 1.5, header: null },
+    { name: "a list", value: ["gold"], header: null },
+    { name: "an object", value: { a: 1 }, header: null },
+    { name: "null", value: null, header: null },
+    { name: "a line break", value: "a\nb: c", header: null },
+    { name: "characters of more bytes", value: "\u4e2d", header: null },
+  ])("fills a header from a claim that is $name: $header", ({ value, header }) => {
+    const decision = asked(withJwt, facts({ headers: bearer("t") }), { t: { ...TOKEN, claims: { tier: value } } });
+    const changes = decision.effect === "forward" ? (decision.bySet?.get(0) ?? []) : [];
+    const set = changes.filter(({ op, name }) => op === "set" && name === "x-tier");
+    expect(set).toEqual(header === null ? [] : [{ op: "set", name: "x-tier", value: header }]);
+  });
+
+  it.each(["session=t; session=u", "session=t; a=b; session=u", "session=t, session=u"])(
+    "judges all cookies of a name, since a service may read any of them: %s",
+    (cookie) => {
+      const decision = decide(withJwt, facts({ headers: headers({ cookie }) }));
+      expect(decision.effect === "need" && decision.needs.map(({ token }) => token)).toEqual(["t, u"]);
+    },
+  );
+
   it("asks for no token of a CORS preflight", () => {
     const preflight = headers({
       authorization: "Bearer t",

@@ -42,8 +42,9 @@ const jwtRule: fc.Arbitrary<JwtRule> = fc
     cookies: fc.constantFrom([], ["session"]),
     payload: fc.boolean(),
     claim: fc.boolean(),
+    required: fc.constantFrom({}, {}, { required: true as const }),
   })
-  .map(({ issuer, forwardOriginalToken, header, params, cookies, payload, claim }) => ({
+  .map(({ issuer, forwardOriginalToken, header, params, cookies, payload, claim, required }) => ({
     name: `default/jwt/${issuer}`,
     issuer,
     audiences: [],
@@ -53,6 +54,7 @@ const jwtRule: fc.Arbitrary<JwtRule> = fc
     ...(payload && { outputPayloadToHeader: "x-payload" }),
     outputClaimToHeaders: claim ? [{ header: "x-tier", claim: "tier" }] : [],
     spaceDelimitedClaims: [],
+    ...required,
   }));
 
 const condition: fc.Arbitrary<Condition> = fc

@@ -40,7 +40,7 @@ describe("KeySets", () => {
     useful: (keys: readonly JWK[]) => boolean = always,
     uri = URI,
     timeoutMs = PATIENT,
-  ) => sets.get(uri, timeoutMs, useful, ctx);
+  ) => (await sets.get({ kind: "remote", uri, timeoutMs }, useful, ctx)).keys;
   const getSoon = async (sets: KeySets) => get(sets, always, URI, SOON);
   const never = async (): Promise<Response> => new Promise(() => undefined);
   const keys = (count: number) => JSON.stringify({ keys: Array.from({ length: count }, () => ({ kty: "EC" })) });
@@ -131,39 +131,196 @@ describe("KeySets", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  it("asks for an unknown key once in 30 s, however many come", async () => {
+  it("asks at once for a key that appeared after the last fetch, then once in 30 s, however many come", async () => {
     const sets = create();
     await get(sets);
-    for (let second = 0; second < 30; second += 1) {
+    now += 1_000;
+    answer = () =>
+      new Response(
+        JSON.stringify({
+          keys: [
+            { kty: "EC", kid: "a" },
+            { kty: "EC", kid: "b" },
+          ],
+        }),
+      );
+    expect(await get(sets, has("b"))).toHaveLength(2);
+    for (let tenth = 0; tenth < 300; tenth += 1) {
       await get(sets, has("made-up"));
-      now += 1_000;
+      now += 100;
     }
-    expect(fetches).toHaveLength(1);
-    now += 1;
-    answer = () => new Response(JSON.stringify({ keys: [{ kty: "EC", kid: "b" }] }));
-    expect(await get(sets, has("b"))).toMatchObject([{ kid: "b" }]);
     expect(fetches).toHaveLength(2);
+    now += 1;
+    await get(sets, has("made-up"));
+    expect(fetches).toHaveLength(3);
   });
 
-  it("serves what it has while it asks for a newer one", async () => {
+  it("fetches twice in 30 s at most, whatever comes and whatever is answered", async () => {
+    const started: number[] = [];
+    answer = () => {
+      started.push(now);
+      return started.length % 3 === 0 ? new Response(GOOD) : new Response("", { status: 503 });
+    };
+    const sets = create();
+    for (let at = 0; at < 3_000; at += 1) {
+      await get(sets, at % 7 === 0 ? always : has(`made-up ${at}`));
+      now += 100;
+    }
+    expect(started.length).toBeGreaterThan(10);
+    for (const [at, time] of started.entries())
+      expect(started.filter((other, index) => index >= at && other <= time + 30_000).length).toBeLessThanOrEqual(2);
+  });
+
+  it("asks for newer keys before the old ones are 5 minutes old, and nobody waits for that", async () => {
     const sets = create();
     await get(sets);
-    now += 21 * 60_000;
+    now += 4 * 60_000;
     answer = never;
     expect(await get(sets)).toMatchObject([{ kid: "a" }]);
     expect(fetches).toHaveLength(2);
   });
 
+  it("lets a key that the issuer took away count no longer than 5 minutes, also where nobody asked meanwhile", async () => {
+    const sets = create();
+    const before = await sets.get({ kind: "remote", uri: URI, timeoutMs: PATIENT }, always, ctx);
+    const { version } = before;
+    answer = () => new Response(JSON.stringify({ keys: [{ kty: "EC", kid: "b" }] }));
+    now += 5 * 60_000;
+    expect(await get(sets)).toMatchObject([{ kid: "b" }]);
+    expect(before.version).toBeGreaterThan(version);
+  });
+
+  it("calls nothing verified before void where keys were only added", async () => {
+    const sets = create();
+    const set = await sets.get({ kind: "remote", uri: URI, timeoutMs: PATIENT }, always, ctx);
+    const { version } = set;
+    const [old] = set.keys ?? [];
+    answer = () =>
+      new Response(
+        JSON.stringify({
+          keys: [
+            { kty: "EC", kid: "b" },
+            { kty: "EC", kid: "a" },
+          ],
+        }),
+      );
+    now += 5 * 60_000;
+    expect((await get(sets))?.[1]).toBe(old);
+    expect(set.version).toBe(version);
+  });
+
   it.each([() => new Response("{"), () => new Response(GOOD, { status: 500 }), () => new Response(keys(101))])(
-    "keeps a good document through bad ones, for an hour past its refresh",
+    "keeps a good document through bad ones, for an hour",
     async (bad) => {
       const sets = create();
       await get(sets);
       answer = bad;
-      now += 79 * 60_000;
+      now += 59 * 60_000;
       expect(await get(sets)).toMatchObject([{ kid: "a" }]);
       now += 60_000;
       expect(await get(sets)).toBeNull();
     },
   );
+
+  it("lets only one request wait for an issuer that is away, while old keys count", async () => {
+    const sets = create();
+    await get(sets);
+    answer = () => new Response("", { status: 503 });
+    now += 6 * 60_000;
+    expect(await get(sets)).toHaveLength(1);
+    answer = never;
+    now += 31_000;
+    // Its own time would be longer than the test may take.
+    expect(await get(sets)).toHaveLength(1);
+    expect(fetches).toHaveLength(3);
+  });
+
+  describe("by OpenID discovery", () => {
+    const ISSUER = "https://issuer.test/realm";
+    const CONFIGURATION = `${ISSUER}/.well-known/openid-configuration`;
+    const KEYS = "https://keys.issuer.test/jwks";
+    let document: unknown;
+
+    beforeEach(() => {
+      document = { issuer: ISSUER, jwks_uri: KEYS };
+    });
+
+    const discovery = (local = false, hosts = ["*.issuer.test"]) => {
+      const sets = create(local);
+      answer = () => (fetches.at(-1)?.url === KEYS ? new Response(GOOD) : Response.json(document));
+      const source = { kind: "discovery" as const, uri: CONFIGURATION, issuer: ISSUER, hosts, timeoutMs: PATIENT };
+      return async (useful: (keys: readonly JWK[]) => boolean = always) => (await sets.get(source, useful, ctx)).keys;
+    };
+    const asked = () => fetches.map(({ url }) => url);
+
+    it("asks the issuer where its keys are, once", async () => {
+      const ask = discovery();
+      expect(await ask()).toMatchObject([{ kid: "a" }]);
+      now += 4 * 60_000;
+      await ask();
+      expect(asked()).toEqual([CONFIGURATION, KEYS, KEYS]);
+      expect(fetches.every(({ init }) => init.redirect === "manual")).toBe(true);
+    });
+
+    it.each<{ name: string; document: unknown }>([
+      { name: "is about another issuer", document: { issuer: "https://other.test", jwks_uri: KEYS } },
+      { name: "is about the issuer with a slash", document: { issuer: `${ISSUER}/`, jwks_uri: KEYS } },
+      { name: "names no issuer", document: { jwks_uri: KEYS } },
+      { name: "names no place", document: { issuer: ISSUER } },
+      { name: "names several places", document: { issuer: ISSUER, jwks_uri: [KEYS] } },
+      { name: "leads to a host off the list", document: { issuer: ISSUER, jwks_uri: "https://evil.test/jwks" } },
+      { name: "leads to the list's bare name", document: { issuer: ISSUER, jwks_uri: "https://issuer.test/jwks" } },
+      { name: "leads to a name that ends alike", document: { issuer: ISSUER, jwks_uri: "https://evilissuer.test/j" } },
+      { name: "leads to another port", document: { issuer: ISSUER, jwks_uri: "https://keys.issuer.test:8443/jwks" } },
+      { name: "leads to plain http", document: { issuer: ISSUER, jwks_uri: "http://keys.issuer.test/jwks" } },
+      { name: "leads to loopback", document: { issuer: ISSUER, jwks_uri: "http://127.0.0.1/jwks" } },
+      { name: "holds a user", document: { issuer: ISSUER, jwks_uri: "https://me@keys.issuer.test/jwks" } },
+      { name: "holds a fragment", document: { issuer: ISSUER, jwks_uri: `${KEYS}#a` } },
+      { name: "leads to data", document: { issuer: ISSUER, jwks_uri: `data:application/json,${GOOD}` } },
+      { name: "is null", document: null },
+      { name: "is a list", document: [] },
+    ])("takes no document that $name, and calls nobody by it", async ({ document: bad }) => {
+      const ask = discovery();
+      document = bad;
+      expect(await ask()).toBeNull();
+      expect(asked()).toEqual([CONFIGURATION]);
+    });
+
+    it("keeps what it knows through bad documents and absences, and asks anew where the keys are after one", async () => {
+      const ask = discovery();
+      await ask();
+      answer = () => new Response("gone", { status: 404 });
+      now += 6 * 60_000;
+      expect(await ask()).toHaveLength(1);
+      document = { issuer: "https://other.test", jwks_uri: "https://evil.test/jwks" };
+      answer = () => (fetches.at(-1)?.url === KEYS ? new Response(GOOD) : Response.json(document));
+      now += 31_000;
+      expect(await ask()).toHaveLength(1);
+      expect(asked()).toEqual([CONFIGURATION, KEYS, KEYS, CONFIGURATION]);
+    });
+
+    it("follows the issuer to another place of its keys after the old one is gone", async () => {
+      const ask = discovery();
+      await ask();
+      const moved = "https://new.issuer.test/jwks";
+      document = { issuer: ISSUER, jwks_uri: moved };
+      answer = () => {
+        const url = fetches.at(-1)?.url;
+        if (url === CONFIGURATION) return Response.json(document);
+        return url === moved ? Response.json({ keys: [{ kty: "EC", kid: "b" }] }) : new Response("", { status: 404 });
+      };
+      now += 6 * 60_000;
+      expect(await ask()).toMatchObject([{ kid: "a" }]);
+      now += 31_000;
+      await expect.poll(async () => ask()).toMatchObject([{ kid: "b" }]);
+    });
+
+    it("lets plain http lead to loopback in the local mesh alone, whatever the list says", async () => {
+      document = { issuer: ISSUER, jwks_uri: "http://127.0.0.1:9000/jwks" };
+      await discovery(false, ["127.0.0.1"])();
+      expect(asked()).toEqual([CONFIGURATION]);
+      await discovery(true)();
+      expect(asked()).toEqual([CONFIGURATION, CONFIGURATION, "http://127.0.0.1:9000/jwks"]);
+    });
+  });
 });

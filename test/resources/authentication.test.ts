@@ -75,7 +75,6 @@ describe("RequestAuthentication", () => {
   });
 
   it.each([
-    ["no keys, that is, discovery", "audiences: [a]", "Required spec.jwtRules[0].jwksUri"],
     ["plain http", "jwksUri: 'http://issuer.example.com/keys'", "Invalid spec.jwtRules[0].jwksUri"],
     ["an IP address", "jwksUri: 'https://10.0.0.1/keys'", "Invalid spec.jwtRules[0].jwksUri"],
     ["a user in the URL", "jwksUri: 'https://a@issuer.example.com/keys'", "Invalid spec.jwtRules[0].jwksUri"],
@@ -116,6 +115,52 @@ describe("RequestAuthentication", () => {
     ],
   ])("refuses a rule with %s", (_, fields, error) => {
     expect(rule(fields)).toEqual([`error ${error}`]);
+  });
+
+  const byDiscovery = (issuer: string, options = { local: false }) =>
+    of(`{jwtRules: [{issuer: "${issuer}"}]}`, options);
+
+  it.each(["https://issuer.example.com", "https://issuer.example.com/", "HTTPS://issuer.example.com/realms/a"])(
+    "takes the issuer %s without keys: it is asked for them",
+    (issuer) => {
+      expect(byDiscovery(issuer)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["plain http", "http://issuer.example.com"],
+    ["an IP address", "https://10.0.0.1"],
+    ["a metadata service", "https://metadata.google.internal"],
+    ["another port", "https://issuer.example.com:8443"],
+    ["a user", "https://a@issuer.example.com"],
+    ["a fragment", "https://issuer.example.com/#a"],
+    ["a query", "https://issuer.example.com/?a=b"],
+    ["loopback, deployed", "http://127.0.0.1:9000"],
+  ])("refuses to ask an issuer for its keys by %s", (_, issuer) => {
+    expect(byDiscovery(issuer)).toEqual(["error Invalid spec.jwtRules[0].issuer"]);
+  });
+
+  it.each(["a", "testing@secure.istio.io", "urn:issuer"])(
+    "warns of the issuer %s without keys, as Istio takes it: no token will ever be accepted",
+    (issuer) => {
+      expect(byDiscovery(issuer)).toEqual(["warning Invalid spec.jwtRules[0].issuer"]);
+    },
+  );
+
+  it("asks an issuer on loopback in the local mesh only", () => {
+    expect(byDiscovery("http://127.0.0.1:9000", { local: true })).toEqual([]);
+  });
+
+  it("takes both values of presence, and no other", () => {
+    for (const value of ["OPTIONAL", "REQUIRED"]) expect(rule(`${uri}, presence: ${value}`)).toEqual([]);
+    for (const value of ["MANDATORY", "required", "''"])
+      expect(rule(`${uri}, presence: ${value}`)).toEqual(["error NotSupported spec.jwtRules[0].presence"]);
+  });
+
+  it("takes 4096 rules and no more", () => {
+    const rules = (count: number) => of(`{jwtRules: [${`{issuer: a, ${uri}}, `.repeat(count)}]}`);
+    expect(rules(4_096)).toEqual([]);
+    expect(rules(4_097)).toEqual(["error Invalid spec.jwtRules"]);
   });
 
   it("takes plain http to loopback in the local mesh only", () => {

@@ -1,30 +1,55 @@
 import type { JWK } from "jose";
-import { readKeySet } from "../../src/identity/jwk.ts";
+import { readKeySet, withKnownKeys } from "../../src/identity/jwk.ts";
+import { type Fetch, fetchKeySet, type KeySource } from "./jwks-fetch.ts";
 
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+type Waiting = Pick<ExecutionContext, "waitUntil">;
 
-interface KeySet {
-  keys: readonly JWK[] | null;
-  /** Epoch ms. */
-  fetchedAt: number;
-  triedAt: number;
-  running: Promise<void> | null;
+/** What is known of one issuer's keys. Times are epoch milliseconds. */
+export interface KeySet {
+  readonly keys: readonly JWK[] | null;
+  /** Grows when the issuer takes a key away: what was verified before must be verified again. */
+  readonly version: number;
+  /** From then on the next token should ask for the keys: a token that was verified before does not count as known. */
+  readonly askAt: number;
+  /** From then on its keys count no more. */
+  readonly usableUntil: number;
 }
 
-const MAX_BYTES = 256 * 1024;
-const MAX_WAIT_MS = 2_000;
-/** As Istio's control plane refetches; until the age below the old document is used when that fails. */
-const REFRESH_AFTER_MS = 20 * 60_000;
-const USABLE_MS = REFRESH_AFTER_MS + 60 * 60_000;
+interface State extends KeySet {
+  keys: readonly JWK[] | null;
+  version: number;
+  askAt: number;
+  usableUntil: number;
+  fetchedAt: number;
+  /** When the last two fetches began. */
+  triedAt: number;
+  triedBefore: number;
+  /** When a key that the set lacks was last asked for. */
+  missedAt: number;
+  /** The last fetch brought nothing. */
+  failed: boolean;
+  running: Promise<void> | null;
+  /** Of OpenID discovery: where the issuer says that its keys are. */
+  discovered: string | null;
+}
+
+/** A key that the issuer takes away counts no longer than this where the issuer can be reached (as Envoy keeps a set). */
+const TTL_MS = 5 * 60_000;
+/** Before that a new one is fetched beside the requests, so that none of them waits. */
+const REFRESH_MS = 4 * 60_000;
+/** Where the issuer is away, its last good keys count so long. */
+const USABLE_MS = 60 * 60_000;
 /** Tokens with made-up key ids must not become a load on the issuer. */
 const COOL_DOWN_MS = 30_000;
-/** A set that cannot be had is asked for again after this. */
+/** What cannot be had is asked for again after this. Longer than a fetch may take, so that there is one at a time. */
 const RETRY_MS = 5_000;
+const MAX_WAIT_MS = 2_000;
 const MAX_SETS = 200;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /** Key sets of issuers, fetched within bounds (R14): a bad document never replaces a good one. */
 export class KeySets {
-  readonly #sets = new Map<string, KeySet>();
+  readonly #sets = new Map<string, State>();
   readonly #fetch: Fetch;
   readonly #now: () => number;
   readonly #local: boolean;
@@ -38,81 +63,101 @@ export class KeySets {
 
   /**
    * @param isUseful whether some key of a set may have signed: where none has, it is fetched again, but seldom
-   * @param timeoutMs of the rule
-   * @returns null where none can be had
+   * @returns the set as it is after the fetch that it was worth waiting for; its keys are null where none can be had
    */
-  async get(
-    uri: string,
-    timeoutMs: number,
-    isUseful: (keys: readonly JWK[]) => boolean,
-    ctx: Pick<ExecutionContext, "waitUntil">,
-  ): Promise<readonly JWK[] | null> {
-    const set = this.#set(uri);
+  async get(source: KeySource, isUseful: (keys: readonly JWK[]) => boolean, ctx: Waiting): Promise<KeySet> {
+    const set = this.#set(source);
     const now = this.#now();
-    const usable = set.keys !== null && now - set.fetchedAt < USABLE_MS ? set.keys : null;
-    const useful = usable !== null && isUseful(usable);
-    const pause = usable === null ? RETRY_MS : COOL_DOWN_MS;
-    const due = usable === null || !useful || now - set.fetchedAt > REFRESH_AFTER_MS;
-    // Every pause is longer than a fetch may take, so there is one at a time. Whether one still seems to run is not asked:
-    // it dies unfinished with its request, and nobody would ever ask again.
-    if (due && now - set.triedAt > pause) {
-      set.triedAt = now;
-      const running = this.#refresh(uri, set, Math.min(timeoutMs, MAX_WAIT_MS)).finally(() => {
+    const timeoutMs = Math.min(source.timeoutMs, MAX_WAIT_MS);
+    if (now >= set.usableUntil) set.keys = null;
+    const missed = set.keys !== null && !isUseful(set.keys);
+    if (isDue(set, missed, now)) {
+      begin(set, missed, now);
+      const running = this.#refresh(source, set, timeoutMs).finally(() => {
         if (set.running === running) set.running = null;
       });
       set.running = running;
       ctx.waitUntil(running);
     }
-    if (useful || set.running === null) return usable;
-    // Another request's promise alone would not keep this one alive.
-    await Promise.race([set.running, scheduler.wait(Math.min(timeoutMs, MAX_WAIT_MS))]);
-    return set.keys !== null && this.#now() - set.fetchedAt < USABLE_MS ? set.keys : null;
+    const waits = set.keys === null || missed || (now - set.fetchedAt >= TTL_MS && !set.failed);
+    if (waits && set.running !== null) await this.#wait(set, set.running, timeoutMs);
+    return set;
   }
 
-  #set(uri: string): KeySet {
-    let set = this.#sets.get(uri);
+  /** Another request's promise alone would not keep this one alive. */
+  async #wait(set: State, running: Promise<void>, timeoutMs: number): Promise<void> {
+    await Promise.race([running, scheduler.wait(timeoutMs)]);
+    if (set.running !== running || this.#now() - set.triedAt < MAX_WAIT_MS) return;
+    // It died with the request that began it: nobody else needs to wait for it.
+    set.running = null;
+    set.failed = true;
+  }
+
+  #set(source: KeySource): State {
+    const name = source.kind === "remote" ? source.uri : `${source.uri} ${source.hosts.join(" ")}`;
+    let set = this.#sets.get(name);
     if (!set) {
       const [oldest] = this.#sets.keys();
       if (this.#sets.size >= MAX_SETS && oldest !== undefined) this.#sets.delete(oldest);
-      set = { keys: null, fetchedAt: 0, triedAt: Number.NEGATIVE_INFINITY, running: null };
-      this.#sets.set(uri, set);
+      this.#sets.set(name, (set = nothingKnown()));
     }
     return set;
   }
 
-  async #refresh(uri: string, set: KeySet, timeoutMs: number): Promise<void> {
-    if (!mayFetch(uri, this.#local)) return;
-    try {
-      const init = { redirect: "manual" as const, signal: AbortSignal.timeout(timeoutMs) };
-      const response = await this.#fetch(uri, { ...init, headers: { accept: "application/json" } });
-      if (response.status !== 200) await response.body?.cancel();
-      const text = response.status === 200 ? await boundedText(response) : null;
-      const keys = text === null ? null : readKeySet(text);
-      if (keys === null) return;
-      set.keys = keys;
-      set.fetchedAt = this.#now();
-    } catch {
-      // Away: the last good set serves until it is too old.
-    }
+  async #refresh(source: KeySource, set: State, timeoutMs: number): Promise<void> {
+    const found = await fetchKeySet(source, set.failed ? null : set.discovered, {
+      fetch: this.#fetch,
+      local: this.#local,
+      timeoutMs,
+    });
+    const keys = found.text === null ? null : readKeySet(found.text);
+    set.discovered = found.discovered ?? set.discovered;
+    set.failed = keys === null;
+    if (keys !== null) take(set, keys, this.#now());
   }
 }
 
-/** The last line of defence: control has checked the URL against the mesh's egress list. */
-function mayFetch(uri: string, local: boolean): boolean {
-  const url = URL.parse(uri);
-  if (url === null || url.username !== "" || url.password !== "") return false;
-  const loopback = url.hostname === "localhost" || url.hostname === "127.0.0.1" || url.hostname === "[::1]";
-  return url.protocol === "https:" || (local && loopback && url.protocol === "http:");
+function nothingKnown(): State {
+  return {
+    keys: null,
+    version: 0,
+    askAt: NEVER,
+    usableUntil: NEVER,
+    fetchedAt: NEVER,
+    triedAt: NEVER,
+    triedBefore: NEVER,
+    missedAt: NEVER,
+    failed: false,
+    running: null,
+    discovered: null,
+  };
 }
 
-async function boundedText(response: Response): Promise<string | null> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  let bytes = 0;
-  let text = "";
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_BYTES) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
+/**
+ * Whether somebody still fetches is told by the time alone: a fetch dies unfinished with its request, and nobody would ever
+ * ask again.
+ */
+function isDue(set: State, missed: boolean, now: number): boolean {
+  if (set.running !== null && now - set.triedAt <= RETRY_MS) return false;
+  // Two in that time at most: the usual one, and one for a key that appeared just after it.
+  if (now - set.triedBefore <= COOL_DOWN_MS) return false;
+  if (missed && now - set.missedAt > COOL_DOWN_MS) return true;
+  return (set.keys === null || now >= set.askAt) && now - set.triedAt > RETRY_MS;
+}
+
+function begin(set: State, missed: boolean, now: number): void {
+  set.triedBefore = set.triedAt;
+  set.triedAt = now;
+  if (missed) set.missedAt = now;
+  // Tokens that are known count on while the answer is under way, and after one that brought nothing.
+  set.askAt = Math.max(set.askAt, now + COOL_DOWN_MS);
+}
+
+function take(set: State, keys: readonly JWK[], now: number): void {
+  const { kept, lost } = withKnownKeys(keys, set.keys ?? []);
+  if (lost) set.version += 1;
+  set.keys = kept;
+  set.fetchedAt = now;
+  set.askAt = now + REFRESH_MS;
+  set.usableUntil = now + USABLE_MS;
 }

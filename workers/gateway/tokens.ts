@@ -1,19 +1,12 @@
 import type { JWK } from "jose";
-import {
-  audiencesOf,
-  candidates,
-  checkTimes,
-  endOf,
-  isSigned,
-  type ReadToken,
-  readToken,
-} from "../../src/identity/jwt.ts";
+import { checkTimes, endOf, type ReadToken, readToken } from "../../src/identity/jwt.ts";
 import { readKeySet } from "../../src/identity/jwk.ts";
-import { SPACE_DELIMITED } from "../../src/policy/claims.ts";
 import type { LinkedPlace } from "../../src/policy/request-authentication.ts";
 import type { RefusedToken, TokenFact } from "../../src/request/token-fact.ts";
 import type { JwtRule } from "../../src/snapshot/model.ts";
-import { type Fetch, KeySets } from "./jwks.ts";
+import type { Fetch } from "./jwks-fetch.ts";
+import { type KeySet, KeySets } from "./jwks.ts";
+import { Verification, type Verified } from "./verification.ts";
 
 type Context = Pick<ExecutionContext, "waitUntil">;
 
@@ -27,6 +20,8 @@ interface Remembered {
   readonly fact: TokenFact;
   /** Epoch ms. */
   readonly until: number;
+  /** The issuers' keys that it was verified by, as they were then; none where they stand in the rules. */
+  readonly by: readonly { readonly set: KeySet; readonly version: number }[];
 }
 
 const MAX_VERIFIED = 5_000;
@@ -67,57 +62,49 @@ export class TokenVerifier {
     if (!read.ok) return this.#refuse(rulesId, token, read.error.code);
     const times = checkTimes(read.value, this.#now());
     if (times !== null) return this.#refuse(rulesId, token, times.code);
-    const fact = await this.#byRules(read.value, rules, ctx);
-    if (fact.ok) this.#verified.set(rulesId, token, { fact, until: endOf(read.value) });
+    const { fact, sets } = await this.#byRules(read.value, rules, ctx);
+    if (fact.ok) this.#verified.set(rulesId, token, { fact, until: endOf(read.value), by: sets });
     // Key sets that are away may be back at once.
-    else if (fact.code !== "jwks_unavailable")
-      this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS });
+    else if (fact.code !== "jwks_unavailable") this.#remember(rulesId, token, fact);
     return fact;
   }
 
   #refuse(rulesId: string, token: string, detail: string): RefusedToken {
     const fact = refused(detail);
-    this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS });
+    this.#remember(rulesId, token, fact);
     return fact;
   }
 
-  /** Issuer and key set belong together: only rules of the token's issuer are asked, any of which may accept it. */
-  async #byRules(token: ReadToken, rules: readonly JwtRule[], ctx: Context): Promise<TokenFact> {
-    let refused: RefusedToken = { ok: false, code: "jwt_invalid", detail: "token_issuer" };
-    for (const [index, rule] of rules.entries()) {
-      if (token.claims["iss"] !== rule.issuer) continue;
-      const keys = await this.#keys(rule, token, ctx);
-      if (keys === null) {
-        refused = { ok: false, code: "jwks_unavailable", detail: rule.name };
-        continue;
-      }
-      const possible = candidates(token, keys);
-      if (possible.length === 0 || !(await isSigned(token, possible))) {
-        if (refused.detail === "token_issuer")
-          refused = {
-            ok: false,
-            code: "jwt_invalid",
-            detail: possible.length === 0 ? "token_key" : "token_signature",
-          };
-        continue;
-      }
-      const audiences = audiencesOf(token);
-      const wanted = rule.audiences.length === 0 || rule.audiences.some((audience) => audiences.includes(audience));
-      if (wanted) return factOf(token, rule, index, audiences);
-      refused = { ok: false, code: "jwt_audience", detail: rule.name };
-    }
-    return refused;
+  #remember(rulesId: string, token: string, fact: RefusedToken): void {
+    this.#refused.set(rulesId, token, { fact, until: this.#now() + REFUSED_FOR_MS, by: NOTHING });
   }
 
-  async #keys({ keys }: JwtRule, token: ReadToken, ctx: Context): Promise<readonly JWK[] | null> {
-    if (keys.kind === "remote") {
-      const isUseful = (set: readonly JWK[]): boolean => candidates(token, set).length > 0;
-      return this.#keySets.get(keys.uri, keys.timeoutMs, isUseful, ctx);
+  /**
+   * Issuer and key set belong together: only rules of the token's issuer are asked, any of which may accept it. Those that ask
+   * for a token are asked all.
+   */
+  async #byRules(token: ReadToken, rules: readonly JwtRule[], ctx: Context): Promise<Verified> {
+    const verifying = new Verification(token);
+    for (const [index, rule] of rules.entries()) {
+      if (token.claims["iss"] !== rule.issuer || (verifying.fact.ok && rule.required === undefined)) continue;
+      const { keys } = rule;
+      if (keys.kind === "inline") await verifying.by(rule, index, this.#inlineKeys(keys.jwks));
+      else await this.#byIssuer(verifying, rule, index, await this.#keySets.get(keys, verifying.isUseful, ctx));
     }
-    let set = this.#inline.get(keys.jwks);
+    return verifying;
+  }
+
+  async #byIssuer(verifying: Verification, rule: JwtRule, index: number, set: KeySet): Promise<void> {
+    const { keys, version } = set;
+    if (keys === null) verifying.without(rule);
+    else if (await verifying.by(rule, index, keys)) verifying.sets.push({ set, version });
+  }
+
+  #inlineKeys(jwks: string): readonly JWK[] {
+    let set = this.#inline.get(jwks);
     if (!set) {
       if (this.#inline.size >= MAX_INLINE) this.#inline.clear();
-      this.#inline.set(keys.jwks, (set = readKeySet(keys.jwks) ?? []));
+      this.#inline.set(jwks, (set = readKeySet(jwks) ?? []));
     }
     return set;
   }
@@ -125,8 +112,16 @@ export class TokenVerifier {
 
 const MAX_INLINE = 100;
 
+const NOTHING: readonly never[] = [];
+
 function refused(detail: string): RefusedToken {
   return { ok: false, code: "jwt_invalid", detail };
+}
+
+function isCurrent({ by }: Remembered, now: number): boolean {
+  for (const { set, version } of by)
+    if (set.version !== version || now >= set.askAt || now >= set.usableUntil) return false;
+  return true;
 }
 
 /** Facts by the rules that were asked and the token's text: no text is put together to look one up. */
@@ -143,6 +138,8 @@ class Memory {
     const facts = this.#byRules.get(rulesId);
     const found = facts?.get(token);
     if (facts === undefined || found === undefined) return undefined;
+    // A key may be gone, or it is time to ask for the keys: the token is verified anew, and nothing waits for that.
+    if (!isCurrent(found, now)) return undefined;
     if (now < found.until) return found.fact;
     facts.delete(token);
     this.#size -= 1;
@@ -170,19 +167,4 @@ class Memory {
       this.#byRules.delete(rulesId);
     }
   }
-}
-
-function factOf({ claims }: ReadToken, rule: JwtRule, index: number, audiences: readonly string[]): TokenFact {
-  const subject = typeof claims["sub"] === "string" ? claims["sub"] : "";
-  return {
-    ok: true,
-    principal: `${rule.issuer}/${subject}`,
-    issuer: rule.issuer,
-    subject,
-    audiences,
-    presenter: typeof claims["azp"] === "string" ? claims["azp"] : null,
-    claims,
-    spaceDelimited: [...SPACE_DELIMITED, ...rule.spaceDelimitedClaims],
-    rule: index,
-  };
 }

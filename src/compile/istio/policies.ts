@@ -5,15 +5,12 @@ import {
   PROTOCOL_KEY,
 } from "../../resources/authorization-policy.ts";
 import { isDryRun } from "../../resources/dry-run.ts";
-import { parseDuration } from "../../resources/duration.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
-import type { RequestAuthenticationSpec } from "../../resources/request-authentication.ts";
 import type {
   AuthorizationPolicyModel,
   AuthorizationRule,
   ConditionKey,
-  JwtRule,
   MtlsMode,
   Operation,
   PolicySet,
@@ -26,6 +23,7 @@ import { registrationsOf } from "../addresses.ts";
 import { type PolicyTable, selectorOf } from "../entries.ts";
 import { namespaceOf, rootNamespace, selects } from "../view.ts";
 import type { World, Registration } from "../world.ts";
+import { jwtRules } from "./jwt-rules.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -51,7 +49,7 @@ export function workloadPolicies(
         .map(authorizationModel);
     return {
       mtls: mtlsMode(world, selecting(world, "peer-authentication", namespace, labels), port),
-      jwt: selecting(world, "request-authentication", namespace, labels).flatMap(jwtRules),
+      jwt: selecting(world, "request-authentication", namespace, labels).flatMap((policy) => jwtRules(world, policy)),
       deny: withAction("DENY"),
       allow: withAction("ALLOW"),
       ...unlessEmpty("audit", withAction("AUDIT")),
@@ -207,37 +205,4 @@ function conditionKey(key: string): ConditionKey {
     default:
       throw new Error(`a condition passed the checks that nobody knows: ${key}`);
   }
-}
-
-const DEFAULT_JWKS_TIMEOUT_MS = 5_000;
-
-function jwtRules(policy: KubeObject): readonly JwtRule[] {
-  const { jwtRules: rules = [] } = policy.spec as RequestAuthenticationSpec;
-  return rules.map((rule, index) => {
-    const { fromHeaders = [], fromParams = [], fromCookies = [], jwks, jwksUri = "", timeout } = rule;
-    const nowhere = fromHeaders.length + fromParams.length + fromCookies.length === 0;
-    const timeoutMs = (timeout === undefined ? null : parseDuration(timeout)) ?? DEFAULT_JWKS_TIMEOUT_MS;
-    return {
-      name: `${namespaceOf(policy)}/${policy.metadata.name}/${index}`,
-      issuer: rule.issuer,
-      audiences: rule.audiences ?? [],
-      keys: jwks === undefined ? { kind: "remote", uri: jwksUri, timeoutMs } : { kind: "inline", jwks },
-      from: nowhere
-        ? { headers: [{ name: "authorization", prefix: "Bearer " }], params: ["access_token"], cookies: [] }
-        : {
-            headers: fromHeaders.map(({ name, prefix = "" }) => ({ name: name.toLowerCase(), prefix })),
-            params: fromParams,
-            cookies: fromCookies,
-          },
-      forwardOriginalToken: rule.forwardOriginalToken ?? false,
-      ...(rule.outputPayloadToHeader !== undefined && {
-        outputPayloadToHeader: rule.outputPayloadToHeader.toLowerCase(),
-      }),
-      outputClaimToHeaders: (rule.outputClaimToHeaders ?? []).map(({ header, claim }) => ({
-        header: header.toLowerCase(),
-        claim,
-      })),
-      spaceDelimitedClaims: rule.spaceDelimitedClaims ?? [],
-    };
-  });
 }

@@ -1,6 +1,7 @@
 import { isEgressAllowed } from "../../../compile/addresses.ts";
 import { policyEntries } from "../../../compile/entries.ts";
 import type { World } from "../../../compile/world.ts";
+import { discoveryUri } from "../../../resources/discovery.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import {
@@ -25,11 +26,13 @@ export const REQUEST_AUTHENTICATION = securityKind({
 
 function checkKeySets(world: World, object: KubeObject): readonly Finding[] {
   const { jwtRules = [] } = object.spec as RequestAuthenticationSpec;
-  return jwtRules.flatMap(({ jwksUri }, index) => {
-    const url = jwksUri === undefined ? null : URL.parse(jwksUri);
+  return jwtRules.flatMap(({ issuer, jwks, jwksUri }, index) => {
+    const uri = jwksUri ?? (jwks === undefined ? discoveryUri(issuer) : null);
+    const url = uri === null ? null : URL.parse(uri);
     // Plain http is left by the schema for loopback in the local mesh alone.
     if (url === null || url.protocol === "http:" || isEgressAllowed(world, url.hostname)) return [];
     const message = `\`${url.hostname}\` is not on \`egress.allowedHosts\` of the MeshConfig; its administrator can add it`;
-    return [errorAt(`spec.jwtRules[${index}].jwksUri`, message, "TULLE0111")];
+    const field = jwksUri === undefined ? "issuer" : "jwksUri";
+    return [errorAt(`spec.jwtRules[${index}].${field}`, message, "TULLE0111")];
   });
 }
