@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { METHODS } from "../src/match/methods.ts";
 import { headerSize, MAX_HEADER_BYTES } from "../src/request/header-size.ts";
-import { passOn, passUpgradeOn } from "./onward.ts";
+import { passOn, passUpgradeOn } from "../net/onward.ts";
 import {
   HEADERS_TOO_LARGE,
   METHOD_UNKNOWN,

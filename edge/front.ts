@@ -1,8 +1,8 @@
 import { createServer as createHttpServer, type Server, type ServerOptions } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
-import { EdgeRequest } from "./edge-request.ts";
+import { EdgeRequest } from "../net/edge-request.ts";
 import { forward, forwardUpgrade, type Target } from "./forward.ts";
-import { MAX_HEAD_BYTES } from "./onward.ts";
+import { MAX_HEAD_BYTES } from "../net/onward.ts";
 import { PLAIN_TO_TLS, refusalOf, refuse, refuseSocket, type Refuser } from "./refusal.ts";
 import { tlsListener, type TlsOptions } from "./tls-listener.ts";
 

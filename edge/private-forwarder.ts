@@ -2,8 +2,8 @@ import { lookup } from "node:dns/promises";
 import { createServer, type IncomingMessage } from "node:http";
 import { BlockList, connect, isIP, type Socket } from "node:net";
 import { HttpOptions_Style } from "miniflare";
-import { EdgeRequest } from "./edge-request.ts";
-import { MAX_HEAD_BYTES, type Onward, passOn, passUpgradeOn } from "./onward.ts";
+import { EdgeRequest } from "../net/edge-request.ts";
+import { MAX_HEAD_BYTES, type Onward, passOn, passUpgradeOn } from "../net/onward.ts";
 
 /** Where the local mesh may connect for private endpoints: private networks and this machine, nothing else. */
 const PRIVATE = new BlockList();

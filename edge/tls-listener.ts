@@ -3,7 +3,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { createServer as createNetServer, isIP, type Server as NetServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { EdgeAuthority } from "./certificates.ts";
-import type { EdgeRequest } from "./edge-request.ts";
+import type { EdgeRequest } from "../net/edge-request.ts";
 
 /** How a listener speaks TLS. */
 export interface TlsOptions {

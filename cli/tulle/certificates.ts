@@ -52,7 +52,7 @@ Example:
     .action(async (file: string, _: unknown, command: Command) => show(file, command.optsWithGlobals<GlobalOptions>()));
 }
 
-function ttl(given: string): number {
+export function ttl(given: string): number {
   const ms = positiveDuration(given);
   if (ms < 1_000 || ms > DAY) throw new InvalidArgumentError("Give 1s to 24h.");
   return ms;
@@ -64,7 +64,7 @@ async function enrol({ serviceAccount, ttl, out: wanted, joinToken, ...options }
   const client = connect(options);
   // Beside what `npm start` keeps, which git ignores: a key must not end up in a repository.
   const out = wanted ?? join(client.target.folder, "certs");
-  const { makeRequest } = await import("./certificate-request.ts"); // Half of this program's time to start, for this command alone.
+  const { makeRequest } = await import("../../net/certificate-request.ts"); // Half of this program's time to start, for this command alone.
   const { key, csr } = await makeRequest();
   const namespace = options.namespace ?? client.target.namespace;
   const token =
@@ -115,7 +115,7 @@ async function enrol({ serviceAccount, ttl, out: wanted, joinToken, ...options }
   ]);
 }
 
-async function makeJoinToken(client: Client, namespace: string, serviceAccount: string): Promise<string> {
+export async function makeJoinToken(client: Client, namespace: string, serviceAccount: string): Promise<string> {
   const body = JSON.stringify({ namespace, serviceAccount });
   const { value } = await ask(client, { method: "POST", path: "/join-tokens", body }, JoinToken);
   return value.token;

@@ -21,6 +21,13 @@ export function collect(value: string, before: readonly string[] = []): readonly
   return [...before, value];
 }
 
+/** The same for one whose values are read. */
+export function collected<T>(
+  read: (value: string) => T,
+): (value: string, before: readonly T[] | undefined) => readonly T[] {
+  return (value, before = []) => [...before, read(value)];
+}
+
 export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError("Give a whole number.");

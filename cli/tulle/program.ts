@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { VERSION } from "../../project/built.ts";
+import { addAgent } from "./agent.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addAudit } from "./audit.ts";
 import { addApply } from "./apply.ts";
@@ -69,6 +70,7 @@ export function tulleProgram(): Command {
   addToken(program);
   addAudit(program);
   addCert(program);
+  addAgent(program);
   addCompletion(program);
   program
     .command("version")

@@ -50,7 +50,7 @@ const CLAIMS = new Set([
 const CLAIM_PREFIXES = ["x-forwarded-", "x-envoy-", "client-cert", "x-mesh-", "x-tulle-", "mf-"];
 
 /** An agent's word on what its program has called: see `dialled.ts`. No other spelling of the name is one. */
-const AGENT_HEADER = "x-tulle-dialled";
+export const AGENT_HEADER = "x-tulle-dialled";
 
 /** What the gateway itself sets: another spelling of the name is dropped, the name proper is overwritten. */
 const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);

@@ -52,6 +52,14 @@ describe("docs/telemetry.md", () => {
     expect(events.length).toBeGreaterThan(5);
     for (const event of events) expect(text("docs/telemetry.md"), event).toContain(`\`${event}\``);
   });
+
+  it("leaves the events of an agent to docs/agent.md, which names all of them", () => {
+    const events = ["agent/log.ts", "net/svid-keeper.ts"].flatMap((file) =>
+      [...text(file).matchAll(/readonly event: "(\w+)"/g)].map(([, event = ""]) => event),
+    );
+    expect(events.length).toBeGreaterThan(4);
+    for (const event of events) expect(text("docs/agent.md"), event).toContain(`\`${event}\``);
+  });
 });
 
 describe("docs/decisions", () => {

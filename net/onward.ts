@@ -2,6 +2,7 @@ import { Agent, type IncomingMessage, request as httpRequest, type ServerRespons
 import { Agent as TlsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
+import type { PooledTls } from "./svid-dialer.ts";
 
 /** Where one request goes on to. */
 export interface Onward {
@@ -9,10 +10,15 @@ export interface Onward {
   readonly port: number;
   /** Raw: name, value, name, value, as they are sent. */
   readonly headers: string[];
-  /** By TLS; the certificate must be that name's, and by an authority that Node trusts (`NODE_EXTRA_CA_CERTS` adds some). */
-  readonly tls?: { readonly name: string };
+  /**
+   * By TLS: as its pool says, or with a certificate that must be that name's, and by an authority that Node trusts
+   * (`NODE_EXTRA_CA_CERTS` adds some).
+   */
+  readonly tls?: { readonly name: string } | PooledTls;
   /** What is answered where nobody listens there; without it the connection is closed. */
   readonly away?: (response: ServerResponse) => void;
+  /** Is told why there was no answer, where that was not the client's doing. */
+  readonly failed?: (error: Error) => void;
 }
 
 /** For headers of answers: Node's own limit is 16 KiB. What a gateway lets pass is its own affair. */
@@ -25,6 +31,8 @@ const tlsAgent = new TlsAgent(KEPT);
 function begin({ method, url }: IncomingMessage, { host, port, headers, tls }: Onward, own: boolean) {
   const options = { host, port, method, path: url, headers, setHost: false, maxHeaderSize: MAX_HEAD_BYTES };
   if (tls === undefined) return httpRequest(own ? options : { ...options, agent });
+  if ("agent" in tls)
+    return httpsRequest(own ? { ...options, ...tls.options, agent: false } : { ...options, agent: tls.agent });
   // An address has no server name to ask by; its certificate must hold it all the same.
   const named = { ...options, ...(isIP(tls.name) === 0 && { servername: tls.name }) };
   return httpsRequest(own ? named : { ...named, agent: tlsAgent });
@@ -52,15 +60,16 @@ export function passOn(request: IncomingMessage, response: ServerResponse, place
     socket.destroy();
     response.destroy();
   });
-  onward.on("error", () => {
+  onward.on("error", (error) => {
     if (answered || response.destroyed) return void response.destroy();
+    place.failed?.(error);
     if (place.away) place.away(response);
     else response.destroy();
   });
   response.on("close", () => {
     if (response.writableFinished) return;
-    // The client is gone. The runtime notices a reset at once, a mere end only when it next writes.
-    onward.socket?.resetAndDestroy();
+    // The client is gone. The runtime notices a reset at once, a mere end only when it next writes. TLS has no reset.
+    if (place.tls === undefined) onward.socket?.resetAndDestroy();
     onward.destroy();
   });
   request.pipe(onward);
@@ -88,7 +97,10 @@ export function passUpgradeOn(request: IncomingMessage, client: Duplex, head: Bu
     answer.pipe(client);
     answer.on("error", close);
   });
-  onward.on("error", close);
+  onward.on("error", (error) => {
+    if (!client.destroyed) place.failed?.(error);
+    close();
+  });
   client.on("error", close);
   client.on("close", () => onward.destroy());
   onward.end();

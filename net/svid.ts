@@ -1,0 +1,50 @@
+import { X509Certificate } from "node:crypto";
+import { parseCertificate } from "../src/identity/certificate.ts";
+import { parseSpiffeId } from "../src/identity/spiffe-id.ts";
+import { err, ok, type Result } from "../src/result.ts";
+
+/** An X.509-SVID with its key and whom to trust, PEM, as TLS takes them. */
+export interface Svid {
+  readonly spiffeId: string;
+  readonly key: string;
+  /** The leaf, and what is between it and the authority. */
+  readonly certificate: string;
+  readonly bundle: string;
+  /** Epoch ms. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+/** Who is at the other end of a connection. */
+export interface PeerId {
+  readonly spiffeId: string;
+  /** Epoch ms: afterwards it is nobody. */
+  readonly expiresAt: number;
+}
+
+/**
+ * Reads whose certificate a TLS handshake showed. That an authority of ours signed it, and that it holds now, the handshake has
+ * verified.
+ *
+ * @param der the leaf @returns otherwise why it is no SVID
+ * @see X509-SVID §5.2 https://spiffe.io/docs/latest/spiffe-specs/x509-svid/
+ */
+export function readPeerId(der: Uint8Array): Result<PeerId, string> {
+  const parsed = parseCertificate(der);
+  if (!parsed.ok) return err(parsed.error.code);
+  const { uris, isCa, notAfter } = parsed.value;
+  if (isCa) return err("certificate_is_ca");
+  const [uri, ...more] = uris;
+  if (uri === undefined || more.length > 0) return err("certificate_uri_count");
+  const id = parseSpiffeId(uri);
+  return id.ok ? ok({ spiffeId: uri, expiresAt: notAfter }) : err(id.error.code);
+}
+
+/** @throws where control's answer holds no certificate, or one for another key */
+export function svidOf({ key, certificate, bundle }: Pick<Svid, "key" | "certificate" | "bundle">): Svid {
+  const leaf = new X509Certificate(certificate);
+  const id = readPeerId(leaf.raw);
+  if (!id.ok) throw new Error(`control answered with a certificate that is no SVID: ${id.error}`);
+  const { spiffeId, expiresAt } = id.value;
+  return { spiffeId, key, certificate, bundle, issuedAt: leaf.validFromDate.getTime(), expiresAt };
+}
