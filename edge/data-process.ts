@@ -6,7 +6,7 @@ import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "./private-forwarder.ts";
 import { forgetRegistered } from "./runtime.ts";
-import type { Secrets } from "./secrets.ts";
+import { loadAssertionKey, type Secrets } from "./secrets.ts";
 import { endpointBindings, serviceWorkers, type ServicesOptions } from "./service-workers.ts";
 import { moduleOf } from "./workers.ts";
 
@@ -44,8 +44,16 @@ export interface DataProcess {
 
 const ORIGINS = "tulle-origins";
 
-function gatewayName(index: number): string {
-  return `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`;
+/** Of the gateways that a local mesh has: a project's, or as many as were asked for. */
+export function gatewayNames({
+  gateways,
+  project,
+}: {
+  readonly gateways: number;
+  readonly project: Pick<ProjectGateways, "gateways"> | null;
+}): readonly string[] {
+  if (project !== null) return project.gateways.map(({ name }) => name);
+  return Array.from({ length: gateways }, (_, index) => `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`);
 }
 
 /** Gateways, state and services in one runtime, as on one machine of Cloudflare's. */
@@ -58,9 +66,7 @@ export async function startData(
   mkdirSync(layout.registry, { recursive: true });
   const forwarder = await startPrivateForwarder(options.plainPrivate);
   const { project } = options;
-  const names =
-    project?.gateways.map(({ name }) => name) ??
-    Array.from({ length: options.gateways }, (_, index) => gatewayName(index));
+  const names = gatewayNames(options);
   const services = await serviceWorkers(layout, options, names[0] ?? "");
   const endpoints = endpointBindings(options.examples);
   const gateways = await gatewayWorkers(names, project, secrets.snapshotPublicKey);
@@ -76,7 +82,11 @@ export async function startData(
       workers: [
         ...gateways.map((gateway) => ({
           ...gateway,
-          bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
+          bindings: {
+            ...gateway.bindings,
+            TULLE_LOCAL: "1",
+            ASSERTION_KEY: loadAssertionKey(layout.state, gateway.name).jwk,
+          },
           serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...endpoints },
           unsafeDirectSockets: [
             { host: "127.0.0.1", port: 0 },

@@ -6,7 +6,7 @@ import { kubeconfig } from "../src/kube/kubeconfig.ts";
 import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
 import { startControl } from "./control-process.ts";
-import { startData } from "./data-process.ts";
+import { gatewayNames, startData } from "./data-process.ts";
 import { type OpenProject, openProject, startProject } from "./dev/project.ts";
 import { type Example, type ExampleCall, readExample } from "./examples.ts";
 import { shownOf } from "./dev/shown.ts";
@@ -15,7 +15,7 @@ import type { GatewayListeners } from "./gateway-listeners.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { MeshAuthority } from "./mesh-authority.ts";
 import { infoOf, type MeshInfo } from "./mesh-info.ts";
-import type { Options } from "./options.ts";
+import { MAX_GATEWAYS, type Options } from "./options.ts";
 import { openControl, openGateways, type Opening, portFree } from "./own-listeners.ts";
 import { untilServed, wake } from "./ready.ts";
 import { endOrphans, logSink, recordPids, runtimePids } from "./runtime.ts";
@@ -89,7 +89,16 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   const control =
     options.only === "data"
       ? []
-      : await upControl(opening, secrets, project?.project.topology.trustDomain ?? TRUST_DOMAIN, run);
+      : await upControl(
+          opening,
+          secrets,
+          {
+            trustDomain: project?.project.topology.trustDomain ?? TRUST_DOMAIN,
+            // Where it starts alone, how many gateways there will be is not known to it.
+            gateways: gatewayNames({ gateways: options.only === null ? options.gateways : MAX_GATEWAYS, project }),
+          },
+          run,
+        );
   const token = await adminToken(client, layout, secrets);
   await openControl(opening);
   const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
@@ -129,12 +138,12 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
 async function upControl(
   { options, layout, onLine }: Opening,
   secrets: Secrets,
-  trustDomain: string,
+  what: { readonly trustDomain: string; readonly gateways: readonly string[] },
   run: Run,
 ): Promise<readonly number[]> {
   run.progress("starting control");
   await portFree(layout.ports.controlDirect, options);
-  const control = await startControl(layout, secrets, trustDomain, onLine);
+  const control = await startControl(layout, secrets, what, onLine);
   run.onStop(() => control.stop());
   return track(layout, "control", []);
 }

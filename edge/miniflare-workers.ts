@@ -24,13 +24,20 @@ export interface ControlSecrets {
   readonly snapshotPrivateKey: string;
 }
 
-export async function controlWorker(secrets: ControlSecrets, trustDomain: string, local: boolean) {
+/** @param assertionKeys gateway to the public keys of its assertions */
+export async function controlWorker(
+  secrets: ControlSecrets,
+  trustDomain: string,
+  local: boolean,
+  assertionKeys: Readonly<Record<string, readonly string[]>> = {},
+) {
   const worker = await workerOf("control");
   return {
     ...worker,
     bindings: {
       ...worker.bindings,
       TRUST_DOMAIN: trustDomain,
+      ASSERTION_KEYS: JSON.stringify(assertionKeys),
       BOOTSTRAP_SECRET: secrets.bootstrap,
       KEY_ENCRYPTION_SECRET: secrets.keyEncryption,
       SNAPSHOT_PRIVATE_KEY: secrets.snapshotPrivateKey,

@@ -25,7 +25,7 @@ export interface Options {
 const EXAMPLES = ["bookinfo", "article"] as const;
 export type ExampleName = (typeof EXAMPLES)[number];
 
-const MAX_GATEWAYS = 16;
+export const MAX_GATEWAYS = 16;
 /** Above the base stand the mesh's own ports, and 2,000 above it those of Gateways. */
 const MAX_PORT_BASE = 62_000;
 

@@ -12,6 +12,14 @@ export interface Secrets {
   readonly snapshotPublicKey: string;
 }
 
+/** What a gateway signs assertions with. */
+export interface AssertionKey {
+  /** Private JWK, Ed25519: the gateway's secret. */
+  readonly jwk: string;
+  /** Raw, base64url: what control publishes. */
+  readonly publicKey: string;
+}
+
 const OWNER_ONLY = 0o600;
 
 export function writeSecret(path: string, text: string): void {
@@ -20,13 +28,27 @@ export function writeSecret(path: string, text: string): void {
   chmodSync(path, OWNER_ONLY);
 }
 
+/** The text of a file for its owner alone, made where it is missing. */
+function keptIn(state: string, name: string, make: () => string): string {
+  const path = join(state, name);
+  if (!existsSync(path)) writeSecret(path, `${make()}\n`);
+  return readFileSync(path, "utf8").trim();
+}
+
+/** @param state the folder; a key that is missing is made */
+export function loadAssertionKey(state: string, gateway: string): AssertionKey {
+  const name = `assertion-${gateway}.jwk`;
+  const jwk = keptIn(state, name, () =>
+    JSON.stringify(generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" })),
+  );
+  const { x } = JSON.parse(jwk) as { readonly x?: string };
+  if (x === undefined) throw new Error(`${name} is no Ed25519 key; delete it to make a new one`);
+  return { jwk, publicKey: x };
+}
+
 /** @param state the folder; what is missing is made */
 export function loadSecrets(state: string): Secrets {
-  const kept = (name: string, make: () => string): string => {
-    const path = join(state, name);
-    if (!existsSync(path)) writeSecret(path, `${make()}\n`);
-    return readFileSync(path, "utf8").trim();
-  };
+  const kept = (name: string, make: () => string): string => keptIn(state, name, make);
   const random = (): string => randomBytes(32).toString("base64url");
   const snapshotPrivateKey = kept("snapshot.key", () =>
     generateKeyPairSync("ed25519").privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),

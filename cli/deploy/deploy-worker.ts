@@ -4,12 +4,20 @@ import { z } from "zod";
 import { ROOT } from "../../project/built.ts";
 import { CommandError } from "../tulle/command-error.ts";
 import { contentHash } from "./content-hash.ts";
+import { assertionKeyIsSet, firstAssertionKey } from "./keys.ts";
 import type { Deployment } from "./plan.ts";
 import { type DeployRun, must, plannedWorkers, writeConfig } from "./run.ts";
 import type { DeployedWorker } from "./workers.ts";
 
-/** @returns how it went */
-export async function deployWorker(run: DeployRun, { worker, without, pass }: Deployment): Promise<string> {
+/**
+ * @param rotated secrets that replace those that it has
+ * @returns how it went
+ */
+export async function deployWorker(
+  run: DeployRun,
+  { worker, without, pass }: Deployment<DeployedWorker>,
+  rotated: Readonly<Record<string, string>> | null = null,
+): Promise<string> {
   const { state, wrangler, force } = run;
   const { name } = worker;
   if (worker.role === "control") await prepareSecrets(run, name);
@@ -18,22 +26,25 @@ export async function deployWorker(run: DeployRun, { worker, without, pass }: De
   if (now === undefined) throw new Error(`no Worker ${name}`);
   const config = writeConfig(run, now, without);
   const pending = worker.role === "control" ? state.pendingSecrets() : null;
+  const first = worker.role === "gateway" ? firstAssertionKey(run, name) : null;
+  const secrets = rotated ?? pending?.secrets ?? first;
   // Of containers' images nothing is known here.
   const before = now.config["containers"] === undefined ? state.kept.workers[name] : undefined;
-  if (before !== undefined && pending === null && pass === 1 && !force) {
+  if (before !== undefined && secrets === null && pass === 1 && !force) {
     await bundled(run, now, ["--dry-run", "--config", config]);
     if (before === hashOf(run, now, config)) return "unchanged";
   }
   const secretsPath = join(state.folder, "secrets.json");
   rmSync(secretsPath, { force: true });
-  if (pending !== null) writeFileSync(secretsPath, JSON.stringify(pending.secrets), { mode: 0o600 });
+  if (secrets !== null) writeFileSync(secretsPath, JSON.stringify(secrets), { mode: 0o600 });
   try {
-    await bundled(run, now, ["--config", config, ...(pending === null ? [] : ["--secrets-file", secretsPath])]);
+    await bundled(run, now, ["--config", config, ...(secrets === null ? [] : ["--secrets-file", secretsPath])]);
   } finally {
     rmSync(secretsPath, { force: true });
   }
   if (pending !== null) state.secretsAreSet();
   state.update({ workers: { ...state.kept.workers, [name]: hashOf(run, now, config) } });
+  if (secrets === first && first !== null) assertionKeyIsSet(run, name);
   return "deployed";
 
   async function bundled({ state: { folder } }: DeployRun, { name: of }: DeployedWorker, args: readonly string[]) {

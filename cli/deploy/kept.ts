@@ -9,6 +9,10 @@ const Kept = z.strictObject({
   databaseId: z.string().optional(),
   /** Public halves of the keys that sign configuration. */
   snapshotKeys: z.array(z.string()).default([]),
+  /** By gateway, public halves of the keys that sign its assertions. */
+  assertionKeys: z.record(z.string(), z.array(z.string())).default({}),
+  /** Public half of a key that signs no more, to when it may be forgotten (epoch ms). */
+  retiring: z.record(z.string(), z.number()).default({}),
   /** Hash of the migrations that were applied. */
   migrations: z.string().optional(),
   /** By name, the hash of what was deployed. */
@@ -27,6 +31,16 @@ const Pending = z.strictObject({
   }),
 });
 
+const Pair = z.strictObject({ publicKey: z.string(), secret: z.string() });
+/** Keys whose public halves are told already, and whose secrets are not set yet. */
+const PendingKeys = z.strictObject({
+  /** Signs configuration. */
+  snapshot: Pair.optional(),
+  /** By gateway. */
+  assertion: z.record(z.string(), Pair).default({}),
+});
+type PendingKeys = z.infer<typeof PendingKeys>;
+
 /** What deployments leave for the next one, in a folder: what was done, and the secrets while they are not set yet. */
 export interface DeploymentState {
   readonly folder: string;
@@ -38,6 +52,8 @@ export interface DeploymentState {
   makeSecrets(): { readonly publicKey: string; readonly secrets: ControlSecrets };
   /** Control has them: but for the one that makes the first administrator's token they are forgotten here. */
   secretsAreSet(): void;
+  pendingKeys(): PendingKeys;
+  keepPendingKeys(keys: PendingKeys): void;
   /** For `tulle token bootstrap`. */
   readonly bootstrapPath: string;
   forget(): void;
@@ -47,6 +63,7 @@ export interface DeploymentState {
 export function openState(folder: string): DeploymentState {
   const path = join(folder, "deployed.json");
   const pendingPath = join(folder, "pending-secrets.json");
+  const keysPath = join(folder, "pending-keys.json");
   const bootstrapPath = join(folder, "bootstrap-secret");
   let kept = existsSync(path) ? parsed(Kept, path) : Kept.parse({});
   const pendingSecrets = () => (existsSync(pendingPath) ? parsed(Pending, pendingPath) : null);
@@ -81,6 +98,12 @@ export function openState(folder: string): DeploymentState {
       write(bootstrapPath, set.secrets.BOOTSTRAP_SECRET, 0o600);
       update({ snapshotKeys: [set.publicKey] });
       rmSync(pendingPath);
+    },
+    pendingKeys: () => (existsSync(keysPath) ? parsed(PendingKeys, keysPath) : { assertion: {} }),
+    keepPendingKeys: (keys) => {
+      const isEmpty = keys.snapshot === undefined && Object.keys(keys.assertion).length === 0;
+      if (isEmpty) rmSync(keysPath, { force: true });
+      else write(keysPath, JSON.stringify(keys), 0o600);
     },
     bootstrapPath,
     forget: () => rmSync(folder, { recursive: true, force: true }),

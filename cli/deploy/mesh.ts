@@ -5,6 +5,8 @@ import type { GlobalOptions } from "../tulle/options.ts";
 import { print, printStructured, tell } from "../tulle/output.ts";
 import { wranglerSteps } from "./deployment.ts";
 import { destroySteps } from "./destroy.ts";
+import { prepareKeys } from "./keys.ts";
+import { rotationSteps } from "./rotation.ts";
 import { applyObjects, byHand, goneObjects, reachControl, removeObjects, writeObjects } from "./mesh-objects.ts";
 import { type DeployRun, plannedWorkers, writeConfig } from "./run.ts";
 import { runSteps, type Step } from "./steps.ts";
@@ -26,6 +28,7 @@ const GO_ON = "nothing after it was done; mend it and run the same command again
 /** @throws CommandError at the step that fails, with how to go on */
 export async function deployMesh(run: DeployRun, options: GlobalOptions): Promise<void> {
   const applied: Applied["results"][number][] = [];
+  prepareKeys(run, Date.now());
   const done = await runSteps(stepsOf(run, options, applied), GO_ON, options.output !== "table");
   if (run.only === null && run.state.kept.resources.length === 0) tell(byHand(run, writeObjects(run)));
   tellWhatIsLeft(run);
@@ -40,6 +43,7 @@ export async function deployMesh(run: DeployRun, options: GlobalOptions): Promis
  */
 function stepsOf(run: DeployRun, options: GlobalOptions, applied: Applied["results"][number][]): readonly Step[] {
   const { control, workers } = wranglerSteps(run);
+  const rotation = rotationSteps(run);
   if (run.only !== null) return [...control, ...workers];
   const files = writeObjects(run);
   const apply = {
@@ -51,8 +55,8 @@ function stepsOf(run: DeployRun, options: GlobalOptions, applied: Applied["resul
       return "applied";
     },
   };
-  if (run.state.kept.resources.length === 0) return [...control, apply, ...workers];
-  return [...removal(run, options), ...control, ...workers, apply];
+  if (run.state.kept.resources.length === 0) return [...control, apply, ...workers, ...rotation];
+  return [...removal(run, options), ...control, ...workers, apply, ...rotation];
 }
 
 function removal(run: DeployRun, options: GlobalOptions): readonly Step[] {

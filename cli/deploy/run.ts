@@ -3,6 +3,7 @@ import { writeGeneratedConfig } from "../../project/generated-config.ts";
 import type { Project } from "../../project/read-project.ts";
 import { CommandError } from "../tulle/command-error.ts";
 import type { DeploymentState } from "./kept.ts";
+import type { Rotatable } from "./secrets.ts";
 import { configPath, type DeployedWorker, workersOf } from "./workers.ts";
 import type { Wrangler } from "./wrangler.ts";
 
@@ -15,6 +16,10 @@ export interface DeployRun {
   readonly force: boolean;
   /** Names of the Workers to deploy; null: all. */
   readonly only: ReadonlySet<string> | null;
+  /** Keys to change. */
+  readonly rotate: ReadonlySet<Rotatable>;
+  /** Waits until no isolate runs any more that knows less than what was deployed last. */
+  readonly settle: () => Promise<void>;
 }
 
 const UNKNOWN_ID = "00000000-0000-0000-0000-000000000000";
@@ -24,7 +29,8 @@ export function plannedWorkers({ project, state }: DeployRun): readonly Deployed
   const pending = state.pendingSecrets();
   const snapshotKeys = pending === null ? state.kept.snapshotKeys : [pending.publicKey];
   const databaseId = state.kept.databaseId ?? UNKNOWN_ID;
-  return workersOf(project, { databaseId, snapshotKeys, folder: state.folder });
+  const { assertionKeys } = state.kept;
+  return workersOf(project, { databaseId, snapshotKeys, assertionKeys, folder: state.folder });
 }
 
 /**

@@ -22,6 +22,8 @@ export interface DeploySettings {
   readonly databaseId: string;
   /** Raw Ed25519 public keys, base64url, that may sign a root. */
   readonly snapshotKeys: readonly string[];
+  /** By gateway, the same of its assertions. */
+  readonly assertionKeys: Readonly<Record<string, readonly string[]>>;
   /** For generated files. */
   readonly folder: string;
 }
@@ -46,13 +48,17 @@ function namesOf({ topology: { mesh } }: Project): { readonly control: string; r
   return { control: `${mesh}-control`, state: `${mesh}-state` };
 }
 
-function controlWorker(project: Project, { databaseId }: DeploySettings): DeployedWorker {
+function controlWorker(project: Project, { databaseId, assertionKeys }: DeploySettings): DeployedWorker {
   const { control } = ownConfigs();
   const { domain } = project.meshFile.file.control;
   return worker("control", {
     ...control,
     name: namesOf(project).control,
-    vars: { ...control.vars, TRUST_DOMAIN: project.topology.trustDomain },
+    vars: {
+      ...control.vars,
+      TRUST_DOMAIN: project.topology.trustDomain,
+      ASSERTION_KEYS: JSON.stringify(assertionKeys),
+    },
     d1_databases: control.d1_databases.map((database) => ({
       ...database,
       database_name: project.topology.mesh,

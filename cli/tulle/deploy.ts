@@ -1,12 +1,14 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { Argument, type Command } from "commander";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Argument, type Command, Option } from "commander";
 import { deployMesh, destroyMesh, planMesh } from "../deploy/mesh.ts";
 import { accountOf } from "../deploy/account.ts";
 import { dryRun } from "../deploy/dry-run.ts";
 import { openState } from "../deploy/kept.ts";
 import { refusePublicRoutes } from "../deploy/public-routes.ts";
 import type { DeployRun } from "../deploy/run.ts";
+import { ROTATABLE, type Rotatable } from "../deploy/secrets.ts";
 import { wranglerIn } from "../deploy/wrangler.ts";
 import { MESH_FILE, ProjectError } from "../../project/mesh-file.ts";
 import { type Project, readProject } from "../../project/read-project.ts";
@@ -25,12 +27,16 @@ interface DeployOptions extends PlaceOptions {
   readonly dryRun?: true;
   readonly only?: readonly string[];
   readonly force?: true;
+  readonly rotate?: readonly Rotatable[];
 }
 
 interface DestroyOptions extends PlaceOptions {
   readonly yes?: true;
   readonly database?: true;
 }
+
+/** A version of a Worker is everywhere within seconds, and whoever checks by keys asks again within this. */
+const SETTLE_MS = 60_000;
 
 export function addDeploy(program: Command): void {
   placed(program.command("deploy"))
@@ -39,6 +45,9 @@ export function addDeploy(program: Command): void {
     .option("--dry-run", "have wrangler bundle and check every Worker, deploy nothing")
     .option("--only <worker...>", "deploy these Workers alone")
     .option("--force", "deploy what is unchanged, too")
+    .addOption(
+      new Option("--rotate <key...>", "change keys: all are told of the next one before it is used").choices(ROTATABLE),
+    )
     .addHelpText(
       "after",
       `
@@ -70,6 +79,9 @@ function placed(command: Command): Command {
 
 async function deploy(path: string | undefined, options: DeployOptions): Promise<void> {
   if (options.plan && options.dryRun) throw usageError("--plan and --dry-run: give one of them");
+  if (options.rotate && options.dryRun) throw usageError("--rotate and --dry-run: give one of them");
+  if (options.rotate && options.only)
+    throw usageError("--rotate changes what all gateways and control know: leave out --only");
   const run = await started(path, options);
   try {
     refusePublicRoutes(run.project, environmentOf(options));
@@ -107,6 +119,8 @@ async function started(path: string | undefined, options: DeployOptions | Destro
       wrangler: wranglerIn(project.meshFile.folder, accountOf(project)),
       force,
       only,
+      rotate: new Set("rotate" in options ? options.rotate : []),
+      settle: async () => sleep(SETTLE_MS),
     };
   } catch (error) {
     throw asCommandError(error);

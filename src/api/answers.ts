@@ -145,6 +145,20 @@ export const Enrolled = z.strictObject({
   expiresAt: epochMs.describe("Epoch milliseconds."),
 });
 
+export const AssertionKeys = z.strictObject({
+  keys: z.array(
+    z.strictObject({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      x: z.string().describe("The public key, base64url."),
+      alg: z.literal("EdDSA"),
+      use: z.literal("sig"),
+      kid: z.string().describe("RFC 7638 thumbprint."),
+      iss: z.string().describe("Whose key it is: `spiffe://trust-domain/gateway/NAME`."),
+    }),
+  ),
+});
+
 const revision = {
   generation,
   at: z.string().describe("RFC 3339."),

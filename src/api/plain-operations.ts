@@ -1,6 +1,7 @@
 import {
   Applied,
   ApplyRefused,
+  AssertionKeys,
   Audit,
   AuditVerified,
   Bootstrapped,
@@ -73,6 +74,7 @@ const ANSWERED = {
   Decided,
   Findings,
   Registered,
+  AssertionKeys,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -688,6 +690,25 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
           lang: "curl",
           source: `${BARE_CURL} "$TULLE/api/v1/bundle"`,
           "x-expect": "-----BEGIN CERTIFICATE-----",
+        },
+      ],
+    },
+  },
+  "/api/v1/assertion-keys": {
+    get: {
+      operationId: "assertionKeys",
+      summary: "The gateways' public keys",
+      description:
+        "A JWK set: what services check the assertions of gateways by. While a key changes, old and new are both listed. It is public.",
+      tags: ["Access"],
+      security: [],
+      responses: { "200": answer("The keys of all gateways.", "AssertionKeys") },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: `${BARE_CURL} "$TULLE/api/v1/assertion-keys"`,
+          "x-expect": '"crv":"Ed25519"',
         },
       ],
     },

@@ -10,7 +10,14 @@ import { RunningControl } from "./running.ts";
 const RULES = "/k8s/apis/networking.istio.io/v1/namespaces/default/destinationrules";
 
 /** All that needs no credentials (R21). Whoever adds to it says in the threat model why. */
-const PUBLIC = ["GET /api/v1/bundle", "GET /healthz", "HEAD /api/v1/bundle", "HEAD /healthz"];
+const PUBLIC = [
+  "GET /api/v1/assertion-keys",
+  "GET /api/v1/bundle",
+  "GET /healthz",
+  "HEAD /api/v1/assertion-keys",
+  "HEAD /api/v1/bundle",
+  "HEAD /healthz",
+];
 
 /** Paths below a wildcard that lead to code of their own. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {

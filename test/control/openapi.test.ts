@@ -4,6 +4,7 @@ import type { z } from "zod";
 import {
   Applied,
   ApplyRefused,
+  AssertionKeys,
   Audit,
   AuditVerified,
   Decided,
@@ -183,6 +184,8 @@ describe("control", () => {
     await expectForm("enrol", ["POST", "/api/v1/enrol", csr, { token }], 201, Enrolled);
     await expectForm("enrol", ["POST", "/api/v1/enrol", csr, { token }], 401, Status);
     await expectForm("bootstrap", ["POST", "/api/v1/bootstrap"], 401, Status);
+
+    await expectForm("assertionKeys", ["GET", "/api/v1/assertion-keys"], 200, AssertionKeys);
 
     const texts = ["metrics", "health", "openapi", "bundle"];
     expect([...seen, ...texts].toSorted()).toEqual(PLAIN.map(({ operation }) => operation.operationId).toSorted());

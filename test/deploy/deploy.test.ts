@@ -72,6 +72,7 @@ describe("tulle deploy, on an account that is not real", () => {
     const secrets = ["BOOTSTRAP_SECRET", "KEY_ENCRYPTION_SECRET", "SNAPSHOT_PRIVATE_KEY"];
     expect(tried.account.calls.flatMap((call) => (call.secrets ? [[words(call), call.secrets]] : []))).toEqual([
       ["deploy shop-control", secrets],
+      ["deploy shop-gateway", ["ASSERTION_KEY"]],
     ]);
     expect(Object.keys(tried.account.workers).toSorted()).toEqual(ALL);
     expect(told).toMatch(/^ 1\/11 {2}database shop: created {2}\(\d+\.\d s\)$/m);

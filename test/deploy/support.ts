@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, vi } from "vitest";
+import type { Rotatable } from "../../cli/deploy/secrets.ts";
 import { openState } from "../../cli/deploy/kept.ts";
 import type { DeployRun } from "../../cli/deploy/run.ts";
 import { readProject } from "../../project/read-project.ts";
@@ -80,7 +81,19 @@ export function shop(files: Readonly<Record<string, string | object>> = SHOP): T
 /** One run of the command, as a new process would begin it. */
 export async function runIn(
   { account, folder, state }: Tried,
-  { only, force = false, environment }: { only?: readonly string[]; force?: boolean; environment?: string } = {},
+  {
+    only,
+    force = false,
+    environment,
+    rotate = [],
+    settle = async () => undefined,
+  }: {
+    only?: readonly string[];
+    force?: boolean;
+    environment?: string;
+    rotate?: readonly Rotatable[];
+    settle?: () => Promise<void>;
+  } = {},
 ): Promise<DeployRun> {
   return {
     project: await readProject({ from: folder, environment, isDeployed: true }),
@@ -91,6 +104,8 @@ export async function runIn(
     },
     force,
     only: only === undefined ? null : new Set(only),
+    rotate: new Set(rotate),
+    settle,
   };
 }
 

@@ -20,7 +20,7 @@ import { cfOf } from "../../edge/client-certificate.ts";
 import { type Front, openFront } from "../../edge/front.ts";
 import { startPrivateForwarder } from "../../edge/private-forwarder.ts";
 import { gatewayRefuser, refusalOf } from "../../edge/refusal.ts";
-import { loadSecrets } from "../../edge/secrets.ts";
+import { loadAssertionKey, loadSecrets } from "../../edge/secrets.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { send } from "../support/http.ts";
 import { exchange } from "../support/raw-http.ts";
@@ -348,6 +348,10 @@ describe("the edge", () => {
   it("keeps its secrets for their owner alone, and the same over restarts", () => {
     const secrets = loadSecrets(folder);
     expect(loadSecrets(folder)).toEqual(secrets);
+    const assertion = loadAssertionKey(folder, "gateway-a");
+    expect(loadAssertionKey(folder, "gateway-a")).toEqual(assertion);
+    expect(loadAssertionKey(folder, "gateway-b").publicKey).not.toBe(assertion.publicKey);
+    expect(statSync(join(folder, "assertion-gateway-a.jwk")).mode & 0o077).toBe(0);
     for (const name of ["bootstrap.secret", "key-encryption.secret", "snapshot.key", "ca.key"])
       expect([name, statSync(join(folder, name)).mode & 0o077]).toEqual([name, 0]);
     expect(generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" }).x).toHaveLength(

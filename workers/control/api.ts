@@ -18,7 +18,7 @@ import { workloadGroupRoutes } from "./workload-groups.ts";
 
 /**
  * The control API. What stands above `authenticated` is the whole list of what needs no token of ours (R21): the health
- * check, the bootstrap and enrolment, which bring their own credentials, and the mesh's public certificate.
+ * check, the bootstrap and enrolment, which bring their own credentials, and what is public: the mesh's certificate and the gateways' assertion keys.
  */
 export function controlApi(env: Env): Hono<Api> {
   const authority = () => env.AUTHORITY.getByName("authority");

@@ -4,6 +4,7 @@ import { answer, type Api, bearer, writerOf } from "./access.ts";
 import type { Authority, EnrolmentRefusal } from "./authority/authority.ts";
 import { auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
+import { assertionKeySet } from "../../src/identity/assertion-keys.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
@@ -20,12 +21,19 @@ const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
 
 const NO_STORE = { "cache-control": "no-store" };
 
-/** For workloads: a certificate against a join token, and the mesh's own certificate, which is public. */
+/** Whoever checks by them asks again for a key that it does not know. */
+const PUBLISHED = { "cache-control": "public, max-age=60" };
+
+/** For workloads: a certificate against a join token; and what is public, by which certificates and assertions are checked. */
 export function enrolRoutes(authority: Authorities): Hono<Api> {
   const app = new Hono<Api>();
   app.get("/bundle", async (c) => {
     const { pem } = await authority().bundle();
     return c.body(pem, 200, { "content-type": "application/x-pem-file" });
+  });
+  app.get("/assertion-keys", async (c) => {
+    const { ASSERTION_KEYS, TRUST_DOMAIN } = c.env;
+    return c.json(await assertionKeySet(ASSERTION_KEYS, TRUST_DOMAIN), 200, PUBLISHED);
   });
   app.post("/enrol", async (c) => {
     const token = bearer(c.req.header("authorization"));

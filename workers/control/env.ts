@@ -17,4 +17,6 @@ export interface Env {
   readonly KEY_ENCRYPTION_SECRET: string;
   /** Signs roots: Ed25519, PKCS#8, base64. */
   readonly SNAPSHOT_PRIVATE_KEY: string;
+  /** JSON: gateway to the raw public keys (base64url) by which its assertions verify, current and next. */
+  readonly ASSERTION_KEYS: string;
 }

@@ -6,7 +6,7 @@ export interface Env {
   readonly GATEWAY_NAME: string;
   /** JSON list of raw Ed25519 public keys, base64url: those that may sign a root. */
   readonly SNAPSHOT_KEYS: string;
-  /** A private Ed25519 key as a JSON Web Key, by which it signs what services outside of the platform are told. Unset: they are told nothing. */
+  /** A private Ed25519 key as a JSON Web Key, by which it signs what services outside of the platform are told. Unset (an older version deployed it): they are told nothing. Control publishes its public half. */
   readonly ASSERTION_KEY?: string;
   /** `ns/name` of the Gateway resource that this deployment stands for; unset: any Gateway's hosts. */
   readonly GATEWAY?: string;
