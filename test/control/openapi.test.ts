@@ -195,6 +195,7 @@ describe("control", () => {
 const FORMS = {
   Applied,
   ApplyRefused,
+  AssertionKeys,
   RolledBack,
   MeshStatus,
   Registered,
