@@ -650,9 +650,9 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   "/api/v1/enrol": {
     post: {
       operationId: "enrol",
-      summary: "A certificate, for a join token",
+      summary: "A certificate, for a join token or a token of an issuer",
       description:
-        "The workload makes a key, which stays with it, and a request that is signed by it. `tulle cert enrol` does all of this in one step.",
+        "The workload makes a key, which stays with it, and a request that is signed by it. `tulle cert enrol` does all of this in one step. In place of the join token goes a token of an OpenID Connect issuer for which there is an EnrolmentRule.",
       tags: ["Access"],
       security: [{ joinToken: [] }],
       requestBody: body("WantedCertificate"),

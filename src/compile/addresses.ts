@@ -1,4 +1,4 @@
-import { type Address, parseAddress } from "../resources/address.ts";
+import { type Address, isAllowedHost, parseAddress } from "../resources/address.ts";
 import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
 import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
@@ -90,11 +90,7 @@ function originHost(key: string): string | null {
 
 export function isEgressAllowed(world: World, host: string): boolean {
   if (world.anyAddress) return true;
-  const allowed = meshConfig(world).egress?.allowedHosts ?? [];
-  return allowed.some((entry) => {
-    const name = entry.toLowerCase();
-    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
-  });
+  return isAllowedHost(meshConfig(world).egress?.allowedHosts ?? [], host);
 }
 
 function holds(range: string, address: Exclude<Address, { kind: "binding" | "origin" }>): boolean {

@@ -20,6 +20,7 @@ import { WORKLOAD_ENTRY } from "./istio/workload-entry/kind.ts";
 import { WORKLOAD_GROUP } from "./istio/workload-group/kind.ts";
 import type { Kind } from "./kind.ts";
 import { type KeyedLists, lists } from "./list-keys.ts";
+import { ENROLMENT_RULE } from "./tulle/enrolment-rule/kind.ts";
 import { MESH_CONFIG } from "./tulle/mesh-config/kind.ts";
 
 /** Every kind that is served, by group and kind: in this order clients are told of them. */
@@ -43,6 +44,7 @@ export const KINDS: readonly Kind[] = [
   PEER_AUTHENTICATION,
   REQUEST_AUTHENTICATION,
   MESH_CONFIG,
+  ENROLMENT_RULE,
 ];
 
 function served(name: (kind: Kind) => string): ReadonlyMap<string, Kind> {

@@ -111,6 +111,14 @@ export function fetchedUrlProblem(text: string, local: boolean): string | null {
   return publicNameProblem(host);
 }
 
+/** Whether a host, lower case, is on the egress list. */
+export function isAllowedHost(allowedHosts: readonly string[], host: string): boolean {
+  return allowedHosts.some((entry) => {
+    const name = entry.toLowerCase();
+    return name.startsWith("*.") ? host.endsWith(name.slice(1)) : host === name;
+  });
+}
+
 /** @returns why this cannot stand on the egress list: a host name, or `*.` and a host name */
 export function egressHostProblem(host: string, local: boolean): string | null {
   const ip = parseIp(host);

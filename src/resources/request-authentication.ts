@@ -85,7 +85,7 @@ function checkDiscovery(issuer: string, report: Report, { local }: Context): voi
 }
 
 /** A set may hold keys for other readers; who wonders why a token is refused should be told of them. */
-function warnOfUselessKeys(jwks: string, report: Report): void {
+export function warnOfUselessKeys(jwks: string, report: Report): void {
   for (const [index, key] of (readKeySet(jwks) ?? []).entries()) {
     const problem = uselessKey(key);
     const name = typeof key.kid === "string" ? ` (\`kid: ${key.kid.slice(0, 100)}\`)` : "";
@@ -94,7 +94,7 @@ function warnOfUselessKeys(jwks: string, report: Report): void {
 }
 
 /** Form of an inline key set: public keys only, and no symmetric ones, which would let every reader of the policy sign (R12). */
-function jwksProblem(jwks: string): string | null {
+export function jwksProblem(jwks: string): string | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(jwks);

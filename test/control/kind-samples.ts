@@ -46,6 +46,16 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       return { spec: { selector, jwtRules: [] } };
     case "MeshConfig":
       return { spec: { rootNamespace: "mesh-root", egress: { allowedHosts: SAMPLE_HOSTS } } };
+    case "EnrolmentRule":
+      return {
+        spec: {
+          issuer: "https://issuer.held.test",
+          jwks: '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}',
+          subject: "repo:acme/held:{ref}",
+          namespace: "held",
+          serviceAccount: "held",
+        },
+      };
     default:
       return {};
   }

@@ -22,7 +22,8 @@ export class RunningControl {
     this.#miniflare = miniflare;
   }
 
-  static async start(): Promise<RunningControl> {
+  /** @param options.local as in the local mesh: plain http to loopback is allowed */
+  static async start({ local = false }: { readonly local?: boolean } = {}): Promise<RunningControl> {
     const bootstrap = randomBytes(32).toString("base64url");
     const { privateKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -38,7 +39,7 @@ export class RunningControl {
         cf: false,
         handleStructuredLogs: () => undefined,
         workers: [
-          await controlWorker(secrets, "cluster.local", false),
+          await controlWorker(secrets, "cluster.local", local),
           {
             name: "caller",
             modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],
@@ -128,9 +129,9 @@ export class RunningControl {
     return (await this.rpc("STATE", "root", gateway, null)) as RootAnswer;
   }
 
-  /** Takes the Hub out of memory: the next call loads it from what is stored. */
-  async evict(): Promise<void> {
-    await this.#miniflare.unsafeEvictDurableObject(CONTROL, "Hub", { name: "hub" });
+  /** Takes the Hub, or another object, out of memory: the next call loads it from what is stored. */
+  async evict(className = "Hub", name = "hub"): Promise<void> {
+    await this.#miniflare.unsafeEvictDurableObject(CONTROL, className, { name });
   }
 
   async #worker(name: string): Promise<{ fetch(url: string, init?: RequestInit): Promise<Response> }> {

@@ -60,7 +60,8 @@ export function tableSays(account: Account, verb: Verb, place: Place, kind: stri
   return letter === "w" || (letter === "r" && kind !== "Secret" && READS.some((read) => read === verb));
 }
 
-/** The place where the table is looked up for a request that names a kind, and of a Namespace its own name. */
+/** The place where the table is looked up for a request that names a kind, and of a Namespace its own name. EnrolmentRules stand in none. */
 export function placeOf(kind: string, verb: Verb, at: Place): Place {
+  if (kind === "EnrolmentRule") return "";
   return kind === "Namespace" && verb !== "get" ? "" : at;
 }

@@ -163,11 +163,16 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "MeshConfig",
     "spec: {escapedSlashes: {default: KEEP, hosts: [{host: '*.a.com', mode: DECODE}]}, egress: {allowedHosts: [a.com]}, privateRanges: [{range: 10.0.0.0/8, namespaces: ['*']}], snapshot: {maxAge: 1h}}",
   ],
+  [
+    "tulle.dev/v1alpha1",
+    "EnrolmentRule",
+    "spec: {issuer: 'https://a.example.com', audience: 'tulle://cluster.local', jwksUri: 'https://a.example.com/keys', subject: 'a:{b}', namespace: '{b}', serviceAccount: web}",
+  ],
 ];
 
 function written([apiVersion, kind, fields]: (typeof EXAMPLES)[number]): string {
   const name = kind === "MeshConfig" ? "default" : "a";
-  const place = kind === "Namespace" ? "" : ", namespace: shop";
+  const place = kind === "Namespace" || kind === "EnrolmentRule" ? "" : ", namespace: shop";
   return `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: ${name}${place}, labels: {a: b}, finalizers: [c/d]}\n${fields}\n`;
 }
 

@@ -119,6 +119,7 @@ describe("columnsOf", () => {
     ["PeerAuthentication", ["Name", "Mode", "Status", "Age"], []],
     ["RequestAuthentication", ["Name", "Status", "Age"], []],
     ["MeshConfig", ["Name", "Status", "Age"], []],
+    ["EnrolmentRule", ["Name", "Issuer", "Subject", "Status", "Age"], []],
   ])("of %s are upstream's, and a Status in the mesh's", (kind, narrow, wide) => {
     const columns = columnsOf(named(kind));
     expect(columns.filter(({ priority }) => priority === 0).map(({ name }) => name)).toEqual(narrow);

@@ -12,6 +12,7 @@ describe("findKind", () => {
     ["security.istio.io/v1beta1", "RequestAuthentication", "requestauthentications"],
     ["security.example.com/v1", "AuthorizationPolicy", "authorizationpolicies"],
     ["tulle.dev/v1alpha1", "MeshConfig", "meshconfigs"],
+    ["tulle.dev/v1alpha1", "EnrolmentRule", "enrolmentrules"],
   ])("knows %s %s", (apiVersion, kind, plural) => {
     expect(findKind(apiVersion, kind)?.plural).toBe(plural);
   });

@@ -1,11 +1,14 @@
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
 import { answer, type Api, bearer, writerOf } from "./access.ts";
-import type { Authority, EnrolmentRefusal } from "./authority/authority.ts";
+import type { Authority, Enrolment, EnrolmentRefusal } from "./authority/authority.ts";
 import { auditLog } from "./db/audit.ts";
+import { auditIssue, auditRefusal } from "./enrolment-audit.ts";
+import { enrolmentSettings } from "./enrolment-settings.ts";
 import { readJson } from "./json-body.ts";
 import { assertionKeySet } from "../../src/identity/assertion-keys.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
+import type { Entitled } from "../../src/resources/enrolment-token.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
 
@@ -38,15 +41,44 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
   app.post("/enrol", async (c) => {
     const token = bearer(c.req.header("authorization"));
     if (token === null)
-      return answer(c, failure("Unauthorized", "Unauthorized: send the join token as a bearer token"));
+      return answer(
+        c,
+        failure("Unauthorized", "Unauthorized: send a join token, or a token of an issuer, as a bearer token"),
+      );
     const wanted = await readJson(c.req.raw, WantedCertificate, CERTIFICATE_FORM, MAX_BODY_BYTES);
     if (!wanted.ok) return answer(c, wanted.error);
     const { csr, ttlSeconds } = wanted.value;
-    const enrolled = await authority().enrol({ token, csr, ttlMs: ttlSeconds * 1_000 });
-    if (!enrolled.ok) return answer(c, failure(REASONS[enrolled.code], enrolled.message));
-    return c.json(enrolled.value, 201, NO_STORE);
+    const request = { token, csr, ttlMs: ttlSeconds * 1_000 };
+    if (isJws(token)) {
+      const settings = await enrolmentSettings(c.env);
+      return concluded(c, "issuer-token", await authority().enrolByIssuer({ ...request, settings }));
+    }
+    return concluded(c, "join-token", await authority().enrol(request));
   });
   return app;
+}
+
+/** A token of an issuer; join tokens have no dots. */
+function isJws(token: string): boolean {
+  return token.split(".").length === 3;
+}
+
+/** Answers, once the audit has it. */
+async function concluded(
+  c: Context<Api>,
+  by: "issuer-token" | "join-token",
+  enrolled: Enrolment & { readonly entitled?: Entitled },
+): Promise<Response> {
+  const requestId = crypto.randomUUID();
+  c.header("x-request-id", requestId);
+  if (!enrolled.ok) {
+    const { code, message, why } = enrolled;
+    await auditRefusal(c.env.DB, { by, requestId, reason: why?.reason ?? code, subject: why?.subject ?? null });
+    return answer(c, failure(REASONS[code], message));
+  }
+  const { value, serial, entitled } = enrolled;
+  await auditIssue(c.env.DB, { by, spiffeId: value.spiffeId, serial, ...entitled });
+  return c.json(value, 201, NO_STORE);
 }
 
 /** For the administrator, who says which workload a token is for. */

@@ -6,6 +6,8 @@ import { BACKDATED_MS, serialNumber, type Signer, SIGNING } from "./signing.ts";
 export interface AuthorityEnv {
   readonly TRUST_DOMAIN: string;
   readonly KEY_ENCRYPTION_SECRET: string;
+  /** Set by the local mesh alone. */
+  readonly TULLE_LOCAL?: string;
 }
 
 const PURPOSE = "authority-key";
