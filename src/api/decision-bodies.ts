@@ -126,6 +126,7 @@ const Recorded = z.strictObject({
   query: z.string(),
   headers: z.record(z.string(), z.string()),
   entrance: z.enum(["public", "mesh"]),
+  sourceIp: z.string().nullable().optional(),
   clientIp: z.string().nullable(),
   peer: z.strictObject({
     principal: z.string().nullable(),

@@ -1,6 +1,6 @@
 import { type Address, isAllowedHost, parseAddress } from "../resources/address.ts";
 import type { EndpointSliceFields, PodSpec } from "../resources/core.ts";
-import { inRange, parseCidr, parseIp } from "../resources/ip.ts";
+import { inRange, parseCidr, parseIp } from "../match/ip.ts";
 import type { KubeObject } from "../resources/object.ts";
 import type { EndpointAddress } from "../snapshot/model.ts";
 import { meshConfig, namespaceOf, narrowerOf } from "./view.ts";

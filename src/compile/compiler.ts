@@ -114,6 +114,10 @@ export class Compiler {
     return trustDomain(this.#world);
   }
 
+  get trustDomainAliases(): readonly string[] {
+    return meshConfig(this.#world).trustDomainAliases ?? [];
+  }
+
   /** Milliseconds; null: a snapshot never grows too old. */
   get maxAgeMs(): number | null {
     const { snapshot } = meshConfig(this.#world);

@@ -1,4 +1,4 @@
-import { parseIp } from "../resources/ip.ts";
+import { parseIp } from "../match/ip.ts";
 import type { SidecarSpec } from "../resources/sidecar.ts";
 import type { Route, Workload } from "../snapshot/model.ts";
 import { endpointAt } from "./addresses.ts";

@@ -1,5 +1,6 @@
 import { measure } from "../match/regex-cost.ts";
-import type { Route, RouteMatch, StringMatch } from "../snapshot/model.ts";
+import { policiesOf } from "../policy/policy-set.ts";
+import type { PolicySet, Route, RouteMatch, Slice, StringMatch } from "../snapshot/model.ts";
 import type { CompiledSlice } from "./slices.ts";
 
 /** A slice never changes, so it is measured once. */
@@ -8,14 +9,22 @@ const costs = new WeakMap<CompiledSlice, number>();
 /** What it costs an isolate to compile the regular expressions of a slice, each once, in instructions. */
 export function patternCostOf(compiled: CompiledSlice): number {
   let cost = costs.get(compiled);
-  if (cost === undefined) costs.set(compiled, (cost = costOf(compiled.slice.routes)));
+  if (cost === undefined) costs.set(compiled, (cost = costOf(compiled.slice)));
   return cost;
 }
 
-function costOf(routes: readonly Route[]): number {
+function costOf({ routes, policySets }: Slice): number {
   let sum = 0;
-  for (const pattern of new Set(routes.flatMap(patternsOf))) sum += measure(pattern).cost;
+  for (const pattern of new Set([...routes.flatMap(patternsOf), ...policySets.flatMap(pathPatterns)]))
+    sum += measure(pattern).cost;
   return sum;
+}
+
+function pathPatterns(set: PolicySet): readonly string[] {
+  const operations = policiesOf(set).flatMap(({ rules }) => rules.flatMap(({ to = [] }) => to));
+  return operations.flatMap(({ paths = [] }) =>
+    paths.flatMap((match) => (match.kind === "regex" ? [match.value] : [])),
+  );
 }
 
 function patternsOf({ matches, rewrite, cors }: Route): readonly string[] {

@@ -135,6 +135,7 @@ const NOTHING: RequestFacts = {
   query: "",
   headers: {},
   entrance: "mesh",
+  sourceIp: null,
   clientIp: null,
   peer: NO_PEER,
   tls: null,

@@ -79,6 +79,13 @@ function portsOf(object: KubeObject): readonly number[] {
   return infoOf(object, "").ports.map(({ number }) => number);
 }
 
+/** The ports of a Kubernetes Service whose `targetPort` is a number, with that, by their names. */
+export function numericTargets({ inventory }: World, host: string): ReadonlyMap<string, number> {
+  const service = inventory.of("service", host).find((object) => object.kind === "Service" && mayOwn(object, host));
+  const ports = service ? infoOf(service, host).ports : [];
+  return new Map(ports.flatMap(({ name, target }) => (typeof target === "number" ? [[name, target]] : [])));
+}
+
 /** Names below a namespace's own are that namespace's: nobody else may stand in for its services (R19). */
 export function mayOwn(object: KubeObject, host: string): boolean {
   const service = serviceOfHost(host);

@@ -60,6 +60,8 @@ export interface Registration {
   readonly labels: Readonly<Record<string, string>>;
   /** Null: any. */
   readonly ports: readonly number[] | null;
+  /** By which ports policies know those at which it listens, where its service declares others. */
+  readonly declared?: Readonly<Record<number, readonly number[]>>;
 }
 
 /** What the objects of one API make of requests. What puts slices together knows none of them. */

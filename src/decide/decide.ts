@@ -212,6 +212,7 @@ function asSent(
     query: routed.query,
     headers,
     entrance: routed.entrance,
+    sourceIp: routed.sourceIp,
     clientIp: routed.clientIp,
     peer: front === null ? routed.peer : front.arrivingPeer,
     tls: null,

@@ -160,7 +160,7 @@ export function factsFor(
   port: number,
   { startedAt, seed }: Pick<RequestFacts, "startedAt" | "seed">,
 ): Result<RequestFacts, Answer> {
-  const { method, scheme, host, authority, headers, odd, target, clientIp } = received;
+  const { method, scheme, host, authority, headers, odd, target, sourceIp, clientIp } = received;
   dropAliases(headers, odd, slice.headers);
   const path = canonicalPath(target.pathname, slice.model.path);
   if (!path.ok) return err(answerOf(path.error.code));
@@ -176,6 +176,7 @@ export function factsFor(
     query: target.query,
     headers,
     entrance,
+    sourceIp,
     clientIp,
     // A listener that asks for no certificate looks at none.
     peer: slice.front?.model.clientCertificate === "none" ? NO_PEER : peer,

@@ -11,7 +11,9 @@ import { decide } from "./decide.ts";
  * A request's facts as a record holds them: plain JSON without credentials. The values of Authorization, Cookie and other
  * places of tokens, and those of the query, are gone; what rules concluded about them stands in `conclusions`.
  */
-export interface WrittenFacts extends Omit<RequestFacts, "headers" | "tokens" | "conclusions"> {
+export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" | "tokens" | "conclusions"> {
+  /** Absent in records of an older release: the client's. */
+  readonly sourceIp?: string | null | undefined;
   /** Those that rules name, and the two that make a preflight; `*` for a value that is not recorded. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was known of tokens, by place; null: none there. Claims are those that rules name. */
@@ -46,11 +48,12 @@ export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFact
  * @throws ConclusionMissing where rules look for tokens at a place that the record says nothing of, though something was there
  */
 export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFacts {
-  const { headers, tokens, conclusions, ...rest } = written;
+  const { sourceIp = written.clientIp, headers, tokens, conclusions, ...rest } = written;
   const known = new Map(Object.entries(tokens));
   const record = Object.assign(emptyHeaders(), headers);
   return {
     ...rest,
+    sourceIp,
     headers: record,
     tokens: slice.places.map((place) => {
       const fact = known.get(place.key);

@@ -20,6 +20,8 @@ export function linkMatch(match: StringMatch, onError: boolean): Matcher {
       return (value) => value !== null;
     case "nonempty":
       return (value) => value !== null && value !== "";
+    case "wildcard":
+      return linkWildcard(match.value);
     case "template":
       return linkPattern(templatePattern(match.value), onError);
     case "regex":
@@ -47,6 +49,23 @@ function linkPlain(kind: "exact" | "prefix" | "suffix", wanted: string, ignoreCa
   };
   if (ignoreCase) return (value) => value !== null && test(value.toLowerCase());
   return (value) => value !== null && test(value);
+}
+
+/** Each part is looked for behind the one before it: what is found first leaves the most to the others. */
+function linkWildcard(pattern: string): Matcher {
+  const [first = "", ...others] = pattern.split("*");
+  const end = others.pop();
+  if (end === undefined) return (value) => value === first;
+  return (value) => {
+    if (value === null || !value.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of others) {
+      const found = value.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return value.length - end.length >= at && value.endsWith(end);
+  };
 }
 
 /** What was compiled since the linking of a slice began. */

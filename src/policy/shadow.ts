@@ -1,7 +1,8 @@
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { PolicySet } from "../snapshot/model.ts";
-import { firstPolicy, type LinkContext, type LinkedPolicies, linkPolicies } from "./authorization.ts";
+import { firstPolicy, type LinkedPolicies, linkPolicies } from "./authorization.ts";
+import type { LinkContext } from "./conditions.ts";
 import { enforced, tried } from "./policy-set.ts";
 
 /** What a policy that enforces nothing has to tell of a request: AUDIT, and any action under `istio.io/dry-run`. */

@@ -27,7 +27,9 @@ export interface RequestFacts {
   readonly query: string;
   readonly headers: HeaderRecord;
   readonly entrance: "public" | "mesh";
-  /** The client's address as the platform tells it; null over a binding. */
+  /** Whose address connected, as the platform tells it; null over a binding. */
+  readonly sourceIp: string | null;
+  /** The client's address: the same, or whom trusted proxies say to be behind it. */
   readonly clientIp: string | null;
   readonly peer: Peer;
   /** Of the client, where the Gateway's listener asks for it; null elsewhere. */

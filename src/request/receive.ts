@@ -20,7 +20,9 @@ export interface Received {
   readonly headers: MutableHeaders;
   /** Names with `_` or `.`; null: none. */
   readonly odd: readonly string[] | null;
-  /** The client's address as the platform tells it; null over a binding. */
+  /** Whose address connected, as the platform tells it; null over a binding. */
+  readonly sourceIp: string | null;
+  /** The client's address: the same, until trusted proxies say who is behind it. */
   readonly clientIp: string | null;
   /** A WebSocket handshake. */
   readonly webSocket: boolean;
@@ -79,7 +81,8 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   if (size > MAX_HEADER_BYTES) return err({ code: "headers_too_large" });
   // Rules that name the header see what rules for hosts see, and the service gets it.
   headers["host"] = host.authority;
-  const address = onPublic ? headers["cf-connecting-ip"] : undefined;
+  const told = onPublic ? headers["cf-connecting-ip"] : undefined;
+  const address = told !== undefined && ADDRESS.test(told) ? told : null;
   return ok({
     target,
     method,
@@ -89,7 +92,8 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
     authorityPort: host.port,
     headers,
     odd,
-    clientIp: address !== undefined && ADDRESS.test(address) ? address : null,
+    sourceIp: address,
+    clientIp: address,
     webSocket,
     agent: onPublic ? agent : null,
     dialled: null,

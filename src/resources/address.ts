@@ -1,6 +1,6 @@
 import { later, never, REASON } from "./fields.ts";
 import { err, ok, type Result } from "../result.ts";
-import { type Cidr, formatIp, inRange, type Ip, parseCidr, parseIp, rangesOverlap } from "./ip.ts";
+import { type Cidr, formatIp, inRange, type Ip, parseCidr, parseIp, rangesOverlap } from "../match/ip.ts";
 import { isHostName } from "./names.ts";
 
 /** Where an endpoint is, as its `address` says. */

@@ -447,6 +447,12 @@ export const FINDINGS = {
     meaning: "every site may make a user's browser call with the user's cookies, and read the answer",
     mend: "name the sites in `allowOrigins`, or leave `allowCredentials` out",
   },
+  TULLE0602: {
+    name: "OpenSubtree",
+    severity: "warning",
+    meaning: "a policy closes one path, and leaves what lies below it open: `/admin` without `/admin/*`",
+    mend: "add the path with `/*` to the same list, where the service takes both for the same",
+  },
   TULLE0610: {
     name: "LocksOut",
     severity: "warning",

@@ -41,12 +41,19 @@ const DefaultConfig = strict(
   },
 );
 
+const trustDomainName = text(
+  (value) => value.length <= 255 && /^[a-z0-9._-]+$/.test(value),
+  "a trust domain: lower case, digits, `.`, `-` and `_`",
+);
+
+/** Each is a value more for each principal that policies name. */
+const MAX_ALIASES = 16;
+
 export const MeshConfig = strict(
   {
-    trustDomain: text(
-      (value) => value.length <= 255 && /^[a-z0-9._-]+$/.test(value),
-      "a trust domain: lower case, digits, `.`, `-` and `_`",
-    ).exactOptional(),
+    trustDomain: trustDomainName.exactOptional(),
+    trustDomainAliases: z.array(trustDomainName).max(MAX_ALIASES).exactOptional(),
+    defaultDeny: z.boolean().exactOptional(),
     rootNamespace: namespaceName.exactOptional(),
     pathNormalization: strict({
       /** Istio's `DEFAULT` is `BASE`. */
@@ -100,7 +107,6 @@ export const MeshConfig = strict(
   },
   {
     mode: later(),
-    trustDomainAliases: later(),
     zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
     meshMTLS: never(REASON.framing),
@@ -119,6 +125,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   if (context.metadata.name !== "default")
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
   checkVisibility(spec, report);
+  checkAliases(spec, report.at("trustDomainAliases"));
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));
   const slashHosts = new Set<string>();
@@ -138,6 +145,12 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
     const problem = privateRangeProblem(range, context.local);
     if (problem !== null) report.at("privateRanges", index, "range").error(problem);
   }
+}
+
+function checkAliases({ trustDomain, trustDomainAliases = [] }: MeshConfigSpec, report: Report): void {
+  for (const [index, alias] of trustDomainAliases.entries())
+    if (alias === trustDomain || trustDomainAliases.indexOf(alias) < index)
+      report.at(index).error(`\`${alias}\` is there twice`, "FieldValueDuplicate");
 }
 
 /** Each says one place, and each place once: the first would hide the others. */

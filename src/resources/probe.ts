@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseIp } from "./ip.ts";
+import { parseIp } from "../match/ip.ts";
 import { isHostName } from "./names.ts";
 import type { Report } from "./report.ts";
 import { choice, never, portNumber, REASON, strict, text } from "./fields.ts";

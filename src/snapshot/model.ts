@@ -88,6 +88,17 @@ export interface Source {
   readonly notRequestPrincipals?: readonly RequestPrincipalMatch[];
   readonly namespaces?: readonly StringMatch[];
   readonly notNamespaces?: readonly StringMatch[];
+  /** `namespace/account`, of whatever trust domain. */
+  readonly serviceAccounts?: readonly string[];
+  readonly notServiceAccounts?: readonly string[];
+  readonly trustDomains?: readonly StringMatch[];
+  readonly notTrustDomains?: readonly StringMatch[];
+  /** Addresses and ranges: of who connected. */
+  readonly ipBlocks?: readonly string[];
+  readonly notIpBlocks?: readonly string[];
+  /** The same: of the client behind trusted proxies. */
+  readonly remoteIpBlocks?: readonly string[];
+  readonly notRemoteIpBlocks?: readonly string[];
 }
 
 /** `iss/sub`, split at the last `/` of what the author wrote (Istio). */
@@ -96,6 +107,7 @@ export interface RequestPrincipalMatch {
   readonly subject: StringMatch;
 }
 
+/** Ports stand in none: an endpoint's are known where its policies are compiled. */
 export interface Operation {
   /** Host header, case ignored (values are lower case), port included if sent. */
   readonly hosts?: readonly StringMatch[];
@@ -106,20 +118,32 @@ export interface Operation {
   readonly notPaths?: readonly StringMatch[];
 }
 
-export type ConditionKey =
+type ConditionKey =
   | { readonly kind: "header"; readonly name: string }
   | { readonly kind: "source.principal" }
   | { readonly kind: "source.namespace" }
+  | { readonly kind: "source.serviceAccount" }
+  | { readonly kind: "source.trustDomain" }
+  | { readonly kind: "connection.sni" }
   | { readonly kind: "protocol" }
   | { readonly kind: "request.auth.principal" }
   | { readonly kind: "request.auth.audiences" }
   | { readonly kind: "request.auth.presenter" }
   | { readonly kind: "request.auth.claims"; readonly path: readonly string[] };
 
-export interface Condition {
+export type Condition = TextCondition | AddressCondition;
+
+export interface TextCondition {
   readonly key: ConditionKey;
   readonly values?: readonly StringMatch[];
   readonly notValues?: readonly StringMatch[];
+}
+
+/** Of addresses and ranges. */
+export interface AddressCondition {
+  readonly key: { readonly kind: "source.ip" | "remote.ip" };
+  readonly values?: readonly string[];
+  readonly notValues?: readonly string[];
 }
 
 /** `from` ORed, `to` ORed, `when` ANDed, and the three ANDed; a missing or empty one holds. */

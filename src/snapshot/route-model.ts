@@ -9,6 +9,8 @@ export type StringMatch =
   | { readonly kind: "present" }
   /** There and not empty (authorization's `*`). */
   | { readonly kind: "nonempty" }
+  /** Of an AuthorizationPolicy's namespaces: each `*` is any characters, also none. */
+  | { readonly kind: "wildcard"; readonly value: string }
   /** Path template of an AuthorizationPolicy: `{*}` one segment, `{**}` any number. */
   | { readonly kind: "template"; readonly value: string }
   | { readonly kind: "regex"; readonly value: string };

@@ -9,11 +9,15 @@ import type { Slice } from "../../src/snapshot/model.ts";
 
 /** A compiler with its objects, as the Hub holds them, without the rest of the Hub. */
 export class TestWorld {
-  readonly compiler = new Compiler({ local: true, trustDomain: "cluster.local", kindOf: kindOfObject });
+  readonly compiler: Compiler;
   readonly objects = new Map<string, KubeObject>();
   /** What was last said of each object, by `refKey`. */
   readonly verdicts = new Map<string, readonly Finding[]>();
   #seconds = 0;
+
+  constructor(trustDomain = "cluster.local") {
+    this.compiler = new Compiler({ local: true, trustDomain, kindOf: kindOfObject });
+  }
 
   /** @returns all errors and warnings, as `Kind/name field: message`, those of severity error with `error ` before */
   apply(yaml: string): readonly string[] {

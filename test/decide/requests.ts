@@ -37,6 +37,7 @@ export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
     query: "",
     headers: headers(),
     entrance: "mesh",
+    sourceIp: null,
     clientIp: null,
     peer: NO_PEER,
     tls: null,

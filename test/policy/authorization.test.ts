@@ -10,6 +10,7 @@ import type {
   Operation,
   Source,
   StringMatch,
+  TextCondition,
 } from "../../src/snapshot/model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
@@ -189,6 +190,7 @@ function textHolds(match: StringMatch, value: string): boolean {
     case "nonempty":
       return value !== "";
     case "present":
+    case "wildcard":
     case "template":
     case "regex":
       throw new Error("not drawn here");
@@ -256,7 +258,7 @@ it("authorizes as a reading of all rules one after the other would", () => {
 });
 
 describe("the condition on the protocol", () => {
-  const of = (condition: Omit<Condition, "key">) => [
+  const of = (condition: Omit<TextCondition, "key">) => [
     rule("rpc", { when: [{ key: { kind: "protocol" }, ...condition }] }),
   ];
   const http = view({ protocol: "http" });

@@ -131,6 +131,12 @@ describe("an object by itself", () => {
       shows: rule("corsPolicy: { allowOrigins: [{ regex: '.*' }], allowCredentials: true }"),
       beside: rule("corsPolicy: { allowOrigins: [{ exact: https://a.test }], allowCredentials: true }"),
     },
+    {
+      code: "TULLE0602",
+      kind: "AuthorizationPolicy",
+      shows: "{ action: DENY, rules: [{ to: [{ operation: { paths: [/admin] } }] }] }",
+      beside: "{ action: DENY, rules: [{ to: [{ operation: { paths: [/admin, '/admin/*'] } }] }] }",
+    },
   ])("$code, of a $kind", ({ code, kind, shows, beside }) => {
     expect(codes(kind, shows)).toEqual([code]);
     expect(codes(kind, beside)).toEqual([]);

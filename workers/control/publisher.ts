@@ -10,7 +10,7 @@ import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
-import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
+import { FORMAT, type Root, type SignedRoot } from "../../src/snapshot/model.ts";
 import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
   importSigningKey,
@@ -38,12 +38,20 @@ interface Published {
   /** Of the configuration that `root` was made of; -1: none yet. */
   version: number;
   root: { readonly signed: SignedRoot; readonly generation: number; readonly issuedAt: number } | null;
-  /** Canonical JSON of the root without generation and time: a change that leaves it alone makes no new root. */
+  /** Canonical JSON of a `Content`: a change that leaves it alone makes no new root. */
   content: string;
   slices: ReadonlyMap<string, string>;
   problem: string | null;
   /** What its cells said of its isolates when each last looked, and when that was (epoch ms), by location. */
   readonly seen: Map<string, Omit<IsolatesSeen, "location"> & { readonly at: number }>;
+}
+
+/** Of a root what the configuration says: without generation and time. */
+interface Content {
+  readonly scopes: Root["scopes"];
+  readonly maxAgeMs: number | null;
+  /** Of the trust domain. */
+  readonly aliases: readonly string[];
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -211,8 +219,8 @@ export class Publisher {
     const generation = this.#generation;
     const { props } = published.deployment;
     const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
-    const maxAgeMs = this.#compiler.maxAgeMs;
-    const content = canonicalJson({ scopes, maxAgeMs });
+    const { maxAgeMs, trustDomainAliases: aliases } = this.#compiler;
+    const content = canonicalJson({ scopes, maxAgeMs, aliases } satisfies Content);
     if (content.length > MAX_ROOT_BYTES - 100_000) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
       published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
@@ -229,7 +237,7 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, maxAgeMs } = JSON.parse(published.content) as Pick<Root, "scopes"> & { maxAgeMs: number | null };
+    const { scopes, maxAgeMs, aliases } = JSON.parse(published.content) as Content;
     const root: Root = {
       format: FORMAT,
       gateway: published.deployment.props.gateway,
@@ -237,15 +245,11 @@ export class Publisher {
       // Of two roots of one generation the younger is the newer: it must not stand still.
       issuedAt: Math.max(now, (published.root?.issuedAt ?? 0) + 1),
       ...(maxAgeMs !== null && { maxAgeMs }),
-      trust: this.#trust(),
+      trust: { domain: this.trustDomain, aliases, authorities: this.#trustAuthorities },
       scopes,
     };
     const signed = await signRoot(root, await this.#signingKey);
     published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
-  }
-
-  #trust(): Trust {
-    return { domain: this.trustDomain, aliases: [], authorities: this.#trustAuthorities };
   }
 
   /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */

@@ -18,7 +18,7 @@ export function decideRequest(call: HttpCall): Response | null | Promise<Respons
 }
 
 function factsOf(call: HttpCall, path: CanonicalPath, tokens: Tokens): RequestFacts {
-  const { method, scheme, host, authority, headers, target, clientIp } = call.received;
+  const { method, scheme, host, authority, headers, target, sourceIp, clientIp } = call.received;
   return {
     protocol: "http",
     method,
@@ -31,6 +31,7 @@ function factsOf(call: HttpCall, path: CanonicalPath, tokens: Tokens): RequestFa
     query: target.query,
     headers,
     entrance: call.entrance.kind,
+    sourceIp,
     clientIp,
     peer: call.peer,
     tls: call.tls,

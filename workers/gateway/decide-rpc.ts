@@ -24,6 +24,7 @@ export function decideRpc(call: RpcCall): MeshError | null | Promise<MeshError |
       query: "",
       headers,
       entrance: "mesh",
+      sourceIp: null,
       clientIp: null,
       peer: call.peer,
       tls: null,

@@ -167,7 +167,7 @@ function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, label
       app: labels.app,
       version: "latest",
     },
-    policies: workloadPolicies(world, { namespace: GATEWAY_NAMESPACE, labels }, port.number),
+    policies: workloadPolicies(world, { namespace: GATEWAY_NAMESPACE, labels }, [port.number]),
     ...clientTlsOf(tls),
     ...(tls?.httpsRedirect === true && { httpsRedirect: true }),
     ...(proxies > 0 && { trustedProxies: proxies }),

@@ -1,6 +1,8 @@
 import { sliceEndpointWorkload } from "../../../compile/addresses.ts";
 import { labelEntries } from "../../../compile/entries.ts";
-import { namespaceOf } from "../../../compile/view.ts";
+import { numericTargets } from "../../../compile/services.ts";
+import { namespaceOf, serviceHost } from "../../../compile/view.ts";
+import type { World } from "../../../compile/world.ts";
 import { addressKey } from "../../../resources/address.ts";
 import { checkEndpointSlice, EndpointSlice, type EndpointSliceFields } from "../../../resources/core.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -31,6 +33,7 @@ export const ENDPOINT_SLICE = coreKind({
         namespace: namespaceOf(object),
         labels: sliceEndpointWorkload(world, object, endpoint).labels,
         ports: ports?.flatMap(({ port }) => port ?? []) ?? null,
+        declared: declaredPorts(world, object),
       }));
   },
   columns: [
@@ -61,6 +64,20 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   if (service !== undefined) yield ["endpoint-slice", `${namespaceOf(object)}/${service}`];
   for (const { address } of addresses(object)) yield ["address", addressKey(address)];
   yield* labelEntries(namespaceOf(object), object.metadata.labels ?? {});
+}
+
+/** What its Service says with a `targetPort` is the workload's port to policies, wherever the endpoint listens. */
+function declaredPorts(world: World, object: KubeObject): Readonly<Record<number, readonly number[]>> {
+  const service = object.metadata.labels?.["kubernetes.io/service-name"];
+  if (service === undefined) return {};
+  const targets = numericTargets(world, serviceHost(service, namespaceOf(object)));
+  const { ports = [] } = object as unknown as EndpointSliceFields;
+  const declared: Record<number, number[]> = {};
+  for (const { name = "", port } of ports) {
+    const target = targets.get(name);
+    if (port !== undefined && target !== undefined) (declared[port] ??= []).push(target);
+  }
+  return declared;
 }
 
 function addresses(object: KubeObject) {

@@ -21,7 +21,7 @@ function verifies(world: World, name: string): boolean {
   const gateway = gatewayAt(world, name);
   if (gateway === null) return true;
   const workload = { namespace: GATEWAY_NAMESPACE, labels: gatewayLabels(gateway) };
-  return gatewayPorts(world, name).some((port) => workloadPolicies(world, workload, port).jwt.length > 0);
+  return gatewayPorts(world, name).some((port) => workloadPolicies(world, workload, [port]).jwt.length > 0);
 }
 
 /** Where the first claim is asked for. */

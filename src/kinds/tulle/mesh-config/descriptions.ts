@@ -14,6 +14,10 @@ export const DESCRIPTIONS: Descriptions = {
   "": "Settings of the whole mesh; there is one, named `default`, in the root namespace.",
   spec: "The settings.",
   "spec.trustDomain": "First part of every identity; must be that of the deployment.",
+  "spec.trustDomainAliases":
+    "Other names of the mesh's trust domain, such as one that it had: callers and policies that say one mean the mesh's own.",
+  "spec.defaultDeny":
+    "True: a workload, or a Gateway, without an ALLOW policy refuses everybody; false (the default): it is open.",
   "spec.rootNamespace": "Namespace whose policies hold for the whole mesh; `istio-system` by default.",
   "spec.pathNormalization": "What is done to paths before they are matched and sent on.",
   "spec.pathNormalization.normalization":

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { isIP } from "node:net";
 import { describe, expect, it } from "vitest";
-import { formatIp, inRange, parseCidr, parseIp } from "../../src/resources/ip.ts";
+import { formatIp, inRange, parseCidr, parseIp } from "../../src/match/ip.ts";
 import { times } from "../support/scale.ts";
 
 describe("parseIp", () => {

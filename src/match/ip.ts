@@ -76,6 +76,23 @@ export function parseCidr(text: string): Cidr | null {
   return clean ? { ip, bits } : null;
 }
 
+/**
+ * Reads an address or `address/bits` of a policy. Bits beyond the prefix count for nothing, as in Istio; a range of IPv4-mapped
+ * addresses is one of IPv4.
+ */
+export function parseBlock(text: string): Cidr | null {
+  const [address = "", length, ...more] = text.split("/");
+  const ip = parseIp(address);
+  if (ip === null || more.length > 0) return null;
+  const width = ip.length * 8;
+  if (length === undefined) return { ip, bits: width };
+  if (!/^(0|[1-9]\d{0,2})$/.test(length)) return null;
+  const isMapped = ip.length === 4 && address.includes(":");
+  const bits = Number(length) - (isMapped ? 96 : 0);
+  if (bits < 0 || bits > width) return null;
+  return { ip: ip.map((byte, index) => byte & mask(bits - index * 8)), bits };
+}
+
 /** The leading `bits` of one byte. */
 function mask(bits: number): number {
   return bits >= 8 ? 255 : bits <= 0 ? 0 : (255 << (8 - bits)) & 255;
