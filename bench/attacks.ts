@@ -1,19 +1,15 @@
+import { documentsOf } from "../test/attacks/applied.ts";
+import { arrangementOf } from "../test/attacks/arrangements.ts";
 import { bytesOf } from "../test/attacks/bytes.ts";
-import { type AttackCase, CASES, WAITS } from "../test/attacks/corpus.ts";
+import { type AttackCase, OWN_CASES, readCases, waitOf } from "../test/attacks/corpus.ts";
 import { AttackedMesh } from "../test/attacks/fixture.ts";
-import { AttackIssuer } from "../test/attacks/tokens.ts";
-import { BASE, policiesOf, world } from "../test/attacks/worlds.ts";
+import { policiesOf } from "../test/attacks/gateway-cases.ts";
+import { BASE, world } from "../test/attacks/worlds.ts";
 import type { Sampled } from "./report.ts";
 
 /** Of each request or apply: the first one finds cold code. */
 const SAMPLES = 7;
 const PATIENCE_MS = 60_000;
-
-/** Documents that the cases only describe. */
-const WRITTEN_OUT: Readonly<Record<string, string>> = {
-  "YAML-003": "a: &a [{},{},{}]\nb: {<<: *a}\n".repeat(20_000),
-  "YAML-008": `${"[".repeat(20_000)}${"]".repeat(20_000)}`,
-};
 
 export interface BoundedCase {
   readonly attack: AttackCase;
@@ -26,10 +22,11 @@ export interface BoundedCase {
 
 /** The cases that say how long they may take (`max_ms`). */
 export function boundedCases(): readonly BoundedCase[] {
-  return CASES.flatMap((attack, index) => {
+  return readCases(OWN_CASES).flatMap((attack, at) => {
     const bound = attack.must.max_ms;
-    const waitsFor = WAITS.get(attack.id)?.missing ?? null;
-    return bound === undefined ? [] : [{ attack, index, bound, waitsFor }];
+    const arranged = arrangementOf(attack.setup?.words)?.before !== undefined;
+    const waitsFor = waitOf(attack) ?? (arranged ? "what only the runner of the cases arranges" : null);
+    return bound === undefined ? [] : [{ attack, index: at + 1, bound, waitsFor }];
   });
 }
 
@@ -42,8 +39,7 @@ export async function attackTimes(
   cases: readonly BoundedCase[],
   tell: (text: string) => void,
 ): Promise<readonly Sampled[]> {
-  const issuer = new AttackIssuer();
-  const mesh = await AttackedMesh.start(issuer);
+  const mesh = await AttackedMesh.start();
   try {
     await applied(mesh, BASE);
     for (const { attack, index } of cases) {
@@ -56,7 +52,7 @@ export async function attackTimes(
     for (const { attack, index, bound } of cases) {
       tell(`attack ${attack.id}`);
       const values: number[] = [];
-      for (let sample = 0; sample < SAMPLES; sample += 1) values.push(await slowest(mesh, issuer, attack, index));
+      for (let sample = 0; sample < SAMPLES; sample += 1) values.push(await slowest(mesh, attack, index));
       sampled.push({ row: `attacks-${attack.id}`, what: attack.title, unit: "ms", bar: bound, goal: null, values });
     }
     return sampled;
@@ -65,14 +61,18 @@ export async function attackTimes(
   }
 }
 
-async function slowest(mesh: AttackedMesh, issuer: AttackIssuer, attack: AttackCase, index: number): Promise<number> {
+async function slowest(mesh: AttackedMesh, attack: AttackCase, index: number): Promise<number> {
   if (attack.target !== "gateway") {
-    const text = WRITTEN_OUT[attack.id] ?? attack.setup?.document ?? attack.setup?.policies ?? "";
-    return timed(attack, async () => mesh.apply(text, true));
+    const [text = ""] = documentsOf(attack) ?? [];
+    return timed(attack, async () => mesh.control("POST", "/api/v1/apply?dryRun=All", text));
   }
   let most = 0;
   for (const request of attack.requests) {
-    const bytes = await bytesOf(request, index, { authority: mesh.authority, issuer });
+    const bytes = await bytesOf(request, index, {
+      authority: mesh.authority,
+      issuer: mesh.issuer,
+      now: () => mesh.now(),
+    });
     most = Math.max(most, await timed(attack, async () => mesh.send(bytes, PATIENCE_MS)));
   }
   return most;

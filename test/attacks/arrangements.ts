@@ -1,176 +1,271 @@
+import { Response } from "miniflare";
+import {
+  mirrorTo,
+  outliers,
+  prefixRoutes,
+  redirectsToHttps,
+  requestAuthentication,
+  rewrites,
+} from "./arranged-documents.ts";
+import type { Behaviour } from "./echo.ts";
+import type { GatewayName } from "./fixture.ts";
+import { MIRROR_HOST, type OutsideHost, refusing } from "./outside.ts";
+import { CLOCKED } from "./stand-ins.ts";
+import type { Trial } from "./trial.ts";
+import { endpoint, routes, TO_API } from "./worlds.ts";
+
 /** What the settings of a case, in words, ask for beside its world: the echo service and the issuer are everybody's. */
 export interface Arrangement {
-  /** In place of the issuer: a host of the outside world (`outside.ts`) that serves the key set of the case's rules. */
+  /** In place of the issuer: a host of the outside world that serves the key set of the case's rules. */
   readonly jwksHost?: string;
   /** Documents beside the case's policies, in its namespace. */
-  readonly documents?: (namespace: string) => readonly object[];
+  readonly documents?: (index: number) => readonly object[];
+  /** What is written otherwise in the case's policies. */
+  readonly policies?: (text: string) => string;
+  /** Settings of the whole mesh, while the case is tried by itself. */
+  readonly mesh?: object;
+  readonly behaviour?: Behaviour;
+  readonly gateway?: GatewayName;
+  /** Comes before the requests; what it sends itself is not judged. */
+  readonly before?: (trial: Trial) => Promise<void>;
+  /** Comes before each request. @param nth from 0 on */
+  readonly beforeRequest?: (trial: Trial, nth: number) => Promise<void>;
 }
 
 const NOTHING: Arrangement = {};
-const SELECTOR = { matchLabels: { app: "api" } };
+const MINUTE = 60_000;
+/** After so long a gateway asks for an issuer's keys anew. */
+const JWKS_TTL = 5 * MINUTE;
 
-function requestAuthentication(namespace: string, name: string, issuer: string, jwksUri: string): object {
+const GOOD_TOKEN = { target: "/x", host: "api.test", jwt: {} } as const;
+
+function cors(origins: readonly string[], methods: readonly string[]): Arrangement {
+  const corsPolicy = { allowOrigins: origins.map((exact) => ({ exact })), allowMethods: methods };
+  return { documents: (index) => [routes(index, [{ route: TO_API, corsPolicy }])] };
+}
+
+const retried = (retries: object): Arrangement => ({
+  documents: (index) => [routes(index, [{ route: TO_API, retries }])],
+});
+
+function headerRegex(regex: string): Arrangement {
   return {
-    apiVersion: "security.istio.io/v1",
-    kind: "RequestAuthentication",
-    metadata: { name, namespace },
-    spec: { selector: SELECTOR, jwtRules: [{ issuer, jwksUri, audiences: ["api"] }] },
+    documents: (index) => [
+      routes(index, [{ match: [{ headers: { "x-a": { regex } } }], route: TO_API }, { route: TO_API }]),
+    ],
   };
 }
 
-export const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrangement>([
+/** An issuer of one case alone, asked through the gateway whose clock can be set. */
+function clockedIssuer(name: string, more: Omit<Arrangement, "jwksHost" | "gateway">): Arrangement {
+  return { jwksHost: `${name}.issuer.test`, gateway: CLOCKED, ...more };
+}
+
+/** From now on the issuer's document holds these keys alone. */
+function publish({ mesh }: Trial, name: string, kids: readonly string[]): void {
+  mesh.outside.set(`${name}.issuer.test`, () => Response.json(mesh.issuer.jwks(kids)));
+}
+
+/** An answer of the issuer's that a gateway keeps, before the clock goes on. */
+async function fetched(trial: Trial, name: string, kids: readonly string[], laterMs: number): Promise<void> {
+  await trial.mesh.resetClock();
+  publish(trial, name, kids);
+  const { reply } = await trial.send(GOOD_TOKEN);
+  if (reply.status !== 200) throw new Error(`the issuer's first document is not taken: ${reply.status} ${reply.body}`);
+  await trial.mesh.setClock(laterMs);
+}
+
+function cachedThenDown(age: number, ttl: number, name: string): Arrangement {
+  return clockedIssuer(name, {
+    before: async (trial) => {
+      await fetched(trial, name, ["rsa-1"], (age / ttl) * JWKS_TTL);
+      trial.mesh.outside.set(`${name}.issuer.test`, refusing);
+    },
+  });
+}
+
+const BAD_DOCUMENTS: readonly OutsideHost[] = [
+  () => new Response("<!doctype html><title>not found</title>", { headers: { "content-type": "text/html" } }),
+  () => Response.json({}),
+  () =>
+    new Response(
+      `{"keys":[${Array(40_000)
+        .fill(`{"kty":"RSA","kid":"rsa-1","n":"${"A".repeat(200)}"}`)
+        .join(",")}]}`,
+    ),
+];
+
+const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrangement>([
   ["base", NOTHING],
-  ["route only for api.test", NOTHING],
   ["routes: secret.test and api.test both go to the echo service", NOTHING],
   ["no AuthorizationPolicy anywhere; mesh default allow", NOTHING],
-  ["client address given by the platform: 203.0.113.7", NOTHING],
-  ["rule has fromParams [access_token]", NOTHING],
+  ["rule has fromParams [access_token]", { policies: fromParams }],
   ["service answers with Connection, Keep-Alive, x-mesh-identity, x-envoy-upstream-service-time", NOTHING],
-  ["upstream answers 302 to https://evil.test/", NOTHING],
   ["upstream sends Cache-Control: public", NOTHING],
   ["malformed, all-zero, version ff, 10 KB tracestate, sampled flag flood", NOTHING],
   ["another Worker of the account calls the gateway through a service binding with its own cf object", NOTHING],
   ["gateway called through a service binding from another Worker in the account", NOTHING],
-  ["generated: 5,000 random paths from the alphabet / . % 2 e f 5 c ; \\ a d m i n", NOTHING],
   ["1,000 requests, each with a fresh random kid", { jwksHost: "counted.issuer.test" }],
   ["issuer.test refuses connections; nothing cached", { jwksHost: "refusing.issuer.test" }],
   ["issuer.test returns 500; token signed by a well-known sample key", { jwksHost: "failing.issuer.test" }],
   [
+    "rsa-1 gone from the document, TTL passed",
+    clockedIssuer("removed", {
+      before: async (trial) => {
+        await fetched(trial, "removed", ["rsa-1", "rsa-2"], 2 * JWKS_TTL);
+        publish(trial, "removed", ["rsa-2"]);
+      },
+    }),
+  ],
+  [
+    "token uses kid rsa-2, published 1 s ago; cached set lacks it",
+    clockedIssuer("published", {
+      before: async (trial) => {
+        await fetched(trial, "published", ["rsa-1"], MINUTE);
+        publish(trial, "published", ["rsa-1", "rsa-2"]);
+      },
+    }),
+  ],
+  [
+    "three documents in turn",
+    clockedIssuer("bad", {
+      before: async ({ mesh }) => {
+        await mesh.resetClock();
+        mesh.outside.set(
+          "bad.issuer.test",
+          async (url, nth) => BAD_DOCUMENTS[(nth - 1) % 3]?.(url, nth) ?? refusing(url, nth),
+        );
+      },
+      // Where it has none, a gateway asks again after some seconds.
+      beforeRequest: async ({ mesh }, nth) => mesh.setClock(nth * 31_000),
+    }),
+  ],
+  [
     "second rule: issuer https://b.test, its JWKS has kid b-1 and a key whose kid is also rsa-1",
     {
-      documents: (namespace) => [
-        requestAuthentication(namespace, "second", "https://b.test", "https://second.issuer.test/jwks.json"),
+      documents: (index) => [
+        requestAuthentication(index, "second", "https://b.test", "https://second.issuer.test/jwks.json"),
       ],
     },
   ],
   [
     "jwksUri host is allowed and answers 302 to http://127.0.0.1/",
     {
-      documents: (namespace) => [
-        requestAuthentication(namespace, "jwt", "https://issuer.test", "https://redirecting.issuer.test/jwks.json"),
+      documents: (index) => [
+        requestAuthentication(index, "jwt", "https://issuer.test", "https://redirecting.issuer.test/jwks.json"),
       ],
     },
   ],
+  ["breaker: 5 consecutive 5xx", { documents: (index) => [outliers(index)] }],
   [
-    "breaker: 5 consecutive 5xx",
+    "3 endpoints; caller triggers 500 on each with a poison request",
     {
-      documents: (namespace) => [
-        {
-          apiVersion: "networking.istio.io/v1",
-          kind: "DestinationRule",
-          metadata: { name: "breaker", namespace },
-          spec: {
-            host: "api",
-            trafficPolicy: { outlierDetection: { consecutive5xxErrors: 5, baseEjectionTime: "10m" } },
-          },
-        },
-      ],
+      documents: (index) => [endpoint(index, 2), endpoint(index, 3), outliers(index)],
+      behaviour: ({ target }) => (target === "/poison" ? { status: 500 } : null),
     },
   ],
-  ["CORS policy: origins [https://app.test], methods [GET]", { documents: cors }],
-  ["CORS policy as above", { documents: cors }],
-  ["CORS on", { documents: cors }],
-  ["CORS on, allowHeaders unset", { documents: cors }],
-  ["mirror 100 % to a dead service", { documents: deadMirror }],
+  ["CORS policy as above", cors(["https://app.test"], ["GET"])],
+  ["CORS on", cors(["https://app.test"], ["GET"])],
+  ["CORS on, allowHeaders unset", cors(["https://app.test"], ["GET"])],
+  // Its only endpoint answers nobody.
+  ["mirror 100 % to a dead service", { documents: (index) => mirrorTo(index, "refusing.issuer.test") }],
+  ["HTTPS redirect on; request arrives over http", { documents: redirectsToHttps }],
   [
-    "header regex (?:x+x+)+y on a 60 KiB header",
+    "route /old rewritten to /admin/x; upstream A answers 302 to /admin/y with followRedirect on; fallback backend path /admin/z",
+    { documents: rewrites },
+  ],
+  [
+    "HTTPRoute A: prefix /api rewritten to / (public); HTTPRoute B: prefix /admin with ALLOW only for principal ops",
+    { documents: prefixRoutes },
+  ],
+  [
+    "explicit option; first answer 503",
     {
-      documents: (namespace) => [virtualService(namespace, { headers: { "x-a": { regex: "(?:x+x+)+y" } } })],
+      ...retried({ attempts: 2, retryOn: "5xx,retriable-status-codes,503" }),
+      behaviour: (_, nth) => (nth === 1 ? { status: 503 } : null),
     },
+  ],
+  [
+    "upstream always 503; 1,000 requests",
+    { ...retried({ attempts: 3, retryOn: "5xx" }), behaviour: () => ({ status: 503 }) },
+  ],
+  ["admin asks explain for GET /admin as web", NOTHING],
+  [
+    'host or route named a"}\\n up 0',
+    { documents: (index) => [routes(index, [{ name: 'a"}\n up 0', route: TO_API }])] },
   ],
 ]);
 
-/** The case's route with these fields. */
-function routed(namespace: string, fields: object): object {
-  return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "VirtualService",
-    metadata: { name: "api", namespace },
-    spec: {
-      hosts: [`api-c${namespace.slice(1)}.test`],
-      gateways: ["mesh", "attacks/front"],
-      http: [{ route: [{ destination: { host: "api" } }], ...fields }],
+/** Both places, so that two tokens come. */
+function fromParams(text: string): string {
+  const places = '$&\n$1fromParams: [access_token]\n$1fromHeaders: [{name: Authorization, prefix: "Bearer "}]';
+  return text.includes("fromParams") ? text : text.replace(/^( *)audiences: \[api\]$/m, places);
+}
+
+type Made = (...parts: readonly string[]) => Arrangement;
+
+const list = (text = ""): readonly string[] =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+/** Words with a part that differs from case to case. */
+const PATTERNS: readonly (readonly [RegExp, Made])[] = [
+  [/^route only for api\.test$/, () => NOTHING],
+  [/^generated: [\d,]+ /, () => NOTHING],
+  [/^[\d,]+ random paths, hosts, principals, methods$/, () => NOTHING],
+  [/^client address given by the platform: [0-9a-f.:]+$/i, () => NOTHING],
+  [/^CORS policy: origins \[(.*?)\], methods \[(.*?)\]$/, (origins, methods) => cors(list(origins), list(methods))],
+  [/^header regex (\S+) on an? .*header$/, (regex = "") => headerRegex(regex)],
+  [
+    /^mesh option (\w+): (\w+)(?:; no policy)?$/,
+    (name = "", value = "") => ({
+      mesh: { [name]: /^(?:true|false|\d+)$/.test(value) ? (JSON.parse(value) as unknown) : value },
+    }),
+  ],
+  [
+    /^cached (\d+) (min|h) ago, TTL (\d+) (min|h), endpoint down$/,
+    (age, unit, ttl, ttlUnit) => {
+      const minutes = (count = "", of = ""): number => Number(count) * (of === "h" ? 60 : 1);
+      return cachedThenDown(minutes(age, unit), minutes(ttl, ttlUnit), `cached-${age}${unit}-${ttl}${ttlUnit}`);
     },
-  };
+  ],
+  [
+    /^upstream answers (\d{3})(?: to (\S+))?$/,
+    (status, location) => ({
+      behaviour: () => ({ status: Number(status), ...(location !== undefined && { headers: { location } }) }),
+    }),
+  ],
+  [/^upstream always (\d{3})\b/, (status) => ({ behaviour: () => ({ status: Number(status) }) })],
+  [
+    /^mirror (?:100 % )?to (?:a|an|another|the) (?:\w+ )?service$/,
+    () => ({ documents: (index) => mirrorTo(index, MIRROR_HOST) }),
+  ],
+  [
+    /^service answers with (?:header )?([\w-]+): ([^,;]+)$/,
+    (name = "", value = "") => ({ behaviour: () => ({ headers: { [name]: value } }) }),
+  ],
+];
+
+/** What a case says in words of its setting, or null where nobody knows how to arrange it. */
+export function arrangementOf(words: string | undefined): Arrangement | null {
+  if (words === undefined) return NOTHING;
+  const known = ARRANGED.get(words);
+  if (known !== undefined) return known;
+  for (const [pattern, made] of PATTERNS) {
+    const found = pattern.exec(words);
+    if (found !== null) return made(...found.slice(1));
+  }
+  return null;
 }
 
-function cors(namespace: string): readonly object[] {
-  const corsPolicy = { allowOrigins: [{ exact: "https://app.test" }], allowMethods: ["GET"] };
-  return [routed(namespace, { corsPolicy })];
-}
-
-/** A service whose only endpoint nobody answers for. */
-function deadMirror(namespace: string): readonly object[] {
+/** Hosts of the outside world that single arrangements speak of. */
+export function standingHosts(secondJwks: unknown): readonly (readonly [string, OutsideHost])[] {
   return [
-    {
-      apiVersion: "networking.istio.io/v1",
-      kind: "ServiceEntry",
-      metadata: { name: "dead", namespace },
-      spec: {
-        hosts: [`dead-${namespace}.test`],
-        ports: [{ number: 443, name: "https", protocol: "HTTPS" }],
-        resolution: "DNS",
-        endpoints: [{ address: "https://refusing.issuer.test" }],
-      },
-    },
-    routed(namespace, { mirror: { host: `dead-${namespace}.test` } }),
+    ["refusing.issuer.test", refusing],
+    ["failing.issuer.test", () => new Response("no", { status: 500 })],
+    ["redirecting.issuer.test", () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1/" } })],
+    ["second.issuer.test", () => Response.json(secondJwks)],
   ];
-}
-
-/** A second route of the case's host, before which nothing stands: what it matches goes to the echo service too. */
-function virtualService(namespace: string, match: object): object {
-  return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "VirtualService",
-    metadata: { name: "api", namespace },
-    spec: {
-      hosts: [`api-c${namespace.slice(1)}.test`],
-      gateways: ["mesh", "attacks/front"],
-      http: [
-        { match: [match], route: [{ destination: { host: "api" } }] },
-        { route: [{ destination: { host: "api" } }] },
-      ],
-    },
-  };
-}
-
-const matching = (...regexes: readonly string[]) =>
-  regexes.map((regex) => virtualService("attacks", { uri: { regex } }));
-
-/** What is applied where a case says it in words: each document by itself. */
-type Applied = (value: string) => readonly object[];
-
-export const APPLIED: ReadonlyMap<string, Applied> = new Map<string, Applied>([
-  ["regex (a)\\1", () => matching("(a)\\1")],
-  ["regex (?=a)a and (?<!b)c", () => matching("(?=a)a", "(?<!b)c")],
-  ["((a{100}){100}){100} and a{1001}", () => matching("((a{100}){100}){100}", "a{1001}")],
-  ["((((...a...))))", () => matching(`${"(".repeat(2_000)}a${")".repeat(2_000)}`)],
-  ["apply a ServiceEntry whose ServiceEntry endpoint is each of the list", (address) => [serviceEntry(address)]],
-  [
-    "backendRef binding: __proto__ / DB / CA_KEY / ASSETS",
-    () => ["__proto__", "DB", "CA_KEY", "ASSETS"].map((name) => serviceEntry(`binding:${name}`)),
-  ],
-  [
-    "jwksUri https://rebind.test (public at apply time, private later)",
-    () => [requestAuthentication("attacks", "rebind", "https://rebind.test", "https://rebind.test/jwks.json")],
-  ],
-  // The one URL of a policy that the mesh fetches.
-  [
-    "apply a telemetry whose webhook / log sink url is each of the list",
-    (value) => [requestAuthentication("attacks", "url", "https://issuer.test", value)],
-  ],
-]);
-
-function serviceEntry(address: string): object {
-  return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "ServiceEntry",
-    metadata: { name: "attacked", namespace: "attacks" },
-    spec: {
-      hosts: ["attacked.test"],
-      ports: [{ number: 443, name: "https", protocol: "HTTPS" }],
-      resolution: "DNS",
-      endpoints: [{ address }],
-    },
-  };
 }

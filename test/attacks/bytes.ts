@@ -1,91 +1,115 @@
 import type { TestAuthority } from "../identity/svids.ts";
-import { type AttackRequest, expanded, type TlsClient } from "./corpus.ts";
+import { clientAuth } from "./certificates.ts";
+import { type AttackRequest, expanded } from "./corpus.ts";
 import type { BindingCall } from "./fixture.ts";
+import { NotCovered } from "./outcome.ts";
 import type { AttackIssuer } from "./tokens.ts";
 import { own } from "./worlds.ts";
 
-/** Who signs what the requests of the cases carry. */
+/** Who signs what the requests of the cases carry, and the clock that their times are relative to. */
 export interface Signers {
   readonly authority: TestAuthority;
   readonly issuer: AttackIssuer;
+  /** Epoch ms. */
+  now(): number;
+  /** Contents of a body that a case names instead of writing it, or null. */
+  body?(name: string): Buffer | null;
 }
 
 /**
- * One request of a case as it goes over the socket, one character a byte.
+ * One request of a case as it goes over the socket.
  *
+ * @param platform headers that only the platform can set
  * @throws if it asks for a token or a certificate that can't be made here
  */
-export async function bytesOf(request: AttackRequest, index: number, { authority, issuer }: Signers): Promise<string> {
-  const cf: Record<string, unknown> = { tlsVersion: "TLSv1.3" };
-  if (request.tls !== undefined && request.tls !== null) cf["tlsClientAuth"] = await clientAuth(request.tls, authority);
-  const platform = [
-    `MF-CF-Blob: ${JSON.stringify(cf)}`,
-    ...(request.cf_connecting_ip === undefined ? [] : [`CF-Connecting-IP: ${request.cf_connecting_ip}`]),
+export async function bytesOf(
+  request: AttackRequest,
+  index: number,
+  signers: Signers,
+  platform: readonly string[] = [],
+): Promise<Buffer> {
+  const { tls, scheme = "https", cf_connecting_ip: address } = request;
+  if (scheme !== "http" && scheme !== "https") throw new NotCovered(`no scheme \`${scheme}\``);
+  const cf: Record<string, unknown> = scheme === "https" ? { tlsVersion: "TLSv1.3" } : {};
+  if (tls !== undefined && tls !== null) cf["tlsClientAuth"] = await clientAuth(tls, signers.authority, signers.now());
+  const first = [
+    ...platform,
+    `MF-CF-Blob: ${asciiJson(cf)}`,
+    ...(address === undefined ? [] : [`CF-Connecting-IP: ${address}`]),
   ];
-  if (request.raw !== undefined) {
-    const raw = own(expanded(request.raw), index);
-    const end = raw.indexOf("\r\n");
-    return `${raw.slice(0, end)}\r\n${platform.join("\r\n")}${raw.slice(end)}`;
-  }
-  const token = request.jwt === undefined ? "" : issuer.token(request.jwt, request.mutate);
-  const second = request.jwt2 === undefined ? "" : issuer.token(request.jwt2);
-  const fields = (request.headers ?? []).map(
-    ([name, value]) => `${name}: ${own(expanded(value), index).replaceAll("{jwt}", token)}`,
-  );
-  if (token !== "" && !JSON.stringify(request.headers ?? []).includes("{jwt}"))
-    fields.push(`Authorization: Bearer ${token}`);
-  const target = expanded(request.target ?? "/") + (second === "" ? "" : `?access_token=${second}`);
-  const { body } = request;
-  const length = body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`];
+  if (request.raw !== undefined) return rawBytes(request, index, signers, first);
+  const { headers, target } = filled(request, index, signers);
+  const body = bodyOf(request, signers);
   const head = [
     `${request.method ?? "GET"} ${Buffer.from(target).toString("latin1")} HTTP/1.1`,
-    `Host: ${own(request.host ?? "api.test", index)}`,
+    `Host: ${Buffer.from(own(request.host ?? "api.test", index)).toString("latin1")}`,
     "Connection: close",
-    ...platform,
-    ...fields,
-    ...length,
+    ...first,
+    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...(body === null ? [] : [`Content-Length: ${body.length}`]),
   ];
-  return `${head.join("\r\n")}\r\n\r\n${body ?? ""}`;
+  const bytes = Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1");
+  return body === null ? bytes : Buffer.concat([bytes, body]);
+}
+
+/** What the platform sets stands right behind the request's first line. */
+function rawBytes(request: AttackRequest, index: number, signers: Signers, first: readonly string[]): Buffer {
+  const raw = own(expanded(request.raw ?? ""), index).replaceAll("{jwt}", () => tokenOf(request, signers));
+  const end = raw.search(/\r?\n/);
+  if (end < 0) return Buffer.from(raw, "latin1");
+  return Buffer.from(`${raw.slice(0, end)}\r\n${first.join("\r\n")}${raw.slice(end)}`, "latin1");
+}
+
+/** Header fields and target with the tokens where they go. */
+function filled(
+  request: AttackRequest,
+  index: number,
+  signers: Signers,
+): Pick<Required<AttackRequest>, "headers" | "target"> {
+  const token = tokenOf(request, signers);
+  const second = request.jwt2 === undefined ? "" : signers.issuer.token(request.jwt2);
+  const fill = (text: string): string =>
+    own(expanded(text), index)
+      .replaceAll("{jwt2}", () => second)
+      .replaceAll("{jwt}", () => token);
+  const headers = (request.headers ?? []).map(([name, value]) => [name, fill(value)] as const);
+  const shown = [request.target ?? "", ...(request.headers ?? []).flat()].some((text) => text.includes("{jwt}"));
+  return {
+    headers: token === "" || shown ? headers : [...headers, ["Authorization", `Bearer ${token}`]],
+    target: fill(request.target ?? "/"),
+  };
+}
+
+function tokenOf({ jwt, mutate }: AttackRequest, { issuer }: Signers): string {
+  return jwt === undefined ? "" : issuer.token(jwt, mutate);
+}
+
+function bodyOf({ body }: AttackRequest, signers: Signers): Buffer | null {
+  if (body === undefined) return null;
+  return signers.body?.(body) ?? Buffer.from(expanded(body));
+}
+
+/** A header's value is bytes: what is not ASCII is written as JSON can write it. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\u0020-\u007e]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** One request of a case as another Worker of the account sends it over its service binding. */
 export async function bindingCallOf(request: AttackRequest, index: number, signers: Signers): Promise<BindingCall> {
-  const tls = request.tls ?? null;
+  if (request.raw !== undefined) throw new NotCovered("raw bytes over a service binding");
+  const { tls } = request;
   const host = own(request.host ?? "api.test", index);
+  const { headers, target } = filled(request, index, signers);
+  const auth = tls === undefined || tls === null ? null : await clientAuth(tls, signers.authority, signers.now());
+  const address = request.cf_connecting_ip;
   return {
-    url: `https://${host}${request.target ?? "/"}`,
+    url: `https://${host}${target}`,
     method: request.method ?? "GET",
-    headers: [["Host", host], ...(request.headers ?? [])],
-    cf: {
-      tlsVersion: "TLSv1.3",
-      ...(tls !== null && { tlsClientAuth: await clientAuth(tls, signers.authority) }),
-    },
+    headers: [["Host", host], ...(address === undefined ? [] : [["CF-Connecting-IP", address] as const]), ...headers],
+    ...(request.body !== undefined && { body: request.body }),
+    cf: { tlsVersion: "TLSv1.3", ...(auth !== null && { tlsClientAuth: auth }) },
   };
-}
-
-/** `request.cf.tlsClientAuth`, with a leaf certificate as the case describes it. */
-async function clientAuth(tls: TlsClient, authority: TestAuthority): Promise<Record<string, unknown>> {
-  const { peer, uriSans, dnsSans, cn, notAfter, notBefore, certRFC9440, ...plain } = tls;
-  const presented = { certPresented: "1", certVerified: "SUCCESS", certRevoked: "0", ...plain };
-  if (certRFC9440 !== undefined) return { ...presented, certRFC9440 };
-  const uris = peer === undefined ? uriSans : [peer];
-  if (uris === undefined) return { ...presented, certRFC9440: "" };
-  const [after, before] = [instant(notAfter), instant(notBefore)];
-  const leaf = await authority.issue({
-    // A name that is no ASCII goes into the certificate as the bytes of its UTF-8.
-    uris: uris.map((uri) => Buffer.from(uri).toString("latin1")),
-    ...(dnsSans !== undefined && { dns: dnsSans }),
-    ...(cn !== undefined && { commonName: cn }),
-    ...(after !== undefined && { notAfter: after }),
-    ...(before !== undefined && { notBefore: before, notAfter: before + 1_000_000 }),
-  });
-  return { ...presented, certRFC9440: `:${Buffer.from(leaf).toString("base64")}:`, certRFC9440TooLarge: false };
-}
-
-/** `now-60` in epoch milliseconds. */
-function instant(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const [, by] = /^now([+-]\d+)$/.exec(text) ?? [];
-  if (by === undefined) throw new Error(`\`${text}\` is no time`);
-  return (Math.floor(Date.now() / 1_000) + Number(by)) * 1_000;
 }

@@ -1,217 +1,162 @@
-import { expect } from "vitest";
-import type { AttackCase, AttackRequest, Must } from "./corpus.ts";
+import type { Must } from "./corpus.ts";
 import type { Hit } from "./echo.ts";
-import type { AttackedMesh, Reply } from "./fixture.ts";
+import { demand, demandEqual, demandOneOf, NotCovered } from "./outcome.ts";
+import type { Reply } from "./raw-answer.ts";
+import type { Seen, Trial } from "./trial.ts";
+import { own } from "./worlds.ts";
 
-/** What one request of a case led to. */
-export interface Seen {
-  readonly request: AttackRequest;
-  readonly said: string;
-  readonly reply: Reply;
-  readonly hits: readonly Hit[];
-  /** What the mesh printed meanwhile. */
-  readonly lines: readonly string[];
-}
-
-type Held = (seen: Seen, mesh: AttackedMesh) => void;
-
-const nothingMore: Held = () => undefined;
-
-/** A condition in words, by what it says: what holds of one request and its answer. */
-export const HELD_WORDS: ReadonlyMap<string, Held> = new Map<string, Held>([
-  // The other conditions of the case say as much.
-  ["or present only with the value the gateway itself proved", nothingMore],
-  ["not normalized: forwarded exactly as evaluated", nothingMore],
-  [
-    "requestPrincipal is exactly iss + '/' + sub; a policy on https://issuer.test/admin is not met; and a sub of issuer 'https://issuer.test/a' + 'b' cannot equal issuer 'https://issuer.test' + 'a/b' unless the policy also pins the issuer",
-    nothingMore,
-  ],
-  // What is applied is refused, or accepted with a warning; never in silence.
-  ["'path' is a typo of 'paths'; ignoring it would turn the rule into match-everything for ALLOW", nothingMore],
-  ["an empty list must not mean 'any'", nothingMore],
-  [
-    "refused, or accepted with a warning that the star is literal (Istio has no middle star; {*} is the template form); never silently literal",
-    nothingMore,
-  ],
-  ["refused, or accepted as namespace-wide with a warning (Istio); never mesh-wide, never silently", nothingMore],
-  ["pseudo-headers and host are not addressable through request.headers; the compiler says so", nothingMore],
-  [
-    "https only, host on the egress allow-list, no IP literals, no userinfo, default ports; checked after URL canonicalization",
-    nothingMore,
-  ],
-  ["names come from a fixed allow-list in the gateway's own config, looked up with an own-property check", nothingMore],
-  [
-    "a Worker cannot pin DNS: the rule is an allow-list of hosts chosen by the mesh admin, not of namespace users; documented",
-    nothingMore,
-  ],
-  // A header that nothing reads: it is only passed on.
-  ["not read by policy", nothingMore],
-  ["body error is 400, not counted against the upstream's health", nothingMore],
-  [
-    "if the reference normalizer maps the path forwarded upstream to /admin or below, upstream_hits is 0; and normalize(normalize(p)) == normalize(p)",
-    ({ said, hits }) => {
-      for (const { target } of hits) {
-        expect(reference(target), said).not.toMatch(/^\/admin(\/|$)/);
-        expect(reference(reference(target)), said).toBe(reference(target));
-      }
-    },
-  ],
-  [
-    "breaker closed; legitimate request is 200",
-    ({ said, request, reply }) => expect(reply.status, said).toBe(request.target === "/admin" ? 403 : 200),
-  ],
-  [
-    "one JSON line per event; control characters escaped; a log parser counts exactly one record per request",
-    ({ said, lines }) => {
-      const records = lines.map((line) => JSON.parse(line) as { event: string });
-      expect(records.filter(({ event }) => event === "access").length, said).toBe(1);
-      for (const line of lines) expect(hasControls(line), said).toBe(false);
-    },
-  ],
-  [
-    "body is a fixed text plus a request id; rule name only in the log and in explain for admins",
-    ({ said, reply }) => expect(reply.body, said).toBe("RBAC: access denied"),
-  ],
-  [
-    "invalid means a new trace; outside clients cannot force sampling",
-    ({ said, hits }) => {
-      for (const { headers } of hits) {
-        expect(headers["traceparent"], said).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
-        expect(headers["traceparent"], said).not.toContain("00000000000000000000000000000000");
-        expect(headers["tracestate"], said).toBeUndefined();
-      }
-    },
-  ],
-  // How long it takes is the bench's to measure; a hang is told from an answer everywhere.
-  ["CPU for the match stays under 5 ms", nothingMore],
-  [
-    "no subrequest may go to evil.test: building the upstream URL with new URL(path, base) turns //evil.test/x into host evil.test",
-    ({ said }, mesh) => notFetched(mesh, "evil.test", said),
-  ],
-  [
-    "the regex sees the canonical, still-encoded path: %0a is three characters",
-    ({ said, hits }) => {
-      for (const hit of hits) expect(hit.target, said).toContain("%0a");
-    },
-  ],
-  [
-    "destination always comes from the snapshot; no_fetch_to 127.0.0.1",
-    ({ said }, mesh) => notFetched(mesh, "127.0.0.1", said),
-  ],
-  [
-    "gateway passes the redirect through (redirect: manual)",
-    ({ said, reply }) => expect(reply.headers["location"], said).toBe("https://evil.test/"),
-  ],
-  [
-    "value seen by policy and value sent upstream are the same string",
-    ({ said, hits }) => {
-      for (const hit of hits) expect([hit.headers["x-role"]], said).not.toContain("admin");
-    },
-  ],
-  ["upstream never sees a request for /admin", ({ said, hits }) => oneAtMost(hits, "/ws", said)],
-  [
-    "upstream gets at most one request, with exactly one length framing and body abc",
-    ({ said, hits }) => {
-      oneAtMost(hits, "/x", said);
-      for (const { headers, body } of hits) {
-        expect(["content-length", "transfer-encoding"].filter((name) => name in headers).length, said).toBe(1);
-        expect(body, said).toBe("abc");
-      }
-    },
-  ],
-  [
-    "upstream sees one request; if forwarded, with its length",
-    ({ said, hits }) => {
-      oneAtMost(hits, "/x", said);
-      for (const { headers, body } of hits) {
-        if (body !== "") expect(headers["content-length"], said).toBe(String(body.length));
-      }
-    },
-  ],
+/** What a warning of `warn_at_apply` says in this project's words. */
+const WARNINGS: ReadonlyMap<string, RegExp> = new Map([
+  ["deny-without-rules", /without rules|no rules/],
+  ["deny-exact-without-subtree", /subtree|leaves .*\/ .*open|below it/],
 ]);
 
+/** How much more the runtime may grow than a case allows: it frees what it no longer needs when it likes. */
+const MEMORY_SLACK_MB = 40;
+
 /** The conditions that hold for each request of a case. */
-export function checkRequest(must: Must, seen: Seen, at: number, mesh: AttackedMesh): void {
+export function checkRequest(must: Must, seen: Seen, at: number): void {
   const { reply, hits, said } = seen;
   const status = must.status_seq?.[at] ?? must.status;
-  if (status) expect(status, said).toContain(reply.status);
+  if (status) demandOneOf("the status", reply.status, status, said);
   if (must.status_seq === undefined) checkHits(must, hits, said);
-  for (const hit of hits) checkHit(must, hit, said);
-  checkReply(must, seen);
-  for (const host of must.no_fetch_to ?? []) notFetched(mesh, host, said);
-  for (const words of [must.words, must.invariant]) if (words !== undefined) HELD_WORDS.get(words)?.(seen, mesh);
+  checkAnswer(must, seen);
 }
 
-/** The conditions that hold over all requests of a case, of which `fetches` were made meanwhile. */
-export function checkRun({ must, requests }: AttackCase, seen: readonly Seen[], fetches: readonly string[]): void {
-  expect(seen.length).toBeGreaterThanOrEqual(requests.length);
-  if (must.jwks_fetches_max !== undefined) expect(fetches.length).toBeLessThanOrEqual(must.jwks_fetches_max);
-  if (must.status_seq === undefined) return;
-  expect(must.status_seq).toHaveLength(requests.length);
-  const hits = seen.flatMap((one) => one.hits);
-  checkHits(must, hits, seen.map(({ said }) => said).join("\n"));
-}
-
-function checkReply(must: Must, { request, reply: { headers }, said }: Seen): void {
-  for (const [name, value] of Object.entries(must.response_headers ?? {})) expect(headers[name], said).toBe(value);
-  for (const name of must.response_headers_absent ?? []) expect(headers[name], said).toBeUndefined();
-  for (const [name, value] of Object.entries(must.response_headers_not ?? {}))
-    expect(headers[name] ?? "", said).not.toContain(value);
+/** What holds of each answer, however many requests there are. */
+export function checkAnswer(must: Must, { request, reply, said }: Seen): void {
+  checkReply(must, reply, said);
   const origin = request.headers?.find(([name]) => name.toLowerCase() === "origin")?.[1];
   if (origin !== undefined && origin === must.response_headers_absent_for_origin)
-    expect(headers["access-control-allow-origin"], said).toBeUndefined();
+    demandEqual("access-control-allow-origin", reply.headers["access-control-allow-origin"], undefined, said);
+}
+
+/** The conditions that hold over all requests of a case. */
+export function checkRun(trial: Trial): void {
+  const { attack, seen, hits, lines } = trial;
+  const { must, requests } = attack;
+  const said = `${seen.length} requests, last ${seen.at(-1)?.said}`;
+  const isGenerated = requests.some(({ generator }) => generator !== undefined);
+  for (const hit of hits) checkHit(must, hit, trial, said);
+  if (isGenerated || must.status_seq !== undefined) checkHits(must, hits, said);
+  checkCounts(
+    must,
+    seen.map(({ reply }) => reply.status),
+    said,
+  );
+  checkFetches(trial, said);
+  for (const absent of must.logs_absent ?? [])
+    for (const line of lines) demand(!line.includes(absent), `the log shows ${absent}`, line);
+  if (must.status_seq !== undefined) demandEqual("status_seq has", must.status_seq.length, requests.length, said);
+  if (must.memory_mb_max !== undefined)
+    demand(trial.grownMb <= must.memory_mb_max + MEMORY_SLACK_MB, `the runtime grew by ${trial.grownMb} MB`, said);
+  checkMirrored(trial, said);
+}
+
+function checkFetches({ attack: { must }, fetched }: Trial, said: string): void {
+  for (const host of must.no_fetch_to ?? [])
+    demand(!fetched.some((url) => url.includes(host)), `the mesh fetched from ${host}`, said);
+  if (must.no_fetch === true) demandEqual("fetched", fetched, [], said);
+  if (must.jwks_fetches_max !== undefined) {
+    const count = fetched.filter((url) => url.includes("jwks")).length;
+    demand(count <= must.jwks_fetches_max, `the key set is fetched ${count} times`, said);
+  }
+}
+
+/** The codes of a whole run. */
+export function checkCounts(must: Must, codes: readonly number[], said: string): void {
+  const count = (code: string): number => codes.filter((one) => String(one) === code).length;
+  for (const exact of [must.status_counts, must.status_multiset]) {
+    if (exact === undefined) continue;
+    for (const [code, wanted] of Object.entries(exact)) demandEqual(`the count of ${code}`, count(code), wanted, said);
+    demandEqual(
+      "other codes",
+      codes.filter((code) => !(String(code) in exact)),
+      [],
+      said,
+    );
+  }
+  for (const [code, most] of Object.entries(must.status_multiset_max ?? {}))
+    demand(count(code) <= most, `${count(code)} answers are ${code}`, said);
+}
+
+/** Must-conditions on an answer alone, of whoever gave it. */
+export function checkReply(must: Must, { headers, body }: Reply, said: string): void {
+  for (const [name, value] of Object.entries(must.response_headers ?? {}))
+    demandEqual(name, headers[name.toLowerCase()], value, said);
+  for (const name of must.response_headers_present ?? [])
+    demand(headers[name.toLowerCase()] !== undefined, `no ${name}`, said);
+  for (const name of must.response_headers_absent ?? [])
+    demandEqual(name, headers[name.toLowerCase()], undefined, said);
+  for (const [name, value] of Object.entries(must.response_headers_not ?? {}))
+    demand(!(headers[name.toLowerCase()] ?? "").includes(value), `${name} has ${value}`, said);
+  for (const absent of must.body_absent ?? []) demand(!body.includes(absent), `the body shows ${absent}`, body);
 }
 
 function checkHits(must: Must, hits: readonly Hit[], said: string): void {
-  if (must.upstream_hits !== undefined) expect(hits.length, said).toBe(must.upstream_hits);
-  if (must.upstream_hits_max !== undefined) expect(hits.length, said).toBeLessThanOrEqual(must.upstream_hits_max);
+  if (must.upstream_hits !== undefined) demandEqual("calls of the service", hits.length, must.upstream_hits, said);
+  if (must.upstream_hits_max !== undefined)
+    demand(hits.length <= must.upstream_hits_max, `${hits.length} calls of the service`, said);
 }
 
-function checkHit(must: Must, hit: Hit, said: string): void {
-  if (must.upstream_path !== undefined) expect(hit.target, said).toBe(must.upstream_path);
-  for (const never of must.upstream_path_never ?? []) expect(hit.target.split("?", 1)[0], said).not.toBe(never);
+function checkHit(must: Must, hit: Hit, { index }: Trial, said: string): void {
+  if (must.upstream_path !== undefined)
+    demandEqual("the service's path", hit.target.split("?", 1)[0], must.upstream_path.split("?", 1)[0], said);
+  if (must.upstream_target !== undefined) demandEqual("the service's target", hit.target, must.upstream_target, said);
+  for (const never of must.upstream_path_never ?? [])
+    demand(![hit.target, hit.target.split("?", 1)[0]].includes(never), `the service sees ${never}`, said);
   for (const name of must.upstream_headers_absent ?? []) {
     // The forwarder's own connection to the echo service has this one.
-    if (name !== "connection") expect(fromClient(hit.headers, name), said).toBeUndefined();
+    if (name !== "connection") demandEqual(name, fromClient(hit.headers, name), undefined, said);
   }
   for (const [name, value] of Object.entries(must.upstream_headers ?? {})) {
-    const shown = name === "x-mesh-identity" ? hit.headers["x-forwarded-client-cert"] : hit.headers[name];
-    expect(shown, said).toContain(value);
+    if (name === "x-mesh-identity")
+      demand(shownIdentity(hit).includes(value), "the caller's identity is not shown", said);
+    else demandEqual(name, hit.headers[name.toLowerCase()], own(value, index), said);
   }
+  for (const [name, value] of Object.entries(must.upstream_headers_not ?? {}))
+    demand(!(fromClient(hit.headers, name) ?? "").includes(value), `the service sees ${name}: ${value}`, said);
+}
+
+/** One line, and one element of it: what a client wrote must not stand beside. */
+function shownIdentity({ headers }: Hit): readonly string[] {
+  return (headers["x-forwarded-client-cert"] ?? "")
+    .split(";")
+    .filter((part) => part.startsWith("URI="))
+    .map((part) => part.slice("URI=".length));
+}
+
+function checkMirrored({ attack: { must }, mirrored }: Trial, said: string): void {
+  if (must.mirror_headers_absent === undefined) return;
+  demand(mirrored.length > 0, "nothing is mirrored", said);
+  for (const headers of mirrored)
+    for (const name of must.mirror_headers_absent) demandEqual(name, fromClient(headers, name), undefined, said);
 }
 
 /** What a client sent must be gone; what the gateway itself proved may stand there. */
 function fromClient(headers: Readonly<Record<string, string>>, name: string): string | undefined {
-  const value = headers[name];
-  return name === "x-forwarded-client-cert" && value?.startsWith("By=spiffe://") ? undefined : value;
+  const value = headers[name.toLowerCase()];
+  return name.toLowerCase() === "x-forwarded-client-cert" && value?.startsWith("By=spiffe://") ? undefined : value;
 }
 
-/** A path as the most lenient of services reads it: all is decoded, both slashes part, parameters end a segment. */
-function reference(path: string): string {
-  const decoded = path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  const segments: string[] = [];
-  for (const segment of decoded.split(/[/\\]+/).map((text) => text.split(";", 1)[0] ?? "")) {
-    if (segment === "..") segments.pop();
-    else if (segment !== "." && segment !== "") segments.push(segment);
-  }
-  return `/${segments.join("/")}`;
+/** @param text what the API answered */
+export function checkWarning({ warn_at_apply: code }: Must, text: string): void {
+  if (code === undefined) return;
+  const pattern = WARNINGS.get(code);
+  if (pattern === undefined) throw new NotCovered(`no warning \`${code}\``);
+  demand(pattern.test(text), `no warning ${code}`, text);
 }
 
-/** C0, DEL or C1, raw, with which a log line could look like two. */
-function hasControls(text: string): boolean {
-  return /\p{Cc}/u.test(text);
-}
-
-function oneAtMost(hits: readonly Hit[], target: string, said: string): void {
-  expect(hits.length, said).toBeLessThanOrEqual(1);
-  for (const hit of hits) expect(hit.target, said).toBe(target);
-}
-
-function notFetched(mesh: AttackedMesh, host: string, said: string): void {
-  expect(
-    mesh.outside.fetched.filter((url) => url.includes(host)),
-    said,
-  ).toEqual([]);
+/**
+ * @param metric a series as Prometheus writes it: name, and labels that it has at least; prefixes of a mesh's name are left out
+ * @param text the mesh's metrics
+ */
+export function checkMetric(metric: string, text: string): void {
+  const [, name = "", labels = ""] = /^([\w:]+)(?:\{(.*)\})?/.exec(metric) ?? [];
+  const bare = name.replace(/^(?:mesh|gateway|tulle)_/, "");
+  const series = text.split("\n").filter((line) => line.split(/[{ ]/, 1)[0]?.endsWith(bare) === true);
+  if (series.length === 0) throw new NotCovered(`no metric \`${metric}\``);
+  const wanted = labels.split(",").map((label) => label.trim().replace(/=(?!")(.*)$/, '="$1"'));
+  const counted = series.filter((line) => wanted.every((label) => line.includes(label)) && !line.endsWith(" 0"));
+  demand(counted.length > 0, `nothing counted by ${metric}`, series.join("\n"));
 }

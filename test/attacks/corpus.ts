@@ -1,15 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const FOLDER = import.meta.dirname;
+/** The cases of this project. */
+export const OWN_CASES = join(import.meta.dirname, "cases");
+
+export type Header = readonly [string, string];
 
 export interface AttackRequest {
   readonly method?: string;
   readonly target?: string;
   readonly host?: string;
-  readonly headers?: readonly (readonly [string, string])[];
+  readonly headers?: readonly Header[];
   readonly body?: string;
   readonly raw?: string;
+  readonly scheme?: string;
   readonly tls?: TlsClient | null;
   readonly jwt?: TokenSpec;
   readonly jwt2?: TokenSpec;
@@ -19,8 +23,11 @@ export interface AttackRequest {
   readonly generator?: string;
   readonly n?: number;
   readonly seed?: number;
+  readonly from_ip?: string;
   readonly apply?: boolean;
   readonly value?: string;
+  readonly csr?: boolean;
+  readonly explain?: boolean;
 }
 
 export interface TlsClient {
@@ -30,80 +37,140 @@ export interface TlsClient {
   readonly cn?: string;
   readonly notAfter?: string;
   readonly notBefore?: string;
-  readonly certRFC9440?: string;
-  readonly [field: string]: unknown;
+  readonly basicConstraintsCA?: boolean;
+  readonly keyUsage?: readonly string[] | null;
+  readonly issuer?: string;
+  readonly certRFC9440?: unknown;
+  /** Copied into `request.cf.tlsClientAuth` as they stand. */
+  readonly [plain: string]: unknown;
 }
 
 export interface TokenSpec {
-  readonly header?: Readonly<Record<string, unknown>>;
-  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly header?: Readonly<Record<string, unknown>> | string;
+  readonly claims?: Readonly<Record<string, unknown>> | string;
   readonly sign?: string;
   readonly payload?: string;
+  readonly header_raw?: string;
   readonly serialization?: string;
+  readonly mutate?: string;
+  /** Single claims of an otherwise good token. */
+  readonly [claim: string]: unknown;
+}
+
+interface Setup {
+  readonly policies?: string;
+  readonly words?: string;
+  readonly document?: string;
+  readonly generator?: string;
+  readonly n?: number;
+  readonly seed?: number;
 }
 
 export interface AttackCase {
   readonly id: string;
   readonly title: string;
   readonly class: string;
+  readonly severity?: string;
   readonly kind: "attack" | "control";
   readonly target: string;
-  readonly setup?: { readonly policies?: string; readonly words?: string; readonly document?: string };
+  readonly setup?: Setup;
   readonly requests: readonly AttackRequest[];
   readonly must: Must;
 }
 
+type Texts = Readonly<Record<string, string>>;
+
 export interface Must {
   readonly status?: readonly number[];
   readonly status_seq?: readonly (readonly number[])[];
+  /** How often each code comes, over the whole run. */
+  readonly status_counts?: Readonly<Record<string, number>>;
+  readonly status_multiset?: Readonly<Record<string, number>>;
+  readonly status_multiset_max?: Readonly<Record<string, number>>;
   readonly upstream_hits?: number;
   readonly upstream_hits_max?: number;
   readonly upstream_path?: string;
+  readonly upstream_target?: string;
   readonly upstream_path_never?: readonly string[];
-  readonly upstream_headers?: Readonly<Record<string, string>>;
+  readonly upstream_headers?: Texts;
   readonly upstream_headers_absent?: readonly string[];
-  readonly response_headers?: Readonly<Record<string, string>>;
+  readonly upstream_headers_not?: Texts;
+  readonly response_headers?: Texts;
+  readonly response_headers_present?: readonly string[];
   readonly response_headers_absent?: readonly string[];
-  readonly response_headers_not?: Readonly<Record<string, string>>;
+  readonly response_headers_not?: Texts;
   /** No answer to a request from this origin says that it is allowed. */
   readonly response_headers_absent_for_origin?: string;
+  readonly mirror_headers_absent?: readonly string[];
   readonly no_fetch_to?: readonly string[];
   readonly no_fetch?: boolean;
   readonly jwks_fetches_max?: number;
+  readonly max_ms?: number;
+  /** How much the runtime may grow. */
+  readonly memory_mb_max?: number;
+  readonly apply?: "rejected" | "accepted";
   readonly warn_at_apply?: string;
   readonly error_contains?: string;
-  readonly apply?: "rejected" | "accepted";
-  readonly words?: string;
+  readonly state_unchanged?: boolean;
+  readonly prototype_clean?: boolean;
+  readonly issued?: boolean;
+  readonly issued_count?: number;
+  readonly logs_absent?: readonly string[];
+  readonly body_absent?: readonly string[];
+  readonly metric?: string;
   /** What holds of each request, as words do. */
   readonly invariant?: string;
-  readonly state_unchanged?: boolean;
-  readonly body_absent?: readonly string[];
-  readonly max_ms?: number;
-  readonly [other: string]: unknown;
+  readonly words?: string;
 }
 
 /** A case that does not hold yet. */
 export interface Wait {
   readonly case: string;
-  /** What is missing: of the mesh, or of this runner. */
+  /** The feature of the mesh that is missing. */
   readonly missing: string;
   /** Where it will be built. */
   readonly area: string;
 }
 
-/** Classes whose cases are tried on the control Worker alone; `control.test.ts` has them. */
-export const CONTROL_CLASSES: ReadonlySet<string> = new Set(["admin-api", "ca-and-enrolment", "yaml-and-json-input"]);
+/** All cases of a folder, by the names of its files. @throws if a file is no list of cases, or two cases have one id */
+export function readCases(folder: string): readonly AttackCase[] {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .toSorted();
+  const cases = files.flatMap((name) => casesIn(join(folder, name)));
+  if (cases.length === 0) throw new Error(`no cases in ${folder}`);
+  const twice = cases.find(({ id }, at) => cases.findIndex((other) => other.id === id) !== at);
+  if (twice !== undefined) throw new Error(`two cases are called ${twice.id}`);
+  return cases;
+}
 
-export const CASES: readonly AttackCase[] = readdirSync(join(FOLDER, "cases"))
-  .filter((name) => name.endsWith(".json"))
-  .toSorted()
-  .flatMap(
-    (name) => (JSON.parse(readFileSync(join(FOLDER, "cases", name), "utf8")) as { cases: readonly AttackCase[] }).cases,
-  );
+function casesIn(path: string): readonly AttackCase[] {
+  const { cases, count } = JSON.parse(readFileSync(path, "utf8")) as {
+    readonly cases?: readonly AttackCase[];
+    readonly count?: number;
+  };
+  if (!Array.isArray(cases)) throw new Error(`${path} has no list of \`cases\``);
+  if (count !== undefined && count !== cases.length) throw new Error(`${path} has ${cases.length} cases, not ${count}`);
+  return cases;
+}
 
-export const WAITING = JSON.parse(readFileSync(join(FOLDER, "waits.json"), "utf8")) as readonly Wait[];
+export const WAITING = JSON.parse(readFileSync(join(import.meta.dirname, "waits.json"), "utf8")) as readonly Wait[];
 
-export const WAITS: ReadonlyMap<string, Wait> = new Map(WAITING.map((wait) => [wait.case, wait]));
+const WAITS: ReadonlyMap<string, Wait> = new Map(WAITING.map((wait) => [wait.case, wait]));
+
+/** Features that are built later than what decides: a case of them is told by what it says. */
+const LATER: readonly (readonly [feature: string, (attack: AttackCase) => boolean])[] = [
+  ["the dashboard", ({ target }) => target === "ui"],
+  [
+    "rate limits",
+    ({ setup, must }) => /\brate limit|\blimit \d+ per\b|\bbuckets?\b/i.test(`${setup?.words} ${must.words}`),
+  ],
+];
+
+/** The feature that a case waits for, or null. */
+export function waitOf(attack: AttackCase): string | null {
+  return WAITS.get(attack.id)?.missing ?? LATER.find(([, says]) => says(attack))?.[0] ?? null;
+}
 
 /** `{{repeat:TEXT:N}}` written out. */
 export function expanded(text: string): string {

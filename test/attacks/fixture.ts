@@ -1,39 +1,29 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { CONTROL, controlWorker, gatewayWorker, migrate, stateWorker } from "../../edge/miniflare-workers.ts";
+import type { SignedRoot } from "../../src/snapshot/model.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { authorityKey } from "../support/authority-key.ts";
 import { until } from "../support/until.ts";
+import type { Header } from "./corpus.ts";
 import { Echo } from "./echo.ts";
 import { Outside } from "./outside.ts";
-import type { AttackIssuer } from "./tokens.ts";
+import { type Reply, sendRaw } from "./raw-answer.ts";
+import { CLOCK_SETTER, CLOCKED, FORGED, FORGER, OUTSIDER, standIns } from "./stand-ins.ts";
+import { AttackIssuer } from "./tokens.ts";
 import { marker } from "./worlds.ts";
-
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 /** A request by service binding: its caller chooses each of these. */
 export interface BindingCall {
   readonly url: string;
   readonly method: string;
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: readonly Header[];
+  readonly body?: string;
   readonly cf: Readonly<Record<string, unknown>>;
 }
-
-/** Another Worker of the account, which calls the gateway by a service binding and says all that such a caller can. */
-const OUTSIDER = `export default {
-  async fetch(request, { GATEWAY }) {
-    const { url, ...init } = await request.json();
-    return GATEWAY.fetch(url, { ...init, redirect: "manual" });
-  },
-};`;
 
 type Workers = Extract<Parameters<typeof convertV4MiniflareOptions>[0], { workers: unknown }>["workers"];
 
@@ -41,22 +31,57 @@ interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
 }
 
-/** The mesh that attacks are tried on: control, state and a gateway as deployed, with an echo service behind it. */
+interface Asked {
+  readonly url: string;
+  readonly headers: Iterable<readonly [string, string]>;
+}
+
+/** What control answers. */
+export interface Told {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Secrets {
+  readonly bootstrap: string;
+  readonly keyEncryption: string;
+  readonly snapshotPrivateKey: string;
+}
+
+/** The gateways that cases are tried on. */
+export type GatewayName = "gateway" | typeof CLOCKED | typeof FORGED;
+
+const GATEWAYS: readonly GatewayName[] = ["gateway", CLOCKED, FORGED];
+
+/** The mesh that attacks are tried on: control, state and gateways as deployed, with an echo service behind them. */
 export class AttackedMesh {
-  /** What the gateway and control print. */
+  /** What the gateways and control print. */
   readonly lines: string[] = [];
   readonly echo: Echo;
   readonly outside: Outside;
+  readonly issuer: AttackIssuer;
+  /** Signs roots, PKCS#8 in base64. */
+  readonly snapshotKey: string;
   readonly #miniflare: Miniflare;
   readonly #folder: string;
+  readonly #ports = new Map<GatewayName, number>();
   #authority: TestAuthority | null = null;
-  #gatewayPort = 0;
   #token = "";
   #markers = 0;
+  #aheadMs = 0;
 
-  private constructor(echo: Echo, outside: Outside, folder: string, workers: Workers) {
+  private constructor(
+    echo: Echo,
+    outside: Outside,
+    issuer: AttackIssuer,
+    folder: string,
+    workers: Workers,
+    key: string,
+  ) {
     this.echo = echo;
     this.outside = outside;
+    this.issuer = issuer;
+    this.snapshotKey = key;
     this.#folder = folder;
     this.#miniflare = new Miniflare(
       convertV4MiniflareOptions({
@@ -70,7 +95,7 @@ export class AttackedMesh {
     );
   }
 
-  static async start(issuer: AttackIssuer): Promise<AttackedMesh> {
+  static async start(): Promise<AttackedMesh> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-attacks-"));
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -78,31 +103,39 @@ export class AttackedMesh {
       keyEncryption: randomBytes(32).toString("base64url"),
       snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
     };
+    const mesh: { current: AttackedMesh | null } = { current: null };
+    const issuer = new AttackIssuer(() => mesh.current?.now() ?? Date.now());
     const [echo, outside] = [await Echo.start(), new Outside(issuer)];
-    const gateway = await gatewayWorker("gateway", publicKey.export({ format: "jwk" }).x ?? "");
-    const workers = [
-      {
+    const gatewayOf = async (name: GatewayName) => {
+      const gateway = await gatewayWorker(name, publicKey.export({ format: "jwk" }).x ?? "");
+      return {
         ...gateway,
         serviceBindings: { ...gateway.serviceBindings, PRIVATE: { external: { address: echo.address, http: {} } } },
-        outboundService: ({ url }: { readonly url: string }) => outside.answer(url),
+        outboundService: async ({ url, headers }: Asked) => outside.answer(url, headers),
         unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-      },
+      };
+    };
+    const workers = [
+      await gatewayOf("gateway"),
       await stateWorker(),
       await controlWorker(secrets, "mesh.example", false),
-      { name: "outsider", modules: true, script: OUTSIDER, serviceBindings: { GATEWAY: "gateway" } },
+      ...standIns({ clocked: await gatewayOf(CLOCKED), forged: await gatewayOf(FORGED) }),
     ];
-    const mesh = new AttackedMesh(echo, outside, folder, workers);
-    await mesh.#bootstrap(secrets);
-    return mesh;
+    mesh.current = new AttackedMesh(echo, outside, issuer, folder, workers, secrets.snapshotPrivateKey);
+    await mesh.current.#bootstrap(secrets);
+    return mesh.current;
   }
 
-  async #bootstrap(secrets: { readonly bootstrap: string; readonly keyEncryption: string }): Promise<void> {
+  async #bootstrap(secrets: Secrets): Promise<void> {
     await this.#miniflare.ready;
     await migrate(this.#miniflare);
     const control = await this.#worker(CONTROL);
     const bundle = await (await control.fetch("http://control/api/v1/bundle")).text();
     this.#authority = await TestAuthority.of(bundle, await authorityKey(this.#folder, secrets.keyEncryption));
-    this.#gatewayPort = Number((await this.#miniflare.unsafeGetDirectURL("gateway")).port);
+    for (const name of GATEWAYS) {
+      const { port } = await this.#miniflare.unsafeGetDirectURL(name);
+      this.#ports.set(name, Number(port));
+    }
     const headers = { authorization: `Bearer ${secrets.bootstrap}` };
     const made = await control.fetch("http://control/api/v1/bootstrap", { method: "POST", headers });
     this.#token = ((await made.json()) as { token: string }).token;
@@ -123,80 +156,84 @@ export class AttackedMesh {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async apply(text: string, dryRun = false): Promise<{ readonly status: number; readonly text: string }> {
+  /** A call to control with the administrator's token. */
+  async control(method: string, path: string, body?: string, type = "application/yaml"): Promise<Told> {
     const control = await this.#worker(CONTROL);
-    const answer = await control.fetch(`http://control/api/v1/apply${dryRun ? "?dryRun=All" : ""}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/yaml" },
-      body: text,
+    const answer = await control.fetch(`http://control${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#token}`, "content-type": type },
+      ...(body !== undefined && { body }),
     });
     return { status: answer.status, text: await answer.text() };
   }
 
-  /**
-   * Sends bytes as they are (Latin-1) and reads one answer. A connection that is closed without one is a 400.
-   *
-   * @throws if nothing comes within `patienceMs`
-   */
-  async send(raw: string, patienceMs: number): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      let answer = "";
-      const socket = connect(this.#gatewayPort, "127.0.0.1", () => socket.write(Buffer.from(raw, "latin1")));
-      const done = (): void => {
-        clearTimeout(timer);
-        socket.destroy();
-        resolve(parsed(answer));
-      };
-      const timer = setTimeout(() => {
-        socket.destroy();
-        reject(new Error(`no answer within ${patienceMs} ms: ${raw.slice(0, 200)}`));
-      }, patienceMs);
-      socket.on("data", (data: Buffer) => {
-        answer += data.toString("latin1");
-        if (isWhole(answer)) done();
-      });
-      socket.on("error", done);
-      socket.on("close", done);
-    });
+  async apply(text: string): Promise<Told> {
+    return this.control("POST", "/api/v1/apply", text);
+  }
+
+  /** The series of the whole mesh, as Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await this.control("GET", "/metrics")).text;
+  }
+
+  async send(bytes: Buffer, patienceMs: number, gateway: GatewayName = "gateway"): Promise<Reply> {
+    return sendRaw(this.portOf(gateway), bytes, patienceMs);
+  }
+
+  portOf(gateway: GatewayName): number {
+    const port = this.#ports.get(gateway);
+    if (port === undefined) throw new Error("the mesh has not started");
+    return port;
   }
 
   async sendByBinding(call: BindingCall): Promise<Reply> {
-    const outsider = await this.#worker("outsider");
+    const startedAt = performance.now();
+    const outsider = await this.#worker(OUTSIDER);
     const answer = await outsider.fetch("http://outsider/", { method: "POST", body: JSON.stringify(call) });
-    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() };
+    return {
+      status: answer.status,
+      headers: Object.fromEntries(answer.headers),
+      body: await answer.text(),
+      ms: performance.now() - startedAt,
+    };
+  }
+
+  /** Epoch ms by the clock that tokens and certificates are made by. */
+  now(): number {
+    return Date.now() + this.#aheadMs;
+  }
+
+  /** Puts the clock of the gateway `clocked`, and of the issuer, ahead of the world's. */
+  async setClock(aheadMs: number): Promise<void> {
+    this.#aheadMs = aheadMs;
+    const setter = await this.#worker(CLOCK_SETTER);
+    await (await setter.fetch(`http://clock/?ahead=${aheadMs}`)).text();
+  }
+
+  /** The issuer's clock, and everybody's, is the world's again. */
+  async resetClock(): Promise<void> {
+    if (this.#aheadMs !== 0) await this.setClock(0);
+  }
+
+  /** The roots that came down to the gateway `forged`, in order. */
+  async roots(): Promise<readonly SignedRoot[]> {
+    const forger = await this.#worker(FORGER);
+    return (await (await forger.fetch("http://forger/")).json()) as readonly SignedRoot[];
+  }
+
+  /** What comes down to the gateway `forged` from now on, in place of what the state Worker says; null: nothing. */
+  async forge(forgery: object | null): Promise<void> {
+    const forger = await this.#worker(FORGER);
+    await (await forger.fetch("http://forger/", { method: "POST", body: JSON.stringify(forgery) })).text();
   }
 
   /** Waits until the gateway has all that was applied so far. */
-  async settled(): Promise<void> {
+  async settled(gateway: GatewayName = "gateway"): Promise<void> {
     this.#markers += 1;
     const { host, text } = marker(this.#markers);
     const answer = await this.apply(text);
     if (answer.status !== 200) throw new Error(`the marker: ${answer.status} ${answer.text}`);
-    const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
-    await until(`the gateway to serve ${host}`, async () => (await this.send(request, 10_000)).status === 200);
+    const request = Buffer.from(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    await until(`${gateway} to serve ${host}`, async () => (await this.send(request, 10_000, gateway)).status === 200);
   }
-}
-
-/** With the length that it announces, or with none. */
-function isWhole(answer: string): boolean {
-  const end = answer.indexOf("\r\n\r\n");
-  if (end < 0) return false;
-  const { status, headers, body } = parsed(answer);
-  if (status === 101 || status === 204 || status === 304) return true;
-  if (headers["transfer-encoding"] !== undefined) return answer.endsWith("0\r\n\r\n");
-  return body.length >= Number(headers["content-length"] ?? Number.POSITIVE_INFINITY);
-}
-
-function parsed(answer: string): Reply {
-  const [head = "", ...rest] = answer.split("\r\n\r\n");
-  const [first = "", ...fields] = head.split("\r\n");
-  const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1] ?? 400);
-  const headers = fields
-    .map((line) => line.split(/: ?(.*)/s))
-    .map(([name = "", value = ""]) => [name.toLowerCase(), value]);
-  return {
-    status,
-    headers: Object.fromEntries(headers) as Record<string, string>,
-    body: rest.join("\r\n\r\n"),
-  };
 }

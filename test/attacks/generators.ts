@@ -4,37 +4,125 @@ import type { AttackRequest } from "./corpus.ts";
 
 const HOST = "api.test";
 const ALPHABET = "/ . % 2 e f 5 c ; \\ a d m i n /admin %2f %2e";
+const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BREW", "get", "X".repeat(40)];
 
 /** Requests that a case asks for by a name and a number. */
-type Generator = (count: number, seed: number) => readonly AttackRequest[];
+export interface Generator {
+  /** One after the other: what comes of one depends on those before. */
+  readonly ordered?: boolean;
+  requests(count: number, seed: number, request: AttackRequest): readonly AttackRequest[];
+}
+
+const repeat = (count: number, make: (at: number) => AttackRequest): readonly AttackRequest[] =>
+  Array.from({ length: count }, (_, at) => make(at));
 
 export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Generator>([
   [
     "random-kid",
-    (count: number) =>
-      Array.from({ length: count }, () => ({
-        target: "/x",
-        host: HOST,
-        jwt: { header: { alg: "RS256", kid: randomUUID(), typ: "JWT" } },
-      })),
+    {
+      requests: (count) =>
+        repeat(count, () => ({
+          target: "/x",
+          host: HOST,
+          jwt: { header: { alg: "RS256", kid: randomUUID(), typ: "JWT" } },
+        })),
+    },
   ],
   [
     "random-paths",
-    (count, seed) => {
-      const drawn = fc.array(fc.constantFrom(...ALPHABET.split(" ")), {
-        minLength: 1,
-        maxLength: 12,
-      });
-      return fc.sample(drawn, { seed, numRuns: count }).map((parts) => ({ target: `/${parts.join("")}`, host: HOST }));
+    {
+      requests: (count, seed) => {
+        const drawn = fc.array(fc.constantFrom(...ALPHABET.split(" ")), { minLength: 1, maxLength: 12 });
+        return fc
+          .sample(drawn, { seed, numRuns: count })
+          .map((parts) => ({ target: `/${parts.join("")}`, host: HOST }));
+      },
+    },
+  ],
+  [
+    "random-labels",
+    {
+      requests: (count, seed) => {
+        const word = fc.stringMatching(/^[a-z0-9]{1,12}$/);
+        const drawn = fc.tuple(word, word, word, fc.constantFrom(...METHODS), fc.nat(3));
+        return fc.sample(drawn, { seed, numRuns: count }).map(([path, host, account, method, kind]) => ({
+          method,
+          target: `/${path}`,
+          host: kind === 0 ? `${host}.test` : HOST,
+          headers: [["User-Agent", path]],
+          ...(kind === 1 && { tls: { peer: `spiffe://mesh.example/ns/${host}/sa/${account}` } }),
+        }));
+      },
     },
   ],
   // The last one is legitimate.
   [
     "denied",
-    (count: number) => [
-      ...Array.from({ length: count }, () => ({ target: "/admin", host: HOST })),
-      { target: "/public", host: HOST },
-    ],
+    {
+      ordered: true,
+      requests: (count) => [
+        ...repeat(count, () => ({ target: "/admin", host: HOST })),
+        { target: "/public", host: HOST },
+      ],
+    },
+  ],
+  // Then ten of somebody else.
+  [
+    "poison",
+    {
+      ordered: true,
+      requests: (count) => [
+        ...repeat(count, () => ({ target: "/poison", host: HOST })),
+        ...repeat(10, () => ({ target: "/x", host: HOST, tls: { peer: "spiffe://mesh.example/ns/prod/sa/web" } })),
+      ],
+    },
+  ],
+  ["load", { requests: (count) => repeat(count, (at) => ({ target: `/x?${at}`, host: HOST })) }],
+  ["burst", { ordered: true, requests: (count) => repeat(count, () => ({ target: "/x", host: HOST })) }],
+  [
+    "rotate-xff",
+    {
+      ordered: true,
+      requests: (count, _, { from_ip }) =>
+        repeat(count, (at) => ({
+          target: "/x",
+          host: HOST,
+          headers: [["X-Forwarded-For", `198.51.${at >> 8}.${at & 255}`]],
+          ...(from_ip !== undefined && { cf_connecting_ip: from_ip }),
+        })),
+    },
+  ],
+  [
+    "rotate-header-spelling",
+    {
+      ordered: true,
+      requests: (count) => {
+        const spellings: readonly (readonly (readonly [string, string])[])[] = [
+          [["x-api-key", "one"]],
+          [["X-API-KEY", "one"]],
+          [["x-api-key", "  one  "]],
+          [["x-api-key", "\tone"]],
+          [
+            ["X-Api-Key", "one"],
+            ["x-api-key", "one"],
+          ],
+          [],
+        ];
+        return repeat(count, (at) => ({ target: "/x", host: HOST, headers: spellings[at % spellings.length] ?? [] }));
+      },
+    },
+  ],
+  [
+    "collide",
+    {
+      ordered: true,
+      requests: (count) =>
+        repeat(count, (at) => ({
+          target: at % 2 === 0 ? "/c" : "/b:c",
+          host: HOST,
+          headers: [["x-tenant", at % 2 === 0 ? "a:b" : "a"]],
+        })),
+    },
   ],
 ]);
 
@@ -43,6 +131,12 @@ export function written(requests: readonly AttackRequest[], oneIn: number): read
   return requests.flatMap((request) => {
     const { generator, n = 1, seed = 0 } = request;
     if (generator === undefined) return [request];
-    return GENERATORS.get(generator)?.(Math.ceil(n / oneIn), seed) ?? [];
+    return GENERATORS.get(generator)?.requests(Math.ceil(n / oneIn), seed, request) ?? [];
   });
+}
+
+/** Whether the requests may be sent side by side: they are many, and none minds the others. */
+export function isFlood(requests: readonly AttackRequest[]): boolean {
+  const generators = requests.map(({ generator }) => generator);
+  return generators.every((name) => name !== undefined && GENERATORS.get(name)?.ordered !== true);
 }

@@ -1,82 +1,55 @@
-import { type AttackCase, type AttackRequest, CONTROL_CLASSES, WAITS } from "./corpus.ts";
-import { APPLIED, ARRANGED } from "./arrangements.ts";
-import { GENERATORS } from "./generators.ts";
-import { HELD_WORDS } from "./conditions.ts";
+import { LEAF_FIELDS } from "./certificates.ts";
+import type { AttackCase, AttackRequest } from "./corpus.ts";
 
 const names = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 
 const FIELDS = {
   case: names("id title class severity kind target source setup requests must note"),
-  setup: names("policies words document"),
+  setup: names("policies words document generator n seed"),
   request: names(
-    "method target host headers body raw tls jwt jwt2 mutate cf_connecting_ip apply value via generator n seed",
+    "method target host headers body raw scheme tls jwt jwt2 mutate cf_connecting_ip via apply value csr explain " +
+      "generator n seed from_ip",
   ),
-  tls: names("peer uriSans dnsSans cn notAfter notBefore certRFC9440 certPresented certVerified certRevoked"),
-  jwt: names("header claims sign payload serialization"),
+  tls: new Set([...LEAF_FIELDS, ...names("certPresented certVerified certRevoked certRFC9440TooLarge")]),
+  jwt: names("header claims sign payload header_raw serialization mutate iss sub aud exp nbf iat jti azp scope"),
   must: names(
-    "status status_seq upstream_hits upstream_hits_max upstream_path upstream_path_never upstream_headers " +
-      "upstream_headers_absent response_headers response_headers_absent response_headers_absent_for_origin " +
-      "response_headers_not no_fetch_to no_fetch jwks_fetches_max max_ms apply words " +
-      "warn_at_apply error_contains invariant",
+    "status status_seq status_counts status_multiset status_multiset_max upstream_hits upstream_hits_max " +
+      "upstream_path upstream_target upstream_path_never upstream_headers upstream_headers_absent " +
+      "upstream_headers_not response_headers response_headers_present response_headers_absent response_headers_not " +
+      "response_headers_absent_for_origin mirror_headers_absent no_fetch_to no_fetch jwks_fetches_max max_ms " +
+      "memory_mb_max apply warn_at_apply error_contains state_unchanged prototype_clean issued issued_count " +
+      "logs_absent body_absent metric invariant words",
   ),
 };
 
-/** What a warning of `warn_at_apply` says in this project's words. */
-export const WARNINGS: ReadonlyMap<string, RegExp> = new Map([["deny-without-rules", /no rules/]]);
+const TARGETS = names("gateway control compile ca snapshot unit ui");
 
-/** What `control.test.ts` knows beside them: its checks are written case by case. */
-const OF_CONTROL: Partial<Record<keyof typeof FIELDS, ReadonlySet<string>>> = {
-  request: names("csr"),
-  must: names("state_unchanged issued issued_count body_absent prototype_clean status_multiset_max"),
-};
-
-/** What of a case this runner doesn't know, so that it can't tell whether the case holds; null where it knows it all. */
-export function unknownIn(attack: AttackCase): string | null {
-  const { target, setup = {}, requests, must } = attack;
-  if (target !== "gateway" && target !== "compile" && target !== "control") return `target \`${target}\``;
-  const stranger = strangerIn(attack);
-  if (stranger !== null) return stranger;
-  const known = target === "gateway" ? ARRANGED : APPLIED;
-  if (setup.words !== undefined && !known.has(setup.words)) return `setup \`${setup.words}\``;
-  if (target !== "gateway" && Object.keys(setup).length === 0) return "way to say what is applied";
-  for (const { generator, via } of requests) {
-    if (generator !== undefined && !GENERATORS.has(generator)) return `generator \`${generator}\``;
-    if (via !== undefined && via !== "service-binding") return `way in \`${via}\``;
-  }
-  if (must.warn_at_apply !== undefined && !WARNINGS.has(must.warn_at_apply)) return `warning \`${must.warn_at_apply}\``;
-  const unheld = [must.words, must.invariant].find((words) => words !== undefined && !HELD_WORDS.has(words));
-  return unheld === undefined ? null : `condition \`${unheld}\``;
-}
+/** Members of `request.cf.tlsClientAuth` are the platform's to name: any that begins as they do is copied. */
+const PLAIN_TLS = /^cert[A-Z]/;
 
 /** A field of a case that this runner doesn't know, or null. */
 export function strangerIn(attack: AttackCase): string | null {
-  const { class: name, setup = {}, requests, must } = attack;
+  const { target, setup = {}, requests, must } = attack;
+  if (!TARGETS.has(target)) return `target \`${target}\``;
   return (
-    stranger("case", attack, name) ??
-    stranger("setup", setup, name) ??
-    stranger("must", must, name) ??
-    requests.map((request) => strangerInRequest(request, name)).find((found) => found !== null) ??
+    stranger("case", attack) ??
+    stranger("setup", setup) ??
+    stranger("must", must) ??
+    requests.map(strangerInRequest).find((found) => found !== null) ??
     null
   );
 }
 
-function strangerInRequest(request: AttackRequest, name: string): string | null {
+function strangerInRequest(request: AttackRequest): string | null {
   return (
-    stranger("request", request, name) ??
-    stranger("tls", request.tls ?? {}, name) ??
-    stranger("jwt", request.jwt ?? {}, name) ??
-    stranger("jwt", request.jwt2 ?? {}, name)
+    stranger("request", request) ??
+    stranger("tls", request.tls ?? {}, PLAIN_TLS) ??
+    stranger("jwt", request.jwt ?? {}) ??
+    stranger("jwt", request.jwt2 ?? {})
   );
 }
 
-function stranger(place: keyof typeof FIELDS, object: object, name: string): string | null {
-  const more = CONTROL_CLASSES.has(name) ? OF_CONTROL[place] : undefined;
-  const other = Object.keys(object).find((field) => !FIELDS[place].has(field) && !more?.has(field));
+function stranger(place: keyof typeof FIELDS, object: object, plain = /^$/): string | null {
+  const other = Object.keys(object).find((field) => !FIELDS[place].has(field) && !plain.test(field));
   return other === undefined ? null : `${place} field \`${other}\``;
-}
-
-/** The name of a case's test: it tells also what the case waits for. */
-export function named({ id, title }: AttackCase): string {
-  const wait = WAITS.get(id);
-  return wait === undefined ? `${id} ${title}` : `${id} waits for ${wait.missing}: ${title}`;
 }

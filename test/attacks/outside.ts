@@ -1,30 +1,46 @@
 import { Response } from "miniflare";
 import type { AttackIssuer } from "./tokens.ts";
 
+/** What a host of the outside world answers; it throws where the connection is refused. */
+export type OutsideHost = (url: URL, nth: number) => Response | Promise<Response>;
+
+/** Stands for a service that copies go to. */
+export const MIRROR_HOST = "mirror.issuer.test";
+
+export const refusing: OutsideHost = () => {
+  throw new Error("connection refused");
+};
+
 /** All that the mesh may reach by public names: the issuer, and those that stand in for it in single cases. */
 export class Outside {
   /** What was asked for, by URL. */
   readonly fetched: string[] = [];
+  /** Header fields of the copies that came. */
+  readonly mirrored: Readonly<Record<string, string>>[] = [];
   readonly #issuer: AttackIssuer;
+  readonly #hosts = new Map<string, OutsideHost>();
+  readonly #asked = new Map<string, number>();
 
   constructor(issuer: AttackIssuer) {
     this.#issuer = issuer;
   }
 
+  /** From now on this host answers so. */
+  set(host: string, answers: OutsideHost): void {
+    this.#hosts.set(host, answers);
+  }
+
   /** @throws where the host refuses connections */
-  answer(url: string): Response {
-    this.fetched.push(url);
-    switch (new URL(url).hostname) {
-      case "refusing.issuer.test":
-        throw new Error("connection refused");
-      case "failing.issuer.test":
-        return new Response("no", { status: 500 });
-      case "redirecting.issuer.test":
-        return new Response(null, { status: 302, headers: { location: "http://127.0.0.1/" } });
-      case "second.issuer.test":
-        return Response.json(this.#issuer.secondJwks);
-      default:
-        return Response.json(this.#issuer.jwks);
+  async answer(text: string, headers: Iterable<readonly [string, string]>): Promise<Response> {
+    const url = new URL(text);
+    if (url.hostname === MIRROR_HOST) {
+      this.mirrored.push(Object.fromEntries(headers));
+      return new Response("ok");
     }
+    this.fetched.push(text);
+    const nth = (this.#asked.get(url.hostname) ?? 0) + 1;
+    this.#asked.set(url.hostname, nth);
+    const host = this.#hosts.get(url.hostname);
+    return host === undefined ? Response.json(this.#issuer.jwks()) : host(url, nth);
   }
 }

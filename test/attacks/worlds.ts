@@ -1,5 +1,21 @@
-import { ARRANGED } from "./arrangements.ts";
 import type { AttackCase } from "./corpus.ts";
+import { parseAllDocuments } from "yaml";
+
+const MESH_CONFIG = {
+  rootNamespace: "mesh-root",
+  egress: { allowedHosts: ["issuer.test", "*.issuer.test"] },
+  privateRanges: [{ range: "10.0.0.0/8", namespaces: ["*"] }],
+};
+
+/** The mesh's settings, with those that a case asks for. */
+export function meshConfig(changes: object = {}): object {
+  return {
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "MeshConfig",
+    metadata: { name: "default", namespace: "istio-system" },
+    spec: { ...MESH_CONFIG, ...changes },
+  };
+}
 
 /** What all cases share. */
 export const BASE = `
@@ -15,13 +31,7 @@ apiVersion: v1
 kind: Namespace
 metadata: { name: dev }
 ---
-apiVersion: tulle.dev/v1alpha1
-kind: MeshConfig
-metadata: { name: default, namespace: istio-system }
-spec:
-  rootNamespace: mesh-root
-  egress: { allowedHosts: [issuer.test, "*.issuer.test"] }
-  privateRanges: [{ range: 10.0.0.0/8, namespaces: ["*"] }]
+${JSON.stringify(meshConfig())}
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -41,7 +51,7 @@ metadata: { name: echo, namespace: attacks }
 spec: { address: 10.0.0.1, labels: { app: echo } }
 `;
 
-/** Its policies hold for all cases: it comes last. */
+/** Its policies hold for all cases: it is tried by itself. */
 export function isMeshWide({ setup }: AttackCase): boolean {
   return setup?.policies?.includes("namespace: mesh-root") ?? false;
 }
@@ -50,47 +60,58 @@ export function isMeshWide({ setup }: AttackCase): boolean {
 export function own(text: string, index: number): string {
   return text
     .replaceAll(/namespace: prod\b/g, `namespace: p${index}`)
-    .replaceAll(/\b(api|secret|admin|other|public|a|b|x)\.test\b/gi, (host) =>
+    .replaceAll(/\.prod\.svc\b/g, `.p${index}.svc`)
+    .replaceAll(/(?<![\w.-])(api|secret|admin|other|public|a|b|x)\.test\b/gi, (host) =>
       host.replace(/\.test$/i, `-c${index}.test`),
-    )
-    .replaceAll(/\bwww\.api-c/g, "api-c");
+    );
 }
 
-/** The policies of a case and what its setting asks for, in its own namespace; empty where there are none. */
-export function policiesOf({ setup = {} }: AttackCase, index: number): string {
-  const { jwksHost = "issuer.test", documents } = ARRANGED.get(setup.words ?? "base") ?? {};
-  const policies = own(setup.policies ?? "", index).replaceAll("https://issuer.test/jwks", `https://${jwksHost}/jwks`);
-  const more = documents?.(`p${index}`) ?? [];
-  return [policies, ...more.map((document) => JSON.stringify(document))].filter((text) => text !== "").join("\n---\n");
+export const namespaceOf = (index: number): string => `p${index}`;
+export const hostOf = (index: number): string => `api-c${index}.test`;
+
+/** The route of a case's host with these fields in place of its usual ones. */
+export function routes(index: number, http: readonly object[], gateways = ["mesh", "attacks/front"]): object {
+  const hosts = ["api", "secret", "admin"].map((name) => `${name}-c${index}.test`);
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "VirtualService",
+    metadata: { name: "api", namespace: namespaceOf(index) },
+    spec: { hosts, gateways, http },
+  };
 }
+
+export const TO_API = [{ destination: { host: "api" } }];
 
 /** Namespace, service, endpoint and route of one case. */
 export function world(index: number): string {
-  const address = `10.${Math.floor(index / 250) + 1}.${index % 250}.1`;
-  const hosts = ["api", "secret", "admin"].map((name) => `${name}-c${index}.test`);
+  const namespace = namespaceOf(index);
   return [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: `p${index}` } },
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } },
     {
       apiVersion: "v1",
       kind: "Service",
-      metadata: { name: "api", namespace: `p${index}` },
+      metadata: { name: "api", namespace },
       spec: { selector: { app: "api" }, ports: [{ name: "http", port: 80 }] },
     },
-    {
-      apiVersion: "networking.istio.io/v1",
-      kind: "WorkloadEntry",
-      metadata: { name: "api", namespace: `p${index}` },
-      spec: { address, labels: { app: "api" }, serviceAccount: "api" },
-    },
-    {
-      apiVersion: "networking.istio.io/v1",
-      kind: "VirtualService",
-      metadata: { name: "api", namespace: `p${index}` },
-      spec: { hosts, gateways: ["mesh", "attacks/front"], http: [{ route: [{ destination: { host: "api" } }] }] },
-    },
+    endpoint(index, 1),
+    routes(index, [{ route: TO_API }]),
   ]
     .map((object) => JSON.stringify(object))
     .join("\n---\n");
+}
+
+/** The n-th endpoint of a case's service. */
+export function endpoint(index: number, nth: number): object {
+  return {
+    apiVersion: "networking.istio.io/v1",
+    kind: "WorkloadEntry",
+    metadata: { name: nth === 1 ? "api" : `api-${nth}`, namespace: namespaceOf(index) },
+    spec: {
+      address: `10.${Math.floor(index / 250) + 1}.${index % 250}.${nth}`,
+      labels: { app: "api" },
+      serviceAccount: "api",
+    },
+  };
 }
 
 /** A host of its own: once a gateway serves it, it has all that was applied before. */
@@ -106,4 +127,17 @@ export function marker(count: number): { readonly host: string; readonly text: s
     host,
     text: JSON.stringify({ apiVersion: "networking.istio.io/v1", kind: "VirtualService", metadata, spec }),
   };
+}
+
+/** Where the API has the objects of a text, so that they can be taken away again. */
+export function pathsOf(text: string): readonly string[] {
+  return parseAllDocuments(text).map((document) => {
+    const { apiVersion, kind, metadata } = document.toJS() as {
+      readonly apiVersion: string;
+      readonly kind: string;
+      readonly metadata: { readonly name: string; readonly namespace?: string };
+    };
+    const plural = kind.toLowerCase().replace(/y$/, "ie");
+    return `/k8s/apis/${apiVersion}/namespaces/${metadata.namespace ?? "default"}/${plural}s/${metadata.name}`;
+  });
 }

@@ -23,7 +23,10 @@ export class RunningControl {
   }
 
   /** @param options.local as in the local mesh: plain http to loopback is allowed */
-  static async start({ local = false }: { readonly local?: boolean } = {}): Promise<RunningControl> {
+  static async start(
+    options: { readonly local?: boolean; readonly trustDomain?: string } = {},
+  ): Promise<RunningControl> {
+    const { local = false, trustDomain = "cluster.local" } = options;
     const bootstrap = randomBytes(32).toString("base64url");
     const { privateKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -39,7 +42,7 @@ export class RunningControl {
         cf: false,
         handleStructuredLogs: () => undefined,
         workers: [
-          await controlWorker(secrets, "cluster.local", local),
+          await controlWorker(secrets, trustDomain, local),
           {
             name: "caller",
             modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],

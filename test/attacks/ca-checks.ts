@@ -1,0 +1,251 @@
+import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { controlApi } from "../../workers/control/api.ts";
+import type { Env } from "../../workers/control/env.ts";
+import type { Json } from "../control/running.ts";
+import { certificateRequest } from "../support/csr.ts";
+import { until } from "../support/until.ts";
+import { bearer, type ControlWorld, POLICIES } from "./control-world.ts";
+import type { AttackCase } from "./corpus.ts";
+import { demand, demandEqual } from "./outcome.ts";
+
+interface Pair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly json: Json;
+}
+
+/** Tries what the words say, and gives the answers that the case's conditions are about. */
+type CaCheck = (cases: ControlWorld, attack: AttackCase) => Promise<readonly Answer[]>;
+
+const p256 = (): Pair => generateKeyPairSync("ec", { namedCurve: "P-256" });
+const rsa = (modulusLength: number, publicExponent = 65_537): Pair =>
+  generateKeyPairSync("rsa", { modulusLength, publicExponent });
+
+const requestOf = ({ privateKey, publicKey }: Pair, uris?: readonly string[]): string =>
+  certificateRequest(privateKey, publicKey, uris);
+
+/** PEM, or how the base64 of PKCS#8 begins for P-256 and for Ed25519. */
+const PRIVATE_KEY = /PRIVATE KEY|MIGHAgEAMBMGByqGSM49AgEG|MC4CAQAwBQYDK2Vw/;
+
+interface Wish {
+  readonly token?: string;
+  readonly ttlSeconds?: number;
+}
+
+async function enrol(cases: ControlWorld, csr: string, wish: Wish = {}): Promise<Answer> {
+  const { token = await joinToken(cases), ...more } = wish;
+  return cases.control.call("POST", "/api/v1/enrol", { csr, ...more }, { token });
+}
+
+async function joinToken({ control }: ControlWorld, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const wanted = { namespace: "prod", serviceAccount: "web", ...more };
+  const answer = await control.call("POST", "/api/v1/join-tokens", wanted);
+  demandEqual("the status of a new join token", answer.status, 201, JSON.stringify(answer.json));
+  return String(answer.json["token"]);
+}
+
+function leafOf({ status, json }: Answer): X509Certificate {
+  demandEqual("the status of a good request", status, 201, JSON.stringify(json));
+  return new X509Certificate(String(json["certificate"]));
+}
+
+const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
+  [
+    "token for spiffe://mesh.example/ns/prod/sa/web; CSR SAN .../sa/ops",
+    async (cases) => {
+      const own = "spiffe://mesh.example/ns/prod/sa/web";
+      const leaf = leafOf(await enrol(cases, requestOf(p256(), [own])));
+      demandEqual("the name", leaf.subjectAltName, `URI:${own}`, "");
+      demandEqual("the rest", [leaf.subject ?? "", leaf.ca], ["", false], "");
+      const asked = [
+        [own.replace("web", "ops")],
+        [own, own.replace("web", "ops")],
+        ["spiffe://other.example/ns/prod/sa/web"],
+      ];
+      return Promise.all(asked.map(async (uris) => enrol(cases, requestOf(p256(), uris))));
+    },
+  ],
+  [
+    "notAfter wish or ttl=1000000h",
+    async (cases, { must }) => {
+      const answers = [];
+      for (const ttlSeconds of [86_401, 3_600_000_000, Number.MAX_SAFE_INTEGER])
+        answers.push(await enrol(cases, requestOf(p256()), { ttlSeconds }));
+      for (const { json } of answers) demand(!("certificate" in json), "more than a day", JSON.stringify(must));
+      const [longest, usual] = [
+        await enrol(cases, requestOf(p256()), { ttlSeconds: 86_400 }),
+        await enrol(cases, requestOf(p256())),
+      ];
+      const ca = new X509Certificate(String(longest.json["bundle"]));
+      for (const [answer, most] of [
+        [longest, 86_400_000],
+        [usual, 3_600_000],
+      ] as const) {
+        const ends = Date.parse(leafOf(answer).validTo);
+        demand(ends <= Date.now() + most && ends <= Date.parse(ca.validTo), "it lives too long", String(ends));
+      }
+      return [];
+    },
+  ],
+  [
+    "RSA 1024, RSA e=3, P-192, the known Debian and ROCA keys, Ed448",
+    async (cases) => {
+      const curve = (namedCurve: string): Pair => generateKeyPairSync("ec", { namedCurve });
+      for (const make of [p256, () => curve("P-384"), () => generateKeyPairSync("ed25519"), () => rsa(2_048)])
+        leafOf(await enrol(cases, requestOf(make())));
+      const weak: readonly (() => Pair)[] = [
+        () => rsa(512),
+        () => rsa(1_024),
+        () => rsa(2_048, 3),
+        () => rsa(2_048, 17),
+        ...["prime192v1", "P-224", "secp256k1", "P-521"].map((name) => () => curve(name)),
+        () => generateKeyPairSync("ec", { namedCurve: "P-256", paramEncoding: "explicit" }),
+        () => generateKeyPairSync("dsa", { modulusLength: 2_048, divisorLength: 256 }),
+        () => generateKeyPairSync("ed448"),
+      ];
+      const answers: Answer[] = [];
+      for (const make of weak) answers.push(await enrol(cases, requestOf(make())));
+      return answers;
+    },
+  ],
+  [
+    "duplicate key",
+    async (cases) => {
+      const bundle = await (await cases.control.raw("GET", "/api/v1/bundle", {})).text();
+      const other = p256();
+      leafOf(await enrol(cases, requestOf(other)));
+      const keys = [new X509Certificate(bundle).publicKey, other.publicKey];
+      return Promise.all(
+        keys.map(async (publicKey) => enrol(cases, requestOf({ privateKey: p256().privateKey, publicKey }))),
+      );
+    },
+  ],
+  [
+    "second enrolment with the same token",
+    async (cases) => {
+      const token = await joinToken(cases);
+      leafOf(await enrol(cases, requestOf(p256()), { token }));
+      return [await enrol(cases, requestOf(p256()), { token })];
+    },
+  ],
+  [
+    "race",
+    async (cases) => {
+      const token = await joinToken(cases);
+      const csr = requestOf(p256());
+      return Promise.all(Array.from({ length: 50 }, async () => enrol(cases, csr, { token })));
+    },
+  ],
+  [
+    "three tokens",
+    async (cases) => {
+      const short = await joinToken(cases, { ttlSeconds: 1 });
+      const ofAnother = `join_${randomBytes(32).toString("base64url")}`;
+      const made = Date.now();
+      await until("the token to end", () => Date.now() > made + 1_000);
+      const good = await joinToken(cases);
+      const bad = [short, ofAnother, cases.good, good.slice(0, -1), good.replace("join_", "")];
+      const answers = await Promise.all(bad.map(async (token) => enrol(cases, requestOf(p256()), { token })));
+      leafOf(await enrol(cases, requestOf(p256()), { token: good }));
+      return answers;
+    },
+  ],
+  [
+    "trust domain Mesh.Example, path with .., %2f, //, trailing /",
+    async ({ control }) => {
+      const odd = [
+        "Mesh.Example",
+        "..",
+        ".",
+        "a/../b",
+        "%2f",
+        "a%2fb",
+        "a//b",
+        "a/",
+        "/a",
+        "",
+        " ",
+        "é",
+        "a\0",
+        "x".repeat(64),
+      ];
+      const wishes = [
+        ...odd.flatMap((text) => [{ namespace: text }, { serviceAccount: text }]),
+        { trustDomain: "Mesh.Example" },
+        { spiffeId: "spiffe://mesh.example/ns/prod/sa/ops" },
+      ];
+      return Promise.all(
+        wishes.map(async (wish) =>
+          control.call("POST", "/api/v1/join-tokens", { namespace: "prod", serviceAccount: "web", ...wish }),
+        ),
+      );
+    },
+  ],
+  [
+    "any admin, export, debug, backup or error path; D1 dump; logs",
+    async (cases) => {
+      const texts = [await cases.control.dump()];
+      for (const { method, path } of controlApi({} as Env).routes) {
+        if (method !== "GET" && method !== "ALL") continue;
+        const target = path.replaceAll(/:[^/]+/g, "1").replaceAll("*", "api/v1/namespaces");
+        texts.push((await cases.send("GET", target, bearer(cases.good))).body);
+      }
+      for (const method of ["POST", "PUT", "DELETE"])
+        texts.push((await cases.send(method, "/api/v1/bundle", bearer(cases.good))).body);
+      for (const csr of ["", "x", requestOf(p256()).slice(0, 200)])
+        texts.push(JSON.stringify((await enrol(cases, csr)).json));
+      demand(texts.length > 20, "too little is looked at", String(texts.length));
+      for (const text of texts) demand(!PRIVATE_KEY.test(text), "a private key is shown", text.slice(0, 300));
+      return [];
+    },
+  ],
+  [
+    "10,000 certificates",
+    async (cases) => {
+      const serials = new Set<bigint>();
+      // Thirty stand for all: what is asked is where serial numbers come from.
+      for (let round = 0; round < 3; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 10 }, async () => enrol(cases, requestOf(p256()))));
+        for (const answer of answers) serials.add(BigInt(`0x${leafOf(answer).serialNumber}`));
+      }
+      demandEqual("different serial numbers", serials.size, 30, "");
+      // At most 20 octets, of which none is the sign (RFC 5280 §4.1.2.2), and 64 random bits at the least.
+      for (const serial of serials)
+        demand(serial > 2n ** 64n && serial < 2n ** 159n, "a serial number", String(serial));
+      return [];
+    },
+  ],
+  [
+    "attacker reads every table",
+    async (cases) => {
+      const secrets = [cases.good, await cases.token("admin"), await joinToken(cases), await joinToken(cases)];
+      leafOf(await enrol(cases, requestOf(p256()), { token: secrets[2] ?? "" }));
+      const dump = await cases.control.dump();
+      for (const secret of secrets) demand(!dump.includes(secret.replace(/^\w+?_/, "")), "a secret is stored", "");
+      demand(!PRIVATE_KEY.test(dump), "a private key is stored", "");
+      // What is there opens nothing either.
+      const hashes = await cases.control.sql("SELECT hash, id FROM tokens");
+      demand(hashes.length > 3, "too little is looked at", String(hashes.length));
+      for (const { hash, id } of hashes.slice(0, 5))
+        for (const stolen of [hash, id, `tulle_${String(hash)}`]) {
+          const { status } = await cases.send("GET", POLICIES, bearer(String(stolen)));
+          demandEqual("the status", status, 401, String(stolen));
+        }
+      return [];
+    },
+  ],
+]);
+
+/** Conditions in words that a check above asserts by itself. */
+export const CA_WORDS: ReadonlySet<string> = new Set([
+  "clamped to the maximum (24 h default 1 h); never past the CA's own notAfter",
+  "no endpoint or table holds the plain key: secret binding or encrypted with a key from a secret binding; grep of a full dump finds no private key",
+  "at least 64 random bits, positive, unique",
+  "no usable admin token, join token, private key or session in clear",
+]);
+
+export const caCheckOf = (words = ""): CaCheck | null => CHECKS.get(words) ?? null;
