@@ -22,7 +22,7 @@ export interface ApplyOptions extends GlobalOptions {
 const MAX_DOCUMENTS = 500;
 const MAX_BYTES = 1_048_576;
 
-const Applied = z.object({ generation: z.number(), results: z.array(Result) });
+export const Applied = z.object({ generation: z.number(), results: z.array(Result) });
 export type Applied = z.infer<typeof Applied>;
 
 /** Some documents were refused, and so none was stored. */

@@ -1,41 +1,58 @@
 import { Argument, type Command } from "commander";
 import { z } from "zod";
-import { type MeshObject, type Rung, RUNGS, rungsOf, type RungState } from "../../src/deployment/adoption.ts";
+import {
+  type MeshObject,
+  objectsFor,
+  type Rung,
+  RUNGS,
+  rungsOf,
+  type RungState,
+  type SetRung,
+} from "../../src/deployment/adoption.ts";
+import { Applied } from "./apply.ts";
 import { ask, type Client, connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
-import { printStructured, printTable, type Style, tell } from "./output.ts";
+import { complain, print, printStructured, printTable, type Style, tell } from "./output.ts";
+import { resultLine } from "./results.ts";
 
 const ROOT_NAMESPACE = "istio-system";
 
 const KINDS = [
-  ["PeerAuthentication", "security.istio.io/v1/peerauthentications"],
-  ["AuthorizationPolicy", "security.istio.io/v1/authorizationpolicies"],
-  ["VirtualService", "networking.istio.io/v1/virtualservices"],
-  ["DestinationRule", "networking.istio.io/v1/destinationrules"],
-  ["MeshConfig", "tulle.dev/v1alpha1/meshconfigs"],
+  ["v1", "Namespace", "namespaces"],
+  ["security.istio.io/v1", "PeerAuthentication", "peerauthentications"],
+  ["security.istio.io/v1", "AuthorizationPolicy", "authorizationpolicies"],
+  ["networking.istio.io/v1", "VirtualService", "virtualservices"],
+  ["networking.istio.io/v1", "DestinationRule", "destinationrules"],
+  ["tulle.dev/v1alpha1", "MeshConfig", "meshconfigs"],
 ] as const;
 
 export function addMode(program: Command): void {
   program
     .command("mode")
-    .description("on which rungs of adoption the mesh is, from observing to strict identity and policies")
+    .description("on which rungs of adoption the mesh is, from observing to strict identity and policies; or takes one")
     .addArgument(
-      new Argument("[rung]", "to set; none can be set by this command yet, it tells what to do").choices(
+      new Argument("[rung]", "to take: observe, permissive or strict; of the others it tells what to do").choices(
         Object.keys(RUNGS),
       ),
     )
+    .argument("[namespace]", "where; without it the whole mesh")
+    .option("--dry-run", "check everything, store nothing: tells whom it would lock out")
     .addHelpText(
       "after",
-      "\nWhat each rung is, and the objects that make it: docs/adoption.md.\n\nExample:\n  $ tulle mode",
+      "\nWhat each rung is, and the objects that make it: docs/adoption.md.\n\nExample:\n  $ tulle mode\n  $ tulle mode observe shop\n  $ tulle mode strict shop --dry-run",
     )
-    .action(async (rung: Rung | undefined, _: unknown, command: Command) =>
-      mode(rung, command.optsWithGlobals<GlobalOptions>()),
-    );
+    .action(async (rung: Rung | undefined, namespace: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ModeOptions>();
+      await (rung === undefined ? show(options) : take(rung, namespace ?? null, options));
+    });
 }
 
-async function mode(rung: Rung | undefined, options: GlobalOptions): Promise<void> {
-  if (rung !== undefined) throw new CommandError(`${RUNGS[rung].instead}; see docs/adoption.md#${rung}`);
+interface ModeOptions extends GlobalOptions {
+  readonly dryRun?: true;
+}
+
+async function show(options: ModeOptions): Promise<void> {
   const objects = await objectsOf(connect(options));
   const rungs = rungsOf(objects, rootNamespaceOf(objects));
   if (await printStructured(options.output, { rungs: rungs.map((one) => ({ ...one, does: RUNGS[one.rung].does })) }))
@@ -47,11 +64,41 @@ async function mode(rung: Rung | undefined, options: GlobalOptions): Promise<voi
   tell("docs/adoption.md tells how to take the next");
 }
 
+async function take(rung: Rung, namespace: string | null, options: ModeOptions): Promise<void> {
+  const { instead } = RUNGS[rung];
+  if (instead !== null) throw new CommandError(`${instead}; see docs/adoption.md#${rung}`);
+  const client = connect(options);
+  const objects = await objectsOf(client);
+  const written = objectsFor(rung as SetRung, namespace, objects, rootNamespaceOf(objects));
+  const documents = written.map(({ apiVersion, kind, spec, namespace: of, resourceVersion, ...named }) => {
+    const metadata = {
+      ...named,
+      ...(of !== "" && { namespace: of }),
+      ...(resourceVersion !== "" && { resourceVersion }),
+    };
+    return { apiVersion, kind, metadata, ...(kind !== "Namespace" && { spec }) };
+  });
+  const { value } = await ask(
+    client,
+    {
+      method: "POST",
+      path: "/apply",
+      query: { fieldManager: "tulle-cli", dryRun: options.dryRun && "All" },
+      body: JSON.stringify(documents),
+    },
+    Applied,
+  );
+  if (await printStructured(options.output, value)) return;
+  for (const result of value.results) {
+    print(resultLine(result, options.dryRun === true));
+    for (const warning of result.warnings ?? []) complain("warning", warning);
+  }
+}
+
 const STYLES: Readonly<Record<RungState["state"], Style>> = {
   on: "green",
   "in part": "yellow",
   off: "dim",
-  "not built": "dim",
 };
 
 function some(names: readonly string[]): string {
@@ -65,6 +112,8 @@ const List = z.object({
         name: z.string(),
         namespace: z.string().default(""),
         labels: z.record(z.string(), z.string()).default({}),
+        annotations: z.record(z.string(), z.string()).default({}),
+        resourceVersion: z.string().default(""),
       }),
       spec: z.unknown(),
     }),
@@ -73,11 +122,15 @@ const List = z.object({
 
 async function objectsOf(client: Client): Promise<readonly MeshObject[]> {
   const lists = await Promise.all(
-    KINDS.map(async ([kind, path]) => {
-      const { value } = await ask(client, { below: "/k8s/apis", path: `/${path}` }, List);
+    KINDS.map(async ([apiVersion, kind, plural]) => {
+      const below = apiVersion === "v1" ? "/k8s/api" : "/k8s/apis";
+      const { value } = await ask(client, { below, path: `/${apiVersion}/${plural}` }, List);
       // What the mesh made from the mesh file is nobody's step.
       const own = value.items.filter(({ metadata: { labels } }) => labels["app.kubernetes.io/managed-by"] !== "tulle");
-      return own.map(({ metadata: { name, namespace }, spec }) => ({ kind, name, namespace, spec }));
+      return own.map(({ metadata: { name, namespace, labels, annotations, resourceVersion }, spec }) => {
+        const known = { name, namespace, labels, annotations, resourceVersion };
+        return { ...known, apiVersion, kind, spec };
+      });
     }),
   );
   return lists.flat();

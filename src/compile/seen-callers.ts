@@ -77,7 +77,8 @@ export function judgeCaller(world: World, { caller, service, workload, namespace
   return verdicts.size > 1 ? "unknown" : only;
 }
 
-function judge({ mtls, allow, deny }: PolicySet, caller: string | null): CallerVerdict {
+function judge({ mtls, allow, deny, observe }: PolicySet, caller: string | null): CallerVerdict {
+  if (observe === true) return "allowed";
   if (mtls === "STRICT" && caller === null) return "refused";
   if (deny.some(({ rules }) => rules.length > 0)) return "unknown";
   if (allow.length === 0 || allows(allow, caller, isAnswered)) return "allowed";
@@ -99,7 +100,7 @@ const NO_HEADERS: ReadonlySet<string> = new Set();
 const NO_POLICIES = linkPolicies([], true, { stage: "destination", secretHeaders: NO_HEADERS });
 
 /** What a rule may ask of a caller so that its identity alone answers. */
-const BY_IDENTITY: ReadonlySet<string> = new Set(["principals", "namespaces", "serviceAccounts"]);
+const BY_IDENTITY: ReadonlySet<string> = new Set(["principals", "namespaces", "serviceAccounts", "trustDomains"]);
 
 function isAnswered({ from = [], to = [], when = [] }: AuthorizationRule): boolean {
   return to.length + when.length === 0 && from.every((source) => Object.keys(source).every(isIdentity));

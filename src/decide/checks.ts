@@ -17,19 +17,42 @@ export function check(
   cluster: LinkedCluster | null,
   trace: Trace | undefined,
 ): Authenticated | Answer | Need {
-  const found = authenticate(set.jwt, facts);
-  if (found.kind === "need") return { effect: "need", needs: found.needs };
-  if (found.kind === "refused") {
-    trace?.saw(stage, found.rule, found.code);
-    return badToken(found.code, found.rule, facts, route, cluster);
-  }
+  const found = identified(set, facts, stage, route, cluster, trace);
+  if ("effect" in found) return found;
   const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
   if (set.shadow !== null) trace?.noted?.(shadowNotes(set.shadow, judged, found.tokens));
   const verdict = authorize(set.deny, set.allow, judged, found.tokens);
   if (trace && verdict.code === "rbac_denied_no_allow")
     for (const name of set.allow.names) trace.saw(stage, name, "no rule holds");
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
-  return verdict.code === "allowed" ? found : answerOf(verdict.code, verdict.policy, route, cluster);
+  if (verdict.code === "allowed") return found;
+  if (!set.observes) return answerOf(verdict.code, verdict.policy, route, cluster);
+  observed(verdict.code, verdict.policy, trace);
+  return found;
+}
+
+/** A bad token is none where its namespace observes: it stays where it came, and what it claims is not passed on. */
+function identified(
+  set: LinkedPolicySet,
+  facts: RequestFacts,
+  stage: "gateway" | "destination",
+  route: LinkedRoute | null,
+  cluster: LinkedCluster | null,
+  trace: Trace | undefined,
+): Authenticated | Answer | Need {
+  const found = authenticate(set.jwt, facts);
+  if (found.kind === "authenticated") return found;
+  if (found.kind === "need") return { effect: "need", needs: found.needs };
+  const { code, rule } = found;
+  trace?.saw(stage, rule, code);
+  if (!set.observes) return badToken(code, rule, facts, route, cluster);
+  observed(code, rule, trace);
+  return set.jwt.withoutToken;
+}
+
+/** Tells what would have refused the request. */
+function observed(code: string, policy: string | null, trace: Trace | undefined): void {
+  trace?.noted?.([{ stage: "destination", action: "OBSERVE", dryRun: false, result: "denied", policy, code }]);
 }
 
 export interface Checked {
@@ -61,8 +84,10 @@ export function checkDestination(
     const set = slice.policySets[index];
     if (!set) throw new Error("the slice lacks an endpoint's policies");
     if (set.isOpen) continue;
+    const unproven = set.mtls === "STRICT" && sent.peer.by === "none";
+    if (unproven && set.observes) observed("mtls_required", null, trace);
     const checked =
-      set.mtls === "STRICT" && sent.peer.by === "none"
+      unproven && !set.observes
         ? strict(route, cluster, trace)
         : check(set, sent, "destination", route, cluster, trace);
     if ("effect" in checked) {

@@ -34,8 +34,9 @@ export class Notes implements Trace {
   }
 }
 
-/** As `explain` tells it: `audit`, `dry-run DENY denied`. */
-function describeNote({ action, dryRun, result }: ShadowNote): string {
+/** As `explain` tells it: `audit`, `dry-run DENY denied`, `observed rbac_denied_no_allow`. */
+function describeNote({ action, dryRun, result, code }: ShadowNote): string {
+  if (code !== undefined) return `observed ${code}`;
   return dryRun ? `dry-run ${action} ${result}` : "audit";
 }
 
@@ -45,6 +46,7 @@ function isSame(a: ShadowNote, b: ShadowNote): boolean {
     a.action === b.action &&
     a.dryRun === b.dryRun &&
     a.result === b.result &&
-    a.policy === b.policy
+    a.policy === b.policy &&
+    a.code === b.code
   );
 }

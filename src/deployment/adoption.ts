@@ -1,44 +1,42 @@
-/** The rungs by which Workers come into a mesh, from the first on: docs/adoption.md. */
+import { MODE_LABEL } from "../resources/core.ts";
+
+/**
+ * The rungs by which Workers come into a mesh, from the first on: docs/adoption.md. `instead`: why the command cannot set it, and
+ * what stands in its place.
+ */
 export const RUNGS = {
-  observe: {
-    does: "policies are evaluated and logged, and refuse nothing",
-    /** Why the command cannot set it, and what stands in its place. */
-    instead:
-      "`mode: Observe` of the MeshConfig is not built: without an AuthorizationPolicy nothing is refused, the log tells every call with its caller, and `tulle decide` tells what would be",
-  },
-  permissive: {
-    does: "callers without an identity pass, too",
-    instead:
-      "this command sets nothing yet: it is the default; where a PeerAuthentication says STRICT, apply `mtls: { mode: PERMISSIVE }` in its place",
-  },
-  strict: {
-    does: "callers without an identity are refused",
-    instead:
-      "this command sets nothing yet: apply a PeerAuthentication `default` with `mtls: { mode: STRICT }`, in one namespace and then in istio-system for all",
-  },
+  observe: { does: "policies are evaluated and logged, and refuse nothing", instead: null },
+  permissive: { does: "callers without an identity pass, too", instead: null },
+  strict: { does: "callers without an identity are refused", instead: null },
   policies: {
     does: "who may call what is written down, all else is refused",
     instead:
-      "this command sets nothing yet: apply an AuthorizationPolicy with an empty `spec` in a namespace, after the ones that allow",
+      "this command cannot know who may call what: apply an AuthorizationPolicy with an empty `spec` in a namespace, after the ones that allow",
   },
   traffic: {
     does: "routes, timeouts, retries, limits",
-    instead: "this command sets nothing yet: apply a VirtualService or a DestinationRule of the service",
+    instead:
+      "this command cannot know how calls are to be led: apply a VirtualService or a DestinationRule of the service",
   },
 } as const;
 export type Rung = keyof typeof RUNGS;
 
 export interface MeshObject {
+  readonly apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Of the state that was read; empty: there is none yet. */
+  readonly resourceVersion: string;
   readonly spec: unknown;
 }
 
 /** Where a rung is taken, as far as the objects of the mesh tell. */
 export interface RungState {
   readonly rung: Rung;
-  readonly state: "on" | "in part" | "off" | "not built";
+  readonly state: "on" | "in part" | "off";
   /** Objects that make it so: `PeerAuthentication istio-system/default`. */
   readonly by: readonly string[];
 }
@@ -62,7 +60,7 @@ export function rungsOf(objects: readonly MeshObject[], rootNamespace: string): 
   const policies = named(["AuthorizationPolicy"]);
   const traffic = named(["VirtualService", "DestinationRule"]);
   return [
-    { rung: "observe", state: "not built", by: [] },
+    observing(objects),
     {
       rung: "permissive",
       state: everywhere === "STRICT" ? (loose.length > 0 ? "in part" : "off") : strict.length > 0 ? "in part" : "on",
@@ -80,6 +78,73 @@ export function rungsOf(objects: readonly MeshObject[], rootNamespace: string): 
     },
     { rung: "traffic", state: traffic.length === 0 ? "off" : "on", by: traffic },
   ];
+}
+
+function observing(objects: readonly MeshObject[]): RungState {
+  const config = objects.find(isObservingMesh);
+  const namespaces = objects.filter(({ kind }) => kind === "Namespace");
+  const observe = namespaces.filter(({ labels }) => labels[MODE_LABEL] === "observe");
+  const enforce = namespaces.filter(({ labels }) => labels[MODE_LABEL] === "enforce");
+  const by = [...(config ? [config] : []), ...observe].map(nameOf);
+  return { rung: "observe", state: by.length === 0 ? "off" : config && enforce.length === 0 ? "on" : "in part", by };
+}
+
+function isObservingMesh({ kind, spec }: MeshObject): boolean {
+  return kind === "MeshConfig" && (Object(spec) as { readonly mode?: unknown }).mode === "Observe";
+}
+
+export type SetRung = "observe" | "permissive" | "strict";
+
+/**
+ * The objects that take a rung, as they have to be written.
+ *
+ * @param objects of the mesh as they are: its Namespaces, MeshConfig and PeerAuthentications
+ * @param namespace null: the whole mesh
+ */
+export function objectsFor(
+  rung: SetRung,
+  namespace: string | null,
+  objects: readonly MeshObject[],
+  rootNamespace: string,
+): readonly MeshObject[] {
+  const mode = namespace === null ? meshMode(rung, objects) : namespaceMode(rung, namespace, objects);
+  if (rung === "observe") return mode;
+  const of = namespace ?? rootNamespace;
+  const general = objects.filter(
+    (one) => one.kind === "PeerAuthentication" && one.namespace === of && !selects(one.spec),
+  );
+  const peers = general.find(({ name }) => name === "default") ??
+    general[0] ?? { ...NEW, ...DEFAULT_PEERS, namespace: of };
+  const spec = { ...Object(peers.spec), mtls: { mode: rung.toUpperCase() } };
+  return [...mode, { ...peers, spec }];
+}
+
+const NEW: Pick<MeshObject, "labels" | "annotations" | "resourceVersion" | "spec"> = {
+  labels: {},
+  annotations: {},
+  resourceVersion: "",
+  spec: {},
+};
+const DEFAULT_PEERS = { apiVersion: "security.istio.io/v1", kind: "PeerAuthentication", name: "default" } as const;
+const DEFAULT_CONFIG = {
+  apiVersion: "tulle.dev/v1alpha1",
+  kind: "MeshConfig",
+  name: "default",
+  namespace: "istio-system",
+} as const;
+
+function meshMode(rung: SetRung, objects: readonly MeshObject[]): readonly MeshObject[] {
+  const config = objects.find(({ kind }) => kind === "MeshConfig") ?? { ...NEW, ...DEFAULT_CONFIG };
+  if (rung !== "observe" && !isObservingMesh(config)) return [];
+  return [{ ...config, spec: { ...Object(config.spec), mode: rung === "observe" ? "Observe" : "Enforce" } }];
+}
+
+function namespaceMode(rung: SetRung, name: string, objects: readonly MeshObject[]): readonly MeshObject[] {
+  const found = objects.find((one) => one.kind === "Namespace" && one.name === name);
+  const object = found ?? { ...NEW, apiVersion: "v1", kind: "Namespace", namespace: "", name };
+  const observes = object.labels[MODE_LABEL] === "observe" || objects.some(isObservingMesh);
+  if (rung !== "observe" && !observes) return [];
+  return [{ ...object, labels: { ...object.labels, [MODE_LABEL]: rung === "observe" ? "observe" : "enforce" } }];
 }
 
 /** An ALLOW policy for the whole mesh: whom no policy allows is refused. */
@@ -103,5 +168,5 @@ function selects(spec: unknown): boolean {
 }
 
 function nameOf({ kind, namespace, name }: MeshObject): string {
-  return `${kind} ${namespace}/${name}`;
+  return namespace === "" ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 }

@@ -27,8 +27,13 @@ interface Answering {
   readonly lockOuts: readonly Finding[];
 }
 
-/** Kinds that decide who is let in. */
-export const DECIDING: ReadonlySet<string> = new Set(["PeerAuthentication", "AuthorizationPolicy"]);
+/** Kinds that decide who is let in; by the last two a namespace observes, or ends it. */
+export const DECIDING: ReadonlySet<string> = new Set([
+  "PeerAuthentication",
+  "AuthorizationPolicy",
+  "Namespace",
+  "MeshConfig",
+]);
 
 /** One result for each operation, in their order. */
 export function resultsOf(

@@ -5,15 +5,20 @@ import { firstPolicy, type LinkedPolicies, linkPolicies } from "./authorization.
 import type { LinkContext } from "./conditions.ts";
 import { enforced, tried } from "./policy-set.ts";
 
-/** What a policy that enforces nothing has to tell of a request: AUDIT, and any action under `istio.io/dry-run`. */
+/**
+ * What a policy that enforces nothing has to tell of a request: AUDIT, any action under `istio.io/dry-run`, and (OBSERVE) what would
+ * have refused it where its namespace did not observe.
+ */
 export interface ShadowNote {
   readonly stage: "gateway" | "destination";
-  readonly action: "AUDIT" | "ALLOW" | "DENY" | "CUSTOM";
+  readonly action: "AUDIT" | "ALLOW" | "DENY" | "CUSTOM" | "OBSERVE";
   readonly dryRun: boolean;
   /** What would have come of it. An AUDIT policy matches; a CUSTOM one would have asked its provider. */
   readonly result: "allowed" | "denied" | "matched" | "asked";
   /** `ns/name` of the policy that matches; null: none does. */
   readonly policy: string | null;
+  /** Of OBSERVE: why it would have been refused, as the log's `details` have it. */
+  readonly code?: string;
 }
 
 /** The policies of a workload that only tell, by action. */
@@ -67,5 +72,7 @@ function resultOf(action: ShadowNote["action"], matches: boolean): ShadowNote["r
       return matches ? "matched" : null;
     case "CUSTOM":
       return matches ? "asked" : null;
+    case "OBSERVE":
+      return matches ? "denied" : null;
   }
 }

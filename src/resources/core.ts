@@ -14,6 +14,18 @@ import { sliceAddressProblem } from "./address.ts";
 
 export const Namespace = z.looseObject({});
 
+/** Of a Namespace: whether its policies refuse (`enforce`), or only tell what they would (`observe`). Absent: as the MeshConfig says. */
+export const MODE_LABEL = "tulle.dev/mode";
+const MODES = ["observe", "enforce"];
+
+export function checkNamespace(_spec: unknown, _report: Report, { metadata, object }: Context): void {
+  const mode = metadata.labels?.[MODE_LABEL];
+  if (mode !== undefined && !MODES.includes(mode))
+    object
+      .at("metadata", "labels", MODE_LABEL)
+      .error(`must be one of ${MODES.map((name) => `\`${name}\``).join(", ")}`, "FieldValueNotSupported");
+}
+
 const portName = text((name) => name === "" || isDnsLabel(name), "the name of a port: lower case, digits and `-`");
 
 const ServicePort = z.looseObject({

@@ -98,6 +98,7 @@ export const MeshConfig = strict(
       }),
     ).exactOptional(),
     defaultConfig: DefaultConfig.exactOptional(),
+    mode: choice(["Enforce", "Observe"]).exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
     outboundTrafficPolicy: strict(
@@ -106,7 +107,6 @@ export const MeshConfig = strict(
     ).exactOptional(),
   },
   {
-    mode: later(),
     zoneAwareLbSetting: never(REASON.zones),
     extensionProviders: later(),
     meshMTLS: never(REASON.framing),

@@ -111,6 +111,8 @@ export interface LinkedPolicySet {
   readonly allow: LinkedPolicies;
   /** Policies that enforce nothing, and tell what they would have done; null: none. */
   readonly shadow: LinkedShadow | null;
+  /** What it would refuse is told and passes. */
+  readonly observes: boolean;
   /** Some policy looks at a header that a token fills. */
   readonly judgesOutputs: boolean;
   /** It can refuse nothing and changes nothing. */
@@ -135,7 +137,7 @@ function linkParts(slice: Slice): LinkedSlice {
     headers: namedHeaders(headerNames(slice)),
     claims: claimNames(slice),
     secret,
-    isShadowed: sets.policySets.some(({ shadow }) => shadow !== null),
+    isShadowed: sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
     ...sets,
   };
 }
@@ -156,6 +158,7 @@ function linkSets({ front, policySets: models, routes }: Slice, secret: Readonly
       deny: linkPolicies(enforced(deny), true, context),
       allow: linkPolicies(enforced(allow), false, context),
       shadow: linkShadow(set, context),
+      observes: set.observe === true && stage === "destination",
       judgesOutputs: jwt.claimed.some(({ name }) => conditionHeaders([set]).includes(name)),
     };
     const isIdle = mtls !== "STRICT" && set.jwt.length === 0 && linked.shadow === null;

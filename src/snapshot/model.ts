@@ -170,6 +170,8 @@ interface CustomPolicyModel extends AuthorizationPolicyModel {
 
 /** All that guards one workload (or one Gateway): equal sets are one by content within a slice. */
 export interface PolicySet {
+  /** Its namespace observes: what would be refused is told and passes. */
+  readonly observe?: true;
   readonly mtls: MtlsMode;
   readonly jwt: readonly JwtRule[];
   readonly deny: readonly AuthorizationPolicyModel[];

@@ -12,6 +12,10 @@ const COUNTERS = {
     help: "Copies of requests, by what became of them: an answer, or why there was none.",
     labels: ["source_principal", "cluster", "result"],
   },
+  tulle_observed_refusals_total: {
+    help: "Requests that would have been refused where their service's namespace did not observe, by why and by which policy.",
+    labels: ["details", "policy", "cluster"],
+  },
   tulle_authz_audit_total: {
     help: "Requests that an AUDIT policy matches.",
     labels: ["policy", "cluster"],

@@ -51,6 +51,8 @@ export interface AccessRecord {
   readonly audit?: readonly string[];
   /** What policies under `istio.io/dry-run` would have done; left out where there are none. */
   readonly dry_run?: readonly DryRunRecord[];
+  /** What would have refused the request where its service's namespace did not observe; left out where nothing would. */
+  readonly observed?: readonly { readonly details: string; readonly policy: string | null }[];
 }
 
 /** Named as Istio's metadata of dry runs. */

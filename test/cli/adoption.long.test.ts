@@ -5,6 +5,7 @@ import { Folder } from "../dev/support/folder.ts";
 import { RunningDev } from "../dev/support/running-dev.ts";
 import { worker } from "../project/folders.ts";
 import { send } from "../support/http.ts";
+import { until } from "../support/until.ts";
 import { type Ended, tulle } from "./tulle.ts";
 
 const PORTS = ["--port-base", "30300", "--loopback", "127.0.77.0/24"];
@@ -28,10 +29,15 @@ const called = async (method = "GET") => {
   const { status, text } = await send(`${dev.info.gateway}/`, { method });
   return `${status} ${text}`;
 };
-const apply = async (sample: string) => {
+/** @param told what whoever was seen calling may mean for it */
+const apply = async (sample: string, told: RegExp = /^$/) => {
   folder.save("sample.yaml", sample);
   const { code, stderr } = await run("apply", "-f", "sample.yaml");
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stderr).toMatch(told);
+  expect(code).toBe(0);
+  await settled();
+};
+const settled = async () => {
   // Gateways ask with their requests.
   await called();
   expect(await run("status", "--wait")).toMatchObject({ code: 0 });
@@ -66,12 +72,38 @@ describe("the ladder of docs/adoption.md, on a mesh that `tulle init` and `tulle
     const calls = readFileSync(join(dev.info.stateDir, "access.log"), "utf8");
     expect(calls).toMatch(/"authority":"api".*"source_principal":"cluster\.local\/ns\/default\/sa\/web"/);
     expect(await states()).toMatchObject({
-      observe: "not built",
+      observe: "off",
       permissive: "on",
       strict: "off",
       policies: "off",
       traffic: "off",
     });
+  });
+
+  it("observe: what policies would refuse passes and is told, until observing ends", async () => {
+    const took = await run("mode", "observe", "default", "-o", "json");
+    expect(took).toMatchObject({ code: 0, stderr: "" });
+    const { generation } = JSON.parse(took.stdout) as { generation: number };
+    expect(await states()).toMatchObject({ observe: "in part" });
+    const [, nothing = ""] = samples("policies");
+    await apply(nothing);
+    expect(await called()).toBe("200 api: GET");
+    await until("the log", async () =>
+      readFileSync(join(dev.info.stateDir, "access.log"), "utf8").includes(
+        '"observed":[{"details":"rbac_denied_no_allow","policy":null}]',
+      ),
+    );
+    const ended = await run("mode", "permissive", "default");
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stderr).toMatch(
+      /^warning: locks out .*default\/sa\/web to default\/api \(\d+ requests?\).*TULLE0610\]\n$/,
+    );
+    await settled();
+    expect(await called()).toBe("403 RBAC: access denied");
+    expect(await run("rollback", String(generation))).toMatchObject({ code: 0 });
+    expect(await run("mode", "permissive", "default")).toMatchObject({ code: 0 });
+    await settled();
+    expect(await called()).toBe("200 api: GET");
   });
 
   it("strict: callers of the mesh file go on, first in a namespace, then in the whole mesh", async () => {
@@ -85,7 +117,8 @@ describe("the ladder of docs/adoption.md, on a mesh that `tulle init` and `tulle
 
   it("policies: what is allowed goes on, all else is refused", async () => {
     const [allowed = "", nothing = "", egress = ""] = samples("policies");
-    await apply(allowed);
+    // It asks for methods, too.
+    await apply(allowed, /^warning: .*not judged yet: .*TULLE0611\]\n$/);
     expect(await called()).toBe("200 api: GET");
     expect(await called("POST")).toBe("403 RBAC: access denied");
     await apply(nothing);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CommandError } from "../../cli/tulle/command-error.ts";
 import { tulleProgram } from "../../cli/tulle/program.ts";
 import { RUNGS } from "../../src/deployment/adoption.ts";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { type Asked, type FakeControl, startFakeControl } from "./fake-control.ts";
 import { folderFor, tulle } from "./tulle.ts";
 
 let control: FakeControl;
@@ -16,6 +16,7 @@ beforeAll(async () => {
     (...items: readonly object[]) =>
     () => ({ body: { items } });
   control.routes = {
+    "GET /k8s/api/v1/namespaces": list(),
     "GET /k8s/apis/security.istio.io/v1/peerauthentications": list({
       metadata: { name: "all", namespace: "root" },
       spec: { mtls: { mode: "STRICT" } },
@@ -49,7 +50,7 @@ describe("tulle mode", () => {
       .map((line) => line.split(/ {3,}/));
     expect(rows.map(([rung, state, , by]) => [rung, state, by])).toEqual([
       ["RUNG", "STATE", "BY"],
-      ["observe", "not built", undefined],
+      ["observe", "off", undefined],
       ["permissive", "off", undefined],
       ["strict", "on", "PeerAuthentication root/all"],
       ["policies", "off", undefined],
@@ -66,9 +67,36 @@ describe("tulle mode", () => {
 
   const refused = async (rung: string) => tulleProgram().parseAsync(["node", "tulle", "mode", rung]);
 
-  it.each(Object.keys(RUNGS))("refuses to set %s, and tells what to do in its place", async (rung) => {
+  it.each(["policies", "traffic"])("refuses to take %s, and tells what to do in its place", async (rung) => {
     await expect(refused(rung)).rejects.toThrow(`see docs/adoption.md#${rung}`);
     await expect(refused(rung)).rejects.toThrow(CommandError);
+  });
+
+  it("takes a rung by writing what makes it, and passes on whom it locks out", async () => {
+    let asked: Asked | null = null;
+    const result = { apiVersion: "v1", kind: "Namespace", namespace: "", name: "shop", action: "configured" };
+    const applied = { generation: 3, results: [{ ...result, warnings: ["locks out nobody [TULLE0610]"] }] };
+    control.routes = {
+      ...control.routes,
+      "POST /api/v1/apply": (call) => {
+        asked = call;
+        return { body: applied };
+      },
+    };
+    const { code, stdout, stderr } = await tulle(folder, ["mode", "observe", "shop", "--dry-run"]);
+    expect(code, stderr).toBe(0);
+    const { path, body: sent } = asked ?? { path: "", body: "null" };
+    const body: unknown = JSON.parse(sent);
+    expect(path).toContain("dryRun=All");
+    expect(body).toEqual([
+      {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: "shop", labels: { "tulle.dev/mode": "observe" }, annotations: {} },
+      },
+    ]);
+    expect(stdout).toContain("shop");
+    expect(stderr).toContain("locks out nobody [TULLE0610]");
   });
 
   it("refuses a rung that there is not", async () => {

@@ -203,6 +203,38 @@ spec:
     expect(slice?.path.params).toBe("CUT");
   });
 
+  it.each([
+    { name: "its namespace says so", mode: "", label: "observe", observes: true },
+    { name: "the mesh says so", mode: "Observe", label: "", observes: true },
+    { name: "its namespace says otherwise than the mesh", mode: "Observe", label: "enforce", observes: false },
+    { name: "nobody says so", mode: "", label: "", observes: false },
+  ])("refuse nothing where $name", ({ mode, label, observes }) => {
+    const made = world(
+      service("reviews"),
+      policy("deny", "{ action: DENY, rules: [{}] }"),
+      `apiVersion: v1\nkind: Namespace\nmetadata: { name: default${label && `, labels: { tulle.dev/mode: ${label} }`} }`,
+      `apiVersion: tulle.dev/v1alpha1\nkind: MeshConfig\nmetadata: { name: default, namespace: istio-system }\nspec: { ${mode && `mode: ${mode}`} }`,
+    );
+    expect(made.slice("mesh/*", REVIEWS)?.policySets.map(({ observe }) => observe)).toEqual([
+      observes ? true : undefined,
+    ]);
+  });
+
+  it("refuse where one of the registrations' namespaces does not observe, and none is told of that has nothing to refuse", () => {
+    const observing =
+      "apiVersion: v1\nkind: Namespace\nmetadata: { name: default, labels: { tulle.dev/mode: observe } }";
+    const open = world(service("reviews"), observing);
+    expect(open.slice("mesh/*", REVIEWS)?.policySets.map(({ observe }) => observe)).toEqual([undefined]);
+    const both = world(
+      service("reviews"),
+      observing,
+      SIDE_DOOR.replace("name: side-door", "name: side-door, namespace: shop"),
+      policy("deny", "{ action: DENY, rules: [{}] }"),
+    );
+    const [set] = both.slice("mesh/*", REVIEWS)?.policySets ?? [];
+    expect([set?.deny.length, set?.observe]).toEqual([1, undefined]);
+  });
+
   it("and those that select the other registration hold as well", () => {
     const made = world(
       service("reviews"),

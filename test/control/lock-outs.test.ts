@@ -153,6 +153,13 @@ describe("a change of who is let in", () => {
     expect(await warnings(STRICT.replace("STRICT", "PERMISSIVE"), "")).toEqual([]);
   });
 
+  it("locks out nobody where the namespace observes, and says so where it ends to", async () => {
+    const mode = (label: string): string =>
+      `apiVersion: v1\nkind: Namespace\nmetadata: { name: shop, labels: { tulle.dev/mode: ${label} } }\n---`;
+    expect(await warnings(`${mode("observe")}${NONE}`, "")).toEqual([]);
+    expect(await warnings(mode("enforce"))).toEqual([expect.stringMatching(/^locks out .*sa\/web to shop\/api/)]);
+  });
+
   it("is told of its own namespace alone where its author may look at no other", async () => {
     const { json } = await control.call("POST", "/api/v1/tokens", { name: "bank", role: "editor", namespace: "bank" });
     const { token } = json as unknown as { token: string };

@@ -4,6 +4,22 @@ import type { KubeObject } from "../../src/resources/object.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { found, parsed } from "./parsed.ts";
 
+describe("a Namespace's mode", () => {
+  const problems = (mode: string) =>
+    parseObject(
+      { apiVersion: "v1", kind: "Namespace", metadata: { name: "a", labels: { "tulle.dev/mode": mode } } },
+      { local: false },
+    ).findings.map(({ field, message }) => `${field}: ${message}`);
+
+  it.each(["observe", "enforce"])("may be %s", (mode) => {
+    expect(problems(mode)).toEqual([]);
+  });
+
+  it.each(["Observe", "permissive", ""])("is refused where it is `%s`", (mode) => {
+    expect(problems(mode)).toEqual(["metadata.labels[tulle.dev/mode]: must be one of `observe`, `enforce`"]);
+  });
+});
+
 describe("Service", () => {
   const of = (spec: string) => found("v1", "Service", spec);
 

@@ -1,4 +1,5 @@
 import type { AuthorizationPolicySpec } from "../../resources/authorization-policy.ts";
+import { MODE_LABEL } from "../../resources/core.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
 import type { AuthorizationPolicyModel, MtlsMode, PolicySet } from "../../snapshot/model.ts";
@@ -17,8 +18,14 @@ export function endpointPolicies(world: World, key: string, port: number): Polic
     const registrations = registrationsOf(world, key, port);
     const declared = registrations.flatMap(({ declared }) => declared?.[port] ?? port);
     const ports = [...new Set(declared)].sort((a, b) => a - b);
-    return joined(registrations.map((registration) => workloadPolicies(world, registration, ports)));
+    const set = joined(registrations.map((registration) => workloadPolicies(world, registration, ports)));
+    const observed = canRefuse(set) && registrations.every(({ namespace }) => observes(world, namespace));
+    return observed ? { ...set, observe: true as const } : set;
   });
+}
+
+function canRefuse({ mtls, jwt, deny, allow, custom = [] }: PolicySet): boolean {
+  return mtls === "STRICT" || [jwt, deny, allow, custom].some(({ length }) => length > 0);
 }
 
 /**
@@ -60,6 +67,13 @@ function selecting(world: World, table: PolicyTable, namespace: string, labels: 
       .flatMap((pair) => world.inventory.of(table, `${of}/${pair}`))
       .filter((policy) => selects(selectorOf(policy), labels)),
   );
+}
+
+/** Whether a workload's policies refuse nothing: what its namespace says goes before what the mesh says. */
+function observes(world: World, namespace: string): boolean {
+  const [object] = world.inventory.of("namespace", namespace);
+  const mode = object?.metadata.labels?.[MODE_LABEL];
+  return mode === undefined ? meshConfig(world).mode === "Observe" : mode === "observe";
 }
 
 const STRICTNESS: readonly MtlsMode[] = ["DISABLE", "PERMISSIVE", "STRICT"];

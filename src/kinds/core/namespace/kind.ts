@@ -1,4 +1,4 @@
-import { Namespace } from "../../../resources/core.ts";
+import { checkNamespace, Namespace } from "../../../resources/core.ts";
 import { CORE_AGE, text, textOf, valueAt } from "../../columns.ts";
 import { coreKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
@@ -9,7 +9,8 @@ export const NAMESPACE = coreKind({
   shortNames: ["ns"],
   namespaced: false,
   hasStatus: true,
-  reader: reader(Namespace),
+  reader: reader(Namespace, checkNamespace),
+  entries: ({ metadata }) => [["namespace", metadata.name]],
   columns: [
     text("Status", "Whether it is in use or being deleted.", ({ status }) => textOf(valueAt(status, "phase"))),
     CORE_AGE,
