@@ -10,6 +10,11 @@ export type AgentEvent =
       readonly address: string;
       readonly to: string;
     }
+  | { readonly event: "registered"; readonly entry: string }
+  | { readonly event: "registration_failed"; readonly reason: string }
+  | { readonly event: "call_refused"; readonly code: string }
+  | { readonly event: "handshake_refused"; readonly reason: string }
+  | { readonly event: "program_unreachable"; readonly address: string; readonly reason: string }
   | { readonly event: "gateway_unreachable"; readonly gateway: string; readonly reason: string };
 
 export type Tell = (event: AgentEvent) => void;

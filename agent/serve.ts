@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -68,7 +68,7 @@ export function answer(response: ServerResponse, status: number, text: string): 
 
 export function answerSocket(client: Duplex, status: number, text: string): void {
   client.end(
-    `HTTP/1.1 ${status} ${status === 503 ? "Service Unavailable" : "Forbidden"}\r\ncontent-type: text/plain\r\ncontent-length: ${text.length + 1}\r\nx-tulle-agent: 1\r\nconnection: close\r\n\r\n${text}\n`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${text.length + 1}\r\nx-tulle-agent: 1\r\nconnection: close\r\n\r\n${text}\n`,
   );
 }
 

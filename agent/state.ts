@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Svid, svidOf } from "../net/svid.ts";
+import { readSvid, replaceFile, type Svid, writeSvid } from "../net/svid.ts";
 
 const SVID_FILE = "svid.json";
 
@@ -14,20 +14,15 @@ export class AgentState {
     this.#folder = folder;
   }
 
-  /** @returns null where there is none, or none that can be read: another one is asked for */
   readSvid(): Svid | null {
-    const kept = this.read(SVID_FILE);
-    try {
-      return kept === null ? null : svidOf(JSON.parse(kept) as Svid);
-    } catch {
-      return null;
-    }
+    return readSvid(join(this.#folder, SVID_FILE));
   }
 
-  writeSvid({ key, certificate, bundle }: Svid): void {
-    this.write(SVID_FILE, JSON.stringify({ key, certificate, bundle }));
+  writeSvid(svid: Svid): void {
+    writeSvid(join(this.#folder, SVID_FILE), svid);
   }
 
+  /** @returns null where there is none */
   read(name: string): string | null {
     try {
       return readFileSync(join(this.#folder, name), "utf8");
@@ -39,12 +34,4 @@ export class AgentState {
   write(name: string, text: string): void {
     replaceFile(join(this.#folder, name), text, 0o600);
   }
-}
-
-/** Whoever reads it meanwhile finds the old file or the new one, none half written. */
-function replaceFile(path: string, text: string, mode: number): void {
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, text, { mode, flag: "wx" });
-  renameSync(fresh, path);
 }

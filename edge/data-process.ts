@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import type { MeshGateway } from "../src/deployment/topology.ts";
 import { devGatewayWorker, PLACES } from "./dev/gateways.ts";
+import { GatewaySvid } from "./gateway-svid.ts";
 import type { Layout } from "./layout.ts";
 import { COMPATIBILITY_DATE, gatewayWorker, STATE, stateWorker } from "./miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "./private-forwarder.ts";
@@ -64,12 +65,13 @@ export async function startData(
   onLine: (line: { level: string; message: string }) => void,
 ): Promise<DataProcess> {
   mkdirSync(layout.registry, { recursive: true });
-  const forwarder = await startPrivateForwarder(options.plainPrivate);
   const { project } = options;
   const names = gatewayNames(options);
   const services = await serviceWorkers(layout, options, names[0] ?? "");
   const endpoints = endpointBindings(options.examples);
   const gateways = await gatewayWorkers(names, project, secrets.snapshotPublicKey);
+  const ways = new Map<string, PrivateWay>();
+  for (const name of names) ways.set(name, await openPrivateWay(name, layout, options.plainPrivate, onLine));
   forgetRegistered(layout.registry, [...names, STATE, ORIGINS, ...services.map(({ name }) => name)]);
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -87,7 +89,11 @@ export async function startData(
             TULLE_LOCAL: "1",
             ASSERTION_KEY: loadAssertionKey(layout.state, gateway.name).jwk,
           },
-          serviceBindings: { ...gateway.serviceBindings, PRIVATE: privateNetwork(forwarder.port), ...endpoints },
+          serviceBindings: {
+            ...gateway.serviceBindings,
+            PRIVATE: privateNetwork(ways.get(gateway.name)?.port ?? 0),
+            ...endpoints,
+          },
           unsafeDirectSockets: [
             { host: "127.0.0.1", port: 0 },
             ...(project === null ? [] : [{ host: "127.0.0.1", port: 0, entrypoint: PLACES }]),
@@ -115,6 +121,34 @@ export async function startData(
       : {},
     async stop() {
       await miniflare.dispose();
+      for (const way of ways.values()) await way.close();
+    },
+  };
+}
+
+interface PrivateWay {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** A gateway's own way to private endpoints: it dials agents by its own certificate. */
+async function openPrivateWay(
+  gateway: string,
+  layout: Layout,
+  plain: boolean,
+  onLine: (line: { level: string; message: string }) => void,
+): Promise<PrivateWay> {
+  const warn = (told: { readonly event: string; readonly reason: string; readonly endpoint?: string }): void =>
+    onLine({ level: "warn", message: JSON.stringify({ ...told, gateway }) });
+  const svid = new GatewaySvid(gateway, layout, (reason) => warn({ event: "gateway_svid_failed", reason }));
+  const forwarder = await startPrivateForwarder(plain, {
+    toPeers: async (ids) => svid.toPeers(ids),
+    failed: (endpoint, reason) => warn({ event: "agent_refused", reason, endpoint }),
+  });
+  return {
+    port: forwarder.port,
+    close: async () => {
+      svid.close();
       await forwarder.close();
     },
   };

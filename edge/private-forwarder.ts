@@ -4,6 +4,7 @@ import { BlockList, connect, isIP, type Socket } from "node:net";
 import { HttpOptions_Style } from "miniflare";
 import { EdgeRequest } from "../net/edge-request.ts";
 import { MAX_HEAD_BYTES, type Onward, passOn, passUpgradeOn } from "../net/onward.ts";
+import type { PooledTls } from "../net/svid-dialer.ts";
 
 /** Where the local mesh may connect for private endpoints: private networks and this machine, nothing else. */
 const PRIVATE = new BlockList();
@@ -17,6 +18,14 @@ for (const [network, bits] of [
   PRIVATE.addSubnet(network, bits, "ipv4");
 PRIVATE.addSubnet("fc00::", 7, "ipv6");
 PRIVATE.addAddress("::1", "ipv6");
+
+/** How a gateway dials agents. */
+export interface MutualTls {
+  /** @param ids of whom the endpoint may be @returns null where there is no certificate to show */
+  toPeers(ids: readonly string[]): Promise<PooledTls | null>;
+  /** Is told why an agent was not called. */
+  failed(endpoint: string, reason: string): void;
+}
 
 /** One for a connection, too. */
 class ForwarderRequest extends EdgeRequest {
@@ -35,14 +44,17 @@ class ForwarderRequest extends EdgeRequest {
  * says 503 `UF`.
  *
  * @param plain HTTPS is taken for HTTP
+ * @param mutual by which agents are dialled; without it none is
  */
 export async function startPrivateForwarder(
   plain: boolean,
+  mutual: MutualTls | null = null,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const placeOf = async (request: IncomingMessage): Promise<Onward | null> => placeFor(request, plain, mutual);
   const server = createServer(
     { IncomingMessage: ForwarderRequest, maxHeaderSize: MAX_HEAD_BYTES },
     (request, response) => {
-      placeOf(request, plain).then(
+      placeOf(request).then(
         (place) => (place === null ? void response.destroy() : passOn(request, response, place)),
         () => response.destroy(),
       );
@@ -50,7 +62,7 @@ export async function startPrivateForwarder(
   );
   server.on("upgrade", (request, client, head) => {
     client.on("error", () => client.destroy());
-    placeOf(request, plain).then(
+    placeOf(request).then(
       (place) => (place === null ? void client.destroy() : passUpgradeOn(request, client, head, place)),
       () => client.destroy(),
     );
@@ -90,7 +102,8 @@ export async function startPrivateForwarder(
  * runtime sends both, and CONNECT where a TCP connection is asked for.
  */
 export function privateNetwork(port: number) {
-  return { external: { address: `127.0.0.1:${port}`, http: { style: HttpOptions_Style.PROXY } } };
+  const http = { style: HttpOptions_Style.PROXY, cfBlobHeader: CF_HEADER };
+  return { external: { address: `127.0.0.1:${port}`, http } };
 }
 
 /** Joins a client with a place once there is a connection to it. */
@@ -105,8 +118,21 @@ function tunnel(client: Socket, head: Buffer, { host, port }: Pick<Onward, "host
   client.on("close", () => server.destroy());
 }
 
+/** Holds what a gateway says beside the request. The runtime writes it, and takes away what a route has put there. */
+const CF_HEADER = "mf-cf-blob";
+
+/** Whose certificate the endpoint must show, SPIFFE IDs; null: the gateway does not ask for mutual TLS. */
+function peersOf({ headers }: IncomingMessage): readonly string[] | null {
+  const blob = headers[CF_HEADER];
+  if (typeof blob !== "string") return null;
+  const { tullePeers } = Object(JSON.parse(blob)) as { readonly tullePeers?: unknown };
+  if (tullePeers === undefined) return null;
+  if (!Array.isArray(tullePeers)) throw new Error("whom to expect is a list");
+  return tullePeers.map(String);
+}
+
 /** Takes the origin off the request's URL. @returns null where the address may not be reached */
-async function placeOf(request: IncomingMessage, plain: boolean): Promise<Onward | null> {
+async function placeFor(request: IncomingMessage, plain: boolean, mutual: MutualTls | null): Promise<Onward | null> {
   const [, origin = "", path = ""] = /^(https?:\/\/[^/?#]+)(.*)$/.exec(request.url ?? "") ?? [];
   const target = await resolve(origin);
   if (target === null) return null;
@@ -118,7 +144,21 @@ async function placeOf(request: IncomingMessage, plain: boolean): Promise<Onward
     if (!/^(mf|cf)-/i.test(name)) kept.push(name, rawHeaders[at + 1] ?? "");
   }
   const { tls, ...place } = target;
-  return { ...place, ...(tls && !plain && { tls }), headers: kept };
+  const peers = plain ? null : peersOf(request);
+  if (peers === null) return { ...place, ...(tls && !plain && { tls }), headers: kept };
+  const failed = (error: Error): void => mutual?.failed(origin, error.message);
+  const pool = peers.length === 0 ? null : ((await mutual?.toPeers(peers)) ?? null);
+  if (pool === null) {
+    failed(
+      new Error(
+        peers.length === 0
+          ? "nobody says who it must be: give its WorkloadEntry a `serviceAccount`"
+          : "the gateway has no certificate to show",
+      ),
+    );
+    return null;
+  }
+  return { ...place, tls: pool, headers: kept, failed };
 }
 
 /** @returns where to connect; the address that was judged is the one that is used, whatever the name says next */

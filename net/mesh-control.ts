@@ -12,7 +12,7 @@ export interface ControlPlace {
 }
 
 /** Control's answer was no. */
-class Refused extends Error {
+export class Refused extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -108,7 +108,7 @@ export class MeshControl {
 }
 
 /** @param answer that of control to a request for a certificate @throws where it is none */
-function issued(key: string, answer: unknown): Svid {
+export function issued(key: string, answer: unknown): Svid {
   const { certificate, bundle } = Object(answer) as { readonly certificate?: unknown; readonly bundle?: unknown };
   if (typeof certificate !== "string" || typeof bundle !== "string")
     throw new Error("control answered what this version does not read; use the `tulle` of control's version");

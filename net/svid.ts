@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { parseCertificate } from "../src/identity/certificate.ts";
 import { parseSpiffeId } from "../src/identity/spiffe-id.ts";
 import { err, ok, type Result } from "../src/result.ts";
@@ -38,6 +39,28 @@ export function readPeerId(der: Uint8Array): Result<PeerId, string> {
   if (uri === undefined || more.length > 0) return err("certificate_uri_count");
   const id = parseSpiffeId(uri);
   return id.ok ? ok({ spiffeId: uri, expiresAt: notAfter }) : err(id.error.code);
+}
+
+/** @param file as `writeSvid` left it @returns null where there is none, or none that can be read: another one is asked for */
+export function readSvid(file: string): Svid | null {
+  try {
+    return svidOf(JSON.parse(readFileSync(file, "utf8")) as Svid);
+  } catch {
+    return null;
+  }
+}
+
+/** For its owner alone. */
+export function writeSvid(file: string, { key, certificate, bundle }: Svid): void {
+  replaceFile(file, JSON.stringify({ key, certificate, bundle }), 0o600);
+}
+
+/** Whoever reads it meanwhile finds the old file or the new one, none half written. */
+export function replaceFile(path: string, text: string, mode: number): void {
+  const fresh = `${path}.new`;
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, text, { mode, flag: "wx" });
+  renameSync(fresh, path);
 }
 
 /** @throws where control's answer holds no certificate, or one for another key */

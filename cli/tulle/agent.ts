@@ -4,18 +4,26 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AgentEvent } from "../../agent/log.ts";
-import type { AgentOptions, Out, OutListener } from "../../agent/options.ts";
+import type { AgentOptions, In, InListener, Out, OutListener, Registration } from "../../agent/options.ts";
 import { takeLock } from "../../project/lock.ts";
 import { isDnsLabel } from "../../src/resources/names.ts";
 import { makeJoinToken, ttl } from "./certificates.ts";
 import { type Client, connect } from "./client.ts";
 import { CommandError, usageError } from "./command-error.ts";
-import { collected, dnsLabel, type GlobalOptions } from "./options.ts";
+import { collect, collected, dnsLabel, type GlobalOptions } from "./options.ts";
 import { print, tell } from "./output.ts";
-import { whyUnread } from "./target.ts";
+import { type Target, whyUnread } from "./target.ts";
 
 interface Given extends GlobalOptions {
   readonly out: readonly OutListener[];
+  readonly in: readonly InListener[];
+  readonly service: readonly string[];
+  readonly caller: "certificate" | "assertion" | "both";
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly write?: string;
+  readonly register?: string;
+  readonly address?: string;
   readonly gateway?: string;
   readonly gatewayCa?: string;
   readonly serviceAccount?: string;
@@ -46,6 +54,41 @@ export function addAgent(program: Command): void {
       gatewayUrl,
     )
     .option("--gateway-ca <file>", "holds the certificate to trust at the gateway, PEM (default: as for control)")
+    .addOption(
+      new Option(
+        "--in <[address:]port=port>",
+        "take calls of gateways at this port over mutual TLS to the program's port on 127.0.0.1; may be repeated",
+      )
+        .default([], "none")
+        .argParser(collected(inListener)),
+    )
+    .addOption(
+      new Option(
+        "--service <host>",
+        "whose calls --in takes: a host, or the name of a service of the namespace; may be repeated",
+      )
+        .default([], "none")
+        .argParser(collect),
+    )
+    .addOption(
+      new Option("--caller <proof>", "what callers must show: a gateway's certificate, its signed assertion, or both")
+        .choices(["certificate", "assertion", "both"])
+        .default("both"),
+    )
+    .option(
+      "--tls-cert <file>",
+      "a certificate of a public authority to show in place of the SVID, PEM; with --tls-key",
+    )
+    .option("--tls-key <file>", "its key, PEM")
+    .option(
+      "--write <dir>",
+      "also write svid.pem, svid_key.pem and svid_bundle.pem there, for programs that do TLS themselves",
+    )
+    .option(
+      "--register <group>",
+      "keep a WorkloadEntry by this WorkloadGroup of the namespace while it runs; with --address",
+    )
+    .option("--address <address>", "where gateways reach this agent, for --register")
     .option("--join-token-file <file>", "holds the join token that the first certificate is asked with")
     .option("--join-token <token>", "the join token itself, or - for stdin; also TULLE_JOIN_TOKEN")
     .option(
@@ -79,6 +122,14 @@ function outListener(given: string): OutListener {
   return { ...listener, service: service.toLowerCase() };
 }
 
+function inListener(given: string): InListener {
+  const [, address = LOOPBACK, port, program] = /^(?:(\[[^\]]+\]|[^:=]+):)?(\d{1,5})=(\d{1,5})$/.exec(given) ?? [];
+  const programPort = Number(program ?? Number.NaN);
+  if (!(programPort >= 1 && programPort <= 65_535))
+    throw new InvalidArgumentError("Give [ADDRESS:]PORT=PORT, such as 10.0.0.7:8443=8080.");
+  return { ...listenerAt(address, port), programPort };
+}
+
 function listenerAt(given: string, port: string | undefined): { readonly address: string; readonly port: number } {
   const address = given.replace(/^\[|\]$/g, "");
   const number = Number(port ?? Number.NaN);
@@ -105,7 +156,17 @@ async function runAgent(given: Given): Promise<void> {
     ca: target.ca,
     joinToken: await joinTokenOf(given, client),
     ttlSeconds: Math.floor(given.ttl / 1_000),
-    out: out && { ...out, gatewayCa: given.gatewayCa === undefined ? target.ca : readPem(given.gatewayCa) },
+    workload:
+      given.serviceAccount === undefined
+        ? null
+        : { namespace: given.namespace ?? target.namespace, serviceAccount: given.serviceAccount },
+    in: inOf(given, given.namespace ?? target.namespace),
+    write: given.write ?? null,
+    registration: registrationOf(given, target),
+    out: out && {
+      ...out,
+      gatewayCa: given.gatewayCa === undefined ? target.ca : readPem(given.gatewayCa, "--gateway-ca"),
+    },
   };
   const { AgentState } = await import("../../agent/state.ts");
   const folder = given.state ?? join(target.folder, "agent");
@@ -133,10 +194,46 @@ async function runAgent(given: Given): Promise<void> {
   process.exit();
 }
 
-function outOf({ out: listeners, gateway }: Given): Pick<Out, "gateway" | "listeners"> | null {
-  if (listeners.length === 0) throw usageError("there is nothing to do: give --out PORT=SERVICE");
+function outOf({ out: listeners, gateway, ...given }: Given): Pick<Out, "gateway" | "listeners"> | null {
+  if (listeners.length === 0) {
+    if (given.in.length === 0 && given.write === undefined)
+      throw usageError("there is nothing to do: give --out PORT=SERVICE, --in PORT=PORT or --write DIR");
+    return null;
+  }
   if (gateway === undefined) throw usageError("--out needs --gateway: the URL of the gateway that it calls");
   return { gateway, listeners };
+}
+
+function inOf(
+  { in: listeners, service: services, caller, tlsCert, tlsKey, ...given }: Given,
+  namespace: string,
+): In | null {
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usageError("--tls-cert and --tls-key go together");
+  if (listeners.length === 0) {
+    if (given.register !== undefined)
+      throw usageError("--register is for an agent that is called: give --in PORT=PORT");
+    return null;
+  }
+  const hosts = services.map((host) => (host.includes(".") ? host : `${host}.${namespace}.svc.cluster.local`));
+  const proof = { certificate: caller !== "assertion", assertion: caller !== "certificate", services: hosts };
+  if (proof.assertion && services.length === 0)
+    throw usageError("--in needs --service: for which service calls are, orders or orders.shop.svc.cluster.local");
+  return {
+    listeners,
+    proof,
+    certificate:
+      tlsCert === undefined || tlsKey === undefined
+        ? null
+        : () => ({ cert: readPem(tlsCert, "--tls-cert"), key: readPem(tlsKey, "--tls-key") }),
+  };
+}
+
+function registrationOf({ register: group, address, namespace }: Given, target: Target): Registration | null {
+  if (group === undefined) return null;
+  if (address === undefined) throw usageError("--register needs --address: where gateways reach this agent");
+  if (target.token === null)
+    throw usageError("--register needs a token that may write WorkloadEntries: give --token-file, or a kubeconfig");
+  return { namespace: namespace ?? target.namespace, group, address, token: target.token };
 }
 
 /** Read anew each time: whoever puts tokens there may put another one. */
@@ -164,11 +261,11 @@ function readTokenFile(path: string): string | null {
   }
 }
 
-function readPem(path: string): string {
+function readPem(path: string, option: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new CommandError(`--gateway-ca: ${whyUnread(path, error)}`);
+    throw new CommandError(`${option}: ${whyUnread(path, error)}`);
   }
 }
 

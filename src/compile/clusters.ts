@@ -1,6 +1,7 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
+import { byMutualTls, hasAgent } from "./agents.ts";
 import { inboundLimit } from "./inbound.ts";
 import { endpointsOf, type ServiceEndpoint, serviceFor, type ServiceInfo } from "./services.ts";
 import { selects } from "./view.ts";
@@ -45,8 +46,10 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))
         .flatMap((endpoint) => {
-          const address = reachedBy(tls, endpoint.address);
-          if (address === null) return [];
+          const reached = reachedBy(tls, endpoint.address);
+          if (reached === null) return [];
+          const mutual = isMutual || (tls === null && !isOutside(service) && hasAgent(endpoint.labels));
+          const address = mutual ? byMutualTls(reached, endpoint.workload, endpoints) : reached;
           const limit = inboundLimit(world, endpoint);
           return {
             id: endpoint.id,

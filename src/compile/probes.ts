@@ -4,8 +4,11 @@ import { placeOfProbe, type ProbeSpec } from "../resources/probe.ts";
 import { GROUP_ANNOTATION, type WorkloadGroupSpec } from "../resources/workload-group.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
 import type { Probe } from "../snapshot/model.ts";
+import { formatSpiffeId } from "../identity/spiffe-id.ts";
 import { addressProblem, endpointAt, ownerOf } from "./addresses.ts";
-import { namespaceOf } from "./view.ts";
+import { hasAgent } from "./agents.ts";
+import { workloadLabels } from "./entries.ts";
+import { namespaceOf, trustDomain } from "./view.ts";
 import type { World } from "./world.ts";
 
 /** The probe of a WorkloadEntry that its group made; null: none, or none that the mesh's settings allow. */
@@ -24,12 +27,28 @@ export function probeOf(world: World, entry: KubeObject): Probe | null {
   if (httpGet === undefined) return address.kind === "binding" ? null : { ...to, address };
   return {
     ...to,
-    address: address.kind === "private" && httpGet.scheme === "HTTPS" ? { ...address, tls: true } : address,
+    address: wayOf(world, entry, address, host === own, httpGet.scheme === "HTTPS"),
     get: {
       path: httpGet.path ?? "/",
       headers: (httpGet.httpHeaders ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const),
     },
   };
+}
+
+/** The workload itself is asked through its agent, where it has one. */
+function wayOf(
+  world: World,
+  entry: KubeObject,
+  address: Probe["address"],
+  isOwn: boolean,
+  secure: boolean,
+): Probe["address"] {
+  if (address.kind !== "private") return address;
+  const { serviceAccount } = entry.spec as WorkloadEntrySpec;
+  if (!isOwn || !hasAgent(workloadLabels(entry)) || serviceAccount === undefined)
+    return secure ? { ...address, tls: true } : address;
+  const id = formatSpiffeId(trustDomain(world), namespaceOf(entry), serviceAccount);
+  return { ...address, tls: true, peers: [id] };
 }
 
 /** A Worker has no ports: whether one could connect to it says nothing. */

@@ -5,7 +5,7 @@
 
 /** The only place where it stands. A client's own is dropped (R9). */
 export const ASSERTION_HEADER = "x-tulle-assertion";
-const ASSERTION_TYPE = "assertion+jwt";
+export const ASSERTION_TYPE = "assertion+jwt";
 /** From `iat` to `exp`, seconds. */
 export const ASSERTION_LIFE = 60;
 

@@ -19,8 +19,11 @@ export type EndpointAddress =
       readonly except: readonly string[];
       readonly certificate?: string;
     }
-  /** `host:port` behind the gateway's PRIVATE binding, by HTTPS where `tls` is set. Host is kept. */
-  | { readonly kind: "private"; readonly authority: string; readonly tls?: true };
+  /**
+   * `host:port` behind the gateway's PRIVATE binding, by HTTPS where `tls` is set. Host is kept. `peers`: by the mesh's own mutual
+   * TLS; the endpoint's certificate must be of one of these SPIFFE IDs, and where there is none nobody is called.
+   */
+  | { readonly kind: "private"; readonly authority: string; readonly tls?: true; readonly peers?: readonly string[] };
 
 /** Who serves (or calls), as far as logs and metrics tell it. */
 export interface Workload {

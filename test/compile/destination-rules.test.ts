@@ -247,7 +247,43 @@ describe("the way to endpoints", () => {
     const made = world(OUTSIDE);
     const ways = clusterOf(made, "", "mesh/*", "api")?.endpoints.map(({ address }) => address);
     expect(ways).toEqual([PRIVATE, BINDING, ORIGIN]);
-    expect(reached("{ mode: ISTIO_MUTUAL }")).toEqual({ ways, anonymous: undefined, findings: [] });
+    // What stands at a private address has an agent in front of it; nobody says here whose.
+    expect(reached("{ mode: ISTIO_MUTUAL }")).toEqual({
+      ways: [{ ...PRIVATE, tls: true, peers: [] }, BINDING, ORIGIN],
+      anonymous: undefined,
+      findings: [],
+    });
+  });
+
+  it("is by mutual TLS to agents, whose certificates are their workloads'", () => {
+    const entry = (name: string, address: string, more: string) => `
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: "${address}", ${more} }`;
+    const agents = { "security.istio.io/tlsMode": "istio", app: "agents" };
+    const made = world(`${OUTSIDE}
+---
+apiVersion: v1
+kind: Service
+metadata: { name: agents }
+spec: { selector: { app: agents }, ports: [{ name: http, port: 80 }] }
+${entry("one", "10.0.1.1", `serviceAccount: one, labels: ${JSON.stringify(agents)}`)}
+${entry("two", "10.0.1.2", "serviceAccount: two, labels: { app: agents }")}
+${entry("three", "10.0.1.3", `labels: ${JSON.stringify(agents)}`)}`);
+    const ways = (tls: string | null) => {
+      if (tls !== null) made.apply(rule(`{ host: agents, trafficPolicy: { tls: ${tls} } }`));
+      return clusterOf(made, "", "mesh/*", "agents")?.endpoints.map(({ address }) => address);
+    };
+    const at = (last: number, peers?: readonly string[]) => ({
+      kind: "private",
+      authority: `10.0.1.${last}:80`,
+      ...(peers && { tls: true, peers: peers.map((name) => `spiffe://cluster.local/ns/default/sa/${name}`) }),
+    });
+    expect(ways(null)).toEqual([at(1, ["one"]), at(2), at(3, ["one", "two"])]);
+    expect(ways("{ mode: ISTIO_MUTUAL }")).toEqual([at(1, ["one"]), at(2, ["two"]), at(3, ["one", "two"])]);
+    expect(ways("{ mode: DISABLE }")).toEqual([at(1), at(2), at(3)]);
   });
 
   it.each([

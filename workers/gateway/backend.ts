@@ -64,12 +64,15 @@ function makeBackend(address: EndpointAddress, env: Env): Backend | null {
     case "private": {
       const { PRIVATE } = env;
       if (PRIVATE === undefined) return null;
+      const { tls, authority, peers } = address;
+      // The local edge's forwarder reads it; a Workers VPC network verifies the endpoint's certificate by itself.
+      const cf = peers && { tullePeers: peers };
       return {
-        origin: `${address.tls ? "https" : "http"}://${address.authority}`,
+        origin: `${tls ? "https" : "http"}://${authority}`,
         ownHost: null,
         cached: false,
         worker: null,
-        fetch: (url, init) => PRIVATE.fetch(url, init),
+        fetch: (url, init) => PRIVATE.fetch(url, cf === undefined ? init : { ...init, cf }),
       };
     }
   }
