@@ -159,6 +159,25 @@ export const AssertionKeys = z.strictObject({
   ),
 });
 
+export const NonceMade = z.strictObject({
+  nonce: z.string().describe("For one proof."),
+  expiresAt: epochMs.describe("Epoch milliseconds."),
+});
+
+export const JwtSvid = z.strictObject({
+  token: z.string().describe("A JWT-SVID: `sub` is the SPIFFE ID, `aud` the one audience."),
+  spiffeId,
+  expiresAt: epochMs.describe("Epoch milliseconds."),
+});
+
+export const SpiffeBundle = z.strictObject({
+  keys: z
+    .array(z.looseObject({ kty: z.string(), use: z.enum(["x509-svid", "jwt-svid"]) }))
+    .describe("JSON Web Keys: of authorities with their certificate in `x5c`, of JWT-SVIDs with their `kid`."),
+  spiffe_sequence: z.int().describe("Grows with each change of the keys."),
+  spiffe_refresh_hint: z.int().describe("Seconds after which to look again."),
+});
+
 const revision = {
   generation,
   at: z.string().describe("RFC 3339."),

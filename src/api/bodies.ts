@@ -58,6 +58,31 @@ export const WantedCertificate = z.strictObject({
 });
 export const CERTIFICATE_FORM = `{"csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
 
+const heldCertificate = z.string().max(32_768).describe("The certificate that is held, PEM; it must be good now.");
+export const WantedRenewal = z.strictObject({
+  certificate: heldCertificate,
+  csr: WantedCertificate.shape.csr,
+  ttlSeconds: WantedCertificate.shape.ttlSeconds,
+});
+export const RENEWAL_FORM = `{"certificate": "-----BEGIN CERTIFICATE-----…", "csr": "-----BEGIN CERTIFICATE REQUEST-----…", "ttlSeconds"?: 1 to ${MAX_SVID_SECONDS}}`;
+
+const MAX_JWT_SVID_SECONDS = 300;
+
+export const WantedJwtSvid = z.strictObject({
+  certificate: heldCertificate,
+  audience: z
+    .string()
+    .regex(/^(?!tulle:)[\x21-\x7e]{1,512}$/)
+    .describe("Whom the token is for: one service, as `spiffe://cluster.local/ns/shop/sa/orders`."),
+  ttlSeconds: z
+    .int()
+    .min(1)
+    .max(MAX_JWT_SVID_SECONDS)
+    .default(MAX_JWT_SVID_SECONDS)
+    .describe("How long the token holds."),
+});
+export const JWT_SVID_FORM = `{"certificate": "-----BEGIN CERTIFICATE-----…", "audience": "spiffe://…", "ttlSeconds"?: 1 to ${MAX_JWT_SVID_SECONDS}}`;
+
 export const Rollback = z.strictObject({
   generation: z.int().min(1).describe("The one to go back to, as `GET /api/v1/revisions` lists it."),
 });

@@ -40,6 +40,7 @@ export function openApiDocument(): OpenApi {
         token: bearer("A token that `POST /api/v1/tokens` or `POST /api/v1/bootstrap` made."),
         bootstrapSecret: bearer("The deployment's bootstrap secret."),
         joinToken: bearer("A join token, once."),
+        proof: bearer("A proof that one holds the key of a certificate, once."),
       },
       responses: errorResponses(),
       schemas: plainSchemas(),

@@ -70,7 +70,8 @@ function byType({ kty, crv, n }: JWK): readonly string[] {
 
 /** The set is the issuer's: one key of an odd shape must not make the others useless. */
 function otherUse({ use, key_ops: operations }: JWK): string | null {
-  if (use !== undefined && use !== "sig") return `is for another use (\`use: ${String(use)}\`)`;
+  // A SPIFFE bundle says so of keys that sign JWT-SVIDs.
+  if (use !== undefined && use !== "sig" && use !== "jwt-svid") return `is for another use (\`use: ${String(use)}\`)`;
   const verifies = operations === undefined || (Array.isArray(operations) && operations.includes("verify"));
   return verifies ? null : "is for another use: its `key_ops` lack `verify`";
 }

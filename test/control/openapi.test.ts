@@ -12,10 +12,12 @@ import {
   Findings,
   JoinTokenMade,
   MeshStatus,
+  NonceMade,
   Registered,
   Revision,
   Revisions,
   RolledBack,
+  SpiffeBundle,
   Status,
   TokenMade,
   Tokens,
@@ -185,6 +187,13 @@ describe("control", () => {
     await expectForm("enrol", ["POST", "/api/v1/enrol", csr, { token }], 401, Status);
     await expectForm("bootstrap", ["POST", "/api/v1/bootstrap"], 401, Status);
 
+    await expectForm("makeNonce", ["POST", "/api/v1/nonces"], 201, NonceMade);
+    await expectForm("spiffeBundle", ["GET", "/api/v1/spiffe-bundle"], 200, SpiffeBundle);
+    const proof = { token: "a.b.c" };
+    await expectForm("renew", ["POST", "/api/v1/renew", { certificate: "x", ...csr }, proof], 401, Status);
+    const wish = { certificate: "x", audience: "a" };
+    await expectForm("jwtSvid", ["POST", "/api/v1/jwt-svid", wish, proof], 401, Status);
+
     await expectForm("assertionKeys", ["GET", "/api/v1/assertion-keys"], 200, AssertionKeys);
 
     const texts = ["metrics", "health", "openapi", "bundle"];
@@ -203,6 +212,8 @@ const FORMS = {
   Tokens,
   JoinTokenMade,
   Enrolled,
+  NonceMade,
+  SpiffeBundle,
   Findings,
   Revisions,
   Revision,

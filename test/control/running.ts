@@ -146,11 +146,12 @@ export class RunningControl {
     return this.#miniflare.getD1Database("DB", CONTROL);
   }
 
-  /** All that it holds: what a write could have left behind. */
-  async dump(): Promise<string> {
-    const tables = await this.sql(
+  /** All that it holds: what a write could have left behind. @param except a table that is left out */
+  async dump(except = ""): Promise<string> {
+    const all = await this.sql(
       "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
     );
+    const tables = all.filter(({ name }) => name !== except);
     return JSON.stringify(await Promise.all(tables.map(({ name }) => this.sql(`SELECT * FROM ${String(name)}`))));
   }
 

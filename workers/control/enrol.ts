@@ -1,11 +1,21 @@
 import { type Context, Hono } from "hono";
-import { CERTIFICATE_FORM, JOIN_TOKEN_FORM, WantedCertificate, WantedJoinToken } from "../../src/api/bodies.ts";
+import {
+  CERTIFICATE_FORM,
+  JOIN_TOKEN_FORM,
+  JWT_SVID_FORM,
+  RENEWAL_FORM,
+  WantedCertificate,
+  WantedJoinToken,
+  WantedJwtSvid,
+  WantedRenewal,
+} from "../../src/api/bodies.ts";
 import { answer, type Api, bearer, writerOf } from "./access.ts";
 import type { Authority, Enrolment, EnrolmentRefusal } from "./authority/authority.ts";
 import { auditLog } from "./db/audit.ts";
-import { auditIssue, auditRefusal } from "./enrolment-audit.ts";
+import { auditIssue, auditJwtSvid, auditRefusal } from "./enrolment-audit.ts";
 import { enrolmentSettings } from "./enrolment-settings.ts";
 import { readJson } from "./json-body.ts";
+import { makeNonce } from "./nonces.ts";
 import { assertionKeySet } from "../../src/identity/assertion-keys.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 import type { Entitled } from "../../src/resources/enrolment-token.ts";
@@ -17,10 +27,16 @@ const MAX_BODY_BYTES = 65_536;
 
 const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
   token_unknown: "Unauthorized",
+  proof_refused: "Unauthorized",
   csr_malformed: "BadRequest",
   csr_unproven: "Invalid",
   csr_key: "Invalid",
 };
+
+/** What proves who somebody is. */
+type Proof = "issuer-token" | "join-token" | "svid";
+
+const UNPROVEN = failure("Unauthorized", "Unauthorized: send the proof of your certificate's key as a bearer token");
 
 const NO_STORE = { "cache-control": "no-store" };
 
@@ -55,10 +71,30 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     }
     return concluded(c, "join-token", await authority().enrol(request));
   });
+  app.get("/spiffe-bundle", async (c) => c.json(await authority().spiffeBundle()));
+  app.post("/nonces", async (c) => c.json(await makeNonce(c.env.KEY_ENCRYPTION_SECRET, Date.now()), 201, NO_STORE));
+  app.post("/renew", async (c) => {
+    const proof = bearer(c.req.header("authorization"));
+    if (proof === null || !isJws(proof)) return answer(c, UNPROVEN);
+    const wanted = await readJson(c.req.raw, WantedRenewal, RENEWAL_FORM, MAX_BODY_BYTES);
+    if (!wanted.ok) return answer(c, wanted.error);
+    const { ttlSeconds, ...held } = wanted.value;
+    return concluded(c, "svid", await authority().renew({ ...held, proof, ttlMs: ttlSeconds * 1_000 }));
+  });
+  app.post("/jwt-svid", async (c) => {
+    const proof = bearer(c.req.header("authorization"));
+    if (proof === null || !isJws(proof)) return answer(c, UNPROVEN);
+    const wanted = await readJson(c.req.raw, WantedJwtSvid, JWT_SVID_FORM, MAX_BODY_BYTES);
+    if (!wanted.ok) return answer(c, wanted.error);
+    const made = await authority().jwtSvid({ ...wanted.value, proof });
+    if (!made.ok) return refused(c, "svid", made);
+    await auditJwtSvid(c.env.DB, made.value.spiffeId, wanted.value.audience);
+    return c.json(made.value, 201, NO_STORE);
+  });
   return app;
 }
 
-/** A token of an issuer; join tokens have no dots. */
+/** A token of an issuer, or a proof; join tokens have no dots. */
 function isJws(token: string): boolean {
   return token.split(".").length === 3;
 }
@@ -66,19 +102,25 @@ function isJws(token: string): boolean {
 /** Answers, once the audit has it. */
 async function concluded(
   c: Context<Api>,
-  by: "issuer-token" | "join-token",
+  by: Proof,
   enrolled: Enrolment & { readonly entitled?: Entitled },
 ): Promise<Response> {
-  const requestId = crypto.randomUUID();
-  c.header("x-request-id", requestId);
-  if (!enrolled.ok) {
-    const { code, message, why } = enrolled;
-    await auditRefusal(c.env.DB, { by, requestId, reason: why?.reason ?? code, subject: why?.subject ?? null });
-    return answer(c, failure(REASONS[code], message));
-  }
+  if (!enrolled.ok) return refused(c, by, enrolled);
   const { value, serial, entitled } = enrolled;
   await auditIssue(c.env.DB, { by, spiffeId: value.spiffeId, serial, ...entitled });
   return c.json(value, 201, NO_STORE);
+}
+
+async function refused(
+  c: Context<Api>,
+  by: Proof,
+  refusal: Extract<Enrolment, { readonly ok: false }>,
+): Promise<Response> {
+  const { code, message, why } = refusal;
+  const requestId = crypto.randomUUID();
+  c.header("x-request-id", requestId);
+  await auditRefusal(c.env.DB, { by, requestId, reason: why?.reason ?? code, subject: why?.subject ?? null });
+  return answer(c, failure(REASONS[code], message));
 }
 
 /** For the administrator, who says which workload a token is for. */

@@ -30,6 +30,11 @@ export async function auditIssue(database: D1Database, issue: Issue): Promise<vo
   });
 }
 
+export async function auditJwtSvid(database: D1Database, spiffeId: string, audience: string): Promise<void> {
+  const entry = { actor: spiffeId, verb: "issue-jwt-svid", targets: [spiffeId], at: Date.now() };
+  await auditLog(database).add({ ...entry, detail: { by: "svid", audience } });
+}
+
 export async function auditRefusal(database: D1Database, refusal: Refusal): Promise<void> {
   const { by, requestId, reason, subject } = refusal;
   console.warn({ event: "enrolment_refused", request_id: requestId, by, code: reason });

@@ -1,5 +1,5 @@
 import * as x509 from "@peculiar/x509";
-import { base64ToBytes, bytesToHex } from "../../../src/snapshot/bytes.ts";
+import { base64ToBytes, bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 
 const MIN_RSA_BITS = 2_048;
 /** Each check of a signature is work for whoever is called, and more bits gain nothing over so few hours. */
@@ -18,9 +18,7 @@ type ReadRequest =
 export async function readCertificateRequest(csr: string): Promise<ReadRequest> {
   let request: x509.Pkcs10CertificateRequest;
   try {
-    // Read here: the library takes no blank line, and much that is no request.
-    const [, base64] = /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END /.exec(csr) ?? [];
-    const der = base64ToBytes((base64 ?? "").replace(/\s/g, ""));
+    const der = derOf(csr);
     if (der === null) throw new Error("no PEM");
     request = new x509.Pkcs10CertificateRequest(der);
   } catch {
@@ -36,6 +34,17 @@ export async function readCertificateRequest(csr: string): Promise<ReadRequest> 
       message: "the request is not signed by the key that it asks a certificate for",
     };
   return { ok: true, key: request.publicKey };
+}
+
+/** Read here: the library takes no blank line, and much that is no request. */
+function derOf(csr: string): Uint8Array<ArrayBuffer> | null {
+  const [, base64] = /^\s*-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----([A-Za-z0-9+/=\s]+)-----END /.exec(csr) ?? [];
+  return base64ToBytes((base64 ?? "").replace(/\s/g, ""));
+}
+
+/** SHA-256 of a request's DER, base64url: what a proof names it by. Of what is none, that of nothing. */
+export async function digestOf(csr: string): Promise<string> {
+  return bytesToBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", derOf(csr) ?? new Uint8Array())));
 }
 
 /** P-256, P-384, Ed25519, or RSA of 2,048 to 4,096 bits (R28). */
