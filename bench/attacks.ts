@@ -2,7 +2,7 @@ import { documentsOf } from "../test/attacks/applied.ts";
 import { arrangementOf } from "../test/attacks/arrangements.ts";
 import { bytesOf } from "../test/attacks/bytes.ts";
 import { type AttackCase, OWN_CASES, readCases, waitOf } from "../test/attacks/corpus.ts";
-import { AttackedMesh } from "../test/attacks/fixture.ts";
+import { AttackedMesh, EDGE_PROOF } from "../test/attacks/fixture.ts";
 import { policiesOf } from "../test/attacks/gateway-cases.ts";
 import { BASE, world } from "../test/attacks/worlds.ts";
 import type { Sampled } from "./report.ts";
@@ -68,11 +68,8 @@ async function slowest(mesh: AttackedMesh, attack: AttackCase, index: number): P
   }
   let most = 0;
   for (const request of attack.requests) {
-    const bytes = await bytesOf(request, index, {
-      authority: mesh.authority,
-      issuer: mesh.issuer,
-      now: () => mesh.now(),
-    });
+    const signers = { authority: mesh.authority, issuer: mesh.issuer, now: () => mesh.now() };
+    const bytes = await bytesOf(request, index, signers, [EDGE_PROOF]);
     most = Math.max(most, await timed(attack, async () => mesh.send(bytes, PATIENCE_MS)));
   }
   return most;

@@ -1,4 +1,5 @@
 import type { CallerProps } from "../snapshot/rpc.ts";
+import { isFromEdge } from "./edge-proof.ts";
 
 /** How a request came in. The two ways never mix: what one proves means nothing on the other. */
 export type Entrance = PublicEntrance | MeshEntrance;
@@ -13,6 +14,8 @@ export interface PublicEntrance {
   /** `cf.tlsVersion` and `cf.tlsCipher`, unjudged. */
   readonly tlsVersion: unknown;
   readonly tlsCipher: unknown;
+  /** The deployment wants the edge's proof, and there is none: nothing that only the edge can know is believed. */
+  readonly unproven?: true;
 }
 
 /** Where a client is, as the platform tells it; null for what it does not tell. */
@@ -52,18 +55,24 @@ export interface Deployment {
   readonly gateway: string | null;
   /** The local mesh: `cf.tulleListener` is believed, since its edge writes it. */
   readonly local: boolean;
+  /** By which the platform's edge is told from a Worker of the account; absent: it is not. */
+  readonly edgeSecret?: string;
 }
 
 /**
  * Reads the public way in. In production the deployment's Gateway and the URL tell the listener.
  *
- * @param cf `request.cf`, of any shape
+ * @param said `request.cf`, of any shape
+ * @param proof the header by which the edge proves itself, as it came
  */
 export function publicEntrance(
   url: string,
-  cf: Readonly<Record<string, unknown>> | undefined,
+  said: Readonly<Record<string, unknown>> | undefined,
   deployment: Deployment,
+  proof: string | null = null,
 ): PublicEntrance {
+  const proven = isFromEdge(proof, deployment.edgeSecret);
+  const cf = proven ? said : undefined;
   const secure = url.startsWith("https:");
   const local = deployment.local ? localListener(cf?.["tulleListener"]) : null;
   const tls = cf?.["tlsVersion"];
@@ -81,6 +90,7 @@ export function publicEntrance(
     tlsCipher: cf?.["tlsCipher"],
     // TLS is the sidecar's own; what it carries is its workload's plain call.
     scheme: overTls && !(local?.mesh === true && ISTIO_SNI.test(local.sni ?? "")) ? "https" : "http",
+    ...(!proven && { unproven: true as const }),
   };
 }
 

@@ -75,13 +75,14 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   // The runtime's `fetch` cannot carry it, and a body that is dropped in silence is lost.
   if ((method === "GET" || method === "HEAD") && request.body !== null) return err({ code: "body_not_allowed" });
   const onPublic = entrance.kind === "public";
-  const { headers, odd, size, webSocket, agent } = readHeaders(request.headers, onPublic, method);
+  const byEdge = entrance.kind === "public" && entrance.unproven === undefined;
+  const { headers, odd, size, webSocket, agent } = readHeaders(request.headers, byEdge, method);
   const host = readHost(headers["host"] ?? null, target, onPublic);
   if (host === null) return err({ code: "host_invalid" });
   if (size > MAX_HEADER_BYTES) return err({ code: "headers_too_large" });
   // Rules that name the header see what rules for hosts see, and the service gets it.
   headers["host"] = host.authority;
-  const told = onPublic ? headers["cf-connecting-ip"] : undefined;
+  const told = byEdge ? headers["cf-connecting-ip"] : undefined;
   const address = told !== undefined && ADDRESS.test(told) ? told : null;
   return ok({
     target,

@@ -5,7 +5,7 @@ import { bindingCallOf, bytesOf, type Signers } from "./bytes.ts";
 import { garbageSet } from "./certificates.ts";
 import { checkAnswer, checkMetric, checkRequest, checkRun, checkWarning } from "./conditions.ts";
 import { type AttackCase, type AttackRequest, patienceOf } from "./corpus.ts";
-import { AttackedMesh } from "./fixture.ts";
+import { AttackedMesh, EDGE_PROOF } from "./fixture.ts";
 import { GENERATORS, isFlood, written } from "./generators.ts";
 import { demand, NotCovered } from "./outcome.ts";
 import type { Reply } from "./raw-answer.ts";
@@ -52,7 +52,9 @@ export class GatewayCases {
 
   async #arrange(cases: readonly Numbered[]): Promise<void> {
     await this.#mustApply(BASE);
-    const known = cases.filter(({ attack }) => arrangementOf(attack.setup?.words) !== null);
+    const known = cases.filter(
+      ({ attack }) => attack.target === "snapshot" || arrangementOf(attack.setup?.words) !== null,
+    );
     for (let at = 0; at < known.length; at += 100) {
       const worlds = known.slice(at, at + 100).map(({ index }) => world(index));
       await this.#mustApply(worlds.join("\n---\n"));
@@ -300,7 +302,7 @@ class RunningCase implements Trial {
       return { bytes: JSON.stringify(call), reply };
     }
     if (request.via !== undefined) throw new NotCovered(`way in \`${request.via}\``);
-    const bytes = await bytesOf(request, index, this.#signers);
+    const bytes = await bytesOf(request, index, this.#signers, [EDGE_PROOF]);
     const reply = await mesh.send(bytes, patience, this.#arrangement.gateway);
     return { bytes: bytes.subarray(0, 300).toString("latin1"), reply };
   }

@@ -32,8 +32,8 @@ const HELD_WORDS: ReadonlyMap<string, Held> = new Map<string, Held>([
   [
     "requestPrincipal is exactly iss + '/' + sub; a policy on https://issuer.test/admin is not met; and a sub of issuer 'https://issuer.test/a' + 'b' cannot equal issuer 'https://issuer.test' + 'a/b' unless the policy also pins the issuer",
     ({ lines }) => {
-      const principals = accessOf(lines).map((record) => record["request_principal"]);
-      demandEqual("the principals", principals, ["https://issuer.test/x/../admin"], lines.join("\n"));
+      const principals = new Set(accessOf(lines).map((record) => record["request_principal"]));
+      demandEqual("the principals", [...principals], ["https://issuer.test/x/../admin"], lines.join("\n"));
     },
   ],
   [

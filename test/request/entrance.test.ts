@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { publicEntrance } from "../../src/request/entrance.ts";
+import { receive } from "../../src/request/receive.ts";
 
 const SNI = "outbound_.9080_._.reviews.default.svc.cluster.local";
 
@@ -30,5 +31,34 @@ describe("the scheme of a call from outside", () => {
       },
     );
     expect(secure.scheme).toBe("https");
+  });
+});
+
+describe("the public way in of a deployment that wants the edge's proof", () => {
+  const secret = "0123456789abcdef0123456789abcdef";
+  const cf = { tlsClientAuth: { certPresented: "1" }, colo: "AMS", tlsVersion: "TLSv1.3" };
+  const come = (proof: string | null, edgeSecret: string | undefined = secret) =>
+    publicEntrance("https://a.test/", cf, { gateway: null, local: false, ...(edgeSecret && { edgeSecret }) }, proof);
+
+  it("believes what the edge says, where the secret came with it", () => {
+    expect(come(secret)).toMatchObject({ clientAuth: cf.tlsClientAuth, whereabouts: { colo: "AMS" } });
+    expect(come(secret)).not.toHaveProperty("unproven");
+  });
+
+  it.each([null, "", secret.slice(0, -1), `${secret}0`, secret.replace("f", "g"), `${secret}, ${secret}`])(
+    "believes nothing that only the edge can know where %s came",
+    (proof) => {
+      expect(come(proof)).toMatchObject({ clientAuth: undefined, whereabouts: { colo: null }, unproven: true });
+      const headers = new Headers({ host: "a.test", "cf-connecting-ip": "10.1.2.3", "x-tulle-edge": proof ?? "x" });
+      const received = receive({ url: "https://a.test/", method: "GET", headers, body: null }, come(proof));
+      expect(received).toMatchObject({ ok: true, value: { clientIp: null, sourceIp: null } });
+      expect(received.ok && Object.keys(received.value.headers)).toEqual(["host"]);
+    },
+  );
+
+  it("believes whoever may deploy to the account where no proof is wanted", () => {
+    expect(publicEntrance("https://a.test/", cf, { gateway: null, local: false })).toMatchObject({
+      clientAuth: cf.tlsClientAuth,
+    });
   });
 });

@@ -7,7 +7,10 @@ export function enterGateway(call: HttpCall): null | Promise<null> {
   const { front } = call.slice;
   if (front === null) return null;
   const { trustedProxies } = front.model;
-  if (trustedProxies !== undefined) lookBehind(call, trustedProxies);
+  const { entrance } = call;
+  // Behind nobody knows whom there is nobody to be seen.
+  const unproven = entrance.kind === "public" && entrance.unproven === true;
+  if (trustedProxies !== undefined && !unproven) lookBehind(call, trustedProxies);
   return front.asksTls ? readTls(call) : null;
 }
 

@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { EDGE_HEADER } from "../../src/request/edge-proof.ts";
 import { publicEntrance } from "../../src/request/entrance.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
@@ -10,7 +11,9 @@ import { meshOf } from "./mesh.ts";
 export default {
   fetch(request, env, ctx): Response | Promise<Response> {
     const mesh = meshOf(env);
-    return handle(request, publicEntrance(request.url, request.cf, mesh.deployment), ctx, mesh);
+    const { deployment } = mesh;
+    const proof = deployment.edgeSecret === undefined ? null : request.headers.get(EDGE_HEADER);
+    return handle(request, publicEntrance(request.url, request.cf, deployment, proof), ctx, mesh);
   },
 } satisfies ExportedHandler<Env>;
 

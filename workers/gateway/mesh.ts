@@ -1,4 +1,5 @@
 import { isEndpointBinding } from "../../src/deployment/binding-names.ts";
+import { MIN_EDGE_SECRET } from "../../src/request/edge-proof.ts";
 import type { Deployment, Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import { FORMAT } from "../../src/snapshot/model.ts";
 import type { Registration } from "../../src/snapshot/rpc.ts";
@@ -78,7 +79,7 @@ export function createMesh(env: Env): Mesh {
     callers: new Callers(configuration),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),
-    deployment: { gateway: env.GATEWAY ?? null, local },
+    deployment: deploymentOf(env),
     holdsCalls: env.HOLD_CALLS !== undefined,
     log: new AccessLog(env.GATEWAY_NAME),
     series: new SeriesIndex(configuration.metrics),
@@ -99,6 +100,14 @@ export function registrationOf(env: Env): Registration {
     format: FORMAT,
     version: VERSION,
   };
+}
+
+/** A secret that could be guessed is worse than none: who relies on it would not know. */
+function deploymentOf({ GATEWAY, TULLE_LOCAL, EDGE_SECRET }: Env): Deployment {
+  if (EDGE_SECRET !== undefined && EDGE_SECRET.length < MIN_EDGE_SECRET)
+    throw new Error(`EDGE_SECRET must have at least ${MIN_EDGE_SECRET} characters`);
+  const local = TULLE_LOCAL !== undefined;
+  return { gateway: GATEWAY ?? null, local, ...(EDGE_SECRET !== undefined && { edgeSecret: EDGE_SECRET }) };
 }
 
 /** A log that is thinner, or thicker, than its reader believes is worse than none. */
