@@ -9,6 +9,7 @@ import {
 } from "../snapshot/model.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
+import { authorizersFor } from "./authorizers.ts";
 import { type ClusterDraft, clusterFor, clusterId } from "./clusters.ts";
 import { meshConfig, patternsOf } from "./view.ts";
 import type { CompiledRoutes, FrontDraft, Viewer, World } from "./world.ts";
@@ -68,6 +69,8 @@ export function assemble(
     if (!Object.hasOwn(clusters, id)) put(clusterFor(world, head.viewer, target));
   }
   drafts.forEach(put);
+  const authorizers = [...authorizersFor(world, sets)];
+  for (const [, { cluster }] of authorizers) if (!Object.hasOwn(clusters, cluster.cluster.id)) put(cluster);
   const slice: Slice = {
     format: FORMAT,
     host: head.host,
@@ -83,6 +86,9 @@ export function assemble(
     clusters,
     ...callersFor(world, clusters),
     policySets: sets,
+    ...(authorizers.length > 0 && {
+      authorizers: Object.fromEntries(authorizers.map(([name, { authorizer }]) => [name, authorizer])),
+    }),
   };
   return compiled(slice, head.service);
 }

@@ -76,6 +76,10 @@ const TEXTS = {
   // A rule asks for a token, and none that it accepts is there.
   jwt_missing: BAD_TOKEN,
   jwks_unavailable: BAD_TOKEN,
+  // An external authorizer refuses, with its own status and body; or it cannot be asked.
+  ext_authz_denied: { status: 403, flag: "UAEX" },
+  ext_authz_error: { status: 403, flag: "UAEX" },
+  ext_authz_body_too_large: { status: 413, flag: "UAEX" },
   jwt_audience: { status: 403, body: "Audiences in Jwt are not allowed", flag: "UAEX" },
   // Endpoints.
   cluster_not_found: { status: 503, flag: "NC" },

@@ -43,7 +43,7 @@ export type Next =
  */
 export function nextAttempt(forward: Forward, history: readonly Attempted[], health: Health, seed: number): Next {
   const { cluster, refusals, route } = forward;
-  const notEjected = healthy(forward, health);
+  const notEjected = healthy(cluster, health);
   let usable = notEjected;
   if (refusals !== null) {
     const allowed = usable.filter(({ policySet }) => !refusals.has(policySet));
@@ -68,7 +68,23 @@ export function nextAttempt(forward: Forward, history: readonly Attempted[], hea
     : { kind: "attempt", endpoint };
 }
 
-function healthy({ cluster }: Forward, health: Health): readonly Endpoint[] {
+/** Picks an endpoint for a call beside the request itself. @returns null where none may be called */
+export function pickEndpoint(cluster: LinkedCluster, health: Health, seed: number): Endpoint | null {
+  const usable = healthy(cluster, health);
+  const { turn, active, now, whereabouts } = health;
+  return pick(usable, cluster.balancer, {
+    turn,
+    seed,
+    attempt: 0,
+    active,
+    now,
+    whereabouts,
+    hash: null,
+    healthy: usable,
+  });
+}
+
+function healthy(cluster: LinkedCluster, health: Health): readonly Endpoint[] {
   const { outlier } = cluster.model;
   const { probed } = cluster;
   const endpoints =

@@ -1,22 +1,35 @@
 import { authorize } from "../policy/authorization.ts";
-import { authenticate, type Authenticated, type TokenNeed, withOutputs } from "../policy/request-authentication.ts";
+import { authenticate, type Authenticated, withOutputs } from "../policy/request-authentication.ts";
 import { shadowNotes } from "../policy/shadow.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { LinkedCluster, LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
+import { askProviders } from "./external-checks.ts";
 import type { Trace } from "./trace.ts";
-import type { Need } from "./types.ts";
+import type { MissingFact, Need } from "./types.ts";
 
-/** One set's token rules, then its policies, which see headers that a token fills as the service will. */
+/** A request that passed the checks of one set. */
+export interface Passed extends Authenticated {
+  /** What providers give the client with the answer; absent: nothing. */
+  readonly toClient?: readonly HeaderChange[];
+}
+
+/** One set's providers, its token rules, then its policies, which see headers that these fill as the service will. */
 export function check(
   set: LinkedPolicySet,
-  facts: RequestFacts,
+  came: RequestFacts,
   stage: "gateway" | "destination",
   route: LinkedRoute | null,
   cluster: LinkedCluster | null,
   trace: Trace | undefined,
-): Authenticated | Answer | Need {
+): Passed | Answer | Need {
+  const asked =
+    set.custom === null
+      ? null
+      : askProviders(set.custom, came, { stage, route, cluster, observes: set.observes }, trace);
+  if (asked !== null && "effect" in asked) return asked;
+  const facts = asked === null ? came : asked.facts;
   const found = identified(set, facts, stage, route, cluster, trace);
   if ("effect" in found) return found;
   const judged = set.judgesOutputs ? withOutputs(facts, set.jwt, found.changes) : facts;
@@ -25,10 +38,11 @@ export function check(
   if (trace && verdict.code === "rbac_denied_no_allow")
     for (const name of set.allow.names) trace.saw(stage, name, "no rule holds");
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
-  if (verdict.code === "allowed") return found;
-  if (!set.observes) return answerOf(verdict.code, verdict.policy, route, cluster);
-  observed(verdict.code, verdict.policy, trace);
-  return found;
+  if (verdict.code !== "allowed") {
+    if (!set.observes) return answerOf(verdict.code, verdict.policy, route, cluster);
+    observed(verdict.code, verdict.policy, trace);
+  }
+  return asked === null ? found : { ...found, changes: [...asked.changes, ...found.changes], toClient: asked.toClient };
 }
 
 /** A bad token is none where its namespace observes: it stays where it came, and what it claims is not passed on. */
@@ -60,9 +74,11 @@ export interface Checked {
   readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
   readonly dropParams: readonly string[];
   readonly principal: string | null;
+  readonly toClient: readonly HeaderChange[];
 }
 
 const NONE: readonly string[] = [];
+const NOTHING: readonly HeaderChange[] = [];
 
 /**
  * The destination's checks, for each policy set that its endpoints have: policies follow the endpoint, not the name by
@@ -77,9 +93,10 @@ export function checkDestination(
 ): Checked | Answer | Need {
   let refusals: Map<number, Answer> | null = null;
   let bySet: Map<number, readonly HeaderChange[]> | null = null;
-  let needs: TokenNeed[] | null = null;
+  let needs: MissingFact[] | null = null;
   let dropParams: string[] | null = null;
   let principal: string | null = null;
+  let toClient: readonly HeaderChange[] = NOTHING;
   for (const index of cluster.sets) {
     const set = slice.policySets[index];
     if (!set) throw new Error("the slice lacks an endpoint's policies");
@@ -96,6 +113,7 @@ export function checkDestination(
       continue;
     }
     principal ??= checked.tokens[0]?.principal ?? null;
+    if (checked.toClient !== undefined) toClient = joined(toClient, checked.toClient);
     if (checked.changes.length > 0) (bySet ??= new Map<number, readonly HeaderChange[]>()).set(index, checked.changes);
     if (checked.dropParams.length > 0) (dropParams ??= []).push(...checked.dropParams);
   }
@@ -104,7 +122,14 @@ export function checkDestination(
     const [first] = refusals.values();
     if (first) return first;
   }
-  return { refusals, bySet, dropParams: dropParams ?? NONE, principal };
+  return { refusals, bySet, dropParams: dropParams ?? NONE, principal, toClient };
+}
+
+/** What one provider gives the client comes once, whatever endpoints it was asked for. */
+function joined(first: readonly HeaderChange[], second: readonly HeaderChange[]): readonly HeaderChange[] {
+  if (first.length === 0) return second;
+  const known = new Set(first.map((line) => JSON.stringify(line)));
+  return [...first, ...second.filter((line) => !known.has(JSON.stringify(line)))];
 }
 
 function strict(route: LinkedRoute, cluster: LinkedCluster, trace: Trace | undefined): Answer {

@@ -11,9 +11,10 @@ import { rewritePath } from "../routing/rewrite.ts";
 import { type LinkedMatch, matchRoute } from "../routing/route-match.ts";
 import type { LinkedCluster, LinkedDestination, LinkedFront, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
-import { check, checkDestination, type Checked } from "./checks.ts";
+import { check, checkDestination, type Checked, type Passed } from "./checks.ts";
 import { tlsRefusal } from "./client-tls.ts";
 import { dynamicOrigin } from "./dynamic-origin.ts";
+import { OF_PROVIDER } from "./external-checks.ts";
 import { filtered, refused } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
 import { drawMirrors } from "./mirrors.ts";
@@ -41,8 +42,23 @@ export function decide(slice: LinkedSlice, facts: RequestFacts, trace?: Trace): 
 
 function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefined): Decision | Need {
   const { front } = slice;
-  const entered = front === null ? NO_TOKENS : enter(front, facts, trace);
+  const entered: Passed | Answer | Need = front === null ? NO_TOKENS : enter(front, facts, trace);
   if ("effect" in entered) return entered;
+  const decision = judge(slice, facts, entered, trace);
+  return entered.toClient === undefined ? decision : withLines(decision, entered.toClient);
+}
+
+/** What providers of the Gateway give the client, whatever it is answered. */
+function withLines(decision: Decision | Need, lines: readonly HeaderChange[]): Decision | Need {
+  if (decision.effect === "need" || lines.length === 0) return decision;
+  if (decision.effect === "forward") return { ...decision, response: [...decision.response, ...lines] };
+  const added = lines.flatMap((line) => ("value" in line ? [[line.name, line.value, OF_PROVIDER] as const] : []));
+  return { ...decision, headers: [...decision.headers, ...added] };
+}
+
+/** What becomes of a request that passed the Gateway's own checks. */
+function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: Trace | undefined): Decision | Need {
+  const { front } = slice;
   const { ports } = slice.model;
   if (ports && !ports.includes(facts.port)) {
     trace?.saw("route", slice.model.host, `no port ${facts.port}`);
@@ -156,7 +172,7 @@ function forward(
     authority: ops.authority,
     headers: sent.headers,
     request: entered.changes.length === 0 ? ops.request : [...entered.changes, ...ops.request],
-    response: cookie === null ? ops.response : [cookie, ...ops.response],
+    response: responseOf(cookie, ops, checked),
     cors: NO_CHANGES,
     refusals: checked.refusals,
     bySet: checked.bySet,
@@ -166,11 +182,16 @@ function forward(
   };
 }
 
+function responseOf(cookie: HeaderChange | null, ops: LinkedOps, { toClient }: Checked): readonly HeaderChange[] {
+  if (cookie === null && toClient.length === 0) return ops.response;
+  return [...(cookie === null ? NO_CHANGES : [cookie]), ...ops.response, ...toClient];
+}
+
 const NO_CHANGES: readonly HeaderChange[] = [];
 const NO_MIRRORS: readonly Mirrored[] = [];
 
 /** The Gateway's own checks: on the request as it came, with the public peer. In the mesh there are none. */
-function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined): Authenticated | Answer | Need {
+function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined): Passed | Answer | Need {
   const { model, policies } = front;
   if (model.httpsRedirect && facts.scheme === "http") {
     trace?.saw("gateway", model.gateway, "https_redirect");
@@ -219,6 +240,7 @@ function asSent(
     startedAt: routed.startedAt,
     seed: routed.seed,
     tokens: routed.tokens,
+    checks: routed.checks,
     conclusions: routed.conclusions,
   };
 }

@@ -91,7 +91,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     }),
     byEndpoint: endpoints.flatMap(({ id, policySet }) => {
       const changes = bySet?.get(policySet);
-      return changes ? [{ endpoint: id, changes }] : [];
+      return changes ? [{ endpoint: id, changes: changes.map(withTemplate) }] : [];
     }),
     requestPrincipal,
     delayMs,
@@ -100,7 +100,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     idleTimeoutMs: route.model.idleTimeoutMs ?? null,
     mirrors: mirrors.map(({ cluster: to, copy }) => ({
       cluster: to.model.id,
-      refused: copy.effect === "answer" ? copy.code : copy.effect === "need" ? "token_unknown" : null,
+      refused: copy.effect === "answer" ? copy.code : copy.effect === "need" ? "fact_unknown" : null,
     })),
   };
 }
@@ -120,7 +120,8 @@ function describeAnswer({
     effect: "answer",
     code,
     status,
-    body: typeof body === "string" ? body : bytesToBase64(body),
+    // A provider's own page may hold a secret.
+    body: code === "ext_authz_denied" ? "" : typeof body === "string" ? body : bytesToBase64(body),
     flag,
     headers: headers.map(([name, value, template]) => [
       name,

@@ -1,4 +1,5 @@
 import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
+import type { CheckFact } from "../request/check-fact.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -8,10 +9,11 @@ import { answerOf } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { factsFor, type HypotheticalRequest } from "./hypothetical.ts";
 import type { HypotheticalFacts, Problem } from "./hypothetical-facts.ts";
+import { hypotheticalCheck } from "./hypothetical-checks.ts";
 import { hypotheticalFact, placeTokens } from "./hypothetical-tokens.ts";
 import { missingFacts } from "./mirrors.ts";
 import type { Trace } from "./trace.ts";
-import type { Decision } from "./types.ts";
+import type { CheckNeed, Decision } from "./types.ts";
 
 /** One thing that was looked at on the way to a decision. */
 export interface Step {
@@ -28,7 +30,7 @@ export interface CallableEndpoint {
   readonly weight: number;
 }
 
-/** As often as the gateway asks. */
+/** As often as the gateway asks: providers, whose number has an end, count for themselves. */
 const MAX_ROUNDS = 4;
 
 /** A table of routes may be long; who asks why reads no more of it. */
@@ -90,7 +92,12 @@ export function decideHypothetical(
   slice: LinkedSlice,
   request: HypotheticalRequest,
   port: number,
-  { tokens: told, startedAt, seed }: Pick<HypotheticalFacts, "tokens" | "startedAt" | "seed">,
+  {
+    tokens: told,
+    checks: answers = [],
+    startedAt,
+    seed,
+  }: Pick<HypotheticalFacts, "tokens" | "checks" | "startedAt" | "seed">,
   steps: Step[],
 ): Result<Decision, Problem> {
   const made = factsFor(slice, request, port, { startedAt, seed });
@@ -98,15 +105,22 @@ export function decideHypothetical(
   const { facts, byText, unwanted } = placeTokens(made.value, slice.places, told);
   for (const name of unwanted) steps.push({ stage: "token", name, outcome: "no rule looks for it" });
   const tokens: RequestFacts["tokens"][number][] = [];
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+  const checks = new Map<string, CheckFact>();
+  for (let round = 0; round < MAX_ROUNDS + checks.size; round += 1) {
     const seen: Step[] = [];
-    const decision = decide(slice, { ...facts, tokens }, traceInto(seen));
+    const decision = decide(slice, { ...facts, tokens, checks }, traceInto(seen));
     const missing = missingFacts(decision);
     if (decision.effect !== "need" && missing.length === 0) {
       steps.push(...seen);
       return ok(decision);
     }
     for (const need of missing) {
+      if (need.kind === "ext_authz") {
+        const answer = hypotheticalCheck(need, answers);
+        if (answer === null) return err(untoldCheck(need));
+        checks.set(need.key, answer);
+        continue;
+      }
       const fact = hypotheticalFact(need, byText);
       if (fact === null) return err(untold(need.place.kind, need.place.name, need.place.rules[0]?.name ?? ""));
       tokens[need.place.index] = fact;
@@ -119,6 +133,11 @@ function untold(kind: string, name: string, rule: string): Problem {
   const where = { header: "header", param: "query parameter", cookie: "cookie" }[kind] ?? kind;
   const message = `the rule \`${rule}\` finds a token in the ${where} \`${name}\`: say in \`tokens\` what verifying it gives`;
   return { field: "tokens", message };
+}
+
+function untoldCheck({ authorizer: { name } }: CheckNeed): Problem {
+  const message = `the provider \`${name}\` is asked: say in \`checks\` what it answers, or nothing but its name where it cannot be asked`;
+  return { field: "checks", message };
 }
 
 /** All that an attempt would choose from, if every one were healthy. */

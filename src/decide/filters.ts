@@ -19,8 +19,11 @@ export function refused(route: LinkedRoute, facts: RequestFacts, refusal: Answer
   const verdict = cors ? judgeOrigin(cors, facts) : null;
   if (verdict === null) return refusal;
   if (verdict.kind === "allowed") return withLines(refusal, verdict.changes);
-  return refusal.code === "rbac_denied_no_allow" ? filtered(route, facts, refusal, trace) : refusal;
+  return NOT_FOR_PREFLIGHTS.has(refusal.code) ? filtered(route, facts, refusal, trace) : refusal;
 }
+
+/** Refusals of who may call the service, and who says so: a preflight that is answered here calls nobody. */
+const NOT_FOR_PREFLIGHTS = new Set(["rbac_denied_no_allow", "ext_authz_denied", "ext_authz_error"]);
 
 function withLines(answer: Answer, changes: readonly { readonly name: string; readonly value: string }[]): Answer {
   return { ...answer, headers: [...answer.headers, ...changes.map(({ name, value }) => [name, value] as const)] };

@@ -1,5 +1,6 @@
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import type { HypotheticalCheck } from "./hypothetical-checks.ts";
 import type { HypotheticalToken } from "./hypothetical-tokens.ts";
 
 /** A request that nobody sent, as somebody tells it. Untrusted; nothing of it is canonical. */
@@ -24,6 +25,8 @@ export interface HypotheticalFacts {
   /** Where a Gateway asks for it; absent: TLS 1.3 for https, with the peer's certificate. */
   readonly tls?: ClientTls | undefined;
   readonly tokens: readonly HypotheticalToken[];
+  /** What external authorizers answer. */
+  readonly checks?: readonly HypotheticalCheck[] | undefined;
   /** Epoch milliseconds. */
   readonly startedAt: number;
   readonly seed: number;

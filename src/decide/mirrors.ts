@@ -1,9 +1,8 @@
-import type { TokenNeed } from "../policy/request-authentication.ts";
 import { DRAW, draw } from "../request/draws.ts";
 import { ConclusionMissing } from "../request/facts.ts";
 import type { LinkedCluster, LinkedMirror } from "../snapshot/link.ts";
 import { answerOf } from "./answers.ts";
-import type { Decision, Mirrored, Need } from "./types.ts";
+import type { Decision, MissingFact, Mirrored, Need } from "./types.ts";
 
 /**
  * The copies that the draws ask for.
@@ -30,7 +29,7 @@ function safely(judge: (cluster: LinkedCluster) => Mirrored["copy"], cluster: Li
 }
 
 /** Everything that is not known yet, of the request and of its copies: for whoever wants to know it all before. */
-export function missingFacts(decision: Decision | Need): readonly TokenNeed[] {
+export function missingFacts(decision: Decision | Need): readonly MissingFact[] {
   if (decision.effect === "need") return decision.needs;
   if (decision.effect === "answer") return [];
   return decision.mirrors.flatMap(({ copy }) => (copy.effect === "need" ? copy.needs : []));

@@ -1,6 +1,8 @@
 import type { TokenNeed } from "../policy/request-authentication.ts";
+import type { LinkedAuthorizer } from "../policy/external-authorization.ts";
 import type { ShadowNote } from "../policy/shadow.ts";
 import type { HeaderChange } from "../request/changes.ts";
+import type { RequestFacts } from "../request/facts.ts";
 import type { HeaderRecord } from "../request/headers.ts";
 import type { LinkedCluster, LinkedRoute } from "../snapshot/link.ts";
 import type { Answer } from "./answers.ts";
@@ -8,10 +10,22 @@ import type { Answer } from "./answers.ts";
 /** Everything that will be done with a request, as plain data with the reason. */
 export type Decision = Forward | Answer;
 
-/** Facts that are missing and cost I/O: get them and ask again. Later kinds: an ext_authz answer, limits (those last). */
+/** Facts that are missing and cost I/O: get them and ask again. Later kinds: limits (those last). */
 export interface Need {
   readonly effect: "need";
-  readonly needs: readonly TokenNeed[];
+  readonly needs: readonly MissingFact[];
+}
+
+export type MissingFact = TokenNeed | CheckNeed;
+
+/** An external authorizer that must be asked about a request. */
+export interface CheckNeed {
+  readonly kind: "ext_authz";
+  /** Of the answer in `RequestFacts.checks`. */
+  readonly key: string;
+  readonly authorizer: LinkedAuthorizer;
+  /** The request as it stands at that place. */
+  readonly facts: RequestFacts;
 }
 
 export interface Forward {

@@ -1,6 +1,7 @@
 import { isSecretHeader } from "../match/secret-test.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
 import { REDACTED, withoutValues } from "../request/credentials.ts";
+import type { CheckFact } from "../request/check-fact.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
 import type { TokenFact } from "../request/token-fact.ts";
@@ -11,16 +12,20 @@ import { decide } from "./decide.ts";
  * A request's facts as a record holds them: plain JSON without credentials. The values of Authorization, Cookie and other
  * places of tokens, and those of the query, are gone; what rules concluded about them stands in `conclusions`.
  */
-export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" | "tokens" | "conclusions"> {
+export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" | "tokens" | "checks" | "conclusions"> {
   /** Absent in records of an older release: the client's. */
   readonly sourceIp?: string | null | undefined;
   /** Those that rules name, and the two that make a preflight; `*` for a value that is not recorded. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was known of tokens, by place; null: none there. Claims are those that rules name. */
   readonly tokens: Readonly<Record<string, TokenFact | null>>;
+  /** What external authorizers said; absent: nobody was asked. Without values and bodies. */
+  readonly checks?: Readonly<Record<string, CheckFact>>;
   /** Verdicts by the name of the test. */
   readonly conclusions: Readonly<Record<string, boolean>>;
 }
+
+type Checks = NonNullable<RequestFacts["checks"]>;
 
 const OF_PREFLIGHT = ["origin", "access-control-request-method"];
 
@@ -32,12 +37,13 @@ const OF_PREFLIGHT = ["origin", "access-control-request-method"];
 export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFacts {
   const by = new Map<string, boolean>();
   decide(slice, { ...facts, conclusions: { by, mode: "write" } });
-  const { headers: _, tokens, conclusions: __, query, ...rest } = facts;
+  const { headers: _, tokens, checks, conclusions: __, query, ...rest } = facts;
   return {
     ...rest,
     query: withoutValues(query),
     headers: writtenHeaders(slice, facts.headers),
     tokens: writtenTokens(slice, tokens),
+    ...(checks && { checks: writtenChecks(checks) }),
     conclusions: Object.fromEntries(by),
   };
 }
@@ -48,7 +54,7 @@ export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFact
  * @throws ConclusionMissing where rules look for tokens at a place that the record says nothing of, though something was there
  */
 export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFacts {
-  const { sourceIp = written.clientIp, headers, tokens, conclusions, ...rest } = written;
+  const { sourceIp = written.clientIp, headers, tokens, checks, conclusions, ...rest } = written;
   const known = new Map(Object.entries(tokens));
   const record = Object.assign(emptyHeaders(), headers);
   return {
@@ -61,21 +67,24 @@ export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFac
       if (mayHoldToken(place, record, written.query)) throw new ConclusionMissing(place.key);
       return null;
     }),
+    ...(checks && { checks: new Map(Object.entries(checks)) }),
     conclusions: { by: new Map(Object.entries(conclusions)), mode: "read" },
   };
 }
 
 function writtenHeaders(
-  { headers: named, secret, places }: LinkedSlice,
+  { headers: named, secret, places, provided }: LinkedSlice,
   headers: HeaderRecord,
 ): Record<string, string> {
   const cookies = new Set(places.flatMap(({ kind, name }) => (kind === "cookie" ? [name] : [])));
   const written: Record<string, string> = {};
-  for (const name of new Set([...named.names, ...OF_PREFLIGHT, "cookie"])) {
+  // That a client wrote a header which a provider fills is seen by what is taken away.
+  const taken = provided === null ? [] : Object.keys(headers).filter(provided);
+  for (const name of new Set([...named.names, ...OF_PREFLIGHT, "cookie", ...taken])) {
     const value = headers[name];
     if (value === undefined) continue;
     if (name === "cookie") written[name] = withoutCookieValues(value, cookies);
-    else written[name] = isSecretHeader(name, secret) ? REDACTED : value;
+    else written[name] = isSecretHeader(name, secret) || provided?.(name) === true ? REDACTED : value;
   }
   return written;
 }
@@ -103,6 +112,22 @@ function writtenToken(fact: TokenFact | null, names: ReadonlySet<string>): Token
   if (fact === null || !fact.ok) return fact;
   const claims = Object.fromEntries(Object.entries(fact.claims).filter(([name]) => names.has(name)));
   return { ...fact, claims };
+}
+
+/** What a provider gave may be a secret: rules that look at it have concluded what they wanted to know. */
+function writtenChecks(checks: Checks): Record<string, CheckFact> {
+  return Object.fromEntries(
+    [...checks].map(([key, fact]): [string, CheckFact] => {
+      if (fact.verdict === "failed") return [key, fact];
+      if (fact.verdict === "denied") return [key, { ...fact, headers: fact.headers.map(withoutValue), body: "" }];
+      const toService = Object.fromEntries(Object.entries(fact.toService).map(withoutValue));
+      return [key, { ...fact, toService, toClient: fact.toClient.map(withoutValue) }];
+    }),
+  );
+}
+
+function withoutValue([name]: readonly [name: string, value: string]): readonly [string, string] {
+  return [name, REDACTED];
 }
 
 function mayHoldToken({ kind, name }: LinkedPlace, headers: HeaderRecord, query: string): boolean {

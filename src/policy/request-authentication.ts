@@ -108,12 +108,14 @@ export function outputHeaders(rules: readonly JwtRule[]): string[] {
  * @param first number of the first place in the slice
  * @param stage who asks: names the places in a record
  * @param filled headers that some change of the slice fills before these rules look, lower case
+ * @param asked policies of the workload by which providers are asked first: they may bring other tokens than others find there
  */
 export function linkJwt(
   rules: readonly JwtRule[],
   first: number,
   stage: "gateway" | "destination",
-  filled: ReadonlySet<string>,
+  filled: Pick<ReadonlySet<string>, "has">,
+  asked: readonly string[] = [],
 ): LinkedJwt {
   const byKey = new Map<string, { place: TokenPlace; rules: JwtRule[] }>();
   for (const rule of rules) {
@@ -130,7 +132,7 @@ export function linkJwt(
     return {
       ...place,
       index: first + at,
-      key: canonicalJson({ stage, ...place, rules: list.map(({ name }) => name) }),
+      key: canonicalJson({ stage, ...place, rules: list.map(({ name }) => name), ...(asked.length > 0 && { asked }) }),
       rules: list,
       rulesId: nameOf(list),
       stable: place.kind === "param" || !filled.has(header),

@@ -1,5 +1,6 @@
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { Peer } from "../identity/peer.ts";
+import type { CheckFact } from "./check-fact.ts";
 import type { HeaderRecord } from "./headers.ts";
 import type { TokenFact } from "./token-fact.ts";
 
@@ -43,6 +44,8 @@ export interface RequestFacts {
    * A place that a route's header changes may fill is not known before `decide` asked for it.
    */
   readonly tokens: readonly (TokenFact | null | undefined)[];
+  /** What external authorizers said, by the place and the providers that were asked; absent: nobody was. */
+  readonly checks?: ReadonlyMap<string, CheckFact> | undefined;
   /** What rules concluded about values that no record holds; null: the values are here, nothing is written down. */
   readonly conclusions: Conclusions | null;
 }

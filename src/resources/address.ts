@@ -119,6 +119,12 @@ export function isAllowedHost(allowedHosts: readonly string[], host: string): bo
   });
 }
 
+/** @returns why no service can have this host: an address in some form, loopback, or a cloud's metadata */
+export function serviceHostProblem(host: string): string | null {
+  if (parseIp(host) !== null) return `\`${host}\` is an IP address; write the host of a service`;
+  return nameProblem(host.toLowerCase(), false);
+}
+
 /** @returns why this cannot stand on the egress list: a host name, or `*.` and a host name */
 export function egressHostProblem(host: string, local: boolean): string | null {
   const ip = parseIp(host);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keyProblem, PROTOCOL_KEY } from "./condition-keys.ts";
+import { checkCustom } from "./custom-action.ts";
 import { choice, later, list, strict } from "./fields.ts";
 import { checkDryRun } from "./dry-run.ts";
 import type { Context } from "./kind.ts";
@@ -62,10 +63,11 @@ const Rule = strict({
 export const AuthorizationPolicy = strict(
   {
     selector: WorkloadSelector.exactOptional(),
-    action: choice(["ALLOW", "DENY", "AUDIT"], { CUSTOM: later() }).exactOptional(),
+    action: choice(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).exactOptional(),
     rules: z.array(Rule).max(512).exactOptional(),
+    provider: strict({ name: z.string() }).exactOptional(),
   },
-  { targetRef: later("use `selector`"), targetRefs: later("use `selector`"), provider: later() },
+  { targetRef: later("use `selector`"), targetRefs: later("use `selector`") },
 );
 
 /** An absent `action` is ALLOW. Absent or empty `rules` match nothing, a rule `{}` matches all. */
@@ -77,6 +79,7 @@ export type ConditionSpec = z.infer<typeof Condition>;
 
 export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: Report, context: Context): void {
   checkDryRun(context);
+  checkCustom(spec, report);
   if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing", "TULLE0305");

@@ -228,6 +228,13 @@ export const FINDINGS = {
     mend: "write the labels that the workloads have, and give these a `serviceAccount`",
     istio: ["IST0127"],
   },
+  TULLE0121: {
+    name: "UnknownAuthorizer",
+    severity: "warning",
+    meaning:
+      "a CUSTOM policy's provider is not among the mesh's, or its service is not there: what it matches is refused",
+    mend: "name one of `extensionProviders` of the MeshConfig, and apply its service with that port",
+  },
   TULLE0201: {
     name: "DeadRule",
     severity: "warning",
@@ -452,6 +459,12 @@ export const FINDINGS = {
     severity: "warning",
     meaning: "a policy closes one path, and leaves what lies below it open: `/admin` without `/admin/*`",
     mend: "add the path with `/*` to the same list, where the service takes both for the same",
+  },
+  TULLE0603: {
+    name: "FailsOpen",
+    severity: "warning",
+    meaning: "an external authorizer that lets everything pass while it is away",
+    mend: "leave `failOpen` out, unless what it guards may be called by everybody",
   },
   TULLE0610: {
     name: "LocksOut",

@@ -7,6 +7,7 @@ import { checkLocalityLb, LocalityLb } from "./locality-lb.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
 import { egressHostProblem, privateRangeProblem } from "./address.ts";
 import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
+import { checkProviders, ExtensionProvider } from "./extension-providers.ts";
 import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
@@ -99,6 +100,7 @@ export const MeshConfig = strict(
     ).exactOptional(),
     defaultConfig: DefaultConfig.exactOptional(),
     mode: choice(["Enforce", "Observe"]).exactOptional(),
+    extensionProviders: z.array(ExtensionProvider).exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
     outboundTrafficPolicy: strict(
@@ -108,7 +110,6 @@ export const MeshConfig = strict(
   },
   {
     zoneAwareLbSetting: never(REASON.zones),
-    extensionProviders: later(),
     meshMTLS: never(REASON.framing),
     tlsDefaults: never(REASON.framing),
   },
@@ -126,6 +127,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
   checkVisibility(spec, report);
   checkAliases(spec, report.at("trustDomainAliases"));
+  checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));
   const slashHosts = new Set<string>();

@@ -1,7 +1,7 @@
 import type { StringMatch } from "./route-model.ts";
 
 /** Names of headers, in small letters: exact, prefixes and suffixes. */
-type HeaderNames = readonly StringMatch[];
+export type HeaderNames = readonly StringMatch[];
 
 /** A service that is asked over HTTP whether a request may pass: 200 lets it, any other answer is the client's (Envoy's ext_authz). */
 export interface ExternalAuthorizer {

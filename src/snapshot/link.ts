@@ -14,6 +14,16 @@ import {
   outputHeaders,
   tokenHeaders,
 } from "../policy/request-authentication.ts";
+import {
+  filledBy,
+  filledByProviders,
+  type LinkedAuthorizer,
+  type LinkedCustom,
+  linkAuthorizers,
+  linkCustom,
+  type NameTest,
+  providedHeaders,
+} from "../policy/external-authorization.ts";
 import { type LinkedShadow, linkShadow } from "../policy/shadow.ts";
 import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
@@ -41,6 +51,10 @@ export interface LinkedSlice {
   readonly secret: ReadonlySet<string>;
   /** Some policy enforces nothing and wants to be told of. */
   readonly isShadowed: boolean;
+  /** Where external authorizers are, by the id that they name. */
+  readonly asked: ReadonlyMap<string, LinkedCluster>;
+  /** Whether some external authorizer may fill a header; null: there is none. */
+  readonly provided: NameTest | null;
 }
 
 export interface LinkedFront {
@@ -109,6 +123,8 @@ export interface LinkedPolicySet {
   readonly jwt: LinkedJwt;
   readonly deny: LinkedPolicies;
   readonly allow: LinkedPolicies;
+  /** Providers that are asked first; null: none. */
+  readonly custom: LinkedCustom | null;
   /** Policies that enforce nothing, and tell what they would have done; null: none. */
   readonly shadow: LinkedShadow | null;
   /** What it would refuse is told and passes. */
@@ -124,20 +140,25 @@ export function link(slice: Slice): LinkedSlice {
 }
 
 function linkParts(slice: Slice): LinkedSlice {
-  const secret = secretHeaders(slice);
+  const authorizers = linkAuthorizers(slice);
+  const named = headerNames(slice);
+  const provided = authorizers.size === 0 ? null : filledBy([...authorizers.values()]);
+  const secret = secretHeaders(slice, provided === null ? [] : named.filter(provided));
   const callers = linkCallers(slice.callers ?? []);
   const clusters = new Map(
     Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, callers, secret)]),
   );
   const routes = slice.routes.map((route) => linkRoute(route, clusters));
-  const sets = linkSets(slice, secret);
+  const sets = linkSets(slice, secret, authorizers);
   return {
     model: slice,
     routes: linkRoutes(routes, secret),
-    headers: namedHeaders(headerNames(slice)),
+    headers: namedHeaders(named),
     claims: claimNames(slice),
     secret,
     isShadowed: sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
+    asked: new Map([...authorizers.values()].map(({ model: { cluster: id } }) => [id, clusterIn(clusters, id)])),
+    provided,
     ...sets,
   };
 }
@@ -145,11 +166,20 @@ function linkParts(slice: Slice): LinkedSlice {
 type LinkedSets = Pick<LinkedSlice, "front" | "policySets" | "places">;
 
 /** A set that a Gateway and a workload share is linked for each: they look at the request before and after its changes. */
-function linkSets({ front, policySets: models, routes }: Slice, secret: ReadonlySet<string>): LinkedSets {
+function linkSets(
+  { front, policySets: models, routes }: Slice,
+  secret: ReadonlySet<string>,
+  authorizers: ReadonlyMap<string, LinkedAuthorizer>,
+): LinkedSets {
   const places: LinkedPlace[] = [];
-  const linkSet = (set: PolicySet, stage: "gateway" | "destination", filled: ReadonlySet<string>): LinkedPolicySet => {
+  const own = front === undefined ? undefined : models[front.policySet];
+  const linkSet = (set: PolicySet, stage: "gateway" | "destination", before: ReadonlySet<string>): LinkedPolicySet => {
     const { mtls, deny, allow } = set;
-    const jwt = linkJwt(set.jwt, places.length, stage, filled);
+    // What a Gateway's provider fills is there when the destination looks.
+    const provided = [set, own].map((one) => filledByProviders(one?.custom, authorizers));
+    const filled = { has: (name: string) => before.has(name) || provided.some((fills) => fills(name)) };
+    const asked = enforced(set.custom ?? []).map(({ name }) => name);
+    const jwt = linkJwt(set.jwt, places.length, stage, filled, asked);
     places.push(...jwt.places);
     const context = { stage, secretHeaders: secret };
     const linked = {
@@ -157,14 +187,14 @@ function linkSets({ front, policySets: models, routes }: Slice, secret: Readonly
       jwt,
       deny: linkPolicies(enforced(deny), true, context),
       allow: linkPolicies(enforced(allow), false, context),
+      custom: linkCustom(set, authorizers, context),
       shadow: linkShadow(set, context),
       observes: set.observe === true && stage === "destination",
       judgesOutputs: jwt.claimed.some(({ name }) => conditionHeaders([set]).includes(name)),
     };
-    const isIdle = mtls !== "STRICT" && set.jwt.length === 0 && linked.shadow === null;
+    const isIdle = mtls !== "STRICT" && set.jwt.length === 0 && linked.custom === null && linked.shadow === null;
     return { ...linked, isOpen: isIdle && isOpen(linked.deny, linked.allow) };
   };
-  const own = front === undefined ? undefined : models[front.policySet];
   if (front !== undefined && own === undefined) throw new Error("the slice lacks its front's policies");
   const filled = new Set([...routes.flatMap(filledHeaders), ...outputHeaders(own?.jwt ?? [])]);
   return {
@@ -197,9 +227,13 @@ function filledHeaders(route: Route): string[] {
   );
 }
 
-/** Where tokens are looked for, what is filled from such a header or from the query, and what fills one. */
-function secretHeaders({ routes, policySets }: Slice): ReadonlySet<string> {
-  const secret = new Set(policySets.flatMap(({ jwt }) => tokenHeaders(jwt)));
+/**
+ * Where tokens are looked for, what is filled from such a header or from the query, and what fills one.
+ *
+ * @param provided what external authorizers fill
+ */
+function secretHeaders({ routes, policySets }: Slice, provided: readonly string[]): ReadonlySet<string> {
+  const secret = new Set([...policySets.flatMap(({ jwt }) => tokenHeaders(jwt)), ...provided]);
   const made = routes.flatMap(fillings);
   for (let known = -1; known < secret.size;) {
     known = secret.size;
@@ -212,7 +246,8 @@ function secretHeaders({ routes, policySets }: Slice): ReadonlySet<string> {
 }
 
 /** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
-function headerNames({ routes, policySets, clusters }: Slice): string[] {
+function headerNames(slice: Slice): string[] {
+  const { routes, policySets, clusters } = slice;
   const matched = routes.flatMap(({ matches }) =>
     matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
   );
@@ -224,7 +259,8 @@ function headerNames({ routes, policySets, clusters }: Slice): string[] {
   const hashed = Object.values(clusters).flatMap(({ loadBalancer }) => hashedHeaders(loadBalancer));
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
-  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed].filter(
+  const provided = providedHeaders(slice);
+  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed, ...provided].filter(
     (name) => !name.startsWith(":"),
   );
 }

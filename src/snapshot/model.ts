@@ -32,6 +32,7 @@ export type {
   DirectResponse,
 } from "./route-model.ts";
 export { REDIRECT_CODES } from "./route-model.ts";
+export type { ExternalAuthorizer, HeaderNames } from "./authorizer-model.ts";
 
 /**
  * The one model between front ends (Istio, later Gateway API) and the data plane. Everything here is plain JSON: a
@@ -163,7 +164,7 @@ export interface AuthorizationPolicyModel {
 }
 
 /** Requests that it matches are allowed by somebody else. */
-interface CustomPolicyModel extends AuthorizationPolicyModel {
+export interface CustomPolicyModel extends AuthorizationPolicyModel {
   /** Name in `Slice.authorizers`; one that is not there is asked in vain: what the policy matches is refused. */
   readonly provider: string;
 }

@@ -147,6 +147,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   clusters: isObject,
   callers: optional(isList),
   policySets: isList,
+  authorizers: optional(isObject),
 };
 
 /** The first field that is missing, of a wrong kind, or unknown to this code. */

@@ -16,6 +16,10 @@ const COUNTERS = {
     help: "Requests that would have been refused where their service's namespace did not observe, by why and by which policy.",
     labels: ["details", "policy", "cluster"],
   },
+  tulle_ext_authz_requests_total: {
+    help: "Questions to external authorizers, by what came of them.",
+    labels: ["provider", "result"],
+  },
   tulle_authz_audit_total: {
     help: "Requests that an AUDIT policy matches.",
     labels: ["policy", "cluster"],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
+import type { Need } from "../../src/decide/types.ts";
 import { DRAW, draw } from "../../src/request/draws.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
@@ -272,13 +273,15 @@ describe("decide", () => {
   });
 });
 
+const tokensOf = (needs: Need["needs"]) => needs.map((need) => (need.kind === "token" ? need.token : need.key));
+
 describe("decide on tokens", () => {
   const withJwt = slice({ policySets: [{ ...OPEN, jwt: [JWT] }] });
   const bearer = (token: string) => headers({ authorization: `Bearer ${token}` });
 
   it("names the token that must be verified, once for each place that rules read", () => {
     const decision = decide(withJwt, facts({ headers: bearer("t"), query: "access_token=u" }));
-    expect(decision.effect === "need" && decision.needs.map(({ token }) => token)).toEqual(["t", "u"]);
+    expect(decision.effect === "need" && tokensOf(decision.needs)).toEqual(["t", "u"]);
   });
 
   it("takes a verified token out, and puts its claims into headers that a client cannot fill", () => {
@@ -317,7 +320,7 @@ describe("decide on tokens", () => {
     "judges all that stands under a parameter's name, since a service may read any of them: %s",
     (query) => {
       const decision = decide(withJwt, facts({ query }));
-      expect(decision.effect === "need" && decision.needs.map(({ token }) => token)).toEqual(["t, u"]);
+      expect(decision.effect === "need" && tokensOf(decision.needs)).toEqual(["t, u"]);
     },
   );
 
@@ -458,7 +461,7 @@ describe("decide on tokens", () => {
     "judges all cookies of a name, since a service may read any of them: %s",
     (cookie) => {
       const decision = decide(withJwt, facts({ headers: headers({ cookie }) }));
-      expect(decision.effect === "need" && decision.needs.map(({ token }) => token)).toEqual(["t, u"]);
+      expect(decision.effect === "need" && tokensOf(decision.needs)).toEqual(["t, u"]);
     },
   );
 

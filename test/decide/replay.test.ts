@@ -12,7 +12,7 @@ import type { TokenFact } from "../../src/request/token-fact.ts";
 import { link } from "../../src/snapshot/link.ts";
 import type { JwtRule, Slice } from "../../src/snapshot/model.ts";
 import { complete, decided, facts, headers, OPEN, slice } from "./requests.ts";
-import { requests, slices, TOKENS } from "./samples.ts";
+import { checkOf, requests, slices, TOKENS } from "./samples.ts";
 
 const JWT: JwtRule = {
   name: "default/jwt/0",
@@ -32,7 +32,7 @@ describe("a recorded decision", () => {
     const records = all.map((request, at) => {
       const number = at % models.length;
       const of = link(models[number] as Slice);
-      const whole = complete(of, request, TOKENS);
+      const whole = complete(of, request, TOKENS, checkOf);
       return { slice: number, facts: writeFacts(of, whole), decision: describeDecision(decided(of, whole)) };
     });
     const codes = new Set(records.map(({ decision }) => (decision.effect === "answer" ? decision.code : "forward")));
@@ -44,6 +44,8 @@ describe("a recorded decision", () => {
         "jwt_invalid",
         "rbac_denied_no_allow",
         "rbac_denied_matched_policy",
+        "ext_authz_denied",
+        "ext_authz_error",
       ]),
     );
     const folder = await mkdtemp(join(tmpdir(), "tulle-replay-"));

@@ -1,7 +1,8 @@
 import { decide } from "../../src/decide/decide.ts";
 import { missingFacts } from "../../src/decide/mirrors.ts";
-import type { Decision } from "../../src/decide/types.ts";
+import type { CheckNeed, Decision } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../../src/request/headers.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
@@ -49,18 +50,29 @@ export function facts(change: Partial<RequestFacts> = {}): RequestFacts {
   };
 }
 
-/** Gets what is missing from the tokens that the test knows, by their text, until nothing is. */
+/**
+ * Gets what is missing from the tokens that the test knows, by their text, and from its providers, until nothing is.
+ *
+ * @param answer what a provider says
+ */
 export function complete(
   of: LinkedSlice,
   request: RequestFacts,
   known: Readonly<Record<string, TokenFact>>,
+  answer: (need: CheckNeed) => CheckFact = unanswered,
 ): RequestFacts {
   const tokens = [...request.tokens];
-  const whole = { ...request, tokens };
-  for (let round = 0; round < 4; round += 1) {
+  const checks = new Map(request.checks);
+  const whole = { ...request, tokens, checks };
+  for (let round = 0; round < 4 + checks.size; round += 1) {
     const missing = missingFacts(decide(of, whole));
-    if (missing.length === 0) return whole;
-    for (const { place, token } of missing) {
+    if (missing.length === 0) return checks.size === 0 ? { ...request, tokens } : whole;
+    for (const need of missing) {
+      if (need.kind === "ext_authz") {
+        checks.set(need.key, answer(need));
+        continue;
+      }
+      const { place, token } = need;
       const fact = known[token];
       if (!fact) throw new Error(`the test knows no token ${token}`);
       tokens[place.index] = fact;
@@ -69,12 +81,17 @@ export function complete(
   throw new Error("a fact is missing after four rounds");
 }
 
+function unanswered({ key }: CheckNeed): never {
+  throw new Error(`the test does not say what is answered to ${key}`);
+}
+
 export function decided(
   of: LinkedSlice,
   request: RequestFacts,
   known: Readonly<Record<string, TokenFact>> = {},
+  answer: (need: CheckNeed) => CheckFact = unanswered,
 ): Decision {
-  const decision = decide(of, complete(of, request, known));
+  const decision = decide(of, complete(of, request, known, answer));
   if (decision.effect === "need") throw new Error("a fact is missing");
   return decision;
 }

@@ -1,11 +1,14 @@
 import * as fc from "fast-check";
 import { NO_PEER } from "../../src/identity/peer.ts";
+import type { CheckNeed } from "../../src/decide/types.ts";
+import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import {
   type AuthorizationRule,
   type Condition,
   type CorsPolicy,
+  type ExternalAuthorizer,
   type Fault,
   type Front,
   type HashKey,
@@ -89,12 +92,54 @@ const policies = fc.array(
   { maxLength: 1 },
 );
 
-const policySet: fc.Arbitrary<PolicySet> = fc.record({
-  mtls: fc.constantFrom("PERMISSIVE" as const, "STRICT" as const, "DISABLE" as const),
-  jwt: fc.array(jwtRule, { maxLength: 2 }),
-  deny: policies,
-  allow: policies,
-});
+const mayDryRun = fc.constantFrom({}, {}, { dryRun: true as const });
+
+const policySet: fc.Arbitrary<PolicySet> = fc
+  .record({
+    mtls: fc.constantFrom("PERMISSIVE" as const, "STRICT" as const, "DISABLE" as const),
+    jwt: fc.array(jwtRule, { maxLength: 2 }),
+    deny: policies,
+    allow: policies,
+    asked: fc.constantFrom<string[]>([], [], ["opa"], ["opa", "plans"]),
+    audit: policies,
+    dryRun: mayDryRun,
+  })
+  .map(({ asked, audit, dryRun, deny, ...set }) => ({
+    ...set,
+    deny: deny.map((policy) => ({ ...policy, ...dryRun })),
+    ...(audit.length > 0 && { audit }),
+    ...(asked.length > 0 && {
+      custom: asked.map((provider) => ({ name: `default/${provider}`, provider, rules: [{}] })),
+    }),
+  }));
+
+/** Providers that fill headers which rules look at, and one from which a token comes. */
+const AUTHORIZERS: Readonly<Record<string, ExternalAuthorizer>> = {
+  opa: { cluster: "a", timeoutMs: 1, toService: [{ kind: "prefix", value: "x-t" }] },
+  plans: { cluster: "b", timeoutMs: 1, failOpen: true, toService: [{ kind: "exact", value: "authorization" }] },
+};
+
+/** What each of them says, by what comes first of it in a draw. */
+const CHECKS: Readonly<Record<string, readonly CheckFact[]>> = {
+  opa: [
+    { verdict: "allowed", toService: headers({ "x-tier": "gold" }), toClient: [["set-cookie", "a=secret"]] },
+    { verdict: "allowed", toService: headers({ "x-token": "Bearer two" }), toClient: [] },
+    { verdict: "denied", status: 401, headers: [["x-secret", "secret"]], body: "secret" },
+    { verdict: "failed", reason: "timeout" },
+  ],
+  plans: [
+    { verdict: "allowed", toService: headers({ authorization: "Bearer one" }), toClient: [] },
+    { verdict: "failed", reason: "unreachable" },
+  ],
+};
+
+/** The same for the same request. */
+export function checkOf({ authorizer: { name }, facts: { seed } }: CheckNeed): CheckFact {
+  const answers = CHECKS[name] ?? [];
+  const answer = answers[Math.abs(seed) % answers.length];
+  if (answer === undefined) throw new Error(`nobody says what ${name} answers`);
+  return answer;
+}
 
 const block: fc.Arbitrary<RouteMatch> = fc.record(
   {
@@ -197,6 +242,7 @@ export const slices: fc.Arbitrary<Slice> = fc
       b: { ...cluster("b", [endpoint("EP_C", 1)]), loadBalancer: { ring: 16, ...(key && { key }) } },
     },
     policySets,
+    authorizers: AUTHORIZERS,
     ...(front && { front: { ...FRONT, ...(front.httpsRedirect && { httpsRedirect: true as const }) } }),
   }));
 

@@ -60,9 +60,11 @@ describe("docs/telemetry.md", () => {
   it("lists the labels of policies that enforce nothing in their order", () => {
     const audit = counterKey("tulle_authz_audit_total", { policy: "a/b", cluster: "c" });
     const labels = { action: "DENY", result: "denied", policy: "a/b", cluster: "c" };
-    const counts = { [audit]: 1, [counterKey("tulle_authz_dry_run_total", labels)]: 1 };
+    const asked = counterKey("tulle_ext_authz_requests_total", { provider: "a", result: "denied" });
+    const counts = { [asked]: 1, [audit]: 1, [counterKey("tulle_authz_dry_run_total", labels)]: 1 };
     const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts });
     for (const [metric, head] of [
+      ["tulle_ext_authz_requests_total", "Label of external authorizers"],
       ["tulle_authz_audit_total", "Label of AUDIT"],
       ["tulle_authz_dry_run_total", "Label of dry runs"],
     ] as const) {

@@ -25,6 +25,10 @@ describe("AuthorizationPolicy", () => {
       "conditions",
       "{rules: [{when: [{key: 'request.headers[x-a]', values: [b]}, {key: source.principal, notValues: ['*']}, {key: 'request.auth.claims[a][b]', values: [c]}, {key: request.auth.audiences, values: [d]}, {key: request.auth.presenter, values: [e]}, {key: request.auth.principal, values: [f/g]}, {key: source.namespace, values: [h]}, {key: tulle.dev/protocol, values: [http], notValues: [workers-rpc]}]}]}",
     ],
+    [
+      "CUSTOM, which knows the caller",
+      "{action: CUSTOM, provider: {name: a}, rules: [{from: [{source: {namespaces: [shop]}}]}]}",
+    ],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
   });
@@ -38,8 +42,19 @@ describe("AuthorizationPolicy", () => {
   it.each([
     ["an unknown action", "{action: REFUSE}", "NotSupported spec.action"],
     ["an action in small letters", "{action: deny, rules: [{}]}", "NotSupported spec.action"],
-    ["CUSTOM", "{action: CUSTOM, rules: [{}]}", "NotSupported spec.action"],
-    ["a provider", "{provider: {name: a}}", "NotSupported spec.provider"],
+    ["CUSTOM without a provider", "{action: CUSTOM, rules: [{}]}", "Required spec.provider.name"],
+    ["CUSTOM without rules", "{action: CUSTOM, provider: {name: a}}", "Required spec.rules"],
+    ["a provider of another action", "{provider: {name: a}, rules: [{}]}", "Invalid spec.provider"],
+    [
+      "CUSTOM that looks at a token",
+      "{action: CUSTOM, provider: {name: a}, rules: [{from: [{source: {requestPrincipals: [a/b]}}]}]}",
+      "Invalid spec.rules[0].from[0].source.requestPrincipals",
+    ],
+    [
+      "CUSTOM that looks at a claim",
+      "{action: CUSTOM, provider: {name: a}, rules: [{when: [{key: 'request.auth.claims[a]', values: [b]}]}]}",
+      "Invalid spec.rules[0].when[0].key",
+    ],
     ["targetRefs", "{targetRefs: []}", "NotSupported spec.targetRefs"],
     ["a wildcard in the selector", "{selector: {matchLabels: {app: '*'}}}", "Invalid spec.selector.matchLabels.app"],
     ["513 rules", `{rules: [${"{}, ".repeat(513)}]}`, "Invalid spec.rules"],

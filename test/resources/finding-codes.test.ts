@@ -142,6 +142,20 @@ describe("an object by itself", () => {
     expect(codes(kind, beside)).toEqual([]);
   });
 
+  it.each([
+    { failOpen: true, says: ["TULLE0603"] },
+    { failOpen: false, says: [] },
+  ])("TULLE0603, of a MeshConfig: $failOpen", ({ failOpen, says }) => {
+    const { findings } = parsed(`
+apiVersion: tulle.dev/v1alpha1
+kind: MeshConfig
+metadata: { name: default }
+spec:
+  extensionProviders:
+    - { name: a, envoyExtAuthzHttp: { service: a.b, port: 80, timeout: 1s, failOpen: ${failOpen} } }`);
+    expect(findings.map(({ code }) => code)).toEqual(says);
+  });
+
   it("TULLE0004, of the apiVersion of articles", () => {
     const { findings } = parsed(
       "apiVersion: networking.example.com/v1\nkind: DestinationRule\nmetadata: { name: a }\nspec: { host: a }\n",

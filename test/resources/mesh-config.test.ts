@@ -77,7 +77,6 @@ describe("MeshConfig", () => {
     ],
     ["balancing by zones", "{zoneAwareLbSetting: {enabled: true}}", "NotSupported spec.zoneAwareLbSetting"],
     ["an age of 0", "{snapshot: {maxAge: 0s}}", "Invalid spec.snapshot.maxAge"],
-    ["extension providers", "{extensionProviders: []}", "NotSupported spec.extensionProviders"],
     ["a mode that there is not", "{mode: Sleep}", "NotSupported spec.mode"],
     ["versions of TLS", "{meshMTLS: {minProtocolVersion: TLSV1_3}}", "NotSupported spec.meshMTLS"],
     ["two sorts of scopes", "{defaultServiceExportTo: ['~', a]}", "Invalid spec.defaultServiceExportTo"],

@@ -125,7 +125,12 @@ function replay(slice: LinkedSlice, written: WrittenFacts, steps: Step[]): Resul
   try {
     const decision = decide(slice, readFacts(slice, written), traceInto(steps));
     if (decision.effect !== "need") return ok(decision);
-    const message = `the record does not say what verifying the token in \`${decision.needs[0]?.place.name ?? ""}\` gave`;
+    const [need] = decision.needs;
+    if (need?.kind === "ext_authz") {
+      const message = `the record does not say what the provider \`${need.authorizer.name}\` answered`;
+      return err({ field: "checks", message });
+    }
+    const message = `the record does not say what verifying the token in \`${need?.place.name ?? ""}\` gave`;
     return err({ field: "tokens", message });
   } catch (error) {
     if (error instanceof ConclusionMissing) return err({ field: "conclusions", message: error.message });

@@ -2,16 +2,11 @@ import { answerOf } from "../../src/decide/answers.ts";
 import { decide } from "../../src/decide/decide.ts";
 import type { Decision, Need } from "../../src/decide/types.ts";
 import { tokenAt } from "../../src/request/credentials.ts";
+import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
-import type { TokenFact } from "../../src/request/token-fact.ts";
 import type { Call } from "./call.ts";
 import { holdBack } from "./delay.ts";
-
-/** By the number of their place in the slice, as in the facts that they are part of. */
-export type Tokens = (TokenFact | null | undefined)[];
-
-/** Most requests need one round: a token that was seen before is a fact already. */
-const MAX_ROUNDS = 4;
+import { type BodyOf, getFacts, MAX_ROUNDS, type Tokens } from "./missing-facts.ts";
 
 /** Places whose tokens are looked up before anybody asks; a slice with more of them takes a round for the others. */
 const EAGER_PLACES = 8;
@@ -20,16 +15,18 @@ const EAGER_PLACES = 8;
  * Decides, and gets what is missing, until nothing is.
  *
  * @param tokens those of `facts`, empty
+ * @param bodyOf the body, where somebody is to be told of it
  */
-export function decideOn<Reply>(
-  call: Call<Reply>,
+export function decideOn<Reply, C extends Call<Reply>>(
+  call: C,
   facts: RequestFacts,
   tokens: Tokens,
+  bodyOf: BodyOf<C>,
 ): Reply | null | Promise<Reply | null> {
   know(call, facts, tokens);
   call.facts = facts;
   const decision = decide(call.slice, facts);
-  return decision.effect === "need" ? gather(call, facts, tokens, decision) : take(call, decision);
+  return decision.effect === "need" ? gather<Reply, C>(call, facts, tokens, decision, bodyOf) : take(call, decision);
 }
 
 /** What is known already of the tokens that came, where nothing but the client can have put one. */
@@ -47,16 +44,21 @@ function know(call: Call, { headers, query }: RequestFacts, tokens: Tokens): voi
   }
 }
 
-async function gather<Reply>(
-  call: Call<Reply>,
+async function gather<Reply, C extends Call<Reply>>(
+  call: C,
   facts: RequestFacts,
   tokens: Tokens,
   first: Need,
+  bodyOf: BodyOf<C>,
 ): Promise<Reply | null> {
-  let needs: Need["needs"] = first.needs;
-  for (let round = 1; round < MAX_ROUNDS; round += 1) {
-    for (const need of needs) tokens[need.place.index] = await call.mesh.tokens.verify(need, call.lease);
-    const decision = decide(call.slice, facts);
+  const checks = new Map<string, CheckFact>();
+  let { needs } = first;
+  for (let round = 1; round < MAX_ROUNDS + checks.size; round += 1) {
+    const refused = await getFacts(call, needs, tokens, checks, bodyOf);
+    if (call.signal?.aborted === true) return call.gone();
+    if (refused !== null) return call.answer(answerOf(refused));
+    if (checks.size > 0) call.facts = { ...facts, checks };
+    const decision = decide(call.slice, call.facts);
     if (decision.effect !== "need") return take(call, decision);
     ({ needs } = decision);
   }

@@ -2,8 +2,10 @@ import { answerOf } from "../../src/decide/answers.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import { dropAliases } from "../../src/request/headers.ts";
 import { type CanonicalPath, canonicalPath } from "../../src/routing/canonical-path.ts";
-import { decideOn, type Tokens } from "./decide-on.ts";
+import { decideOn } from "./decide-on.ts";
 import type { HttpCall } from "./http-call.ts";
+import { keepUpTo } from "./kept-body.ts";
+import type { Tokens } from "./missing-facts.ts";
 
 /** Step 4: decides, and gets what is missing, until nothing is. */
 export function decideRequest(call: HttpCall): Response | null | Promise<Response | null> {
@@ -14,7 +16,7 @@ export function decideRequest(call: HttpCall): Response | null | Promise<Respons
   call.journal.path = path.value.forward;
   const tokens: Tokens = [];
   const facts = factsOf(call, path.value, tokens);
-  return decideOn(call, facts, tokens);
+  return decideOn(call, facts, tokens, keepUpTo);
 }
 
 function factsOf(call: HttpCall, path: CanonicalPath, tokens: Tokens): RequestFacts {

@@ -1,6 +1,7 @@
 import { emptyHeaders } from "../../src/request/headers.ts";
-import { decideOn, type Tokens } from "./decide-on.ts";
+import { decideOn } from "./decide-on.ts";
 import type { MeshError } from "./mesh-error.ts";
+import type { Tokens } from "./missing-facts.ts";
 import type { RpcCall } from "./rpc-call.ts";
 
 /** Step 4: a call of `m` at entrypoint `E` is decided as POST `/E/m`. Names need nothing to be canonical. */
@@ -34,5 +35,11 @@ export function decideRpc(call: RpcCall): MeshError | null | Promise<MeshError |
       conclusions: null,
     },
     tokens,
+    noBody,
   );
+}
+
+/** Arguments are nobody's to read. */
+async function noBody(): Promise<null> {
+  return null;
 }

@@ -13,7 +13,7 @@ const MAX_KEPT_BYTES = 65_536;
  */
 export function keepBody(call: HttpCall): Response | null | Promise<Response | null> {
   const { body } = call.request;
-  if (body === null || !isSentAgain(call)) return null;
+  if (body === null || call.kept !== null || !isSentAgain(call)) return null;
   const length = keptLength(call.received.headers);
   if (length === null) return null;
   // Its lease has ended: nobody would give the room back.
@@ -33,6 +33,69 @@ function isSentAgain({ forward, received }: HttpCall): boolean {
 export function keptLength(headers: HeaderRecord): number | null {
   const length = toldLength(headers);
   return length !== null && length <= MAX_KEPT_BYTES ? length : null;
+}
+
+/** As long as Envoy waits for a body by default: here nothing else ends one that its client sends too slowly. */
+const MAX_WAIT_MS = 60_000;
+
+/**
+ * Keeps the body whole for somebody who is asked about the request, whether it tells its length or not.
+ *
+ * @param most bytes
+ * @returns the body, null where there is none; or why it cannot be kept
+ */
+export async function keepUpTo(call: HttpCall, most: number): Promise<Uint8Array | null | AnswerCode> {
+  const { body } = call.request;
+  if (body === null || call.kept !== null) return keptUpTo(call, most);
+  const told = toldLength(call.received.headers);
+  if (told !== null && told > most) return TOO_LARGE;
+  const room = told ?? most;
+  if (call.lease.ended || !call.mesh.memory.take(room)) return "overflow";
+  call.keptBytes = room;
+  const late = Promise.withResolvers<"request_body_broken">();
+  const timer = setTimeout(late.resolve, MAX_WAIT_MS, "request_body_broken");
+  const kept = await Promise.race([
+    told === null ? readUpTo(body, most) : readWhole(body, told, () => {}),
+    late.promise,
+  ]);
+  clearTimeout(timer);
+  if (kept === null || typeof kept === "string") return kept ?? "request_body_broken";
+  call.kept = kept;
+  return kept;
+}
+
+/** The body as it was kept already, or the code of the answer to one that is longer. */
+export async function keptUpTo({ kept }: HttpCall, most: number): Promise<Uint8Array | null | AnswerCode> {
+  return kept !== null && kept.length > most ? TOO_LARGE : kept;
+}
+
+const TOO_LARGE: AnswerCode = "ext_authz_body_too_large";
+
+async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | AnswerCode> {
+  const reader = body.getReader();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > most) {
+        await reader.cancel();
+        return TOO_LARGE;
+      }
+      parts.push(value);
+    }
+  } catch {
+    return "request_body_broken";
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** By Content-Length; null where it is not told. */

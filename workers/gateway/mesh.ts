@@ -12,6 +12,7 @@ import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
+import { Authorizers } from "./authorizers.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
@@ -25,6 +26,7 @@ export interface Mesh {
   readonly peers: PeerCache;
   readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
+  readonly authorizers: Authorizers;
   /** Null: this gateway has no key to sign with. */
   readonly assertions: Assertions | null;
   readonly callers: Callers;
@@ -76,6 +78,7 @@ export function createMesh(env: Env): Mesh {
     certificates: new CertificateCache(),
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     assertions: env.ASSERTION_KEY === undefined ? null : new Assertions(env.ASSERTION_KEY, env.GATEWAY_NAME),
+    authorizers: new Authorizers(configuration),
     callers: new Callers(configuration),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),

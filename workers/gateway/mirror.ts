@@ -2,9 +2,7 @@ import { nextAttempt } from "../../src/decide/attempts.ts";
 import { decide } from "../../src/decide/decide.ts";
 import type { Forward, Mirrored } from "../../src/decide/types.ts";
 import { DRAW, draw } from "../../src/request/draws.ts";
-import type { TokenFact } from "../../src/request/token-fact.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
-import { isBounded, type Ticket } from "../../src/resilience/pool.ts";
 import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
@@ -12,8 +10,10 @@ import { assertCall } from "./assert-call.ts";
 import { backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
 import type { CallerCluster } from "./callers.ts";
-import { keptLength } from "./kept-body.ts";
+import { keptLength, keptUpTo } from "./kept-body.ts";
+import { getFacts, MAX_ROUNDS, type Tokens } from "./missing-facts.ts";
 import { headersFor, initOf, urlOf } from "./send.ts";
+import { slotIn } from "./slot.ts";
 
 /** What became of a copy, for its counter: an answer by its first digit, or why there was none. */
 type Result =
@@ -36,9 +36,6 @@ const COPY_BYTES = 8_192;
 
 /** An answer is read so far, so that the service sees its client stay; what is longer is broken off. */
 const MAX_READ_BYTES = 1_048_576;
-
-/** As often as for the request itself. */
-const MAX_ROUNDS = 4;
 
 /** Between steps 5 and 6: sends copies beside the call. Nothing of them is waited for here, and nothing of them reaches the client. */
 export function mirrorRequest(call: HttpCall): null {
@@ -87,11 +84,13 @@ function reasonOf(copy: Exclude<Mirrored["copy"], Forward>): Result {
 
 /** Gets what the copy's own policies want to know, as for the request itself, and decides again. */
 async function knownCopy(call: HttpCall, first: Mirrored["copy"], at: number): Promise<Mirrored["copy"]> {
-  const tokens: (TokenFact | null | undefined)[] = [...call.facts.tokens];
+  const tokens: Tokens = [...call.facts.tokens];
+  const checks = new Map(call.facts.checks);
   let copy = first;
-  for (let round = 0; round < MAX_ROUNDS && copy.effect === "need"; round += 1) {
-    for (const need of copy.needs) tokens[need.place.index] = await call.mesh.tokens.verify(need, call.lease);
-    const decision = decide(call.slice, { ...call.facts, tokens });
+  for (let round = 0; round < MAX_ROUNDS + checks.size && copy.effect === "need"; round += 1) {
+    const refused = await getFacts(call, copy.needs, tokens, checks, keptUpTo);
+    if (refused !== null) break;
+    const decision = decide(call.slice, { ...call.facts, tokens, checks });
     const again = decision.effect === "forward" ? decision.mirrors[at] : undefined;
     if (again === undefined) break;
     ({ copy } = again);
@@ -116,16 +115,6 @@ async function sendCopy(call: HttpCall, copy: Forward, at: number): Promise<Resu
     call.mesh.callers.finish(endpoint);
     if (ticket !== undefined) view.pool.leave(ticket, copy.cluster.model.pool, Date.now());
   }
-}
-
-/** @returns null where there is none now: a copy does not wait for one; undefined where nothing bounds the cluster */
-function slotIn({ cluster, pool }: CallerCluster, limitMs: number): Ticket | null | undefined {
-  const settings = cluster.model.pool;
-  if (!isBounded(settings)) return undefined;
-  const admission = pool.enter(settings, Date.now(), limitMs);
-  if (admission.kind === "running") return admission.ticket;
-  if (admission.kind === "waiting") pool.leave(admission.ticket, settings, Date.now());
-  return null;
 }
 
 /** One call, judged as any other of this cluster, whose answer is read and thrown away. */

@@ -1,6 +1,7 @@
 import { answerOf } from "../../src/decide/answers.ts";
+import { OF_PROVIDER } from "../../src/decide/external-checks.ts";
 import type { Forward } from "../../src/decide/types.ts";
-import { applyChange, type HeaderChange } from "../../src/request/changes.ts";
+import { applyChange, changedHeaders, type HeaderChange } from "../../src/request/changes.ts";
 import { payloadOf, tokenAt } from "../../src/request/credentials.ts";
 import { emptyHeaders, type HeaderRecord, type MutableHeaders } from "../../src/request/headers.ts";
 import type { Received } from "../../src/request/receive.ts";
@@ -126,16 +127,24 @@ export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint,
   for (const change of request) {
     if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);
     else if (!LATE.has(change.name) && payloads?.has(change.name) !== true) continue;
-    applyChange(headers, change, (place) => payloadAt(call, place, facts.headers));
+    applyChange(headers, change, (place) => payloadAt(call, place, withProvided(facts.headers, request)));
   }
   for (const change of ofSet) {
     if (change.op !== "remove" || headers[change.name] !== undefined)
-      applyChange(headers, change, (place) => payloadAt(call, place, forward.headers));
+      applyChange(headers, change, (place) => payloadAt(call, place, withProvided(forward.headers, ofSet)));
   }
   return headers;
 }
 
 const NO_CHANGES: readonly HeaderChange[] = [];
+
+/** A token may be one that a provider has brought. */
+function withProvided(headers: HeaderRecord, changes: readonly HeaderChange[]): HeaderRecord {
+  return changedHeaders(
+    headers,
+    changes.filter((change) => change.op === "set" && change.template === OF_PROVIDER),
+  );
+}
 
 /** A route's changes of it are made anew, on top of ours: what they made of it before goes. */
 function setOurs(headers: MutableHeaders, name: string, value: string | null): void {

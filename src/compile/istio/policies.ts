@@ -2,7 +2,7 @@ import type { AuthorizationPolicySpec } from "../../resources/authorization-poli
 import { MODE_LABEL } from "../../resources/core.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
-import type { AuthorizationPolicyModel, MtlsMode, PolicySet } from "../../snapshot/model.ts";
+import type { AuthorizationPolicyModel, CustomPolicyModel, MtlsMode, PolicySet } from "../../snapshot/model.ts";
 import { registrationsOf } from "../addresses.ts";
 import { type PolicyTable, selectorOf } from "../entries.ts";
 import { meshConfig, namespaceOf, rootNamespace, selects } from "../view.ts";
@@ -41,15 +41,17 @@ export function workloadPolicies(
   const name = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   return world.memo.get(`policies ${namespace} ${ports.join()} ${JSON.stringify(name)}`, () => {
     const authorization = selecting(world, "authorization", namespace, labels);
+    const objectsOf = (action: NonNullable<AuthorizationPolicySpec["action"]>) =>
+      authorization.filter(({ spec }) => ((spec as AuthorizationPolicySpec).action ?? "ALLOW") === action);
     const withAction = (action: "ALLOW" | "DENY" | "AUDIT"): readonly AuthorizationPolicyModel[] =>
-      authorization
-        .filter(({ spec }) => ((spec as AuthorizationPolicySpec).action ?? "ALLOW") === action)
-        .map((policy) => authorizationModel(world, policy, ports));
+      objectsOf(action).map((policy) => authorizationModel(world, policy, ports));
+    const custom = objectsOf("CUSTOM").map((policy) => customModel(world, policy, ports));
     return {
       mtls: mtlsMode(world, selecting(world, "peer-authentication", namespace, labels), ports),
       jwt: selecting(world, "request-authentication", namespace, labels).flatMap((policy) => jwtRules(world, policy)),
       deny: withAction("DENY"),
       allow: meshConfig(world).defaultDeny === true ? [DEFAULT_DENY, ...withAction("ALLOW")] : withAction("ALLOW"),
+      ...unlessEmpty("custom", custom),
       ...unlessEmpty("audit", withAction("AUDIT")),
     };
   });
@@ -90,8 +92,14 @@ function joined(sets: readonly PolicySet[]): PolicySet {
     jwt: unique(sets.flatMap(({ jwt }) => jwt)),
     deny: unique(sets.flatMap(({ deny }) => deny)),
     allow: unique(sets.flatMap(({ allow }) => allow)),
+    ...unlessEmpty("custom", unique(sets.flatMap(({ custom = [] }) => custom))),
     ...unlessEmpty("audit", unique(sets.flatMap(({ audit = [] }) => audit))),
   };
+}
+
+function customModel(world: World, policy: KubeObject, ports: readonly number[]): CustomPolicyModel {
+  const { provider } = policy.spec as AuthorizationPolicySpec;
+  return { ...authorizationModel(world, policy, ports), provider: provider?.name ?? "" };
 }
 
 /** What nobody uses is not in the slice. */

@@ -5,7 +5,9 @@ export const DESCRIPTIONS: Descriptions = {
   spec: "The workloads and the rules for requests to them.",
   ...at(["spec"], SELECTOR),
   "spec.action":
-    "What happens to requests that match: ALLOW (the default) or DENY, which counts before any ALLOW; AUDIT only has them logged and counted.",
+    "What happens to requests that match: ALLOW (the default) or DENY, which counts before any ALLOW; CUSTOM asks a provider before both; AUDIT only has them logged and counted.",
+  "spec.provider": "Who is asked by CUSTOM.",
+  "spec.provider.name": "Name among `extensionProviders` of the MeshConfig; whom nobody knows refuses.",
   "spec.rules": "Requests that match: one of the rules must hold. No rules match nothing, the rule `{}` matches all.",
   "spec.rules.from": "Who calls: one of the sources must hold.",
   "spec.rules.from.source": "All its fields must hold, and of a field one value.",

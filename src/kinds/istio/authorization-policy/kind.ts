@@ -4,6 +4,7 @@ import { AGE, field } from "../../columns.ts";
 import { securityKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkSelector } from "../selectors.ts";
+import { checkProvider } from "./provider.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const AUTHORIZATION_POLICY = securityKind({
@@ -12,7 +13,7 @@ export const AUTHORIZATION_POLICY = securityKind({
   shortNames: ["ap"],
   reader: reader(AuthorizationPolicy, checkAuthorizationPolicy),
   entries: policyEntries("authorization"),
-  check: checkSelector,
+  check: (world, object) => [...checkSelector(world, object), ...checkProvider(world, object)],
   columns: [field("Action", "What happens to the requests that the policy matches.", "spec", "action"), AGE],
   descriptions: DESCRIPTIONS,
 });

@@ -57,6 +57,32 @@ export const DESCRIPTIONS: Descriptions = {
     "Labels of the namespace that it stands in; `kubernetes.io/metadata.name` is its name.",
   ...at(["spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector"], LABEL_SELECTOR),
   "spec.serviceEntryVisibility.applyToSidecars": "Must be true: here all callers are what Istio calls sidecars.",
+  "spec.extensionProviders": "External authorizers, which CUSTOM policies ask.",
+  ...at(["spec.extensionProviders"], {
+    name: "By which policies name it.",
+    envoyExtAuthzHttp: "A service that is asked over HTTP: 200 lets a request pass, any other answer is the client's.",
+    "envoyExtAuthzHttp.service": "Host of its service, or `namespace/` and the host.",
+    "envoyExtAuthzHttp.port": "Port of the service.",
+    "envoyExtAuthzHttp.timeout": "How long an answer may take; 600 s without it.",
+    "envoyExtAuthzHttp.pathPrefix": "Stands before the path of each request that it is asked about.",
+    "envoyExtAuthzHttp.failOpen": "Whether requests pass where it cannot be asked; false by default.",
+    "envoyExtAuthzHttp.statusOnError": "What the client gets where it cannot be asked; 403 by default.",
+    "envoyExtAuthzHttp.includeRequestHeadersInCheck":
+      "Request headers that it is told beside method, Host, path and Authorization; `*` may stand at one end.",
+    "envoyExtAuthzHttp.includeHeadersInCheck": "The old name of `includeRequestHeadersInCheck`.",
+    "envoyExtAuthzHttp.includeAdditionalHeadersInCheck": "Headers that it is told in any case; Envoy's variables work.",
+    "envoyExtAuthzHttp.includeRequestBodyInCheck": "It is told the request's body.",
+    "envoyExtAuthzHttp.includeRequestBodyInCheck.maxRequestBytes": "A longer body is 413; at most 65536.",
+    "envoyExtAuthzHttp.includeRequestBodyInCheck.allowPartialMessage": "False: a part of a body is not told.",
+    "envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes": "No difference over HTTP.",
+    "envoyExtAuthzHttp.headersToUpstreamOnAllow":
+      "Headers of its answer that the request is sent on with; what the client wrote there is taken away.",
+    "envoyExtAuthzHttp.headersToDownstreamOnDeny":
+      "Headers of its answer that the client gets with a refusal; all without it.",
+    "envoyExtAuthzHttp.headersToDownstreamOnAllow": "Headers of its answer that the client gets with the service's.",
+    "envoyExtAuthzHttp.clearRouteCache":
+      "True, as it is without it: routes see the headers that a Gateway's provider sets.",
+  }),
   "spec.localityLbSetting": "What it means where callers and endpoints are, where a DestinationRule does not say so.",
   ...at(["spec.localityLbSetting"], LOCALITY_LB),
   "spec.localities": "Where callers are: a colo counts more than its country, that more than its continent.",

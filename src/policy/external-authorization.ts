@@ -1,0 +1,131 @@
+import { linkAny } from "../match/string-match.ts";
+import { type HeaderFormat, parseFormat } from "../request/header-format.ts";
+import { foldedName } from "../request/header-names.ts";
+import { isDropped } from "../request/headers.ts";
+import type { ExternalAuthorizer, PolicySet, Slice } from "../snapshot/model.ts";
+import { type LinkedPolicies, linkPolicies } from "./authorization.ts";
+import type { LinkContext } from "./conditions.ts";
+import { enforced } from "./policy-set.ts";
+
+/** Whether a header's name, in small letters, is meant. */
+export type NameTest = (name: string) => boolean;
+
+/** Somebody who is asked whether requests may pass, ready. */
+export interface LinkedAuthorizer {
+  readonly name: string;
+  readonly model: ExternalAuthorizer;
+  /** Of the request's headers those that it is told. */
+  readonly told: NameTest;
+  readonly added: readonly { readonly name: string; readonly format: HeaderFormat }[];
+  /** Of its answer's headers those that the request is sent on with. */
+  readonly toService: NameTest;
+  /** What the client gets of a refusal. */
+  readonly toClientOnDeny: NameTest;
+  readonly toClientOnAllow: NameTest;
+}
+
+interface LinkedCheck {
+  readonly provider: string;
+  /** Null: there is nobody of that name. What the policies match is refused. */
+  readonly authorizer: LinkedAuthorizer | null;
+  readonly policies: LinkedPolicies;
+}
+
+/** The CUSTOM policies of one workload. */
+export interface LinkedCustom {
+  /** One a provider, in the order of their names, as in Istio. */
+  readonly checks: readonly LinkedCheck[];
+  /** Headers that only a provider may fill: what a client wrote there is taken away, however it is spelt (R9). */
+  readonly claims: NameTest;
+}
+
+/** Who says who they are by themselves: a client may send these although a provider fills them. */
+const CREDENTIALS = new Set(["authorization", "cookie"]);
+
+/** What frames a message or belongs to a connection is nobody's to set, beside what the mesh alone may say. */
+const FRAMING = new Set(["host", "content-length", "content-encoding", "content-type", "upgrade", "cf-connecting-ip"]);
+const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);
+/** The request that asks has its own. */
+const NOT_TOLD = new Set(["host", "content-length", "upgrade"]);
+
+/** Whether a provider may set a header of the request, by a name in small letters. */
+export function isSettable(name: string): boolean {
+  return !FRAMING.has(name) && !OURS.has(name) && !isDropped(name);
+}
+
+/** @returns null where no CUSTOM policy counts */
+export function linkCustom(
+  { custom = [] }: PolicySet,
+  authorizers: ReadonlyMap<string, LinkedAuthorizer>,
+  context: LinkContext,
+): LinkedCustom | null {
+  const policies = enforced(custom);
+  if (policies.length === 0) return null;
+  const providers = [...new Set(policies.map(({ provider }) => provider))].sort();
+  const checks = providers.map((provider) => ({
+    provider,
+    authorizer: authorizers.get(provider) ?? null,
+    // What is unsure is asked about.
+    policies: linkPolicies(
+      policies.filter((policy) => policy.provider === provider),
+      true,
+      context,
+    ),
+  }));
+  const fills = filledBy(checks.flatMap(({ authorizer }) => authorizer ?? []));
+  return { checks, claims: (name) => !CREDENTIALS.has(name) && fills(name) };
+}
+
+/** Whether one of them may fill a header, or one that a server may take for it. */
+export function filledBy(authorizers: readonly LinkedAuthorizer[]): NameTest {
+  return (name) => authorizers.some(({ toService }) => toService(name) || toService(foldedName(name)));
+}
+
+/** Whether a provider of the set may fill a header. */
+export function filledByProviders(
+  custom: PolicySet["custom"] = [],
+  of: ReadonlyMap<string, LinkedAuthorizer>,
+): NameTest {
+  return filledBy(enforced(custom).flatMap(({ provider }) => of.get(provider) ?? []));
+}
+
+/** Those whom a slice may ask, by name. */
+export function linkAuthorizers({ authorizers = {} }: Slice): ReadonlyMap<string, LinkedAuthorizer> {
+  return new Map(Object.entries(authorizers).map(([name, model]) => [name, linkAuthorizer(name, model)]));
+}
+
+function linkAuthorizer(name: string, model: ExternalAuthorizer): LinkedAuthorizer {
+  const { told = [], added = [], toService = [], toClientOnDeny, toClientOnAllow = [] } = model;
+  const isTold = linkAny(told, false);
+  const isForService = linkAny(toService, false);
+  const isForClient = linkAny(toClientOnAllow, false);
+  const isForDenied = toClientOnDeny === undefined ? () => true : linkAny(toClientOnDeny, false);
+  return {
+    name,
+    model,
+    told: (header) => header === "authorization" || (!NOT_TOLD.has(header) && isTold(header)),
+    added: added.map(([header, text]) => ({ name: header, format: formatOf(text) })),
+    toService: (header) => isSettable(header) && isForService(header),
+    toClientOnDeny: (header) =>
+      isPassable(header) && (header === "www-authenticate" || header === "location" || isForDenied(header)),
+    toClientOnAllow: (header) => isPassable(header) && isForClient(header),
+  };
+}
+
+/** Of an answer: the body comes decoded, the request's id is the mesh's. */
+function isPassable(name: string): boolean {
+  return name === "content-type" || isSettable(name);
+}
+
+function formatOf(text: string): HeaderFormat {
+  const format = parseFormat(text);
+  if (!format.ok) throw new Error("the slice holds a header that is no format");
+  return format.value;
+}
+
+/** Headers that providers fill, by those of their names that are no patterns, lower case. */
+export function providedHeaders({ authorizers = {} }: Slice): readonly string[] {
+  return Object.values(authorizers).flatMap(({ toService = [] }) =>
+    toService.flatMap((match) => (match.kind === "exact" ? match.value : [])),
+  );
+}

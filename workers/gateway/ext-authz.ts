@@ -1,0 +1,152 @@
+import { pickEndpoint } from "../../src/decide/attempts.ts";
+import type { CheckNeed } from "../../src/decide/types.ts";
+import type { LinkedAuthorizer } from "../../src/policy/external-authorization.ts";
+import { checkHeaders, checkPath, verdictOf } from "../../src/policy/external-exchange.ts";
+import type { CheckFact } from "../../src/request/check-fact.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import type { Endpoint } from "../../src/snapshot/model.ts";
+import { type Backend, backendFor } from "./backend.ts";
+import type { Call } from "./call.ts";
+import type { CallerCluster } from "./callers.ts";
+import { slotIn } from "./slot.ts";
+
+/** Of a refusal's body the client gets so much, as by Envoy's `max_denied_response_body_bytes`. */
+const MAX_BODY_BYTES = 65_536;
+
+/**
+ * Asks an external authorizer about a request, at an endpoint of its service, as any other call in this caller's name: by its outlier
+ * detection and its limits. The request itself holds no place of the service's meanwhile. Never rejects.
+ *
+ * @param body what it is told of the request's
+ */
+export async function askAuthorizer(call: Call, need: CheckNeed, body: Uint8Array | null): Promise<CheckFact> {
+  let fact: CheckFact;
+  try {
+    fact = await ask(call, need, body);
+  } catch {
+    fact = { verdict: "failed", reason: "unreachable" };
+  }
+  call.mesh.authorizers.answered(need.authorizer, fact);
+  return fact;
+}
+
+async function ask(call: Call, { authorizer, facts }: CheckNeed, body: Uint8Array | null): Promise<CheckFact> {
+  const { timeoutMs, cluster: id } = authorizer.model;
+  const cluster = call.slice.asked.get(id);
+  if (cluster === undefined) return { verdict: "failed", reason: "no_endpoint" };
+  const view = call.mesh.callers.view(call.caller, cluster);
+  const endpoint = pickEndpoint(cluster, view.at(Date.now(), call.whereabouts), facts.seed);
+  const backend = endpoint && backendFor(endpoint.address, null, undefined, call.mesh.env);
+  if (endpoint === null || backend === null) return { verdict: "failed", reason: "no_endpoint" };
+  const ticket = slotIn(view, timeoutMs);
+  if (ticket === null) return { verdict: "failed", reason: "overflow" };
+  call.mesh.callers.start(endpoint);
+  try {
+    return await exchange(call, authorizer, facts, body, { backend, endpoint, view });
+  } finally {
+    call.mesh.callers.finish(endpoint);
+    if (ticket !== undefined) view.pool.leave(ticket, cluster.model.pool, Date.now());
+  }
+}
+
+interface Way {
+  readonly backend: Backend;
+  readonly endpoint: Endpoint;
+  readonly view: CallerCluster;
+}
+
+/** One call, which ends by its own time or with its client's. */
+async function exchange(
+  call: Call,
+  authorizer: LinkedAuthorizer,
+  facts: RequestFacts,
+  body: Uint8Array | null,
+  { backend, endpoint, view }: Way,
+): Promise<CheckFact> {
+  const abort = new AbortController();
+  const late = Promise.withResolvers<null>();
+  const end = (): void => {
+    abort.abort();
+    late.resolve(null);
+  };
+  const timer = setTimeout(end, authorizer.model.timeoutMs);
+  call.signal?.addEventListener("abort", end);
+  try {
+    const init = { ...initOf(authorizer, facts, body, backend), signal: abort.signal };
+    const response = await Promise.race([backend.fetch(urlOf(authorizer, facts, backend), init), late.promise]);
+    view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
+    if (response === null) return { verdict: "failed", reason: "timeout" };
+    return await read(authorizer, response, late.promise);
+  } catch {
+    if (call.signal?.aborted !== true) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
+    return { verdict: "failed", reason: abort.signal.aborted ? "timeout" : "unreachable" };
+  } finally {
+    clearTimeout(timer);
+    call.signal?.removeEventListener("abort", end);
+  }
+}
+
+/** All parts of the text are canonical: the authority was matched against a plain name, the prefix was checked when it was applied. */
+function urlOf(authorizer: LinkedAuthorizer, facts: RequestFacts, { origin }: Backend): string {
+  return `${origin ?? `${facts.scheme}://${facts.authority}`}${checkPath(authorizer, facts)}`;
+}
+
+/** Nothing is followed: where a refusal leads is for the client. */
+function initOf(
+  authorizer: LinkedAuthorizer,
+  facts: RequestFacts,
+  body: Uint8Array | null,
+  backend: Backend,
+): RequestInit {
+  const headers = checkHeaders(authorizer, facts);
+  if (backend.ownHost !== null) {
+    headers["host"] = backend.ownHost;
+    headers["x-forwarded-host"] = facts.authority;
+  }
+  const init: RequestInit = { method: facts.method, headers, redirect: "manual" };
+  if (body !== null && body.length > 0) init.body = body;
+  if (backend.cached) init.cache = "no-store";
+  return init;
+}
+
+/** The status decides; a body that breaks off, is late or long changes nothing but what the client reads. */
+async function read(authorizer: LinkedAuthorizer, response: Response, late: Promise<null>): Promise<CheckFact> {
+  const { status, body } = response;
+  const fact = verdictOf(authorizer, status, linesOf(response.headers));
+  if (fact.verdict !== "denied" || body === null || status === 204 || status === 205 || status === 304) {
+    await body?.cancel().catch(() => undefined);
+    return fact;
+  }
+  return { ...fact, body: await boundedBody(body, late) };
+}
+
+function linesOf(headers: Headers): (readonly [string, string])[] {
+  const lines: (readonly [string, string])[] = [];
+  headers.forEach((value, name) => {
+    if (name !== "set-cookie") lines.push([name, value]);
+  });
+  for (const cookie of headers.getSetCookie()) lines.push(["set-cookie", cookie]);
+  return lines;
+}
+
+async function boundedBody(
+  body: ReadableStream<Uint8Array>,
+  late: Promise<null>,
+): Promise<Uint8Array<ArrayBuffer> | string> {
+  const reader = body.getReader();
+  const whole = new Uint8Array(MAX_BODY_BYTES);
+  let at = 0;
+  try {
+    while (at < MAX_BODY_BYTES) {
+      const read = await Promise.race([reader.read(), late]);
+      if (read === null || read.done) break;
+      const part = read.value.subarray(0, MAX_BODY_BYTES - at);
+      whole.set(part, at);
+      at += part.length;
+    }
+  } catch {
+    // What came of it is what the client gets.
+  }
+  reader.cancel().catch(() => undefined);
+  return at === 0 ? "" : whole.slice(0, at);
+}
