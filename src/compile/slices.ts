@@ -80,7 +80,7 @@ export function assemble(
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),
-      params: sets.some(restrictsPaths) ? "REFUSE" : "CUT",
+      params: pathParameters(world, head.host) ?? (sets.some(restrictsPaths) ? "REFUSE" : "CUT"),
     },
     routes,
     clusters,
@@ -135,11 +135,25 @@ function mergesSlashes({ pathNormalization }: MeshConfigSpec): boolean {
 
 function escapedSlashes(world: World, host: string): Slice["path"]["escapedSlashes"] {
   const { escapedSlashes: settings, pathNormalization } = meshConfig(world);
+  const decodes = pathNormalization?.normalization === "DECODE_AND_MERGE_SLASHES";
+  return modeOf(settings, host) ?? (decodes ? "DECODE" : "REFUSE");
+}
+
+function pathParameters(world: World, host: string): Slice["path"]["params"] | undefined {
+  return modeOf(meshConfig(world).pathParameters, host);
+}
+
+/** What the settings say of the host itself, else of the narrowest wildcard that holds it, else of all. */
+function modeOf<M extends string>(settings: ModeByHost<M> | undefined, host: string): M | undefined {
   const byHost = patternsOf(host)
     .map((pattern) => settings?.hosts?.find((entry) => entry.host.toLowerCase() === pattern)?.mode)
     .find((mode) => mode !== undefined);
-  const decodes = pathNormalization?.normalization === "DECODE_AND_MERGE_SLASHES";
-  return byHost ?? settings?.default ?? (decodes ? "DECODE" : "REFUSE");
+  return byHost ?? settings?.default;
+}
+
+interface ModeByHost<M> {
+  readonly default?: M;
+  readonly hosts?: readonly { readonly host: string; readonly mode: M }[];
 }
 
 /** The slice for a gateway that lacks some of its bindings: their endpoints are left out. */

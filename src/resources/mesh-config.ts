@@ -13,6 +13,16 @@ import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
+const pathParameters = choice(["CUT", "REFUSE"]);
+
+/** One of `modes` for all hosts, and for some of them. */
+function byHost<M extends z.ZodType>(mode: M) {
+  const host = text(
+    (name) => isHostName(name.startsWith("*.") ? name.slice(2) : name),
+    "a host name, or `*.` and a host name",
+  );
+  return strict({ default: mode.exactOptional(), hosts: list(strict({ host, mode })).exactOptional() });
+}
 
 const CONTINENTS = new Set(["AF", "AN", "AS", "EU", "NA", "OC", "SA"]);
 const NO_PROXY = never("there is no sidecar process to configure");
@@ -62,18 +72,8 @@ export const MeshConfig = strict(
         NONE: never("the path reaches a Worker with its dot segments already resolved"),
       }).exactOptional(),
     }).exactOptional(),
-    escapedSlashes: strict({
-      default: escapedSlashes.exactOptional(),
-      hosts: list(
-        strict({
-          host: text(
-            (host) => isHostName(host.startsWith("*.") ? host.slice(2) : host),
-            "a host name, or `*.` and a host name",
-          ),
-          mode: escapedSlashes,
-        }),
-      ).exactOptional(),
-    }).exactOptional(),
+    escapedSlashes: byHost(escapedSlashes).exactOptional(),
+    pathParameters: byHost(pathParameters).exactOptional(),
     defaultTrafficPolicy: TrafficPolicy.exactOptional(),
     alwaysEjectOneEndpoint: z.boolean().exactOptional(),
     defaultHttpRetryPolicy: Retries.exactOptional(),
@@ -130,12 +130,8 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));
-  const slashHosts = new Set<string>();
-  for (const [index, { host }] of (spec.escapedSlashes?.hosts ?? []).entries()) {
-    if (slashHosts.has(host.toLowerCase()))
-      report.at("escapedSlashes", "hosts", index, "host").error(`\`${host}\` is there twice`, "FieldValueDuplicate");
-    slashHosts.add(host.toLowerCase());
-  }
+  for (const field of ["escapedSlashes", "pathParameters"] as const)
+    checkHosts(spec[field]?.hosts ?? [], report.at(field, "hosts"));
   if (spec.localityLbSetting !== undefined)
     checkLocalityLb(spec.localityLbSetting, true, report.at("localityLbSetting"));
   checkLocalities(spec.localities ?? [], report.at("localities"));
@@ -153,6 +149,15 @@ function checkAliases({ trustDomain, trustDomainAliases = [] }: MeshConfigSpec, 
   for (const [index, alias] of trustDomainAliases.entries())
     if (alias === trustDomain || trustDomainAliases.indexOf(alias) < index)
       report.at(index).error(`\`${alias}\` is there twice`, "FieldValueDuplicate");
+}
+
+function checkHosts(hosts: readonly { readonly host: string }[], report: Report): void {
+  const seen = new Set<string>();
+  for (const [index, { host }] of hosts.entries()) {
+    if (seen.has(host.toLowerCase()))
+      report.at(index, "host").error(`\`${host}\` is there twice`, "FieldValueDuplicate");
+    seen.add(host.toLowerCase());
+  }
 }
 
 /** Each says one place, and each place once: the first would hide the others. */

@@ -772,6 +772,28 @@ describe("request principals and other values of policies", () => {
   });
 });
 
+it("parameters of paths are refused where policies restrict paths, or as the mesh's settings say of the host", () => {
+  const made = world(
+    service("reviews"),
+    service("open"),
+    policy("p", "{ selector: { matchLabels: { app: reviews } }, rules: [{ to: [{ operation: { paths: [/a] } }] }] }"),
+  );
+  const params = (name: string) => made.slice("mesh/*", `${name}.default.svc.cluster.local`)?.path.params;
+  expect([params("reviews"), params("open")]).toEqual(["REFUSE", "CUT"]);
+  const settings = (spec: string) =>
+    made.apply(
+      `{apiVersion: tulle.dev/v1alpha1, kind: MeshConfig, metadata: {name: default, namespace: istio-system}, spec: {pathParameters: ${spec}}}`,
+    );
+  settings("{default: CUT}");
+  expect([params("reviews"), params("open")]).toEqual(["CUT", "CUT"]);
+  settings(
+    "{hosts: [{host: '*.default.svc.cluster.local', mode: REFUSE}, {host: Reviews.default.svc.cluster.local, mode: CUT}]}",
+  );
+  expect([params("reviews"), params("open")]).toEqual(["CUT", "REFUSE"]);
+  settings("{default: REFUSE}");
+  expect([params("reviews"), params("open")]).toEqual(["REFUSE", "REFUSE"]);
+});
+
 it("the mesh's settings stand in one namespace, and keep the deployment's trust domain", () => {
   const made = new TestWorld();
   expect(made.apply(RANGES.replace("istio-system", "shop")).join()).toContain(

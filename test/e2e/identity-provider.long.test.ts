@@ -71,10 +71,10 @@ describe("a real identity provider, found by discovery", () => {
 
   /** Good tokens, new ones among them as long as the provider is there, and bad ones beside them. */
   const load = (forgers: number): Load => {
-    let over = false;
+    const run = { over: false };
     const seen: Omit<Load, "stop"> = { good: 0, bad: 0, wrong: [] };
     const goodOnes = async (): Promise<void> => {
-      for (let at = 0; !over; at += 1) {
+      for (let at = 0; !run.over; at += 1) {
         const token = tokens[at % tokens.length] ?? "";
         const status = await statusOf(token);
         if (status !== 200) seen.wrong.push(`good token ${at}: ${status}`);
@@ -82,7 +82,7 @@ describe("a real identity provider, found by discovery", () => {
       }
     };
     const badOnes = async (): Promise<void> => {
-      for (let at = 0; !over; at += 1) {
+      for (let at = 0; !run.over; at += 1) {
         const status = await statusOf(await forged(at));
         if (status !== 401) seen.wrong.push(`bad token of kind ${at % 5}: ${status}`);
         seen.bad += 1;
@@ -91,7 +91,7 @@ describe("a real identity provider, found by discovery", () => {
     const running = [goodOnes(), ...Array.from({ length: forgers }, badOnes)];
     return Object.assign(seen, {
       stop: async () => {
-        over = true;
+        run.over = true;
         await Promise.all(running);
       },
     });

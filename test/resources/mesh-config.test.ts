@@ -7,7 +7,7 @@ describe("MeshConfig", () => {
   it("takes all that is built", () => {
     expect(
       of(
-        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}, outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}, defaultServiceExportTo: [.], defaultVirtualServiceExportTo: ['*'], defaultDestinationRuleExportTo: ['~'], serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}]}]}}",
+        "{trustDomain: cluster.local, rootNamespace: mesh-root, pathNormalization: {normalization: MERGE_SLASHES}, pathParameters: {default: CUT, hosts: [{host: a.example.com, mode: REFUSE}]}, escapedSlashes: {default: REFUSE, hosts: [{host: '*.example.com', mode: DECODE}, {host: a.example.com, mode: KEEP}]}, alwaysEjectOneEndpoint: false, egress: {allowedHosts: [issuer.example.com, '*.example.net']}, privateRanges: [{range: 10.0.0.0/8, namespaces: [shop]}, {range: corp.internal, namespaces: ['*']}], snapshot: {maxAge: 1h}, outboundTrafficPolicy: {mode: ALLOW_ANY_DYNAMIC_DNS}, defaultServiceExportTo: [.], defaultVirtualServiceExportTo: ['*'], defaultDestinationRuleExportTo: ['~'], serviceEntryVisibility: {applyToSidecars: true, defaultVisibility: NAMESPACE, policies: [{visibility: PUBLIC, matchingRules: [{namespaceSelector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}, {key: c, operator: Exists}]}}]}]}}",
       ),
     ).toEqual([]);
     expect(of("{}")).toEqual([]);
@@ -29,6 +29,13 @@ describe("MeshConfig", () => {
     ],
     ["NONE", "{pathNormalization: {normalization: NONE}}", "NotSupported spec.pathNormalization.normalization"],
     ["automatic mTLS switched off", "{enableAutoMtls: false}", "NotSupported spec.enableAutoMtls"],
+    ["an unknown mode of parameters", "{pathParameters: {default: KEEP}}", "NotSupported spec.pathParameters.default"],
+    ["hosts of parameters that are none", "{pathParameters: {hosts: []}}", "Invalid spec.pathParameters.hosts"],
+    [
+      "a host of parameters twice",
+      "{pathParameters: {hosts: [{host: a.com, mode: CUT}, {host: A.com, mode: REFUSE}]}}",
+      "Duplicate spec.pathParameters.hosts[1].host",
+    ],
     ["an unknown mode of slashes", "{escapedSlashes: {default: keep}}", "NotSupported spec.escapedSlashes.default"],
     [
       "a host of slashes twice",

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { JWK } from "jose";
-import Provider from "oidc-provider";
+import { Provider } from "oidc-provider";
 
 const CLIENT = { id: "load", secret: "not-a-secret" };
 
@@ -22,7 +22,7 @@ export class IdentityProvider {
 
   static newKey(kid: string): JWK {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    return { ...privateKey.export({ format: "jwk" }), kid, alg: "ES256", use: "sig" } as JWK;
+    return { ...privateKey.export({ format: "jwk" }), kid, alg: "ES256", use: "sig" };
   }
 
   /** @param keys private ones; the first signs, all are published */

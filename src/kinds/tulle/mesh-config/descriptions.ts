@@ -27,6 +27,12 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.escapedSlashes.hosts": "For single hosts.",
   "spec.escapedSlashes.hosts.host": "A host name, or `*.` and a name.",
   "spec.escapedSlashes.hosts.mode": "REFUSE, KEEP or DECODE.",
+  "spec.pathParameters": "What is done with `;params` in paths.",
+  "spec.pathParameters.default":
+    "For all hosts that are not named: CUT (for rules; services get them) or REFUSE. Unset: REFUSE where policies restrict paths, else CUT.",
+  "spec.pathParameters.hosts": "For single hosts.",
+  "spec.pathParameters.hosts.host": "A host name, or `*.` and a name.",
+  "spec.pathParameters.hosts.mode": "CUT or REFUSE.",
   "spec.enableAutoMtls": "True, as it is here without it: calls between workloads carry their identities.",
   "spec.defaultTrafficPolicy": "Settings for calls to hosts that no DestinationRule is for.",
   ...at(["spec.defaultTrafficPolicy"], TRAFFIC_POLICY),
