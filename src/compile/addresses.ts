@@ -115,7 +115,7 @@ export function registrationsOf(world: World, key: string, port: number): readon
 }
 
 /** Bindings and origins are one endpoint, whatever port they are registered under. */
-function isPortless(key: string): boolean {
+export function isPortless(key: string): boolean {
   return key.startsWith("binding:") || key.startsWith("https:") || isDynamic(key);
 }
 

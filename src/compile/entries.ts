@@ -1,9 +1,10 @@
 import { canonicalHost, isPartial } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { resolutionOf, type ServiceEntrySpec } from "../resources/service-entry.ts";
+import { targetNames } from "../resources/target-refs.ts";
 import type { VirtualServiceSpec } from "../resources/virtual-service.ts";
 import type { WorkloadEntrySpec } from "../resources/workload-entry.ts";
-import { namespaceOf, PARTIAL_HOSTS } from "./view.ts";
+import { namespaceOf, PARTIAL_HOSTS, selects } from "./view.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -30,12 +31,41 @@ export function selectorOf({ spec }: KubeObject): Labels {
   return ((spec ?? {}) as { selector?: { matchLabels?: Labels } }).selector?.matchLabels ?? {};
 }
 
+/** Services that a policy is attached to in place of labels, `namespace/kind/name`; none: it has no target. */
+export function targetsOf(policy: KubeObject): readonly string[] {
+  const names = targetNames((policy.spec ?? {}) as Parameters<typeof targetNames>[0]);
+  return names.map((name) => `${namespaceOf(policy)}/${name}`);
+}
+
+/** Stands among the labels of an endpoint of the service for the service itself; no label has a `:` in its name. */
+export function targetLabel(target: string): string {
+  return `target:${target}`;
+}
+
+/** Where policies stand that have targets, by their namespace. */
+export const POLICY_TARGETS = "policy-target";
+
+/** Whether a policy is for workloads with these labels, those of targets among them. */
+export function isFor(policy: KubeObject, labels: Labels): boolean {
+  const targets = targetsOf(policy);
+  if (targets.length > 0) return targets.some((target) => Object.hasOwn(labels, targetLabel(target)));
+  return selects(selectorOf(policy), labels);
+}
+
 /** The tables of what guards workloads. */
 export type PolicyTable = "authorization" | "peer-authentication" | "request-authentication";
 
-/** Where a policy is found: by one of the labels that it selects by. */
+/** Where a policy is found: by one of the labels that it selects by, or by each of its targets. */
 export function policyEntries(table: PolicyTable): (object: KubeObject) => readonly (readonly [string, string])[] {
-  return (object) => [[table, `${namespaceOf(object)}/${firstPair(selectorOf(object))}`]];
+  return (object) => {
+    const namespace = namespaceOf(object);
+    const targets = targetsOf(object);
+    if (targets.length === 0) return [[table, `${namespace}/${firstPair(selectorOf(object))}`]];
+    return [
+      [POLICY_TARGETS, namespace],
+      ...targets.map((target) => [table, `${namespace}/${firstPair({ [targetLabel(target)]: "" })}`] as const),
+    ];
+  };
 }
 
 /** One of the labels, always the same: who has all of them has this one. Empty where there is none. */

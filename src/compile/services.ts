@@ -1,6 +1,7 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import { addressKey } from "../resources/address.ts";
 import type { EndpointSliceFields, ServiceSpec } from "../resources/core.ts";
+import { canonicalHost } from "../resources/host.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { refKey, refOf } from "../resources/object.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
@@ -9,7 +10,7 @@ import type { EndpointAddress, Probe, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { visible } from "./exports.ts";
 import { importedPorts, importsOf } from "./imports.ts";
-import { namespaceOf, selects, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
+import { namespaceOf, selects, serviceHost, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
 import { probeOf } from "./probes.ts";
 import { addressOfHost, endpointLabels, firstPair, hostsByName, workloadLabels } from "./entries.ts";
 import type { Viewer, World } from "./world.ts";
@@ -90,6 +91,13 @@ export function numericTargets({ inventory }: World, host: string): ReadonlyMap<
 export function mayOwn(object: KubeObject, host: string): boolean {
   const service = serviceOfHost(host);
   return service === null || service.namespace === namespaceOf(object);
+}
+
+/** All services that an object defines. */
+export function servicesOf(object: KubeObject): readonly ServiceInfo[] {
+  if (object.kind === "Service") return [infoOf(object, serviceHost(object.metadata.name, namespaceOf(object)))];
+  const { hosts } = object.spec as ServiceEntrySpec;
+  return hosts.map(canonicalHost).flatMap((host) => (mayOwn(object, host) ? [infoOf(object, host)] : []));
 }
 
 function infoOf(object: KubeObject, host: string): ServiceInfo {

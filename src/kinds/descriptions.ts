@@ -41,6 +41,21 @@ export const SELECTOR: Descriptions = {
   "selector.matchLabels": "Labels that a workload must all have.",
 };
 
+/** Of policies that may name services in place of labels. */
+export const SCOPE: Descriptions = {
+  ...SELECTOR,
+  targetRef: "The older form of one of `targetRefs`.",
+  "targetRef.group": "Empty for a Service, `networking.istio.io` for a ServiceEntry.",
+  "targetRef.kind": "Service or ServiceEntry.",
+  "targetRef.name": "Its name, in the policy's own namespace.",
+  "targetRef.namespace": "Leave it out: a target is of the policy's own namespace.",
+  targetRefs: "Services whose endpoints it is for, in place of `selector`; by whatever name they are called.",
+  "targetRefs.group": "Empty for a Service, `networking.istio.io` for a ServiceEntry.",
+  "targetRefs.kind": "Service or ServiceEntry.",
+  "targetRefs.name": "Its name, in the policy's own namespace.",
+  "targetRefs.namespace": "Leave it out: a target is of the policy's own namespace.",
+};
+
 export const WORKLOAD: Descriptions = {
   address:
     "Where it is: `binding:EP_NAME`, `https://host`, or an IP address or name inside one of the mesh's private ranges.",

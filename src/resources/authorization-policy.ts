@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { keyProblem, PROTOCOL_KEY } from "./condition-keys.ts";
 import { checkCustom } from "./custom-action.ts";
-import { choice, later, list, strict } from "./fields.ts";
+import { choice, list, strict } from "./fields.ts";
 import { checkDryRun } from "./dry-run.ts";
 import type { Context } from "./kind.ts";
 import { checkSubtrees } from "./open-subtrees.ts";
 import * as check from "./policy-values.ts";
 import type { Report } from "./report.ts";
-import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
+import { checkScope, scopeFields } from "./target-refs.ts";
 
 const values = list(z.string().min(1)).exactOptional();
 
@@ -60,15 +60,12 @@ const Rule = strict({
   when: list(Condition).exactOptional(),
 });
 
-export const AuthorizationPolicy = strict(
-  {
-    selector: WorkloadSelector.exactOptional(),
-    action: choice(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).exactOptional(),
-    rules: z.array(Rule).max(512).exactOptional(),
-    provider: strict({ name: z.string() }).exactOptional(),
-  },
-  { targetRef: later("use `selector`"), targetRefs: later("use `selector`") },
-);
+export const AuthorizationPolicy = strict({
+  ...scopeFields,
+  action: choice(["ALLOW", "DENY", "AUDIT", "CUSTOM"]).exactOptional(),
+  rules: z.array(Rule).max(512).exactOptional(),
+  provider: strict({ name: z.string() }).exactOptional(),
+});
 
 /** An absent `action` is ALLOW. Absent or empty `rules` match nothing, a rule `{}` matches all. */
 export type AuthorizationPolicySpec = z.infer<typeof AuthorizationPolicy>;
@@ -80,7 +77,7 @@ export type ConditionSpec = z.infer<typeof Condition>;
 export function checkAuthorizationPolicy(spec: AuthorizationPolicySpec, report: Report, context: Context): void {
   checkDryRun(context);
   checkCustom(spec, report);
-  if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
+  checkScope(spec, report);
   if (spec.action === "DENY" && (spec.rules ?? []).length === 0)
     report.at("rules").warn("a DENY policy without rules denies nothing", "TULLE0305");
   if (spec.action === "AUDIT" && (spec.rules ?? []).length === 0)

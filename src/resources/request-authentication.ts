@@ -2,11 +2,11 @@ import { z } from "zod";
 import { readKeySet, uselessKey } from "../identity/jwk.ts";
 import { isUrl } from "./discovery.ts";
 import { duration } from "./duration.ts";
-import { choice, later, strict, text } from "./fields.ts";
+import { choice, strict, text } from "./fields.ts";
 import { headerName, isHeaderName } from "./header-operations.ts";
 import { type Context, refuseDryRun } from "./kind.ts";
 import type { Report } from "./report.ts";
-import { warnOfEmptySelector, WorkloadSelector } from "./selector.ts";
+import { checkScope, scopeFields } from "./target-refs.ts";
 import { fetchedUrlProblem } from "./address.ts";
 
 const name = z.string().min(1);
@@ -31,10 +31,10 @@ const JwtRule = strict({
   presence: choice(["OPTIONAL", "REQUIRED"]).exactOptional(),
 });
 
-export const RequestAuthentication = strict(
-  { selector: WorkloadSelector.exactOptional(), jwtRules: z.array(JwtRule).max(4_096).exactOptional() },
-  { targetRef: later("use `selector`"), targetRefs: later("use `selector`") },
-);
+export const RequestAuthentication = strict({
+  ...scopeFields,
+  jwtRules: z.array(JwtRule).max(4_096).exactOptional(),
+});
 
 /** A rule has `jwks`, `jwksUri` or neither: then the issuer says where its keys are. Empty or absent `audiences` take any; an absent `timeout` is 5 s. */
 export type RequestAuthenticationSpec = z.infer<typeof RequestAuthentication>;
@@ -42,7 +42,7 @@ export type JwtRuleSpec = z.infer<typeof JwtRule>;
 
 export function checkRequestAuthentication(spec: RequestAuthenticationSpec, report: Report, context: Context): void {
   refuseDryRun(context);
-  if (spec.selector !== undefined) warnOfEmptySelector(spec.selector.matchLabels, report.at("selector"));
+  checkScope(spec, report);
   if ((spec.jwtRules ?? []).length === 0)
     report.at("jwtRules").warn("no rules: no token is ever looked at", "TULLE0305");
   for (const [index, rule] of (spec.jwtRules ?? []).entries())

@@ -69,7 +69,6 @@ describe("RequestAuthentication", () => {
   it.each([
     ["no issuer", `{jwtRules: [{${uri}}]}`, "Required spec.jwtRules[0].issuer"],
     ["an empty issuer", `{jwtRules: [{issuer: "", ${uri}}]}`, "Invalid spec.jwtRules[0].issuer"],
-    ["targetRefs", `{targetRefs: [], jwtRules: [{issuer: a, ${uri}}]}`, "NotSupported spec.targetRefs"],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);
   });
@@ -115,6 +114,53 @@ describe("RequestAuthentication", () => {
     ],
   ])("refuses a rule with %s", (_, fields, error) => {
     expect(rule(fields)).toEqual([`error ${error}`]);
+  });
+
+  const TARGET = '{group: "", kind: Service, name: a}';
+
+  it.each([
+    `{targetRefs: [${TARGET}, {kind: ServiceEntry, group: networking.istio.io, name: a}]`,
+    `{targetRef: {kind: Service, group: core, name: a}`,
+    "{targetRefs: []",
+    `{targetRef: ${TARGET}, targetRefs: []`,
+  ])("takes targets that are services of its namespace: %s", (spec) => {
+    expect(of(`${spec}, jwtRules: [{issuer: a, ${uri}}]}`)).toEqual([]);
+  });
+
+  it.each([
+    [
+      "a Gateway of Gateway API",
+      "targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: a}",
+      "NotSupported spec.targetRef.kind",
+    ],
+    [
+      "a GatewayClass",
+      "targetRefs: [{group: gateway.networking.k8s.io, kind: GatewayClass, name: a}]",
+      "NotSupported spec.targetRefs[0].kind",
+    ],
+    [
+      "a Gateway of Istio's",
+      "targetRef: {group: networking.istio.io, kind: Gateway, name: a}",
+      "NotSupported spec.targetRef.kind",
+    ],
+    [
+      "a Service of another group",
+      "targetRef: {group: apps, kind: Service, name: a}",
+      "NotSupported spec.targetRef.kind",
+    ],
+    ["an unknown kind", "targetRef: {group: '', kind: Serv_ice, name: a}", "NotSupported spec.targetRef.kind"],
+    [
+      "a target of another namespace",
+      "targetRef: {kind: Service, name: a, namespace: b}",
+      "Invalid spec.targetRef.namespace",
+    ],
+    ["a target without name", "targetRef: {kind: Service}", "Required spec.targetRef.name"],
+    ["a target with an empty name", "targetRef: {kind: Service, name: ''}", "Invalid spec.targetRef.name"],
+    ["both forms", `targetRef: ${TARGET}, targetRefs: [${TARGET}]`, "Invalid spec.targetRef"],
+    ["labels and a target", `selector: {matchLabels: {a: b}}, targetRef: ${TARGET}`, "Invalid spec.selector"],
+    ["17 targets", `targetRefs: [${`${TARGET}, `.repeat(17)}]`, "Invalid spec.targetRefs"],
+  ])("refuses %s", (_, fields, error) => {
+    expect(of(`{${fields}, jwtRules: [{issuer: a, ${uri}}]}`)).toEqual([`error ${error}`]);
   });
 
   const byDiscovery = (issuer: string, options = { local: false }) =>

@@ -55,7 +55,6 @@ describe("AuthorizationPolicy", () => {
       "{action: CUSTOM, provider: {name: a}, rules: [{when: [{key: 'request.auth.claims[a]', values: [b]}]}]}",
       "Invalid spec.rules[0].when[0].key",
     ],
-    ["targetRefs", "{targetRefs: []}", "NotSupported spec.targetRefs"],
     ["a wildcard in the selector", "{selector: {matchLabels: {app: '*'}}}", "Invalid spec.selector.matchLabels.app"],
     ["513 rules", `{rules: [${"{}, ".repeat(513)}]}`, "Invalid spec.rules"],
     ["a rule that is null", "{rules: [~]}", "Invalid spec.rules[0]"],

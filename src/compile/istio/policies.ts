@@ -4,8 +4,9 @@ import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
 import type { AuthorizationPolicyModel, CustomPolicyModel, MtlsMode, PolicySet } from "../../snapshot/model.ts";
 import { registrationsOf } from "../addresses.ts";
-import { type PolicyTable, selectorOf } from "../entries.ts";
-import { meshConfig, namespaceOf, rootNamespace, selects } from "../view.ts";
+import { isFor, type PolicyTable, selectorOf } from "../entries.ts";
+import { targetLabels } from "../targets.ts";
+import { meshConfig, namespaceOf, rootNamespace } from "../view.ts";
 import type { World, Registration } from "../world.ts";
 import { authorizationModel } from "./authorization.ts";
 import { jwtRules } from "./jwt-rules.ts";
@@ -18,7 +19,12 @@ export function endpointPolicies(world: World, key: string, port: number): Polic
     const registrations = registrationsOf(world, key, port);
     const declared = registrations.flatMap(({ declared }) => declared?.[port] ?? port);
     const ports = [...new Set(declared)].sort((a, b) => a - b);
-    const set = joined(registrations.map((registration) => workloadPolicies(world, registration, ports)));
+    const set = joined(
+      registrations.map(({ namespace, labels }) => {
+        const targets = targetLabels(world, namespace, key, port);
+        return workloadPolicies(world, { namespace, labels: { ...labels, ...targets } }, ports);
+      }),
+    );
     const observed = canRefuse(set) && registrations.every(({ namespace }) => observes(world, namespace));
     return observed ? { ...set, observe: true as const } : set;
   });
@@ -65,9 +71,7 @@ function selecting(world: World, table: PolicyTable, namespace: string, labels: 
   const pairs = ["", ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)];
   const namespaces = new Set([rootNamespace(world), namespace]);
   return [...namespaces].flatMap((of) =>
-    pairs
-      .flatMap((pair) => world.inventory.of(table, `${of}/${pair}`))
-      .filter((policy) => selects(selectorOf(policy), labels)),
+    pairs.flatMap((pair) => world.inventory.of(table, `${of}/${pair}`)).filter((policy) => isFor(policy, labels)),
   );
 }
 

@@ -1,9 +1,9 @@
-import { SELECTOR, at, type Descriptions } from "../../descriptions.ts";
+import { SCOPE, at, type Descriptions } from "../../descriptions.ts";
 
 export const DESCRIPTIONS: Descriptions = {
   "": "Says who may do what; without an ALLOW policy for a workload, everybody may do everything.",
   spec: "The workloads and the rules for requests to them.",
-  ...at(["spec"], SELECTOR),
+  ...at(["spec"], SCOPE),
   "spec.action":
     "What happens to requests that match: ALLOW (the default) or DENY, which counts before any ALLOW; CUSTOM asks a provider before both; AUDIT only has them logged and counted.",
   "spec.provider": "Who is asked by CUSTOM.",
@@ -46,7 +46,7 @@ export const DESCRIPTIONS: Descriptions = {
   }),
   "spec.rules.when": "Further conditions, all of which must hold.",
   "spec.rules.when.key":
-    "What is looked at: `request.headers[name]`, `source.principal`, `source.namespace`, `source.serviceAccount`, `source.trustDomain`, `source.ip`, `remote.ip`, `destination.port`, `connection.sni`, `request.auth.principal`, `request.auth.audiences`, `request.auth.presenter`, `request.auth.claims[name]` or `tulle.dev/protocol` (`http`, `workers-rpc`).",
+    "What is looked at: `request.headers[name]`, `source.*`, `remote.ip`, `destination.port`, `connection.sni`, `request.auth.*`, `request.auth.claims[name]` or `tulle.dev/protocol` (`http`, `workers-rpc`).",
   "spec.rules.when.values": "One of them it must be.",
   "spec.rules.when.notValues": "None of them it may be.",
 };

@@ -1,4 +1,4 @@
-import { SELECTOR, at, type Descriptions } from "../../descriptions.ts";
+import { SCOPE, at, type Descriptions } from "../../descriptions.ts";
 
 const JWT_RULE: Descriptions = {
   issuer: "The `iss` of its tokens.",
@@ -23,7 +23,7 @@ const JWT_RULE: Descriptions = {
 export const DESCRIPTIONS: Descriptions = {
   "": "Says which tokens are accepted; a request without token passes, unless an AuthorizationPolicy asks for one.",
   spec: "The workloads and the issuers of their tokens.",
-  ...at(["spec"], SELECTOR),
+  ...at(["spec"], SCOPE),
   "spec.jwtRules": "The issuers; a token that none of them signed is refused.",
   ...at(["spec.jwtRules"], JWT_RULE),
 };
