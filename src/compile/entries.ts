@@ -33,7 +33,7 @@ export function selectorOf({ spec }: KubeObject): Labels {
 
 /** Services that a policy is attached to in place of labels, `namespace/kind/name`; none: it has no target. */
 export function targetsOf(policy: KubeObject): readonly string[] {
-  const names = targetNames((policy.spec ?? {}) as Parameters<typeof targetNames>[0]);
+  const names = targetNames(policy.spec ?? {});
   return names.map((name) => `${namespaceOf(policy)}/${name}`);
 }
 
