@@ -55,7 +55,7 @@ function startPublisher(): Publisher {
     local: false,
     trustDomain: "cluster.local",
     signingKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
-    authorities: [],
+    authority: { version: 0, authorities: [], revoked: { serials: [], ids: [] } },
     generation: 1,
     deployments: [
       {

@@ -21,6 +21,7 @@ import {
   TokenMade,
   Tokens,
 } from "./answers.ts";
+import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
 import {
   Listening,
@@ -62,6 +63,7 @@ const SENT = {
   WantedDecision,
   Rollback,
   Listening,
+  ...CA_SENT,
 };
 const ANSWERED = {
   Status,
@@ -85,6 +87,7 @@ const ANSWERED = {
   Findings,
   Registered,
   AssertionKeys,
+  ...CA_ANSWERED,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -821,4 +824,5 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       ],
     },
   },
+  ...CA_OPERATIONS,
 };

@@ -124,6 +124,12 @@ export class Compiler {
     return snapshot?.maxAge === undefined ? null : parseDuration(snapshot.maxAge);
   }
 
+  /** Milliseconds after which nobody's identity counts; null: the word on who was revoked never grows too old. */
+  get revocationMaxAgeMs(): number | null {
+    const { revocation } = meshConfig(this.#world);
+    return revocation?.maxAge === undefined ? null : parseDuration(revocation.maxAge);
+  }
+
   /** Hosts by scope, with their slices. What did not change is not compiled again: its slice is the same object. */
   scopes(fronted: Fronted): Scopes {
     const key = JSON.stringify([fronted.fronts, fronted.gateways]);

@@ -211,7 +211,7 @@ export class Configuration<Linked> {
     return {
       root,
       index: new HostIndex(scopes),
-      serving: { generation, issuedAt, trust },
+      serving: { generation, issuedAt, trust: withStaleness(trust, issuedAt) },
       listed,
       slices: new Map(here.filter(([id]) => listed.has(id))),
     };
@@ -282,6 +282,13 @@ type RefusalCode =
   | "snapshot_incomplete"
   | "snapshot_keys_unreadable"
   | "slice_unlinkable";
+
+/** How old the word on who was revoked may be counts from the root's signature. */
+function withStaleness(trust: Trust, issuedAt: number): Trust {
+  const { revoked } = trust;
+  if (revoked?.maxAgeMs === undefined) return trust;
+  return { ...trust, revoked: { ...revoked, staleAt: issuedAt + revoked.maxAgeMs } };
+}
 
 function isOver({ maxAgeMs, issuedAt }: Root, now: number): boolean {
   return maxAgeMs !== undefined && now - issuedAt > maxAgeMs;

@@ -7,6 +7,8 @@ export interface Certificate {
   /** What is signed, and the signature as the certificate carries it. */
   readonly signed: Uint8Array;
   readonly signature: Uint8Array;
+  /** Its number as its issuer gave it: lower-case hex without leading zeros. */
+  readonly serial: string;
   /** Names of issuer and subject, DER. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
@@ -71,6 +73,7 @@ export function parseCertificate(der: Uint8Array): Result<Certificate, Certifica
     signed: wholeOf(der, body),
     signature: der.subarray(signature.start + 1, signature.end),
     algorithm: bytesToHex(contentOf(der, identifier)),
+    serial: bytesToHex(contentOf(der, fields.serial)).replace(/^0+(?=.)/, ""),
     issuer: wholeOf(der, fields.issuer),
     subject: wholeOf(der, fields.subject),
     publicKey: wholeOf(der, fields.publicKey),
@@ -85,6 +88,7 @@ function malformed(): Result<never, CertificateError> {
 }
 
 interface Body {
+  readonly serial: Element;
   readonly issuer: Element;
   readonly subject: Element;
   readonly publicKey: Element;
@@ -105,7 +109,7 @@ function readBody(der: Uint8Array, element: Element): Body | null {
   const wrapper = rest.find(({ tag }) => tag === EXTENSIONS);
   const list = wrapper ? readChildren(der, wrapper)?.[0] : undefined;
   const extensions = list?.tag === SEQUENCE ? readChildren(der, list) : null;
-  return extensions === null ? null : { issuer, subject, publicKey, notBefore, notAfter, extensions };
+  return extensions === null ? null : { serial, issuer, subject, publicKey, notBefore, notAfter, extensions };
 }
 
 /** RFC 5280 §4.1.2.5: seconds, in Z; years of two digits are 1950 to 2049. */

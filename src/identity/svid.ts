@@ -37,6 +37,8 @@ export async function judgeSvid(der: Uint8Array, trust: Trust): Promise<Result<S
   const id = parseSpiffeId(uri);
   if (!id.ok) return id;
   if (!isTrusted(id.value.trustDomain, trust)) return err({ code: "trust_domain_unknown" });
+  if (isRevoked(id.value, trust) || revokedOf(trust).serials.has(leaf.serial))
+    return err({ code: "certificate_revoked" });
   for (const authority of authoritiesOf(trust)) {
     if (await isSignedBy(leaf, authority))
       return ok({ id: id.value, notBefore: leaf.notBefore, notAfter: leaf.notAfter });
@@ -56,6 +58,30 @@ export function peerOf(id: SpiffeId, { domain }: Trust, by: "certificate" | "bin
     trustDomain: domain,
     by,
   };
+}
+
+/** Whether an administrator took this identity back: under the name that it shows, or the mesh's own. */
+export function isRevoked({ trustDomain, path }: SpiffeId, trust: Trust): boolean {
+  if (trust.revoked === undefined) return false;
+  const { ids } = revokedOf(trust);
+  return ids.has(`${trustDomain}${path}`) || ids.has(`${trust.domain}${path}`);
+}
+
+interface RevokedSets {
+  readonly serials: ReadonlySet<string>;
+  readonly ids: ReadonlySet<string>;
+}
+
+const NOBODY: RevokedSets = { serials: new Set(), ids: new Set() };
+const revokedSets = new WeakMap<Trust, RevokedSets>();
+
+function revokedOf(trust: Trust): RevokedSets {
+  if (trust.revoked === undefined) return NOBODY;
+  const known = revokedSets.get(trust);
+  if (known) return known;
+  const sets = { serials: new Set(trust.revoked.serials), ids: new Set(trust.revoked.ids) };
+  revokedSets.set(trust, sets);
+  return sets;
 }
 
 const parsedAuthorities = new WeakMap<Trust, readonly Certificate[]>();

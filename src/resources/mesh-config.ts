@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkTrafficPolicy, TrafficPolicy } from "./destination-rule.ts";
-import { duration } from "./duration.ts";
+import { duration, parseDuration } from "./duration.ts";
 import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
 import { locality } from "./locality.ts";
 import { checkLocalityLb, LocalityLb } from "./locality-lb.ts";
@@ -23,6 +23,9 @@ function byHost<M extends z.ZodType>(mode: M) {
   );
   return strict({ default: mode.exactOptional(), hosts: list(strict({ host, mode })).exactOptional() });
 }
+
+/** Twice the time in which a root is signed anew. */
+const MIN_REVOCATION_AGE_MS = 600_000;
 
 const CONTINENTS = new Set(["AF", "AN", "AS", "EU", "NA", "OC", "SA"]);
 const NO_PROXY = never("there is no sidecar process to configure");
@@ -102,6 +105,7 @@ export const MeshConfig = strict(
     mode: choice(["Enforce", "Observe"]).exactOptional(),
     extensionProviders: z.array(ExtensionProvider).exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
+    revocation: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
     outboundTrafficPolicy: strict(
       { mode: choice(["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]).exactOptional() },
@@ -134,6 +138,13 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
     checkHosts(spec[field]?.hosts ?? [], report.at(field, "hosts"));
   if (spec.localityLbSetting !== undefined)
     checkLocalityLb(spec.localityLbSetting, true, report.at("localityLbSetting"));
+  const maxAge = spec.revocation?.maxAge;
+  if (maxAge !== undefined && (parseDuration(maxAge) ?? 0) < MIN_REVOCATION_AGE_MS)
+    report
+      .at("revocation", "maxAge")
+      .error(
+        "at least `10m`: control signs what gateways know anew every 5 minutes, and a shorter one would close in between",
+      );
   checkLocalities(spec.localities ?? [], report.at("localities"));
   for (const [index, host] of (spec.egress?.allowedHosts ?? []).entries()) {
     const problem = egressHostProblem(host, context.local);

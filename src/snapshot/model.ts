@@ -272,8 +272,21 @@ export interface Root {
 export interface Trust {
   readonly domain: string;
   readonly aliases: readonly string[];
-  /** CA certificates that may speak for the domain, base64 DER. */
+  /** CA certificates that may speak for the domain, base64 DER: those that sign workloads themselves, no roots above them. */
   readonly authorities: readonly string[];
+  /** Who counts no more; absent: nobody was revoked. */
+  readonly revoked?: Revoked;
+}
+
+export interface Revoked {
+  /** Of certificates: lower-case hex without leading zeros. */
+  readonly serials: readonly string[];
+  /** SPIFFE IDs without their scheme, of certificates and of bindings. */
+  readonly ids: readonly string[];
+  /** Where the root is older than this nobody's identity counts. Absent: however old it is. */
+  readonly maxAgeMs?: number;
+  /** The same as a time, epoch ms: worked out when the root arrives. */
+  readonly staleAt?: number;
 }
 
 /** A root as it travels and is stored. Ed25519 over the UTF-8 bytes of `tulle-root-v1\n` + payload. */

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { judgeSvid } from "../../src/identity/svid.ts";
-import { RunningControl } from "./running.ts";
+import { RunningControl, trustOf } from "./running.ts";
 
 interface Algorithm {
   readonly name: string;
@@ -57,19 +57,28 @@ describe("the authority", () => {
     const made = await control.call("POST", "/api/v1/join-tokens", workload);
     return control.call("POST", "/api/v1/enrol", { csr, ...change }, { token: String(made.json["token"]) });
   };
+  const chainOf = async (csr: string) => String((await enrol(csr)).json["certificate"]);
+  const certificatesOf = (pem: string) => x509.PemConverter.decode(pem).map((der) => new x509.X509Certificate(der));
   const issued = async (csr: string, change: Record<string, unknown> = {}) =>
     new x509.X509Certificate(String((await enrol(csr, change)).json["certificate"]));
 
-  it("is one of ten years, for its trust domain, that may sign leaves and nothing below them", () => {
-    const constraints = ca.getExtension(x509.BasicConstraintsExtension);
-    expect([constraints?.ca, constraints?.pathLength, constraints?.critical]).toEqual([true, 0, true]);
-    const usages = ca.getExtension(x509.KeyUsagesExtension)?.usages ?? 0;
-    expect(usages & x509.KeyUsageFlags.keyCertSign).not.toBe(0);
-    expect(usages & x509.KeyUsageFlags.digitalSignature).toBe(0);
-    const names = ca.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON();
-    expect(names).toEqual([{ type: "url", value: "spiffe://cluster.local" }]);
-    const days = (ca.notAfter.getTime() - ca.notBefore.getTime()) / DAY_MS;
-    expect(Math.round(days)).toBe(3_650);
+  it("has a root of ten years, whose intermediate of thirty days may sign leaves and nothing below them", async () => {
+    const [, intermediate] = certificatesOf(await chainOf(await greedy(P256)));
+    for (const [certificate, pathLength, life] of [
+      [ca, 1, 3_650],
+      [intermediate!, 0, 30],
+    ] as const) {
+      const constraints = certificate.getExtension(x509.BasicConstraintsExtension);
+      expect([constraints?.ca, constraints?.pathLength, constraints?.critical]).toEqual([true, pathLength, true]);
+      const usages = certificate.getExtension(x509.KeyUsagesExtension)?.usages ?? 0;
+      expect(usages & x509.KeyUsageFlags.keyCertSign).not.toBe(0);
+      expect(usages & x509.KeyUsageFlags.digitalSignature).toBe(0);
+      const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON();
+      expect(names).toEqual([{ type: "url", value: "spiffe://cluster.local" }]);
+      const days = (certificate.notAfter.getTime() - certificate.notBefore.getTime()) / DAY_MS;
+      expect(Math.round(days)).toBe(life);
+    }
+    expect(await intermediate!.verify({ publicKey: ca.publicKey })).toBe(true);
   });
 
   it.each<{ name: string; algorithm: Algorithm }>([
@@ -107,13 +116,26 @@ describe("the authority", () => {
     expect((await enrol(changed)).status).toBe(422);
   });
 
-  it("makes leaves that gateways take, under its bundle alone", async () => {
+  it("makes leaves that gateways take, under the intermediates of their root alone", async () => {
     const leaf = new Uint8Array((await issued(await greedy(P256))).rawData);
-    const der = Buffer.from(ca.rawData).toString("base64");
-    const trust = { domain: "cluster.local", aliases: [], authorities: [der] };
+    const trust = await trustOf(control);
+    expect(trust.authorities).toHaveLength(1);
     expect(await judgeSvid(leaf, trust)).toMatchObject({ ok: true, value: { id: { path: "/ns/default/sa/web" } } });
     expect((await judgeSvid(leaf, { ...trust, authorities: [] })).ok).toBe(false);
     expect((await judgeSvid(new Uint8Array(ca.rawData), trust)).ok).toBe(false);
+    // A root says who signs for it; what it signed itself would be no workload.
+    const root = Buffer.from(ca.rawData).toString("base64");
+    expect((await judgeSvid(leaf, { ...trust, authorities: [root] })).ok).toBe(false);
+  });
+
+  it("certifies no key that is another identity's, or its own", async () => {
+    const csr = await greedy(P256);
+    expect((await enrol(csr)).status).toBe(201);
+    expect((await enrol(csr)).status).toBe(201);
+    const other = { namespace: "default", serviceAccount: "other" };
+    const made = await control.call("POST", "/api/v1/join-tokens", other);
+    const answer = await control.call("POST", "/api/v1/enrol", { csr }, { token: String(made.json["token"]) });
+    expect([answer.status, answer.json["reason"]]).toEqual([422, "Invalid"]);
   });
 
   it("begins a leaf a minute back and ends it when it was asked to", async () => {

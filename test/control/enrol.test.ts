@@ -28,7 +28,11 @@ describe("enrolment", () => {
     expect(answer.status).toBe(201);
     expect(answer.headers.get("cache-control")).toBe("no-store");
     const leaf = new X509Certificate(String(answer.json["certificate"]));
-    const ca = new X509Certificate(String(answer.json["bundle"]));
+    // What it shows is whole but for the root, which is in the bundle.
+    const [, chain = ""] = String(answer.json["certificate"]).split(/(?<=-----END CERTIFICATE-----\n)/);
+    const ca = new X509Certificate(chain);
+    const root = new X509Certificate(String(answer.json["bundle"]));
+    expect([ca.checkIssued(root), ca.verify(root.publicKey), root.ca]).toEqual([true, true, true]);
     expect(leaf.subjectAltName).toBe("URI:spiffe://cluster.local/ns/default/sa/web");
     expect([leaf.ca, leaf.subject ?? "", ca.ca]).toEqual([false, "", true]);
     expect(leaf.verify(ca.publicKey)).toBe(true);

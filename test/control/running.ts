@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { COMPATIBILITY_DATE, CONTROL, controlWorker, migrate } from "../../edge/miniflare-workers.ts";
+import { FORMAT, type Root, type Trust } from "../../src/snapshot/model.ts";
 import type { RootAnswer } from "../../src/snapshot/rpc.ts";
 
 /** Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. */
@@ -165,4 +166,12 @@ export class RunningControl {
 // What an API answers is looked at field by field in tests.
 export interface Json {
   readonly [field: string]: Json & string & number;
+}
+
+/** What the root of the gateway that sees everything says about who may speak for the mesh. */
+export async function trustOf(control: RunningControl): Promise<Trust> {
+  await control.rpc("ALL", "register", { bindings: [], hasPrivate: true, format: FORMAT });
+  const answer = await control.root("all");
+  if (answer.kind !== "root") throw new Error(`the root is ${answer.kind}`);
+  return (JSON.parse(answer.root.payload) as Root).trust;
 }

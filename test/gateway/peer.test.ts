@@ -102,11 +102,11 @@ describe("a certificate's peer", () => {
   it("of a binding is what its props say, of the mesh's trust domain alone", () => {
     const cache = new PeerCache();
     const web = { namespace: "default", serviceAccount: "web" };
-    const read = (props: CallerProps) => cache.binding(props, trust);
+    const read = (props: CallerProps) => cache.binding(props, trust, 0);
     expect(read(web).peer).toMatchObject({ principal: "cluster.local/ns/default/sa/web", by: "binding" });
     expect(read({})).toEqual({ peer: NO_PEER, refused: null, certificate: null });
     const other = { ...trust, domain: "other.test" };
-    expect(cache.binding(web, other).peer).toMatchObject({ principal: "other.test/ns/default/sa/web" });
+    expect(cache.binding(web, other, 0).peer).toMatchObject({ principal: "other.test/ns/default/sa/web" });
   });
 
   it.each([
@@ -116,6 +116,6 @@ describe("a certificate's peer", () => {
     { props: { namespace: "default", serviceAccount: "web/sa/admin" }, refused: "spiffe_id_invalid" },
     { props: { namespace: "..", serviceAccount: "web" }, refused: "spiffe_id_invalid" },
   ])("of a binding with $props counts for nothing", ({ props, refused }) => {
-    expect(new PeerCache().binding(props, trust)).toEqual({ peer: NO_PEER, refused, certificate: null });
+    expect(new PeerCache().binding(props, trust, 0)).toEqual({ peer: NO_PEER, refused, certificate: null });
   });
 });

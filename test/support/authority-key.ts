@@ -4,15 +4,24 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { unwrapKey } from "../../workers/control/key-wrap.ts";
 
+/** What signs workloads of a mesh, both PEM. */
+export interface AuthorityKey {
+  readonly certificate: string;
+  /** PKCS#8. */
+  readonly key: string;
+}
+
 /**
- * The key of a mesh's authority as PKCS#8 PEM, taken out of its storage by its secret: for certificates that it never issues.
+ * The intermediate of a mesh's authority, taken out of its storage by its secret: for certificates that it never issues.
  *
  * @param storage folder in which the runtime keeps control's objects
  * @param secret what the key is wrapped by
  */
-export async function authorityKey(storage: string, secret: string): Promise<string> {
-  const pkcs8 = Buffer.from(await unwrapKey(wrappedKey(storage), secret, "authority-key")).toString("base64");
-  return `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
+export async function authorityKey(storage: string, secret: string): Promise<AuthorityKey> {
+  const { wrapped, certificate } = stored(storage);
+  const pkcs8 = Buffer.from(await unwrapKey(wrapped, secret, "authority-key")).toString("base64");
+  const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
+  return { certificate, key };
 }
 
 /** The secret of a mesh that `npm start` brought up. */
@@ -21,7 +30,7 @@ export function keySecret(state: string): string {
 }
 
 /** The files are copied, since the runtime has them open. */
-function wrappedKey(storage: string): string {
+function stored(storage: string): { readonly wrapped: string; readonly certificate: string } {
   const copy = mkdtempSync(join(tmpdir(), "tulle-key-"));
   try {
     const files = readdirSync(storage, { recursive: true, encoding: "utf8" });
@@ -30,9 +39,13 @@ function wrappedKey(storage: string): string {
         if (existsSync(join(storage, file + suffix)))
           cpSync(join(storage, file + suffix), join(copy, `ca.sqlite${suffix}`));
       const database = new DatabaseSync(join(copy, "ca.sqlite"));
-      const row = database.prepare("SELECT wrapped_key FROM ca").get();
+      const row = database
+        .prepare(
+          "SELECT wrapped_key, certificate FROM ca_certificates WHERE role <> 'root' ORDER BY signs_from LIMIT 1",
+        )
+        .get();
       database.close();
-      if (typeof row?.["wrapped_key"] === "string") return row["wrapped_key"];
+      if (row !== undefined) return { wrapped: String(row["wrapped_key"]), certificate: String(row["certificate"]) };
     }
   } finally {
     rmSync(copy, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -129,7 +129,15 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
   it("what the authority issues passes openssl verify, with one SPIFFE URI", () => {
     const verified = execFileSync(
       openssl,
-      ["verify", "-x509_strict", "-CAfile", join(folder, "mesh-ca.pem"), join(folder, "web.pem")],
+      [
+        "verify",
+        "-x509_strict",
+        "-CAfile",
+        join(folder, "mesh-ca.pem"),
+        "-untrusted",
+        join(folder, "web.pem"),
+        join(folder, "web.pem"),
+      ],
       { encoding: "utf8" },
     );
     expect(verified).toContain("web.pem: OK");
@@ -201,8 +209,12 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
 
   /** The mesh's own authority never issues one: it is signed here with its key, taken out of its storage by its secret. */
   async function makeTwoNamedCertificate(into: string, state: string): Promise<void> {
-    writeFileSync(join(into, "mesh-ca.key"), await authorityKey(join(state, "control"), keySecret(state)));
+    const { certificate, key } = await authorityKey(join(state, "control"), keySecret(state));
+    writeFileSync(join(into, "mesh-ca.key"), key);
+    writeFileSync(join(into, "mesh-intermediate.pem"), certificate);
     const san = ["web", "order-service"].map((name) => `URI:spiffe://cluster.local/ns/default/sa/${name}`).join(",");
-    sign(into, "two-names", san, "mesh-ca.pem", "mesh-ca.key");
+    sign(into, "two-names", san, "mesh-intermediate.pem", "mesh-ca.key");
+    // As a workload's file it holds what stands between it and the root.
+    writeFileSync(join(into, "two-names.pem"), readFileSync(join(into, "two-names.pem"), "utf8") + certificate);
   }
 });

@@ -3,6 +3,7 @@ import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWr
 import { applyRoutes } from "./apply.ts";
 import { auditRoutes, witnessed } from "./audit-routes.ts";
 import { objectStore } from "./db/store.ts";
+import { caRoutes } from "./ca-routes.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
@@ -48,6 +49,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", decisionRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
+  app.route("/api/v1", caRoutes(authority));
   app.route("/k8s", kubeRoutes());
   app.notFound((c) => {
     const methods = methodsOf(c.req.path).join(", ");

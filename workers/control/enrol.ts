@@ -28,6 +28,8 @@ const MAX_BODY_BYTES = 65_536;
 const REASONS: Readonly<Record<EnrolmentRefusal, StatusReason>> = {
   token_unknown: "Unauthorized",
   proof_refused: "Unauthorized",
+  identity_revoked: "Forbidden",
+  authority_expired: "ServiceUnavailable",
   csr_malformed: "BadRequest",
   csr_unproven: "Invalid",
   csr_key: "Invalid",

@@ -29,6 +29,20 @@ export type WriteResult =
   /** Nothing was stored. Where no operation was to blame the index is -1. */
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
 
+/** What the authority tells: whom gateways let speak for the mesh, and who counts no more. */
+export interface AuthorityTrust {
+  /** Grows with each change. */
+  readonly version: number;
+  /** Certificates that sign workloads, base64 DER. */
+  readonly authorities: readonly string[];
+  readonly revoked: {
+    /** Lower-case hex without leading zeros. */
+    readonly serials: readonly string[];
+    /** SPIFFE IDs without their scheme. */
+    readonly ids: readonly string[];
+  };
+}
+
 export interface HubStatus {
   /** Control's. */
   readonly version: string;
@@ -66,6 +80,8 @@ export interface FoundSlice {
 
 /** What the rest of control asks of the Hub. */
 export interface HubApi extends Pick<StateApi, "root" | "slices"> {
+  /** The authority tells of a change. */
+  takeTrust(trust: AuthorityTrust): Promise<void>;
   /** All of the operations, or none. */
   write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult>;
   /** The configuration as of an earlier generation, as one new one. */

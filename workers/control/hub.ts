@@ -31,7 +31,15 @@ import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import { History } from "./history.ts";
-import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
+import type {
+  AuthorityTrust,
+  FoundSlice,
+  HubApi,
+  HubFindings,
+  HubStatus,
+  WriteOptions,
+  WriteResult,
+} from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { seenBy } from "./seen-by.ts";
@@ -47,6 +55,8 @@ interface State {
 /** Soon enough that a crash between commit and publication is not noticed, late enough that it seldom fires for nothing. */
 const ALARM_AFTER_MS = 2_000;
 
+const ASK_AUTHORITY_MS = 60_000;
+
 const SYSTEM = { actor: "system", account: null, namespace: null, dryRun: false } as const;
 
 /** The only writer and the only compiler: writes come one after the other, each compiled before it is stored. */
@@ -57,6 +67,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #watches = new Watches();
   readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
+  #askedAuthorityAt = Date.now();
   /** A deployment applies them, and then starts this anew. */
   #migrations: readonly string[] | null = null;
   #last: Promise<unknown> = Promise.resolve();
@@ -121,7 +132,27 @@ export class Hub extends DurableObject<Env> implements HubApi {
     have: { generation: number; issuedAt: number } | null,
     seen?: IsolatesSeen,
   ): Promise<RootAnswer> {
-    return this.#inTurn(async () => (await this.#state()).publisher.root(gateway, have, seen, Date.now()));
+    return this.#inTurn(async () => {
+      const { publisher } = await this.#state();
+      await this.#askAuthority(publisher);
+      return publisher.root(gateway, have, seen, Date.now());
+    });
+  }
+
+  async takeTrust(trust: AuthorityTrust): Promise<void> {
+    await this.#inTurn(async () => (await this.#state()).publisher.takeTrust(trust));
+  }
+
+  /** It tells of changes by itself; this is for what was not heard. */
+  async #askAuthority(publisher: Publisher): Promise<void> {
+    const now = Date.now();
+    if (now - this.#askedAuthorityAt < ASK_AUTHORITY_MS) return;
+    this.#askedAuthorityAt = now;
+    const authority = this.env.AUTHORITY.getByName("authority");
+    await authority.trust().then(
+      (trust) => publisher.takeTrust(trust),
+      (error: unknown) => console.warn({ event: "authority_away", message: String(error) }),
+    );
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
@@ -211,17 +242,17 @@ export class Hub extends DurableObject<Env> implements HubApi {
 
   async #load(): Promise<State> {
     const { env } = this;
-    const [stored, deployments, bundle] = await Promise.all([
+    const [stored, deployments, authority] = await Promise.all([
       this.#store.load(),
       this.#store.deployments(),
-      env.AUTHORITY.getByName("authority").bundle(),
+      env.AUTHORITY.getByName("authority").trust(),
     ]);
     await this.#witness.look(Date.now());
     const publisher = new Publisher({
       local: env.TULLE_LOCAL !== undefined,
       trustDomain: env.TRUST_DOMAIN,
       signingKey: env.SNAPSHOT_PRIVATE_KEY,
-      authorities: [bundle.der],
+      authority,
       generation: stored.generation,
       deployments,
     });

@@ -10,7 +10,8 @@ import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
-import { FORMAT, type Root, type SignedRoot } from "../../src/snapshot/model.ts";
+import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
+import type { AuthorityTrust } from "./hub-api.ts";
 import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
   importSigningKey,
@@ -50,8 +51,7 @@ interface Published {
 interface Content {
   readonly scopes: Root["scopes"];
   readonly maxAgeMs: number | null;
-  /** Of the trust domain. */
-  readonly aliases: readonly string[];
+  readonly trust: Trust;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -61,7 +61,7 @@ const SIGN_AGAIN_MS = 5 * 60_000;
 export class Publisher {
   readonly #compiler: Compiler;
   readonly #signingKey: Promise<SigningKey>;
-  readonly #trustAuthorities: readonly string[];
+  #authority: AuthorityTrust;
   readonly #deployments = new Map<string, Published>();
   readonly #ids = new WeakMap<CompiledSlice, string>();
   /** Slices for gateways that lack some bindings, by which they have. */
@@ -75,15 +75,14 @@ export class Publisher {
     readonly trustDomain: string;
     /** Ed25519, PKCS#8, base64. */
     readonly signingKey: string;
-    /** CA certificates of the mesh, base64 DER. */
-    readonly authorities: readonly string[];
+    readonly authority: AuthorityTrust;
     readonly generation: number;
     readonly deployments: readonly Deployment[];
   }) {
     const { local, trustDomain } = options;
     this.#compiler = new Compiler({ local, trustDomain, kindOf: kindOfObject });
     this.#signingKey = importSigningKey(options.signingKey);
-    this.#trustAuthorities = options.authorities;
+    this.#authority = options.authority;
     this.#generation = options.generation;
     for (const deployment of options.deployments) this.register(deployment);
   }
@@ -106,6 +105,13 @@ export class Publisher {
   /** The changes accepted so far are those of this generation. */
   publish(generation: number): void {
     this.#generation = generation;
+    this.#version += 1;
+  }
+
+  /** Of two words of the authority the later one counts: roots are made anew where it says something else. */
+  takeTrust(authority: AuthorityTrust): void {
+    if (authority.version <= this.#authority.version) return;
+    this.#authority = authority;
     this.#version += 1;
   }
 
@@ -219,9 +225,9 @@ export class Publisher {
     const generation = this.#generation;
     const { props } = published.deployment;
     const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
-    const { maxAgeMs, trustDomainAliases: aliases } = this.#compiler;
-    const content = canonicalJson({ scopes, maxAgeMs, aliases } satisfies Content);
-    if (content.length > MAX_ROOT_BYTES - 100_000) {
+    const { maxAgeMs } = this.#compiler;
+    const content = canonicalJson({ scopes, maxAgeMs, trust: this.#trust() } satisfies Content);
+    if (content.length > MAX_ROOT_BYTES - 10_000) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
       published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
       published.version = version;
@@ -237,7 +243,7 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, maxAgeMs, aliases } = JSON.parse(published.content) as Content;
+    const { scopes, trust, maxAgeMs } = JSON.parse(published.content) as Content;
     const root: Root = {
       format: FORMAT,
       gateway: published.deployment.props.gateway,
@@ -245,11 +251,23 @@ export class Publisher {
       // Of two roots of one generation the younger is the newer: it must not stand still.
       issuedAt: Math.max(now, (published.root?.issuedAt ?? 0) + 1),
       ...(maxAgeMs !== null && { maxAgeMs }),
-      trust: { domain: this.trustDomain, aliases, authorities: this.#trustAuthorities },
+      trust,
       scopes,
     };
     const signed = await signRoot(root, await this.#signingKey);
     published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
+  }
+
+  #trust(): Trust {
+    const { authorities, revoked } = this.#authority;
+    const maxAgeMs = this.#compiler.revocationMaxAgeMs;
+    const isAny = revoked.serials.length > 0 || revoked.ids.length > 0 || maxAgeMs !== null;
+    return {
+      domain: this.trustDomain,
+      aliases: this.#compiler.trustDomainAliases,
+      authorities,
+      ...(isAny && { revoked: { ...revoked, ...(maxAgeMs !== null && { maxAgeMs }) } }),
+    };
   }
 
   /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */

@@ -20,10 +20,11 @@ async function whenTrusted<Reply>(call: Call<Reply>): Promise<Reply | null> {
 function judge(call: Call, trust: Trust): null | Promise<null> {
   const { entrance } = call;
   const { peers } = call.mesh;
+  const now = Date.now();
   const judged =
     entrance.kind === "mesh"
-      ? peers.binding(entrance.props, trust)
-      : peers.certificate(entrance.clientAuth, trust, Date.now());
+      ? peers.binding(entrance.props, trust, now)
+      : peers.certificate(entrance.clientAuth, trust, now);
   if (judged instanceof Promise) return judged.then((judgement) => take(call, judgement));
   return take(call, judged);
 }

@@ -1,6 +1,6 @@
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import { formatSpiffeId, parseSpiffeId, workloadOf } from "../../src/identity/spiffe-id.ts";
-import { judgeSvid, peerOf } from "../../src/identity/svid.ts";
+import { isRevoked, judgeSvid, peerOf } from "../../src/identity/svid.ts";
 import { base64ToBytes, bytesToHex } from "../../src/snapshot/bytes.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
@@ -36,10 +36,15 @@ export class PeerCache {
   readonly #certificates = new Map<string, Judged>();
   readonly #identities = new Map<string, Judgement>();
 
-  /** A binding's peer: what the deployer wrote into its props. */
-  binding({ namespace, serviceAccount }: CallerProps, trust: Trust): Judgement {
+  /**
+   * A binding's peer: what the deployer wrote into its props.
+   *
+   * @param now epoch ms
+   */
+  binding({ namespace, serviceAccount }: CallerProps, trust: Trust, now: number): Judgement {
     if (namespace === undefined && serviceAccount === undefined) return NOBODY;
     if (namespace === undefined || serviceAccount === undefined) return refused("identity_incomplete");
+    if (isStale(trust, now)) return refused("revocation_stale");
     this.#under(trust);
     const key = `${namespace}/${serviceAccount}`;
     const known = this.#identities.get(key);
@@ -65,6 +70,7 @@ export class PeerCache {
     const text = shown["certRFC9440"];
     if (typeof text !== "string" || text === "" || shown["certRFC9440TooLarge"] === true)
       return refused("certificate_missing");
+    if (isStale(trust, now)) return refused("revocation_stale");
     this.#under(trust);
     const known = this.#certificates.get(text);
     return known ? inTime(known, now) : this.#judge(text, trust, now);
@@ -88,6 +94,11 @@ export class PeerCache {
   }
 }
 
+/** Who was revoked since is not known any more, and the mesh's settings say that nobody counts then. */
+function isStale({ revoked }: Trust, now: number): boolean {
+  return revoked?.staleAt !== undefined && now > revoked.staleAt;
+}
+
 function refused(code: string): Judgement {
   return { peer: NO_PEER, refused: code, certificate: null };
 }
@@ -95,9 +106,9 @@ function refused(code: string): Judgement {
 function judgeIdentity(namespace: string, serviceAccount: string, trust: Trust): Judgement {
   const id = parseSpiffeId(formatSpiffeId(trust.domain, namespace, serviceAccount));
   // A slash in a name would make another path of it.
-  return id.ok && workloadOf(id.value) !== null
-    ? { peer: peerOf(id.value, trust, "binding"), refused: null, certificate: null }
-    : refused("spiffe_id_invalid");
+  if (!id.ok || workloadOf(id.value) === null) return refused("spiffe_id_invalid");
+  if (isRevoked(id.value, trust)) return refused("identity_revoked");
+  return { peer: peerOf(id.value, trust, "binding"), refused: null, certificate: null };
 }
 
 const ALWAYS = { notBefore: Number.NEGATIVE_INFINITY, notAfter: Number.POSITIVE_INFINITY };

@@ -1,34 +1,23 @@
 import * as x509 from "@peculiar/x509";
 import { DurableObject } from "cloudflare:workers";
 import { gatewayId } from "../../../src/identity/assertion.ts";
+import { formatSpiffeId } from "../../../src/identity/spiffe-id.ts";
 import type { Entitled } from "../../../src/resources/enrolment-token.ts";
 import type { Result } from "../../../src/result.ts";
-import { formatSpiffeId } from "../../../src/identity/spiffe-id.ts";
-import { bytesToBase64 } from "../../../src/snapshot/bytes.ts";
+import type { AuthorityTrust, HubApi } from "../hub-api.ts";
+import type { AuthorityStatus } from "./ca-status.ts";
+import { CertificateAuthority, type Issued } from "./certificate-authority.ts";
 import { digestOf, readCertificateRequest, type RequestRefusal } from "./certificate-request.ts";
-import { issueSvid } from "./issue.ts";
+import type { IssuedCertificate } from "./issued.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
 import { type EnrolmentSettings, type IssuerTokenRefusal, judgeIssuerToken } from "./issuer-tokens.ts";
 import { hashOf, type JoinToken, JoinTokens, type JoinTokenHolder } from "./join-tokens.ts";
 import { JwtKeys } from "./jwt-keys.ts";
-import { type AuthorityEnv, AuthorityKeys } from "./keys.ts";
-import { pemOf, type Signer } from "./signing.ts";
+import type { KeysEnv } from "./keys.ts";
+import type { Revocation } from "./revocations.ts";
 import { SingleUse } from "./single-use.ts";
 import { type SpiffeBundle, SpiffeBundles } from "./spiffe-bundle.ts";
 import { judgeSvidProof, type ProofRefusal, type SvidProof } from "./svid-proof.ts";
-
-export interface Issued {
-  readonly ok: true;
-  readonly value: {
-    /** PEM. */
-    readonly certificate: string;
-    readonly bundle: string;
-    readonly spiffeId: string;
-    readonly expiresAt: number;
-  };
-  /** Of the certificate, hex. */
-  readonly serial: string;
-}
 
 export type Enrolment =
   | Issued
@@ -42,8 +31,6 @@ export type Enrolment =
 
 export type IssuedByIssuer = (Issued & { readonly entitled: Entitled }) | Extract<Enrolment, { readonly ok: false }>;
 
-export type EnrolmentRefusal = "token_unknown" | "proof_refused" | RequestRefusal;
-
 export type IssuedJwt =
   | {
       readonly ok: true;
@@ -51,9 +38,23 @@ export type IssuedJwt =
     }
   | Extract<Enrolment, { readonly ok: false }>;
 
+export type EnrolmentRefusal =
+  | "token_unknown"
+  | "proof_refused"
+  | "identity_revoked"
+  | "authority_expired"
+  | RequestRefusal;
+
+/** What of control's environment it uses. */
+interface AuthorityEnv extends KeysEnv {
+  readonly HUB: { getByName(name: string): Pick<HubApi, "takeTrust"> };
+  /** Set by the local mesh alone. */
+  readonly TULLE_LOCAL?: string;
+}
+
 /** The mesh's certificate authority. */
 export class Authority extends DurableObject<AuthorityEnv> {
-  readonly #keys: AuthorityKeys;
+  readonly #ca: CertificateAuthority;
   readonly #joinTokens: JoinTokens;
   readonly #issuerKeys: IssuerKeys;
   readonly #used: SingleUse;
@@ -63,7 +64,6 @@ export class Authority extends DurableObject<AuthorityEnv> {
   constructor(ctx: DurableObjectState, env: AuthorityEnv) {
     super(ctx, env);
     x509.cryptoProvider.set(crypto);
-    this.#keys = new AuthorityKeys(ctx.storage.sql, env);
     this.#joinTokens = new JoinTokens(ctx.storage.sql);
     this.#issuerKeys = new IssuerKeys({
       fetch: async (url, init) => fetch(url, init),
@@ -72,18 +72,67 @@ export class Authority extends DurableObject<AuthorityEnv> {
     this.#used = new SingleUse(ctx.storage.sql);
     this.#jwtKeys = new JwtKeys(ctx.storage.sql, env);
     this.#bundles = new SpiffeBundles(ctx.storage.sql);
+    this.#ca = new CertificateAuthority(ctx.storage, env, (trust) => this.#tell(trust));
   }
 
-  /** The mesh's own certificate: PEM, and DER in base64. */
-  async bundle(): Promise<{ readonly pem: string; readonly der: string }> {
-    const { certificate } = await this.#keys.signer();
-    return { pem: pemOf(certificate), der: bytesToBase64(certificate.rawData) };
+  /** Certificates follow each other; after a crash between two steps this goes on where they stopped. */
+  override async alarm(): Promise<void> {
+    await this.#ca.advance();
+  }
+
+  /** PEM of the mesh's roots. */
+  async bundle(): Promise<{ readonly pem: string }> {
+    return this.#ca.bundle();
+  }
+
+  /** What gateways judge workloads by. */
+  async trust(): Promise<AuthorityTrust> {
+    return this.#ca.trust();
+  }
+
+  async status(): Promise<AuthorityStatus> {
+    return this.#ca.status();
+  }
+
+  async list(page: Parameters<CertificateAuthority["list"]>[0]): Promise<readonly IssuedCertificate[]> {
+    return this.#ca.list(page);
+  }
+
+  async rotate(what: "root" | "intermediate", afterMs: number | null): Promise<Result<number, string>> {
+    return this.#ca.rotate(what, afterMs);
+  }
+
+  async csr(): Promise<string> {
+    return this.#ca.csr();
+  }
+
+  async import(pem: string, afterMs: number | null): Promise<Result<number, string>> {
+    return this.#ca.import(pem, afterMs);
+  }
+
+  async revoke(what: Pick<Revocation, "kind" | "value" | "reason">): Promise<Result<Revocation, string>> {
+    return this.#ca.revoke(what);
+  }
+
+  async lift(kind: Revocation["kind"], value: string): Promise<boolean> {
+    return this.#ca.lift(kind, value);
+  }
+
+  async revocations(): Promise<readonly Revocation[]> {
+    return this.#ca.revocations();
+  }
+
+  async backup(key: string): Promise<string> {
+    return this.#ca.backup(key);
+  }
+
+  async restore(sealed: string, key: string): Promise<Result<null, string>> {
+    return this.#ca.restore(sealed, key);
   }
 
   /** What others check SVIDs of this mesh against. */
   async spiffeBundle(): Promise<SpiffeBundle> {
-    const { certificate } = await this.#keys.signer();
-    return this.#bundles.of([certificate], await this.#jwtKeys.published(Date.now()));
+    return this.#bundles.of(await this.#ca.anchors(), await this.#jwtKeys.published(Date.now()));
   }
 
   /** Who brings it once gets a certificate for that workload or gateway. */
@@ -98,12 +147,13 @@ export class Authority extends DurableObject<AuthorityEnv> {
   async enrol(request: { readonly token: string; readonly csr: string; readonly ttlMs: number }): Promise<Enrolment> {
     const hash = await hashOf(request.token);
     // Looked at before the request is judged, so that a bad one does not use the token up.
-    if (!this.#joinTokens.isUsable(hash, Date.now())) return tokenUnknown();
+    const holder = this.#joinTokens.holder(hash, Date.now());
+    if (holder === null) return tokenUnknown();
     const read = await readCertificateRequest(request.csr);
     if (!read.ok) return read;
-    const signer = await this.#keys.signer();
-    const workload = this.#joinTokens.use(hash, Date.now());
-    return workload === null ? tokenUnknown() : this.#issue(this.#idOf(workload), read.key, request.ttlMs, signer);
+    return this.#ca.issue({ spiffeId: this.#idOf(holder), key: read.key, ttlMs: request.ttlMs }, () =>
+      this.#joinTokens.use(hash, Date.now()) ? null : tokenUnknown(),
+    );
   }
 
   /** By a token that an issuer has signed, for whom an EnrolmentRule says. */
@@ -119,10 +169,12 @@ export class Authority extends DurableObject<AuthorityEnv> {
     const { entitled, once, endsAt } = judged.value;
     const read = await readCertificateRequest(request.csr);
     if (!read.ok) return read;
-    const signer = await this.#keys.signer();
-    if (!(await this.#used.use(`issuer-token ${once}`, endsAt, Date.now())))
-      return tokenRefused({ reason: "token_used", subject: entitled.subject });
-    return { ...(await this.#issue(this.#idOf(entitled), read.key, request.ttlMs, signer)), entitled };
+    const wanted = { spiffeId: this.#idOf(entitled), key: read.key, ttlMs: request.ttlMs };
+    const issued = await this.#ca.issue(wanted, async () => {
+      const isFirst = await this.#used.use(`issuer-token ${once}`, endsAt, Date.now());
+      return isFirst ? null : tokenRefused({ reason: "token_used", subject: entitled.subject });
+    });
+    return issued.ok ? { ...issued, entitled } : issued;
   }
 
   /** A new certificate for who holds a good one, under the same name. */
@@ -131,7 +183,7 @@ export class Authority extends DurableObject<AuthorityEnv> {
     if (!read.ok) return read;
     const holder = await this.#holderOf(request, { for: "renew", csr: await digestOf(request.csr) });
     if (!holder.ok) return proofRefused(holder.error);
-    return this.#issue(holder.value, read.key, request.ttlMs, await this.#keys.signer());
+    return this.#ca.issue<never>({ spiffeId: holder.value, key: read.key, ttlMs: request.ttlMs }, () => null);
   }
 
   /** A JWT-SVID for one audience, for who holds a good certificate. */
@@ -149,19 +201,10 @@ export class Authority extends DurableObject<AuthorityEnv> {
   }
 
   async #holderOf(proof: SvidProof, asked: Readonly<Record<string, string>>): Promise<Result<string, ProofRefusal>> {
-    const { certificate } = await this.#keys.signer();
     const { TRUST_DOMAIN: domain, KEY_ENCRYPTION_SECRET: secret } = this.env;
-    const trust = { domain, aliases: [], authorities: [bytesToBase64(certificate.rawData)] };
+    const { authorities, revoked } = await this.#ca.trust();
+    const trust = { domain, aliases: [], authorities, revoked };
     return judgeSvidProof(proof, asked, { trust, secret, used: this.#used, now: Date.now() });
-  }
-
-  async #issue(spiffeId: string, key: x509.PublicKey, ttlMs: number, signer: Signer): Promise<Issued> {
-    const now = Date.now();
-    const expiresAt = Math.min(now + ttlMs, signer.certificate.notAfter.getTime());
-    const certificate = await issueSvid({ spiffeId, key, expiresAt }, signer, now);
-    const bundle = pemOf(signer.certificate);
-    const value = { certificate: pemOf(certificate), bundle, spiffeId, expiresAt };
-    return { ok: true, value, serial: certificate.serialNumber };
   }
 
   #idOf(holder: JoinTokenHolder): string {
@@ -169,15 +212,25 @@ export class Authority extends DurableObject<AuthorityEnv> {
     if ("gateway" in holder) return gatewayId(TRUST_DOMAIN, holder.gateway);
     return formatSpiffeId(TRUST_DOMAIN, holder.namespace, holder.serviceAccount);
   }
+
+  /** Not waited for: the Hub may wait for this object. Where it does not hear it asks by itself. */
+  #tell(trust: AuthorityTrust): void {
+    const told = this.env.HUB.getByName("hub").takeTrust(trust);
+    this.ctx.waitUntil(
+      told.catch((error: unknown) => console.warn({ event: "trust_not_told", message: String(error) })),
+    );
+  }
 }
 
-function tokenUnknown(): Enrolment {
+type Refused = Extract<Enrolment, { readonly ok: false }>;
+
+function tokenUnknown(): Refused {
   const message = "the join token is unknown, used or expired; ask the mesh's administrator for a new one";
   return { ok: false, code: "token_unknown", message };
 }
 
 /** One text for all that is wrong with it: what exactly it was, a stranger could use to find a token that is good. */
-function tokenRefused(why: IssuerTokenRefusal): Extract<Enrolment, { readonly ok: false }> {
+function tokenRefused(why: IssuerTokenRefusal): Refused {
   const message = "the token enrols nobody here; the mesh's audit says why";
   return { ok: false, code: "token_unknown", message, why };
 }

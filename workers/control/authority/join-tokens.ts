@@ -43,22 +43,15 @@ export class JoinTokens {
     return token;
   }
 
-  /** @param hash of the token, as `hashOf` makes it */
-  isUsable(hash: string, now: number): boolean {
-    const rows = this.#sql.exec(
-      "SELECT 1 FROM join_tokens WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
-      hash,
-      now,
-    );
-    return rows.toArray().length === 1;
-  }
-
-  /** One conditional statement: of two that come at once, one finds nothing. */
-  use(hash: string, now: number): JoinTokenHolder | null {
+  /**
+   * For whom a token is that can still be used.
+   *
+   * @param hash of the token, as `hashOf` makes it
+   */
+  holder(hash: string, now: number): JoinTokenHolder | null {
     const [row] = this.#sql
       .exec<{ namespace: string; service_account: string }>(
-        "UPDATE join_tokens SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING namespace, service_account",
-        now,
+        "SELECT namespace, service_account FROM join_tokens WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
         hash,
         now,
       )
@@ -66,6 +59,17 @@ export class JoinTokens {
     if (row === undefined) return null;
     const { namespace, service_account: name } = row;
     return namespace === OF_GATEWAY ? { gateway: name } : { namespace, serviceAccount: name };
+  }
+
+  /** One conditional statement: of two that come at once, one finds nothing. */
+  use(hash: string, now: number): boolean {
+    const used = this.#sql.exec(
+      "UPDATE join_tokens SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ? RETURNING 1",
+      now,
+      hash,
+      now,
+    );
+    return used.toArray().length === 1;
   }
 }
 

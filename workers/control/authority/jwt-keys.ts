@@ -1,6 +1,6 @@
 import { calculateJwkThumbprint, type JWK, SignJWT } from "jose";
 import { unwrapKey, wrapKey } from "../key-wrap.ts";
-import type { AuthorityEnv } from "./keys.ts";
+import type { KeysEnv } from "./keys.ts";
 import { SIGNING } from "./signing.ts";
 import type { BundleKey } from "./spiffe-bundle.ts";
 
@@ -23,10 +23,10 @@ interface KeyRow extends Record<string, SqlStorageValue> {
 /** Keys that sign JWT-SVIDs. The next is published before it signs, the last until what it has signed has ended. */
 export class JwtKeys {
   readonly #sql: SqlStorage;
-  readonly #env: AuthorityEnv;
+  readonly #env: KeysEnv;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(sql: SqlStorage, env: AuthorityEnv) {
+  constructor(sql: SqlStorage, env: KeysEnv) {
     this.#sql = sql;
     this.#env = env;
     sql.exec(

@@ -48,11 +48,10 @@ export class SpiffeBundles {
 
 /** X509-SVID §6.2: the certificate stands in `x5c`, alone. */
 async function x509Key(certificate: x509.X509Certificate): Promise<BundleKey> {
-  const {
-    kty = "",
-    crv = "",
-    x = "",
-    y = "",
-  } = (await crypto.subtle.exportKey("jwk", await certificate.publicKey.export())) as JWK;
-  return { kty, crv, x, y, use: "x509-svid", x5c: [bytesToBase64(certificate.rawData)] };
+  // A root of the administrator's own may be RSA.
+  const { kty, crv, x, y, n, e } = (await crypto.subtle.exportKey("jwk", await certificate.publicKey.export())) as JWK;
+  const key = Object.entries({ kty, crv, x, y, n, e }).filter(
+    (part): part is [string, string] => part[1] !== undefined,
+  );
+  return { ...Object.fromEntries(key), use: "x509-svid", x5c: [bytesToBase64(certificate.rawData)] };
 }
