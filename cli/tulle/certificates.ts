@@ -10,6 +10,7 @@ import { CommandError, usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { printFacts, printStructured } from "./output.ts";
+import { addCertList } from "./revoke.ts";
 import { whyUnread } from "./target.ts";
 
 interface EnrolOptions extends GlobalOptions {
@@ -24,7 +25,7 @@ const JoinToken = z.object({ token: z.string() });
 const Enrolled = z.object({ certificate: z.string(), spiffeId: z.string(), expiresAt: z.number() });
 
 export function addCert(program: Command): void {
-  const cert = program.command("cert").description("certificates of workloads: enrol, show");
+  const cert = program.command("cert").description("certificates of workloads: enrol, show, list, revoke, unrevoke");
   cert
     .command("enrol")
     .description("make a key and get its certificate from the mesh's authority")
@@ -50,6 +51,7 @@ Example:
     .description("tell what a certificate says; - reads stdin; exits with 1 where it has expired")
     .addHelpText("after", "\nExample:\n  $ tulle cert show certs/web.pem")
     .action(async (file: string, _: unknown, command: Command) => show(file, command.optsWithGlobals<GlobalOptions>()));
+  addCertList(cert);
 }
 
 export function ttl(given: string): number {

@@ -4,6 +4,7 @@ import { addAgent } from "./agent.ts";
 import { addAnalyze } from "./analyze.ts";
 import { addAudit } from "./audit.ts";
 import { addApply } from "./apply.ts";
+import { addCa } from "./ca.ts";
 import { addCert } from "./certificates.ts";
 import { addCheck } from "./check.ts";
 import { usageError } from "./command-error.ts";
@@ -70,6 +71,7 @@ export function tulleProgram(): Command {
   addToken(program);
   addAudit(program);
   addCert(program);
+  addCa(program);
   addAgent(program);
   addCompletion(program);
   program

@@ -22,6 +22,7 @@ import {
   TokenMade,
   Tokens,
 } from "../../src/api/answers.ts";
+import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Account, mayGetPath, mayUse } from "../../src/kube/access.ts";
@@ -196,12 +197,32 @@ describe("control", () => {
 
     await expectForm("assertionKeys", ["GET", "/api/v1/assertion-keys"], 200, AssertionKeys);
 
-    const texts = ["metrics", "health", "openapi", "bundle"];
+    await expectForm("readCa", ["GET", "/api/v1/ca"], 200, CaStatus);
+    const rotation = { what: "intermediate", afterSeconds: 600 };
+    await expectForm("rotateCa", ["POST", "/api/v1/ca/rotate", rotation], 201, CaSignsFrom);
+    await expectForm("importCa", ["POST", "/api/v1/ca/import", { chain: "none" }], 422, Status);
+    const key = "k".repeat(32);
+    await expectForm("backUpCa", ["POST", "/api/v1/ca/backup", { key }], 200, CaBackedUp);
+    await expectForm("restoreCa", ["POST", "/api/v1/ca/restore", { key, backup: "v1.x.y" }], 409, Status);
+    await expectForm("listCertificates", ["GET", "/api/v1/certificates"], 200, Certificates);
+    const spiffeId = "spiffe://cluster.local/ns/default/sa/lost";
+    await expectForm("revoke", ["POST", "/api/v1/revocations", { spiffeId }], 201, Revocation);
+    await expectForm("listRevocations", ["GET", "/api/v1/revocations"], 200, Revocations);
+    await expectForm("liftRevocation", ["DELETE", `/api/v1/revocations?spiffeId=${spiffeId}`], 204, null);
+    await expectForm("liftRevocation", ["DELETE", `/api/v1/revocations?spiffeId=${spiffeId}`], 404, Status);
+
+    const texts = ["metrics", "health", "openapi", "bundle", "requestCa"];
     expect([...seen, ...texts].toSorted()).toEqual(PLAIN.map(({ operation }) => operation.operationId).toSorted());
   });
 });
 
 const FORMS = {
+  CaStatus,
+  CaSignsFrom,
+  CaBackedUp,
+  Certificates,
+  Revocation,
+  Revocations,
   Applied,
   ApplyRefused,
   AssertionKeys,
