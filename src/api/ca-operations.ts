@@ -210,7 +210,11 @@ export const CA_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Oper
       "x-codeSamples": [
         {
           lang: "curl",
-          source: `${curl("/api/v1/revocations?spiffeId=spiffe://cluster.local/ns/tour/sa/lost", "-X DELETE", "-o /dev/null -w '%{http_code}\\n'")}`,
+          source: curl(
+            "/api/v1/revocations?spiffeId=spiffe://cluster.local/ns/tour/sa/lost",
+            "-X DELETE",
+            "-o /dev/null -w '%{http_code}\\n'",
+          ),
           "x-expect": "204",
         },
       ],

@@ -278,7 +278,7 @@ export interface Trust {
   readonly revoked?: Revoked;
 }
 
-export interface Revoked {
+interface Revoked {
   /** Of certificates: lower-case hex without leading zeros. */
   readonly serials: readonly string[];
   /** SPIFFE IDs without their scheme, of certificates and of bindings. */

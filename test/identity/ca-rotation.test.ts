@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, constantFrom, integer, oneof, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   anchorsAt,
@@ -115,13 +115,13 @@ describe("rotation of the authority's certificates", () => {
   });
 
   it("never lets a leaf of 24 hours fall out of trust, nor an unpublished certificate sign, whatever comes when", () => {
-    const action = fc.record({
-      wait: fc.oneof(fc.integer({ min: 0, max: 2 * DAY }), fc.integer({ min: 0, max: 400 * DAY })),
-      kind: fc.constantFrom("alarm", "alarm", "issue", "issue", "crash", "root", "intermediate"),
-      life: fc.integer({ min: 1_000, max: DAY }),
+    const action = record({
+      wait: oneof(integer({ min: 0, max: 2 * DAY }), integer({ min: 0, max: 400 * DAY })),
+      kind: constantFrom("alarm", "alarm", "issue", "issue", "crash", "root", "intermediate"),
+      life: integer({ min: 1_000, max: DAY }),
     });
-    fc.assert(
-      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+    assert(
+      property(array(action, { maxLength: 60 }), (actions) => {
         const model = new Model();
         const leaves: { issuer: string; root: string; ends: number }[] = [];
         const seenSince = new Map<string, number>();

@@ -7,6 +7,7 @@ import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Place } from "../../src/request/places.ts";
+import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
@@ -28,20 +29,6 @@ export type WriteResult =
   | { readonly ok: true; readonly generation: number; readonly results: readonly Written[] }
   /** Nothing was stored. Where no operation was to blame the index is -1. */
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
-
-/** What the authority tells: whom gateways let speak for the mesh, and who counts no more. */
-export interface AuthorityTrust {
-  /** Grows with each change. */
-  readonly version: number;
-  /** Certificates that sign workloads, base64 DER. */
-  readonly authorities: readonly string[];
-  readonly revoked: {
-    /** Lower-case hex without leading zeros. */
-    readonly serials: readonly string[];
-    /** SPIFFE IDs without their scheme. */
-    readonly ids: readonly string[];
-  };
-}
 
 export interface HubStatus {
   /** Control's. */

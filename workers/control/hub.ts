@@ -30,16 +30,9 @@ import { AuditWitness, type Witnessed } from "./audit-witness.ts";
 import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
+import type { AuthorityTrust } from "./authority/trust.ts";
 import { History } from "./history.ts";
-import type {
-  AuthorityTrust,
-  FoundSlice,
-  HubApi,
-  HubFindings,
-  HubStatus,
-  WriteOptions,
-  WriteResult,
-} from "./hub-api.ts";
+import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { seenBy } from "./seen-by.ts";

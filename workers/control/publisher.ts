@@ -11,7 +11,7 @@ import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
-import type { AuthorityTrust } from "./hub-api.ts";
+import type { AuthorityTrust } from "./authority/trust.ts";
 import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
   importSigningKey,

@@ -94,8 +94,16 @@ export class Backup {
   /** @param key the administrator's, 32 characters or more */
   async take(key: string): Promise<string> {
     const certificates = await Promise.all(
-      this.#store.all().map(async ({ wrappedKey, isOurs: _, ...one }) => ({
-        ...one,
+      this.#store.all().map(async ({ wrappedKey, ...one }) => ({
+        serial: one.serial,
+        role: one.role,
+        root: one.root,
+        certificate: one.certificate,
+        chain: one.chain,
+        notBefore: one.notBefore,
+        notAfter: one.notAfter,
+        signsFrom: one.signsFrom,
+        lastEnds: one.lastEnds,
         key: wrappedKey === null ? null : bytesToBase64(await this.#keys.unwrap(wrappedKey)),
       })),
     );

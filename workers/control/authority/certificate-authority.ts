@@ -1,7 +1,7 @@
 import * as x509 from "@peculiar/x509";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { bytesToBase64Url } from "../../../src/snapshot/bytes.ts";
-import type { AuthorityTrust } from "../hub-api.ts";
+import type { AuthorityTrust } from "./trust.ts";
 import { Backup } from "./backup.ts";
 import { makeCaRequest, makeKey } from "./ca-certificates.ts";
 import { CaStore } from "./ca-store.ts";
