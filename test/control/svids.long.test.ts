@@ -160,7 +160,7 @@ describe("a JWT-SVID", () => {
 });
 
 describe("the SPIFFE bundle", () => {
-  it("has the authority's certificate and the key of JWT-SVIDs, and keeps its number while they stay", async () => {
+  it("has the authority's root, the intermediate that gateways are shown leaves of, and the key of JWT-SVIDs, and keeps its number while they stay", async () => {
     const bundle = async () => {
       const response = await control.raw("GET", "/api/v1/spiffe-bundle", {});
       return { type: response.headers.get("content-type"), body: (await response.json()) as Record<string, unknown> };
@@ -170,10 +170,12 @@ describe("the SPIFFE bundle", () => {
     expect(first.type).toContain("application/json");
     expect(first.body).toMatchObject({ spiffe_sequence: 1, spiffe_refresh_hint: 300 });
     const keys = first.body["keys"] as (JWK & { x5c?: string[] })[];
-    expect(keys.map(({ use }) => use)).toEqual(["x509-svid", "jwt-svid"]);
+    expect(keys.map(({ use }) => use)).toEqual(["x509-svid", "x509-svid", "jwt-svid"]);
     const ca = new X509Certificate(await (await control.raw("GET", "/api/v1/bundle", {})).text());
     expect(keys[0]?.x5c).toEqual([ca.raw.toString("base64")]);
     expect(keys[0]).toMatchObject(ca.publicKey.export({ format: "jwk" }));
+    const intermediate = new X509Certificate(Buffer.from(keys[1]?.x5c?.[0] ?? "", "base64"));
+    expect([intermediate.ca, intermediate.checkIssued(ca)]).toEqual([true, true]);
   });
 });
 
