@@ -220,12 +220,12 @@ describe("a root of the administrator's own", () => {
     {
       ca = true,
       pathLength = 0,
-      usage = x509.KeyUsageFlags.keyCertSign as number,
+      usage = x509.KeyUsageFlags.keyCertSign,
       days = 30,
       from = -1,
       more = [uri("spiffe://cluster.local")] as readonly x509.Extension[],
       by = root,
-      key = new x509.Pkcs10CertificateRequest(csr).publicKey as x509.PublicKeyType,
+      key = undefined as CryptoKey | undefined,
       serial = "52",
     } = {},
   ): Promise<string> {
@@ -236,7 +236,7 @@ describe("a root of the administrator's own", () => {
       notBefore: new Date(Date.now() + from * DAY),
       notAfter: new Date(Date.now() + days * DAY),
       signingAlgorithm: ALGORITHM,
-      publicKey: key,
+      publicKey: key ?? new x509.Pkcs10CertificateRequest(csr).publicKey,
       signingKey: by.keys.privateKey,
       extensions: [
         new x509.BasicConstraintsExtension(ca, ca ? pathLength : undefined, true),

@@ -37,10 +37,10 @@ describe("rotation under load", () => {
   it("of the root fails no request of clients with certificates of the old one and the new one", async () => {
     const clients = [await mesh.enrol("default", "web")];
     const issuers = new Set(clients.map(({ cert }) => cert.split("-----BEGIN CERTIFICATE-----")[2]));
-    let running = true;
+    const load = { runs: true };
     const statuses: number[] = [];
-    const load = Array.from({ length: 4 }, async (_, index) => {
-      while (running) statuses.push(await call(clients[index % clients.length]!));
+    const clientsRun = Array.from({ length: 4 }, async (_, index) => {
+      while (load.runs) statuses.push(await call(clients[index % clients.length]!));
     });
     try {
       // Longer than the edge takes to ask for the roots again.
@@ -57,8 +57,8 @@ describe("rotation under load", () => {
       const then = statuses.length;
       await until("load with all three", async () => statuses.length > then + 300, 60_000);
     } finally {
-      running = false;
-      await Promise.all(load);
+      load.runs = false;
+      await Promise.all(clientsRun);
     }
     expect(issuers.size).toBe(3);
     expect(statuses.length).toBeGreaterThan(600);
