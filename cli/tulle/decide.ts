@@ -10,6 +10,7 @@ interface DecideOptions extends GlobalOptions {
   readonly method: string;
   readonly rpc?: string;
   readonly header?: readonly string[];
+  readonly check?: readonly string[];
   readonly as?: string;
   readonly scope?: string;
 }
@@ -64,6 +65,11 @@ export function addDecide(program: Command): void {
         .conflicts(["path", "method", "header"]),
     )
     .option("--header <line>", "a header, `name: value`; may be given again", headerLine)
+    .option(
+      "--check <answer>",
+      "what an external authorizer answers, `PROVIDER=STATUS`, or `PROVIDER=error` where it cannot be asked; may be given again",
+      checkAnswer,
+    )
     .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
     .option(
       "--scope <scope>",
@@ -87,6 +93,20 @@ function headerLine(text: string, before?: readonly string[]): readonly string[]
   return collect(text, before);
 }
 
+const CHECK = /^(.+)=(?:(\d{3})|error)$/;
+
+function checkAnswer(text: string, before?: readonly string[]): readonly string[] {
+  if (!CHECK.test(text)) throw new InvalidArgumentError("Give PROVIDER=STATUS or PROVIDER=error.");
+  return collect(text, before);
+}
+
+function checksOf(answers: readonly string[]): readonly { readonly provider: string; readonly status?: number }[] {
+  return answers.map((answer) => {
+    const [, provider = "", status] = CHECK.exec(answer) ?? [];
+    return { provider, ...(status !== undefined && { status: Number(status) }) };
+  });
+}
+
 function principalOf(text: string): string {
   const [namespace, account, ...more] = text.split("/");
   if (text.startsWith("spiffe://") || more.length > 0) return text;
@@ -94,12 +114,13 @@ function principalOf(text: string): string {
   return `cluster.local/ns/${namespace}/sa/${account}`;
 }
 
-async function decide({ as, host, scope, ...options }: DecideOptions): Promise<void> {
+async function decide({ as, host, scope, check = [], ...options }: DecideOptions): Promise<void> {
   const { rpc } = options;
   const facts = {
     host,
     ...(rpc === undefined ? requestOf(options) : { protocol: "workers-rpc", method: "POST", path: rpc }),
     ...(as !== undefined && { peer: { principal: as } }),
+    ...(check.length > 0 && { checks: checksOf(check) }),
   };
   const body = JSON.stringify({ ...(scope !== undefined && { scope }), facts });
   const { value } = await ask(connect(options), { method: "POST", path: "/decide", body }, Decided);

@@ -36,6 +36,15 @@ const Token = z.strictObject({
   refused: refusal.optional().describe("It does not verify, for this reason. Absent: it does."),
 });
 
+const Check = z.strictObject({
+  provider: z.string().min(1).max(253).describe("Its name among `extensionProviders`."),
+  status: z.int().min(100).max(599).optional().describe("Of its answer. Absent: it cannot be asked."),
+  headers: z
+    .record(headerName, z.union([headerValue, z.array(headerValue).max(100)]))
+    .default({})
+    .describe("Of its answer."),
+});
+
 const ClientTlsFact = z.strictObject({
   version: z.string().max(20).nullable().describe("`TLSv1.3`"),
   cipher: z.string().max(100).nullable().describe("OpenSSL's name."),
@@ -95,6 +104,7 @@ const Hypothetical = z.strictObject({
     .describe(
       "Tokens that are taken as verified. Each stands where rules look for one of its issuer; the request needs to hold none.",
     ),
+  checks: z.array(Check).max(20).default([]).describe("What external authorizers answer that are asked."),
   startedAt: z.int().min(0).max(253_402_300_799_999).default(0).describe("When it comes, epoch milliseconds."),
   seed: z.int().min(-2_147_483_648).max(4_294_967_295).default(0).describe("What all draws are worked out of."),
 });
@@ -112,6 +122,26 @@ const fact = z.discriminatedUnion("ok", [
     rule: z.int().min(0),
   }),
   z.strictObject({ ok: z.literal(false), code: refusal, detail: z.string() }),
+]);
+
+const headerLines = z.array(z.tuple([z.string(), z.string()]));
+
+const check = z.discriminatedUnion("verdict", [
+  z.strictObject({
+    verdict: z.literal("allowed"),
+    toService: z.record(z.string(), z.string()),
+    toClient: headerLines,
+  }),
+  z.strictObject({
+    verdict: z.literal("denied"),
+    status: z.int().min(200).max(599),
+    headers: headerLines,
+    body: z.string(),
+  }),
+  z.strictObject({
+    verdict: z.literal("failed"),
+    reason: z.enum(["timeout", "unreachable", "no_endpoint", "overflow", "answer"]),
+  }),
 ]);
 
 const Recorded = z.strictObject({
@@ -138,6 +168,7 @@ const Recorded = z.strictObject({
   startedAt: z.int().min(0).max(253_402_300_799_999).default(0),
   seed: z.int(),
   tokens: z.record(z.string(), fact.nullable()),
+  checks: z.record(z.string(), check).exactOptional(),
   conclusions: z.record(z.string(), z.boolean()),
 }) satisfies z.ZodType<WrittenFacts>;
 

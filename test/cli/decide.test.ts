@@ -29,6 +29,16 @@ const DECIDED = {
 };
 
 describe("tulle decide", () => {
+  it("tells what external authorizers answer", async () => {
+    control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
+    const { code } = await tulle(folder, ["decide", "--host", "a", "--check", "opa=200", "--check", "plans=error"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(control.asked[0]?.body ?? "")).toMatchObject({
+      facts: { checks: [{ provider: "opa", status: 200 }, { provider: "plans" }] },
+    });
+    expect((await tulle(folder, ["decide", "--host", "a", "--check", "opa"])).stderr).toContain("PROVIDER=STATUS");
+  });
+
   it("tells control the request, and prints what would become of it", async () => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
     const line = ["decide", "--host", "reviews:9080", "--path", "/api?x=1", "--method", "POST", "--as", "default/web"];
