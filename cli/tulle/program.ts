@@ -13,6 +13,7 @@ import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDev } from "./dev.ts";
+import { addLogin } from "./login.ts";
 import { addMode } from "./mode.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { complain, FORMATS, print, printStructured } from "./output.ts";
@@ -47,10 +48,12 @@ export function tulleProgram(): Command {
         process.env["NO_COLOR"] = "1";
         delete process.env["FORCE_COLOR"];
       }
-      const makesToken = command.parent?.name() === "token" && ["create", "bootstrap"].includes(command.name());
+      const makesToken =
+        command.name() === "login" ||
+        (command.parent?.name() === "token" && ["create", "bootstrap"].includes(command.name()));
       if (output === "kubeconfig" && !makesToken)
         throw usageError(
-          "`-o kubeconfig` is for `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
+          "`-o kubeconfig` is for `tulle login`, `tulle token create` and `tulle token bootstrap`; use table, json or yaml",
         );
       if ((output === "text" || output === "sarif") && command.name() !== "analyze")
         throw usageError(`\`-o ${output}\` is for \`tulle analyze\`; use table, json or yaml`);
@@ -69,6 +72,7 @@ export function tulleProgram(): Command {
   addRevisions(program);
   addRollback(program);
   addToken(program);
+  addLogin(program);
   addAudit(program);
   addCert(program);
   addCa(program);

@@ -100,7 +100,7 @@ async function create(name: string, { role, ttl, ...options }: CreateOptions): P
 }
 
 /** The token alone, or a kubeconfig that holds it. */
-function printToken(
+export function printToken(
   { server, ca, insecure }: Target,
   { output, namespace = "default" }: GlobalOptions,
   user: string,

@@ -126,6 +126,33 @@ export const Tokens = z.strictObject({
   ),
 });
 
+export const SessionMade = z.strictObject({
+  id: z.string(),
+  token: secret,
+  name: z.string().describe("Issuer and subject, with `#` between them."),
+  role: z.enum(["viewer", "editor", "admin"]),
+  namespace: z.string().nullable().describe("The only one that it reaches; null: all."),
+  expiresAt: epochMs.describe("Epoch milliseconds."),
+});
+export const Sessions = z.strictObject({
+  sessions: z.array(
+    z.strictObject({
+      id: z.string(),
+      issuer: z.string(),
+      audience: z.string(),
+      subject: z.string(),
+      role: z.enum(["viewer", "editor", "admin"]).nullable().describe("By the rules of now; null: none gives any."),
+      namespace: z
+        .string()
+        .nullable()
+        .describe("The only one that it reaches; null: all, or none where there is no role."),
+      createdAt: epochMs.describe("Epoch milliseconds."),
+      expiresAt: epochMs.describe("Epoch milliseconds."),
+    }),
+  ),
+});
+export const SessionsEnded = z.strictObject({ ended: z.int().min(0) });
+
 const spiffeId = z
   .string()
   .describe(

@@ -28,6 +28,11 @@ export const WantedToken = z.strictObject({
 
 const joinSeconds = z.int().min(1).max(MAX_JOIN_SECONDS).default(MAX_JOIN_SECONDS).describe("How long it can be used.");
 
+export const WantedSession = z.strictObject({
+  namespace: label.optional().describe("The only namespace that it reaches, a DNS label. Absent: what the rules give."),
+});
+export const SESSION_FORM = '{"namespace"?: "shop"}';
+
 export const WantedJoinToken = z.union([
   z.strictObject({
     namespace: label.describe("Of the workload, a DNS label."),

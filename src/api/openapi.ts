@@ -37,7 +37,8 @@ export function openApiDocument(): OpenApi {
     paths: { ...PLAIN_OPERATIONS, ...KUBE_OPERATIONS },
     components: {
       securitySchemes: {
-        token: bearer("A token that `POST /api/v1/tokens` or `POST /api/v1/bootstrap` made."),
+        token: bearer("A token that `POST /api/v1/tokens`, `POST /api/v1/sessions` or `POST /api/v1/bootstrap` made."),
+        idToken: bearer("The ID token of an identity provider, once."),
         bootstrapSecret: bearer("The deployment's bootstrap secret."),
         joinToken: bearer("A join token, once."),
         proof: bearer("A proof that one holds the key of a certificate, once."),

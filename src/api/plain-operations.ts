@@ -17,6 +17,9 @@ import {
   Revisions,
   RolledBack,
   SpiffeBundle,
+  SessionMade,
+  Sessions,
+  SessionsEnded,
   Status,
   TokenMade,
   Tokens,
@@ -31,6 +34,7 @@ import {
   WantedJoinToken,
   WantedJwtSvid,
   WantedRenewal,
+  WantedSession,
   WantedToken,
   WorkloadAddress,
 } from "./bodies.ts";
@@ -56,6 +60,7 @@ const SENT = {
   RegisteredWorkload,
   WorkloadAddress,
   WantedToken,
+  WantedSession,
   WantedJoinToken,
   WantedCertificate,
   WantedRenewal,
@@ -72,6 +77,9 @@ const ANSWERED = {
   RolledBack,
   MeshStatus,
   TokenMade,
+  SessionMade,
+  Sessions,
+  SessionsEnded,
   Bootstrapped,
   Tokens,
   JoinTokenMade,
@@ -636,6 +644,97 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
             curl("/api/v1/tokens/$id", "-X DELETE", CODE_ONLY),
           ].join("\n"),
           "x-expect": "204",
+        },
+      ],
+    },
+  },
+  "/api/v1/sessions": {
+    post: {
+      operationId: "signIn",
+      summary: "A session for somebody's ID token",
+      description:
+        "The bearer token is the ID token of an issuer that `signIn` of the MeshConfig lists; behind Cloudflare Access its own header `Cf-Access-Jwt-Assertion` does. It makes one session (Access's may make more). A session's token is sent as any other, by kubectl too, and holds for 8 hours; what it may do is asked of the rules at every request.",
+      tags: ["Access"],
+      security: [{ idToken: [] }],
+      requestBody: body("WantedSession"),
+      responses: {
+        "201": answer("The session; only its token's hash is kept.", "SessionMade"),
+        ...errors("BadRequest", "RequestEntityTooLarge", "Forbidden"),
+      },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          label: "Without an ID token",
+          source: `${BARE_CURL} -o /dev/null -w '%{http_code}\\n' --json '{"namespace": "tour"}' "$TULLE/api/v1/sessions" || true`,
+          "x-expect": "401",
+        },
+      ],
+    },
+    get: {
+      operationId: "listSessions",
+      summary: "Who is signed in",
+      tags: ["Access"],
+      responses: { "200": answer("Those that hold, the oldest first.", "Sessions"), ...errors("Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [{ lang: "curl", source: curl("/api/v1/sessions"), "x-expect": { sessions: [] } }],
+    },
+    delete: {
+      operationId: "endSessions",
+      summary: "End all sessions of somebody now",
+      tags: ["Access"],
+      parameters: [
+        { name: "issuer", in: "query", required: true, description: "As the list has it.", schema: { type: "string" } },
+        {
+          name: "subject",
+          in: "query",
+          required: true,
+          description: "As the list has it.",
+          schema: { type: "string" },
+        },
+      ],
+      responses: { "200": answer("How many there were.", "SessionsEnded"), ...errors("BadRequest", "Forbidden") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: curl("/api/v1/sessions?issuer=https://login.example.com&subject=248289", "-X DELETE"),
+          "x-expect": { ended: 0 },
+        },
+      ],
+    },
+  },
+  "/api/v1/sessions/current": {
+    delete: {
+      operationId: "signOut",
+      summary: "End the session whose token is sent",
+      tags: ["Access"],
+      responses: { "204": NOTHING, ...errors("BadRequest") },
+      "x-tulle-role": "viewer",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          label: "With an admin token, which is no session",
+          source: `${curl("/api/v1/sessions/current", "-X DELETE", CODE_ONLY)} || true`,
+          "x-expect": "400",
+        },
+      ],
+    },
+  },
+  "/api/v1/sessions/{id}": {
+    delete: {
+      operationId: "endSession",
+      summary: "End a session now",
+      tags: ["Access"],
+      parameters: [pathParameter("id", "As the list has it.")],
+      responses: { "204": NOTHING, ...errors("Forbidden", "NotFound") },
+      "x-tulle-role": "admin",
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          label: "One that there is not",
+          source: `${curl("/api/v1/sessions/none", "-X DELETE", CODE_ONLY)} || true`,
+          "x-expect": "404",
         },
       ],
     },

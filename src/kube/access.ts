@@ -11,6 +11,8 @@ export interface Account {
   readonly role: Role;
   /** The only namespace that it may touch; null: all. */
   readonly namespace: string | null;
+  /** Epoch ms; null: never. Absent where nobody asks. */
+  readonly expiresAt?: number | null;
 }
 
 const READ_VERBS = ["get", "list", "watch"] as const;
@@ -115,6 +117,8 @@ function aliased(group: string, resource: string) {
 export function mayUse({ role, namespace }: Account, path: string): boolean {
   // It tells each of what it may read.
   if (path === "/api/v1/findings") return true;
+  // Everybody may end their own.
+  if (path === "/api/v1/sessions/current") return true;
   if (namespace !== null) return false;
   return path === "/metrics" || path === "/api/v1/status" || role === "admin";
 }

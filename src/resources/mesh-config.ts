@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { credentialName } from "./client-tls.ts";
 import { checkTrafficPolicy, TrafficPolicy } from "./destination-rule.ts";
 import { duration, parseDuration } from "./duration.ts";
 import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
@@ -11,6 +12,7 @@ import { checkProviders, ExtensionProvider } from "./extension-providers.ts";
 import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
+import { checkSignIn, SignIn } from "./sign-in.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
 const pathParameters = choice(["CUT", "REFUSE"]);
@@ -89,6 +91,14 @@ export const MeshConfig = strict(
         }),
       )
       .exactOptional(),
+    credentials: z
+      .array(
+        strict({
+          name: credentialName,
+          namespaces: list(text((name) => name === "*" || isDnsLabel(name), "the name of a namespace, or `*`")),
+        }),
+      )
+      .exactOptional(),
     enableAutoMtls: z
       .literal(true, { error: never("calls between workloads always carry their identities; leave it out") })
       .exactOptional(),
@@ -104,6 +114,7 @@ export const MeshConfig = strict(
     defaultConfig: DefaultConfig.exactOptional(),
     mode: choice(["Enforce", "Observe"]).exactOptional(),
     extensionProviders: z.array(ExtensionProvider).exactOptional(),
+    signIn: SignIn.exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     revocation: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     ...visibilityFields,
@@ -145,6 +156,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
       .error(
         "at least `10m`: control signs what gateways know anew every 5 minutes, and a shorter one would close in between",
       );
+  checkSignIn(spec.signIn ?? [], report.at("signIn"), context.local);
   checkLocalities(spec.localities ?? [], report.at("localities"));
   for (const [index, host] of (spec.egress?.allowedHosts ?? []).entries()) {
     const problem = egressHostProblem(host, context.local);

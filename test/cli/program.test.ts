@@ -48,7 +48,7 @@ describe("tulle", () => {
     { args: ["token", "creat"], code: 2, says: "(Did you mean create?)" },
     { args: ["status", "--wiat"], code: 2, says: "(Did you mean --wait?)" },
     { args: ["version", "-o", "xml"], code: 2, says: "table, json, yaml" },
-    { args: ["version", "-o", "kubeconfig"], code: 2, says: "is for `tulle token create`" },
+    { args: ["version", "-o", "kubeconfig"], code: 2, says: "is for `tulle login`, `tulle token create`" },
     { args: ["version", "--timeout", "0s"], code: 2, says: "Give a duration" },
     { args: ["completion", "sh"], code: 2, says: "bash, zsh, fish" },
   ])("refuses $args", async ({ args, code, says }) => {

@@ -332,6 +332,29 @@ spec: { hosts: [shop.test], ports: [{ number: 80, name: http, protocol: HTTP }],
     ]);
   });
 
+  it("shows what its namespace was given, and nothing else once anything is given", () => {
+    const shown = (credentials: string | null, namespace = "default") => {
+      const made = world(OUTSIDE);
+      const egress =
+        "egress: { allowedHosts: [api.example.com] }, privateRanges: [{ range: 10.0.0.0/8, namespaces: ['*'] }]";
+      made.apply(meshConfig(`{ ${egress}${credentials === null ? "" : `, credentials: ${credentials}`} }`));
+      const tls = "{ mode: MUTUAL, credentialName: shop.client-cert }";
+      const spec = `{ host: api.default.svc.cluster.local, trafficPolicy: { tls: ${tls} } }`;
+      const refused = made.apply(rule(spec, "r", namespace)).filter((finding) => finding.includes("may not show"));
+      const ways = clusterOf(made, "", "mesh/*", "api")?.endpoints.map(({ address }) => address) ?? [];
+      return { refused: refused.length, ways };
+    };
+    const open = [{ ...ORIGIN, certificate: "CERT_SHOP_CLIENT_CERT" }];
+    const closed = [{ ...ORIGIN, certificate: "CERT_" }];
+    expect(shown(null)).toEqual({ refused: 0, ways: open });
+    expect(shown("[{ name: shop.client-cert, namespaces: [default] }]")).toEqual({ refused: 0, ways: open });
+    expect(shown("[{ name: SHOP_CLIENT_CERT, namespaces: ['*'] }]")).toEqual({ refused: 0, ways: open });
+    expect(shown("[]")).toEqual({ refused: 1, ways: closed });
+    expect(shown("[{ name: shop.client-cert, namespaces: [shop] }]")).toEqual({ refused: 1, ways: closed });
+    expect(shown("[{ name: other, namespaces: [default] }]")).toEqual({ refused: 1, ways: closed });
+    expect(shown("[]", "istio-system")).toEqual({ refused: 0, ways: open });
+  });
+
   it("to hosts that the request names is HTTPS, by the certificate of MUTUAL or not at all", () => {
     const hosts = `
 ${meshConfig("{ egress: { allowedHosts: ['*.example.com'] } }")}

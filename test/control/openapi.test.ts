@@ -18,6 +18,8 @@ import {
   Revisions,
   RolledBack,
   SpiffeBundle,
+  Sessions,
+  SessionsEnded,
   Status,
   TokenMade,
   Tokens,
@@ -179,6 +181,12 @@ describe("control", () => {
     await expectForm("listTokens", ["GET", "/api/v1/tokens"], 200, Tokens);
     await expectForm("revokeToken", ["DELETE", `/api/v1/tokens/${String(id)}`], 204, null);
     await expectForm("revokeToken", ["DELETE", `/api/v1/tokens/${String(id)}`], 404, Status);
+    await expectForm("signIn", ["POST", "/api/v1/sessions", {}], 401, Status);
+    await expectForm("listSessions", ["GET", "/api/v1/sessions"], 200, Sessions);
+    await expectForm("signOut", ["DELETE", "/api/v1/sessions/current"], 400, Status);
+    await expectForm("endSession", ["DELETE", "/api/v1/sessions/x"], 404, Status);
+    await expectForm("endSessions", ["DELETE", "/api/v1/sessions?issuer=a&subject=b"], 200, SessionsEnded);
+    await expectForm("endSessions", ["DELETE", "/api/v1/sessions"], 400, Status);
     const workload = { namespace: "default", serviceAccount: "web" };
     const join = await expectForm("createJoinToken", ["POST", "/api/v1/join-tokens", workload], 201, JoinTokenMade);
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -227,6 +235,8 @@ const FORMS = {
   ApplyRefused,
   AssertionKeys,
   RolledBack,
+  Sessions,
+  SessionsEnded,
   MeshStatus,
   Registered,
   TokenMade,

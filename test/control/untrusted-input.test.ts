@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -494,6 +495,24 @@ describe("a body of more than 1 MiB", () => {
       expect(await control.dump()).toBe(before);
     },
   );
+
+  it("is not taken packed, whatever it would be unpacked", async () => {
+    const before = await control.dump();
+    const send = async (path: string, coding: string, body: BodyInit) => {
+      const headers = { ...control.auth(), "content-type": JSON_TYPE, "content-encoding": coding };
+      const answer = await fetch(new URL(path, await control.url()), { method: "POST", headers, body });
+      return [path, coding, answer.status, ((await answer.json()) as { reason?: string }).reason];
+    };
+    const text = JSON.stringify(rule("packed"));
+    const bomb = gzipSync(Buffer.alloc(8 * 1024 * 1024, 0x20));
+    for (const path of ["/api/v1/apply", RULES, "/api/v1/tokens", "/api/v1/rollback", "/api/v1/enrol"]) {
+      expect(await send(path, "gzip", bomb)).toEqual([path, "gzip", 415, "UnsupportedMediaType"]);
+      for (const coding of ["gzip", "br", "zstd", "deflate", "gzip, identity", "x-unknown"])
+        expect(await send(path, coding, text)).toEqual([path, coding, 415, "UnsupportedMediaType"]);
+    }
+    expect(await control.dump()).toBe(before);
+    expect((await send("/api/v1/apply?dryRun=All", "identity", text))[2]).toBe(200);
+  });
 
   it("is not stored where a false length hides it, or tells of more than comes", async () => {
     const before = await control.dump();

@@ -265,7 +265,9 @@ describe("what the cell of a location tells isolates of each other", () => {
     const log = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const caller = gateway;
     for (const isolate of ["one", "two", "three"]) await exchange({ isolate, outcomes: [failed({ caller })] });
-    const lines = log.mock.calls.map(([line]: unknown[]) => line).filter((line) => isOf(line, caller));
+    const lines = log.mock.calls
+      .map(([line]: unknown[]): unknown => JSON.parse(String(line)))
+      .filter((line) => isOf(line, caller));
     log.mockRestore();
     expect(lines).toEqual([
       {

@@ -1,12 +1,15 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { isNamespace } from "../../src/resources/object.ts";
 import type { Context, MiddlewareHandler } from "hono";
 import { type Account, forbidden, mayDo, mayUse, type Verb, type Wish } from "../../src/kube/access.ts";
+import { MESH_CONFIG_REF, SYSTEM_NAMESPACE } from "../../src/kube/mesh-config-ref.ts";
 import type { ResourcePath } from "../../src/kube/path.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { headerSize, MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { Writer } from "./db/audit.ts";
+import { SESSION_PREFIX, sessionStore } from "./db/sessions.ts";
 import { objectStore } from "./db/store.ts";
 import { sameSecret, tokenStore } from "./db/tokens.ts";
 import type { Env } from "./env.ts";
@@ -16,13 +19,12 @@ export interface Api {
   readonly Variables: { readonly account: Account };
 }
 
-/** Where the mesh's own settings stand, and policies for the whole mesh unless they say otherwise. */
-const SYSTEM_NAMESPACE = "istio-system";
+const MAX_TOKEN_CHARACTERS = 4_096;
 
 /** The token of `Authorization: Bearer`, or null. Nowhere else is one looked for, least of all in the URL (R22). */
-export function bearer(header: string | undefined): string | null {
-  const [, token] = /^Bearer +([\x21-\x7e]{1,4096})$/i.exec(header ?? "") ?? [];
-  return token ?? null;
+export function bearer(header: string | undefined, maxCharacters = MAX_TOKEN_CHARACTERS): string | null {
+  const [, token] = /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "") ?? [];
+  return token === undefined || token.length > maxCharacters ? null : token;
 }
 
 /** What gateways do not take the control API does not take: such headers are a mistake, or an attempt (RFC 6585 §5). */
@@ -30,15 +32,17 @@ export const boundedHeaders: MiddlewareHandler<Api> = async (c, next) => {
   if (headerSize(c.req.raw.headers) <= MAX_HEADER_BYTES) return next();
   const requestId = crypto.randomUUID();
   const { method, path } = c.req;
-  console.warn({ event: "control_refused", request_id: requestId, code: "request_headers_too_large", method, path });
+  console.warn(
+    eventLine({ event: "control_refused", request_id: requestId, code: "request_headers_too_large", method, path }),
+  );
   c.header("x-request-id", requestId);
   return answer(c, failure("RequestHeaderFieldsTooLarge", "the request's headers are larger than 60 KiB"));
 };
 
-/** Every route past this needs a token that is known. */
+/** Every route past this needs a token that is known: an administrator made it, or somebody signed in for it. */
 export const authenticated: MiddlewareHandler<Api> = async (c, next) => {
   const token = bearer(c.req.header("authorization"));
-  const account = token === null ? null : await tokenStore(c.env.DB).find(token, Date.now());
+  const account = token === null ? null : await accountOf(c.env.DB, token);
   if (account === null) {
     c.header("www-authenticate", "Bearer");
     return answer(c, failure("Unauthorized", "Unauthorized: send `Authorization: Bearer` and a valid token"));
@@ -46,6 +50,18 @@ export const authenticated: MiddlewareHandler<Api> = async (c, next) => {
   c.set("account", account);
   return next();
 };
+
+/** Whether the request's token still gives what it gave when it was looked at first. */
+export async function isStillLetIn(c: Context<Api>): Promise<boolean> {
+  const token = bearer(c.req.header("authorization"));
+  const account = token === null ? null : await accountOf(c.env.DB, token);
+  return account?.role === c.var.account.role && account.namespace === c.var.account.namespace;
+}
+
+async function accountOf(database: D1Database, token: string): Promise<Account | null> {
+  const store = token.startsWith(SESSION_PREFIX) ? sessionStore(database) : tokenStore(database);
+  return store.find(token, Date.now());
+}
 
 /** A browser may be made to send requests by any page: writes with an Origin are refused, since no page of ours writes (R23). */
 export const noBrowserWrites: MiddlewareHandler<Api> = async (c, next) => {
@@ -55,10 +71,15 @@ export const noBrowserWrites: MiddlewareHandler<Api> = async (c, next) => {
   return next();
 };
 
+/** The mesh's settings as they are stored now. */
+export async function meshConfig({ env }: Pick<Context<Api>, "env">): Promise<MeshConfigSpec> {
+  const stored = await objectStore(env).get(MESH_CONFIG_REF);
+  return stored?.spec ?? {};
+}
+
 /** Namespaces whose objects hold for the whole mesh: the administrator's (R19). */
 export async function rootNamespaces(c: Context<Api>): Promise<ReadonlySet<string>> {
-  const ref = { group: "tulle.dev", kind: "MeshConfig", namespace: SYSTEM_NAMESPACE, name: "default" };
-  const { rootNamespace } = ((await objectStore(c.env).get(ref))?.spec ?? {}) as MeshConfigSpec;
+  const { rootNamespace } = await meshConfig(c);
   return new Set([SYSTEM_NAMESPACE, rootNamespace ?? SYSTEM_NAMESPACE]);
 }
 
@@ -98,7 +119,7 @@ export function actorOf(c: Context<Api>): Writer & { readonly namespace: string 
 /** Whom the audit puts something down to. */
 export function writerOf(c: Context<Api>): Writer {
   const { name, id } = c.var.account;
-  return { actor: name, account: `token/${id}` };
+  return { actor: name, account: id.startsWith("session/") ? id : `token/${id}` };
 }
 
 export async function isBootstrap(c: Context<Api>): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { Hono } from "hono";
 import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
@@ -14,12 +15,14 @@ import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
+import { sessionRoutes, signInRoutes } from "./session-routes.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 import { workloadGroupRoutes } from "./workload-groups.ts";
 
 /**
  * The control API. What stands above `authenticated` is the whole list of what needs no token of ours (R21): the health
- * check, the bootstrap and enrolment, which bring their own credentials, and what is public: the mesh's certificate and the gateways' assertion keys.
+ * check, the bootstrap, enrolment and sign-in, which bring their own credentials, and what is public: the mesh's certificate and the
+ * gateways' assertion keys.
  */
 export function controlApi(env: Env): Hono<Api> {
   const authority = () => env.AUTHORITY.getByName("authority");
@@ -30,6 +33,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.get("/healthz", (c) => c.text("ok"));
   app.route("/api/v1", bootstrapRoutes());
   app.route("/api/v1", enrolRoutes(authority));
+  app.route("/api/v1", signInRoutes());
   app.use(authenticated);
   app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
@@ -45,6 +49,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", listenerRoutes());
   app.route("/api/v1", workloadGroupRoutes());
   app.route("/api/v1", tokenRoutes());
+  app.route("/api/v1", sessionRoutes());
   app.route("/api/v1", revisionRoutes());
   app.route("/api/v1", decisionRoutes());
   app.use("/api/v1/join-tokens", needsPath);
@@ -58,7 +63,7 @@ export function controlApi(env: Env): Hono<Api> {
     return answer(c, failure("MethodNotAllowed", `${c.req.method} is not allowed here, but ${methods}`));
   });
   app.onError((error, c) => {
-    console.error({ event: "control_error", path: c.req.path, message: error.message });
+    console.error(eventLine({ event: "control_error", path: c.req.path, message: error.message }));
     if (!isDependency(error))
       return answer(c, failure("InternalError", "an internal error occurred; see control's log"));
     c.header("retry-after", "1");

@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { Hono, type MiddlewareHandler } from "hono";
 import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, needsPath } from "./access.ts";
@@ -43,7 +44,7 @@ export const witnessed: MiddlewareHandler<Api> = async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.res.status >= 400) return;
   const seen = c.env.HUB.getByName("hub")
     .witness()
-    .catch((error: unknown) => console.error({ event: "audit_unwitnessed", message: String(error) }));
+    .catch((error: unknown) => console.error(eventLine({ event: "audit_unwitnessed", message: String(error) })));
   c.executionCtx.waitUntil(seen);
 };
 

@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import type { AuditHead, auditLog } from "./db/audit.ts";
 
 /** A time when rows that had been seen were gone, or others: the table was cut, written anew, or the database rolled back. */
@@ -51,7 +52,7 @@ export class AuditWitness {
   }
 
   #broken(found: AuditBreak): void {
-    console.error({ event: "audit_broken", seen: found.seen.id, found: found.found?.id ?? 0 });
+    console.error(eventLine({ event: "audit_broken", seen: found.seen.id, found: found.found?.id ?? 0 }));
     this.#storage.put(BREAKS, [...this.#breaks(), found].slice(-MAX_BREAKS));
     if (found.found === null) this.#storage.delete(HEAD);
     else this.#storage.put(HEAD, found.found);

@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { auditLog } from "./db/audit.ts";
 
 interface Issue {
@@ -37,7 +38,7 @@ export async function auditJwtSvid(database: D1Database, spiffeId: string, audie
 
 export async function auditRefusal(database: D1Database, refusal: Refusal): Promise<void> {
   const { by, requestId, reason, subject } = refusal;
-  console.warn({ event: "enrolment_refused", request_id: requestId, by, code: reason });
+  console.warn(eventLine({ event: "enrolment_refused", request_id: requestId, by, code: reason }));
   await auditLog(database).refused({
     actor: "anonymous",
     verb: "refuse-enrolment",

@@ -9,6 +9,7 @@ import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rp
 import type { Place } from "../../src/request/places.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
+import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {
@@ -75,8 +76,12 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   rollback(generation: number, options: WriteOptions): Promise<WriteResult>;
   /** Newline-separated watch events. */
   watch(wish: WatchWish): Promise<Result<ReadableStream, Status>>;
+  /** Ends the watches of accounts that are no more. */
+  endWatches(accounts: readonly string[]): Promise<void>;
   /** Kubernetes' Events as far back as the change log goes, with the resourceVersion they are as of. */
   events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }>;
+  /** Whom an issuer's token names: keys of issuers are kept here, where all wait for one fetch. */
+  identify(token: string, settings: SignInSettings): Promise<Result<Identified, SignInRefusal>>;
   /** Looks at the audit's end, and remembers it outside of the database. */
   witness(): Promise<Witnessed>;
   /** @param props from the gateway's binding, never from its own words */

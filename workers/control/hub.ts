@@ -19,6 +19,7 @@ import {
 } from "../../src/kube/write-plan.ts";
 import { expiredAt, nextExpiry } from "../../src/kube/leases.ts";
 import { asIfStored, resultsOf } from "../../src/kube/write-results.ts";
+import { MESH_CONFIG_REF } from "../../src/kube/mesh-config-ref.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { parseObject } from "../../src/kinds/parse.ts";
@@ -26,6 +27,7 @@ import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import { VERSION } from "../../src/version.ts";
+import { IssuerKeys } from "./authority/issuer-keys.ts";
 import { AuditWitness, type Witnessed } from "./audit-witness.ts";
 import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
@@ -36,6 +38,7 @@ import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteRes
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { seenBy } from "./seen-by.ts";
+import { identify, type Identified, type SignInRefusal, type SignInSettings } from "./sign-in/identify.ts";
 import { Watches } from "./watches.ts";
 
 interface State {
@@ -57,6 +60,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #store: ObjectStore;
   readonly #history: History;
   readonly #witness: AuditWitness;
+  readonly #issuerKeys: IssuerKeys;
   readonly #watches = new Watches();
   readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
@@ -70,6 +74,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
     this.#store = objectStore(env);
     this.#history = new History(this.#store);
     this.#witness = new AuditWitness(ctx.storage.kv, auditLog(env.DB));
+    this.#issuerKeys = new IssuerKeys({
+      fetch: async (url, init) => fetch(url, init),
+      local: env.TULLE_LOCAL !== undefined,
+    });
   }
 
   async write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
@@ -100,11 +108,19 @@ export class Hub extends DurableObject<Env> implements HubApi {
     });
   }
 
+  async endWatches(accounts: readonly string[]): Promise<void> {
+    this.#watches.endThose((account) => accounts.includes(account));
+  }
+
   async events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }> {
     return this.#inTurn(async () => {
       const { rv } = await this.#state();
       return { rv, events: await this.#history.events() };
     });
+  }
+
+  async identify(token: string, settings: SignInSettings): Promise<Result<Identified, SignInRefusal>> {
+    return identify(token, settings, this.#issuerKeys, Date.now);
   }
 
   async witness(): Promise<Witnessed> {
@@ -387,6 +403,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
     state.generation = generation;
     state.publisher.publish(generation);
     this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
+    // What a session may do is asked of these rules: what it has open is asked for anew.
+    if (plan.changes.has(refKey(MESH_CONFIG_REF))) this.#watches.endThose((account) => account.startsWith("session/"));
     await this.#sleep(state);
     await this.#history.prune(plan.rv, at).catch(() => undefined);
     return true;

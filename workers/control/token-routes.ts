@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { WantedToken } from "../../src/api/bodies.ts";
 import { answer, type Api, isBootstrap, needsPath, writerOf } from "./access.ts";
+import { auditLog } from "./db/audit.ts";
 import { tokenStore } from "./db/tokens.ts";
 import { readJson } from "./json-body.ts";
 import { failure } from "../../src/kube/status.ts";
@@ -13,8 +14,11 @@ const BOOTSTRAP = { actor: "bootstrap", account: null };
 export function bootstrapRoutes(): Hono<Api> {
   const app = new Hono<Api>();
   app.post("/bootstrap", async (c) => {
-    if (!(await isBootstrap(c)))
+    if (!(await isBootstrap(c))) {
+      const refusal = { actor: "nobody", verb: "refuse-bootstrap", targets: [], detail: { reason: "secret" } };
+      await auditLog(c.env.DB).refused({ ...refusal, at: Date.now() });
       return answer(c, failure("Unauthorized", "Unauthorized: this needs the bootstrap secret"));
+    }
     const account = { name: "admin", role: "admin" as const, namespace: null };
     const { id, token } = await tokenStore(c.env.DB).create(account, Date.now(), null, BOOTSTRAP);
     return c.json({ id, token }, 201, { "cache-control": "no-store" });
@@ -42,6 +46,7 @@ export function tokenRoutes(): Hono<Api> {
     const id = c.req.param("id");
     if (!(await tokenStore(c.env.DB).revoke(id, Date.now(), writerOf(c))))
       return answer(c, failure("NotFound", `there is no token \`${id.slice(0, 64)}\` to revoke`));
+    await c.env.HUB.getByName("hub").endWatches([id]);
     return c.body(null, 204);
   });
   return app;

@@ -55,7 +55,11 @@ export class Watches {
   }
 
   endAll(): void {
-    for (const watch of this.#open) watch.end();
+    this.endThose(() => true);
+  }
+
+  endThose(isOver: (account: string) => boolean): void {
+    for (const watch of this.#open) if (isOver(watch.account)) watch.end();
   }
 }
 

@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { type Answer, answerOf } from "../../src/decide/answers.ts";
 import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
@@ -107,7 +108,7 @@ export abstract class Call<Reply = unknown> {
 
   /** Ends it by a mistake of ours: the client learns that it was none of its own. */
   broken(error: unknown): Reply {
-    console.error({ event: "gateway_error", request_id: this.journal.requestId, message: String(error) });
+    console.error(eventLine({ event: "gateway_error", request_id: this.journal.requestId, message: String(error) }));
     return this.answer(answerOf("internal_error"));
   }
 

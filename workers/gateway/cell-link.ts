@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import type { Configuration, Place } from "../../src/exchange/configuration.ts";
 import type { Uplink } from "../../src/exchange/uplink.ts";
 import type { Probe } from "../../src/snapshot/model.ts";
@@ -108,7 +109,8 @@ export class CellLink {
 
   #fail(error: unknown): void {
     this.#configuration.missed(this.#deps.now());
-    if (!this.#isAway) console.warn({ event: "exchange_failed", gateway: this.#deps.gateway, message: String(error) });
+    if (!this.#isAway)
+      console.warn(eventLine({ event: "exchange_failed", gateway: this.#deps.gateway, message: String(error) }));
     this.#isAway = true;
   }
 
@@ -124,7 +126,7 @@ export class CellLink {
     this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
     this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);
     for (const code of await this.#configuration.take(down, asked, now))
-      console.warn({ event: "snapshot_rejected", gateway: this.#deps.gateway, code });
+      console.warn(eventLine({ event: "snapshot_rejected", gateway: this.#deps.gateway, code }));
   }
 
   async #talk(hosts: readonly Place[]): Promise<ExchangeDown> {

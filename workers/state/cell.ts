@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { DurableObject } from "cloudflare:workers";
 import { ProbeBook } from "../../src/resilience/probes.ts";
 import { HostIndex } from "../../src/routing/host.ts";
@@ -101,11 +102,13 @@ export class Cell extends DurableObject<CellEnv> {
     for (const result of up.probed ?? []) {
       const turned = this.#probes.take(result);
       if (turned !== null)
-        console.warn({
-          event: turned === "out" ? "endpoint_unhealthy" : "endpoint_healthy",
-          gateway: name,
-          endpoint: result.endpoint,
-        });
+        console.warn(
+          eventLine({
+            event: turned === "out" ? "endpoint_unhealthy" : "endpoint_healthy",
+            gateway: name,
+            endpoint: result.endpoint,
+          }),
+        );
     }
     this.#outbox.add(up.metrics, up.dropped);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
@@ -114,7 +117,7 @@ export class Cell extends DurableObject<CellEnv> {
   #tell({ caller, cluster, endpoint, cause, durationMs }: Ejection, gateway: string): void {
     const location = this.ctx.id.name ?? "unknown";
     const line = { location, gateway, caller, cluster, endpoint, cause, duration_ms: durationMs };
-    console.warn({ event: "endpoint_ejected", ...line });
+    console.warn(eventLine({ event: "endpoint_ejected", ...line }));
     this.#outbox.count(counterKey("tulle_ejections_total", { source_principal: caller, cluster, endpoint, cause }));
   }
 

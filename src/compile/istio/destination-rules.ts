@@ -5,6 +5,7 @@ import type { Labels } from "../entries.ts";
 import { visible } from "../exports.ts";
 import { meshConfig, namespaceOf, patternsIn, rootNamespace, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
+import { withGrantedOnly } from "./credentials.ts";
 import { loadBalancerOf, warmupOf } from "./load-balancers.ts";
 import { localitySettings } from "./localities.ts";
 import type { ClientTls, ClusterSettings, Destination, Target, Viewer, World } from "../world.ts";
@@ -37,7 +38,7 @@ export function destinationPolicy(world: World, host: string, owner: string | nu
           .of("rule", pattern)
           .filter((rule) => namespaceOf(rule) === namespace && (visible(world, rule, viewer) || namespace === own))
           .filter((rule) => clientLabels(rule) === null || namespace === own);
-        if (rules.length > 0) return join(forClient(world, rules, viewer));
+        if (rules.length > 0) return join(world, forClient(world, rules, viewer));
       }
     }
     return { trafficPolicy: meshConfig(world).defaultTrafficPolicy, subsets: new Map() };
@@ -59,8 +60,8 @@ function forClient(world: World, rules: readonly KubeObject[], viewer: Viewer): 
   return selecting ? [selecting] : rules.filter((rule) => clientLabels(rule) === null);
 }
 
-function join(rules: readonly KubeObject[]): DestinationPolicy {
-  const specs = rules.map(({ spec }) => spec as DestinationRuleSpec);
+function join(world: World, rules: readonly KubeObject[]): DestinationPolicy {
+  const specs = rules.map((rule) => withGrantedOnly(world, rule.spec as DestinationRuleSpec, namespaceOf(rule)));
   const subsets = new Map<string, Subset>();
   for (const { subsets: own = [] } of specs)
     for (const subset of own) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);

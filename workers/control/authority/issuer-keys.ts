@@ -1,3 +1,4 @@
+import { eventLine } from "../../../src/telemetry/event-line.ts";
 import type { JWK } from "jose";
 import { readKeySet } from "../../../src/identity/jwk.ts";
 import { discoveryUri } from "../../../src/resources/discovery.ts";
@@ -85,7 +86,9 @@ export class IssuerKeys {
     const text = await fetchBounded(uri, allowedHosts, this.#bounds);
     const keys = text.ok ? readKeySet(text.value) : null;
     if (keys === null) {
-      console.warn({ event: "issuer_keys_unavailable", uri, reason: text.ok ? "it is no key set" : text.error });
+      console.warn(
+        eventLine({ event: "issuer_keys_unavailable", uri, reason: text.ok ? "it is no key set" : text.error }),
+      );
       return;
     }
     known.keys = keys;
@@ -100,7 +103,7 @@ export class IssuerKeys {
     const found = text.ok ? readConfiguration(text.value) : null;
     if (found?.issuer === issuer && typeof found.jwks_uri === "string") return found.jwks_uri;
     const reason = text.ok ? "it is no OpenID configuration of this issuer" : text.error;
-    console.warn({ event: "issuer_keys_unavailable", uri, reason });
+    console.warn(eventLine({ event: "issuer_keys_unavailable", uri, reason }));
     return null;
   }
 }

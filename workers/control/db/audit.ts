@@ -1,3 +1,4 @@
+import { eventLine } from "../../../src/telemetry/event-line.ts";
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, type SQL, sql } from "drizzle-orm";
 import type { BatchItem } from "drizzle-orm/batch";
 import { drizzle } from "drizzle-orm/d1";
@@ -64,8 +65,8 @@ export interface BrokenAudit {
  * - `add(entry, change?)`: a row for what was done. Give the change where it is a statement on this database: neither lands
  *   without the other. Where it is not (a Durable Object's), write the row before anything of it leaves control; where `add`
  *   throws, answer nothing of what was made: the request is then a 503.
- * - `refused(entry)`: a row for what was not done. It never throws, and of many refusals with one verb it writes a few a minute
- *   and tells how many it left out, so that strangers do not fill the database.
+ * - `refused(entry)`: a row for what was not done, with `detail.reason`, a word of the code's. It never throws, and of many with
+ *   one verb and reason it writes a few a minute and tells how many it left out: strangers must not fill the database.
  */
 export function auditLog(database: D1Database) {
   const db = drizzle(database);
@@ -86,12 +87,12 @@ export function auditLog(database: D1Database) {
 
     /** A row for what was refused; see above. */
     async refused(entry: AuditEntry): Promise<void> {
-      const leftOut = refusals.take(entry.verb, entry.at);
+      const leftOut = refusals.take(`${entry.verb} ${entry.detail?.["reason"] ?? ""}`, entry.at);
       if (leftOut === null) return;
       try {
         await this.add(leftOut === 0 ? entry : { ...entry, detail: { ...entry.detail, leftOut: String(leftOut) } });
       } catch (error) {
-        console.error({ event: "audit_failed", verb: entry.verb, message: String(error) });
+        console.error(eventLine({ event: "audit_failed", verb: entry.verb, message: String(error) }));
       }
     },
 

@@ -1,4 +1,4 @@
-/** Rows of one verb in a minute, of one isolate: enough to see who tries what, too few to fill a database. */
+/** Rows of one sort in a minute, of one isolate: enough to see who tries what, too few to fill a database. */
 const ROWS_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
 
@@ -10,13 +10,13 @@ interface Minute {
 
 /** Which refusals get a row of the audit: whoever sends many must not grow it without end. */
 class Refusals {
-  /** By verb, of which the code has a handful. */
+  /** By verb and reason, of which the code has a few dozen. */
   readonly #minutes = new Map<string, Minute>();
 
   /** @returns how many were left out since the last row, where this one gets a row; null: it is left out too */
-  take(verb: string, now: number): number | null {
-    let minute = this.#minutes.get(verb);
-    if (!minute) this.#minutes.set(verb, (minute = { from: now, rows: 0, leftOut: 0 }));
+  take(sort: string, now: number): number | null {
+    let minute = this.#minutes.get(sort);
+    if (!minute) this.#minutes.set(sort, (minute = { from: now, rows: 0, leftOut: 0 }));
     if (now - minute.from >= MINUTE_MS || now < minute.from) {
       minute.from = now;
       minute.rows = 0;

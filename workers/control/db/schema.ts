@@ -115,6 +115,30 @@ export const tokens = sqliteTable(
   (table) => [uniqueIndex("tokens_hash").on(table.hash)],
 );
 
+/** Who signed in with an identity provider. */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text("id").primaryKey(),
+    /** SHA-256 of the session's token, hex. The token itself is nowhere. */
+    hash: text("hash").notNull(),
+    /** SHA-256 of what was signed of the provider's token, which makes one session; null: it may make more. */
+    once: text("once"),
+    issuer: text("issuer").notNull(),
+    audience: text("audience").notNull(),
+    subject: text("subject").notNull(),
+    /** JSON: each claim that a rule named, with its values. What they give is asked at every request. */
+    claims: text("claims").notNull(),
+    /** The only namespace that it reaches; null: what the rules give. */
+    wish: text("wish"),
+    /** Epoch ms. */
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [uniqueIndex("sessions_hash").on(table.hash), uniqueIndex("sessions_once").on(table.once)],
+);
+
 /** Gateway deployments that registered: what their roots are made for. */
 export const deployments = sqliteTable("deployments", {
   gateway: text("gateway").primaryKey(),

@@ -1,3 +1,4 @@
+import { eventLine } from "../../../src/telemetry/event-line.ts";
 import { unreadable } from "../../../src/kube/unreadable.ts";
 import { isSecret, type KubeObject, type ObjectRef, refKey } from "../../../src/resources/object.ts";
 import { seal, sealingKey, unseal } from "../sealing.ts";
@@ -54,7 +55,7 @@ export function sealing(secret: string): Sealing {
         const { fields, annotations } = JSON.parse(new TextDecoder().decode(bytes)) as Content;
         return { apiVersion, kind, metadata: { ...metadata, ...(annotations && { annotations }) }, ...fields };
       } catch {
-        console.error({ event: "object_unreadable", object: refKey(ref) });
+        console.error(eventLine({ event: "object_unreadable", object: refKey(ref) }));
         const { annotations: _, ...open } = metadata;
         const { name, namespace } = ref;
         return unreadable({ apiVersion: "v1", kind: ref.kind, metadata: { ...open, name, namespace } });

@@ -17,7 +17,7 @@ export function tokenStore(database: D1Database) {
      * @param by who makes it, for the audit
      */
     async create(
-      { name, role, namespace }: Omit<Account, "id">,
+      { name, role, namespace }: Omit<Account, "id" | "expiresAt">,
       now: number,
       expiresAt: number | null,
       by: Writer,
@@ -39,7 +39,8 @@ export function tokenStore(database: D1Database) {
         .from(tokens)
         .where(and(eq(tokens.hash, bytesToHex(sent)), isNull(tokens.revokedAt)));
       if (!row || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-      return { id: row.id, name: row.name, role: row.role, namespace: row.namespace };
+      const { id, name, role, namespace, expiresAt } = row;
+      return { id, name, role, namespace, expiresAt };
     },
 
     async list(): Promise<

@@ -6,7 +6,7 @@ import { failure, notFound, type Status } from "../../../src/kube/status.ts";
 import { isEvents } from "../../../src/kube/watch.ts";
 import type { KubeObject } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
-import { allowed } from "../access.ts";
+import { allowed, isStillLetIn } from "../access.ts";
 import { objectStore } from "../db/store.ts";
 import { type Ask, isTrue, refAt } from "./request.ts";
 
@@ -193,13 +193,24 @@ async function watch(c: Ask, path: ResourcePath): Promise<Result<Response, Statu
     form: form.value,
     includeObject: options.value.includeObject,
     bookmarks: isTrue(c.req.query("allowWatchBookmarks")),
-    timeoutMs: Math.min(timeoutMs, MAX_WATCH_MS),
+    timeoutMs: Math.min(timeoutMs, MAX_WATCH_MS, endsInMs(c)),
     ...start.value,
   });
   if (!stream.ok) return stream;
+  // Who was let in before the Hub knew of this watch may be nobody by now, and nothing would end it.
+  if (!(await isStillLetIn(c))) {
+    await stream.value.cancel();
+    return err(failure("Unauthorized", "Unauthorized: the token was revoked"));
+  }
   // Compressed, a stream is held back until it ends: `identity` and `manual` say that it stays as it is.
   const headers = { "content-type": "application/json", "content-encoding": "identity", "cache-control": "no-store" };
   return ok(new Response(stream.value, { headers, encodeBody: "manual" }));
+}
+
+/** A token's watches end with it. */
+function endsInMs({ var: { account } }: Ask): number {
+  const { expiresAt = null } = account;
+  return expiresAt === null ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - Date.now());
 }
 
 /** Where a watch begins. */

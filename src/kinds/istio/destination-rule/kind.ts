@@ -1,4 +1,5 @@
 import { partialEntries } from "../../../compile/entries.ts";
+import { mayShow } from "../../../compile/istio/credentials.ts";
 import { clientLabels } from "../../../compile/istio/destination-rules.ts";
 import { serviceFor } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
@@ -9,7 +10,7 @@ import {
   DestinationRule,
   type DestinationRuleSpec,
 } from "../../../resources/destination-rule.ts";
-import { type Finding, warningAt } from "../../../resources/finding.ts";
+import { errorAt, type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import { AGE, field } from "../../columns.ts";
 import { type Kind, networkingKind } from "../../kind.ts";
@@ -45,7 +46,12 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   const clients =
     labels === null ? [] : checkCallerLabels(world, labels, namespace, "spec.workloadSelector.matchLabels");
   const spec = object.spec as DestinationRuleSpec;
-  const own = [...clients, ...checkJoined(world, object, name), ...checkLocalities(world, spec)];
+  const own = [
+    ...clients,
+    ...checkCredentials(world, object),
+    ...checkJoined(world, object, name),
+    ...checkLocalities(world, spec),
+  ];
   const service = serviceFor(world, name, namespace);
   if (service === null && name.startsWith("*")) return own;
   if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
@@ -58,7 +64,22 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
 }
 
 /** Bindings of client certificates that the rule names. */
-function certificates({ spec }: KubeObject): ReturnType<Kind["addresses"]> {
+function certificates(object: KubeObject): ReturnType<Kind["addresses"]> {
+  return credentials(object).map(({ name, field }) => ({ address: `binding:${certificateBinding(name)}`, field }));
+}
+
+/** Certificates prove who calls: a namespace shows those that it was given (R19). */
+function checkCredentials(world: World, object: KubeObject): readonly Finding[] {
+  const namespace = namespaceOf(object);
+  return credentials(object)
+    .filter(({ name }) => !mayShow(world, name, namespace))
+    .map(({ name, field }) => {
+      const message = `namespace \`${namespace}\` may not show \`${name}\`: \`credentials\` of the MeshConfig does not list it; its administrator can add it`;
+      return errorAt(field, message, "TULLE0111");
+    });
+}
+
+function credentials({ spec }: KubeObject): readonly { readonly name: string; readonly field: string }[] {
   const { trafficPolicy, subsets = [] } = spec as DestinationRuleSpec;
   const policies = [
     { policy: trafficPolicy, at: "spec.trafficPolicy" },
@@ -70,8 +91,6 @@ function certificates({ spec }: KubeObject): ReturnType<Kind["addresses"]> {
       ...(policy?.portLevelSettings ?? []).map(({ tls }, index) => ({ tls, at: `${at}.portLevelSettings[${index}]` })),
     ])
     .flatMap(({ tls, at }) =>
-      tls?.credentialName === undefined
-        ? []
-        : [{ address: `binding:${certificateBinding(tls.credentialName)}`, field: `${at}.tls.credentialName` }],
+      tls?.credentialName === undefined ? [] : [{ name: tls.credentialName, field: `${at}.tls.credentialName` }],
     );
 }

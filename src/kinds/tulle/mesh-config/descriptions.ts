@@ -46,6 +46,10 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.privateRanges": "Private addresses that endpoints may be at; none by default.",
   "spec.privateRanges.range": "A CIDR, or a name that stands for itself and all names below it.",
   "spec.privateRanges.namespaces": "Namespaces whose endpoints may be there; `*` is all.",
+  "spec.credentials":
+    "Which namespaces' DestinationRules may show which client certificate; what is not listed nobody may. Where it is absent, all may show each.",
+  "spec.credentials.name": "As `credentialName` of a DestinationRule.",
+  "spec.credentials.namespaces": "Names, or `*` for all. The root namespace may show each.",
   "spec.defaultServiceExportTo":
     "Which namespaces see Services and ServiceEntries that do not say it themselves: `.` their own, `*` all (the default), `~` nobody, or names.",
   "spec.defaultVirtualServiceExportTo": "The same for VirtualServices.",
@@ -100,6 +104,20 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.defaultConfig.gatewayTopology": "What stands in front of the Gateways.",
   "spec.defaultConfig.gatewayTopology.numTrustedProxies":
     "So many proxies in front of the platform write `X-Forwarded-For`: the client is the Nth from its right end. 0 by default: the platform says who the client is.",
+  "spec.signIn": "Who may sign in to the control API with an identity provider; nobody by default.",
+  "spec.signIn.issuer":
+    "The provider, as `iss` of its tokens; its keys are found by OpenID discovery, or where Cloudflare Access has them. Its host is on `egress.allowedHosts`.",
+  "spec.signIn.audience":
+    "Whom the tokens are for, as `aud`: the client that is registered there, or Access's AUD tag.",
+  "spec.signIn.jwksUri": "Where the provider's keys are, in place of discovery; its host is on `egress.allowedHosts`.",
+  "spec.signIn.rules":
+    "The first rule whose claims somebody has gives them its role. Who has those of none gets nothing.",
+  "spec.signIn.rules.claims": "All of them must hold.",
+  "spec.signIn.rules.claims.name":
+    "A claim whose value is a text or a list of texts; `[a][b]` for `b` inside of `a`. `email` counts only where it is verified.",
+  "spec.signIn.rules.claims.values": "One of them must be the claim's value, or in its list.",
+  "spec.signIn.rules.role": "viewer, editor or admin.",
+  "spec.signIn.rules.namespace": "The only namespace that it reaches; `*` is all.",
   "spec.snapshot": "How gateways treat the configuration that they hold.",
   "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
 };

@@ -2,7 +2,9 @@ import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
 import { checkMeshConfig, MeshConfig, type MeshConfigSpec } from "../../../resources/mesh-config.ts";
+import { isAllowedHost } from "../../../resources/address.ts";
 import type { KubeObject } from "../../../resources/object.ts";
+import { signInKeysAt } from "../../../resources/sign-in.ts";
 import { meshKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
@@ -22,7 +24,7 @@ export const MESH_CONFIG = meshKind({
 });
 
 function checkSettings(world: World, object: KubeObject): readonly Finding[] {
-  const { trustDomain } = object.spec as MeshConfigSpec;
+  const { trustDomain, signIn, egress } = object.spec as MeshConfigSpec;
   const findings: Finding[] = [];
   if (namespaceOf(object) !== GATEWAY_NAMESPACE)
     findings.push(
@@ -36,5 +38,12 @@ function checkSettings(world: World, object: KubeObject): readonly Finding[] {
         "TULLE0006",
       ),
     );
+  for (const [index, entry] of (signIn ?? []).entries()) {
+    const url = URL.parse(signInKeysAt(entry));
+    // Plain http is left by the schema for loopback in the local mesh alone.
+    if (url === null || url.protocol === "http:" || isAllowedHost(egress?.allowedHosts ?? [], url.hostname)) continue;
+    const field = `spec.signIn[${index}].${entry.jwksUri === undefined ? "issuer" : "jwksUri"}`;
+    findings.push(errorAt(field, `\`${url.hostname}\` is not on \`egress.allowedHosts\`: add it`, "TULLE0111"));
+  }
   return findings;
 }
