@@ -3,10 +3,12 @@ import { controlApi } from "../../workers/control/api.ts";
 import type { Env } from "../../workers/control/env.ts";
 import type { Json } from "../control/running.ts";
 import { certificateRequest } from "../support/csr.ts";
+import { requestDigest, svidProof } from "../support/svid-proof.ts";
+import { TestAuthority } from "../identity/svids.ts";
 import { until } from "../support/until.ts";
 import { bearer, type ControlWorld, POLICIES } from "./control-world.ts";
 import type { AttackCase } from "./corpus.ts";
-import { demand, demandEqual } from "./outcome.ts";
+import { demand, demandEqual, NotCovered } from "./outcome.ts";
 
 interface Pair {
   readonly privateKey: KeyObject;
@@ -66,7 +68,11 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
         [own, own.replace("web", "ops")],
         ["spiffe://other.example/ns/prod/sa/web"],
       ];
-      return Promise.all(asked.map(async (uris) => enrol(cases, requestOf(p256(), uris))));
+      const answers = await Promise.all(asked.map(async (uris) => enrol(cases, requestOf(p256(), uris))));
+      // What a request asks for is ignored or refused: no certificate has another name than the token's (R28).
+      for (const answer of answers)
+        if ("certificate" in answer.json) demandEqual("the name", leafOf(answer).subjectAltName, `URI:${own}`, "");
+      return answers.filter(({ json }) => !("certificate" in json));
     },
   ],
   [
@@ -154,6 +160,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
       return answers;
     },
   ],
+  ["mTLS renewal", refusedRenewals],
   [
     "trust domain Mesh.Example, path with .., %2f, //, trailing /",
     async ({ control }) => {
@@ -239,6 +246,37 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
     },
   ],
 ]);
+
+/** By whoever does not hold the key of a certificate that is good now, and whose name it is. */
+async function refusedRenewals(cases: ControlWorld): Promise<readonly Answer[]> {
+  const { control } = cases;
+  const nonce = async (): Promise<string> => String((await control.call("POST", "/api/v1/nonces")).json["nonce"]);
+  const renewal = async (certificate: string, by: Pair, csr = requestOf(p256())): Promise<Answer> => {
+    const digest = requestDigest(csr);
+    const claims = { aud: "tulle://mesh.example", nonce: await nonce(), for: "renew", csr: digest };
+    const token = svidProof(by.privateKey, claims);
+    return control.call("POST", "/api/v1/renew", { certificate, csr }, { token });
+  };
+  const [web, ops] = [p256(), p256()];
+  const certificateOf = async (keys: Pair, serviceAccount: string, ttlSeconds = 3_600): Promise<string> => {
+    const token = await joinToken(cases, { serviceAccount });
+    const answer = await enrol(cases, requestOf(keys), { token, ttlSeconds });
+    return leafOf(answer).toString();
+  };
+  const [ofWeb, ofOps] = [await certificateOf(web, "web"), await certificateOf(ops, "ops")];
+  const good = leafOf(await renewal(ofWeb, web, requestOf(p256(), ["spiffe://mesh.example/ns/prod/sa/ops"])));
+  demandEqual("the name", good.subjectAltName, "URI:spiffe://mesh.example/ns/prod/sa/web", "");
+  const short = await certificateOf(web, "web", 1);
+  await until("the certificate to end", () => Date.now() > Date.parse(new X509Certificate(short).validTo));
+  const stranger = await TestAuthority.create();
+  const forged = await stranger.leaf({ uris: ["spiffe://mesh.example/ns/prod/sa/ops"] });
+  const answers = [await renewal(ofOps, web), await renewal(short, web), await renewal(forged.cert, web)];
+  const serial = BigInt(`0x${new X509Certificate(ofOps).serialNumber}`).toString(16);
+  const revoked = await control.call("POST", "/api/v1/revocations", { serial });
+  if (revoked.status === 404) throw new NotCovered("revocation of certificates");
+  demand(revoked.status < 300, `a revocation is answered with ${revoked.status}`, JSON.stringify(revoked.json));
+  return [...answers, await renewal(ofOps, ops)];
+}
 
 /** Conditions in words that a check above asserts by itself. */
 export const CA_WORDS: ReadonlySet<string> = new Set([

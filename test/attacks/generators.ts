@@ -50,7 +50,8 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
           target: `/${path}`,
           host: kind === 0 ? `${host}.test` : HOST,
           headers: [["User-Agent", path]],
-          ...(kind === 1 && { tls: { peer: `spiffe://mesh.example/ns/${host}/sa/${account}` } }),
+          // Whoever has no authority of the mesh's makes up identities as he likes.
+          ...(kind === 1 && { tls: { peer: `spiffe://mesh.example/ns/${host}/sa/${account}`, issuer: "a stranger" } }),
         }));
       },
     },
