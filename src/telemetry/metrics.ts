@@ -162,38 +162,49 @@ export interface MetaMetrics {
 
 /** Prometheus' text format, version 0.0.4. */
 export function prometheusText(series: readonly MetricDelta[], meta: MetaMetrics): string {
-  const lines: string[] = [];
-  const head = (name: string, type: string, help: string): void => {
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-  };
-  const labelled = series.map((one) => ({ ...one, text: labelText(one.labels) }));
+  return [...prometheusPieces(series, meta)].join("");
+}
 
-  head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.");
-  for (const { text, requests } of labelled) lines.push(`istio_requests_total{${text}} ${requests}`);
+/** The same in pieces of one series each: the whole is too large to be handed from an object to its caller. */
+export function* prometheusPieces(series: readonly MetricDelta[], meta: MetaMetrics): Generator<string> {
+  yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.");
+  for (const { labels, requests } of series) yield `istio_requests_total{${labelText(labels)}} ${requests}\n`;
 
-  const duration = "istio_request_duration_milliseconds";
-  head(duration, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.");
-  for (const { text, requests, durationMsSum, durationBuckets } of labelled) {
-    let reached = 0;
-    for (const [at, bound] of DURATION_BUCKETS_MS.entries()) {
-      reached += durationBuckets[at] ?? 0;
-      lines.push(`${duration}_bucket{${text},le="${bound}"} ${reached}`);
-    }
-    lines.push(`${duration}_bucket{${text},le="+Inf"} ${requests}`);
-    lines.push(`${duration}_sum{${text}} ${durationMsSum}`, `${duration}_count{${text}} ${requests}`);
+  yield head(DURATION, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.");
+  for (const one of series) yield histogram(one);
+
+  const counts = counterLines(meta.counts, (name, value) => `${name}="${escaped(value)}"`);
+  if (counts.length > 0) yield `${counts.join("\n")}\n`;
+
+  yield head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.");
+  for (const [reason, count] of Object.entries(meta.dropped))
+    yield `tulle_telemetry_dropped_total{reason="${escaped(reason)}"} ${count}\n`;
+  yield head(
+    "tulle_telemetry_folded_total",
+    "counter",
+    "Requests counted under `other`, since there were too many series.",
+  );
+  yield `tulle_telemetry_folded_total ${meta.folded}\n`;
+  yield head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.");
+  yield `tulle_configuration_generation ${meta.generation}\n`;
+}
+
+const DURATION = "istio_request_duration_milliseconds";
+
+function head(name: string, type: string, help: string): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+}
+
+function histogram({ labels, requests, durationMsSum, durationBuckets }: MetricDelta): string {
+  const text = labelText(labels);
+  let lines = "";
+  let reached = 0;
+  for (const [at, bound] of DURATION_BUCKETS_MS.entries()) {
+    reached += durationBuckets[at] ?? 0;
+    lines += `${DURATION}_bucket{${text},le="${bound}"} ${reached}\n`;
   }
-
-  lines.push(...counterLines(meta.counts, (name, value) => `${name}="${escaped(value)}"`));
-
-  head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.");
-  const reasons = Object.entries(meta.dropped);
-  for (const [reason, count] of reasons)
-    lines.push(`tulle_telemetry_dropped_total{reason="${escaped(reason)}"} ${count}`);
-  head("tulle_telemetry_folded_total", "counter", "Requests counted under `other`, since there were too many series.");
-  lines.push(`tulle_telemetry_folded_total ${meta.folded}`);
-  head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.");
-  lines.push(`tulle_configuration_generation ${meta.generation}`);
-  return `${lines.join("\n")}\n`;
+  lines += `${DURATION}_bucket{${text},le="+Inf"} ${requests}\n`;
+  return `${lines}${DURATION}_sum{${text}} ${durationMsSum}\n${DURATION}_count{${text}} ${requests}\n`;
 }
 
 /** The series that further ones are folded into, for one reporter: every other label is `other`. */

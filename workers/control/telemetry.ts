@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SeenCaller } from "../../src/compile/seen-callers.ts";
 import type { TelemetryReport } from "../../src/snapshot/rpc.ts";
-import { foldedKey, MetricSums, prometheusText } from "../../src/telemetry/metrics.ts";
+import { foldedKey, MetricSums, prometheusPieces } from "../../src/telemetry/metrics.ts";
 import { SeenCallers } from "./seen-callers.ts";
 
 /** Past this, further series are folded into `other`: labels are partly in the hands of clients. */
@@ -15,6 +15,8 @@ const MAX_SOURCES = 1_000;
 
 /** Before a counter's key, among the totals. */
 const COUNT = "count/";
+
+const ENCODER = new TextEncoder();
 
 /** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
 export class Telemetry extends DurableObject<object> {
@@ -67,13 +69,21 @@ export class Telemetry extends DurableObject<object> {
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(now + WRITE_AFTER_MS);
   }
 
-  /** Prometheus' text format. */
-  async text(generation: number): Promise<string> {
-    return prometheusText(this.#sums.all(), {
+  /** Prometheus' text format. A stream: with some thousand series it is more than an answer may hold. */
+  async text(generation: number): Promise<ReadableStream<Uint8Array>> {
+    const pieces = prometheusPieces(this.#sums.all(), {
       dropped: Object.fromEntries(this.#dropped),
       folded: this.#folded,
       generation,
       counts: Object.fromEntries(this.#counts),
+    });
+    return new ReadableStream({
+      type: "bytes",
+      pull: (controller) => {
+        const { value, done } = pieces.next();
+        if (done === true) controller.close();
+        else controller.enqueue(ENCODER.encode(value));
+      },
     });
   }
 
