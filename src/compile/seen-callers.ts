@@ -77,10 +77,10 @@ export function judgeCaller(world: World, { caller, service, workload, namespace
   return verdicts.size > 1 ? "unknown" : only;
 }
 
-function judge({ mtls, allow, deny, observe }: PolicySet, caller: string | null): CallerVerdict {
+function judge({ mtls, allow, deny, custom = [], observe }: PolicySet, caller: string | null): CallerVerdict {
   if (observe === true) return "allowed";
   if (mtls === "STRICT" && caller === null) return "refused";
-  if (deny.some(({ rules }) => rules.length > 0)) return "unknown";
+  if ([...deny, ...custom].some(({ rules }) => rules.length > 0)) return "unknown";
   if (allow.length === 0 || allows(allow, caller, isAnswered)) return "allowed";
   return allows(allow, caller, () => true) ? "unknown" : "refused";
 }

@@ -1,5 +1,8 @@
 import { calculateJwkThumbprint, compactVerify, exportJWK } from "jose";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { callerCheck } from "../../examples/assertion/check.ts";
 import { SendingMesh } from "./sending-mesh.ts";
 
 const ASSERTION = "x-tulle-assertion";
@@ -45,6 +48,10 @@ spec:
       retries: { attempts: 1, retryOn: 5xx }
     - route: [{ destination: { host: worker } }]
 `;
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
 
 interface Seen {
   readonly method: string | undefined;
@@ -118,6 +125,55 @@ describe("the gateway's assertion", () => {
     const asserted = seen.filter(({ url, assertion }) => url === "/copied" && assertion !== undefined);
     expect(asserted).toHaveLength(1);
     expect(await read(asserted[0])).toMatchObject({ ...IDS, aud: "private.default.svc.cluster.local" });
+  });
+
+  describe("and the check of examples/assertion", () => {
+    let keys: Server;
+    let check: ReturnType<typeof callerCheck>;
+    const service = "private.default.svc.cluster.local";
+    const checkFor = (more: object) =>
+      callerCheck({ keys: urlOf(keys), service, trustDomain: "cluster.local", ...more });
+
+    beforeAll(async () => {
+      const key = await exportJWK(mesh.assertionKey);
+      const published = { keys: [{ ...key, kid: await calculateJwkThumbprint(key), alg: "EdDSA", use: "sig" }] };
+      keys = createServer((_, response) => response.end(JSON.stringify(published)));
+      await new Promise<void>((resolve) => keys.listen(0, "127.0.0.1", resolve));
+      check = checkFor({});
+    });
+    afterAll(() => keys.close());
+
+    async function told(url: string, method = "GET"): Promise<Readonly<Record<string, unknown>>> {
+      if (url.startsWith("http://private.test")) await mesh.get(url, { method });
+      else await mesh.call(url);
+      return { [ASSERTION]: seen.at(-1)?.assertion };
+    }
+
+    it("name the caller, and nobody where nobody is proven", async () => {
+      expect(await check({ method: "GET", headers: await told("http://private/") })).toBe(IDS.sub);
+      expect(await check({ method: "POST", headers: await told("http://private.test/", "POST") })).toBeNull();
+    });
+
+    it("refuse what no gateway signed, or for another call", async () => {
+      const headers = await told("http://private/");
+      const text = String(headers[ASSERTION]);
+      const [head = "", body = "", signature = ""] = text.split(".");
+      const forged = Buffer.from(JSON.stringify({ ...(await read()), sub: "spiffe://cluster.local/ns/x/sa/admin" }));
+      const bad: readonly (readonly [string, typeof check, Parameters<typeof check>[0]])[] = [
+        ["none", check, { method: "GET", headers: {} }],
+        ["two", check, { method: "GET", headers: { [ASSERTION]: [text, text] } }],
+        ["another method", check, { method: "POST", headers }],
+        ["another service", checkFor({ service: "other" }), { method: "GET", headers }],
+        ["another mesh", checkFor({ trustDomain: "other" }), { method: "GET", headers }],
+        [
+          "other claims",
+          check,
+          { method: "GET", headers: { [ASSERTION]: `${head}.${forged.toString("base64url")}.${signature}` } },
+        ],
+        ["no signature", check, { method: "GET", headers: { [ASSERTION]: `${head}.${body}.` } }],
+      ];
+      for (const [name, judge, call] of bad) await expect(judge(call), name).rejects.toThrow();
+    });
   });
 
   it("is told to no Worker, whose binding is the proof, and to nobody outside of the mesh", async () => {
