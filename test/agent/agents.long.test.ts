@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createNetServer, type Server as NetServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -155,16 +155,18 @@ describe("two agents and the gateway between them", () => {
     toGateway.to = Number(new URL(mesh.info.mesh).port);
     await mesh.mustApply(WORLD(toAgent.port, ["order"]));
     const programPort = (program.address() as AddressInfo).port;
-    const agent = async (name: string, more: readonly string[]) =>
-      new RunningAgent(mesh, [
-        "--service-account",
-        name,
-        "--state",
-        join(folder, name),
-        "--ttl",
-        "60s",
-        ...more,
-      ]).ready();
+    // One join token an agent, which is good once: what follows it gets by the certificate that it has.
+    const agent = async (name: string, more: readonly string[]) => {
+      const made = await mesh.control("/api/v1/join-tokens", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ namespace: "default", serviceAccount: name }),
+      });
+      const file = join(folder, `${name}.token`);
+      writeFileSync(file, (JSON.parse(made.text) as { readonly token: string }).token);
+      const args = ["--join-token-file", file, "--state", join(folder, name), "--ttl", "60s"];
+      return new RunningAgent(mesh, [...args, ...more]).ready();
+    };
     const place = ["--register", "stock", "--address", "127.0.0.1"];
     serving = await agent("stock", ["--in", `0=${programPort}`, "--service", "stock", ...place]);
     toAgent.to = serving.port;
