@@ -22,6 +22,7 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.pathNormalization": "What is done to paths before they are matched and sent on.",
   "spec.pathNormalization.normalization":
     "BASE (also DEFAULT) resolves dots and needless escapes, MERGE_SLASHES (the default) also joins slashes, DECODE_AND_MERGE_SLASHES also decodes escaped ones.",
+  "spec.mode": "Enforce (the default), or Observe: what policies would refuse is told and counted, and passes.",
   "spec.escapedSlashes": "What is done with `%2f` and `%5c` in paths.",
   "spec.escapedSlashes.default": "For all hosts that are not named: REFUSE (the default), KEEP or DECODE.",
   "spec.escapedSlashes.hosts": "For single hosts.",
