@@ -10,6 +10,8 @@ export interface ControlClient {
   knows(token: string): Promise<boolean>;
   /** @returns PEM of the mesh's authority */
   bundle(): Promise<string>;
+  /** @returns PEM of the authorities of those that the mesh federates with */
+  federated(token: string): Promise<string>;
   /** @throws with what was refused, and why */
   apply(token: string, yaml: string): Promise<void>;
   /** Stores all of them or none. @throws where it does not answer */
@@ -94,6 +96,13 @@ export function controlClient(port: number): ControlClient {
     async bundle() {
       return (await must("bundle", await call("/api/v1/bundle"))).text();
     },
+    async federated(token) {
+      const response = await must("status", await call("/api/v1/status", { headers: bearer(token) }));
+      const { federation } = (await response.json()) as {
+        readonly federation: readonly { readonly authorities: readonly string[] }[];
+      };
+      return federation.flatMap(({ authorities }) => authorities.map(pemOf)).join("");
+    },
     async apply(token, yaml) {
       const headers = { ...bearer(token), "content-type": "application/yaml" };
       await must("apply", await call("/api/v1/apply", { method: "POST", headers, body: yaml }, APPLY_TIMEOUT_MS));
@@ -129,6 +138,11 @@ export function controlClient(port: number): ControlClient {
       await must("listeners", await call(path, { method: "POST", headers, body: JSON.stringify(body) }));
     },
   };
+}
+
+/** @param der base64 */
+function pemOf(der: string): string {
+  return `-----BEGIN CERTIFICATE-----\n${der.replace(/.{1,64}/g, "$&\n")}-----END CERTIFICATE-----\n`;
 }
 
 async function reasonOf(response: Response): Promise<string> {

@@ -15,10 +15,12 @@ export async function followGateways(
 ): Promise<void> {
   let polls = 0;
   const look = async (): Promise<void> => {
-    if (polls % BUNDLE_EVERY_POLLS === 0 || !meshAuthority.isKnown) await meshAuthority.refresh();
+    const isDue = polls % BUNDLE_EVERY_POLLS === 0;
+    if (isDue || !meshAuthority.isKnown) await meshAuthority.refresh();
     polls += 1;
     if (!existsSync(layout.tokenFile)) return;
     const token = readFileSync(layout.tokenFile, "utf8").trim();
+    if (isDue) await meshAuthority.refreshNeighbours(token);
     await listeners.follow(await client.gateways(token), client, token);
   };
   // While control is away, what is open stays open.

@@ -33,12 +33,21 @@ const Gateway = z.object({
   version: z.string().nullish(),
   stateVersions: z.array(z.string()).optional(),
 });
+const Neighbour = z.object({
+  trustDomain: z.string(),
+  authorities: z.array(z.string()),
+  sequence: z.number().nullable(),
+  fetchedAt: z.string().nullable(),
+  problem: z.string().nullable(),
+});
+type Neighbour = z.infer<typeof Neighbour>;
 const MeshStatus = z.looseObject({
   generation: z.number(),
   resourceVersion: z.string(),
   version: z.string().optional(),
   migrations: z.array(z.string()).optional(),
   gateways: z.array(Gateway),
+  federation: z.array(Neighbour).optional(),
 });
 type Gateway = z.infer<typeof Gateway>;
 type MeshStatus = z.infer<typeof MeshStatus>;
@@ -152,7 +161,28 @@ export function stateOf(
 async function show({ status, at }: Seen, { output }: GlobalOptions): Promise<void> {
   if (await printStructured(output, status)) return;
   print(`mesh generation ${status.generation}`);
-  if (status.gateways.length === 0) return tell("no gateway has registered yet");
+  if (status.gateways.length === 0) tell("no gateway has registered yet");
+  else printGateways(status, at);
+  printFederation(status.federation ?? [], at);
+}
+
+function printFederation(neighbours: readonly Neighbour[], at: number): void {
+  if (neighbours.length === 0) return;
+  printTable(
+    ["TRUST DOMAIN", "AUTHORITIES", "SEQUENCE", "FETCHED", "STATE"],
+    neighbours.map(({ trustDomain, authorities, sequence, fetchedAt, problem }) => [
+      trustDomain,
+      String(authorities.length),
+      sequence === null ? "-" : String(sequence),
+      fetchedAt === null ? "-" : shortDuration(at - Date.parse(fetchedAt)),
+      problem === null
+        ? { text: fetchedAt === null ? "not fetched yet" : "current", style: fetchedAt === null ? "dim" : "green" }
+        : { text: problem, style: "red" },
+    ]),
+  );
+}
+
+function printGateways(status: MeshStatus, at: number): void {
   printTable(
     ["GATEWAY", "GENERATION", "LAST SEEN", "FORMAT", "STATE"],
     status.gateways.map((gateway) => [

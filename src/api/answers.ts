@@ -107,6 +107,18 @@ export const MeshStatus = z.strictObject({
       problem: z.string().nullable(),
     }),
   ),
+  federation: z.array(
+    z.strictObject({
+      trustDomain: z.string(),
+      url: z.string().describe("Of its bundle."),
+      authorities: z
+        .array(z.string())
+        .describe("Certificates that speak for it, DER in base64; none: nothing good came."),
+      sequence: z.int().nullable().describe("Of the bundle; null: it has no number."),
+      fetchedAt: z.string().nullable().describe("RFC 3339: when the bundle that counts was last had."),
+      problem: z.string().nullable().describe("Of the last try; the last good bundle counts on."),
+    }),
+  ),
 });
 
 const tokenHead = {

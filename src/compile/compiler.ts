@@ -48,6 +48,12 @@ export interface Attempt {
   reject(): void;
 }
 
+/** Whom the mesh federates with. */
+export interface Federated {
+  readonly domains: readonly { readonly trustDomain: string; readonly url: string }[];
+  readonly allowedHosts: readonly string[];
+}
+
 /** Resources to slices, incrementally: a change costs what it touches. Pure: whoever holds it stores and signs. */
 export class Compiler {
   readonly #world: World;
@@ -112,6 +118,15 @@ export class Compiler {
 
   get trustDomain(): string {
     return trustDomain(this.#world);
+  }
+
+  /** Other trust domains, and where their bundles are; with what may be fetched. */
+  get federation(): Federated {
+    const { federation = [], egress } = meshConfig(this.#world);
+    return {
+      domains: federation.map(({ trustDomain, bundleEndpointURL: url }) => ({ trustDomain, url })),
+      allowedHosts: egress?.allowedHosts ?? [],
+    };
   }
 
   get trustDomainAliases(): readonly string[] {

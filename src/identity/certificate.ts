@@ -188,36 +188,52 @@ function take(der: Uint8Array, name: string, inner: Element, found: Extensions):
   return true;
 }
 
-const ECDSA_SHA256 = "2a8648ce3d040302";
+/** Signatures that are known, by the object identifier of their algorithm: those of the mesh, and of SPIRE for its neighbours. */
+const SIGNATURES: ReadonlyMap<string, { readonly name: "ECDSA" | "RSASSA-PKCS1-v1_5"; readonly hash: string }> =
+  new Map([
+    ["2a8648ce3d040302", { name: "ECDSA", hash: "SHA-256" }],
+    ["2a8648ce3d040303", { name: "ECDSA", hash: "SHA-384" }],
+    ["2a864886f70d01010b", { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" }],
+  ]);
+/** Curves by their object identifier in a SubjectPublicKeyInfo, with the length of a coordinate in bytes. */
+const CURVES = [
+  { oid: "06082a8648ce3d030107", namedCurve: "P-256", bytes: 32 },
+  { oid: "06052b81040022", namedCurve: "P-384", bytes: 48 },
+] as const;
 
-/**
- * Whether one certificate was signed by the key of another. Only what the mesh's own authority uses is known: ECDSA with
- * P-256 and SHA-256.
- */
+/** Whether one certificate was signed by the key of another: ECDSA on P-256 or P-384, or RSA. */
 export async function isSignedBy(leaf: Certificate, authority: Certificate): Promise<boolean> {
-  if (leaf.algorithm !== ECDSA_SHA256 || !equal(leaf.issuer, authority.subject)) return false;
-  const signature = rawSignature(leaf.signature);
-  if (signature === null) return false;
+  const known = SIGNATURES.get(leaf.algorithm);
+  if (known === undefined || !equal(leaf.issuer, authority.subject)) return false;
+  const curve = known.name === "ECDSA" ? curveOf(authority.publicKey) : null;
+  const signature = curve === null ? leaf.signature : rawSignature(leaf.signature, curve.bytes);
+  if (signature === null || (known.name === "ECDSA" && curve === null)) return false;
+  const algorithm = curve === null ? known : { ...known, namedCurve: curve.namedCurve };
   try {
-    const algorithm = { name: "ECDSA", namedCurve: "P-256" };
     const key = await crypto.subtle.importKey("spki", copy(authority.publicKey), algorithm, false, ["verify"]);
-    return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, copy(signature), copy(leaf.signed));
+    return await crypto.subtle.verify(known, key, copy(signature), copy(leaf.signed));
   } catch {
     return false;
   }
 }
 
-/** ECDSA-Sig-Value to the 64 bytes that WebCrypto reads. */
-function rawSignature(der: Uint8Array): Uint8Array | null {
+function curveOf(publicKey: Uint8Array) {
+  // Its algorithm stands within the first bytes, before the key itself.
+  const head = bytesToHex(publicKey.subarray(0, 32));
+  return CURVES.find(({ oid }) => head.includes(oid)) ?? null;
+}
+
+/** ECDSA-Sig-Value to the two numbers side by side that WebCrypto reads. */
+function rawSignature(der: Uint8Array, length: number): Uint8Array | null {
   const outer = readElement(der, 0, der.length);
   const numbers = outer?.tag === SEQUENCE && outer.end === der.length ? readChildren(der, outer) : null;
   if (numbers?.length !== 2) return null;
-  const raw = new Uint8Array(64);
+  const raw = new Uint8Array(2 * length);
   for (const [index, number] of numbers.entries()) {
     const bytes = contentOf(der, number);
     const significant = bytes[0] === 0 ? bytes.subarray(1) : bytes;
-    if (number.tag !== INTEGER || significant.length > 32) return null;
-    raw.set(significant, index * 32 + 32 - significant.length);
+    if (number.tag !== INTEGER || significant.length > length) return null;
+    raw.set(significant, index * length + length - significant.length);
   }
   return raw;
 }

@@ -36,35 +36,37 @@ export async function judgeSvid(der: Uint8Array, trust: Trust): Promise<Result<S
   if (uri === undefined || more.length > 0) return err({ code: "certificate_uri_count" });
   const id = parseSpiffeId(uri);
   if (!id.ok) return id;
-  if (!isTrusted(id.value.trustDomain, trust)) return err({ code: "trust_domain_unknown" });
+  const authorities = authoritiesFor(id.value.trustDomain, trust);
+  if (authorities === null) return err({ code: "trust_domain_unknown" });
   if (isRevoked(id.value, trust) || revokedOf(trust).serials.has(leaf.serial))
     return err({ code: "certificate_revoked" });
-  for (const authority of authoritiesOf(trust)) {
+  for (const authority of authorities) {
     if (await isSignedBy(leaf, authority))
       return ok({ id: id.value, notBefore: leaf.notBefore, notAfter: leaf.notAfter });
   }
   return err({ code: "certificate_issuer_unknown" });
 }
 
-function isTrusted(trustDomain: string, { domain, aliases }: Trust): boolean {
+function isOwn(trustDomain: string, { domain, aliases }: Trust): boolean {
   return trustDomain === domain || aliases.includes(trustDomain);
 }
 
-/** An id as policies see it: without the scheme, an alias under the mesh's own name. */
-export function peerOf(id: SpiffeId, { domain }: Trust, by: "certificate" | "binding"): Peer {
-  return {
-    principal: `${domain}${id.path}`,
-    namespace: workloadOf(id)?.namespace ?? null,
-    trustDomain: domain,
-    by,
-  };
+/**
+ * An id as policies see it: without the scheme, an alias under the mesh's own name. A workload of a federated trust domain has
+ * no namespace here: its `shop` is not the mesh's, and rules on namespaces and service accounts are about the mesh's own.
+ */
+export function peerOf(id: SpiffeId, trust: Trust, by: "certificate" | "binding"): Peer {
+  const own = isOwn(id.trustDomain, trust);
+  const trustDomain = own ? trust.domain : id.trustDomain;
+  const namespace = own ? (workloadOf(id)?.namespace ?? null) : null;
+  return { principal: `${trustDomain}${id.path}`, namespace, trustDomain, by };
 }
 
 /** Whether an administrator took this identity back: under the name that it shows, or the mesh's own. */
 export function isRevoked({ trustDomain, path }: SpiffeId, trust: Trust): boolean {
   if (trust.revoked === undefined) return false;
   const { ids } = revokedOf(trust);
-  return ids.has(`${trustDomain}${path}`) || ids.has(`${trust.domain}${path}`);
+  return ids.has(`${trustDomain}${path}`) || (isOwn(trustDomain, trust) && ids.has(`${trust.domain}${path}`));
 }
 
 interface RevokedSets {
@@ -84,16 +86,27 @@ function revokedOf(trust: Trust): RevokedSets {
   return sets;
 }
 
-const parsedAuthorities = new WeakMap<Trust, readonly Certificate[]>();
+const parsedAuthorities = new WeakMap<Trust, Map<string, readonly Certificate[]>>();
 
-function authoritiesOf(trust: Trust): readonly Certificate[] {
-  const known = parsedAuthorities.get(trust);
+/** @returns null where nobody may speak for the trust domain */
+function authoritiesFor(trustDomain: string, trust: Trust): readonly Certificate[] | null {
+  const own = isOwn(trustDomain, trust);
+  const { federated } = trust;
+  if (!own && (federated === undefined || !Object.hasOwn(federated, trustDomain))) return null;
+  let parsed = parsedAuthorities.get(trust);
+  if (!parsed) parsedAuthorities.set(trust, (parsed = new Map()));
+  const name = own ? trust.domain : trustDomain;
+  const known = parsed.get(name);
   if (known) return known;
-  const authorities = trust.authorities.flatMap((text) => {
+  const authorities = authoritiesIn(own ? trust.authorities : (federated?.[trustDomain] ?? []));
+  parsed.set(name, authorities);
+  return authorities;
+}
+
+function authoritiesIn(texts: readonly string[]): readonly Certificate[] {
+  return texts.flatMap((text) => {
     const der = base64ToBytes(text);
     const parsed = der === null ? null : parseCertificate(der);
     return parsed?.ok === true && parsed.value.isCa ? [parsed.value] : [];
   });
-  parsedAuthorities.set(trust, authorities);
-  return authorities;
 }

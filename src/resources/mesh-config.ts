@@ -6,7 +6,7 @@ import { choice, later, list, never, REASON, strict, text } from "./fields.ts";
 import { locality } from "./locality.ts";
 import { checkLocalityLb, LocalityLb } from "./locality-lb.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
-import { egressHostProblem, privateRangeProblem } from "./address.ts";
+import { egressHostProblem, privateRangeProblem, fetchedUrlProblem } from "./address.ts";
 import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
 import { checkProviders, ExtensionProvider } from "./extension-providers.ts";
 import type { Context } from "./kind.ts";
@@ -63,11 +63,27 @@ const trustDomainName = text(
 );
 
 /** Each is a value more for each principal that policies name. */
+/** Each is fetched now and then, and stands in every root. */
+const MAX_FEDERATED = 50;
 const MAX_ALIASES = 16;
 
 export const MeshConfig = strict(
   {
     trustDomain: trustDomainName.exactOptional(),
+    federation: z
+      .array(
+        strict({
+          trustDomain: trustDomainName,
+          bundleEndpointURL: z.string(),
+          profile: choice(["https_web"], {
+            https_spiffe: never(
+              "a Worker's fetch judges servers by the public authorities alone; have the other side serve its bundle with a public certificate",
+            ),
+          }).exactOptional(),
+        }),
+      )
+      .max(MAX_FEDERATED)
+      .exactOptional(),
     trustDomainAliases: z.array(trustDomainName).max(MAX_ALIASES).exactOptional(),
     defaultDeny: z.boolean().exactOptional(),
     rootNamespace: namespaceName.exactOptional(),
@@ -143,6 +159,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   checkVisibility(spec, report);
   checkAliases(spec, report.at("trustDomainAliases"));
   checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
+  checkFederation(spec, report.at("federation"), context.local);
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));
   for (const field of ["escapedSlashes", "pathParameters"] as const)
@@ -165,6 +182,24 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   for (const [index, { range }] of (spec.privateRanges ?? []).entries()) {
     const problem = privateRangeProblem(range, context.local);
     if (problem !== null) report.at("privateRanges", index, "range").error(problem);
+  }
+}
+
+function checkFederation(
+  { trustDomainAliases = [], federation = [] }: MeshConfigSpec,
+  report: Report,
+  local: boolean,
+): void {
+  const names = federation.map(({ trustDomain }) => trustDomain);
+  for (const [index, { trustDomain, bundleEndpointURL }] of federation.entries()) {
+    const place = report.at(index);
+    if (names.indexOf(trustDomain) < index)
+      place.at("trustDomain").error(`\`${trustDomain}\` is there twice`, "FieldValueDuplicate");
+    // Its authority could speak for the mesh's own workloads.
+    if (trustDomainAliases.includes(trustDomain))
+      place.at("trustDomain").error(`\`${trustDomain}\` is an alias of the mesh's own trust domain`);
+    const problem = fetchedUrlProblem(bundleEndpointURL, local);
+    if (problem !== null) place.at("bundleEndpointURL").error(problem);
   }
 }
 

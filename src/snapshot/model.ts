@@ -274,6 +274,8 @@ export interface Trust {
   readonly aliases: readonly string[];
   /** CA certificates that may speak for the domain, base64 DER: those that sign workloads themselves, no roots above them. */
   readonly authorities: readonly string[];
+  /** Those of other trust domains, each for its own alone; absent: none. */
+  readonly federated?: Readonly<Record<string, readonly string[]>>;
   /** Who counts no more; absent: nobody was revoked. */
   readonly revoked?: Revoked;
 }

@@ -1,4 +1,5 @@
 import type { Authority } from "./authority/authority.ts";
+import type { Federation } from "./federation.ts";
 import type { HubApi } from "./hub-api.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -7,6 +8,7 @@ export interface Env {
   readonly DB: D1Database;
   readonly HUB: { getByName(name: string): HubApi };
   readonly AUTHORITY: DurableObjectNamespace<Authority>;
+  readonly FEDERATION: DurableObjectNamespace<Federation>;
   readonly TELEMETRY: DurableObjectNamespace<Telemetry>;
   readonly TRUST_DOMAIN: string;
   /** Set by the local mesh alone: plain http to loopback and loopback endpoints are allowed. */

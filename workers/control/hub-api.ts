@@ -10,6 +10,7 @@ import type { Place } from "../../src/request/places.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
+import type { FederatedAuthorities, FederationStatus } from "./federation-status.ts";
 import type { GatewayStatus } from "./publisher.ts";
 
 export interface WriteOptions {
@@ -41,6 +42,8 @@ export interface HubStatus {
   /** Open ones. */
   readonly watches: number;
   readonly gateways: readonly GatewayStatus[];
+  /** Other trust domains, and how it is with their bundles. */
+  readonly federation: readonly FederationStatus[];
 }
 
 export interface HubFindings {
@@ -87,6 +90,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;
+  /** Authorities of other trust domains, as their bundles say now. */
+  federated(authorities: FederatedAuthorities): Promise<void>;
   /** @param namespace the only one whose objects are looked at; null: all */
   findings(namespace: string | null): Promise<HubFindings>;
   /** @param have ids of slices whose texts need not be sent */

@@ -33,6 +33,7 @@ import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
+import type { FederatedAuthorities } from "./federation-status.ts";
 import { History } from "./history.ts";
 import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
@@ -67,6 +68,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
   #askedAuthorityAt = Date.now();
   /** A deployment applies them, and then starts this anew. */
   #migrations: readonly string[] | null = null;
+  /** What `Federation` was last told, as JSON; empty: that there is nobody. */
+  #followed = "";
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -174,8 +177,21 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const gateways = await publisher.status(Date.now());
       this.#migrations ??= await this.#store.migrations();
       const deployed = { version: VERSION, migrations: this.#migrations };
-      return { generation, resourceVersion: String(rv), watches: this.#watches.size, gateways, ...deployed };
+      const isAlone = publisher.federation.domains.length === 0;
+      const federation = isAlone ? [] : await this.env.FEDERATION.getByName("federation").status();
+      return {
+        generation,
+        resourceVersion: String(rv),
+        watches: this.#watches.size,
+        gateways,
+        federation,
+        ...deployed,
+      };
     });
+  }
+
+  async federated(authorities: FederatedAuthorities): Promise<void> {
+    await this.#inTurn(async () => (await this.#state()).publisher.federate(authorities));
   }
 
   async findings(namespace: string | null): Promise<HubFindings> {
@@ -273,6 +289,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
       rv: stored.rv,
       generation: stored.generation,
     };
+    this.#followed = "";
+    await this.#federate(state);
     this.#history.begin(stored.rv, stored.compacted);
     const nothing: Plan = { outcomes: [], failures: [], changes: new Map(), rv: state.rv };
     const judged = withVerdicts(nothing, state, loaded.findings, this.#warningsOf, rfc3339(Date.now()));
@@ -286,6 +304,15 @@ export class Hub extends DurableObject<Env> implements HubApi {
     }));
     if (operations.length > 0) await this.#write(state, operations, { ...SYSTEM, verb: "create" });
     return state;
+  }
+
+  /** Says whom the mesh federates with, where that is news, and takes what is known of them. */
+  async #federate({ publisher }: State): Promise<void> {
+    const wanted = publisher.federation;
+    const followed = wanted.domains.length === 0 ? "" : JSON.stringify(wanted);
+    if (followed === this.#followed) return;
+    publisher.federate(await this.env.FEDERATION.getByName("federation").follow(wanted));
+    this.#followed = followed;
   }
 
   readonly #parse = (value: unknown) => parseObject(value, { local: this.env.TULLE_LOCAL !== undefined });
@@ -402,6 +429,9 @@ export class Hub extends DurableObject<Env> implements HubApi {
     state.rv = plan.rv;
     state.generation = generation;
     state.publisher.publish(generation);
+    await this.#federate(state).catch((error: unknown) =>
+      console.error({ event: "federation_failed", reason: String(error) }),
+    );
     this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
     // What a session may do is asked of these rules: what it has open is asked for anew.
     if (plan.changes.has(refKey(MESH_CONFIG_REF))) this.#watches.endThose((account) => account.startsWith("session/"));

@@ -17,6 +17,7 @@ import { controlApi } from "./api.ts";
 import type { Env } from "./env.ts";
 
 export { Authority } from "./authority/authority.ts";
+export { Federation } from "./federation.ts";
 export { Hub } from "./hub.ts";
 export { Telemetry } from "./telemetry.ts";
 

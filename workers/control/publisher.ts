@@ -1,4 +1,4 @@
-import { type Attempt, Compiler, type Scopes } from "../../src/compile/compiler.ts";
+import { type Attempt, Compiler, type Federated, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
 import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
@@ -66,6 +66,7 @@ export class Publisher {
   readonly #ids = new WeakMap<CompiledSlice, string>();
   /** Slices for gateways that lack some bindings, by which they have. */
   readonly #parts = new WeakMap<CompiledSlice, Map<string, CompiledSlice>>();
+  #federated: Readonly<Record<string, readonly string[]>> = {};
   #generation: number;
   /** Grows with whatever a root is made of. */
   #version = 0;
@@ -117,6 +118,28 @@ export class Publisher {
 
   get trustDomain(): string {
     return this.#compiler.trustDomain;
+  }
+
+  /** Whom the mesh federates with, as its settings say. */
+  get federation(): Federated {
+    return this.#compiler.federation;
+  }
+
+  /** @param authorities of other trust domains, base64 DER; those with whom the mesh does not federate count for nothing */
+  federate(authorities: Readonly<Record<string, readonly string[]>>): void {
+    this.#federated = authorities;
+    this.#version += 1;
+  }
+
+  /** Authorities of the trust domains that the settings name now. */
+  #foreign(): Readonly<Record<string, readonly string[]>> {
+    const names = this.federation.domains.map(({ trustDomain }) => trustDomain);
+    return Object.fromEntries(
+      names.flatMap((name) => {
+        const known = Object.hasOwn(this.#federated, name) ? this.#federated[name] : undefined;
+        return known === undefined ? [] : [[name, known] as const];
+      }),
+    );
   }
 
   /** The whole slice of the first place that lists its host, wherever its endpoints may be bound. */
@@ -262,10 +285,12 @@ export class Publisher {
     const { authorities, revoked } = this.#authority;
     const maxAgeMs = this.#compiler.revocationMaxAgeMs;
     const isAny = revoked.serials.length > 0 || revoked.ids.length > 0 || maxAgeMs !== null;
+    const federated = this.#foreign();
     return {
       domain: this.trustDomain,
       aliases: this.#compiler.trustDomainAliases,
       authorities,
+      ...(Object.keys(federated).length > 0 && { federated }),
       ...(isAny && { revoked: { ...revoked, ...(maxAgeMs !== null && { maxAgeMs }) } }),
     };
   }

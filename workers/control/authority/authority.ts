@@ -133,7 +133,12 @@ export class Authority extends DurableObject<AuthorityEnv> {
 
   /** What others check SVIDs of this mesh against. */
   async spiffeBundle(): Promise<SpiffeBundle> {
-    return this.#bundles.of(await this.#ca.anchors(), await this.#jwtKeys.published(Date.now()));
+    const roots = await this.#ca.anchors();
+    const known = new Set(roots.map(({ rawData }) => bytesToBase64(rawData)));
+    const { authorities } = await this.#ca.trust();
+    // The gateways of others see leaves alone, as those of this mesh do: they need who signed them.
+    const signers = authorities.filter((der) => !known.has(der)).map((der) => new x509.X509Certificate(der));
+    return this.#bundles.of([...roots, ...signers], await this.#jwtKeys.published(Date.now()));
   }
 
   /** Who brings it once gets a certificate for that workload or gateway. */

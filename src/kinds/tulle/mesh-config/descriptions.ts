@@ -14,6 +14,11 @@ export const DESCRIPTIONS: Descriptions = {
   "": "Settings of the whole mesh; there is one, named `default`, in the root namespace.",
   spec: "The settings.",
   "spec.trustDomain": "First part of every identity; must be that of the deployment.",
+  "spec.federation": "Trust domains whose workloads are known here, each by its own SPIFFE bundle.",
+  "spec.federation.trustDomain": "The other mesh's; its bundle speaks for this one alone.",
+  "spec.federation.bundleEndpointURL": "Where its bundle is; the host must be on `egress.allowedHosts`.",
+  "spec.federation.profile":
+    "`https_web`, which is meant without it: the endpoint has a certificate of a public authority.",
   "spec.trustDomainAliases":
     "Other names of the mesh's trust domain, such as one that it had: callers and policies that say one mean the mesh's own.",
   "spec.defaultDeny":

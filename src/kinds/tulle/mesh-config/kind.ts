@@ -1,3 +1,4 @@
+import { isEgressAllowed } from "../../../compile/addresses.ts";
 import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
@@ -24,7 +25,7 @@ export const MESH_CONFIG = meshKind({
 });
 
 function checkSettings(world: World, object: KubeObject): readonly Finding[] {
-  const { trustDomain, signIn, egress } = object.spec as MeshConfigSpec;
+  const { trustDomain, signIn, egress, federation = [] } = object.spec as MeshConfigSpec;
   const findings: Finding[] = [];
   if (namespaceOf(object) !== GATEWAY_NAMESPACE)
     findings.push(
@@ -45,5 +46,18 @@ function checkSettings(world: World, object: KubeObject): readonly Finding[] {
     const field = `spec.signIn[${index}].${entry.jwksUri === undefined ? "issuer" : "jwksUri"}`;
     findings.push(errorAt(field, `\`${url.hostname}\` is not on \`egress.allowedHosts\`: add it`, "TULLE0111"));
   }
-  return findings;
+  return [...findings, ...checkFederation(world, federation)];
+}
+
+function checkFederation(world: World, federation: NonNullable<MeshConfigSpec["federation"]>): readonly Finding[] {
+  return federation.flatMap(({ trustDomain, bundleEndpointURL }, index) => {
+    const place = `spec.federation[${index}]`;
+    if (trustDomain === world.trustDomain)
+      return [errorAt(`${place}.trustDomain`, `\`${trustDomain}\` is the mesh's own: nobody else may speak for it`)];
+    const url = URL.parse(bundleEndpointURL);
+    // Plain http is left by the schema for loopback in the local mesh alone.
+    if (url === null || url.protocol === "http:" || isEgressAllowed(world, url.hostname)) return [];
+    const message = `\`${url.hostname}\` is not on \`egress.allowedHosts\`; add it there`;
+    return [errorAt(`${place}.bundleEndpointURL`, message, "TULLE0111")];
+  });
 }
