@@ -33,8 +33,6 @@ export interface LocalMesh {
 }
 
 const WATCH_MS = 1_000;
-/** Of the examples' mesh. */
-const TRUST_DOMAIN = "cluster.local";
 
 /**
  * Brings the local mesh up.
@@ -93,7 +91,7 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
           opening,
           secrets,
           {
-            trustDomain: project?.project.topology.trustDomain ?? TRUST_DOMAIN,
+            trustDomain: project?.project.topology.trustDomain ?? options.trustDomain,
             // Where it starts alone, how many gateways there will be is not known to it.
             gateways: gatewayNames({ gateways: options.only === null ? options.gateways : MAX_GATEWAYS, project }),
           },

@@ -20,6 +20,8 @@ export interface Options {
   readonly originPort: number | null;
   /** Private endpoints speak plain HTTP, also where a DestinationRule says HTTPS. */
   readonly plainPrivate: boolean;
+  /** Of a mesh without a project. */
+  readonly trustDomain: string;
 }
 
 const EXAMPLES = ["bookinfo", "article"] as const;
@@ -45,6 +47,7 @@ export const USAGE = `npm start -- [options]
   --unmeshed           point the services' mesh binding at nothing: for tests
   --origin-port N      call this port of loopback in place of any public origin: for tests
   --plain-private      call private endpoints by plain HTTP, also where a rule says HTTPS: for tests
+  --trust-domain NAME  of the examples' mesh (cluster.local)
   --help               this text
 `;
 
@@ -66,6 +69,9 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
   const gateways = Number(values.gateways);
   if (!Number.isInteger(gateways) || gateways < 1 || gateways > MAX_GATEWAYS)
     return err(`--gateways: \`${values.gateways}\` is no number from 1 to ${MAX_GATEWAYS}`);
+  const trustDomain = values["trust-domain"];
+  if (!/^[a-z0-9._-]{1,255}$/.test(trustDomain))
+    return err(`--trust-domain: \`${trustDomain}\` is no name in small letters, digits, \`.\`, \`-\` and \`_\``);
   const { only = null } = values;
   if (only !== null && only !== "control" && only !== "data")
     return err(`--only: \`${only}\` is neither \`control\` nor \`data\``);
@@ -93,6 +99,7 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
     unmeshed: values.unmeshed,
     originPort,
     plainPrivate: values["plain-private"],
+    trustDomain,
   });
 }
 
@@ -115,6 +122,7 @@ function read(args: readonly string[]) {
       unmeshed: { type: "boolean", default: false },
       "origin-port": { type: "string" },
       "plain-private": { type: "boolean", default: false },
+      "trust-domain": { type: "string", default: "cluster.local" },
       help: { type: "boolean", default: false },
     },
   }).values;

@@ -56,7 +56,8 @@ export function placesOf(
   }
   const { listener } = entrance;
   const exposed = listener.mesh ? [] : [{ scope: listener.scope, host: received.host, port: listener.port }];
-  if (peer.by !== "certificate" || peer.namespace === null) return exposed;
+  // One of a federated trust domain has no namespace here, and sees what everybody does.
+  if (peer.by !== "certificate" || peer.principal === null) return exposed;
   // An agent calls the mesh: what a Gateway exposes under the same name is not meant.
   if (received.dialled !== null) return [{ scope: meshScope(peer, accounts), ...received.dialled }];
   const inMesh = { scope: meshScope(peer, accounts), ...dialled(received, listener) };

@@ -19,6 +19,7 @@ describe("the options of npm start", () => {
         unmeshed: false,
         originPort: null,
         plainPrivate: false,
+        trustDomain: "cluster.local",
       },
     });
   });

@@ -5,7 +5,7 @@ import type { HttpCall } from "./http-call.ts";
 /** After step 2: what an agent says of its program's call stands for Host, where its SVID says that it is one (R9). */
 export function hearAgent(call: HttpCall): Response | null {
   const { received, peer, journal } = call;
-  if (received.agent === null || peer.by !== "certificate" || peer.namespace === null) return null;
+  if (received.agent === null || peer.by !== "certificate" || peer.principal === null) return null;
   const read = readDialled(received, received.agent);
   if (!read.ok) return call.answer(answerOf(read.error.code));
   const { authority, scheme, headers } = read.value;

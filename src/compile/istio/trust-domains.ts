@@ -2,7 +2,7 @@ import { meshConfig, trustDomain } from "../view.ts";
 import type { World } from "../world.ts";
 
 /** In policies of Istio it stands for the mesh's own domain, whatever that is. */
-const POINTER = "cluster.local";
+export const POINTER = "cluster.local";
 
 /** By which names policies may call the mesh's own trust domain. A caller is always shown under the first. */
 export interface TrustDomains {

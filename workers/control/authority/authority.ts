@@ -8,6 +8,7 @@ import type { HubApi } from "../hub-api.ts";
 import type { AuthorityTrust } from "./trust.ts";
 import type { AuthorityStatus } from "./ca-status.ts";
 import { CertificateAuthority, type Issued } from "./certificate-authority.ts";
+import { bytesToBase64 } from "../../../src/snapshot/bytes.ts";
 import { digestOf, readCertificateRequest, type RequestRefusal } from "./certificate-request.ts";
 import type { IssuedCertificate } from "./issued.ts";
 import { IssuerKeys } from "./issuer-keys.ts";

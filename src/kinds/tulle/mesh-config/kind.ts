@@ -1,4 +1,5 @@
 import { isEgressAllowed } from "../../../compile/addresses.ts";
+import { POINTER } from "../../../compile/istio/trust-domains.ts";
 import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding } from "../../../resources/finding.ts";
@@ -54,6 +55,13 @@ function checkFederation(world: World, federation: NonNullable<MeshConfigSpec["f
     const place = `spec.federation[${index}]`;
     if (trustDomain === world.trustDomain)
       return [errorAt(`${place}.trustDomain`, `\`${trustDomain}\` is the mesh's own: nobody else may speak for it`)];
+    if (trustDomain === POINTER)
+      return [
+        errorAt(
+          `${place}.trustDomain`,
+          `policies mean the mesh's own trust domain by \`${POINTER}\`: a rule for it would let the other side in, too`,
+        ),
+      ];
     const url = URL.parse(bundleEndpointURL);
     // Plain http is left by the schema for loopback in the local mesh alone.
     if (url === null || url.protocol === "http:" || isEgressAllowed(world, url.hostname)) return [];
