@@ -30,8 +30,12 @@ export interface Rule {
   readonly holds: Test;
 }
 
-/** A request's value for a key's name; null where it has none. */
-export type KeyOf = (facts: RequestFacts, name: string) => string | null;
+/** A property by which rules are found, of the same name wherever it is the same. */
+export interface Key {
+  readonly name: string;
+  /** Its value, or values, in a request; null where it has none. */
+  readonly valueOf: (facts: RequestFacts, tokens: readonly VerifiedToken[]) => string | readonly string[] | null;
+}
 
 /**
  * By what a rule is found. A rule without anchors is looked at for every request; with them, only for requests that have
@@ -39,8 +43,8 @@ export type KeyOf = (facts: RequestFacts, name: string) => string | null;
  */
 export interface Anchors {
   readonly paths?: readonly { readonly kind: "exact" | "prefix"; readonly value: string }[];
-  /** A property of the request by name, and the values of it that the rule may hold for. */
-  readonly key?: { readonly name: string; readonly values: readonly string[] };
+  /** A property of the request, and the values of it that the rule may hold for. */
+  readonly key?: Key & { readonly values: readonly string[] };
 }
 
 interface Entry<T extends Rule> {
@@ -51,7 +55,12 @@ interface Entry<T extends Rule> {
 /** Rules of one path anchor, by key. */
 interface Bucket<T extends Rule> {
   readonly plain: Entry<T>[];
-  readonly keyed: Map<string, Map<string, Entry<T>[]>>;
+  readonly keyed: Map<string, Keyed<T>>;
+}
+
+interface Keyed<T extends Rule> {
+  readonly valueOf: Key["valueOf"];
+  readonly byValue: Map<string, Entry<T>[]>;
 }
 
 /** More pairs of paths and values than this are not worth the memory: the key is then left out. */
@@ -78,15 +87,15 @@ export class RuleIndex<T extends Rule> {
   /**
    * The first rule, in order, that holds. Nothing is allocated.
    */
-  find(facts: RequestFacts, tokens: readonly VerifiedToken[], keyOf: KeyOf): T | null {
+  find(facts: RequestFacts, tokens: readonly VerifiedToken[]): T | null {
     const { path } = facts;
-    let best: Entry<T> | null = firstIn(this.#anywhere, facts, tokens, keyOf, null);
+    let best: Entry<T> | null = firstIn(this.#anywhere, facts, tokens, null);
     const exact = this.#exact.get(path);
-    if (exact) best = firstIn(exact, facts, tokens, keyOf, best);
+    if (exact) best = firstIn(exact, facts, tokens, best);
     for (const length of this.#lengths) {
       if (length > path.length) break;
       const bucket = this.#prefixes.get(path.slice(0, length));
-      if (bucket) best = firstIn(bucket, facts, tokens, keyOf, best);
+      if (bucket) best = firstIn(bucket, facts, tokens, best);
     }
     return best === null ? null : best.rule;
   }
@@ -96,7 +105,7 @@ export class RuleIndex<T extends Rule> {
     const usable = key !== undefined && key.values.length * buckets.length <= MAX_PAIRS ? key : undefined;
     for (const bucket of new Set(buckets)) {
       if (usable === undefined) bucket.plain.push(entry);
-      else for (const value of new Set(usable.values)) listOf(bucket, usable.name, value).push(entry);
+      else for (const value of new Set(usable.values)) listOf(bucket, usable, value).push(entry);
     }
   }
 
@@ -108,11 +117,11 @@ export class RuleIndex<T extends Rule> {
   }
 }
 
-function listOf<T extends Rule>(bucket: Bucket<T>, name: string, value: string): Entry<T>[] {
-  let byValue = bucket.keyed.get(name);
-  if (!byValue) bucket.keyed.set(name, (byValue = new Map()));
-  let list = byValue.get(value);
-  if (!list) byValue.set(value, (list = []));
+function listOf<T extends Rule>(bucket: Bucket<T>, { name, valueOf }: Key, value: string): Entry<T>[] {
+  let keyed = bucket.keyed.get(name);
+  if (!keyed) bucket.keyed.set(name, (keyed = { valueOf, byValue: new Map() }));
+  let list = keyed.byValue.get(value);
+  if (!list) keyed.byValue.set(value, (list = []));
   return list;
 }
 
@@ -120,18 +129,20 @@ function firstIn<T extends Rule>(
   bucket: Bucket<T>,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
-  keyOf: KeyOf,
   best: Entry<T> | null,
 ): Entry<T> | null {
   let found = firstOf(bucket.plain, facts, tokens, best);
   if (bucket.keyed.size === 0) return found;
-  for (const [name, byValue] of bucket.keyed) {
-    const value = keyOf(facts, name);
-    const list = value === null ? undefined : byValue.get(value);
-    if (list) found = firstOf(list, facts, tokens, found);
+  for (const { valueOf, byValue } of bucket.keyed.values()) {
+    const value = valueOf(facts, tokens);
+    if (value === null) continue;
+    if (typeof value === "string") found = firstOf(byValue.get(value) ?? NONE, facts, tokens, found);
+    else for (const one of value) found = firstOf(byValue.get(one) ?? NONE, facts, tokens, found);
   }
   return found;
 }
+
+const NONE: readonly never[] = [];
 
 function firstOf<T extends Rule>(
   list: readonly Entry<T>[],

@@ -1,8 +1,8 @@
-import { type Anchors, type Rule, RuleIndex } from "../match/rule-index.ts";
-import { isPlainExact } from "../match/string-match.ts";
+import { type Rule, RuleIndex } from "../match/rule-index.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
-import type { AuthorizationPolicyModel, AuthorizationRule, StringMatch } from "../snapshot/model.ts";
+import type { AuthorizationPolicyModel } from "../snapshot/model.ts";
+import { anchorsOf } from "./anchors.ts";
 import type { LinkContext } from "./conditions.ts";
 import { linkRule } from "./rules.ts";
 
@@ -48,15 +48,13 @@ export function authorize(
   return allowed === null ? NO_ALLOW : { allowed: true, code: "allowed", policy: allowed };
 }
 
-const principalOf = ({ peer }: RequestFacts): string | null => peer.principal;
-
 /** `ns/name` of the first policy of which a rule holds; null: none does. */
 export function firstPolicy(
   { rules }: LinkedPolicies,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
 ): string | null {
-  return rules.size === 0 ? null : (rules.find(facts, tokens, principalOf)?.policy ?? null);
+  return rules.size === 0 ? null : (rules.find(facts, tokens)?.policy ?? null);
 }
 
 /** @param deny what is unsure (a pattern that fails, one value of several) then counts as a match */
@@ -69,37 +67,4 @@ export function linkPolicies(
     list.map((rule) => ({ anchors: anchorsOf(rule), rule: { policy: name, holds: linkRule(rule, deny, context) } })),
   );
   return { count: policies.length, names: policies.map(({ name }) => name), rules: new RuleIndex(rules) };
-}
-
-/** A rule whose every operation names plain paths is found by them, one whose every source names principals by those. */
-function anchorsOf({ from, to }: AuthorizationRule): Anchors {
-  const paths = to?.map(({ paths: list }) => list?.map(pathAnchor));
-  const principals = from?.map(({ principals: list }) =>
-    list?.map((match) => (isPlainExact(match) ? match.value : null)),
-  );
-  const anchoredPaths = complete(paths);
-  const anchoredPrincipals = complete(principals);
-  return {
-    ...(anchoredPaths && { paths: anchoredPaths }),
-    ...(anchoredPrincipals && { key: { name: "principal", values: anchoredPrincipals } }),
-  };
-}
-
-function pathAnchor(match: StringMatch): { kind: "exact" | "prefix"; value: string } | null {
-  if (match.kind === "exact" && match.ignoreCase === undefined) return { kind: "exact", value: match.value };
-  return match.kind === "prefix" && match.ignoreCase === undefined ? { kind: "prefix", value: match.value } : null;
-}
-
-/** All members of all lists, or undefined where a list is missing or a member is none. */
-function complete<T>(lists: readonly (readonly (T | null)[] | undefined)[] | undefined): readonly T[] | undefined {
-  if (lists === undefined || lists.length === 0) return undefined;
-  const all: T[] = [];
-  for (const list of lists) {
-    if (list === undefined) return undefined;
-    for (const member of list) {
-      if (member === null) return undefined;
-      all.push(member);
-    }
-  }
-  return all;
 }

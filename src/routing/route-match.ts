@@ -1,4 +1,4 @@
-import { allOf, type Anchors, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
+import { allOf, type Anchors, type Key, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
 import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { isPlainExact, linkMatch, type Matcher } from "../match/string-match.ts";
 import { claimValues } from "../policy/claims.ts";
@@ -32,8 +32,6 @@ export function linkRoutes<R extends { readonly model: Route }>(
 
 const NO_TOKENS: readonly never[] = [];
 
-const headerOf = ({ headers }: RequestFacts, name: string): string | null => headers[name] ?? null;
-
 /**
  * The first match block that holds; null: no route.
  *
@@ -44,7 +42,7 @@ export function matchRoute<R>(
   facts: RequestFacts,
   tokens: readonly VerifiedToken[] = NO_TOKENS,
 ): LinkedMatch<R> | null {
-  return index.find(facts, tokens, headerOf);
+  return index.find(facts, tokens);
 }
 
 function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): Anchors {
@@ -60,8 +58,12 @@ function anchorsOf({ uri, headers }: RouteMatch, secret: ReadonlySet<string>): A
   );
   return {
     ...(path && { paths: [{ kind: path.kind, value: path.value }] }),
-    ...(header && isPlainExact(header.match) && { key: { name: header.name, values: [header.match.value] } }),
+    ...(header && isPlainExact(header.match) && { key: { ...headerKey(header.name), values: [header.match.value] } }),
   };
+}
+
+function headerKey(name: string): Key {
+  return { name, valueOf: ({ headers }) => headers[name] ?? null };
 }
 
 function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
