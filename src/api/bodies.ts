@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isDnsLabel } from "../resources/names.ts";
+import { isDnsLabel, isDnsSubdomain } from "../resources/names.ts";
 
 // What is sent to the plain API: routes read bodies by these schemas, and the OpenAPI document is made from them.
 
@@ -36,7 +36,7 @@ export const SESSION_FORM = '{"namespace"?: "shop"}';
 export const WantedJoinToken = z.union([
   z.strictObject({
     namespace: label.describe("Of the workload, a DNS label."),
-    serviceAccount: label.describe("Of the workload, a DNS label."),
+    serviceAccount: z.string().refine(isDnsSubdomain).describe("Of the workload: DNS labels, with dots between them."),
     ttlSeconds: joinSeconds,
   }),
   z.strictObject({
