@@ -314,8 +314,9 @@ export const FINDINGS = {
   TULLE0304: {
     name: "SecondPeerAuthentication",
     severity: "warning",
-    meaning: "several PeerAuthentications hold for one whole namespace: the oldest counts, the others do nothing",
-    mend: "keep one without a selector in each namespace",
+    meaning:
+      "several PeerAuthentications are for one whole namespace, or for one workload: the oldest counts, the others do nothing there",
+    mend: "keep one without a selector in each namespace, and one for each workload",
   },
   TULLE0305: {
     name: "IgnoredPolicy",

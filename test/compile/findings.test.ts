@@ -463,6 +463,47 @@ describe("among all others", () => {
       ],
     },
     {
+      of: "one that selects the workloads of an older one",
+      shows: [
+        REVIEWS,
+        object("PeerAuthentication", "p", "{ selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }"),
+        object(
+          "PeerAuthentication",
+          "q",
+          "{ selector: { matchLabels: { app: reviews, version: v1 } }, mtls: { mode: DISABLE } }",
+        ),
+      ],
+      says: ["PeerAuthentication/q TULLE0304 spec.selector.matchLabels"],
+      beside: [
+        REVIEWS,
+        object(
+          "PeerAuthentication",
+          "p",
+          "{ selector: { matchLabels: { app: reviews, version: v2 } }, mtls: { mode: STRICT } }",
+        ),
+        object(
+          "PeerAuthentication",
+          "q",
+          "{ selector: { matchLabels: { app: reviews, version: v1 } }, mtls: { mode: DISABLE } }",
+        ),
+      ],
+    },
+    {
+      of: "one of whose workloads an older one selects by other labels",
+      shows: [
+        REVIEWS,
+        object("PeerAuthentication", "p", "{ selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }"),
+        object("PeerAuthentication", "q", "{ selector: { matchLabels: { version: v1 } }, mtls: { mode: DISABLE } }"),
+      ],
+      says: ["PeerAuthentication/q TULLE0304 spec.selector.matchLabels"],
+      beside: [
+        service("reviews", { versions: ["v2"] }),
+        service("carts"),
+        object("PeerAuthentication", "p", "{ selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }"),
+        object("PeerAuthentication", "q", "{ selector: { matchLabels: { version: v1 } }, mtls: { mode: DISABLE } }"),
+      ],
+    },
+    {
       of: "a policy with labels in the root namespace that only one without may have",
       shows: [
         object(

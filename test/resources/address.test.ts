@@ -59,6 +59,9 @@ describe("parseAddress", () => {
   it.each([
     ...INTERNAL_URLS,
     "binding:DB",
+    "binding:CONTROL",
+    "binding:STATE",
+    "binding:PRIVATE",
     "binding:__proto__",
     "binding:EP_",
     "binding:EP_a",

@@ -1,5 +1,6 @@
-import { policyEntries, selectorOf } from "../../../compile/entries.ts";
-import { namespaceOf, rootNamespace } from "../../../compile/view.ts";
+import { firstPair, type Labels, policyEntries, selectorOf, workloadLabels } from "../../../compile/entries.ts";
+import type { Entries } from "../../../compile/inventory.ts";
+import { namespaceOf, rootNamespace, selects } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -15,33 +16,56 @@ export const PEER_AUTHENTICATION = securityKind({
   plural: "peerauthentications",
   shortNames: ["pa"],
   reader: reader(PeerAuthentication, checkPeerAuthentication),
-  entries: policyEntries("peer-authentication"),
+  entries,
   check: checkScope,
   columns: [field("Mode", "Whether callers must show a certificate.", "spec", "mtls", "mode"), AGE],
   descriptions: DESCRIPTIONS,
 });
 
+/** Those that are for workloads with labels, by their namespace. */
+const WITH_LABELS = "peer-authentication-with-labels";
+
+function* entries(object: KubeObject): Entries {
+  yield* policyEntries("peer-authentication")(object);
+  if (Object.keys(selectorOf(object)).length > 0) yield [WITH_LABELS, namespaceOf(object)];
+}
+
 function checkScope(world: World, object: KubeObject): readonly Finding[] {
   const namespace = namespaceOf(object);
-  const general = Object.keys(selectorOf(object)).length === 0;
-  if (!general)
-    return namespace === rootNamespace(world)
-      ? [
-          warningAt(
-            "spec.selector",
-            "ignored: in the root namespace only one without a selector has an effect",
-            "TULLE0305",
-          ),
-        ]
-      : checkSelector(world, object);
+  if (Object.keys(selectorOf(object)).length === 0) return checkOldest(world, object, namespace);
+  if (namespace === rootNamespace(world)) {
+    const message = "ignored: in the root namespace only one without a selector has an effect";
+    return [warningAt("spec.selector", message, "TULLE0305")];
+  }
+  return [...checkSelector(world, object), ...checkOlder(world, object, namespace)];
+}
+
+/** Of several for a whole namespace the oldest holds. */
+function checkOldest(world: World, object: KubeObject, namespace: string): readonly Finding[] {
   const [oldest] = world.inventory.of("peer-authentication", `${namespace}/`);
-  return oldest && oldest.metadata.name !== object.metadata.name
-    ? [
-        warningAt(
-          "metadata.name",
-          `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`,
-          "TULLE0304",
-        ),
-      ]
-    : [];
+  if (!oldest || oldest.metadata.name === object.metadata.name) return [];
+  const message = `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`;
+  return [warningAt("metadata.name", message, "TULLE0304")];
+}
+
+/** Of several that select one workload the oldest holds. */
+function checkOlder(world: World, object: KubeObject, namespace: string): readonly Finding[] {
+  const all = world.inventory.of(WITH_LABELS, namespace);
+  const older = all.slice(
+    0,
+    all.findIndex(({ metadata }) => metadata.name === object.metadata.name),
+  );
+  const other = older.find((each) => selectsSome(world, namespace, selectorOf(each), selectorOf(object)));
+  if (!other) return [];
+  const message = `\`${other.metadata.name}\` selects some of these workloads too; for them the older one holds, whole`;
+  return [warningAt("spec.selector.matchLabels", message, "TULLE0304")];
+}
+
+/** Whether some workload is selected by both: surely where one asks for all that the other does, else if there is one now. */
+function selectsSome(world: World, namespace: string, first: Labels, second: Labels): boolean {
+  const both = { ...first, ...second };
+  if (!selects(first, both)) return false;
+  if (selects(both, first) || selects(both, second)) return true;
+  const entries = `${namespace}/${firstPair(both)}`;
+  return world.inventory.some("workload", entries, (entry) => selects(both, workloadLabels(entry)));
 }
