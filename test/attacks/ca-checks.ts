@@ -178,7 +178,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
         " ",
         "é",
         "a\0",
-        "x".repeat(64),
+        "x".repeat(254),
       ];
       const wishes = [
         ...odd.flatMap((text) => [{ namespace: text }, { serviceAccount: text }]),

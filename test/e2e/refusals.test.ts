@@ -56,7 +56,7 @@ describe("what is wrong is refused with its path and reason, and nothing is stor
             apiVersion: "security.istio.io/v1",
             kind: "AuthorizationPolicy",
             metadata: { name: "a" },
-            spec: { rules: [{ to: [{ operation: { ports: ["80"] } }] }] },
+            spec: { targetRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "a" }] },
           }),
         }),
       status: 422,

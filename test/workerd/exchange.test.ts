@@ -265,7 +265,7 @@ describe("an isolate whose cell is away", () => {
 });
 
 function isFailure(line: unknown, gateway: string): boolean {
-  const { event, gateway: of } = line as { event?: unknown; gateway?: unknown };
+  const { event, gateway: of } = JSON.parse(String(line)) as { event?: unknown; gateway?: unknown };
   return event === "exchange_failed" && of === gateway;
 }
 

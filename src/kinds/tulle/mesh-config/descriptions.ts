@@ -49,6 +49,9 @@ export const DESCRIPTIONS: Descriptions = {
     "Whether outlier detection may eject one endpoint whatever the share; true by default.",
   "spec.egress": "What may be called on the public Internet.",
   "spec.egress.allowedHosts": "Host names, or `*.` and a name, that endpoints and key sets may be at; none by default.",
+  "spec.revocation": "What becomes of certificates and workloads that are revoked.",
+  "spec.revocation.maxAge":
+    "Gateways that heard nothing of revocations for so long refuse all certificates; never, where it is absent.",
   "spec.privateRanges": "Private addresses that endpoints may be at; none by default.",
   "spec.privateRanges.range": "A CIDR, or a name that stands for itself and all names below it.",
   "spec.privateRanges.namespaces": "Namespaces whose endpoints may be there; `*` is all.",
