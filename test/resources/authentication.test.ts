@@ -10,10 +10,22 @@ describe("PeerAuthentication", () => {
     ["an unset mode", "{mtls: {}}"],
     [
       "modes of ports",
-      "{selector: {matchLabels: {app: a}}, mtls: {mode: UNSET}, portLevelMtls: {8080: {mode: DISABLE}}}",
+      "{selector: {matchLabels: {app: a}}, mtls: {mode: UNSET}, portLevelMtls: {8080: {mode: PERMISSIVE}}}",
     ],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
+  });
+
+  it.each([
+    ["everywhere", "{mtls: {mode: DISABLE}}", "spec.mtls.mode"],
+    [
+      "for a port",
+      "{selector: {matchLabels: {app: a}}, portLevelMtls: {8080: {mode: DISABLE}}}",
+      "spec.portLevelMtls[8080].mode",
+    ],
+  ])("warns that DISABLE %s takes no identity away", (_, spec, field) => {
+    expect(of(spec)).toEqual([expect.stringMatching(/^warning /)]);
+    expect(of(spec)[0]).toContain(field);
   });
 
   it.each([

@@ -6,7 +6,7 @@ export const DESCRIPTIONS: Descriptions = {
   ...at(["spec"], SELECTOR),
   "spec.mtls": "What is asked on all ports.",
   "spec.mtls.mode":
-    "STRICT: a verified identity; PERMISSIVE: none is needed; DISABLE: none is read; UNSET, the default: as the namespace or the mesh says.",
+    "STRICT: a verified identity; PERMISSIVE: none is needed; DISABLE: as PERMISSIVE, with a warning; UNSET, the default: as the namespace or the mesh says.",
   "spec.portLevelMtls": "What is asked on single ports of the workload, by their number.",
   "spec.portLevelMtls.mode": "As `mtls.mode`; UNSET is what the workload says.",
 };
