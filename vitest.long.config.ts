@@ -17,6 +17,7 @@ export default defineConfig({
     env: { TULLE_TESTS: "long" },
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Half of their time they wait.
+    maxWorkers: 3,
   },
 });
