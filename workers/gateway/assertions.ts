@@ -43,7 +43,8 @@ export class Assertions {
    * @throws where the key is none, or not for signing
    */
   of(call: AssertedCall, trustDomain: string, now: number): string | Promise<string> {
-    const about = JSON.stringify([trustDomain, call.principal, call.service, call.method, call.host]);
+    // No name, method or header has a line end.
+    const about = `${trustDomain}\n${call.principal ?? ""}\n${call.service}\n${call.method}\n${call.host}`;
     const known = this.#signed.get(about);
     return known !== undefined && now < known.until ? known.text : this.#sign(about, call, trustDomain, now);
   }
