@@ -44,6 +44,8 @@ export interface Endpoint {
   readonly workload: Workload;
   /** Index into `Slice.policySets`: all policies that select any registration of this endpoint. */
   readonly policySet: number;
+  /** Index into `Slice.telemetry`; absent: as its namespace or the mesh says. */
+  readonly telemetry?: number;
   /** Calls that it takes at once from one isolate, whoever makes them; absent: no limit. */
   readonly limit?: number;
   /** `region/zone/subzone`, or its beginning, as declared. */

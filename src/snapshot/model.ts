@@ -1,6 +1,7 @@
 import type { Workload, CallerLocality, Cluster } from "./endpoint-model.ts";
 import type { StringMatch, Route } from "./route-model.ts";
 import type { ExternalAuthorizer } from "./authorizer-model.ts";
+import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
 
 export type {
   EndpointAddress,
@@ -245,6 +246,8 @@ export interface Slice {
   readonly policySets: readonly PolicySet[];
   /** Who may be asked, by the name that policies give; absent: nobody. */
   readonly authorizers?: Readonly<Record<string, ExternalAuthorizer>>;
+  /** The server's side of workloads that have settings of their own: endpoints name them by number. */
+  readonly telemetry?: readonly TelemetrySettings[];
 }
 
 /** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`, `mesh/<ns>/<service account>`. */
@@ -266,6 +269,8 @@ export interface Root {
   /** Older than this since `issuedAt`: fail closed. Absent: never. */
   readonly maxAgeMs?: number;
   readonly trust: Trust;
+  /** Absent: each call is a line of JSON and counts, and nothing more is said. */
+  readonly telemetry?: MeshTelemetry;
   readonly scopes: Readonly<Record<Scope, Readonly<Record<string, string | null>>>>;
 }
 

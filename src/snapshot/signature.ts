@@ -133,6 +133,7 @@ const ROOT_FIELDS: Readonly<Record<string, Check>> = {
   issuedAt: isCount,
   maxAgeMs: optional(isCount),
   trust: isObject,
+  telemetry: optional(isObject),
   scopes: isObject,
 };
 
@@ -148,6 +149,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   callers: optional(isList),
   policySets: isList,
   authorizers: optional(isObject),
+  telemetry: optional(isList),
 };
 
 /** The first field that is missing, of a wrong kind, or unknown to this code. */
