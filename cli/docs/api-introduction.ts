@@ -43,6 +43,18 @@ A token of one namespace reaches nothing outside of it, whatever its role, and w
 metrics, tokens and history span all namespaces and so are not for it. \`kubectl auth can-i --list\` says what a token may do. kubectl sends tokens over TLS alone: give it the https
 address.
 
+Beside its role a token has permissions, since live requests and why they were decided so tell of people, and not of configuration:
+
+| permission | what it opens | who has it |
+| --- | --- | --- |
+| \`tail\` | live requests | \`admin\`; others where the token was made with it (\`--permit tail\`), or a rule of \`signIn\` gives it |
+| \`explain\` | records of requests, and why they were decided so | as \`tail\` |
+
+A token of one namespace sees requests to its workloads whole. Of requests from them it does not see the other side's policies:
+\`policy\` and \`request_principal\` are null, \`details\` of a refusal is \`refused\`, \`audit\`, \`dry_run\` and \`observed\` are left out, and
+\`route\`, \`stat_prefix\` and \`mirrors\` are told of its own routes alone. Of all other requests it sees nothing. Who opens one of
+them stands in the audit, once for each opening.
+
 ## Errors
 
 Every error is a Kubernetes Status, in both APIs. Programs look at \`reason\` (and \`code\`, the HTTP status again); \`message\` is for

@@ -54,7 +54,8 @@ function section(document: OpenApi, heading: string, operation: Operation): stri
   ].join("\n\n");
 }
 
-function whoMay({ security, "x-tulle-role": role }: Operation): string {
+function whoMay({ security, "x-tulle-role": role, "x-tulle-permission": permission }: Operation): string {
+  if (permission !== undefined) return `For every role with the permission \`${permission}\`.`;
   const [scheme] = security?.flatMap((each) => Object.keys(each)) ?? [];
   if (scheme === "bootstrapSecret") return "For whoever has the bootstrap secret, which is sent as a bearer token.";
   if (scheme === "joinToken") return "For whoever has a join token, which is sent as a bearer token.";

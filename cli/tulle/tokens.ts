@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { kubeconfig } from "../../src/kube/kubeconfig.ts";
+import { PERMISSIONS } from "../../src/resources/permissions.ts";
 import { ask, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
@@ -10,6 +11,7 @@ import { type Cell, print, printStructured, printTable, tell } from "./output.ts
 
 interface CreateOptions extends GlobalOptions {
   readonly role: string;
+  readonly permit?: readonly string[];
   /** Milliseconds; the parser takes null for no value at all. */
   readonly ttl: number | "never";
 }
@@ -22,6 +24,8 @@ const Listed = z.object({
   name: z.string(),
   role: z.string(),
   namespace: z.string().nullable(),
+  /** Absent: control is older than permissions are. */
+  permissions: z.array(z.string()).optional(),
   /** Epoch ms. */
   expiresAt: z.number().nullable(),
   revokedAt: z.number().nullable(),
@@ -37,13 +41,18 @@ export function addToken(program: Command): void {
     .description("print a new token, the only time that it is shown")
     .addOption(new Option("--role <role>", "what it may do").choices(ROLES).makeOptionMandatory())
     .addOption(new Option("--ttl <duration>", "how long it holds, or never").default(DAY, "24h").argParser(ttl))
+    .addOption(
+      new Option("--permit <permission...>", "what it may see of requests beside its role").choices(PERMISSIONS),
+    )
     .addHelpText(
       "after",
       `
 With -n it holds for that namespace alone, else for all. -o kubeconfig prints a kubeconfig that holds it.
+Administrators have every permission; viewers and editors those that they are given.
 
 Example:
-  $ tulle token create ci --role editor -n shop --ttl 7d -o kubeconfig > ci.kubeconfig`,
+  $ tulle token create ci --role editor -n shop --ttl 7d -o kubeconfig > ci.kubeconfig
+  $ tulle token create oncall --role viewer --permit tail explain`,
     )
     .action(async (name: string, _: unknown, command: Command) =>
       create(name, command.optsWithGlobals<CreateOptions>()),
@@ -80,7 +89,7 @@ function ttl(text: string): number | "never" {
   return ms;
 }
 
-async function create(name: string, { role, ttl, ...options }: CreateOptions): Promise<void> {
+async function create(name: string, { role, ttl, permit, ...options }: CreateOptions): Promise<void> {
   if (!/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/.test(name))
     throw usageError(`\`${name}\` is no name for a token; use lower-case letters, digits, \`-\` and \`.\`, at most 63`);
   const client = connect(options);
@@ -89,12 +98,14 @@ async function create(name: string, { role, ttl, ...options }: CreateOptions): P
     name,
     role,
     namespace,
+    ...(permit !== undefined && { permissions: permit }),
     ...(ttl !== "never" && { ttlSeconds: Math.floor(ttl / 1_000) }),
   });
   const { value } = await ask(client, { method: "POST", path: "/tokens", body }, Created);
   const scope = value.namespace === null ? "" : ` of namespace ${value.namespace}`;
   const life = ttl === "never" ? "never expires" : `expires in ${shortDuration(ttl)}`;
-  tell(`token ${value.id} for ${value.name}: ${value.role}${scope}, ${life}`);
+  const also = permit === undefined ? "" : `, with ${permit.join(" and ")}`;
+  tell(`token ${value.id} for ${value.name}: ${value.role}${scope}${also}, ${life}`);
   if (await printStructured(output, value)) return;
   printToken(client.target, options, name, value.token);
 }
@@ -139,12 +150,13 @@ async function list(options: GlobalOptions): Promise<void> {
   const { value, at } = await ask(connect(options), { path: "/tokens" }, Tokens);
   if (await printStructured(options.output, value)) return;
   printTable(
-    ["ID", "NAME", "ROLE", "NAMESPACE", "EXPIRES", "STATE"],
-    value.tokens.map(({ id, name, role, namespace, expiresAt, revokedAt }): readonly Cell[] => [
+    ["ID", "NAME", "ROLE", "NAMESPACE", "PERMITS", "EXPIRES", "STATE"],
+    value.tokens.map(({ id, name, role, namespace, permissions = [], expiresAt, revokedAt }): readonly Cell[] => [
       id,
       name,
       role,
       namespace ?? "(all)",
+      permissions.length === 0 ? "-" : permissions.join(","),
       expiresAt === null ? "never" : new Date(expiresAt).toISOString().replace(/\.\d+/, ""),
       revokedAt !== null
         ? { text: "revoked", style: "dim" }

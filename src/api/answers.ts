@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PERMISSIONS } from "../resources/permissions.ts";
 
 // What the plain API answers. Nothing is read by these schemas but by the tests that hold them against real answers; the
 // OpenAPI document is made from them.
@@ -121,11 +122,14 @@ export const MeshStatus = z.strictObject({
   ),
 });
 
+const permissions = z.array(z.enum(PERMISSIONS)).describe("Those of its role, and those that it was given beside.");
+
 const tokenHead = {
   id: z.string(),
   name: z.string(),
   role: z.enum(["viewer", "editor", "admin"]),
   namespace: z.string().nullable().describe("The only one that it reaches; null: all."),
+  permissions,
   expiresAt: epochMs.nullable().describe("Epoch milliseconds; null: never."),
 };
 const secret = z.string().describe("The only time that it is shown.");
@@ -144,6 +148,7 @@ export const SessionMade = z.strictObject({
   name: z.string().describe("Issuer and subject, with `#` between them."),
   role: z.enum(["viewer", "editor", "admin"]),
   namespace: z.string().nullable().describe("The only one that it reaches; null: all."),
+  permissions,
   expiresAt: epochMs.describe("Epoch milliseconds."),
 });
 export const Sessions = z.strictObject({
@@ -158,6 +163,7 @@ export const Sessions = z.strictObject({
         .string()
         .nullable()
         .describe("The only one that it reaches; null: all, or none where there is no role."),
+      permissions,
       createdAt: epochMs.describe("Epoch milliseconds."),
       expiresAt: epochMs.describe("Epoch milliseconds."),
     }),

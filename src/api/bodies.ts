@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isDnsLabel, isDnsSubdomain } from "../resources/names.ts";
+import { PERMISSIONS } from "../resources/permissions.ts";
 
 // What is sent to the plain API: routes read bodies by these schemas, and the OpenAPI document is made from them.
 
@@ -18,6 +19,13 @@ export const WantedToken = z.strictObject({
     .describe("Who it is for; stands in the audit and in refusals."),
   role: z.enum(["viewer", "editor", "admin"]).describe("What it may do."),
   namespace: label.optional().describe("The only namespace that it reaches, a DNS label. Absent: all."),
+  permissions: z
+    .array(z.enum(PERMISSIONS))
+    .max(PERMISSIONS.length)
+    .optional()
+    .describe(
+      "What of requests it may see beside its role: live ones, and why they were decided so. `admin` has both.",
+    ),
   ttlSeconds: z
     .int()
     .min(60)

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { failure, type StatusReason } from "../kube/status.ts";
+import type { Permission } from "../resources/permissions.ts";
 
 /** A part of an OpenAPI 3.1 document: one method of one path. */
 export interface Operation {
@@ -15,6 +16,8 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Response | Reference>>;
   /** The least role that may do it; null: it needs no token of ours. */
   readonly "x-tulle-role": "viewer" | "editor" | "admin" | null;
+  /** Beside the role; administrators have all of them. Absent: none is needed. */
+  readonly "x-tulle-permission"?: Permission;
   readonly "x-codeSamples": readonly Sample[];
 }
 

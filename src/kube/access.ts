@@ -1,4 +1,5 @@
 import { isNamespace } from "../resources/object.ts";
+import { type Permission, PERMISSIONS } from "../resources/permissions.ts";
 import { KINDS } from "../kinds/registry.ts";
 import { failure, type Status } from "./status.ts";
 
@@ -11,6 +12,8 @@ export interface Account {
   readonly role: Role;
   /** The only namespace that it may touch; null: all. */
   readonly namespace: string | null;
+  /** Beside those that its role has. Absent: none. */
+  readonly permissions?: readonly Permission[];
   /** Epoch ms; null: never. Absent where nobody asks. */
   readonly expiresAt?: number | null;
 }
@@ -113,8 +116,34 @@ function aliased(group: string, resource: string) {
   return KINDS.find((kind) => kind.plural === resource && kind.aliases.some((alias) => alias.startsWith(`${group}/`)));
 }
 
-/** Who may use a path beside `/k8s`: metrics and the mesh's status tell of all namespaces; the rest is the administrator's. */
-export function mayUse({ role, namespace }: Account, path: string): boolean {
+/**
+ * What an account may do beside its role: administrators, of the mesh or of a namespace, have every permission. A namespace's
+ * account has it for what it sees of requests (src/telemetry/visibility.ts).
+ */
+export function permissionsOf({ role, permissions = [] }: Account): readonly Permission[] {
+  return role === "admin" ? PERMISSIONS : PERMISSIONS.filter((permission) => permissions.includes(permission));
+}
+
+/** Paths that a permission opens, whatever the role. */
+const BY_PERMISSION: Readonly<Record<string, Permission>> = {
+  "/api/v1/tail": "tail",
+  "/api/v1/explain": "explain",
+  "/api/v1/records": "explain",
+};
+
+/** @returns the permission that a path asks for; null: it asks for none */
+export function permissionFor(path: string): Permission | null {
+  return Object.hasOwn(BY_PERMISSION, path) ? (BY_PERMISSION[path] ?? null) : null;
+}
+
+/**
+ * Who may use a path beside `/k8s`: what tells of requests needs a permission; metrics and the mesh's status tell of all
+ * namespaces; the rest is the administrator's.
+ */
+export function mayUse(account: Account, path: string): boolean {
+  const { role, namespace } = account;
+  const permission = permissionFor(path);
+  if (permission !== null) return permissionsOf(account).includes(permission);
   // It tells each of what it may read.
   if (path === "/api/v1/findings") return true;
   // Everybody may end their own.

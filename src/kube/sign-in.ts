@@ -11,7 +11,7 @@ export interface Identity {
   readonly claims: Readonly<Record<string, readonly string[]>>;
 }
 
-export type Rights = Pick<Account, "role" | "namespace">;
+export type Rights = Pick<Account, "role" | "namespace" | "permissions">;
 
 /** Why a token lets nobody in. */
 export type SignInProblem =
@@ -97,10 +97,14 @@ function valuesOf(claims: ReadToken["claims"], name: string, issuer: string): re
 export function rightsOf(entries: readonly SignInSpec[], identity: Identity, wish: string | null): Rights | null {
   for (const { issuer, audience, rules } of entries) {
     if (issuer !== identity.issuer || audience !== identity.audience) continue;
-    for (const { claims, role, namespace } of rules) {
+    for (const { claims, role, namespace, permissions } of rules) {
       const reaches = wish === null || namespace === ANY_NAMESPACE || namespace === wish;
       if (!reaches || !claims.every(({ name, values }) => holds(identity, name, values))) continue;
-      return { role, namespace: wish ?? (namespace === ANY_NAMESPACE ? null : namespace) };
+      return {
+        role,
+        namespace: wish ?? (namespace === ANY_NAMESPACE ? null : namespace),
+        ...(permissions !== undefined && { permissions }),
+      };
     }
   }
   return null;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { fetchedUrlProblem } from "./address.ts";
 import { choice, list, strict, text } from "./fields.ts";
 import { isDnsLabel } from "./names.ts";
+import { PERMISSIONS } from "./permissions.ts";
 import type { Report } from "./report.ts";
 
 /** All namespaces. It is written out: what is left out must not mean the most. */
@@ -22,6 +23,7 @@ const Claim = strict({
 const Rule = strict({
   claims: list(Claim).max(16),
   role: choice(["viewer", "editor", "admin"]),
+  permissions: list(choice(PERMISSIONS)).exactOptional(),
   namespace: text((name) => name === ANY_NAMESPACE || isDnsLabel(name), "the name of a namespace, or `*` for all"),
 });
 

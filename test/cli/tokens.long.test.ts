@@ -49,6 +49,16 @@ describe("tulle token create", () => {
     expect(wanted()).toEqual({ name: "ci", role: "editor", namespace: "shop", ...want });
   });
 
+  it("gives what --permit names, each one by one", async () => {
+    const args = ["token", "create", "oncall", "--role", "viewer", "--permit", "tail", "explain"];
+    const { code, stderr } = await tulle(folder, args);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: "token id-1 for oncall: viewer, with tail and explain, expires in 1d\n",
+    });
+    expect(wanted()).toMatchObject({ name: "oncall", permissions: ["tail", "explain"] });
+  });
+
   it("prints a kubeconfig that works", async () => {
     const args = ["token", "create", "ci", "--role", "admin", "-o", "kubeconfig"];
     const { stdout } = await tulle(folder, args);
@@ -67,6 +77,7 @@ describe("tulle token create", () => {
   it.each([
     { name: "no role", args: ["ci"], says: "required option `--role <role>`" },
     { name: "another role", args: ["ci", "--role", "root"], says: "viewer, editor, admin" },
+    { name: "another permission", args: ["ci", "--role", "viewer", "--permit", "all"], says: "tail, explain" },
     { name: "a short life", args: ["ci", "--role", "viewer", "--ttl", "59s"], says: "Give 1m to 366d, or never" },
     { name: "a long life", args: ["ci", "--role", "viewer", "--ttl", "367d"], says: "Give 1m to 366d, or never" },
     { name: "no duration", args: ["ci", "--role", "viewer", "--ttl", "1y"], says: "such as 90s, 10m, 24h or 7d" },
@@ -84,8 +95,24 @@ describe("tulle token list", () => {
   it("prints a line for each, and never a secret", async () => {
     const [past, later] = [Date.UTC(2020, 0, 1), Date.now() + DAY_MS];
     const tokens = [
-      { id: "1", name: "admin", role: "admin", namespace: null, expiresAt: null, revokedAt: null },
-      { id: "2", name: "ci", role: "editor", namespace: "shop", expiresAt: past, revokedAt: null },
+      {
+        id: "1",
+        name: "admin",
+        role: "admin",
+        namespace: null,
+        permissions: ["tail", "explain"],
+        expiresAt: null,
+        revokedAt: null,
+      },
+      {
+        id: "2",
+        name: "ci",
+        role: "editor",
+        namespace: "shop",
+        permissions: ["tail"],
+        expiresAt: past,
+        revokedAt: null,
+      },
       { id: "3", name: "old", role: "viewer", namespace: null, expiresAt: later, revokedAt: past },
     ];
     control.routes = { "GET /api/v1/tokens": () => ({ body: { tokens } }) };
@@ -93,10 +120,10 @@ describe("tulle token list", () => {
     expect(code).toBe(0);
     const end = new Date(later).toISOString().replace(/\.\d+/, "");
     expect(stdout.split("\n")).toEqual([
-      "ID   NAME    ROLE     NAMESPACE   EXPIRES                STATE",
-      "1    admin   admin    (all)       never                  active",
-      "2    ci      editor   shop        2020-01-01T00:00:00Z   expired",
-      `3    old     viewer   (all)       ${end}   revoked`,
+      "ID   NAME    ROLE     NAMESPACE   PERMITS        EXPIRES                STATE",
+      "1    admin   admin    (all)       tail,explain   never                  active",
+      "2    ci      editor   shop        tail           2020-01-01T00:00:00Z   expired",
+      `3    old     viewer   (all)       -              ${end}   revoked`,
       "",
     ]);
   });

@@ -318,6 +318,25 @@ describe("a token", () => {
     expect(ends).toBeLessThanOrEqual(Date.now() + 60_000);
   });
 
+  it("has the permissions that it was made with, and those of its role", async () => {
+    const listed = async (id: string) => {
+      const { json } = await control.call("GET", "/api/v1/tokens");
+      const tokens = json["tokens"] as unknown as { id: string; permissions: readonly string[] }[];
+      return tokens.find((each) => each.id === id)?.permissions;
+    };
+    const asked = async (more: Record<string, unknown>) => listed((await made(more)).id);
+    expect(await asked({})).toEqual([]);
+    expect(await asked({ permissions: [] })).toEqual([]);
+    expect(await asked({ permissions: ["explain"] })).toEqual(["explain"]);
+    expect(await asked({ permissions: ["explain", "tail"], namespace: "shop" })).toEqual(["tail", "explain"]);
+    expect(await asked({ role: "editor" })).toEqual([]);
+    expect(await asked({ role: "admin", namespace: "shop" })).toEqual(["tail", "explain"]);
+    // What a later version gave, and this one does not know.
+    const { id } = await made();
+    await control.sql(`UPDATE tokens SET permissions = '["all", "tail"]' WHERE id = '${id}'`);
+    expect(await listed(id)).toEqual(["tail"]);
+  });
+
   it("once revoked is revoked, and nobody can revoke it twice", async () => {
     const { id, token } = await made();
     expect(await status(`Bearer ${token}`)).toBe(200);
@@ -343,6 +362,10 @@ describe("a token", () => {
     { namespace: "Shop" },
     { namespace: "a/b" },
     { namespace: "*" },
+    { permissions: "tail" },
+    { permissions: ["Tail"] },
+    { permissions: ["*"] },
+    { permissions: ["toString"] },
     { namespace: "x".repeat(64) },
     { ttlSeconds: 59 },
     { ttlSeconds: 366 * 86_400 + 1 },

@@ -27,7 +27,8 @@ import {
 import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
-import { type Account, mayGetPath, mayUse } from "../../src/kube/access.ts";
+import { type Account, mayGetPath, mayUse, permissionFor } from "../../src/kube/access.ts";
+import type { Permission } from "../../src/resources/permissions.ts";
 import { controlApi } from "../../workers/control/api.ts";
 import type { Env } from "../../workers/control/env.ts";
 import { certificateRequest } from "../support/csr.ts";
@@ -79,12 +80,17 @@ describe("the OpenAPI document", () => {
 
   it("says of every route which role it needs, as the rules do", () => {
     const of = (role: Account["role"]): Account => ({ id: role, name: role, role, namespace: null });
+    const given = (permission: Permission | undefined): Account => ({
+      ...of("viewer"),
+      permissions: permission === undefined ? [] : [permission],
+    });
     for (const { path, operation } of PLAIN) {
-      const { "x-tulle-role": role } = operation;
+      const { "x-tulle-role": role, "x-tulle-permission": permission } = operation;
+      expect([path, permissionFor(path)]).toEqual([path, permission ?? null]);
       const byObjects = path === "/api/v1/apply" || path.startsWith("/api/v1/gateways/");
       if (role === null || byObjects) continue;
       const may = path === "/api/v1/openapi.json" ? mayGetPath : mayUse;
-      expect([path, may(of("viewer"), path), may(of("admin"), path)]).toEqual([path, role === "viewer", true]);
+      expect([path, may(given(permission), path), may(of("admin"), path)]).toEqual([path, role === "viewer", true]);
     }
   });
 });

@@ -6,6 +6,8 @@ import {
   mayDo,
   mayGetPath,
   mayUse,
+  permissionFor,
+  permissionsOf,
   review,
   rulesFor,
   type Verb,
@@ -246,6 +248,32 @@ describe("paths that are no resources", () => {
         expect([each.name, path, mayUse(each, path)]).toEqual([each.name, path, want]);
         expect([each.name, path, mayGetPath(each, path)]).toEqual([each.name, path, want]);
       }
+  });
+
+  it("are for whoever has the permission where they tell of requests, and administrators have each", () => {
+    expect(["/api/v1/tail", "/api/v1/explain", "/api/v1/records"].map(permissionFor)).toEqual([
+      "tail",
+      "explain",
+      "explain",
+    ]);
+    expect(["/api/v1/tail/", "/api/v1/status", "/metrics", "constructor"].map(permissionFor)).toEqual(
+      Array.from({ length: 4 }, () => null),
+    );
+    for (const each of ACCOUNTS)
+      for (const permissions of [[], ["tail"], ["explain"], ["tail", "explain"]] as const) {
+        const who = { ...each, permissions };
+        const has = (permission: "tail" | "explain") =>
+          each.role === "admin" || permissions.some((one) => one === permission);
+        expect([each.name, permissions, mayUse(who, "/api/v1/tail")]).toEqual([each.name, permissions, has("tail")]);
+        expect([each.name, mayUse(who, "/api/v1/explain")]).toEqual([each.name, has("explain")]);
+        expect([each.name, mayUse(who, "/api/v1/records")]).toEqual([each.name, has("explain")]);
+        // It opens nothing else.
+        expect(mayUse(who, "/api/v1/tokens")).toBe(mayUse(each, "/api/v1/tokens"));
+        expect(mayUse(who, "/metrics")).toBe(mayUse(each, "/metrics"));
+      }
+    expect(permissionsOf(account("viewer"))).toEqual([]);
+    expect(permissionsOf(account("editor-of-shop"))).toEqual([]);
+    expect(permissionsOf(account("admin-of-shop"))).toEqual(["tail", "explain"]);
   });
 
   it("are not discovery beside the Kubernetes API: nobody uses them for having a token", () => {

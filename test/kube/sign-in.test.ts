@@ -122,6 +122,17 @@ describe("rightsOf", () => {
     expect(rightsOf([entry()], identity(groups), null)).toEqual(want);
   });
 
+  it("gives the permissions that the rule names, and none by itself", () => {
+    const [first] = entry().rules;
+    const given = entry({ rules: [{ ...first!, role: "viewer", permissions: ["tail"] }] });
+    expect(rightsOf([given], identity(["ops"]), null)).toEqual({
+      role: "viewer",
+      namespace: null,
+      permissions: ["tail"],
+    });
+    expect(rightsOf([entry()], identity(["shop"]), null)).not.toHaveProperty("permissions");
+  });
+
   it("gives nothing by rules of another issuer or audience, nor without any", () => {
     expect(rightsOf([entry({ issuer: "https://other.example.com" })], identity(["ops"]), null)).toBeNull();
     expect(rightsOf([entry({ audience: "other" })], identity(["ops"]), null)).toBeNull();

@@ -27,10 +27,17 @@ describe("MeshConfig.signIn", () => {
       said([{ ...ENTRY, rules: [{ ...RULE, claims: [{ name: "[custom][a.b]", values: ["x"] }], namespace: "shop" }] }]),
     ).toEqual([]);
     expect(said([{ ...ENTRY, issuer: "http://127.0.0.1:8080" }], true)).toEqual([]);
+    expect(said([{ ...ENTRY, rules: [{ ...RULE, permissions: ["tail", "explain"] }] }])).toEqual([]);
   });
 
   it.each<[string, unknown, string]>([
     ["nobody", [], "spec.signIn"],
+    [
+      "a permission that there is not",
+      [{ ...ENTRY, rules: [{ ...RULE, permissions: ["all"] }] }],
+      "rules[0].permissions[0]",
+    ],
+    ["no permission in a list of them", [{ ...ENTRY, rules: [{ ...RULE, permissions: [] }] }], "rules[0].permissions"],
     ["no rule, which would let nobody in", [{ ...ENTRY, rules: [] }], "spec.signIn[0].rules"],
     ["a rule for everybody", [{ ...ENTRY, rules: [{ ...RULE, claims: [] }] }], "spec.signIn[0].rules[0].claims"],
     [

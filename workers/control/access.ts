@@ -1,7 +1,16 @@
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import { isNamespace } from "../../src/resources/object.ts";
 import type { Context, MiddlewareHandler } from "hono";
-import { type Account, forbidden, mayDo, mayUse, type Verb, type Wish } from "../../src/kube/access.ts";
+import {
+  type Account,
+  forbidden,
+  mayDo,
+  mayUse,
+  permissionFor,
+  permissionsOf,
+  type Verb,
+  type Wish,
+} from "../../src/kube/access.ts";
 import { MESH_CONFIG_REF, SYSTEM_NAMESPACE } from "../../src/kube/mesh-config-ref.ts";
 import type { ResourcePath } from "../../src/kube/path.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
@@ -55,7 +64,13 @@ export const authenticated: MiddlewareHandler<Api> = async (c, next) => {
 export async function isStillLetIn(c: Context<Api>): Promise<boolean> {
   const token = bearer(c.req.header("authorization"));
   const account = token === null ? null : await accountOf(c.env.DB, token);
-  return account?.role === c.var.account.role && account.namespace === c.var.account.namespace;
+  const { account: first } = c.var;
+  return (
+    account !== null &&
+    account.role === first.role &&
+    account.namespace === first.namespace &&
+    permissionsOf(first).every((permission) => permissionsOf(account).includes(permission))
+  );
 }
 
 async function accountOf(database: D1Database, token: string): Promise<Account | null> {
@@ -108,7 +123,12 @@ export const needsPath: MiddlewareHandler<Api> = async (c, next) => {
   const { path } = c.req;
   if (mayUse(account, path)) return next();
   const limit = account.namespace === null ? "" : ` of namespace "${account.namespace}"`;
-  return answer(c, failure("Forbidden", `User "${account.name}", ${account.role}${limit}, cannot use ${path}`));
+  const permission = permissionFor(path);
+  const ask =
+    permission === null
+      ? ""
+      : `: it needs the permission \`${permission}\`; an administrator of the mesh gives it, with \`tulle token create --permit ${permission}\` or \`permissions\` of a rule in \`signIn\``;
+  return answer(c, failure("Forbidden", `User "${account.name}", ${account.role}${limit}, cannot use ${path}${ask}`));
 };
 
 /** Whom a write is put down to, and how far they see. */

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { SESSION_FORM, WantedSession } from "../../src/api/bodies.ts";
+import { permissionsOf } from "../../src/kube/access.ts";
 import { rightsOf, type SignInProblem, userName } from "../../src/kube/sign-in.ts";
 import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, bearer, meshConfig, needsPath, writerOf } from "./access.ts";
@@ -47,7 +48,8 @@ export function signInRoutes(): Hono<Api> {
     if (rights === null) return refuse({ reason: "no_rule", issuer, subject });
     const made = await sessionStore(c.env.DB).create(identity, wish, once, Date.now());
     if (made === null) return refuse({ reason: "token_used", issuer, subject });
-    return c.json({ ...made, name: userName(identity), ...rights }, 201, NO_STORE);
+    const account = { ...made, name: userName(identity), ...rights };
+    return c.json({ ...account, permissions: permissionsOf(account) }, 201, NO_STORE);
   });
   return app;
 }
@@ -91,6 +93,7 @@ export function sessionRoutes(): Hono<Api> {
       subject,
       role: rights?.role ?? null,
       namespace: rights?.namespace ?? null,
+      permissions: rights === null ? [] : permissionsOf({ id, name: subject, ...rights }),
       createdAt,
       expiresAt,
     }));

@@ -4,9 +4,11 @@ import { answer, type Api, isBootstrap, needsPath, writerOf } from "./access.ts"
 import { auditLog } from "./db/audit.ts";
 import { tokenStore } from "./db/tokens.ts";
 import { readJson } from "./json-body.ts";
+import { permissionsOf } from "../../src/kube/access.ts";
 import { failure } from "../../src/kube/status.ts";
 
-const FORM = '{"name": "ci", "role": "viewer" | "editor" | "admin", "namespace"?: "shop", "ttlSeconds"?: 86400}';
+const FORM =
+  '{"name": "ci", "role": "viewer" | "editor" | "admin", "namespace"?: "shop", "permissions"?: ["tail", "explain"], "ttlSeconds"?: 86400}';
 
 const BOOTSTRAP = { actor: "bootstrap", account: null };
 
@@ -35,12 +37,13 @@ export function tokenRoutes(): Hono<Api> {
   app.post("/tokens", async (c) => {
     const wanted = await readJson(c.req.raw, WantedToken, FORM);
     if (!wanted.ok) return answer(c, wanted.error);
-    const { name, role, namespace = null, ttlSeconds } = wanted.value;
+    const { name, role, namespace = null, permissions = [], ttlSeconds } = wanted.value;
     const now = Date.now();
     const expiresAt = ttlSeconds === undefined ? null : now + ttlSeconds * 1_000;
-    const account = { name, role, namespace };
+    const account = { name, role, namespace, permissions };
     const { id, token } = await tokenStore(c.env.DB).create(account, now, expiresAt, writerOf(c));
-    return c.json({ id, token, name, role, namespace, expiresAt }, 201, { "cache-control": "no-store" });
+    const made = { id, token, name, role, namespace, permissions: permissionsOf({ ...account, id }), expiresAt };
+    return c.json(made, 201, { "cache-control": "no-store" });
   });
   app.delete("/tokens/:id", async (c) => {
     const id = c.req.param("id");

@@ -108,6 +108,8 @@ export const tokens = sqliteTable(
     role: text("role", { enum: ["viewer", "editor", "admin"] }).notNull(),
     /** The only namespace that it may touch; null: all. */
     namespace: text("namespace"),
+    /** JSON list of permissions beside those of the role; null: none, as of tokens from before there were any. */
+    permissions: text("permissions"),
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
     revokedAt: integer("revoked_at"),

@@ -1,6 +1,7 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import type { Account } from "../../../src/kube/access.ts";
+import { type Account, permissionsOf } from "../../../src/kube/access.ts";
+import { PERMISSIONS, type Permission } from "../../../src/resources/permissions.ts";
 import { bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 import { auditLog, type Writer } from "./audit.ts";
 import { tokens } from "./schema.ts";
@@ -17,7 +18,7 @@ export function tokenStore(database: D1Database) {
      * @param by who makes it, for the audit
      */
     async create(
-      { name, role, namespace }: Omit<Account, "id" | "expiresAt">,
+      { name, role, namespace, permissions = [] }: Omit<Account, "id" | "expiresAt">,
       now: number,
       expiresAt: number | null,
       by: Writer,
@@ -25,8 +26,15 @@ export function tokenStore(database: D1Database) {
       const id = crypto.randomUUID();
       const token = `tulle_${bytesToBase64Url(crypto.getRandomValues(new Uint8Array(TOKEN_BYTES)))}`;
       const hash = bytesToHex(await digest(token));
-      const made = db.insert(tokens).values({ id, hash, name, role, namespace, createdAt: now, expiresAt });
-      const detail = { name, role, ...(namespace !== null && { namespace }) };
+      const given = permissions.length === 0 ? null : JSON.stringify(permissions);
+      const row = { id, hash, name, role, namespace, permissions: given, createdAt: now, expiresAt };
+      const made = db.insert(tokens).values(row);
+      const detail = {
+        name,
+        role,
+        ...(namespace !== null && { namespace }),
+        ...(permissions.length > 0 && { permissions: permissions.join(" ") }),
+      };
       await log.add({ ...by, verb: "create-token", targets: [`token/${id}`], at: now, detail }, made);
       return { id, token };
     },
@@ -40,18 +48,19 @@ export function tokenStore(database: D1Database) {
         .where(and(eq(tokens.hash, bytesToHex(sent)), isNull(tokens.revokedAt)));
       if (!row || (row.expiresAt !== null && row.expiresAt <= now)) return null;
       const { id, name, role, namespace, expiresAt } = row;
-      return { id, name, role, namespace, expiresAt };
+      return { id, name, role, namespace, permissions: permissionsIn(row.permissions), expiresAt };
     },
 
     async list(): Promise<
       readonly (Account & { readonly expiresAt: number | null; readonly revokedAt: number | null })[]
     > {
       const rows = await db.select().from(tokens);
-      return rows.map(({ id, name, role, namespace, expiresAt, revokedAt }) => ({
+      return rows.map(({ id, name, role, namespace, permissions, expiresAt, revokedAt }) => ({
         id,
         name,
         role,
         namespace,
+        permissions: permissionsOf({ id, name, role, namespace, permissions: permissionsIn(permissions) }),
         expiresAt,
         revokedAt,
       }));
@@ -70,6 +79,12 @@ export function tokenStore(database: D1Database) {
       return true;
     },
   };
+}
+
+/** Of what this version does not know nothing is given. */
+function permissionsIn(json: string | null): readonly Permission[] {
+  const given = json === null ? [] : (JSON.parse(json) as readonly string[]);
+  return PERMISSIONS.filter((permission) => given.includes(permission));
 }
 
 async function digest(text: string): Promise<ArrayBuffer> {

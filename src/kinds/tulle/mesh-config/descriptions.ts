@@ -126,6 +126,8 @@ export const DESCRIPTIONS: Descriptions = {
     "A claim whose value is a text or a list of texts; `[a][b]` for `b` inside of `a`. `email` counts only where it is verified.",
   "spec.signIn.rules.claims.values": "One of them must be the claim's value, or in its list.",
   "spec.signIn.rules.role": "viewer, editor or admin.",
+  "spec.signIn.rules.permissions":
+    "What it may see of requests beside its role: `tail` (live ones), `explain` (records, and why they were decided so); none by default, and both of admin.",
   "spec.signIn.rules.namespace": "The only namespace that it reaches; `*` is all.",
   "spec.snapshot": "How gateways treat the configuration that they hold.",
   "spec.snapshot.maxAge": "A gateway that got no configuration for longer refuses all requests; off by default.",
