@@ -95,6 +95,8 @@ const TEXTS = {
   },
   upstream_reset_before_headers: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
   binding_missing: { status: 503, body: `${BEFORE_HEADERS} connection failure`, flag: "UF" },
+  // The client's part is not there in time: nobody else's fault (RFC 9110 §15.5.9).
+  request_timeout: { status: 408, body: "request timeout", flag: "DT" },
   request_body_broken: { status: 400, flag: "DPE" },
   response_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   upstream_per_try_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },

@@ -338,7 +338,7 @@ describe.each([
       await answered;
     }
     await healthy();
-    await expectOneLineEach(target, 5, ["DC", "UF"]);
+    await expectOneLineEach(target, 5, ["DC", "DPE", "UF"]);
   });
 
   it("with their half of the connection alone: they get their answer", async () => {

@@ -52,6 +52,35 @@ spec: { hosts: [${app}-idle.test], gateways: [front], http: [{ route: [{ destina
 ).join("");
 
 /** One failure ejects its one endpoint. */
+const CHUNKS = `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: chunks }
+spec: { selector: { app: chunks }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: chunks }
+spec: { address: 10.77.1.8, labels: { app: chunks } }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: chunks }
+spec: { host: chunks, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h } } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: chunks }
+spec:
+  hosts: [chunks.test]
+  gateways: [front]
+  http:
+    - { match: [{ uri: { prefix: /timed } }], timeout: 600ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
+    - { retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
+`;
+
+/** The same, with a limit of silence. */
 const JUDGED = `
 ---
 apiVersion: v1
@@ -89,7 +118,7 @@ let script: readonly ((response: ServerResponse, request: IncomingMessage) => vo
 let paths = 0;
 
 beforeAll(async () => {
-  mesh = await SendingMesh.start({ rules: rules + JUDGED, retries: true });
+  mesh = await SendingMesh.start({ rules: rules + CHUNKS + JUDGED, retries: true });
 });
 afterAll(() => mesh.stop());
 
@@ -249,6 +278,47 @@ describe("a body", () => {
   });
 });
 
+describe("a body of unknown length", () => {
+  const begun = (app: string, target: string, text: string) => {
+    const socket = connect(mesh.gatewayPort, "127.0.0.1");
+    socket.on("error", () => undefined);
+    const answered = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
+    socket.write(`POST ${target} HTTP/1.1\r\nHost: ${app}.test\r\nTransfer-Encoding: chunked\r\n\r\n${text}`);
+    return { socket, answered };
+  };
+
+  it.each(["3x\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\nzz\r\n"])(
+    "that is broken, %j, is the client's fault",
+    async (chunks) => {
+      script = [silent];
+      const [target, timed] = [path("/never"), path("/timed")];
+      const { answered } = begun("chunks", target, chunks);
+      expect(await answered).toMatch(/^HTTP\/1.1 400 /);
+      expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
+      const late = begun("chunks", timed, chunks);
+      expect(await late.answered).toMatch(/^HTTP\/1.1 400 /);
+    },
+  );
+
+  it("that does not come in time is 408, and no service's fault", async () => {
+    script = [silent];
+    const target = path("/timed");
+    const { socket, answered } = begun("chunks", target, "3\r\nabc\r\n");
+    expect(await answered).toMatch(/^HTTP\/1.1 408 /);
+    expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DT", details: "request_timeout" });
+    socket.destroy();
+    script = [status(200)];
+    expect(await ask("chunks", path("/never"))).toMatchObject({ status: 200 });
+  });
+
+  it("on which the service resets is the service's fault", async () => {
+    script = [reset, status(200)];
+    const body = { method: "POST", body: Buffer.from("pay=1"), headers: { "transfer-encoding": "chunked" } };
+    expect(await ask("chunks", path("/never"), body)).toMatchObject({ status: 503, flags: "UF" });
+    expect(await ask("chunks", path("/never"))).toMatchObject({ status: 503, flags: "UH" });
+  });
+});
+
 describe("time", () => {
   it("of one try is up: the service is let go, and another is called", async () => {
     const closed = Promise.withResolvers<string>();
@@ -338,7 +408,7 @@ describe("silence", () => {
     const slow = connect(mesh.gatewayPort, "127.0.0.1");
     slow.on("error", () => undefined);
     slow.write(`POST ${sends} HTTP/1.1\r\nHost: judged.test\r\nContent-Length: 100\r\n\r\nhalf`);
-    expect(told((await mesh.logged(sends))[0])).toMatchObject({ flags: "UT", details: "stream_idle_timeout" });
+    expect(told((await mesh.logged(sends))[0])).toMatchObject({ flags: "DT", details: "request_timeout" });
     slow.destroy();
 
     script = [(response) => void response.writeHead(200).write(Buffer.alloc(64 << 20))];

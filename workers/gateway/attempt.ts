@@ -11,13 +11,19 @@ import { IdleTimer } from "./idle-timer.ts";
 import { toldLength } from "./kept-body.ts";
 import type { End } from "./lease.ts";
 
-/** An answer up to this many bytes, by its Content-Length, is passed on untouched: its end is not worth watching. */
+/** A body up to this many bytes, by its Content-Length, is passed on untouched: its end is not worth watching. */
 const SMALL_BYTES = 65_536;
 
 /** Makes the next attempt where one may follow; null: the answer that is there stands. */
 export type Again = (call: HttpCall, result: Result, answer: Response | null) => Promise<Response> | null;
 
-type Limit = "response_timeout" | "upstream_per_try_timeout" | "stream_idle_timeout";
+/** What ended an attempt before its answer: somebody's time was up, or the client's body broke. */
+type Limit =
+  | "response_timeout"
+  | "upstream_per_try_timeout"
+  | "stream_idle_timeout"
+  | "request_timeout"
+  | "request_body_broken";
 
 const LATE: Result = { kind: "late" };
 const RESET: Result = { kind: "reset" };
@@ -36,6 +42,8 @@ export class Attempt {
   /** What ends the call when the time is up. */
   #limit: Limit = "response_timeout";
   #late = false;
+  /** The body on its way to the endpoint, where it is worth watching; null: nobody looks. */
+  #upload: "running" | BodyEnd | null = null;
   /** Epoch ms. */
   #sentAt = 0;
 
@@ -72,7 +80,7 @@ export class Attempt {
    * @returns the client's answer, whatever the endpoint did; never rejects
    */
   perform(backend: Backend, url: string, init: RequestInit, now: number): Promise<Response> {
-    const { lease, forward, deadline } = this.#call;
+    const { lease, forward, deadline, request, kept, received } = this.#call;
     const { retries, idleTimeoutMs } = forward.route.model;
     this.#sentAt = now;
     let ms = deadline - now;
@@ -84,10 +92,12 @@ export class Attempt {
       init.signal = this.#signal();
     }
     if (idleTimeoutMs !== undefined) this.#watchSilence(init, idleTimeoutMs);
+    else if (request.body !== null && kept === null && isWatched(toldLength(received.headers)))
+      this.#upload = "running";
     // What is pending in `waitUntil` would keep the call to the service alive when its client or its time is gone.
     if (lease.held) init.signal = this.#signal();
     const answered =
-      ms === Number.POSITIVE_INFINITY && this.#idle === null
+      ms === Number.POSITIVE_INFINITY && this.#idle === null && this.#upload === null
         ? backend.fetch(url, init)
         : new Promise<Response | null>((resolve, reject) => {
             if (ms !== Number.POSITIVE_INFINITY) this.#timer = setTimeout(resolve, Math.max(0, ms), null);
@@ -95,6 +105,7 @@ export class Attempt {
               this.#limit = "stream_idle_timeout";
               resolve(null);
             });
+            if (this.#upload !== null) this.#watchUpload(init, resolve);
             backend.fetch(url, init).then(resolve, reject);
           });
     return answered.then(
@@ -115,6 +126,31 @@ export class Attempt {
     init.body = passed.body;
   }
 
+  /**
+   * A body that its client breaks looks to the runtime like a service that breaks off. Passed on here it does not: the client's
+   * end of the body fails first, the service's only after the call to it.
+   */
+  #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
+    const { request, received, lease } = this.#call;
+    if (request.body === null) return;
+    const passed = passBody(request.body, toldLength(received.headers), this.#signal());
+    lease.waitUntil(
+      passed.end.then((how) => {
+        this.#upload = how;
+        if (how === "whole") return;
+        this.#limit = "request_body_broken";
+        resolve(null);
+      }),
+    );
+    init.body = passed.body;
+    init.signal = this.#signal();
+  }
+
+  /** Nothing more comes of it: what the client has not sent yet is no silence of the service's. */
+  get #waitsForClient(): boolean {
+    return this.#idle?.waitsForClient === true || (this.#upload !== null && this.#upload !== "whole");
+  }
+
   /** @param response null when the time is up; undefined where the platform failed: what it says is not for the client */
   #answered(response: Response | null | undefined): Response | Promise<Response> {
     const call = this.#call;
@@ -124,7 +160,9 @@ export class Attempt {
       call.journal.upstreamMs = Date.now() - this.#sentAt;
       if (call.request.signal.aborted) return call.gone();
       if (response === null) {
-        this.outcome = this.#idle?.waitsForClient === true ? null : "timeout";
+        const byClient = this.#waitsForClient;
+        this.outcome = byClient ? null : "timeout";
+        if (byClient && this.#limit !== "request_body_broken") this.#limit = "request_timeout";
         this.#abort?.abort();
         return this.#failed(this.#limit, this.#limit === "upstream_per_try_timeout" ? LATE : null);
       }
@@ -136,11 +174,12 @@ export class Attempt {
 
   /**
    * The call broke off before an answer. A body that its client breaks looks to the runtime like a service that breaks off: what
-   * may be the client's doing never counts against the service (R33). One that was kept came whole.
+   * may be the client's doing never counts against the service (R33). One that was kept came whole, and of one that is passed on
+   * here it would be known.
    */
   #brokenOff(): Response | Promise<Response> {
     const { request, kept } = this.#call;
-    if (request.body === null || kept !== null) this.outcome = "reset";
+    if (request.body === null || kept !== null || this.#upload !== null) this.outcome = "reset";
     return this.#failed("upstream_reset_before_headers", RESET);
   }
 
@@ -230,6 +269,11 @@ export class Attempt {
     else client.addEventListener("abort", () => abort.abort());
     return abort.signal;
   }
+}
+
+/** Small ones come at once, whole, or the runtime says that they did not. @param length null: not known */
+function isWatched(length: number | null): boolean {
+  return length === null || length > SMALL_BYTES;
 }
 
 /** Whether an answer may hold one at all, whatever length it tells (RFC 9110 §6.4.1). */
