@@ -1,0 +1,92 @@
+/** Names and values of a series' labels, the metric's name as `__name__`; no value is empty. */
+export interface Labels {
+  get(name: string): string | undefined;
+  /** In no order that means anything. */
+  names(): Iterable<string>;
+}
+
+export const METRIC_NAME = "__name__";
+
+/** Labels of their own. */
+export class OwnLabels implements Labels {
+  readonly #values: ReadonlyMap<string, string>;
+
+  constructor(values: Iterable<readonly [name: string, value: string]>) {
+    this.#values = new Map([...values].filter(([, value]) => value !== ""));
+  }
+
+  get(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
+  names(): Iterable<string> {
+    return this.#values.keys();
+  }
+}
+
+/** Those of another with one changed or taken away: a histogram's series share all but two of their many labels. */
+export class ChangedLabels implements Labels {
+  readonly #base: Labels;
+  readonly #name: string;
+  readonly #value: string | undefined;
+
+  /** @param value undefined: it is taken away */
+  constructor(base: Labels, name: string, value: string | undefined) {
+    this.#base = base;
+    this.#name = name;
+    this.#value = value;
+  }
+
+  get(name: string): string | undefined {
+    return name === this.#name ? this.#value : this.#base.get(name);
+  }
+
+  *names(): Iterable<string> {
+    for (const name of this.#base.names()) if (name !== this.#name) yield name;
+    if (this.#value !== undefined) yield this.#name;
+  }
+}
+
+export function withoutName(labels: Labels): Labels {
+  return labels.get(METRIC_NAME) === undefined ? labels : new ChangedLabels(labels, METRIC_NAME, undefined);
+}
+
+/** The same text for the same labels. @param except left out */
+export function keyOf(labels: Labels, ...except: readonly string[]): string {
+  const names = [...labels.names()].filter((name) => !except.includes(name)).sort();
+  return JSON.stringify(names.map((name) => [name, labels.get(name)]));
+}
+
+/** What was measured of one series, in the order of time. */
+export interface SampledSeries {
+  readonly labels: Labels;
+  /** Epoch ms; mostly shared by many series. */
+  readonly times: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** One series of an instant vector, at each step. */
+export interface VectorSeries {
+  readonly labels: Labels;
+  readonly values: Float64Array;
+  /** 1 where it has a value: NaN is one. */
+  readonly present: Uint8Array;
+}
+
+export interface VectorValue {
+  readonly kind: "vector";
+  readonly series: readonly VectorSeries[];
+  /** Whether no two of them are the same but for the metric's name. */
+  readonly distinct: boolean;
+}
+
+export interface ScalarValue {
+  readonly kind: "scalar";
+  readonly values: Float64Array;
+}
+
+export type Value = VectorValue | ScalarValue;
+
+export function emptySeries(labels: Labels, steps: number): VectorSeries {
+  return { labels, values: new Float64Array(steps), present: new Uint8Array(steps) };
+}
