@@ -251,11 +251,27 @@ function workloadOf(
     name,
     namespace,
     principal: serviceAccount === null ? null : `${trustDomain(world)}/ns/${namespace}/sa/${serviceAccount}`,
-    app: labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"] ?? name,
-    version:
-      labels["service.istio.io/canonical-revision"] ??
-      labels["app.kubernetes.io/version"] ??
-      labels["version"] ??
-      "latest",
+    ...namesBy(labels, name),
+  };
+}
+
+/** As Istio 1.30 reads labels: what metrics call app and version is one thing, its canonical service and revision another. */
+function namesBy(
+  labels: Readonly<Record<string, string>>,
+  name: string,
+): Pick<Workload, "app" | "version" | "canonicalService" | "canonicalRevision"> {
+  const canonical = labels["service.istio.io/canonical-name"];
+  const revision = labels["service.istio.io/canonical-revision"];
+  const known = labels["app.kubernetes.io/name"];
+  const knownVersion = labels["app.kubernetes.io/version"];
+  const app = labels["app"] ?? known ?? canonical ?? name;
+  const version = labels["version"] ?? knownVersion ?? revision ?? "latest";
+  const canonicalService = canonical ?? known ?? labels["app"] ?? name;
+  const canonicalRevision = revision ?? knownVersion ?? labels["version"] ?? "latest";
+  return {
+    app,
+    version,
+    ...(canonicalService !== app && { canonicalService }),
+    ...(canonicalRevision !== version && { canonicalRevision }),
   };
 }

@@ -1,5 +1,5 @@
 import { Breakers } from "../resilience/breakers.ts";
-import type { ExchangeUp } from "../snapshot/rpc.ts";
+import type { ExchangeUp, MetricDelta } from "../snapshot/rpc.ts";
 import { ProbeDuty } from "./probe-duty.ts";
 import { MetricSums } from "../telemetry/metrics.ts";
 
@@ -7,12 +7,13 @@ import { MetricSums } from "../telemetry/metrics.ts";
 const MAX_PENDING_SERIES = 5_000;
 
 /** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
-export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "dropped" | "counts" | "probed">;
+export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "routes" | "dropped" | "counts" | "probed">;
 
 /** What this isolate has to tell its cell. */
 export class Uplink {
   readonly outcomes = new Breakers();
   readonly metrics = new MetricSums();
+  readonly routes = new MetricSums();
   readonly probes = new ProbeDuty();
   #dropped: Record<string, number> = {};
   #counts = new Map<string, number>();
@@ -42,9 +43,8 @@ export class Uplink {
   }
 
   #gather(now: number): Unsent {
-    const metrics = this.metrics.take();
-    const lost = metrics.slice(MAX_PENDING_SERIES).reduce((sum, { requests }) => sum + requests, 0);
-    if (lost > 0) this.drop("series_limit", lost);
+    const metrics = this.#take(this.metrics);
+    const routes = this.#take(this.routes);
     const dropped = this.#dropped;
     this.#dropped = {};
     const counts = this.#counts;
@@ -55,9 +55,17 @@ export class Uplink {
       ...(probed.length > 0 && { probed }),
       sequence: this.#sequence,
       outcomes: this.outcomes.take(now),
-      metrics: metrics.slice(0, MAX_PENDING_SERIES),
+      metrics,
+      ...(routes.length > 0 && { routes }),
       dropped,
       ...(counts.size > 0 && { counts: Object.fromEntries(counts) }),
     };
+  }
+
+  #take(sums: MetricSums): readonly MetricDelta[] {
+    const deltas = sums.take();
+    const lost = deltas.slice(MAX_PENDING_SERIES).reduce((sum, { requests }) => sum + requests, 0);
+    if (lost > 0) this.drop("series_limit", lost);
+    return lost > 0 ? deltas.slice(0, MAX_PENDING_SERIES) : deltas;
   }
 }

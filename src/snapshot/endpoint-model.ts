@@ -34,6 +34,10 @@ export interface Workload {
   /** Labels `app` and `version`, or Istio's canonical ones. */
   readonly app: string;
   readonly version: string;
+  /** Istio's canonical service, where it is another word than `app`. */
+  readonly canonicalService?: string;
+  /** The same of `version`. */
+  readonly canonicalRevision?: string;
 }
 
 export interface Endpoint {

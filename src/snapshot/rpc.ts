@@ -106,6 +106,8 @@ export interface TelemetryReport {
   readonly dropped: Readonly<Record<string, number>>;
   /** How much counters grew, by `counterKey` (src/telemetry/counters.ts). Absent: none did. */
   readonly counts?: Readonly<Record<string, number>>;
+  /** Series by route: `labels` in the order of `ROUTE_LABELS` (src/telemetry/route-labels.ts), without bodies. Absent: none. */
+  readonly routes?: readonly MetricDelta[];
 }
 
 /** One series of Istio's standard metrics, as sums since the last report. */
@@ -114,8 +116,28 @@ export interface MetricDelta {
   readonly labels: string;
   readonly requests: number;
   readonly durationMsSum: number;
-  /** Counts per bucket of `DURATION_BUCKETS_MS`, not cumulative; the last is +Inf. */
+  /** Counts per bucket of `BUCKETS` (src/telemetry/metrics.ts), not cumulative; the last is +Inf. Zeros at the end are left out. */
   readonly durationBuckets: readonly number[];
+  /** Bodies of requests whose length is known. Absent: there were none. */
+  readonly requestBytes?: BytesDelta;
+  /** The same of answers. */
+  readonly responseBytes?: BytesDelta;
+  /** The slowest of these calls whose trace is recorded. Absent: none is. */
+  readonly exemplar?: Exemplar;
+}
+
+/** How many bodies there were of which length; `buckets` as `MetricDelta.durationBuckets`, in bytes. */
+export interface BytesDelta {
+  readonly sum: number;
+  readonly buckets: readonly number[];
+}
+
+/** A call to look at: what a histogram shows as a number can be seen in its trace. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly durationMs: number;
+  /** Epoch ms of the call's end. */
+  readonly at: number;
 }
 
 /** Gateway -> State Worker: the only talk between an isolate and its cell. */
@@ -144,6 +166,8 @@ export interface ExchangeUp {
   readonly dropped: Readonly<Record<string, number>>;
   /** How much counters grew, by `counterKey`. Absent: none did. */
   readonly counts?: Readonly<Record<string, number>>;
+  /** Series by route, as `TelemetryReport.routes`: the cell adds them up for control. Absent: none. */
+  readonly routes?: readonly MetricDelta[];
   /** Endpoints in use that are probed. Absent: none. */
   readonly probes?: readonly { readonly endpoint: string; readonly settings: ProbeSettings }[];
   /** How probes ended that the cell asked for. */

@@ -1,3 +1,5 @@
+import { escaped, type Format, head } from "./exposition.ts";
+
 /** Counters beside Istio's: what they count, and their labels in order. */
 const COUNTERS = {
   tulle_ejections_total: {
@@ -20,6 +22,10 @@ const COUNTERS = {
     help: "Questions to external authorizers, by what came of them.",
     labels: ["provider", "result"],
   },
+  tulle_body_length_unknown_total: {
+    help: "Bodies of requests and of answers whose length is not known: they are in no histogram of bytes.",
+    labels: ["body", "destination_service"],
+  },
   tulle_authz_audit_total: {
     help: "Requests that an AUDIT policy matches.",
     labels: ["policy", "cluster"],
@@ -41,20 +47,16 @@ export function counterKey<Name extends CounterName>(
   return JSON.stringify([name, ...COUNTERS[name].labels.map((label) => values[label])]);
 }
 
-/** Prometheus' text format, version 0.0.4. @param counts by `counterKey`; those of a name that is not known here are left out */
-export function counterLines(
-  counts: Readonly<Record<string, number>>,
-  label: (name: string, value: string) => string,
-): readonly string[] {
+/** A text a counter. @param counts by `counterKey`; those of a name that is not known here are left out */
+export function counterPieces(counts: Readonly<Record<string, number>>, format: Format): readonly string[] {
   const series = Object.entries(counts).map(([key, count]) => ({ values: JSON.parse(key) as string[], count }));
-  return Object.entries(COUNTERS).flatMap(([name, { help, labels }]) => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} counter`,
-    ...series
+  return Object.entries(COUNTERS).map(([name, { help, labels }]) => {
+    const lines = series
       .filter(({ values: [of] }) => of === name)
       .map(({ values: [, ...values], count }) => {
-        const text = labels.map((one, at) => label(one, values[at] ?? ""));
-        return `${name}{${text.join(",")}} ${count}`;
-      }),
-  ]);
+        const text = labels.map((one, at) => `${one}="${escaped(values[at] ?? "")}"`);
+        return `${name}{${text.join(",")}} ${count}\n`;
+      });
+    return head(name, "counter", help, format) + lines.join("");
+  });
 }

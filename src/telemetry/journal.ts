@@ -22,6 +22,8 @@ export class Journal {
   traceId = "";
   /** 16 lower-case hex digits: this hop. */
   spanId = "";
+  /** Its trace is recorded. */
+  sampled = false;
   method: string;
   readonly protocol: Protocol;
   scheme: "http" | "https" = "http";
@@ -49,6 +51,8 @@ export class Journal {
   mirrors = 0;
   /** Until the answer's headers. */
   upstreamMs: number | null = null;
+  /** Of the request's body, as it was told or read; 0 where none was read, null where it is not known. */
+  requestBytes: number | null = 0;
   /** Of the answer's body; null where it is not known. */
   bytes: number | null = null;
   /** 0 until an answer's headers are there. */

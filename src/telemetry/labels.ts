@@ -3,7 +3,7 @@ import type { Journal } from "./journal.ts";
 import type { MetricLabels } from "./metrics.ts";
 
 /** Istio's word for what it does not know. */
-const UNKNOWN = "unknown";
+export const UNKNOWN = "unknown";
 
 /** The labels of a call's series. In one gateway both of Istio's reporters are one hop. */
 export function labelsOf(journal: Journal, reporter: "source" | "destination"): MetricLabels {
@@ -18,8 +18,8 @@ export function labelsOf(journal: Journal, reporter: "source" | "destination"): 
     source_principal: spiffe(source.principal),
     source_app: source.app,
     source_version: source.version,
-    source_canonical_service: source.app,
-    source_canonical_revision: source.version,
+    source_canonical_service: source.canonicalService ?? source.app,
+    source_canonical_revision: source.canonicalRevision ?? source.version,
     source_cluster: UNKNOWN,
     destination_workload: destination?.name ?? UNKNOWN,
     destination_workload_namespace: destination?.namespace ?? UNKNOWN,
@@ -29,8 +29,8 @@ export function labelsOf(journal: Journal, reporter: "source" | "destination"): 
     destination_service: service?.host ?? UNKNOWN,
     destination_service_name: service?.name ?? UNKNOWN,
     destination_service_namespace: service?.namespace ?? UNKNOWN,
-    destination_canonical_service: destination?.app ?? UNKNOWN,
-    destination_canonical_revision: destination?.version ?? UNKNOWN,
+    destination_canonical_service: destination?.canonicalService ?? destination?.app ?? UNKNOWN,
+    destination_canonical_revision: destination?.canonicalRevision ?? destination?.version ?? UNKNOWN,
     destination_cluster: UNKNOWN,
     request_protocol: journal.protocol,
     response_code: String(journal.status),

@@ -1,8 +1,7 @@
-import type { MetricDelta } from "../snapshot/rpc.ts";
-import { counterLines } from "./counters.ts";
+import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
 
 /** Labels of Istio's standard metrics, in the order in which a series is keyed. */
-const METRIC_LABELS = [
+export const METRIC_LABELS = [
   "reporter",
   "source_workload",
   "source_workload_namespace",
@@ -32,11 +31,25 @@ const METRIC_LABELS = [
 
 export type MetricLabels = Readonly<Record<(typeof METRIC_LABELS)[number], string>>;
 
-/** Upper bounds of Istio's (Envoy's) duration buckets, milliseconds; one more counts what is longer. */
-const DURATION_BUCKETS_MS = [
+/**
+ * Upper bounds of the buckets of all histograms; one more counts what is above. Istio's (Envoy's) own, for milliseconds and for bytes
+ * alike: a quantile over series of both meshes comes out right.
+ */
+export const BUCKETS = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
   3_600_000,
 ] as const;
+
+/** Where `bucketOf` may begin: what is longer than 100 ms or bytes is in none of the first seven. */
+const LONG = 100;
+const FIRST_LONG = 7;
+
+/** Index of the first bucket that holds it. */
+export function bucketOf(value: number): number {
+  let at = value > LONG ? FIRST_LONG : 0;
+  while (at < BUCKETS.length && value > (BUCKETS[at] ?? 0)) at += 1;
+  return at;
+}
 
 /** The key of a series: its label values as JSON. */
 export function seriesKey(labels: MetricLabels): string {
@@ -49,13 +62,46 @@ export function labelsIn(key: string): MetricLabels {
   return Object.fromEntries(METRIC_LABELS.map((name, at) => [name, values[at] ?? ""])) as MetricLabels;
 }
 
+/** The series that further ones are folded into, for one reporter: every other label is `other`. */
+export function foldedKey(key: string): string {
+  const [reporter] = JSON.parse(key) as string[];
+  return JSON.stringify(METRIC_LABELS.map((_, at) => (at === 0 ? reporter : "other")));
+}
+
+/** One call in numbers. Whoever counts has one such object and fills it anew for each call. */
+export interface Measured {
+  durationMs: number;
+  /** `bucketOf` of each: a call counts in several series. */
+  durationBucket: number;
+  /** -1: not known. */
+  requestBytes: number;
+  requestBucket: number;
+  responseBytes: number;
+  responseBucket: number;
+  /** Where its trace is recorded; empty: it is not. */
+  traceId: string;
+  /** Epoch ms of its end. */
+  at: number;
+}
+
+/** Lengths of bodies since they were last handed over. */
+class BytesSum {
+  sum = 0;
+  readonly buckets = NO_BUCKETS.slice();
+}
+
 /** The sums of one series since they were last handed over. Whoever counts holds on to it and adds. */
 export class Series {
   readonly #key: string;
   readonly #filled: Map<string, Series>;
   #requests = 0;
   #durationMsSum = 0;
-  #durationBuckets: number[] = NO_BUCKETS.slice();
+  readonly #durationBuckets: number[] = NO_BUCKETS.slice();
+  #request: BytesSum | null = null;
+  #response: BytesSum | null = null;
+  #exemplarTrace = "";
+  #exemplarMs = -1;
+  #exemplarAt = 0;
 
   /** @param filled where it enters itself with the first request after a hand-over */
   constructor(key: string, filled: Map<string, Series>) {
@@ -63,35 +109,70 @@ export class Series {
     this.#filled = filled;
   }
 
-  add(durationMs: number): void {
+  add(call: Measured): void {
     const sums = this.#requests > 0 ? this : this.#enter();
-    sums.#requests += 1;
-    sums.#durationMsSum += durationMs;
-    const bucket = bucketOf(durationMs);
-    sums.#durationBuckets[bucket] = (sums.#durationBuckets[bucket] ?? 0) + 1;
+    sums.#addTime(call);
+    if (call.requestBytes >= 0) addBytes((sums.#request ??= new BytesSum()), call.requestBytes, call.requestBucket);
+    if (call.responseBytes >= 0) addBytes((sums.#response ??= new BytesSum()), call.responseBytes, call.responseBucket);
   }
 
-  addDelta({ requests, durationMsSum, durationBuckets }: MetricDelta): void {
+  /** Without its bodies. */
+  addTime(call: Measured): void {
+    const sums = this.#requests > 0 ? this : this.#enter();
+    sums.#addTime(call);
+  }
+
+  #addTime({ durationMs, durationBucket, traceId, at }: Measured): void {
+    this.#requests += 1;
+    this.#durationMsSum += durationMs;
+    this.#durationBuckets[durationBucket] = (this.#durationBuckets[durationBucket] ?? 0) + 1;
+    if (traceId !== "" && durationMs > this.#exemplarMs) this.#show(traceId, durationMs, at);
+  }
+
+  #show(traceId: string, durationMs: number, at: number): void {
+    this.#exemplarTrace = traceId;
+    this.#exemplarMs = durationMs;
+    this.#exemplarAt = at;
+  }
+
+  addDelta({ requests, durationMsSum, durationBuckets, requestBytes, responseBytes, exemplar }: MetricDelta): void {
     const sums = this.#enter();
     sums.#requests += requests;
     sums.#durationMsSum += durationMsSum;
-    for (const [at, count] of durationBuckets.entries())
-      sums.#durationBuckets[at] = (sums.#durationBuckets[at] ?? 0) + count;
+    addBuckets(sums.#durationBuckets, durationBuckets);
+    if (requestBytes !== undefined) addSum((sums.#request ??= new BytesSum()), requestBytes);
+    if (responseBytes !== undefined) addSum((sums.#response ??= new BytesSum()), responseBytes);
+    if (exemplar !== undefined && exemplar.durationMs > sums.#exemplarMs)
+      sums.#show(exemplar.traceId, exemplar.durationMs, exemplar.at);
   }
 
   delta(): MetricDelta {
+    const requestBytes = bytesDelta(this.#request);
+    const responseBytes = bytesDelta(this.#response);
+    const exemplar = this.#exemplar();
     return {
       labels: this.#key,
       requests: this.#requests,
       durationMsSum: this.#durationMsSum,
-      durationBuckets: this.#durationBuckets.slice(),
+      durationBuckets: compact(this.#durationBuckets),
+      ...(requestBytes && { requestBytes }),
+      ...(responseBytes && { responseBytes }),
+      ...(exemplar && { exemplar }),
     };
+  }
+
+  #exemplar(): Exemplar | null {
+    if (this.#exemplarTrace === "") return null;
+    return { traceId: this.#exemplarTrace, durationMs: this.#exemplarMs, at: this.#exemplarAt };
   }
 
   clear(): void {
     this.#requests = 0;
     this.#durationMsSum = 0;
-    this.#durationBuckets = NO_BUCKETS.slice();
+    this.#durationBuckets.fill(0);
+    this.#request = null;
+    this.#response = null;
+    this.#show("", -1, 0);
   }
 
   /** Two may hold a series of the same labels: the first to have something counts for both. */
@@ -103,7 +184,34 @@ export class Series {
   }
 }
 
-const NO_BUCKETS: readonly number[] = Array.from({ length: DURATION_BUCKETS_MS.length + 1 }, () => 0);
+const NO_BUCKETS: readonly number[] = Array.from({ length: BUCKETS.length + 1 }, () => 0);
+
+function addBytes(to: BytesSum, bytes: number, bucket: number): void {
+  to.sum += bytes;
+  to.buckets[bucket] = (to.buckets[bucket] ?? 0) + 1;
+}
+
+function addSum(to: BytesSum, { sum, buckets }: BytesDelta): void {
+  to.sum += sum;
+  addBuckets(to.buckets, buckets);
+}
+
+/** @param counts of another version may be more: what this one does not know counts as above its last bound */
+function addBuckets(to: number[], counts: readonly number[]): void {
+  for (const [at, count] of counts.entries()) {
+    const own = Math.min(at, BUCKETS.length);
+    to[own] = (to[own] ?? 0) + count;
+  }
+}
+
+function bytesDelta(bytes: BytesSum | null): BytesDelta | null {
+  return bytes && { sum: bytes.sum, buckets: compact(bytes.buckets) };
+}
+
+/** Without the zeros at the end: most buckets of most series are empty. */
+function compact(buckets: readonly number[]): readonly number[] {
+  return buckets.slice(0, buckets.findLastIndex((count) => count > 0) + 1);
+}
 
 /** Sums by series, added on the request path and taken away by the exchange. */
 export class MetricSums {
@@ -138,86 +246,4 @@ export class MetricSums {
   all(): readonly MetricDelta[] {
     return Array.from(this.#filled.values(), (series) => series.delta());
   }
-}
-
-function bucketOf(durationMs: number): number {
-  let at = 0;
-  for (const bound of DURATION_BUCKETS_MS) {
-    if (durationMs <= bound) return at;
-    at += 1;
-  }
-  return at;
-}
-
-/** What the mesh says of its own telemetry. */
-export interface MetaMetrics {
-  /** Records that were dropped on the way, by reason. */
-  readonly dropped: Readonly<Record<string, number>>;
-  /** Requests whose series was folded into `other`. */
-  readonly folded: number;
-  readonly generation: number;
-  /** Counters beside Istio's, by `counterKey`. */
-  readonly counts: Readonly<Record<string, number>>;
-}
-
-/** Prometheus' text format, version 0.0.4. */
-export function prometheusText(series: readonly MetricDelta[], meta: MetaMetrics): string {
-  return [...prometheusPieces(series, meta)].join("");
-}
-
-/** The same in pieces of one series each: the whole is too large to be handed from an object to its caller. */
-export function* prometheusPieces(series: readonly MetricDelta[], meta: MetaMetrics): Generator<string> {
-  yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.");
-  for (const { labels, requests } of series) yield `istio_requests_total{${labelText(labels)}} ${requests}\n`;
-
-  yield head(DURATION, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.");
-  for (const one of series) yield histogram(one);
-
-  const counts = counterLines(meta.counts, (name, value) => `${name}="${escaped(value)}"`);
-  if (counts.length > 0) yield `${counts.join("\n")}\n`;
-
-  yield head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.");
-  for (const [reason, count] of Object.entries(meta.dropped))
-    yield `tulle_telemetry_dropped_total{reason="${escaped(reason)}"} ${count}\n`;
-  yield head(
-    "tulle_telemetry_folded_total",
-    "counter",
-    "Requests counted under `other`, since there were too many series.",
-  );
-  yield `tulle_telemetry_folded_total ${meta.folded}\n`;
-  yield head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.");
-  yield `tulle_configuration_generation ${meta.generation}\n`;
-}
-
-const DURATION = "istio_request_duration_milliseconds";
-
-function head(name: string, type: string, help: string): string {
-  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-}
-
-function histogram({ labels, requests, durationMsSum, durationBuckets }: MetricDelta): string {
-  const text = labelText(labels);
-  let lines = "";
-  let reached = 0;
-  for (const [at, bound] of DURATION_BUCKETS_MS.entries()) {
-    reached += durationBuckets[at] ?? 0;
-    lines += `${DURATION}_bucket{${text},le="${bound}"} ${reached}\n`;
-  }
-  lines += `${DURATION}_bucket{${text},le="+Inf"} ${requests}\n`;
-  return `${lines}${DURATION}_sum{${text}} ${durationMsSum}\n${DURATION}_count{${text}} ${requests}\n`;
-}
-
-/** The series that further ones are folded into, for one reporter: every other label is `other`. */
-export function foldedKey(key: string): string {
-  const [reporter] = JSON.parse(key) as string[];
-  return JSON.stringify(METRIC_LABELS.map((_, at) => (at === 0 ? reporter : "other")));
-}
-
-function labelText(key: string): string {
-  const values = JSON.parse(key) as string[];
-  return METRIC_LABELS.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`).join(",");
-}
-
-function escaped(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,11 +1,20 @@
+import { counterKey } from "./counters.ts";
 import type { Journal } from "./journal.ts";
-import { callerOf, labelsOf } from "./labels.ts";
-import { type MetricSums, type Series, seriesKey } from "./metrics.ts";
+import { callerOf, labelsOf, UNKNOWN } from "./labels.ts";
+import { bucketOf, type Measured, type MetricSums, type Series, seriesKey } from "./metrics.ts";
+import { routeKey } from "./route-labels.ts";
+import type { Route } from "../snapshot/model.ts";
 
-/** A call counts under both of Istio's reporters. */
+/** A call counts under both of Istio's reporters, and by its route: that one is looked up anew where it is not the last call's. */
 interface Pair {
   readonly source: Series;
   readonly destination: Series;
+  route: Route | null;
+  details: string;
+  ofRoute: Series;
+  /** Keys of the counters of bodies whose length is not known; null: there was none yet. */
+  unknownRequest: string | null;
+  unknownResponse: string | null;
 }
 
 // Caller, status, flag and protocol make one small integer (12 + 10 + 5 + 1 bits), which the runtime keeps without an object.
@@ -20,12 +29,28 @@ const MAX_PAIRS = 5_000;
 /** Where a call goes that has no destination. */
 const NOWHERE = {};
 
+/** Of a call that has no route. */
+const NO_ROUTE = {};
+
 /**
  * Finds a call's series by numbers: a series' labels are a long text, and the same few come again and again. An endpoint belongs to
  * one cluster, so it alone tells the destination.
  */
 export class SeriesIndex {
   readonly #sums: MetricSums;
+  readonly #routeSums: MetricSums;
+  readonly #count: (key: string) => void;
+  /** Filled anew for each call. */
+  readonly #measured: Measured = {
+    durationMs: 0,
+    durationBucket: 0,
+    requestBytes: -1,
+    requestBucket: 0,
+    responseBytes: -1,
+    responseBucket: 0,
+    traceId: "",
+    at: 0,
+  };
   #pairs = new WeakMap<object, Map<number, Pair>>();
   #pairCount = 0;
   /** Callers that are one object each: a Gateway's workload, a peer from outside. */
@@ -34,16 +59,46 @@ export class SeriesIndex {
   readonly #named = new Map<string, number>();
   #callerCount = 0;
   readonly #flags = new Map<string, number>();
+  /** By route, and by the text of what else its labels show. */
+  #routes = new WeakMap<object, Map<string, Series>>();
+  #routeCount = 0;
 
-  constructor(sums: MetricSums) {
+  /**
+   * @param routes sums by route
+   * @param count called with the key of a counter, which grows by one
+   */
+  constructor(sums: MetricSums, routes: MetricSums, count: (key: string) => void) {
     this.#sums = sums;
+    this.#routeSums = routes;
+    this.#count = count;
   }
 
-  /** @param durationMs of the whole call */
-  add(journal: Journal, durationMs: number): void {
-    const { source, destination } = this.#pair(journal);
-    source.add(durationMs);
-    destination.add(durationMs);
+  /** @param now epoch ms: the call's end */
+  add(journal: Journal, now: number): void {
+    const pair = this.#pair(journal);
+    const call = this.#measure(journal, pair, now);
+    pair.source.add(call);
+    pair.destination.add(call);
+    if (pair.route !== journal.route || pair.details !== journal.details) this.#turn(pair, journal);
+    pair.ofRoute.addTime(call);
+  }
+
+  #measure(journal: Journal, pair: Pair, now: number): Measured {
+    const call = this.#measured;
+    const durationMs = now - journal.startedAt;
+    call.durationMs = durationMs;
+    call.durationBucket = bucketOf(durationMs);
+    // A call of Workers RPC has no bodies.
+    const isHttp = journal.protocol === "http";
+    call.requestBytes = isHttp ? (journal.requestBytes ?? -1) : -1;
+    call.requestBucket = bucketOf(call.requestBytes);
+    call.responseBytes = isHttp ? (journal.bytes ?? -1) : -1;
+    call.responseBucket = bucketOf(call.responseBytes);
+    call.traceId = journal.sampled ? journal.traceId : "";
+    call.at = now;
+    if (isHttp && call.requestBytes < 0) this.#count((pair.unknownRequest ??= unknownBody(journal, "request")));
+    if (isHttp && call.responseBytes < 0) this.#count((pair.unknownResponse ??= unknownBody(journal, "response")));
+    return call;
   }
 
   #pair(journal: Journal): Pair {
@@ -59,7 +114,15 @@ export class SeriesIndex {
     let pair = pairs.get(number);
     if (pair === undefined) {
       this.#pairCount += 1;
-      pair = { source: this.#series(journal, "source"), destination: this.#series(journal, "destination") };
+      pair = {
+        source: this.#series(journal, "source"),
+        destination: this.#series(journal, "destination"),
+        route: journal.route,
+        details: journal.details,
+        ofRoute: this.#ofRoute(journal),
+        unknownRequest: null,
+        unknownResponse: null,
+      };
       pairs.set(number, pair);
     }
     return pair;
@@ -67,6 +130,34 @@ export class SeriesIndex {
 
   #series(journal: Journal, reporter: "source" | "destination"): Series {
     return this.#sums.series(seriesKey(labelsOf(journal, reporter)));
+  }
+
+  #turn(pair: Pair, journal: Journal): void {
+    pair.route = journal.route;
+    pair.details = journal.details;
+    pair.ofRoute = this.#ofRoute(journal);
+  }
+
+  #ofRoute(journal: Journal): Series {
+    if (this.#routeCount >= MAX_PAIRS) {
+      this.#routes = new WeakMap();
+      this.#routeCount = 0;
+    }
+    const { cluster, status, flag, details, protocol } = journal;
+    const of = journal.route ?? NO_ROUTE;
+    let series = this.#routes.get(of);
+    if (series === undefined) {
+      series = new Map();
+      this.#routes.set(of, series);
+    }
+    const text = `${status} ${flag} ${details} ${protocol} ${cluster?.id}`;
+    let one = series.get(text);
+    if (one === undefined) {
+      this.#routeCount += 1;
+      one = this.#routeSums.series(routeKey(journal));
+      series.set(text, one);
+    }
+    return one;
   }
 
   #caller(journal: Journal): number {
@@ -109,4 +200,8 @@ export class SeriesIndex {
     this.#callerCount = 0;
     this.#flags.clear();
   }
+}
+
+function unknownBody({ cluster }: Journal, body: "request" | "response"): string {
+  return counterKey("tulle_body_length_unknown_total", { body, destination_service: cluster?.service.host ?? UNKNOWN });
 }

@@ -252,3 +252,32 @@ describe("a workload that registered", () => {
     expect(endpoints(samePlace, "db.test")[0]).not.toHaveProperty("probe");
   });
 });
+
+describe("the names of an endpoint in metrics", () => {
+  it.each([
+    { labels: "", names: { app: "a", version: "latest" } },
+    { labels: "app: shop, version: v2", names: { app: "shop", version: "v2" } },
+    {
+      labels: "app: shop, app.kubernetes.io/name: store, app.kubernetes.io/version: v3, version: v2",
+      names: { app: "shop", version: "v2", canonicalService: "store", canonicalRevision: "v3" },
+    },
+    { labels: "app.kubernetes.io/name: store", names: { app: "store", version: "latest" } },
+    {
+      labels: "service.istio.io/canonical-name: mart, service.istio.io/canonical-revision: r1",
+      names: { app: "mart", version: "r1" },
+    },
+    {
+      labels: "app: shop, service.istio.io/canonical-name: mart",
+      names: { app: "shop", version: "latest", canonicalService: "mart" },
+    },
+    {
+      labels: "app.kubernetes.io/name: store, service.istio.io/canonical-name: mart",
+      names: { app: "store", version: "latest", canonicalService: "mart" },
+    },
+  ])("by the labels `$labels`", ({ labels, names }) => {
+    const spec = `{ hosts: [a.shop], location: MESH_INTERNAL, resolution: STATIC, ${PORTS}, endpoints: [{ address: 10.0.0.7, labels: { ${labels} } }] }`;
+    const [endpoint] = endpoints(world(entry("a", spec)), "a.shop");
+    const { name: _, namespace: __, principal: ___, ...found } = endpoint?.workload ?? {};
+    expect(found).toEqual(names);
+  });
+});

@@ -669,6 +669,37 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
     expect(text).toContain('tulle_ejections_total{source_principal="-",cluster="c\\"",endpoint="e",cause="x"} 3\n');
   });
 
+  it("shows bodies, routes and, in OpenMetrics, a trace of a bucket", async () => {
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const one = { requests: 2, durationMsSum: 45, durationBuckets: [0, 0, 1, 0, 0, 1] };
+    const exemplar = { traceId, durationMs: 40, at: 1_700_000_000_000 };
+    const metrics = [
+      {
+        ...one,
+        labels: JSON.stringify(["source", "of-bodies"]),
+        responseBytes: { sum: 9, buckets: [0, 0, 1, 1] },
+        exemplar,
+      },
+    ];
+    const routes = [{ ...one, labels: JSON.stringify(["default/shop/0"]) }];
+    await control.rpc("STATE", "report", { source: "bodies", sequence: 1, metrics, routes, dropped: {} });
+    const plain = await control.raw("GET", "/metrics", control.auth());
+    expect(plain.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const text = await plain.text();
+    expect(text).toMatch(/^istio_response_bytes_bucket\{.*="of-bodies".*,le="10"\} 2$/m);
+    expect(text).not.toMatch(/^istio_request_bytes_bucket\{.*="of-bodies"/m);
+    expect(text).toMatch(/^tulle_route_requests_total\{route="default\/shop\/0",.*\} 2$/m);
+    expect(text).toMatch(/^tulle_route_request_duration_milliseconds_sum\{route="default\/shop\/0",.*\} 45$/m);
+    const accept = { accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" };
+    const open = await control.raw("GET", "/metrics", { ...control.auth(), ...accept });
+    expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const lines = (await open.text()).trimEnd().split("\n");
+    expect(lines.filter((line) => line.includes(traceId))).toEqual([
+      expect.stringContaining('le="50"} 2 # {trace_id="'),
+    ]);
+    expect(lines.at(-1)).toBe("# EOF");
+  });
+
   it("keeps 5,000 series of ejections, and counts what it had to drop", async () => {
     const counts = Object.fromEntries(
       Array.from({ length: 5_001 }, (_, at) => [

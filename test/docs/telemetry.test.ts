@@ -5,7 +5,10 @@ import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { labelsOf } from "../../src/telemetry/labels.ts";
-import { MetricSums, prometheusText, seriesKey } from "../../src/telemetry/metrics.ts";
+import { MetricSums, seriesKey } from "../../src/telemetry/metrics.ts";
+import { ROUTE_LABELS } from "../../src/telemetry/route-labels.ts";
+import { measured } from "../support/measured.ts";
+import { scrapeText } from "../support/shown.ts";
 
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/telemetry.md"), "utf8");
 
@@ -32,28 +35,26 @@ describe("docs/telemetry.md", () => {
 
   it("lists the labels of the metrics in their order", () => {
     const sums = new MetricSums();
-    sums.series(seriesKey(labelsOf(journal, "source"))).add(1);
-    const [, labels = ""] = /^istio_requests_total\{(.*)\} 1$/m.exec(
-      prometheusText(sums.all(), { dropped: { series_limit: 1 }, folded: 0, generation: 1, counts: {} }),
-    ) ?? [""];
+    sums.series(seriesKey(labelsOf(journal, "source"))).add(measured(1));
+    const [, labels = ""] = /^istio_requests_total\{(.*)\} 1$/m.exec(scrapeText({ series: sums.all() })) ?? [""];
     expect(namesUnder("Label")).toEqual([...labels.matchAll(/(\w+)="/g)].map(([, name]) => name));
+  });
+
+  it("lists the labels of the series by route in their order", () => {
+    expect(namesUnder("Label of routes")).toEqual(ROUTE_LABELS);
   });
 
   it("lists the labels of ejections in their order", () => {
     const labels = { source_principal: "-", cluster: "c", endpoint: "e", cause: "consecutive_5xx" };
     const counts = { [counterKey("tulle_ejections_total", labels)]: 1 };
-    const [, text = ""] = /^tulle_ejections_total\{(.*)\} 1$/m.exec(
-      prometheusText([], { dropped: {}, folded: 0, generation: 1, counts }),
-    ) ?? [""];
+    const [, text = ""] = /^tulle_ejections_total\{(.*)\} 1$/m.exec(scrapeText({ counts })) ?? [""];
     expect(namesUnder("Label of ejections")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
   });
 
   it("lists the labels of mirrors in their order", () => {
     const labels = { source_principal: "-", cluster: "c", result: "2xx" };
     const counts = { [counterKey("tulle_mirror_requests_total", labels)]: 1 };
-    const [, text = ""] = /^tulle_mirror_requests_total\{(.*)\} 1$/m.exec(
-      prometheusText([], { dropped: {}, folded: 0, generation: 1, counts }),
-    ) ?? [""];
+    const [, text = ""] = /^tulle_mirror_requests_total\{(.*)\} 1$/m.exec(scrapeText({ counts })) ?? [""];
     expect(namesUnder("Label of mirrors")).toEqual([...text.matchAll(/(\w+)="/g)].map(([, name]) => name));
   });
 
@@ -62,7 +63,7 @@ describe("docs/telemetry.md", () => {
     const labels = { action: "DENY", result: "denied", policy: "a/b", cluster: "c" };
     const asked = counterKey("tulle_ext_authz_requests_total", { provider: "a", result: "denied" });
     const counts = { [asked]: 1, [audit]: 1, [counterKey("tulle_authz_dry_run_total", labels)]: 1 };
-    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts });
+    const text = scrapeText({ counts });
     for (const [metric, head] of [
       ["tulle_ext_authz_requests_total", "Label of external authorizers"],
       ["tulle_authz_audit_total", "Label of AUDIT"],
@@ -74,7 +75,7 @@ describe("docs/telemetry.md", () => {
   });
 
   it("names every metric", () => {
-    const text = prometheusText([], { dropped: {}, folded: 0, generation: 1, counts: {} });
+    const text = scrapeText();
     for (const [, name = ""] of text.matchAll(/^# TYPE (\w+)/gm)) expect(PAGE).toContain(`\`${name}\``);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { measured } from "../support/measured.ts";
 import { Uplink } from "../../src/exchange/uplink.ts";
 
 const T0 = 1_800_000_000_000;
@@ -6,11 +7,11 @@ const T0 = 1_800_000_000_000;
 describe("what an isolate has to tell its cell", () => {
   it("is the same under the same number until it was delivered, and what came meanwhile after it", () => {
     const uplink = new Uplink();
-    uplink.metrics.series("a").add(1);
+    uplink.metrics.series("a").add(measured(1));
     uplink.drop("record");
     const first = uplink.next(T0);
     expect(first).toMatchObject({ sequence: 1, metrics: [{ labels: "a", requests: 1 }], dropped: { record: 1 } });
-    uplink.metrics.series("a").add(1);
+    uplink.metrics.series("a").add(measured(1));
     uplink.drop("record");
     uplink.drop("record");
     expect(uplink.next(T0)).toBe(first);
@@ -39,10 +40,19 @@ describe("what an isolate has to tell its cell", () => {
 
   it("is 5,000 series at most, and how many requests the others were", () => {
     const uplink = new Uplink();
-    for (let i = 0; i <= 5_000; i += 1) uplink.metrics.series(String(i)).add(1);
-    uplink.metrics.series("5000").add(1);
+    for (let i = 0; i <= 5_000; i += 1) uplink.metrics.series(String(i)).add(measured(1));
+    uplink.metrics.series("5000").add(measured(1));
     const { metrics, dropped } = uplink.next(T0);
     expect([metrics.length, dropped]).toEqual([5_000, { series_limit: 2 }]);
+  });
+
+  it("is what its series by route grew by, where they did, with a bound of their own", () => {
+    const uplink = new Uplink();
+    for (let i = 0; i <= 5_000; i += 1) uplink.routes.series(String(i)).addTime(measured(1));
+    const { metrics, routes, dropped } = uplink.next(T0);
+    expect([metrics.length, routes?.length, dropped]).toEqual([0, 5_000, { series_limit: 1 }]);
+    uplink.delivered();
+    expect(uplink.next(T0).routes).toBeUndefined();
   });
 
   it("is what failed, once", () => {

@@ -213,6 +213,18 @@ describe("what the cell of a location tells control", () => {
     expect(reported(labels)).toBe(2);
   });
 
+  it("is each count by route once, with the lengths of bodies of Istio's series", async () => {
+    const [labels, route] = [`["${gateway}", "body"]`, `["${gateway}", "route"]`];
+    const bytes = { requestBytes: { sum: 7, buckets: [0, 0, 0, 1] } };
+    const up = { sequence: 1, metrics: [{ ...metric(labels), ...bytes }], routes: [metric(route)] };
+    await exchange(up);
+    await exchange(up);
+    await vi.waitUntil(() => reported(labels) === 1, PATIENCE_MS);
+    const all = control.reports.flatMap(({ metrics, routes = [] }) => [...metrics, ...routes]);
+    expect(all.filter((one) => one.labels === labels)).toMatchObject([bytes]);
+    expect(all.filter((one) => one.labels === route)).toMatchObject([{ requests: 1, durationMsSum: 5 }]);
+  });
+
   it("is what was counted while control was away, and was lost on the way", async () => {
     const labels = `["${gateway}"]`;
     control.away = true;

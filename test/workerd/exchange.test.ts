@@ -8,6 +8,7 @@ import { env } from "./support/env.ts";
 import { newIsolate, newServing } from "./support/isolate.ts";
 import { inEndedRequest } from "./support/requests.ts";
 import { sliceOf } from "./support/slices.ts";
+import { measured } from "../support/measured.ts";
 
 const REVIEWS = "reviews.default.svc.cluster.local";
 const RATINGS = "ratings.default.svc.cluster.local";
@@ -219,11 +220,11 @@ describe.concurrent("an isolate that serves", () => {
 
   it("tells each count once, also where the answer to it was lost", async ({ expect }) => {
     const isolate = await serving();
-    isolate.exchange.metrics.series('["source"]').add(12);
+    isolate.exchange.metrics.series('["source"]').add(measured(12));
     isolate.exchange.drop("test");
     isolate.tap.way = "answer_lost";
     await isolate.exchanged();
-    isolate.exchange.metrics.series('["source"]').add(12);
+    isolate.exchange.metrics.series('["source"]').add(measured(12));
     isolate.tap.way = "open";
     await isolate.exchanged();
     await isolate.exchanged();

@@ -13,6 +13,7 @@ import { kubeRoutes } from "./kube/routes.ts";
 import { methodsOf } from "../../src/api/methods.ts";
 import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
+import { CONTENT_TYPES, formatFor } from "../../src/telemetry/exposition.ts";
 import { openApiRoutes } from "./openapi.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { sessionRoutes, signInRoutes } from "./session-routes.ts";
@@ -38,8 +39,9 @@ export function controlApi(env: Env): Hono<Api> {
   app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
     const { generation } = await objectStore(c.env).counters();
-    const text = await c.env.TELEMETRY.getByName("telemetry").text(generation);
-    return c.body(text, 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+    const format = formatFor(c.req.header("accept"));
+    const text = await c.env.TELEMETRY.getByName("telemetry").text(generation, format);
+    return c.body(text, 200, { "content-type": CONTENT_TYPES[format] });
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
   app.route("/api/v1", findingRoutes());

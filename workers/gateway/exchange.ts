@@ -47,6 +47,11 @@ export class Exchange {
     return this.#uplink.metrics;
   }
 
+  /** Of the same calls, by route. */
+  get routes(): MetricSums {
+    return this.#uplink.routes;
+  }
+
   /** @param key of a counter (src/telemetry/counters.ts), which grows by one */
   count(key: string): void {
     this.#uplink.count(key);

@@ -85,7 +85,7 @@ export function createMesh(env: Env): Mesh {
     deployment: deploymentOf(env),
     holdsCalls: env.HOLD_CALLS !== undefined,
     log: new AccessLog(env.GATEWAY_NAME),
-    series: new SeriesIndex(configuration.metrics),
+    series: new SeriesIndex(configuration.metrics, configuration.routes, (key) => configuration.count(key)),
     logOneIn: logOneIn(env),
     location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
     whereabouts: local ? { colo: LOCAL_LOCATION, country: null, continent: null } : null,

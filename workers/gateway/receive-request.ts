@@ -24,6 +24,7 @@ function introduce({ journal, entrance }: HttpCall, { headers, clientIp, scheme,
   const trace = traceContext(headers["traceparent"] ?? null, headers["tracestate"] ?? null, inMesh, randomHex(48));
   journal.traceId = trace.traceId;
   journal.spanId = trace.spanId;
+  journal.sampled = trace.sampled;
   journal.scheme = scheme;
   journal.authority = authority;
   journal.path = target.pathname;

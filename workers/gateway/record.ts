@@ -26,7 +26,7 @@ function tell({ journal, mesh }: Call, end: End, now: number): void {
   }
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
-  mesh.series.add(journal, now - journal.startedAt);
+  mesh.series.add(journal, now);
   if (journal.notes !== null)
     for (const key of shadowCounts(journal.notes, journal.cluster)) mesh.configuration.count(key);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;

@@ -13,6 +13,7 @@ import { assertCall } from "./assert-call.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
+import { toldLength } from "./kept-body.ts";
 import { takeRetry } from "./retry.ts";
 
 /**
@@ -37,9 +38,16 @@ export function sendRequest(call: HttpCall): Response | Promise<Response> {
 
 function perform(call: HttpCall, backend: Backend, headers: HeaderRecord, now: number): Promise<Response> {
   const init = initOf(call, headers, backend);
+  call.journal.requestBytes = bodyLength(call, init);
   const attempt = new Attempt(call, call.endpoint, tryAgain);
   call.attempt = attempt;
   return attempt.perform(backend, urlOf(call.received, call.forward, backend), init, now);
+}
+
+/** A body that was kept has been counted; any other is as long as it tells. */
+function bodyLength({ kept, received }: HttpCall, { body }: RequestInit): number | null {
+  if (kept !== null) return kept.length;
+  return body === null ? 0 : toldLength(received.headers);
 }
 
 /** @param asserted done when `headers` hold the assertion */

@@ -110,7 +110,7 @@ export class Cell extends DurableObject<CellEnv> {
           }),
         );
     }
-    this.#outbox.add(up.metrics, up.dropped);
+    this.#outbox.add(up);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }
 

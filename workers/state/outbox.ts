@@ -11,6 +11,7 @@ export class Outbox {
   readonly #control: StateApi;
   readonly #source = crypto.randomUUID();
   readonly #sums = new MetricSums();
+  readonly #routes = new MetricSums();
   #dropped: Record<string, number> = {};
   #counts: Record<string, number> = {};
   #unsent: TelemetryReport | null = null;
@@ -21,13 +22,18 @@ export class Outbox {
     this.#control = control;
   }
 
-  add(metrics: readonly MetricDelta[], dropped: Readonly<Record<string, number>>): void {
-    for (const delta of metrics) {
-      if (this.#sums.has(delta.labels) || this.#sums.size < MAX_SERIES) this.#sums.addDelta(delta);
-      else this.#drop("cell_series_limit", delta.requests);
-    }
+  add({ metrics, routes = [], dropped }: Pick<TelemetryReport, "metrics" | "routes" | "dropped">): void {
+    this.#join(this.#sums, metrics);
+    this.#join(this.#routes, routes);
     for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
     this.#sendNews();
+  }
+
+  #join(sums: MetricSums, deltas: readonly MetricDelta[]): void {
+    for (const delta of deltas) {
+      if (sums.has(delta.labels) || sums.size < MAX_SERIES) sums.addDelta(delta);
+      else this.#drop("cell_series_limit", delta.requests);
+    }
   }
 
   /** @param key of a counter, which grows */
@@ -41,7 +47,13 @@ export class Outbox {
   }
 
   #hasNews(): boolean {
-    return this.#unsent !== null || this.#sums.size > 0 || hasAny(this.#dropped) || hasAny(this.#counts);
+    return (
+      this.#unsent !== null ||
+      this.#sums.size > 0 ||
+      this.#routes.size > 0 ||
+      hasAny(this.#dropped) ||
+      hasAny(this.#counts)
+    );
   }
 
   #drop(reason: string, count: number): void {
@@ -68,10 +80,12 @@ export class Outbox {
 
   #next(): TelemetryReport {
     this.#sequence += 1;
+    const routes = this.#routes.take();
     const report = {
       source: this.#source,
       sequence: this.#sequence,
       metrics: this.#sums.take(),
+      ...(routes.length > 0 && { routes }),
       dropped: this.#dropped,
       ...(hasAny(this.#counts) && { counts: this.#counts }),
     };

@@ -1,0 +1,102 @@
+import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
+import { counterPieces } from "./counters.ts";
+import { escaped, type Format, head } from "./exposition.ts";
+import { BUCKETS, bucketOf, METRIC_LABELS } from "./metrics.ts";
+import { ROUTE_LABELS } from "./route-labels.ts";
+
+/** What a scrape shows. */
+export interface Shown {
+  readonly series: readonly MetricDelta[];
+  readonly routes: readonly MetricDelta[];
+  /** Of a series by route, or of Istio's: one call for each bucket of its durations at most. */
+  readonly exemplars: (labels: string) => readonly Exemplar[];
+  /** Records that were dropped on the way, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Requests whose series was folded into `other`. */
+  readonly folded: number;
+  readonly generation: number;
+  /** Counters beside Istio's, by `counterKey`. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** In pieces of one series each: the whole is too large to be held, or handed from an object to its caller. */
+export function* prometheusPieces(shown: Shown, format: Format): Generator<string> {
+  yield* istioPieces(shown, format);
+  yield* routePieces(shown, format);
+  yield* counterPieces(shown.counts, format);
+  yield head("tulle_telemetry_dropped_total", "counter", "Records of telemetry that were dropped on the way.", format);
+  for (const [reason, count] of Object.entries(shown.dropped))
+    yield `tulle_telemetry_dropped_total{reason="${escaped(reason)}"} ${count}\n`;
+  const folded = "Requests counted under `other`, since there were too many series.";
+  yield head("tulle_telemetry_folded_total", "counter", folded, format);
+  yield `tulle_telemetry_folded_total ${shown.folded}\n`;
+  yield head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.", format);
+  yield `tulle_configuration_generation ${shown.generation}\n`;
+  if (format === "openmetrics") yield "# EOF\n";
+}
+
+function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<string> {
+  yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.", format);
+  for (const { labels, requests } of series)
+    yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
+
+  yield head(DURATION, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.", format);
+  for (const one of series) {
+    const shown = format === "openmetrics" ? exemplars(one.labels) : [];
+    yield histogram(DURATION, labelText(METRIC_LABELS, one.labels), durationsOf(one), shown);
+  }
+  yield* bodyPieces("istio_request_bytes", "Lengths of requests' bodies, where they are known.", series, format);
+  yield* bodyPieces("istio_response_bytes", "Lengths of answers' bodies, where they are known.", series, format);
+}
+
+function* bodyPieces(
+  name: "istio_request_bytes" | "istio_response_bytes",
+  help: string,
+  series: readonly MetricDelta[],
+  format: Format,
+): Generator<string> {
+  yield head(name, "histogram", help, format);
+  for (const one of series) {
+    const bytes = name === "istio_request_bytes" ? one.requestBytes : one.responseBytes;
+    if (bytes !== undefined) yield histogram(name, labelText(METRIC_LABELS, one.labels), bytes, []);
+  }
+}
+
+function* routePieces({ routes, exemplars }: Shown, format: Format): Generator<string> {
+  yield head("tulle_route_requests_total", "counter", "Answers by route, the gateway's own too.", format);
+  for (const { labels, requests } of routes)
+    yield `tulle_route_requests_total{${labelText(ROUTE_LABELS, labels)}} ${requests}\n`;
+  yield head(ROUTE_DURATION, "histogram", "The same time by route, in milliseconds.", format);
+  for (const one of routes) {
+    const shown = format === "openmetrics" ? exemplars(one.labels) : [];
+    yield histogram(ROUTE_DURATION, labelText(ROUTE_LABELS, one.labels), durationsOf(one), shown);
+  }
+}
+
+const DURATION = "istio_request_duration_milliseconds";
+const ROUTE_DURATION = "tulle_route_request_duration_milliseconds";
+
+function durationsOf({ durationMsSum, durationBuckets }: MetricDelta): BytesDelta {
+  return { sum: durationMsSum, buckets: durationBuckets };
+}
+
+/** @param text its labels, as they stand between the braces */
+function histogram(name: string, text: string, { sum, buckets }: BytesDelta, exemplars: readonly Exemplar[]): string {
+  let lines = "";
+  let reached = 0;
+  for (let at = 0; at <= BUCKETS.length; at += 1) {
+    reached += buckets[at] ?? 0;
+    const shown = exemplars.length === 0 ? undefined : exemplars.find(({ durationMs }) => bucketOf(durationMs) === at);
+    lines += `${name}_bucket{${text},le="${BUCKETS[at] ?? "+Inf"}"} ${reached}${shown === undefined ? "" : exemplarText(shown)}\n`;
+  }
+  return `${lines}${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${reached}\n`;
+}
+
+function exemplarText({ traceId, durationMs, at }: Exemplar): string {
+  return ` # {trace_id="${escaped(traceId)}"} ${durationMs} ${at / 1_000}`;
+}
+
+function labelText(names: readonly string[], key: string): string {
+  const values = JSON.parse(key) as string[];
+  return names.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`).join(",");
+}
