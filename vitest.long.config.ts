@@ -15,6 +15,9 @@ export default defineConfig({
     include,
     exclude: ["test/tools/**", "test/workerd/**"],
     env: { TULLE_TESTS: "long" },
+    // As in `npm test`.
+    isolate: false,
+    setupFiles: ["test/support/put-back.ts"],
     testTimeout: 300_000,
     hookTimeout: 120_000,
     // Half of their time they wait.
