@@ -18,6 +18,7 @@ export function announcement(info: MeshInfo, accessLog: string, call: ExampleCal
     ...info.gateways.map((url, index) => `  gateway   ${url}   with a certificate: ${info.meshes[index] ?? ""}`),
     `  control   ${info.control}`,
     `  metrics   ${info.metrics}`,
+    `  dashboard ${info.controlHttp}/ui/   sign in: npx tulle dashboard --at ${info.controlHttp}`,
     `  log       ${short(accessLog)}, and below: one line a request`,
     ...(info.project === undefined ? [""] : linesOf(info.project)),
     "Manage it with kubectl, or with tulle (npx tulle --help):",

@@ -8,6 +8,8 @@ export interface ControlClient {
   bootstrap(secret: string): Promise<string>;
   /** @returns whether the token is known */
   knows(token: string): Promise<boolean>;
+  /** @returns a code that signs a browser in, once, within a minute */
+  signInCode(token: string): Promise<string>;
   /** @returns PEM of the mesh's authority */
   bundle(): Promise<string>;
   /** @returns PEM of the authorities of those that the mesh federates with */
@@ -92,6 +94,11 @@ export function controlClient(port: number): ControlClient {
     },
     async knows(token) {
       return (await call("/api/v1/status", { headers: bearer(token) })).status !== 401;
+    },
+    async signInCode(token) {
+      const asked = await call("/api/v1/sign-in-codes", { method: "POST", headers: bearer(token) });
+      const { code } = (await (await must("sign-in code", asked)).json()) as { readonly code: string };
+      return code;
     },
     async bundle() {
       return (await must("bundle", await call("/api/v1/bundle"))).text();

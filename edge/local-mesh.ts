@@ -29,6 +29,8 @@ export interface LocalMesh {
   readonly call: ExampleCall | null;
   /** Settles when part of the mesh ended by itself, with what to say. */
   readonly broken: Promise<string>;
+  /** A link to the dashboard that signs in once, within a minute; null where control has no token here. */
+  dashboardLink(): Promise<string | null>;
   stop(): Promise<void>;
 }
 
@@ -129,7 +131,9 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   }
   const pids = [...control, ...(data?.pids ?? [])];
   const call = examples[0]?.call ?? null;
-  return { info, accessLog: layout.accessLog, call, broken: watch(pids, run), stop: run.stop };
+  const dashboardLink = async (): Promise<string | null> =>
+    token === null || options.only === "data" ? null : `${info.controlHttp}/ui/#code=${await client.signInCode(token)}`;
+  return { info, accessLog: layout.accessLog, call, broken: watch(pids, run), dashboardLink, stop: run.stop };
 }
 
 /** @returns its processes */

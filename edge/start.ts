@@ -60,7 +60,12 @@ try {
 }
 endOnSignals();
 if (options.json) console.log(JSON.stringify(mesh.info));
-else console.error(announcement(mesh.info, mesh.accessLog, mesh.call));
+else {
+  console.error(announcement(mesh.info, mesh.accessLog, mesh.call));
+  // Whoever reads a pipe or a log later must not find a way in there.
+  const link = process.stderr.isTTY ? await mesh.dashboardLink() : null;
+  if (link !== null) console.error(`The dashboard, signed in; the link works once, within a minute:\n\n  ${link}\n`);
+}
 
 const broken = await mesh.broken;
 console.error(`${broken}; its last words are in the runtime's log of the state folder. Start again to mend it`);

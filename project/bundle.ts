@@ -1,5 +1,6 @@
 import { build, type BuildOptions } from "esbuild";
-import { ROOT } from "./built.ts";
+import { ROOT, WORKERS } from "./built.ts";
+import { dashboardDefine } from "./dashboard-files.ts";
 
 /** As wrangler bundles for a deployment; names stay readable. */
 export const FOR_WORKERD = {
@@ -18,7 +19,8 @@ export const FOR_WORKERD = {
  * @returns it as one ES module
  */
 export async function bundleWorker(entry: string, minify = false): Promise<string> {
-  const { outputFiles } = await build({ ...FOR_WORKERD, entryPoints: [entry], write: false, minify });
+  const define = entry === WORKERS.control ? dashboardDefine() : {};
+  const { outputFiles } = await build({ ...FOR_WORKERD, entryPoints: [entry], write: false, minify, define });
   const [file] = outputFiles;
   if (!file) throw new Error(`no output for ${entry}`);
   return file.text;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { generatedConfig } from "../../project/generated-config.ts";
 import type { Project, WorkerConfiguration } from "../../project/read-project.ts";
+import { dashboardDefine } from "../../project/dashboard-files.ts";
 import type { MeshGateway, MeshService } from "../../src/deployment/topology.ts";
 import { certificateBinding } from "../../src/resources/client-tls.ts";
 import type { PlannedWorker } from "./plan.ts";
@@ -51,8 +52,11 @@ function namesOf({ topology: { mesh } }: Project): { readonly control: string; r
 function controlWorker(project: Project, { databaseId, assertionKeys }: DeploySettings): DeployedWorker {
   const { control } = ownConfigs();
   const { domain } = project.meshFile.file.control;
+  const define = dashboardDefine();
   return worker("control", {
     ...control,
+    // In the package its files are in the Worker already.
+    ...(Object.keys(define).length > 0 && { define }),
     name: namesOf(project).control,
     vars: {
       ...control.vars,

@@ -3,6 +3,7 @@ import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type BuildOptions, type Metafile } from "esbuild";
 import { LIBRARY, PROGRAMS, ROOT, WORKERS } from "../../project/built.ts";
+import { dashboardDefine, dashboardFiles } from "../../project/dashboard-files.ts";
 import { FOR_WORKERD } from "../../project/bundle.ts";
 import { workerConfigs } from "../../src/deployment/worker-config.ts";
 
@@ -30,14 +31,20 @@ export async function buildInto(dist: string): Promise<Built> {
         into(
           join(dist, "workers"),
           { [name]: entry },
-          { ...FOR_WORKERD, ...(minified.has(name.replace(/^dev-/, "")) ? SMALL : WITH_NAMES) },
+          {
+            ...FOR_WORKERD,
+            ...(name === "control" && { define: dashboardDefine() }),
+            ...(minified.has(name.replace(/^dev-/, "")) ? SMALL : WITH_NAMES),
+          },
         ),
       ),
     )),
   ];
+  const dashboard = dashboardFiles();
+  if (dashboard === null) throw new Error("the package is built from a checkout");
   return {
     imported: [...new Set(built.flatMap(importedBy))].toSorted(),
-    included: [...new Set(built.flatMap(includedIn))].toSorted(),
+    included: [...new Set([...built, dashboard.metafile].flatMap(includedIn))].toSorted(),
   };
 }
 

@@ -24,4 +24,24 @@ for package in "${packages[@]}"; do
   dpkg -x "${package}"_*.deb ..
   echo "$package: unpacked"
 done
+
+# Chromium's libraries differ from system to system: what apt would install here beside it is unpacked with it.
+if compgen -G "chromium_*.deb" > /dev/null; then
+  echo "chromium: here"
+else
+  [ -n "$updated" ] || apt-get update > update.log 2>&1 || true
+  # `|| true`: a system without the package has no such list.
+  closure=$(apt-get install --simulate --no-install-recommends chromium 2> /dev/null | awk '$1 == "Inst" { print $2 }' || true)
+  mkdir -p chromium.part
+  if (cd chromium.part && apt-get download ${closure:-chromium}) > download.log 2>&1; then
+    for deb in chromium.part/*.deb; do dpkg -x "$deb" ..; done
+    # Last, so that an interrupted run begins again.
+    mv chromium.part/*.deb .
+    echo "chromium: unpacked, with ${closure:+$(($(wc -w <<< "$closure") - 1)) packages of }its libraries"
+  else
+    echo "chromium: could not be downloaded" >&2
+    cat download.log >&2
+  fi
+  rm -rf chromium.part
+fi
 rm -f download.log update.log

@@ -9,6 +9,7 @@ import { addCert } from "./certificates.ts";
 import { addCheck } from "./check.ts";
 import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
+import { addDashboard } from "./dashboard.ts";
 import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
@@ -66,6 +67,7 @@ export function tulleProgram(): Command {
   addApply(program);
   addAnalyze(program);
   addStatus(program);
+  addDashboard(program);
   addCheck(program);
   addMode(program);
   addDecide(program);

@@ -25,6 +25,7 @@ import {
   Tokens,
 } from "./answers.ts";
 import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
+import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
 import {
   Listening,
@@ -96,6 +97,7 @@ const ANSWERED = {
   Registered,
   AssertionKeys,
   ...CA_ANSWERED,
+  ...DASHBOARD_ANSWERED,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -924,4 +926,5 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
     },
   },
   ...CA_OPERATIONS,
+  ...DASHBOARD_OPERATIONS,
 };

@@ -1,3 +1,4 @@
+import { withoutDashboardCookies } from "./dashboard-cookie.ts";
 import { foldedName, isOtherSpelling, type NamedHeaders } from "./header-names.ts";
 
 /** Headers by lower-case name; lines of one name are joined by `, `, cookies by `; `. It has no prototype to look names up in. */
@@ -158,8 +159,15 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   });
   if (connection !== null) dropNamed(headers, connection);
   const cookies = headers["cookie"];
-  if (cookies !== undefined && cookies.includes(", ")) headers["cookie"] = joinedCookies(cookies);
+  if (cookies !== undefined && /, |tulle-session/.test(cookies)) setCookies(headers, cookies);
   return { headers, odd, size, webSocket, agent };
+}
+
+/** Cookies as one list, without those of the mesh's own dashboard (R9). */
+function setCookies(headers: MutableHeaders, cookies: string): void {
+  const left = withoutDashboardCookies(cookies.includes(", ") ? joinedCookies(cookies) : cookies);
+  if (left === "") delete headers["cookie"];
+  else headers["cookie"] = left;
 }
 
 /** @param connection the value of `Connection`: names that end at this hop */

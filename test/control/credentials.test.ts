@@ -15,15 +15,29 @@ const PUBLIC = [
   "GET /api/v1/bundle",
   "GET /api/v1/spiffe-bundle",
   "GET /healthz",
+  "GET /ui",
+  "GET /ui/",
   "HEAD /api/v1/assertion-keys",
   "HEAD /api/v1/bundle",
   "HEAD /api/v1/spiffe-bundle",
   "HEAD /healthz",
+  "HEAD /ui",
+  "HEAD /ui/",
   "POST /api/v1/nonces",
 ];
 
 /** Paths below a wildcard that lead to code of their own. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
+  "/ui/*": [
+    "/ui",
+    "/ui/",
+    "/ui/session",
+    "/ui/api/v1/status",
+    "/ui/api/v1/bundle",
+    "/ui/metrics",
+    `/ui${RULES}`,
+    "/ui/healthz",
+  ],
   "/k8s/*": [
     RULES,
     `${RULES}?watch=true`,

@@ -25,6 +25,7 @@ import {
   Tokens,
 } from "../../src/api/answers.ts";
 import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
+import { RevisionDiff, SignInCode } from "../../src/api/dashboard-operations.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Account, mayGetPath, mayUse, permissionFor } from "../../src/kube/access.ts";
@@ -163,6 +164,10 @@ describe("control", () => {
     await expectForm("listRevisions", ["GET", "/api/v1/revisions?limit=2"], 200, Revisions);
     const { generation } = await expectForm("readRevision", ["GET", "/api/v1/revisions/2"], 200, Revision);
     await expectForm("readRevision", ["GET", "/api/v1/revisions/999"], 404, Status);
+    await expectForm("diffRevisions", ["GET", "/api/v1/revisions/2/diff"], 200, RevisionDiff);
+    await expectForm("diffRevisions", ["GET", "/api/v1/revisions/2/diff?from=2"], 400, Status);
+    await expectForm("diffRevisions", ["GET", "/api/v1/revisions/999/diff"], 404, Status);
+    await expectForm("createSignInCode", ["POST", "/api/v1/sign-in-codes"], 201, SignInCode);
     await expectForm("rollback", ["POST", "/api/v1/rollback", { generation }], 200, RolledBack);
     const facts = { host: "a.default.svc.cluster.local", peer: { principal: "cluster.local/ns/default/sa/web" } };
     await expectForm("decide", ["POST", "/api/v1/decide", { facts }], 200, Decided);
@@ -231,6 +236,8 @@ describe("control", () => {
 });
 
 const FORMS = {
+  RevisionDiff,
+  SignInCode,
   CaStatus,
   CaSignsFrom,
   CaBackedUp,

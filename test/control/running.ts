@@ -76,6 +76,18 @@ export class RunningControl {
     return worker.fetch(`http://control.test${path}`, init);
   }
 
+  /** A call to control under another name, such as `https://localhost`: the runtime takes an Origin of loopback alone. */
+  async at(
+    origin: string,
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: string,
+  ): Promise<Response> {
+    const worker = await this.#worker(CONTROL);
+    return worker.fetch(origin + path, { method, headers, redirect: "manual", ...(body !== undefined && { body }) });
+  }
+
   /** Where it listens, for what no client library would send. */
   async url(): Promise<URL> {
     return this.#miniflare.ready;

@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** System programs that tests drive: those that `npm run tools` unpacked, else those on PATH. */
-export const TOOLS = ["kubectl", "openssl", "promtool", "curl", "strace"] as const;
+export const TOOLS = ["kubectl", "openssl", "promtool", "curl", "strace", "chromium"] as const;
 
 export type Tool = (typeof TOOLS)[number];
 
@@ -10,7 +10,12 @@ const UNPACKED = join(import.meta.dirname, "../../.tools/usr/bin");
 
 /** The program's path, or null where the machine has none. */
 export function toolPath(name: Tool): string | null {
-  const folders = [UNPACKED, ...(process.env.PATH ?? "").split(delimiter)];
+  // The package's own is a script for a desktop.
+  const folders = [
+    ...(name === "chromium" ? [join(UNPACKED, "../lib/chromium")] : []),
+    UNPACKED,
+    ...(process.env.PATH ?? "").split(delimiter),
+  ];
   for (const folder of folders) {
     const path = join(folder, name);
     if (isExecutable(path)) return path;

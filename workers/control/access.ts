@@ -18,6 +18,7 @@ import { headerSize, MAX_HEADER_BYTES } from "../../src/request/header-size.ts";
 import type { MeshConfigSpec } from "../../src/resources/mesh-config.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { Writer } from "./db/audit.ts";
+import { BROWSER_PREFIX, browserSessionStore } from "./db/browser-sessions.ts";
 import { SESSION_PREFIX, sessionStore } from "./db/sessions.ts";
 import { objectStore } from "./db/store.ts";
 import { sameSecret, tokenStore } from "./db/tokens.ts";
@@ -73,9 +74,20 @@ export async function isStillLetIn(c: Context<Api>): Promise<boolean> {
   );
 }
 
-async function accountOf(database: D1Database, token: string): Promise<Account | null> {
-  const store = token.startsWith(SESSION_PREFIX) ? sessionStore(database) : tokenStore(database);
-  return store.find(token, Date.now());
+/** @returns null where nobody has such a token now */
+export async function accountOf(database: D1Database, token: string): Promise<Account | null> {
+  const now = Date.now();
+  if (!token.startsWith(BROWSER_PREFIX)) return storeOf(database, token.startsWith(SESSION_PREFIX)).find(token, now);
+  const found = await browserSessionStore(database).find(token, now);
+  if (found === null) return null;
+  // What it was made of is asked each time: it ends with that, and follows its rights.
+  const [kind = "", id] = found.account.split("/");
+  const account = await storeOf(database, id !== undefined).findById(id ?? kind, now);
+  return account && { ...account, expiresAt: Math.min(account.expiresAt ?? found.expiresAt, found.expiresAt) };
+}
+
+function storeOf(database: D1Database, isSession: boolean) {
+  return isSession ? sessionStore(database) : tokenStore(database);
 }
 
 /** A browser may be made to send requests by any page: writes with an Origin are refused, since no page of ours writes (R23). */
@@ -138,7 +150,10 @@ export function actorOf(c: Context<Api>): Writer & { readonly namespace: string 
 
 /** Whom the audit puts something down to. */
 export function writerOf(c: Context<Api>): Writer {
-  const { name, id } = c.var.account;
+  return writerFor(c.var.account);
+}
+
+export function writerFor({ name, id }: Account): Writer {
   return { actor: name, account: id.startsWith("session/") ? id : `token/${id}` };
 }
 

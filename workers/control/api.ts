@@ -5,6 +5,7 @@ import { applyRoutes } from "./apply.ts";
 import { auditRoutes, witnessed } from "./audit-routes.ts";
 import { objectStore } from "./db/store.ts";
 import { caRoutes } from "./ca-routes.ts";
+import { codeRoutes, dashboard } from "./dashboard/routes.ts";
 import { decisionRoutes } from "./decisions.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
@@ -22,15 +23,19 @@ import { workloadGroupRoutes } from "./workload-groups.ts";
 
 /**
  * The control API. What stands above `authenticated` is the whole list of what needs no token of ours (R21): the health
- * check, the bootstrap, enrolment and sign-in, which bring their own credentials, and what is public: the mesh's certificate and the
- * gateways' assertion keys.
+ * check, the bootstrap, enrolment and sign-in, which bring their own credentials, and what is public: the mesh's certificate, the
+ * gateways' assertion keys and the dashboard's files.
  */
 export function controlApi(env: Env): Hono<Api> {
   const authority = () => env.AUTHORITY.getByName("authority");
   const app = new Hono<Api>({ strict: true });
   app.use(boundedHeaders);
-  app.use(noBrowserWrites);
   app.use(witnessed);
+  app.use(
+    "/ui/*",
+    dashboard(() => app),
+  );
+  app.use(noBrowserWrites);
   app.get("/healthz", (c) => c.text("ok"));
   app.route("/api/v1", bootstrapRoutes());
   app.route("/api/v1", enrolRoutes(authority));
@@ -52,6 +57,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", workloadGroupRoutes());
   app.route("/api/v1", tokenRoutes());
   app.route("/api/v1", sessionRoutes());
+  app.route("/api/v1", codeRoutes());
   app.route("/api/v1", revisionRoutes());
   app.route("/api/v1", decisionRoutes());
   app.use("/api/v1/join-tokens", needsPath);

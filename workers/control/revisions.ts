@@ -8,6 +8,7 @@ import { type Generation, objectStore } from "./db/store.ts";
 import { readJson } from "./json-body.ts";
 import { isDryRun } from "./kube/request.ts";
 import { unknownGeneration } from "./restore.ts";
+import { revisionDiff } from "./revision-diff.ts";
 
 const MAX_LISTED = 500;
 const LISTED = 50;
@@ -32,6 +33,18 @@ export function revisionRoutes(): Hono<Api> {
     if (!found) return answer(c, await unknownGeneration(store, generation ?? 0));
     const { changed, ...head } = found;
     return c.json({ ...shown(head), changes: changed });
+  });
+  app.get("/revisions/:generation/diff", async (c) => {
+    const to = numberIn(c.req.param("generation"), 0);
+    const given = c.req.query("from");
+    const from = given === undefined ? (to ?? 1) - 1 : numberIn(given, 0);
+    if (from === null || (to !== null && from >= to))
+      return answer(c, failure("BadRequest", "from must be the number of a generation before this one"));
+    const store = objectStore(c.env);
+    if (to === null || (await store.generation(to)) === null) return answer(c, await unknownGeneration(store, to ?? 0));
+    const isKept = from > 0 && (await store.generation(from)) !== null;
+    if (!isKept && given !== undefined) return answer(c, await unknownGeneration(store, from));
+    return c.json(await revisionDiff(store, isKept ? from : 0, to));
   });
   app.post("/rollback", async (c) => {
     const dryRun = isDryRun(c);

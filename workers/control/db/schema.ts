@@ -141,6 +141,26 @@ export const sessions = sqliteTable(
   (table) => [uniqueIndex("sessions_hash").on(table.hash), uniqueIndex("sessions_once").on(table.once)],
 );
 
+/** Of the dashboard: what a browser's cookie stands for, and before that the code that is exchanged for it. */
+export const browserSessions = sqliteTable(
+  "browser_sessions",
+  {
+    id: text("id").primaryKey(),
+    /** SHA-256 of the code, hex; null: it was exchanged, or there was none. */
+    codeHash: text("code_hash"),
+    /** SHA-256 of the cookie's value, hex; null: nobody has exchanged the code yet. */
+    hash: text("hash"),
+    /** Whose it is, as `Account.id` has it; it ends with that token or session. */
+    account: text("account").notNull(),
+    /** Epoch ms. Of a code when it ends, then when the session does. */
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("browser_sessions_code").on(table.codeHash),
+    uniqueIndex("browser_sessions_hash").on(table.hash),
+  ],
+);
+
 /** Gateway deployments that registered: what their roots are made for. */
 export const deployments = sqliteTable("deployments", {
   gateway: text("gateway").primaryKey(),

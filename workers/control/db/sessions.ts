@@ -72,6 +72,15 @@ export function sessionStore(database: D1Database) {
 
     /** @returns null for one that is unknown or ended, or that no rule gives anything any more */
     async find(token: string, now: number): Promise<Account | null> {
+      return this.findBy(eq(sessions.hash, await digest(token)), now);
+    },
+
+    /** The same of one whose id is known. */
+    async findById(id: string, now: number): Promise<Account | null> {
+      return this.findBy(eq(sessions.id, id), now);
+    },
+
+    async findBy(which: SQL, now: number): Promise<Account | null> {
       const { group, kind, namespace, name } = MESH_CONFIG_REF;
       const isMeshConfig = and(
         eq(objects.group, group),
@@ -83,7 +92,7 @@ export function sessionStore(database: D1Database) {
         db
           .select()
           .from(sessions)
-          .where(and(eq(sessions.hash, await digest(token)), valid(now))),
+          .where(and(which, valid(now))),
         db.select({ json: objects.json }).from(objects).where(isMeshConfig),
       ]);
       const [row] = found;

@@ -1,4 +1,4 @@
-import { and, eq, isNull } from "drizzle-orm";
+import { and, eq, isNull, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type Account, permissionsOf } from "../../../src/kube/access.ts";
 import { PERMISSIONS, type Permission } from "../../../src/resources/permissions.ts";
@@ -41,11 +41,19 @@ export function tokenStore(database: D1Database) {
 
     /** @returns null for one that is unknown, expired or revoked */
     async find(token: string, now: number): Promise<Account | null> {
-      const sent = await digest(token);
+      return this.findBy(eq(tokens.hash, bytesToHex(await digest(token))), now);
+    },
+
+    /** The same of one whose id is known. */
+    async findById(id: string, now: number): Promise<Account | null> {
+      return this.findBy(eq(tokens.id, id), now);
+    },
+
+    async findBy(which: SQL, now: number): Promise<Account | null> {
       const [row] = await db
         .select()
         .from(tokens)
-        .where(and(eq(tokens.hash, bytesToHex(sent)), isNull(tokens.revokedAt)));
+        .where(and(which, isNull(tokens.revokedAt)));
       if (!row || (row.expiresAt !== null && row.expiresAt <= now)) return null;
       const { id, name, role, namespace, expiresAt } = row;
       return { id, name, role, namespace, permissions: permissionsIn(row.permissions), expiresAt };

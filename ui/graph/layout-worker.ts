@@ -1,0 +1,28 @@
+import { graphlib, layout } from "@dagrejs/dagre";
+import type { Layout, LayoutInput } from "./layout.ts";
+
+/** What of a Web Worker's scope is used; TypeScript has no library of it beside the page's. */
+interface Scope {
+  readonly addEventListener: (name: "message", listener: (event: MessageEvent<LayoutInput>) => void) => void;
+  readonly postMessage: (laid: Layout) => void;
+}
+const { addEventListener: listen, postMessage: send } = globalThis as unknown as Scope;
+
+/** The layout of a graph, off the page's thread: a large one takes longer than a frame. */
+listen("message", ({ data }) => {
+  const graph = new graphlib.Graph({ multigraph: false, compound: false });
+  graph.setGraph({ rankdir: "LR", nodesep: 24, ranksep: 90, marginx: 16, marginy: 16 });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const { id, width, height } of data.nodes) graph.setNode(id, { width, height });
+  for (const [from, to] of data.edges) graph.setEdge(from, to);
+  layout(graph);
+  const { width = 0, height = 0 } = graph.graph();
+  const laid: Layout = {
+    turn: data.turn,
+    width,
+    height,
+    nodes: Object.fromEntries(graph.nodes().map((id) => [id, { x: graph.node(id).x, y: graph.node(id).y }])),
+    edges: graph.edges().map(({ v, w }) => ({ from: v, to: w, points: graph.edge(v, w).points })),
+  };
+  send(laid);
+});

@@ -1,0 +1,24 @@
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { resume, signIn } from "./state/api.ts";
+import { codeIn } from "./state/place.ts";
+import { problem } from "./state/problem.ts";
+
+const code = codeIn(window.location.hash);
+// Out of the history before anything else is done: whoever looks at it later finds no code.
+if (code !== null) window.history.replaceState(null, "", "/ui/");
+
+const root = document.getElementById("app");
+if (root !== null) {
+  root.replaceChildren();
+  render(<App />, root);
+}
+
+if (code === null) await resume();
+else {
+  const refused = await signIn({ code });
+  if (refused !== null) {
+    problem.value = "That link was used, or is older than a minute. `tulle dashboard` prints another one.";
+    await resume();
+  }
+}
