@@ -1,5 +1,6 @@
 import { parseDuration } from "../resources/duration.ts";
-import { type ExtensionProviderSpec, serviceParts } from "../resources/extension-providers.ts";
+import type { ExtensionProviderSpec } from "../resources/extension-providers.ts";
+import { serviceParts } from "../resources/provider-service.ts";
 import { canonicalHost } from "../resources/host.ts";
 import type { ExternalAuthorizer, HeaderNames, PolicySet } from "../snapshot/model.ts";
 import { type ClusterDraft, clusterFor } from "./clusters.ts";

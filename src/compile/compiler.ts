@@ -2,7 +2,8 @@ import { parseDuration } from "../resources/duration.ts";
 import { type Finding, unsuppressed } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import { CLOSED } from "../routing/host.ts";
-import type { Scope } from "../snapshot/model.ts";
+import type { EndpointAddress, Scope } from "../snapshot/model.ts";
+import type { MeshTracing } from "../snapshot/tracing-model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
@@ -11,6 +12,7 @@ import { sidecarViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
 import { closedListings, type MeshListing, meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
+import { meshTracing } from "./tracing.ts";
 import { meshConfig, trustDomain } from "./view.ts";
 import type { CompiledKind, World } from "./world.ts";
 
@@ -143,6 +145,15 @@ export class Compiler {
   get revocationMaxAgeMs(): number | null {
     const { revocation } = meshConfig(this.#world);
     return revocation?.maxAge === undefined ? null : parseDuration(revocation.maxAge);
+  }
+
+  /**
+   * What gateways do about traces; null: nothing.
+   *
+   * @param reaches whether a gateway has the way to an endpoint
+   */
+  tracing(reaches: (address: EndpointAddress) => boolean): MeshTracing | null {
+    return meshTracing(this.#world, reaches);
   }
 
   /** Hosts by scope, with their slices. What did not change is not compiled again: its slice is the same object. */

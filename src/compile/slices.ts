@@ -167,12 +167,15 @@ export function withoutEndpoints(
       id,
       {
         ...cluster,
-        endpoints: cluster.endpoints.filter(({ address }) => {
-          const binding = bindingOf(address);
-          return binding === null ? address.kind !== "private" || hasPrivate : has(binding);
-        }),
+        endpoints: cluster.endpoints.filter(({ address }) => isReached(address, has, hasPrivate)),
       },
     ]),
   );
   return compiled({ ...slice, clusters }, service);
+}
+
+/** Whether a gateway has the way to an endpoint. */
+export function isReached(address: EndpointAddress, has: (binding: string) => boolean, hasPrivate: boolean): boolean {
+  const binding = bindingOf(address);
+  return binding === null ? address.kind !== "private" || hasPrivate : has(binding);
 }

@@ -2,6 +2,7 @@ import { err, ok, type Result } from "../result.ts";
 import { HostIndex } from "../routing/host.ts";
 import type { Root, SignedRoot, Slice, Trust } from "../snapshot/model.ts";
 import type { ExchangeUp, RefusedSnapshots } from "../snapshot/rpc.ts";
+import { type TracePlan, tracePlan } from "../telemetry/trace-plan.ts";
 import { readSlice, type SnapshotError, type VerifyKey, verifyRoot } from "../snapshot/signature.ts";
 
 /** The part of a root that requests look at. */
@@ -9,6 +10,8 @@ interface ServingRoot {
   readonly generation: number;
   readonly issuedAt: number;
   readonly trust: Trust;
+  /** Null: nothing is done about traces. */
+  readonly tracing: TracePlan | null;
 }
 
 /** @typeParam Linked a slice as requests use it */
@@ -211,7 +214,7 @@ export class Configuration<Linked> {
     return {
       root,
       index: new HostIndex(scopes),
-      serving: { generation, issuedAt, trust: withStaleness(trust, issuedAt) },
+      serving: { generation, issuedAt, trust: withStaleness(trust, issuedAt), tracing: tracePlan(root) },
       listed,
       slices: new Map(here.filter(([id]) => listed.has(id))),
     };

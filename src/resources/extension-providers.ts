@@ -5,7 +5,8 @@ import { serviceHostProblem } from "./address.ts";
 import { duration } from "./duration.ts";
 import { later, never, portNumber, REASON, strict, text, uint32 } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
-import { isDnsLabel, isHostName } from "./names.ts";
+import { checkOpenTelemetry, OpenTelemetry } from "./opentelemetry-provider.ts";
+import { isProviderService, serviceParts } from "./provider-service.ts";
 import type { Report } from "./report.ts";
 
 /** A body is kept in the isolate until the provider has answered: as much as is kept of one that may be sent twice. */
@@ -27,7 +28,10 @@ const names = z.array(
 );
 
 const EnvoyExtAuthzHttp = strict({
-  service: text(isService, "a host name of a service, `authz.shop.svc.cluster.local`, or `namespace/` and a host name"),
+  service: text(
+    isProviderService,
+    "a host name of a service, `authz.shop.svc.cluster.local`, or `namespace/` and a host name",
+  ),
   port: orText(portNumber, "a port, from 1 to 65535"),
   timeout: duration.exactOptional(),
   pathPrefix: text(
@@ -59,23 +63,25 @@ const EnvoyExtAuthzHttp = strict({
     .exactOptional(),
 });
 
-const TRACES = later("traces go where the platform sends them");
+const TRACES = later("spans go by OTLP over HTTP: use `opentelemetry`, which collectors of all kinds take");
 const LOGS = later("the log goes where the platform sends it");
 
 export const ExtensionProvider = strict(
   {
     name: text((name) => name !== "" && name.length <= 253, "a name of at most 253 characters"),
     envoyExtAuthzHttp: EnvoyExtAuthzHttp.exactOptional(),
+    opentelemetry: OpenTelemetry.exactOptional(),
   },
   {
     envoyExtAuthzGrpc: `${never(REASON.grpc)}; use \`envoyExtAuthzHttp\``,
-    zipkin: TRACES,
+    zipkin: later(
+      "spans go by OTLP over HTTP: use `opentelemetry` with a collector that passes them on to Zipkin; for its headers there is `tracing.b3`",
+    ),
     lightstep: TRACES,
     datadog: TRACES,
     stackdriver: TRACES,
     opencensus: TRACES,
     skywalking: TRACES,
-    opentelemetry: TRACES,
     prometheus: later("metrics are control's, at `/metrics`"),
     envoyFileAccessLog: LOGS,
     envoyHttpAls: LOGS,
@@ -88,28 +94,17 @@ export const ExtensionProvider = strict(
 export type ExtensionProviderSpec = z.infer<typeof ExtensionProvider>;
 type HttpSpec = NonNullable<ExtensionProviderSpec["envoyExtAuthzHttp"]>;
 
-function isService(service: string): boolean {
-  const { namespace, host } = serviceParts(service);
-  return (namespace === null || isDnsLabel(namespace)) && isHostName(host);
-}
-
-/** `namespace/host`, or a host alone. */
-export function serviceParts(service: string): { readonly namespace: string | null; readonly host: string } {
-  const slash = service.indexOf("/");
-  return slash < 0
-    ? { namespace: null, host: service }
-    : { namespace: service.slice(0, slash), host: service.slice(slash + 1) };
-}
-
 export function checkProviders(providers: readonly ExtensionProviderSpec[], report: Report): void {
   const seen = new Set<string>();
-  for (const [index, { name, envoyExtAuthzHttp }] of providers.entries()) {
+  for (const [index, { name, ...kinds }] of providers.entries()) {
     const place = report.at(index);
     if (seen.has(name)) place.at("name").error(`\`${name}\` is there twice`, "FieldValueDuplicate");
     seen.add(name);
-    if (envoyExtAuthzHttp === undefined)
-      place.error("say what it is: `envoyExtAuthzHttp` is served", "FieldValueRequired");
-    else checkHttp(envoyExtAuthzHttp, place.at("envoyExtAuthzHttp"));
+    if (Object.keys(kinds).length !== 1)
+      place.error("say one thing that it is: `envoyExtAuthzHttp` or `opentelemetry`", "FieldValueRequired");
+    const { envoyExtAuthzHttp, opentelemetry } = kinds;
+    if (envoyExtAuthzHttp !== undefined) checkHttp(envoyExtAuthzHttp, place.at("envoyExtAuthzHttp"));
+    if (opentelemetry !== undefined) checkOpenTelemetry(opentelemetry, place.at("opentelemetry"));
   }
 }
 

@@ -235,6 +235,12 @@ export const FINDINGS = {
       "a CUSTOM policy's provider is not among the mesh's, or its service is not there: what it matches is refused",
     mend: "name one of `extensionProviders` of the MeshConfig, and apply its service with that port",
   },
+  TULLE0122: {
+    name: "UnknownCollector",
+    severity: "warning",
+    meaning: "the service of an `opentelemetry` provider is not there: its spans are dropped and counted",
+    mend: "apply its Service or ServiceEntry with that port and an endpoint",
+  },
   TULLE0201: {
     name: "DeadRule",
     severity: "warning",

@@ -13,6 +13,7 @@ import type { Context } from "./kind.ts";
 import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
 import { checkSignIn, SignIn } from "./sign-in.ts";
+import { checkTracing, DefaultProviders, ProxyTracing, Tracing } from "./tracing.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
 const pathParameters = choice(["CUT", "REFUSE"]);
@@ -42,6 +43,7 @@ const DefaultConfig = strict(
         proxyProtocol: never(REASON.framing),
       },
     ).exactOptional(),
+    tracing: ProxyTracing.exactOptional(),
   },
   {
     binaryPath: NO_PROXY,
@@ -53,7 +55,6 @@ const DefaultConfig = strict(
     proxyMetadata: NO_PROXY,
     proxyStatsMatcher: NO_PROXY,
     readinessProbe: NO_PROXY,
-    tracing: later("traces go where the platform sends them"),
   },
 );
 
@@ -130,6 +131,8 @@ export const MeshConfig = strict(
     defaultConfig: DefaultConfig.exactOptional(),
     mode: choice(["Enforce", "Observe"]).exactOptional(),
     extensionProviders: z.array(ExtensionProvider).exactOptional(),
+    defaultProviders: DefaultProviders.exactOptional(),
+    tracing: Tracing.exactOptional(),
     signIn: SignIn.exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     revocation: strict({ maxAge: duration.exactOptional() }).exactOptional(),
@@ -159,6 +162,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   checkVisibility(spec, report);
   checkAliases(spec, report.at("trustDomainAliases"));
   checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
+  checkTracing(spec, report);
   checkFederation(spec, report.at("federation"), context.local);
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));

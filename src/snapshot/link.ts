@@ -287,6 +287,11 @@ function conditionsOf(policySets: readonly PolicySet[]) {
   return rules.flatMap(({ when = [] }) => when);
 }
 
+/** Of a cluster that is in no slice: whom the mesh itself calls. */
+export function linkAlone(model: Cluster): LinkedCluster {
+  return linkCluster(model, linkCallers([]), new Set());
+}
+
 function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<string>): LinkedCluster {
   const address = model.endpoints.map((endpoint) => endpoint.address).find(({ kind }) => kind === "dynamic");
   const probed = model.endpoints.filter(({ probe }) => probe !== undefined);

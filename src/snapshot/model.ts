@@ -2,6 +2,7 @@ import type { Workload, CallerLocality, Cluster } from "./endpoint-model.ts";
 import type { StringMatch, Route } from "./route-model.ts";
 import type { ExternalAuthorizer } from "./authorizer-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
+import type { MeshTracing } from "./tracing-model.ts";
 
 export type {
   EndpointAddress,
@@ -271,6 +272,8 @@ export interface Root {
   readonly trust: Trust;
   /** Absent: each call is a line of JSON and counts, and nothing more is said. */
   readonly telemetry?: MeshTelemetry;
+  /** Absent: no spans, and no trace context but W3C's. */
+  readonly tracing?: MeshTracing;
   readonly scopes: Readonly<Record<Scope, Readonly<Record<string, string | null>>>>;
 }
 

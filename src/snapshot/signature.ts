@@ -134,6 +134,7 @@ const ROOT_FIELDS: Readonly<Record<string, Check>> = {
   maxAgeMs: optional(isCount),
   trust: isObject,
   telemetry: optional(isObject),
+  tracing: optional(isObject),
   scopes: isObject,
 };
 

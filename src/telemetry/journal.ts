@@ -3,6 +3,7 @@ import type { ShadowNote } from "../policy/shadow.ts";
 import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
+import type { EndedAttempt } from "./ended-attempt.ts";
 
 /** How a call speaks: HTTP, or Workers RPC. */
 export type Protocol = RequestFacts["protocol"];
@@ -22,8 +23,14 @@ export class Journal {
   traceId = "";
   /** 16 lower-case hex digits: this hop. */
   spanId = "";
-  /** Its trace is recorded. */
+  /** The caller's span; null: it told none. */
+  parentId: string | null = null;
+  /** Whether its spans are reported for sure. */
   sampled = false;
+  /** Gateways that the call has passed, this one included; 0: nobody counts. */
+  hops = 0;
+  /** How often it passed a gateway for the same service before. */
+  loop = 0;
   method: string;
   readonly protocol: Protocol;
   scheme: "http" | "https" = "http";
@@ -47,6 +54,10 @@ export class Journal {
   cluster: Cluster | null = null;
   endpoint: Endpoint | null = null;
   attempts = 0;
+  /** Epoch ms of the last of them, */
+  sentAt = 0;
+  /** and those before it, where spans are made of them. */
+  tries: readonly EndedAttempt[] | null = null;
   /** Copies that were begun. */
   mirrors = 0;
   /** Until the answer's headers. */

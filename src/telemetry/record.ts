@@ -47,6 +47,8 @@ export interface AccessRecord {
   readonly mirrors: number;
   readonly user_agent: string | null;
   readonly client_ip: string | null;
+  /** How often the call had passed a gateway for the same service before; left out where it had not, and where nobody counts. */
+  readonly loop?: number;
   /** `ns/name` of AUDIT policies that match; left out where none does. */
   readonly audit?: readonly string[];
   /** What policies under `istio.io/dry-run` would have done; left out where there are none. */

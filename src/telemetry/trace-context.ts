@@ -1,9 +1,10 @@
-import type { SpanContext } from "@opentelemetry/api";
+import { type SpanContext, TraceFlags } from "@opentelemetry/api";
 
 /** Where a request stands in its trace: the caller's trace goes on, the span is this hop's own. */
 export interface TraceContext extends Readonly<Pick<SpanContext, "traceId" | "spanId">> {
   readonly parentId: string | null;
-  readonly sampled: boolean;
+  /** What the caller decided; null: it decided nothing. */
+  readonly decision: boolean | null;
   /** To send on as received; null where there is none, or where it came without a valid `traceparent`. */
   readonly state: string | null;
 }
@@ -23,23 +24,16 @@ const STATE_LIMIT = 512;
  *
  * @param traceparent as received; untrusted. Anything but a valid one begins a new trace
  * @param tracestate as received; believed only together with a valid `traceparent`
- * @param trustSampling whether the caller may say that the trace is recorded: outside clients may not
  * @param fresh 48 random hex digits: the trace's id, should one begin, and the span's
  * @see W3C Trace Context https://www.w3.org/TR/trace-context/
  */
-export function traceContext(
-  traceparent: string | null,
-  tracestate: string | null,
-  trustSampling: boolean,
-  fresh: string,
-): TraceContext {
+export function traceContext(traceparent: string | null, tracestate: string | null, fresh: string): TraceContext {
   if (traceparent === null || !isTraceparent(traceparent)) return beginTrace(fresh);
   return {
     traceId: traceparent.slice(3, 35),
     spanId: nonZero(fresh.slice(32), NO_SPAN),
     parentId: traceparent.slice(36, 52),
-    // The flags' last bit.
-    sampled: trustSampling && (Number.parseInt(traceparent.charAt(54), 16) & 1) === 1,
+    decision: (Number.parseInt(traceparent.charAt(54), 16) & TraceFlags.SAMPLED) !== 0,
     state: tracestate !== null && tracestate.length > 0 && tracestate.length <= STATE_LIMIT ? tracestate : null,
   };
 }
@@ -50,14 +44,28 @@ export function beginTrace(fresh: string): TraceContext {
     traceId: nonZero(fresh.slice(0, 32), NO_TRACE),
     spanId: nonZero(fresh.slice(32), NO_SPAN),
     parentId: null,
-    sampled: false,
+    decision: null,
     state: null,
   };
 }
 
-/** The `traceparent` to send on: this hop is the parent of the next. */
-export function formatTraceparent(context: TraceContext): string {
-  return `00-${context.traceId}-${context.spanId}-${context.sampled ? "01" : "00"}`;
+/** The `traceparent` to send on. @param spanId of the span that is the parent of what comes next */
+export function formatTraceparent(traceId: string, spanId: string, sampled: boolean): string {
+  return `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`;
+}
+
+/** Attempts of one call have ids of their own; those of mirrors are told by this bit. */
+export const MIRROR = 0x80_00;
+
+/**
+ * The id of an attempt's span. It comes of the call's, so that nothing has to be kept of it before somebody wants a span.
+ *
+ * @param spanId of the call, random
+ * @param attempt from 1 on
+ */
+export function attemptSpanId(spanId: string, attempt: number): string {
+  const last = Number.parseInt(spanId.slice(12), 16) ^ (attempt & 0xff_ff);
+  return nonZero(spanId.slice(0, 12) + (last + 0x1_00_00).toString(16).slice(1), NO_SPAN);
 }
 
 function isTraceparent(value: string): boolean {

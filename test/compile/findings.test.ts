@@ -82,6 +82,11 @@ interface Case {
   readonly beside: readonly string[];
 }
 
+const COLLECTOR_SETTINGS = settings("default", "istio-system").replace(
+  /spec:[^]*/,
+  "spec: { extensionProviders: [{ name: otel, opentelemetry: { service: otel.default.svc.cluster.local, port: 4318, http: { path: /v1/traces } } }] }",
+);
+
 describe("among all others", () => {
   it.each<Case>([
     {
@@ -542,6 +547,12 @@ describe("among all others", () => {
         REVIEWS,
         DISTRIBUTED,
       ],
+    },
+    {
+      of: "a collector whose service nobody has",
+      shows: [COLLECTOR_SETTINGS],
+      says: ["MeshConfig/default TULLE0122 spec.extensionProviders[0].opentelemetry.service"],
+      beside: [COLLECTOR_SETTINGS, service("otel", { port: 4318 })],
     },
     {
       of: "a second Sidecar for a namespace",

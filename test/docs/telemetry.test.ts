@@ -27,6 +27,7 @@ describe("docs/telemetry.md", () => {
     const note = { stage: "gateway", action: "AUDIT", dryRun: false, result: "matched", policy: "a/b" } as const;
     const whole = Object.assign(new Journal(0, "id", "GET"), {
       route: { name: "default", statPrefix: "a", matches: [], destinations: [] },
+      loop: 1,
       notes: [note, { ...note, dryRun: true }, { ...note, action: "OBSERVE", code: "mtls_required" }],
     });
     const line = new AccessLog("gateway").line(whole, "LOC", 1);

@@ -56,6 +56,9 @@ const CALLED: Readonly<Record<string, (place: string) => unknown>> = {
   "MeshConfig.extensionProviders.envoyExtAuthzHttp.service": (service) => ({
     extensionProviders: [{ name: "a", envoyExtAuthzHttp: { service, port: 80 } }],
   }),
+  "MeshConfig.extensionProviders.opentelemetry.service": (service) => ({
+    extensionProviders: [{ name: "a", opentelemetry: { service, port: 80, http: { path: "/" } } }],
+  }),
   "MeshConfig.federation.bundleEndpointURL": (bundleEndpointURL) => ({
     federation: [{ trustDomain: "other.example", bundleEndpointURL }],
   }),

@@ -6,6 +6,68 @@ const http = (fields: string) =>
   of(`[{name: opa, envoyExtAuthzHttp: {service: opa.shop.svc.cluster.local, port: 80, timeout: 1s, ${fields}}}]`);
 const place = (field: string) => `spec.extensionProviders[0].envoyExtAuthzHttp.${field}`;
 
+const otel = (fields: string) =>
+  of(`[{name: otel, opentelemetry: {service: otel.shop.svc.cluster.local, port: 4318, ${fields}}}]`);
+
+describe("opentelemetry", () => {
+  it("takes all that goes by HTTP", () => {
+    expect(otel("http: {path: /v1/traces}")).toEqual([]);
+    expect(
+      otel(
+        "http: {path: /v1/traces, timeout: 10s, headers: [{name: Authorization, value: Bearer a}]}, maxTagLength: 128, resourceDetectors: {environment: {}}",
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ["gRPC, which is meant without http", "maxTagLength: 1", "Required", "http"],
+    ["gRPC by its field", "grpc: {}, http: {path: /v1/traces}", "NotSupported", "grpc"],
+    ["a path that is none", "http: {path: v1/traces}", "Invalid", "http.path"],
+    ["a timeout that outlives its request", "http: {path: /, timeout: 11s}", "Invalid", "http.timeout"],
+    [
+      "a header of the message's own",
+      "http: {path: /, headers: [{name: Host, value: a}]}",
+      "Invalid",
+      "http.headers[0].name",
+    ],
+    ["a header without a value", "http: {path: /, headers: [{name: a}]}", "Required", "http.headers[0].value"],
+    [
+      "a header that breaks lines",
+      'http: {path: /, headers: [{name: a, value: "a\\nb"}]}',
+      "Invalid",
+      "http.headers[0].value",
+    ],
+    [
+      "a variable",
+      "http: {path: /, headers: [{name: a, value: b, envName: A}]}",
+      "NotSupported",
+      "http.headers[0].envName",
+    ],
+    [
+      "Dynatrace's detector",
+      "http: {path: /}, resourceDetectors: {dynatrace: {}}",
+      "NotSupported",
+      "resourceDetectors.dynatrace",
+    ],
+  ])("refuses %s", (_, fields, reason, field) => {
+    expect(otel(fields)).toContain(`error ${reason} spec.extensionProviders[0].opentelemetry.${field}`);
+  });
+
+  it("refuses addresses in place of a service", () => {
+    expect(of("[{name: a, opentelemetry: {service: 169.254.169.254, port: 80, http: {path: /}}}]")).not.toEqual([]);
+  });
+
+  it("stands alone in its entry", () => {
+    const two =
+      "{name: a, envoyExtAuthzHttp: {service: a.b, port: 1, timeout: 1s}, opentelemetry: {service: a.b, port: 1, http: {path: /}}}";
+    expect(of(`[${two}]`)).toEqual(["error Required spec.extensionProviders[0]"]);
+  });
+
+  it.each(["zipkin", "datadog", "skywalking", "lightstep", "stackdriver", "opencensus"])("stands for %s", (kind) => {
+    expect(of(`[{name: a, ${kind}: {}}]`)).toContain(`error NotSupported spec.extensionProviders[0].${kind}`);
+  });
+});
+
 describe("extensionProviders", () => {
   it("take all of envoyExtAuthzHttp", () => {
     expect(of("[]")).toEqual([]);

@@ -16,11 +16,28 @@ describe("MeshConfig", () => {
         "{localities: [{colo: AMS, locality: eu/nl/ams}, {country: NA, locality: af}, {continent: NA, locality: us}], localityLbSetting: {failover: [{from: eu, to: us}]}}",
       ),
     ).toEqual([]);
+    expect(
+      of(
+        "{extensionProviders: [{name: otel, opentelemetry: {service: otel.o.svc.cluster.local, port: 4318, http: {path: /v1/traces}}}], defaultProviders: {tracing: [otel]}, defaultConfig: {tracing: {sampling: 0.5}}, tracing: {b3: SINGLE, keepErrors: true, keepSlowerThan: 0s}}",
+      ),
+    ).toEqual([]);
     expect(of("{enableAutoMtls: true, pathNormalization: {normalization: DEFAULT}}")).toEqual([]);
   });
 
   it.each([
     ["a bad trust domain", "{trustDomain: Cluster/Local}", "Invalid spec.trustDomain"],
+    [
+      "a default provider that is none",
+      "{defaultProviders: {tracing: [otel]}}",
+      "Invalid spec.defaultProviders.tracing[0]",
+    ],
+    [
+      "Istio's older collectors",
+      "{defaultConfig: {tracing: {zipkin: {}}}}",
+      "NotSupported spec.defaultConfig.tracing.zipkin",
+    ],
+    ["more than all", "{defaultConfig: {tracing: {sampling: 101}}}", "Invalid spec.defaultConfig.tracing.sampling"],
+    ["a form of B3 that is none", "{tracing: {b3: BOTH}}", "NotSupported spec.tracing.b3"],
     ["a bad root namespace", "{rootNamespace: a.b}", "Invalid spec.rootNamespace"],
     [
       "an unknown normalization",

@@ -3,7 +3,7 @@ import type { ObjectChange } from "../../src/compile/inventory.ts";
 import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
-import { type CompiledSlice, withoutEndpoints } from "../../src/compile/slices.ts";
+import { type CompiledSlice, isReached, withoutEndpoints } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
@@ -11,6 +11,7 @@ import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
+import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
@@ -52,6 +53,8 @@ interface Content {
   readonly scopes: Root["scopes"];
   readonly maxAgeMs: number | null;
   readonly trust: Trust;
+  /** Null: nobody is told of traces. */
+  readonly tracing: MeshTracing | null;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -249,7 +252,12 @@ export class Publisher {
     const { props } = published.deployment;
     const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
     const { maxAgeMs } = this.#compiler;
-    const content = canonicalJson({ scopes, maxAgeMs, trust: this.#trust() } satisfies Content);
+    const content = canonicalJson({
+      scopes,
+      maxAgeMs,
+      trust: this.#trust(),
+      tracing: this.#tracing(published),
+    } satisfies Content);
     if (content.length > MAX_ROOT_BYTES - 10_000) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
       published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
@@ -266,7 +274,7 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs } = JSON.parse(published.content) as Content;
+    const { scopes, trust, maxAgeMs, tracing } = JSON.parse(published.content) as Content;
     const root: Root = {
       format: FORMAT,
       gateway: published.deployment.props.gateway,
@@ -275,10 +283,17 @@ export class Publisher {
       issuedAt: Math.max(now, (published.root?.issuedAt ?? 0) + 1),
       ...(maxAgeMs !== null && { maxAgeMs }),
       trust,
+      ...(tracing !== null && { tracing }),
       scopes,
     };
     const signed = await signRoot(root, await this.#signingKey);
     published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
+  }
+
+  #tracing({ bindings, deployment: { registration } }: Published): MeshTracing | null {
+    return this.#compiler.tracing((address) =>
+      isReached(address, (binding) => bindings.has(binding), registration.hasPrivate),
+    );
   }
 
   #trust(): Trust {

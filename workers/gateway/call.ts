@@ -12,6 +12,7 @@ import type { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Endpoint, Workload } from "../../src/snapshot/model.ts";
 import { Journal, type Protocol } from "../../src/telemetry/journal.ts";
+import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
 import type { CallerCluster } from "./callers.ts";
 import { type Context, type End, Lease } from "./lease.ts";
 import type { Mesh } from "./mesh.ts";
@@ -57,6 +58,8 @@ export abstract class Call<Reply = unknown> {
   port = 0;
   /** and the Gateway that the call came through: it stands for the caller. */
   source: Workload | null = null;
+  /** What is done about its trace; null: its context is passed on, and that is all. */
+  plan: TracePlan | null = null;
   /** Step 4: what was decided by, */
   facts!: RequestFacts;
   /** and what. */

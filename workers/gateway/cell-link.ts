@@ -12,6 +12,8 @@ export interface CellLinkDeps {
   location(): string | null;
   /** Never rejects. */
   probe(probe: Probe): Promise<boolean>;
+  /** Spans of this isolate, which go out in the exchange's timer. */
+  readonly spans: { readonly isDue: boolean; flush(): Promise<void> };
   /** Epoch ms. */
   now(): number;
 }
@@ -61,7 +63,7 @@ export class CellLink {
     const now = this.#deps.now();
     if (now - this.#armedAt < Math.max(DEAD_AFTER_MS, this.#nextMs + CALL_TIMEOUT_MS)) return false;
     this.#armedAt = now;
-    ctx.waitUntil(this.#timer());
+    ctx.waitUntil(this.#timer(ctx));
     return true;
   }
 
@@ -76,11 +78,13 @@ export class CellLink {
   }
 
   /** One exchange, and one more while the cell does not know what is here now, also if no request comes any more. */
-  async #timer(): Promise<void> {
+  async #timer(ctx: Context): Promise<void> {
     let armedAt = this.#armedAt;
     for (let round = 0; round === 0 || (round < MAX_ROUNDS && this.#hasMore()); round += 1) {
       await scheduler.wait(this.#nextMs);
       if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
+      // A collector that hangs holds up nothing else.
+      ctx.waitUntil(this.#deps.spans.flush());
       await this.#exchange();
       if (this.#armedAt !== armedAt) return;
       this.#armedAt = armedAt = this.#deps.now();
@@ -153,9 +157,9 @@ export class CellLink {
     };
   }
 
-  /** The cell does not know yet what is here, or waits for a probe. */
+  /** The cell does not know yet what is here, or waits for a probe; or there are spans to send. */
   #hasMore(): boolean {
-    return this.#told !== this.#standing() || this.#uplink.probes.isBusy(this.#deps.now());
+    return this.#deps.spans.isDue || this.#told !== this.#standing() || this.#uplink.probes.isBusy(this.#deps.now());
   }
 
   /** What the cell should know of the configuration here. */

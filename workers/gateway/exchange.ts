@@ -121,9 +121,9 @@ export class Exchange {
     return this.outcomes.isEjected(caller, cluster, endpoint, now);
   }
 
-  /** Counts a record that was lost. */
-  drop(reason: string): void {
-    this.#uplink.drop(reason);
+  /** Counts records that were lost. */
+  drop(reason: string, count = 1): void {
+    this.#uplink.drop(reason, count);
   }
 
   /** Waits for exchanges until one brought it, or the time is over. */

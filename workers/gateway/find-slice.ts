@@ -71,6 +71,7 @@ function enterOutside<Reply>(call: Call<Reply>, outside: Find | null): Reply | n
 function enter(call: Call, place: Place, found: Found): boolean {
   const { journal, entrance } = call;
   journal.generation = found.root.generation;
+  call.plan = found.root.tracing;
   if (found.kind === "no_host") return false;
   const { slice } = found;
   // What leads to other hosts goes by the request's own: a binding for one service leads nowhere else.

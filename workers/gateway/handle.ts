@@ -13,6 +13,7 @@ import { proceed, type Step } from "./proceed.ts";
 import { receiveRequest } from "./receive-request.ts";
 import { record } from "./record.ts";
 import { sendRequest } from "./send.ts";
+import { traceRequest } from "./trace-request.ts";
 
 /**
  * The order is the security model: a request reaches `sendRequest` only past every line above it. The answer is passed on and
@@ -24,6 +25,7 @@ const STEPS: readonly Step<HttpCall, Response>[] = [
   identify,
   hearAgent,
   findSlice,
+  traceRequest,
   enterGateway,
   decideRequest,
   keepBody,

@@ -16,6 +16,8 @@ export class HttpCall extends Call<Response> {
   readonly request: Request;
   /** Step 1. */
   received!: Received;
+  /** What its caller decided about its trace; null: nothing. */
+  decision: boolean | null = null;
   /** After step 3: what the Gateway asks of the client's TLS. */
   tls: ClientTls | null = null;
   /** The body, where it was kept to be sent more than once; null: it goes on as it comes, once. */

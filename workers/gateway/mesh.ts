@@ -17,6 +17,8 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
 import { performProbe } from "./probe.ts";
+import { sendSpans } from "./send-spans.ts";
+import { SpanExporter } from "./span-exporter.ts";
 import { TokenVerifier } from "./tokens.ts";
 
 /** What the requests of one isolate share. */
@@ -30,6 +32,7 @@ export interface Mesh {
   /** Null: this gateway has no key to sign with. */
   readonly assertions: Assertions | null;
   readonly callers: Callers;
+  readonly spans: SpanExporter;
   /** Of Workers RPC. */
   readonly openCalls: OpenCalls;
   readonly memory: MemoryBudget;
@@ -69,6 +72,9 @@ export function createMesh(env: Env): Mesh {
     registration: registrationOf(env),
     location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
     probe: async (probe) => performProbe(probe, env),
+    get spans() {
+      return mesh.spans;
+    },
     now,
   });
   const mesh: Mesh = {
@@ -80,6 +86,13 @@ export function createMesh(env: Env): Mesh {
     assertions: env.ASSERTION_KEY === undefined ? null : new Assertions(env.ASSERTION_KEY, env.GATEWAY_NAME),
     authorizers: new Authorizers(configuration),
     callers: new Callers(configuration),
+    spans: new SpanExporter({
+      whence: () => ({ gateway: env.GATEWAY_NAME, location: mesh.location }),
+      send: async (collector, body) => sendSpans(mesh, collector, body),
+      drop: (reason, count) => configuration.drop(reason, count),
+      arm: (ctx) => void configuration.arm(ctx),
+      now,
+    }),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),
     deployment: deploymentOf(env),

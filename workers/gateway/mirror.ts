@@ -10,6 +10,7 @@ import { assertCall } from "./assert-call.ts";
 import { backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
 import type { CallerCluster } from "./callers.ts";
+import { keepCopy } from "./keep-call.ts";
 import { keptLength, keptUpTo } from "./kept-body.ts";
 import { getFacts, MAX_ROUNDS, type Tokens } from "./missing-facts.ts";
 import { headersFor, initOf, urlOf } from "./send.ts";
@@ -110,29 +111,33 @@ async function sendCopy(call: HttpCall, copy: Forward, at: number): Promise<Resu
   const { endpoint } = next;
   call.mesh.callers.start(endpoint);
   try {
-    return await fetchCopy(call, copy, endpoint, view, limitMs);
+    return await fetchCopy(call, { copy, at, endpoint, view, limitMs });
   } finally {
     call.mesh.callers.finish(endpoint);
     if (ticket !== undefined) view.pool.leave(ticket, copy.cluster.model.pool, Date.now());
   }
 }
 
+interface Copy {
+  readonly copy: Forward;
+  /** Which of the route's mirrors. */
+  readonly at: number;
+  readonly endpoint: Endpoint;
+  readonly view: CallerCluster;
+  readonly limitMs: number;
+}
+
 /** One call, judged as any other of this cluster, whose answer is read and thrown away. */
-async function fetchCopy(
-  call: HttpCall,
-  copy: Forward,
-  endpoint: Endpoint,
-  view: CallerCluster,
-  limitMs: number,
-): Promise<Result> {
+async function fetchCopy(call: HttpCall, { copy, at, endpoint, view, limitMs }: Copy): Promise<Result> {
   const backend = backendFor(endpoint.address, copy.origin, call.variant, call.mesh.env);
   if (backend === null) return "failed";
-  const headers = headersFor(call, copy, endpoint, backend);
+  const headers = headersFor(call, copy, endpoint, backend, at);
   await assertCall(call, copy, endpoint, headers);
   const { traceparent } = headers;
   // As in Istio: the service's span of a copy is no part of the trace.
   if (traceparent !== undefined) headers["traceparent"] = `${traceparent.slice(0, -2)}00`;
   const abort = new AbortController();
+  const sentAt = Date.now();
   const timer = setTimeout(() => abort.abort(), limitMs);
   let outcome: Outcome;
   try {
@@ -145,7 +150,10 @@ async function fetchCopy(
   } finally {
     clearTimeout(timer);
   }
-  view.judge(endpoint, outcome, Date.now());
+  const endedAt = Date.now();
+  view.judge(endpoint, outcome, endedAt);
+  if (call.plan !== null && call.journal.sampled)
+    keepCopy(call, call.plan, { endpoint, cluster: copy.cluster.model, at, sentAt, endedAt }, outcome);
   if (outcome === "reset") return "failed";
   return outcome === "timeout" ? outcome : `${Math.floor(outcome / 100)}xx`;
 }

@@ -17,14 +17,17 @@ export function receiveRequest(call: HttpCall): Response | null {
 }
 
 /** Request id and trace context: continued where the caller is of the mesh, begun where it is anybody. */
-function introduce({ journal, entrance }: HttpCall, { headers, clientIp, scheme, authority, target }: Received): void {
+function introduce(call: HttpCall, { headers, clientIp, scheme, authority, target }: Received): void {
+  const { journal, entrance } = call;
   const inMesh = entrance.kind === "mesh";
   const id = inMesh ? headers["x-request-id"] : undefined;
   if (id !== undefined && /^[\w.:-]{1,128}$/.test(id)) journal.requestId = id;
-  const trace = traceContext(headers["traceparent"] ?? null, headers["tracestate"] ?? null, inMesh, randomHex(48));
+  const trace = traceContext(headers["traceparent"] ?? null, headers["tracestate"] ?? null, randomHex(48));
   journal.traceId = trace.traceId;
   journal.spanId = trace.spanId;
-  journal.sampled = trace.sampled;
+  journal.sampled = inMesh && trace.decision === true;
+  journal.parentId = trace.parentId;
+  call.decision = trace.decision;
   journal.scheme = scheme;
   journal.authority = authority;
   journal.path = target.pathname;
@@ -32,7 +35,7 @@ function introduce({ journal, entrance }: HttpCall, { headers, clientIp, scheme,
   journal.userAgent = headers["user-agent"] ?? null;
   journal.clientIp = clientIp;
   headers["x-request-id"] = journal.requestId;
-  headers["traceparent"] = formatTraceparent(trace);
+  headers["traceparent"] = formatTraceparent(trace.traceId, trace.spanId, journal.sampled);
   if (trace.state === null) delete headers["tracestate"];
   headers["x-forwarded-proto"] = scheme;
   if (clientIp !== null) headers["x-forwarded-for"] = clientIp;

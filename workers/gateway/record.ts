@@ -1,10 +1,9 @@
 import { withFlag } from "../../src/telemetry/flags.ts";
 import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
-import { beginTrace } from "../../src/telemetry/trace-context.ts";
 import type { Call } from "./call.ts";
+import { beginOwnTrace, keepCall } from "./keep-call.ts";
 import type { End } from "./lease.ts";
-import { randomHex } from "./random.ts";
 
 /** Step 8, run once by the call's lease: gives back what the call held, then judges, counts and logs it. */
 export function record(call: Call, end: End): void {
@@ -19,23 +18,20 @@ export function record(call: Call, end: End): void {
 }
 
 /** Counts and logs, from the journal alone. */
-function tell({ journal, mesh }: Call, end: End, now: number): void {
+function tell(call: Call, end: End, now: number): void {
+  const { journal, mesh } = call;
   if (end !== "ok") {
     journal.flag = end;
     journal.details = DETAILS[end];
   }
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
+  if (call.plan !== null) keepCall(call, call.plan, end, now);
   mesh.series.add(journal, now);
   if (journal.notes !== null)
     for (const key of shadowCounts(journal.notes, journal.cluster)) mesh.configuration.count(key);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
-  if (journal.traceId === "") {
-    // Refused before its trace was read: the line's ids are its own.
-    const trace = beginTrace(randomHex(48));
-    journal.traceId = trace.traceId;
-    journal.spanId = trace.spanId;
-  }
+  if (journal.traceId === "") beginOwnTrace(journal);
   // As text: an object costs the runtime twice as much to print.
   console.log(mesh.log.line(journal, mesh.location, now));
 }

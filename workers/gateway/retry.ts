@@ -34,6 +34,10 @@ export function takeRetry(call: Call, result: Result, canRepeatBody: boolean, as
     return null;
   }
   tell(call, "retried");
+  if (call.plan !== null && attempt !== null) {
+    const ended = { endpoint, cluster: forward.cluster.model, sentAt: journal.sentAt, endedAt: now, result };
+    journal.tries = [...(journal.tries ?? []), ended];
+  }
   attempt?.settle("ok", now);
   call.attempt = null;
   return verdict.waitMs;

@@ -25,6 +25,7 @@ export function sendRpc(call: RpcCall): Promise<unknown> {
     return tryAgain(call, UNSENT) ?? Promise.reject(call.answer(answerOf(code)));
   }
   call.journal.attempts += 1;
+  call.journal.sentAt = now;
   const attempt = new RpcAttempt(call, endpoint, tryAgain);
   call.attempt = attempt;
   return attempt.perform(backend.worker, now);

@@ -15,6 +15,7 @@ import { type Backend, backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
 import { toldLength } from "./kept-body.ts";
 import { takeRetry } from "./retry.ts";
+import { traceAttempt } from "./trace-request.ts";
 
 /**
  * Steps 6 and 7: calls an endpoint, another where the route's policy says so, and passes the last one's answer on. What must happen
@@ -31,6 +32,7 @@ export function sendRequest(call: HttpCall): Response | Promise<Response> {
   call.journal.endpoint = endpoint;
   if (backend === null) return tryAgain(call, UNSENT, null) ?? call.answer(answerOf("binding_missing"));
   call.journal.attempts += 1;
+  call.journal.sentAt = now;
   const headers = headersFor(call, forward, endpoint, backend);
   const asserted = assertCall(call, forward, endpoint, headers);
   return asserted === null ? perform(call, backend, headers, now) : performAsserted(call, backend, headers, asserted);
@@ -116,8 +118,18 @@ export function initOf(
 /** Ours, which a route may change all the same. */
 const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-attempt-count"]);
 
-/** What the destination's policies saw, and what the gateway tells the endpoint. */
-export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint, backend: Backend): MutableHeaders {
+/**
+ * What the destination's policies saw, and what the gateway tells the endpoint.
+ *
+ * @param copy which of the mirrors it is for; absent: none
+ */
+export function headersFor(
+  call: HttpCall,
+  forward: Forward,
+  endpoint: Endpoint,
+  backend: Backend,
+  copy?: number,
+): MutableHeaders {
   const { received, peer, certificate, facts } = call;
   const { authority, request, bySet } = forward;
   const ofSet = bySet?.get(endpoint.policySet) ?? NO_CHANGES;
@@ -131,6 +143,7 @@ export function headersFor(call: HttpCall, forward: Forward, endpoint: Endpoint,
       : clientCertificate(endpoint.workload.principal, principal, certificate);
   setOurs(headers, "x-forwarded-client-cert", proof);
   headers["x-envoy-attempt-count"] = String(call.journal.attempts);
+  if (call.plan !== null) traceAttempt(call, call.plan, forward.cluster.model, headers, copy);
   let payloads = null as Set<string> | null;
   for (const change of request) {
     if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);

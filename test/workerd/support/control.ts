@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { canonicalJson } from "../../../src/snapshot/canonical.ts";
 import { sliceId } from "../../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Slice } from "../../../src/snapshot/model.ts";
+import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type {
   ConfigApi,
   IsolatesSeen,
@@ -77,11 +78,12 @@ export interface Publication {
   readonly slices: Readonly<Record<string, Readonly<Record<string, Slice | null>>>>;
   /** Certificates that may speak for the trust domain, base64 DER; none, where it isn't told. */
   readonly authorities?: readonly string[];
+  readonly tracing?: MeshTracing;
 }
 
 /** Signs a root that lists these slices, and lets control give it out. @returns the root as it travels */
 export async function publish(publication: Publication, privateKey: string): Promise<SignedRoot> {
-  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices, authorities = [] } = publication;
+  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices, authorities = [], tracing } = publication;
   const texts = new Map<string, string>();
   const scopes: Record<string, Record<string, string | null>> = {};
   for (const [scope, hosts] of Object.entries(slices)) {
@@ -106,6 +108,7 @@ export async function publish(publication: Publication, privateKey: string): Pro
     issuedAt,
     trust,
     scopes,
+    ...(tracing !== undefined && { tracing }),
     ...(maxAgeMs !== undefined && { maxAgeMs }),
   };
   const signed = await signRoot(root, await importSigningKey(privateKey));

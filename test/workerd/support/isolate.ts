@@ -37,6 +37,7 @@ export function newIsolate(beside?: Isolate): Isolate {
     gateway,
     keys: env.SNAPSHOT_KEYS,
     registration: { bindings: [`EP_${gateway}`], hasPrivate: false, format: FORMAT },
+    spans: { isDue: false, flush: async () => undefined },
     location: () => location,
     probe: async () => true,
     now: () => (clock.runs ? Date.now() : began) + clock.aheadMs,

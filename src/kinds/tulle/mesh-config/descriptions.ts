@@ -76,7 +76,7 @@ export const DESCRIPTIONS: Descriptions = {
     "Labels of the namespace that it stands in; `kubernetes.io/metadata.name` is its name.",
   ...at(["spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector"], LABEL_SELECTOR),
   "spec.serviceEntryVisibility.applyToSidecars": "Must be true: here all callers are what Istio calls sidecars.",
-  "spec.extensionProviders": "External authorizers, which CUSTOM policies ask.",
+  "spec.extensionProviders": "External authorizers, which CUSTOM policies ask, and collectors, which get spans.",
   ...at(["spec.extensionProviders"], {
     name: "By which policies name it.",
     envoyExtAuthzHttp: "A service that is asked over HTTP: 200 lets a request pass, any other answer is the client's.",
@@ -101,7 +101,27 @@ export const DESCRIPTIONS: Descriptions = {
     "envoyExtAuthzHttp.headersToDownstreamOnAllow": "Headers of its answer that the client gets with the service's.",
     "envoyExtAuthzHttp.clearRouteCache":
       "True, as it is without it: routes see the headers that a Gateway's provider sets.",
+    opentelemetry: "A service that takes spans by OTLP over HTTP.",
+    "opentelemetry.service": "Host of its service, or `namespace/` and the host.",
+    "opentelemetry.port": "Port of the service.",
+    "opentelemetry.http": "How it is called; gRPC does not work here.",
+    "opentelemetry.http.path": "Such as `/v1/traces`.",
+    "opentelemetry.http.timeout": "How long it may take to answer; `10s` by default, and at most.",
+    "opentelemetry.http.headers": "Sent with each batch.",
+    "opentelemetry.http.headers.name": "Its name.",
+    "opentelemetry.http.headers.value": "Its value.",
+    "opentelemetry.maxTagLength": "Characters of a path in a span; 256 by default.",
+    "opentelemetry.resourceDetectors": "None works here.",
+    "opentelemetry.resourceDetectors.environment": "There is no environment to look at; empty at most.",
   }),
+  "spec.defaultProviders": "Who gets what no Telemetry sends elsewhere.",
+  "spec.defaultProviders.tracing": "Name of the collector that gets spans; nobody by default.",
+  "spec.tracing": "What is done about traces beside Istio's settings.",
+  "spec.tracing.b3":
+    "SINGLE or MULTI: Zipkin's headers are read where there is no `traceparent`, and sent in this form beside it.",
+  "spec.tracing.keepErrors": "Whether calls that failed are reported, sampled or not; true by default.",
+  "spec.tracing.keepSlowerThan":
+    "Calls whose answer begins later are reported, sampled or not; `1s` by default, `0s` for none.",
   "spec.localityLbSetting": "What it means where callers and endpoints are, where a DestinationRule does not say so.",
   ...at(["spec.localityLbSetting"], LOCALITY_LB),
   "spec.localities": "Where callers are: a colo counts more than its country, that more than its continent.",
@@ -113,6 +133,8 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.defaultConfig.gatewayTopology": "What stands in front of the Gateways.",
   "spec.defaultConfig.gatewayTopology.numTrustedProxies":
     "So many proxies in front of the platform write `X-Forwarded-For`: the client is the Nth from its right end. 0 by default: the platform says who the client is.",
+  "spec.defaultConfig.tracing": "Of Istio's older settings of traces.",
+  "spec.defaultConfig.tracing.sampling": "Percent of requests without a decision that are traced; 1 by default.",
   "spec.signIn": "Who may sign in to the control API with an identity provider; nobody by default.",
   "spec.signIn.issuer":
     "The provider, as `iss` of its tokens; its keys are found by OpenID discovery, or where Cloudflare Access has them. Its host is on `egress.allowedHosts`.",

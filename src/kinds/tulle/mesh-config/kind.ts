@@ -1,8 +1,9 @@
 import { isEgressAllowed } from "../../../compile/addresses.ts";
+import { placeOf } from "../../../compile/authorizers.ts";
 import { POINTER } from "../../../compile/istio/trust-domains.ts";
 import { GATEWAY_NAMESPACE, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
-import { errorAt, type Finding } from "../../../resources/finding.ts";
+import { errorAt, type Finding, warningAt } from "../../../resources/finding.ts";
 import { checkMeshConfig, MeshConfig, type MeshConfigSpec } from "../../../resources/mesh-config.ts";
 import { isAllowedHost } from "../../../resources/address.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -26,7 +27,7 @@ export const MESH_CONFIG = meshKind({
 });
 
 function checkSettings(world: World, object: KubeObject): readonly Finding[] {
-  const { trustDomain, signIn, egress, federation = [] } = object.spec as MeshConfigSpec;
+  const { trustDomain, signIn, egress, federation = [], extensionProviders = [] } = object.spec as MeshConfigSpec;
   const findings: Finding[] = [];
   if (namespaceOf(object) !== GATEWAY_NAMESPACE)
     findings.push(
@@ -47,7 +48,19 @@ function checkSettings(world: World, object: KubeObject): readonly Finding[] {
     const field = `spec.signIn[${index}].${entry.jwksUri === undefined ? "issuer" : "jwksUri"}`;
     findings.push(errorAt(field, `\`${url.hostname}\` is not on \`egress.allowedHosts\`: add it`, "TULLE0111"));
   }
-  return [...findings, ...checkFederation(world, federation)];
+  return [...findings, ...checkFederation(world, federation), ...checkCollectors(world, extensionProviders)];
+}
+
+/** The service may come yet. */
+function checkCollectors(
+  world: World,
+  providers: NonNullable<MeshConfigSpec["extensionProviders"]>,
+): readonly Finding[] {
+  return providers.flatMap(({ opentelemetry }, index) => {
+    if (opentelemetry === undefined || placeOf(world, opentelemetry.service, opentelemetry.port) !== null) return [];
+    const message = `there is no service \`${opentelemetry.service}\` with port ${opentelemetry.port}: spans for it are dropped`;
+    return [warningAt(`spec.extensionProviders[${index}].opentelemetry.service`, message, "TULLE0122")];
+  });
 }
 
 function checkFederation(world: World, federation: NonNullable<MeshConfigSpec["federation"]>): readonly Finding[] {

@@ -1,0 +1,71 @@
+import { parseDuration } from "../resources/duration.ts";
+import type { ExtensionProviderSpec } from "../resources/extension-providers.ts";
+import type { Endpoint, EndpointAddress } from "../snapshot/model.ts";
+import type { Collector, MeshTracing } from "../snapshot/tracing-model.ts";
+import { placeOf } from "./authorizers.ts";
+import { type ClusterDraft, clusterFor } from "./clusters.ts";
+import { meshConfig } from "./view.ts";
+import type { World } from "./world.ts";
+
+/** Of requests that bring no decision, where nothing is said: Istio's. */
+const DEFAULT_SAMPLING = 1;
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** In which most calls have their answer. */
+const DEFAULT_SLOW_MS = 1_000;
+
+/**
+ * What gateways do about traces, as the mesh's settings say.
+ *
+ * @param reaches whether a gateway has the way to an endpoint
+ * @returns null where there is nobody to tell, and no context but W3C's to pass on
+ */
+export function meshTracing(world: World, reaches: (address: EndpointAddress) => boolean): MeshTracing | null {
+  const { extensionProviders = [], defaultProviders, defaultConfig, tracing } = meshConfig(world);
+  const collectors = extensionProviders.flatMap(({ name, opentelemetry }) => {
+    const collector = opentelemetry && collectorOf(world, opentelemetry, reaches);
+    return collector === undefined ? [] : [[name, collector] as const];
+  });
+  if (collectors.length === 0 && tracing?.b3 === undefined) return null;
+  const slow = tracing?.keepSlowerThan;
+  const slowMs = slow === undefined ? DEFAULT_SLOW_MS : (parseDuration(slow) ?? 0);
+  return {
+    collectors: Object.fromEntries(collectors),
+    providers: defaultProviders?.tracing ?? [],
+    sampling: defaultConfig?.tracing?.sampling ?? DEFAULT_SAMPLING,
+    ...(tracing?.b3 !== undefined && { b3: tracing.b3 }),
+    ...(tracing?.keepErrors !== false && { keepErrors: true as const }),
+    ...(slowMs > 0 && { slowMs }),
+  };
+}
+
+type Spec = NonNullable<ExtensionProviderSpec["opentelemetry"]>;
+
+/** One whose service is not there, or without a way to it, has no endpoints: its spans are dropped and counted. */
+function collectorOf(
+  world: World,
+  { service, port, http, maxTagLength }: Spec,
+  reaches: (address: EndpointAddress) => boolean,
+): Collector | undefined {
+  if (http === undefined) return undefined;
+  const place = placeOf(world, service, port);
+  const { viewer, target } = place ?? { viewer: "*", target: { host: service, port, subset: undefined } };
+  const { cluster, endpoints } = clusterFor(world, viewer, target);
+  const headers = (http.headers ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const);
+  return {
+    cluster: {
+      ...cluster,
+      endpoints: endpoints.filter(({ address }) => reaches(address)).map(unguarded),
+    },
+    path: http.path,
+    ...(headers.length > 0 && { headers }),
+    timeoutMs: (http.timeout === undefined ? null : parseDuration(http.timeout)) ?? DEFAULT_TIMEOUT_MS,
+    ...(maxTagLength !== undefined && maxTagLength > 0 && { maxTagLength }),
+  };
+}
+
+/** Without its policies: the mesh's administrator named it. */
+function unguarded(endpoint: ClusterDraft["endpoints"][number]): Endpoint {
+  const { policies, ...more } = endpoint;
+  void policies;
+  return { ...more, policySet: 0 };
+}

@@ -1,0 +1,53 @@
+/**
+ * The mesh's member of `tracestate`: how many gateways a call has passed, and the services that they were for, each by a short
+ * hash. `tulle=h:3;p:1f3a9c.07b2e1.1f3a9c`: the third hop leads to a service that the first was for already. Whether that is a
+ * loop or is meant only the operator knows: it is told, and nothing is refused for it.
+ */
+export interface Hops {
+  /** This hop counted. */
+  readonly count: number;
+  /** How often the service was passed before. */
+  readonly seen: number;
+  /** `tracestate` to send on. */
+  readonly state: string;
+}
+
+const KEY = "tulle=";
+const MEMBER = /^h:([1-9]\d{0,4});p:([0-9a-f]{6}(?:\.[0-9a-f]{6})*)$/;
+/** Services that a member names, the latest: with its count it stays below the 256 characters of a value. */
+const MAX_NAMED = 24;
+const HASH_DIGITS = 6;
+const MAX_COUNT = 99_999;
+/** What every receiver must carry (§3.3.1.5); members beyond it are left out, the last first. */
+const STATE_LIMIT = 512;
+const MAX_MEMBERS = 32;
+
+/**
+ * @param state as received; null: none came
+ * @param trusted whether the mesh's member in it is the mesh's: from outside anybody could have written it
+ * @param service `hopHash` of the service that is called
+ */
+export function nextHop(state: string | null, trusted: boolean, service: string): Hops {
+  if (state === null) return { count: 1, seen: 0, state: `${KEY}h:1;p:${service}` };
+  const members = state.split(",", MAX_MEMBERS - 1).map((member) => member.trim());
+  const own = members.find((member) => member.startsWith(KEY));
+  const [, counted, named = ""] = (trusted && own !== undefined && MEMBER.exec(own.slice(KEY.length))) || [];
+  const passed = named === "" ? [] : named.split(".");
+  const count = Math.min(Number(counted ?? 0) + 1, MAX_COUNT);
+  const seen = passed.filter((one) => one === service).length;
+  let next = `${KEY}h:${count};p:${[...passed, service].slice(-MAX_NAMED).join(".")}`;
+  // What was changed comes first (§3.5 "mutating the tracestate field").
+  for (const member of members) {
+    if (member === "" || member.startsWith(KEY)) continue;
+    if (next.length + 1 + member.length > STATE_LIMIT) break;
+    next += `,${member}`;
+  }
+  return { count, seen, state: next };
+}
+
+/** A short name of a service: FNV-1a. Two of a call's services share one in a case of a hundred thousand. @param host canonical */
+export function hopHash(host: string): string {
+  let hash = 0x81_1c_9d_c5;
+  for (let at = 0; at < host.length; at += 1) hash = Math.imul(hash ^ host.charCodeAt(at), 0x01_00_01_93);
+  return (hash >>> 0).toString(16).padStart(8, "0").slice(-HASH_DIGITS);
+}

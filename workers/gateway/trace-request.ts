@@ -1,0 +1,60 @@
+import type { MutableHeaders } from "../../src/request/headers.ts";
+import { readB3, writeB3 } from "../../src/telemetry/b3.ts";
+import { hopHash, nextHop } from "../../src/telemetry/hops.ts";
+import { attemptSpanId, formatTraceparent, MIRROR } from "../../src/telemetry/trace-context.ts";
+import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
+import type { Cluster } from "../../src/snapshot/model.ts";
+import type { HttpCall } from "./http-call.ts";
+
+/** After step 3, when it is known who calls and what the mesh does about traces: whether this one is reported. */
+export function traceRequest(call: HttpCall): null {
+  if (call.plan !== null) decide(call, call.plan);
+  return null;
+}
+
+function decide(call: HttpCall, plan: TracePlan): void {
+  const { journal, received } = call;
+  const { headers } = received;
+  if (plan.b3 !== null && journal.parentId === null) {
+    const b3 = readB3(headers);
+    if (b3 !== null) {
+      journal.traceId = b3.traceId;
+      journal.parentId = b3.parentId;
+      call.decision = b3.decision;
+    }
+  }
+  journal.sampled = isOfMesh(call) && call.decision !== null ? call.decision : Math.random() < plan.share;
+  headers["traceparent"] = formatTraceparent(journal.traceId, journal.spanId, journal.sampled);
+}
+
+/** Anybody else could have every request of theirs reported, and tell of hops that there were not. */
+function isOfMesh({ entrance, peer }: HttpCall): boolean {
+  return entrance.kind === "mesh" || peer.principal !== null;
+}
+
+/**
+ * The span of the attempt is the parent of what the service does. What a route says of these headers counts before.
+ *
+ * @param copy which of the mirrors it is for; absent: none
+ */
+export function traceAttempt(
+  call: HttpCall,
+  { b3 }: TracePlan,
+  cluster: Cluster,
+  headers: MutableHeaders,
+  copy?: number,
+): void {
+  const { journal, received } = call;
+  if (headers["traceparent"] !== received.headers["traceparent"]) return;
+  const spanId = attemptSpanId(journal.spanId, copy === undefined ? journal.attempts : MIRROR + copy);
+  // As in Istio: the service's span of a copy is no part of the trace.
+  const sampled = journal.sampled && copy === undefined;
+  headers["traceparent"] = formatTraceparent(journal.traceId, spanId, sampled);
+  const { count, seen, state } = nextHop(headers["tracestate"] ?? null, isOfMesh(call), hopHash(cluster.service.host));
+  headers["tracestate"] = state;
+  if (copy === undefined) {
+    journal.hops = count;
+    journal.loop = seen;
+  }
+  if (b3 !== null) writeB3(headers, b3, { traceId: journal.traceId, spanId, parentId: journal.spanId, sampled });
+}
