@@ -57,7 +57,7 @@ them stands in the audit, once for each opening.
 
 ## Errors
 
-Every error is a Kubernetes Status, in both APIs. Programs look at \`reason\` (and \`code\`, the HTTP status again); \`message\` is for
+Every error is a Kubernetes Status, in both APIs; what is wrong with a query stands in Prometheus' form. Programs look at \`reason\` (and \`code\`, the HTTP status again); \`message\` is for
 people and may change; \`details.causes\` names each field that is wrong.
 
 \`\`\`json

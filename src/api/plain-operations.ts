@@ -26,6 +26,7 @@ import {
 } from "./answers.ts";
 import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
+import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
 import {
   Listening,
@@ -98,6 +99,7 @@ const ANSWERED = {
   AssertionKeys,
   ...CA_ANSWERED,
   ...DASHBOARD_ANSWERED,
+  ...QUERY_ANSWERED,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -927,4 +929,5 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   },
   ...CA_OPERATIONS,
   ...DASHBOARD_OPERATIONS,
+  ...QUERY_OPERATIONS,
 };

@@ -136,6 +136,14 @@ export function permissionFor(path: string): Permission | null {
   return Object.hasOwn(BY_PERMISSION, path) ? (BY_PERMISSION[path] ?? null) : null;
 }
 
+/** For whoever has a token: a namespace's is told of that namespace alone. */
+const FOR_EACH: ReadonlySet<string> = new Set([
+  "/api/v1/findings",
+  "/api/v1/query",
+  "/api/v1/query_range",
+  "/api/v1/graph",
+]);
+
 /**
  * Who may use a path beside `/k8s`: what tells of requests needs a permission; metrics and the mesh's status tell of all
  * namespaces; the rest is the administrator's.
@@ -144,8 +152,8 @@ export function mayUse(account: Account, path: string): boolean {
   const { role, namespace } = account;
   const permission = permissionFor(path);
   if (permission !== null) return permissionsOf(account).includes(permission);
-  // It tells each of what it may read.
-  if (path === "/api/v1/findings") return true;
+  // These tell each of what it may read.
+  if (FOR_EACH.has(path)) return true;
   // Everybody may end their own.
   if (path === "/api/v1/sessions/current") return true;
   // A browser's session has the rights of whoever asks for it.

@@ -3,7 +3,7 @@ import type { SampledSeries } from "./series.ts";
 import type { LabelMatcher } from "./syntax.ts";
 
 /** Which samples a selector needs: for each step those in (step - reachMs, step]. */
-interface Windows {
+export interface Windows {
   /** Epoch ms, ascending. */
   readonly steps: Float64Array;
   readonly reachMs: number;

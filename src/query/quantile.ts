@@ -58,7 +58,7 @@ function boundOf(text: string): number {
  * @param buckets in the order of their bounds
  * @returns NaN where there is nothing to say; the last finite bound for what lies above it
  */
-function quantileOf(part: number, buckets: readonly Bucket[]): number {
+export function quantileOf(part: number, buckets: readonly Bucket[]): number {
   if (Number.isNaN(part)) return Number.NaN;
   if (part < 0) return Number.NEGATIVE_INFINITY;
   if (part > 1) return Number.POSITIVE_INFINITY;

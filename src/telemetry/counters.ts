@@ -47,6 +47,11 @@ export function counterKey<Name extends CounterName>(
   return JSON.stringify([name, ...COUNTERS[name].labels.map((label) => values[label])]);
 }
 
+/** Labels of a counter, in the order in which a key has them; null: it is not known here. */
+export function counterLabels(name: string): readonly string[] | null {
+  return Object.hasOwn(COUNTERS, name) ? COUNTERS[name as CounterName].labels : null;
+}
+
 /** A text a counter. @param counts by `counterKey`; those of a name that is not known here are left out */
 export function counterPieces(counts: Readonly<Record<string, number>>, format: Format): readonly string[] {
   const series = Object.entries(counts).map(([key, count]) => ({ values: JSON.parse(key) as string[], count }));

@@ -26,6 +26,7 @@ import {
 } from "../../src/api/answers.ts";
 import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
 import { RevisionDiff, SignInCode } from "../../src/api/dashboard-operations.ts";
+import { Graph, QueryAnswer } from "../../src/api/query-operations.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Account, mayGetPath, mayUse, permissionFor } from "../../src/kube/access.ts";
@@ -177,6 +178,10 @@ describe("control", () => {
     await expectForm("verifyAudit", ["GET", "/api/v1/audit/verify"], 200, AuditVerified);
     await expectForm("findings", ["GET", "/api/v1/findings"], 200, Findings);
     await expectForm("findings", ["GET", "/api/v1/findings?namespace=A"], 400, Status);
+    await expectForm("query", ["GET", "/api/v1/query?query=vector(1)"], 200, QueryAnswer);
+    await expectForm("queryRange", ["GET", "/api/v1/query_range?query=1&start=0&end=1&step=1"], 200, QueryAnswer);
+    await expectForm("graph", ["GET", "/api/v1/graph"], 200, Graph);
+    await expectForm("graph", ["GET", "/api/v1/graph?window=1"], 400, Status);
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
     const listeners = "/api/v1/gateways/default/front/listeners";
     await expectForm("reportListeners", ["POST", listeners, listening], 204, null);
@@ -259,6 +264,8 @@ const FORMS = {
   NonceMade,
   SpiffeBundle,
   Findings,
+  Graph,
+  QueryAnswer,
   Revisions,
   Revision,
   Audit,

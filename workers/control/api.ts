@@ -16,6 +16,7 @@ import { failure } from "../../src/kube/status.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { CONTENT_TYPES, formatFor } from "../../src/telemetry/exposition.ts";
 import { openApiRoutes } from "./openapi.ts";
+import { queryRoutes } from "./query-routes.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { sessionRoutes, signInRoutes } from "./session-routes.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
@@ -60,6 +61,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", codeRoutes());
   app.route("/api/v1", revisionRoutes());
   app.route("/api/v1", decisionRoutes());
+  app.route("/api/v1", queryRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/api/v1", caRoutes(authority));

@@ -28,8 +28,8 @@ export class SeriesTable {
       this.#sums.addDelta(JSON.parse(delta));
   }
 
-  /** @returns how many requests were folded */
-  add(delta: MetricDelta): number {
+  /** @returns the labels under which it counts: its own, or those that it was folded into */
+  add(delta: MetricDelta): string {
     const { most, folded } = this.#settings;
     const { exemplar, ...sums } = delta;
     const known = this.#sums.has(delta.labels) || this.#sums.size < most;
@@ -37,7 +37,7 @@ export class SeriesTable {
     this.#sums.addDelta({ ...sums, labels });
     this.#unwritten.add(labels);
     if (exemplar !== undefined) this.#show(labels, exemplar);
-    return known ? 0 : delta.requests;
+    return labels;
   }
 
   all(): readonly MetricDelta[] {

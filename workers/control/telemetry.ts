@@ -1,10 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SeenCaller } from "../../src/compile/seen-callers.ts";
-import type { TelemetryReport } from "../../src/snapshot/rpc.ts";
+import { runQuery, type QueryTimes } from "../../src/query/run.ts";
+import type { QueryError } from "../../src/query/syntax.ts";
+import { ok, type Result } from "../../src/result.ts";
+import type { MetricDelta, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
 import { foldedKey } from "../../src/telemetry/metrics.ts";
+import { graphOf, type ServiceGraph } from "../../src/telemetry/graph.ts";
+import type { Growth } from "../../src/telemetry/rollup-codec.ts";
+import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src/telemetry/rollup-history.ts";
+import { addDelta, noGrowth, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
+import { sampleTimeAt } from "../../src/telemetry/rollup-times.ts";
+import type { SeriesViewer } from "../../src/telemetry/series-visibility.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { FOLDED_ROUTE } from "../../src/telemetry/route-labels.ts";
+import { Rollups } from "./rollups.ts";
 import { SeenCallers } from "./seen-callers.ts";
 import { SeriesTable } from "./series-table.ts";
 
@@ -31,6 +41,7 @@ export class Telemetry extends DurableObject<object> {
   readonly #counts = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
   readonly #seen: SeenCallers;
+  readonly #rollups: Rollups;
   #folded = 0;
   #isWritten = true;
 
@@ -38,6 +49,7 @@ export class Telemetry extends DurableObject<object> {
     super(ctx, env);
     const { sql } = ctx.storage;
     this.#seen = new SeenCallers(sql);
+    this.#rollups = new Rollups(sql);
     this.#series = new SeriesTable(sql, { name: "series", most: MAX_SERIES, folded: foldedKey });
     this.#routes = new SeriesTable(sql, { name: "route_series", most: MAX_ROUTE_SERIES, folded: () => FOLDED_ROUTE });
     sql.exec("CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
@@ -59,15 +71,16 @@ export class Telemetry extends DurableObject<object> {
     const now = Date.now();
     for (const delta of metrics) {
       this.#seen.add(delta.labels, delta.requests, now);
-      this.#folded += this.#series.add(delta);
+      this.#count("call", delta, this.#series.add(delta), now);
     }
-    for (const delta of routes) this.#folded += this.#routes.add(delta);
+    for (const delta of routes) this.#count("route", delta, this.#routes.add(delta), now);
     for (const [key, count] of Object.entries(counts)) {
-      if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS)
+      if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS) {
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
-      else this.#drop("counter_limit", count);
+        this.#rollups.grow("counter", key, count, now);
+      } else this.#drop("counter_limit", count, now);
     }
-    for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count);
+    for (const [reason, count] of Object.entries(dropped)) this.#drop(reason, count, now);
     if ((await this.ctx.storage.getAlarm()) === null) await this.ctx.storage.setAlarm(now + WRITE_AFTER_MS);
   }
 
@@ -100,6 +113,46 @@ export class Telemetry extends DurableObject<object> {
     });
   }
 
+  /** A query's answer as text, or why there is none. @param gauges what is known of now alone */
+  async query(
+    text: string,
+    times: QueryTimes,
+    viewer: SeriesViewer,
+    gauges: readonly Gauge[],
+  ): Promise<Result<string, QueryError>> {
+    const data = runQuery(text, times, sourceOf(this.#history(gauges, Date.now()), viewer));
+    return data.ok ? ok(JSON.stringify(data.value)) : data;
+  }
+
+  /** Who called whom within some seconds. */
+  async graph(seconds: number, viewer: SeriesViewer): Promise<ServiceGraph> {
+    const now = Date.now();
+    const from = sampleTimeAt(now - seconds * 1_000, now);
+    return graphOf(this.#rollups.grown("call", from, now), { seconds, from, now, since: this.#rollups.since, viewer });
+  }
+
+  #history(gauges: readonly Gauge[], now: number): History {
+    const stored = (kind: RollupKind, key: string, total: () => Growth): StoredSeries => {
+      return { kind, key, id: this.#rollups.idOf(kind, key), total };
+    };
+    const one = (kind: RollupKind, key: string, value: number) => stored(kind, key, () => Float64Array.of(value));
+    const calls = (kind: "call" | "route", deltas: readonly MetricDelta[]) =>
+      deltas.map((delta) => stored(kind, delta.labels, () => addDelta(noGrowth(kind), delta)));
+    return {
+      series: [
+        ...calls("call", this.#series.all()),
+        ...calls("route", this.#routes.all()),
+        ...Array.from(this.#counts, ([key, count]) => one("counter", key, count)),
+        ...Array.from(this.#dropped, ([reason, count]) => one("dropped", reason, count)),
+        one("folded", "", this.#folded),
+      ],
+      rows: (after) => this.#rollups.rows(after, now),
+      gauges,
+      since: this.#rollups.since ?? now,
+      now,
+    };
+  }
+
   /** Who reached which workload within a day. */
   async seenCallers(): Promise<readonly SeenCaller[]> {
     this.ctx.storage.transactionSync(() => this.#seen.write(Date.now()));
@@ -113,10 +166,12 @@ export class Telemetry extends DurableObject<object> {
   #write(): void {
     if (this.#isWritten) return;
     const { sql } = this.ctx.storage;
+    const now = Date.now();
     this.ctx.storage.transactionSync(() => {
-      this.#seen.write(Date.now());
+      this.#seen.write(now);
       this.#series.write();
       this.#routes.write();
+      this.#rollups.write(now);
       for (const [name, value] of [["folded", this.#folded] as const, ...this.#totals()]) {
         sql.exec("INSERT OR REPLACE INTO totals (name, value) VALUES (?, ?)", name, value);
       }
@@ -127,6 +182,7 @@ export class Telemetry extends DurableObject<object> {
     });
     this.#series.written();
     this.#routes.written();
+    this.#rollups.written();
     this.#isWritten = true;
   }
 
@@ -137,8 +193,17 @@ export class Telemetry extends DurableObject<object> {
     ];
   }
 
-  #drop(reason: string, count: number): void {
+  /** @param labels under which it counts */
+  #count(kind: "call" | "route", delta: MetricDelta, labels: string, now: number): void {
+    addDelta(this.#rollups.growth(kind, labels, now), delta);
+    if (labels === delta.labels) return;
+    this.#folded += delta.requests;
+    this.#rollups.grow("folded", "", delta.requests, now);
+  }
+
+  #drop(reason: string, count: number, now: number): void {
     this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+    this.#rollups.grow("dropped", reason, count, now);
   }
 
   #remember(source: string, sequence: number): void {

@@ -1,0 +1,120 @@
+import type { BytesDelta, MetricDelta } from "../snapshot/rpc.ts";
+import { counterLabels } from "./counters.ts";
+import { BUCKETS, METRIC_LABELS } from "./metrics.ts";
+import type { Growth } from "./rollup-codec.ts";
+import { ROUTE_LABELS } from "./route-labels.ts";
+
+/** What is counted: calls by Istio's labels, answers by route, counters beside them, records that were dropped. */
+export type RollupKind = "call" | "route" | "counter" | "dropped" | "folded";
+
+const HISTOGRAM = BUCKETS.length + 2;
+/** Places are stored: where one changes, rows that are there mean something else, and need another table. Values of a call: how many, then three histograms, each its sum and its buckets. */
+const DURATION_AT = 1;
+const REQUEST_AT = DURATION_AT + HISTOGRAM;
+const RESPONSE_AT = REQUEST_AT + HISTOGRAM;
+
+const LENGTHS: Readonly<Record<RollupKind, number>> = {
+  call: RESPONSE_AT + HISTOGRAM,
+  route: REQUEST_AT,
+  counter: 1,
+  dropped: 1,
+  folded: 1,
+};
+
+export function noGrowth(kind: RollupKind): Growth {
+  return new Float64Array(LENGTHS[kind]);
+}
+
+/** Adds what a report tells of one series. @returns `to` */
+export function addDelta(to: Growth, delta: MetricDelta): Growth {
+  to[0] = (to[0] ?? 0) + delta.requests;
+  addHistogram(to, DURATION_AT, { sum: delta.durationMsSum, buckets: delta.durationBuckets });
+  if (to.length <= REQUEST_AT) return to;
+  if (delta.requestBytes !== undefined) addHistogram(to, REQUEST_AT, delta.requestBytes);
+  if (delta.responseBytes !== undefined) addHistogram(to, RESPONSE_AT, delta.responseBytes);
+  return to;
+}
+
+function addHistogram(to: Growth, at: number, { sum, buckets }: BytesDelta): void {
+  to[at] = (to[at] ?? 0) + sum;
+  for (const [bucket, count] of buckets.entries()) {
+    const place = at + 1 + Math.min(bucket, BUCKETS.length);
+    to[place] = (to[place] ?? 0) + count;
+  }
+}
+
+/** Durations of a series' calls by bucket. */
+export function durationsIn(values: Growth): readonly number[] {
+  return [...values.subarray(DURATION_AT + 1, DURATION_AT + HISTOGRAM)];
+}
+
+/** One series as `/metrics` shows it, made of the values of one that is kept. */
+export interface Exposed {
+  readonly name: string;
+  /** Of a bucket. */
+  readonly le: string | null;
+  /** The sum of the values in [from, to). */
+  readonly from: number;
+  readonly to: number;
+  /** It is shown where the sum of those in [presentFrom, presentTo) is above 0. */
+  readonly presentFrom: number;
+  readonly presentTo: number;
+}
+
+function histogram(name: string, at: number, present: readonly [from: number, to: number]): readonly Exposed[] {
+  const [presentFrom, presentTo] = present;
+  const one = (suffix: string, le: string | null, from: number, to: number): Exposed => ({
+    name: `${name}_${suffix}`,
+    le,
+    from,
+    to,
+    presentFrom,
+    presentTo,
+  });
+  const buckets = [...BUCKETS.map(String), "+Inf"].map((le, bucket) => one("bucket", le, at + 1, at + 2 + bucket));
+  return [...buckets, one("sum", null, at, at + 1), one("count", null, at + 1, at + HISTOGRAM)];
+}
+
+function counter(name: string): Exposed {
+  return { name, le: null, from: 0, to: 1, presentFrom: 0, presentTo: 1 };
+}
+
+const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter">, readonly Exposed[]>> = {
+  call: [
+    counter("istio_requests_total"),
+    ...histogram("istio_request_duration_milliseconds", DURATION_AT, [0, 1]),
+    ...histogram("istio_request_bytes", REQUEST_AT, [REQUEST_AT + 1, REQUEST_AT + HISTOGRAM]),
+    ...histogram("istio_response_bytes", RESPONSE_AT, [RESPONSE_AT + 1, RESPONSE_AT + HISTOGRAM]),
+  ],
+  route: [
+    counter("tulle_route_requests_total"),
+    ...histogram("tulle_route_request_duration_milliseconds", DURATION_AT, [0, 1]),
+  ],
+  dropped: [counter("tulle_telemetry_dropped_total")],
+  // It is shown from the start.
+  folded: [{ ...counter("tulle_telemetry_folded_total"), presentTo: 0 }],
+};
+
+/** What `/metrics` shows of a series, and the values of its labels. @param key as reports and totals have it */
+export function exposedOf(
+  kind: RollupKind,
+  key: string,
+): { readonly exposed: readonly Exposed[]; readonly labels: readonly string[]; readonly values: readonly string[] } {
+  switch (kind) {
+    case "call":
+      return { exposed: EXPOSED.call, labels: METRIC_LABELS, values: JSON.parse(key) };
+    case "route":
+      return { exposed: EXPOSED.route, labels: ROUTE_LABELS, values: JSON.parse(key) };
+    case "counter": {
+      const [name = "", ...values] = JSON.parse(key) as string[];
+      const labels = counterLabels(name);
+      return labels === null ? NOTHING : { exposed: [counter(name)], labels, values };
+    }
+    case "dropped":
+      return { exposed: EXPOSED.dropped, labels: ["reason"], values: [key] };
+    case "folded":
+      return { exposed: EXPOSED.folded, labels: [], values: [] };
+  }
+}
+
+const NOTHING = { exposed: [], labels: [], values: [] };
