@@ -59,7 +59,7 @@ export function sourceOf(history: History, viewer: SeriesViewer): SampleSource {
 }
 
 /** Beside its samples, in points of the budget. */
-const SERIES_COST = 10;
+const SERIES_COST = 60;
 
 interface Test {
   readonly label: string;
