@@ -7,8 +7,8 @@ import { tried } from "../support/scale.ts";
 import { collectionOf, sampleOf } from "./kind-samples.ts";
 import { RunningControl } from "./running.ts";
 
-/** One of each sort that the table knows. */
-const SORTS = new Set(["Namespace", "Secret", "Event", "DestinationRule", "MeshConfig"]);
+/** One of each sort that the table knows; Events, which nobody may write, among all kinds. */
+const SORTS = new Set(["Namespace", "Secret", "DestinationRule", "MeshConfig"]);
 const TRIED_KINDS = tried(
   KINDS.filter(({ kind }) => SORTS.has(kind)),
   // What stands in no namespace is the mesh administrator's alone: enrol-by-issuer.long.test.ts.
@@ -170,7 +170,8 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
   });
 
   it("is told by a review what then happens", async () => {
-    const tasks = TRIED_KINDS.flatMap((info) =>
+    // A review asks what the write above asked.
+    const tasks = tried(TRIED_KINDS.slice(0, 2), TRIED_KINDS).flatMap((info) =>
       places.flatMap((at) => {
         const asked = attempts(info, at).map(({ verb, status }) => `${verb} ${status ? "status" : ""}`);
         return [...new Set(asked)].map((wish) => ({ info, at, wish }));

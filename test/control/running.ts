@@ -4,11 +4,16 @@ import { COMPATIBILITY_DATE, CONTROL, controlWorker, migrate } from "../../edge/
 import { FORMAT, type Root, type Trust } from "../../src/snapshot/model.ts";
 import type { RootAnswer } from "../../src/snapshot/rpc.ts";
 
-/** Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. */
+/**
+ * Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. It also asks the
+ * database: from outside of the runtime each statement takes many turns, and some tests look at all tables at every step.
+ */
 const CALLER = `
+const asked = async (db, statements) => (await db.batch(statements.map((each) => db.prepare(each)))).map(({ results }) => results);
 export default {
   async fetch(request, env) {
-    const { surface, method, args } = await request.json();
+    const { surface, method, args, statements } = await request.json();
+    if (statements) return Response.json(await asked(env.DB, statements));
     try { return Response.json({ value: await env[surface][method](...args) ?? null }); }
     catch (error) { return Response.json({ error: String(error.message) }, { status: 500 }); }
   },
@@ -36,6 +41,7 @@ export class RunningControl {
       snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
     };
     const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: CONTROL, entrypoint, props });
+    const controlled = await controlWorker(secrets, trustDomain, local);
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
@@ -43,11 +49,12 @@ export class RunningControl {
         cf: false,
         handleStructuredLogs: () => undefined,
         workers: [
-          await controlWorker(secrets, trustDomain, local),
+          controlled,
           {
             name: "caller",
             modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],
             compatibilityDate: COMPATIBILITY_DATE,
+            d1Databases: controlled.d1Databases,
             serviceBindings: {
               ALL: control("ConfigApi", { gateway: "all", fronts: ["*"], gateways: ["*"] }),
               ONE: control("ConfigApi", { gateway: "one", fronts: ["default/reviews"], gateways: [] }),
@@ -165,13 +172,19 @@ export class RunningControl {
       "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
     );
     const tables = all.filter(({ name }) => name !== except);
-    return JSON.stringify(await Promise.all(tables.map(({ name }) => this.sql(`SELECT * FROM ${String(name)}`))));
+    return JSON.stringify(await this.#asked(tables.map(({ name }) => `SELECT * FROM ${String(name)}`)));
   }
 
   async sql(statement: string): Promise<readonly Record<string, unknown>[]> {
-    const database = await this.#miniflare.getD1Database("DB", CONTROL);
-    const { results } = await database.prepare(statement).all();
-    return results as Record<string, unknown>[];
+    const [rows = []] = await this.#asked([statement]);
+    return rows;
+  }
+
+  async #asked(statements: readonly string[]): Promise<readonly (readonly Record<string, unknown>[])[]> {
+    const worker = await this.#worker("caller");
+    const answer = await worker.fetch("http://caller.test/", { method: "POST", body: JSON.stringify({ statements }) });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as (readonly Record<string, unknown>[])[];
   }
 }
 

@@ -31,6 +31,8 @@ export async function serveSlices(
   await publish({ gateway: GATEWAY, generation, slices, authorities, ...more }, env.SNAPSHOT_PRIVATE_KEY);
   const { configuration } = meshOf(env);
   if (configuration.trust === null) return; // the first request of a cold isolate waits for it
+  // The shortest time between two exchanges: most tests change the slices.
+  tapOf(GATEWAY).tamper ??= (down) => ({ ...down, nextMs: 500 });
   await vi.waitUntil(async () => {
     const ctx = createExecutionContext();
     configuration.arm(ctx);
