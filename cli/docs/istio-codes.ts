@@ -39,16 +39,10 @@ export const ISTIO_CODES: Readonly<Record<string, { readonly says: string; reado
   IST0149: { says: "routes by claims of tokens that nobody verifies" },
   IST0157: {
     says: "a Telemetry without providers",
-    never: "the kind Telemetry is refused",
+    never: "what names nobody goes to the log and to `/metrics`",
   },
-  IST0159: {
-    says: "two Telemetries select one workload",
-    never: "the kind Telemetry is refused",
-  },
-  IST0160: {
-    says: "two Telemetries of a namespace have no selector",
-    never: "the kind Telemetry is refused",
-  },
+  IST0159: { says: "two Telemetries select one workload" },
+  IST0160: { says: "two Telemetries of a namespace have no selector" },
   IST0161: { says: "a Gateway's certificate is not there, or is none" },
   IST0162: {
     says: "a Gateway's port that the Service in front of the gateway does not have",

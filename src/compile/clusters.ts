@@ -1,17 +1,23 @@
 import { TOPOLOGY_LABELS } from "../balancing/levels.ts";
 import type { ServiceEntrySpec } from "../resources/service-entry.ts";
 import type { Cluster, Endpoint, EndpointAddress, LocalitySettings, PolicySet } from "../snapshot/model.ts";
+import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import { byMutualTls, hasAgent } from "./agents.ts";
 import { inboundLimit } from "./inbound.ts";
 import { endpointsOf, type ServiceEndpoint, serviceFor, type ServiceInfo } from "./services.ts";
 import { selects } from "./view.ts";
 import type { ClientTls, Target, Viewer, World } from "./world.ts";
 
-/** A cluster whose endpoints name their policies by content; a slice numbers them. */
+/** A cluster whose endpoints name their policies and settings by content; a slice numbers them. */
 export interface ClusterDraft {
   readonly cluster: Omit<Cluster, "endpoints">;
-  readonly endpoints: readonly (Omit<Endpoint, "policySet"> & { readonly policies: PolicySet })[];
+  readonly endpoints: readonly DraftEndpoint[];
 }
+
+type DraftEndpoint = Omit<Endpoint, "policySet" | "telemetry"> & {
+  readonly policies: PolicySet;
+  readonly settings?: TelemetrySettings;
+};
 
 /** Envoy's name for a service, port and subset. */
 export function clusterId(host: string, port: number, subset: string | undefined): string {
@@ -51,12 +57,14 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
           const mutual = isMutual || (tls === null && !isOutside(service) && hasAgent(endpoint.labels));
           const address = mutual ? byMutualTls(reached, endpoint.workload, endpoints) : reached;
           const limit = inboundLimit(world, endpoint);
+          const told = world.policies.telemetryOf(world, endpoint.key, endpoint.port);
           return {
             id: endpoint.id,
             address,
             weight: endpoint.weight,
             workload: endpoint.workload,
             policies: world.policies.ofEndpoint(world, endpoint.key, endpoint.port),
+            ...(told !== null && { settings: told }),
             ...(limit !== null && { limit }),
             ...(endpoint.locality !== "" && { locality: endpoint.locality }),
             ...(warmup && endpoint.since !== null && { since: endpoint.since }),

@@ -3,10 +3,12 @@ import { type Finding, unsuppressed } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import { CLOSED } from "../routing/host.ts";
 import type { EndpointAddress, Scope } from "../snapshot/model.ts";
+import type { MeshTelemetry } from "../snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../snapshot/tracing-model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
+import { meshTelemetry } from "./istio/telemetry.ts";
 import { type CallerVerdict, judgeCaller, type SeenCaller } from "./seen-callers.ts";
 import { sidecarViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
@@ -154,6 +156,11 @@ export class Compiler {
    */
   tracing(reaches: (address: EndpointAddress) => boolean): MeshTracing | null {
     return meshTracing(this.#world, reaches);
+  }
+
+  /** What gateways tell of calls; null: what they tell where nothing is said. */
+  get telemetry(): MeshTelemetry | null {
+    return meshTelemetry(this.#world);
   }
 
   /** Hosts by scope, with their slices. What did not change is not compiled again: its slice is the same object. */

@@ -7,6 +7,7 @@ import {
   type PolicySet,
   type Slice,
 } from "../snapshot/model.ts";
+import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { authorizersFor } from "./authorizers.ts";
@@ -36,7 +37,7 @@ export interface SliceHead {
 }
 
 /**
- * Puts a slice together: clusters once, policy sets once and numbered, paths as its policies need them.
+ * Puts a slice together: clusters once, policy sets and settings once and numbered, paths as its policies need them.
  *
  * @param drafts of clusters that are no services
  */
@@ -46,22 +47,19 @@ export function assemble(
   { routes, targets }: CompiledRoutes,
   drafts: readonly ClusterDraft[] = [],
 ): CompiledSlice {
-  const sets: PolicySet[] = [];
-  const numbers = new Map<string, number>();
-  const numberOf = (set: PolicySet): number => {
-    const text = canonicalJson(set);
-    const known = numbers.get(text);
-    if (known !== undefined) return known;
-    numbers.set(text, sets.length);
-    return sets.push(set) - 1;
-  };
+  const { list: sets, numberOf } = numbered<PolicySet>();
+  const told = numbered<TelemetrySettings>();
 
   const front = head.front && withNumber(head.front, numberOf);
   const clusters: Record<string, Cluster> = {};
   const put = ({ cluster, endpoints }: ClusterDraft): void => {
     clusters[cluster.id] = {
       ...cluster,
-      endpoints: endpoints.map(({ policies, ...endpoint }) => ({ ...endpoint, policySet: numberOf(policies) })),
+      endpoints: endpoints.map(({ policies, settings, ...endpoint }) => ({
+        ...endpoint,
+        policySet: numberOf(policies),
+        ...(settings && { telemetry: told.numberOf(settings) }),
+      })),
     };
   };
   for (const target of targets) {
@@ -89,8 +87,22 @@ export function assemble(
     ...(authorizers.length > 0 && {
       authorizers: Object.fromEntries(authorizers.map(([name, { authorizer }]) => [name, authorizer])),
     }),
+    ...(told.list.length > 0 && { telemetry: told.list }),
   };
   return compiled(slice, head.service);
+}
+
+/** Each different one once, by its content. */
+function numbered<T>(): { readonly list: readonly T[]; readonly numberOf: (one: T) => number } {
+  const list: T[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = (one: T): number => {
+    const text = canonicalJson(one);
+    const number = numbers.get(text) ?? list.push(one) - 1;
+    numbers.set(text, number);
+    return number;
+  };
+  return { list, numberOf };
 }
 
 function callersFor(world: World, clusters: Slice["clusters"]): Pick<Slice, "callers"> {

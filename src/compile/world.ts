@@ -10,6 +10,7 @@ import type {
   Route,
   Warmup,
 } from "../snapshot/model.ts";
+import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import type { Entries, Inventory } from "./inventory.ts";
 import type { Memo } from "./memo.ts";
 
@@ -90,6 +91,8 @@ export interface FrontEnd {
 export interface Policies {
   /** @param key of an address, without its port */
   readonly ofEndpoint: (world: World, key: string, port: number) => PolicySet;
+  /** What is told of calls to an endpoint; null: what its namespace says. @param key as of `ofEndpoint` */
+  readonly telemetryOf: (world: World, key: string, port: number) => TelemetrySettings | null;
   /**
    * How calls to a service, or to a part of it, are made.
    *

@@ -3,6 +3,7 @@ import { HostIndex } from "../routing/host.ts";
 import type { Root, SignedRoot, Slice, Trust } from "../snapshot/model.ts";
 import type { ExchangeUp, RefusedSnapshots } from "../snapshot/rpc.ts";
 import { type TracePlan, tracePlan } from "../telemetry/trace-plan.ts";
+import { TelemetryIndex } from "../telemetry/told.ts";
 import { readSlice, type SnapshotError, type VerifyKey, verifyRoot } from "../snapshot/signature.ts";
 
 /** The part of a root that requests look at. */
@@ -43,6 +44,7 @@ interface Current<Linked> {
   readonly root: Root;
   readonly index: HostIndex;
   readonly serving: ServingRoot;
+  readonly telemetry: TelemetryIndex | null;
   /** Ids that the root lists; null hides a host. */
   readonly listed: ReadonlySet<string | null>;
   /** Those that are here. */
@@ -89,6 +91,11 @@ export class Configuration<Linked> {
   /** Trust bundle of the root in use. */
   get trust(): Trust | null {
     return this.#current?.serving.trust ?? null;
+  }
+
+  /** What the root in use has told of calls; null: what is told without settings. */
+  get telemetry(): TelemetryIndex | null {
+    return this.#current?.telemetry ?? null;
   }
 
   /** Of the root in use: scopes of single service accounts; null where it lists none. */
@@ -208,13 +215,14 @@ export class Configuration<Linked> {
   }
 
   #next(root: Root, arrived: ReadonlyMap<string, Linked>): Current<Linked> {
-    const { generation, issuedAt, trust, scopes } = root;
+    const { generation, issuedAt, trust, scopes, telemetry } = root;
     const listed = new Set(Object.values(scopes).flatMap((hosts) => Object.values(hosts)));
     const here = [...(this.#current?.slices ?? []), ...arrived];
     return {
       root,
       index: new HostIndex(scopes),
       serving: { generation, issuedAt, trust: withStaleness(trust, issuedAt), tracing: tracePlan(root) },
+      telemetry: telemetry === undefined ? null : new TelemetryIndex(telemetry),
       listed,
       slices: new Map(here.filter(([id]) => listed.has(id))),
     };

@@ -101,3 +101,12 @@ export function securityKind(given: Istio): Kind {
     ...given,
   });
 }
+
+export function telemetryKind(given: Istio): Kind {
+  return meshKind({
+    group: "telemetry.istio.io",
+    versions: ["v1", "v1alpha1"],
+    categories: ["istio-io", "telemetry-istio-io", "all"],
+    ...given,
+  });
+}

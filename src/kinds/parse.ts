@@ -17,7 +17,6 @@ export type Parsed =
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
   ["networking.istio.io/EnvoyFilter", never("there is no Envoy")],
   ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
-  ["telemetry.istio.io/Telemetry", later()],
   ["tulle.dev/RateLimitPolicy", later()],
 ]);
 

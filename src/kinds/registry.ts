@@ -15,6 +15,7 @@ import { PROXY_CONFIG } from "./istio/proxy-config/kind.ts";
 import { REQUEST_AUTHENTICATION } from "./istio/request-authentication/kind.ts";
 import { SERVICE_ENTRY } from "./istio/service-entry/kind.ts";
 import { SIDECAR } from "./istio/sidecar/kind.ts";
+import { TELEMETRY } from "./istio/telemetry/kind.ts";
 import { VIRTUAL_SERVICE } from "./istio/virtual-service/kind.ts";
 import { WORKLOAD_ENTRY } from "./istio/workload-entry/kind.ts";
 import { WORKLOAD_GROUP } from "./istio/workload-group/kind.ts";
@@ -43,6 +44,7 @@ export const KINDS: readonly Kind[] = [
   AUTHORIZATION_POLICY,
   PEER_AUTHENTICATION,
   REQUEST_AUTHENTICATION,
+  TELEMETRY,
   MESH_CONFIG,
   ENROLMENT_RULE,
 ];

@@ -7,6 +7,7 @@ import { later, never, portNumber, REASON, strict, text, uint32 } from "./fields
 import { isHeaderName } from "./header-operations.ts";
 import { checkOpenTelemetry, OpenTelemetry } from "./opentelemetry-provider.ts";
 import { isProviderService, serviceParts } from "./provider-service.ts";
+import { checkFileLog, EnvoyFileAccessLog } from "./log-provider.ts";
 import type { Report } from "./report.ts";
 
 /** A body is kept in the isolate until the provider has answered: as much as is kept of one that may be sent twice. */
@@ -64,13 +65,15 @@ const EnvoyExtAuthzHttp = strict({
 });
 
 const TRACES = later("spans go by OTLP over HTTP: use `opentelemetry`, which collectors of all kinds take");
-const LOGS = later("the log goes where the platform sends it");
+const LOGS = later("use `envoyFileAccessLog`, which is the platform's log");
 
 export const ExtensionProvider = strict(
   {
     name: text((name) => name !== "" && name.length <= 253, "a name of at most 253 characters"),
     envoyExtAuthzHttp: EnvoyExtAuthzHttp.exactOptional(),
     opentelemetry: OpenTelemetry.exactOptional(),
+    envoyFileAccessLog: EnvoyFileAccessLog.exactOptional(),
+    prometheus: strict({}).exactOptional(),
   },
   {
     envoyExtAuthzGrpc: `${never(REASON.grpc)}; use \`envoyExtAuthzHttp\``,
@@ -82,8 +85,6 @@ export const ExtensionProvider = strict(
     stackdriver: TRACES,
     opencensus: TRACES,
     skywalking: TRACES,
-    prometheus: later("metrics are control's, at `/metrics`"),
-    envoyFileAccessLog: LOGS,
     envoyHttpAls: LOGS,
     envoyTcpAls: LOGS,
     envoyOtelAls: LOGS,
@@ -101,10 +102,14 @@ export function checkProviders(providers: readonly ExtensionProviderSpec[], repo
     if (seen.has(name)) place.at("name").error(`\`${name}\` is there twice`, "FieldValueDuplicate");
     seen.add(name);
     if (Object.keys(kinds).length !== 1)
-      place.error("say one thing that it is: `envoyExtAuthzHttp` or `opentelemetry`", "FieldValueRequired");
-    const { envoyExtAuthzHttp, opentelemetry } = kinds;
+      place.error(
+        "say one thing that it is: `envoyExtAuthzHttp`, `opentelemetry`, `envoyFileAccessLog` or `prometheus`",
+        "FieldValueRequired",
+      );
+    const { envoyExtAuthzHttp, opentelemetry, envoyFileAccessLog } = kinds;
     if (envoyExtAuthzHttp !== undefined) checkHttp(envoyExtAuthzHttp, place.at("envoyExtAuthzHttp"));
     if (opentelemetry !== undefined) checkOpenTelemetry(opentelemetry, place.at("opentelemetry"));
+    if (envoyFileAccessLog !== undefined) checkFileLog(envoyFileAccessLog, place.at("envoyFileAccessLog"));
   }
 }
 

@@ -241,6 +241,13 @@ export const FINDINGS = {
     meaning: "the service of an `opentelemetry` provider is not there: its spans are dropped and counted",
     mend: "apply its Service or ServiceEntry with that port and an endpoint",
   },
+  TULLE0123: {
+    name: "UnknownTelemetryProvider",
+    severity: "warning",
+    meaning:
+      "a Telemetry names a provider that the mesh has not, or that takes something else: nobody gets what it says",
+    mend: "name one of `extensionProviders` of the MeshConfig: of the kind `opentelemetry` for spans, `prometheus` for metrics, `envoyFileAccessLog` for the log",
+  },
   TULLE0201: {
     name: "DeadRule",
     severity: "warning",
@@ -321,8 +328,9 @@ export const FINDINGS = {
     name: "SecondPeerAuthentication",
     severity: "warning",
     meaning:
-      "several PeerAuthentications are for one whole namespace, or for one workload: the oldest counts, the others do nothing there",
+      "several PeerAuthentications, or Telemetries, are for one whole namespace, or for one workload: the oldest counts, the others do nothing there",
     mend: "keep one without a selector in each namespace, and one for each workload",
+    istio: ["IST0159", "IST0160"],
   },
   TULLE0305: {
     name: "IgnoredPolicy",

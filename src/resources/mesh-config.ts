@@ -8,12 +8,14 @@ import { checkLocalityLb, LocalityLb } from "./locality-lb.ts";
 import { isDnsLabel, isHostName, namespaceName } from "./names.ts";
 import { egressHostProblem, privateRangeProblem, fetchedUrlProblem } from "./address.ts";
 import { checkVisibility, visibilityFields } from "./mesh-visibility.ts";
+import { checkDefaultProviders, DefaultProviders } from "./default-providers.ts";
 import { checkProviders, ExtensionProvider } from "./extension-providers.ts";
 import type { Context } from "./kind.ts";
+import { accessLogFields, checkAccessLog } from "./log-provider.ts";
 import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
 import { checkSignIn, SignIn } from "./sign-in.ts";
-import { checkTracing, DefaultProviders, ProxyTracing, Tracing } from "./tracing.ts";
+import { checkTracing, ProxyTracing, Tracing } from "./tracing.ts";
 
 const escapedSlashes = choice(["REFUSE", "KEEP", "DECODE"]);
 const pathParameters = choice(["CUT", "REFUSE"]);
@@ -133,6 +135,7 @@ export const MeshConfig = strict(
     extensionProviders: z.array(ExtensionProvider).exactOptional(),
     defaultProviders: DefaultProviders.exactOptional(),
     tracing: Tracing.exactOptional(),
+    ...accessLogFields,
     signIn: SignIn.exactOptional(),
     snapshot: strict({ maxAge: duration.exactOptional() }).exactOptional(),
     revocation: strict({ maxAge: duration.exactOptional() }).exactOptional(),
@@ -163,6 +166,8 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   checkAliases(spec, report.at("trustDomainAliases"));
   checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
   checkTracing(spec, report);
+  checkDefaultProviders(spec.defaultProviders ?? {}, spec.extensionProviders ?? [], report.at("defaultProviders"));
+  checkAccessLog(spec, report);
   checkFederation(spec, report.at("federation"), context.local);
   checkTrafficPolicy(spec.defaultTrafficPolicy, "", report.at("defaultTrafficPolicy"));
   checkRetries(spec.defaultHttpRetryPolicy, report.at("defaultHttpRetryPolicy"));

@@ -22,15 +22,6 @@ export const ProxyTracing = strict(
   },
 );
 
-/** Who gets what no Telemetry sends elsewhere. */
-export const DefaultProviders = strict(
-  { tracing: z.array(z.string()).max(1, { error: "one provider gets the spans" }).exactOptional() },
-  {
-    metrics: later("metrics are control's, at `/metrics`"),
-    accessLogging: later("the log goes where the platform sends it"),
-  },
-);
-
 /** Our own settings. */
 export const Tracing = strict({
   b3: choice(["SINGLE", "MULTI"]).exactOptional(),
@@ -40,7 +31,7 @@ export const Tracing = strict({
 
 interface TracingSpec {
   readonly extensionProviders?: readonly ExtensionProviderSpec[] | undefined;
-  readonly defaultProviders?: z.infer<typeof DefaultProviders> | undefined;
+  readonly defaultProviders?: { readonly tracing?: readonly string[] } | undefined;
 }
 
 export function checkTracing({ extensionProviders = [], defaultProviders }: TracingSpec, report: Report): void {

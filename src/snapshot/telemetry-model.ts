@@ -16,7 +16,7 @@ export interface MeshTelemetry {
 }
 
 /** Indexes into `MeshTelemetry.settings`. */
-interface TelemetrySides {
+export interface TelemetrySides {
   readonly client: number;
   readonly server: number;
 }
@@ -28,7 +28,7 @@ export interface TelemetrySettings {
   readonly metrics?: MetricsSettings;
 }
 
-interface TracingSettings {
+export interface TracingSettings {
   /** Names in `extensionProviders`; empty: spans go nowhere. */
   readonly providers: readonly string[];
   /** 0 to 100, of requests that bring no decision; absent: the mesh's. */
@@ -43,18 +43,18 @@ interface TracingSettings {
 }
 
 /** An attribute of each span. */
-type CustomTag =
+export type CustomTag =
   | { readonly name: string; readonly literal: string }
   /** Value of a request's header, lower case; absent without `fallback`: no attribute. */
   | { readonly name: string; readonly header: string; readonly fallback?: string };
 
-interface AccessLogSettings {
+export interface AccessLogSettings {
   /** Empty: nothing is logged. */
   readonly sinks: readonly LogSink[];
 }
 
 /** A line of the log, if all that it asks holds. */
-interface LogSink {
+export interface LogSink {
   /** Its provider's name: a call is one line at most for each. */
   readonly provider: string;
   /** Absent: each call. An expression that cannot be worked out does not hold. */
@@ -64,9 +64,9 @@ interface LogSink {
 }
 
 /** Text with Envoy's operators, or one such text for each field of a JSON object. */
-type LogFormat = { readonly text: string } | { readonly fields: Readonly<Record<string, string>> };
+export type LogFormat = { readonly text: string } | { readonly fields: Readonly<Record<string, string>> };
 
-interface MetricsSettings {
+export interface MetricsSettings {
   /** Nothing is counted. */
   readonly off?: true;
   /** At most one for each metric. */
@@ -74,7 +74,7 @@ interface MetricsSettings {
 }
 
 /** Istio's name of a metric. */
-type IstioMetric =
+export type IstioMetric =
   | "REQUEST_COUNT"
   | "REQUEST_DURATION"
   | "REQUEST_SIZE"
@@ -88,7 +88,7 @@ interface MetricOverride {
   readonly tags: readonly TagOverride[];
 }
 
-interface TagOverride {
+export interface TagOverride {
   readonly name: string;
   /** Absent: the label is left out. */
   readonly value?: CompiledExpression;
@@ -98,7 +98,7 @@ interface TagOverride {
  * An expression of CEL as our own tree, bounded when it was compiled: at most 256 nodes, no loops. A number is an integer that a
  * double holds exactly. What an attribute is worth, and which there are: `src/telemetry/attributes.ts`.
  */
-type CompiledExpression =
+export type CompiledExpression =
   | { readonly kind: "value"; readonly value: boolean | number | string | null }
   | { readonly kind: "duration"; readonly ms: number }
   | { readonly kind: "list"; readonly items: readonly CompiledExpression[] }
@@ -116,13 +116,13 @@ type CompiledExpression =
   | {
       readonly kind: "if";
       readonly test: CompiledExpression;
-      readonly then: CompiledExpression;
-      readonly otherwise: CompiledExpression;
+      readonly one: CompiledExpression;
+      readonly other: CompiledExpression;
     }
   | { readonly kind: "call"; readonly name: ExpressionCall; readonly args: readonly CompiledExpression[] }
   /** RE2, somewhere in the text. */
   | { readonly kind: "matches"; readonly of: CompiledExpression; readonly regex: string };
 
-type BinaryOperator = "and" | "or" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "+" | "-" | "*" | "/" | "%";
+export type BinaryOperator = "and" | "or" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "+" | "-" | "*" | "/" | "%";
 
-type ExpressionCall = "size" | "contains" | "startsWith" | "endsWith" | "string" | "int";
+export type ExpressionCall = "size" | "contains" | "startsWith" | "endsWith" | "string" | "int";

@@ -2,6 +2,7 @@ import { NO_PEER, type Peer } from "../identity/peer.ts";
 import type { ShadowNote } from "../policy/shadow.ts";
 import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import type { HeaderRecord } from "../request/headers.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
 import type { EndedAttempt } from "./ended-attempt.ts";
 
@@ -41,6 +42,10 @@ export class Journal {
   /** Raw, without `?`: only the names in it are logged. */
   query = "";
   userAgent: string | null = null;
+  /** As they were decided on; null: none are known. What tells of it reads those that settings name, and never secrets. */
+  headers: HeaderRecord | null = null;
+  /** The service's headers; null: it gave no answer. */
+  answer: { get(name: string): string | null } | null = null;
   clientIp: string | null = null;
   peer: Peer = NO_PEER;
   /** Why a proof of identity that came did not count. */

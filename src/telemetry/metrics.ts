@@ -1,4 +1,5 @@
 import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
+import type { IstioMetric } from "../snapshot/telemetry-model.ts";
 
 /** Labels of Istio's standard metrics, in the order in which a series is keyed. */
 export const METRIC_LABELS = [
@@ -51,9 +52,26 @@ export function bucketOf(value: number): number {
   return at;
 }
 
-/** The key of a series: its label values as JSON. */
-export function seriesKey(labels: MetricLabels): string {
-  return JSON.stringify(METRIC_LABELS.map((name) => labels[name]));
+/** What a Telemetry makes of a series beside the values of its labels. */
+export interface SeriesExtra {
+  /** Of which metrics it is, by Istio's names; absent: of all. */
+  readonly only?: readonly IstioMetric[] | undefined;
+  /** Further labels with their values; absent: none. */
+  readonly more?: Readonly<Record<string, string>>;
+}
+
+/** The key of a series: its label values as JSON, and what is extra behind them. An empty value is a label that is not there. */
+export function seriesKey(labels: MetricLabels, extra: SeriesExtra = {}): string {
+  const { only, more = {} } = extra;
+  const values: unknown[] = METRIC_LABELS.map((name) => labels[name]);
+  const names = Object.keys(more);
+  if (only !== undefined || names.length > 0) values.push({ only, ...(names.length > 0 && { more }) });
+  return JSON.stringify(values);
+}
+
+/** @param key of a series */
+export function extraIn(key: string): SeriesExtra {
+  return (JSON.parse(key) as readonly SeriesExtra[])[METRIC_LABELS.length] ?? {};
 }
 
 /** @param key of a series */
@@ -65,7 +83,9 @@ export function labelsIn(key: string): MetricLabels {
 /** The series that further ones are folded into, for one reporter: every other label is `other`. */
 export function foldedKey(key: string): string {
   const [reporter] = JSON.parse(key) as string[];
-  return JSON.stringify(METRIC_LABELS.map((_, at) => (at === 0 ? reporter : "other")));
+  const { only } = extraIn(key);
+  const values: unknown[] = METRIC_LABELS.map((_, at) => (at === 0 ? reporter : "other"));
+  return JSON.stringify(only === undefined ? values : [...values, { only }]);
 }
 
 /** One call in numbers. Whoever counts has one such object and fills it anew for each call. */

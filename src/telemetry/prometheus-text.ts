@@ -1,7 +1,8 @@
 import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
+import type { IstioMetric } from "../snapshot/telemetry-model.ts";
 import { counterPieces } from "./counters.ts";
 import { escaped, type Format, head } from "./exposition.ts";
-import { BUCKETS, bucketOf, METRIC_LABELS } from "./metrics.ts";
+import { BUCKETS, bucketOf, extraIn, METRIC_LABELS } from "./metrics.ts";
 import { ROUTE_LABELS } from "./route-labels.ts";
 
 /** What a scrape shows. */
@@ -38,10 +39,11 @@ export function* prometheusPieces(shown: Shown, format: Format): Generator<strin
 function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<string> {
   yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.", format);
   for (const { labels, requests } of series)
-    yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
+    if (isOf("REQUEST_COUNT", labels)) yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
 
   yield head(DURATION, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.", format);
   for (const one of series) {
+    if (!isOf("REQUEST_DURATION", one.labels)) continue;
     const shown = format === "openmetrics" ? exemplars(one.labels) : [];
     yield histogram(DURATION, labelText(METRIC_LABELS, one.labels), durationsOf(one), shown);
   }
@@ -57,8 +59,12 @@ function* bodyPieces(
 ): Generator<string> {
   yield head(name, "histogram", help, format);
   for (const one of series) {
-    const bytes = name === "istio_request_bytes" ? one.requestBytes : one.responseBytes;
-    if (bytes !== undefined) yield histogram(name, labelText(METRIC_LABELS, one.labels), bytes, []);
+    const [metric, bytes] =
+      name === "istio_request_bytes"
+        ? (["REQUEST_SIZE", one.requestBytes] as const)
+        : (["RESPONSE_SIZE", one.responseBytes] as const);
+    if (bytes !== undefined && isOf(metric, one.labels))
+      yield histogram(name, labelText(METRIC_LABELS, one.labels), bytes, []);
   }
 }
 
@@ -96,7 +102,15 @@ function exemplarText({ traceId, durationMs, at }: Exemplar): string {
   return ` # {trace_id="${escaped(traceId)}"} ${durationMs} ${at / 1_000}`;
 }
 
+/** A Telemetry may have made other series of some metrics. */
+function isOf(metric: IstioMetric, key: string): boolean {
+  // Few have something behind their values: the others need no look inside.
+  return !key.endsWith("}]") || (extraIn(key).only?.includes(metric) ?? true);
+}
+
 function labelText(names: readonly string[], key: string): string {
   const values = JSON.parse(key) as string[];
-  return names.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`).join(",");
+  const own = names.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`);
+  const more = names === METRIC_LABELS ? Object.entries(extraIn(key).more ?? {}) : [];
+  return [...own, ...more.map(([name, value]) => `${name}="${escaped(value)}"`)].join(",");
 }

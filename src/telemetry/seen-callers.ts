@@ -1,4 +1,4 @@
-import { labelsIn } from "./metrics.ts";
+import { extraIn, labelsIn } from "./metrics.ts";
 
 /** Who reached whom. */
 export interface Reached {
@@ -28,7 +28,8 @@ export function reachedIn(key: string): Reached | null {
     destination_workload_namespace: namespace,
     source_principal: principal,
   } = labels;
-  // What the mesh refused had no endpoint yet.
-  if ([service, workload, namespace].some((name) => name === UNKNOWN || name === "other")) return null;
+  // What the mesh refused had no endpoint yet; a label that a Telemetry takes away tells nothing.
+  if ([service, workload, namespace].some((name) => name === UNKNOWN || name === "other" || name === "")) return null;
+  if (principal === "" || extraIn(key).only?.includes("REQUEST_COUNT") === false) return null;
   return { caller: principal.startsWith(SCHEME) ? principal.slice(SCHEME.length) : null, service, workload, namespace };
 }

@@ -3,12 +3,17 @@ import type { Journal } from "./journal.ts";
 import { callerOf, labelsOf, UNKNOWN } from "./labels.ts";
 import { bucketOf, type Measured, type MetricSums, type Series, seriesKey } from "./metrics.ts";
 import { routeKey } from "./route-labels.ts";
-import type { Route } from "../snapshot/model.ts";
+import type { Route, Slice } from "../snapshot/model.ts";
+import type { TelemetryIndex } from "./told.ts";
+import { SeriesBudget, type ToldMetrics, ToldSeries } from "./told-metrics.ts";
 
 /** A call counts under both of Istio's reporters, and by its route: that one is looked up anew where it is not the last call's. */
 interface Pair {
-  readonly source: Series;
-  readonly destination: Series;
+  /** Null: a Telemetry makes others of it. */
+  readonly source: Series | null;
+  readonly destination: Series | null;
+  /** Those that a Telemetry makes. */
+  readonly told: readonly ToldSeries[];
   route: Route | null;
   details: string;
   ofRoute: Series;
@@ -28,6 +33,8 @@ const MAX_PAIRS = 5_000;
 
 /** Where a call goes that has no destination. */
 const NOWHERE = {};
+
+const NONE: readonly ToldSeries[] = [];
 
 /** Of a call that has no route. */
 const NO_ROUTE = {};
@@ -62,6 +69,9 @@ export class SeriesIndex {
   /** By route, and by the text of what else its labels show. */
   #routes = new WeakMap<object, Map<string, Series>>();
   #routeCount = 0;
+  /** Whose settings the pairs are made by; null: nobody's. */
+  #telemetry: TelemetryIndex | null = null;
+  #budget = new SeriesBudget();
 
   /**
    * @param routes sums by route
@@ -73,12 +83,22 @@ export class SeriesIndex {
     this.#count = count;
   }
 
-  /** @param now epoch ms: the call's end */
-  add(journal: Journal, now: number): void {
-    const pair = this.#pair(journal);
+  /**
+   * @param now epoch ms: the call's end
+   * @param telemetry settings of the root in use; null: there are none
+   * @param slice of the call's host; undefined: it was not found
+   */
+  add(journal: Journal, now: number, telemetry: TelemetryIndex | null = null, slice?: Slice): void {
+    if (telemetry !== this.#telemetry) {
+      this.#telemetry = telemetry;
+      this.#budget = new SeriesBudget();
+      this.#forget();
+    }
+    const pair = this.#pair(journal, slice);
     const call = this.#measure(journal, pair, now);
-    pair.source.add(call);
-    pair.destination.add(call);
+    pair.source?.add(call);
+    pair.destination?.add(call);
+    for (const one of pair.told) one.of(journal, now).add(call);
     if (pair.route !== journal.route || pair.details !== journal.details) this.#turn(pair, journal);
     pair.ofRoute.addTime(call);
   }
@@ -101,7 +121,7 @@ export class SeriesIndex {
     return call;
   }
 
-  #pair(journal: Journal): Pair {
+  #pair(journal: Journal, slice: Slice | undefined): Pair {
     if (this.#pairCount >= MAX_PAIRS || this.#callerCount >= CALLERS || this.#flags.size >= FLAGS) this.#forget();
     const to = journal.endpoint ?? journal.cluster ?? NOWHERE;
     let pairs = this.#pairs.get(to);
@@ -114,9 +134,13 @@ export class SeriesIndex {
     let pair = pairs.get(number);
     if (pair === undefined) {
       this.#pairCount += 1;
+      const told = this.#telemetry?.of(journal, slice);
+      const client = told?.client.metrics ?? null;
+      const server = told?.server?.metrics ?? null;
       pair = {
-        source: this.#series(journal, "source"),
-        destination: this.#series(journal, "destination"),
+        source: client === null ? this.#series(journal, "source") : null,
+        destination: server === null ? this.#series(journal, "destination") : null,
+        told: [...this.#told(journal, "source", client), ...this.#told(journal, "destination", server)],
         route: journal.route,
         details: journal.details,
         ofRoute: this.#ofRoute(journal),
@@ -130,6 +154,13 @@ export class SeriesIndex {
 
   #series(journal: Journal, reporter: "source" | "destination"): Series {
     return this.#sums.series(seriesKey(labelsOf(journal, reporter)));
+  }
+
+  #told(journal: Journal, reporter: "source" | "destination", metrics: ToldMetrics | null): readonly ToldSeries[] {
+    const labels = metrics && labelsOf(journal, reporter);
+    return labels === null
+      ? NONE
+      : (metrics ?? []).map((group) => new ToldSeries(labels, group, this.#sums, this.#budget));
   }
 
   #turn(pair: Pair, journal: Journal): void {

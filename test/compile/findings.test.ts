@@ -14,7 +14,8 @@ function told(...objects: readonly string[]): readonly string[] {
 }
 
 function object(kind: string, name: string, spec: string, namespace = "default"): string {
-  const apiVersion = /Policy$|Authentication$/.test(kind) ? "security.istio.io/v1" : "networking.istio.io/v1";
+  const group = /Policy$|Authentication$/.test(kind) ? "security" : kind === "Telemetry" ? "telemetry" : "networking";
+  const apiVersion = `${group}.istio.io/v1`;
   return `
 apiVersion: ${apiVersion}
 kind: ${kind}
@@ -454,6 +455,18 @@ describe("among all others", () => {
           `{ match: [{ sourceLabels: { version: v1 } }], route: [{ destination: { host: reviews } }] }`,
         ),
       ],
+    },
+    {
+      of: "a provider of a Telemetry that nobody is",
+      shows: [object("Telemetry", "t", "{ accessLogging: [{ providers: [{ name: envoy }, { name: otel }] }] }")],
+      says: ["Telemetry/t TULLE0123 spec.accessLogging[0].providers[1].name"],
+      beside: [object("Telemetry", "t", "{ metrics: [{ providers: [{ name: prometheus }] }] }")],
+    },
+    {
+      of: "a second Telemetry for a namespace",
+      shows: [object("Telemetry", "t", "{}"), object("Telemetry", "u", "{}")],
+      says: ["Telemetry/u TULLE0304 metadata.name"],
+      beside: [object("Telemetry", "t", "{}"), object("Telemetry", "u", "{}", "other")],
     },
     {
       of: "a second PeerAuthentication for a namespace",

@@ -70,6 +70,7 @@ const FEATURES = [
   "validation/requestauthentication",
   "validation/serviceentry",
   "validation/sidecar",
+  "validation/telemetry",
   "validation/virtualservice",
   "validation/workloadentry",
   "validation/workloadgroup",

@@ -44,6 +44,8 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       return { spec: { selector, mtls: { mode: "PERMISSIVE" } } };
     case "RequestAuthentication":
       return { spec: { selector, jwtRules: [] } };
+    case "Telemetry":
+      return { spec: { selector, accessLogging: [{ filter: { expression: "response.code >= 500" } }] } };
     case "MeshConfig":
       return { spec: { rootNamespace: "mesh-root", egress: { allowedHosts: SAMPLE_HOSTS } } };
     case "EnrolmentRule":

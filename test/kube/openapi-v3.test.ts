@@ -22,6 +22,8 @@ describe("openApiV3Index", () => {
       "apis/security.example.com/v1",
       "apis/security.istio.io/v1",
       "apis/security.istio.io/v1beta1",
+      "apis/telemetry.istio.io/v1",
+      "apis/telemetry.istio.io/v1alpha1",
       "apis/tulle.dev/v1alpha1",
     ]);
     expect(paths["api/v1"]).toEqual({ serverRelativeURL: "/openapi/v3/api/v1?hash=6%20%26" });

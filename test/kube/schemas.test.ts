@@ -159,6 +159,16 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
   ],
   ["networking.istio.io/v1beta1", "ProxyConfig", "spec: {selector: {matchLabels: {}}}"],
   [
+    "telemetry.istio.io/v1alpha1",
+    "Telemetry",
+    "spec: {selector: {matchLabels: {a: b}}, tracing: [{match: {mode: CLIENT}, providers: [{name: a}], randomSamplingPercentage: 1.5, customTags: {a: {literal: {value: b}}, c: {header: {name: x-c, defaultValue: d}}}}], metrics: [{overrides: [{match: {metric: REQUEST_COUNT}, tagOverrides: {a: {value: request.method}, b: {operation: REMOVE}}}]}], accessLogging: [{filter: {expression: 'response.code >= 500'}, disabled: false}]}",
+  ],
+  [
+    "tulle.dev/v1alpha1",
+    "MeshConfig",
+    "spec: {defaultProviders: {accessLogging: [envoy]}, accessLogFile: /dev/stdout, accessLogEncoding: JSON, extensionProviders: [{name: a, envoyFileAccessLog: {logFormat: {text: '%DURATION%'}}}, {name: b, prometheus: {}}]}",
+  ],
+  [
     "tulle.dev/v1alpha1",
     "MeshConfig",
     "spec: {escapedSlashes: {default: KEEP, hosts: [{host: '*.a.com', mode: DECODE}]}, egress: {allowedHosts: [a.com]}, privateRanges: [{range: 10.0.0.0/8, namespaces: ['*']}], snapshot: {maxAge: 1h}}",

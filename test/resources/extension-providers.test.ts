@@ -94,7 +94,7 @@ describe("extensionProviders", () => {
       "NotSupported spec.extensionProviders[0].envoyExtAuthzGrpc",
     ],
     ["traces", "[{name: a, zipkin: {}}]", "NotSupported spec.extensionProviders[0].zipkin"],
-    ["logs", "[{name: a, envoyFileAccessLog: {}}]", "NotSupported spec.extensionProviders[0].envoyFileAccessLog"],
+    ["logs by gRPC", "[{name: a, envoyHttpAls: {}}]", "NotSupported spec.extensionProviders[0].envoyHttpAls"],
   ])("refuse %s", (_, providers, error) => {
     expect(of(providers).filter((line) => line.startsWith("error"))).toContain(`error ${error}`);
   });

@@ -70,7 +70,7 @@ describe("parseObject", () => {
     ],
     [
       "a kind of Istio that is not built",
-      "{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: a}}",
+      "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: a}}",
       ["kind"],
     ],
     ["no metadata", "{apiVersion: v1, kind: Namespace}", ["metadata"]],
@@ -86,7 +86,7 @@ describe("parseObject", () => {
   });
 
   it("says that a kind is not built yet, or never can be", () => {
-    const messages = ["telemetry.istio.io/v1, kind: Telemetry", `${ISTIO}, kind: EnvoyFilter`].map(
+    const messages = ["tulle.dev/v1alpha1, kind: RateLimitPolicy", `${ISTIO}, kind: EnvoyFilter`].map(
       (kind) => parsed(`{apiVersion: ${kind}, metadata: {name: a}}`).findings[0]?.message,
     );
     expect(messages).toEqual([

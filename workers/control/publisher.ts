@@ -12,6 +12,7 @@ import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
+import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
 import {
@@ -55,6 +56,8 @@ interface Content {
   readonly trust: Trust;
   /** Null: nobody is told of traces. */
   readonly tracing: MeshTracing | null;
+  /** Null: nothing is said. */
+  readonly telemetry: MeshTelemetry | null;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -257,6 +260,7 @@ export class Publisher {
       maxAgeMs,
       trust: this.#trust(),
       tracing: this.#tracing(published),
+      telemetry: this.#compiler.telemetry,
     } satisfies Content);
     if (content.length > MAX_ROOT_BYTES - 10_000) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
@@ -274,7 +278,7 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs, tracing } = JSON.parse(published.content) as Content;
+    const { scopes, trust, maxAgeMs, tracing, telemetry } = JSON.parse(published.content) as Content;
     const root: Root = {
       format: FORMAT,
       gateway: published.deployment.props.gateway,
@@ -284,6 +288,7 @@ export class Publisher {
       ...(maxAgeMs !== null && { maxAgeMs }),
       trust,
       ...(tracing !== null && { tracing }),
+      ...(telemetry !== null && { telemetry }),
       scopes,
     };
     const signed = await signRoot(root, await this.#signingKey);

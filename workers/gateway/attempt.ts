@@ -210,6 +210,7 @@ export class Attempt {
     }
     call.journal.status = status;
     call.journal.details = "via_upstream";
+    call.journal.answer = response.headers;
     // A look at the body costs, so a small one is told by its length.
     const small = length !== null && length <= SMALL_BYTES && this.#idle === null;
     if (switched || small || response.body === null) {

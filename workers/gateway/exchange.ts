@@ -7,6 +7,7 @@ import type { Trust } from "../../src/snapshot/model.ts";
 import type { RefusedSnapshots } from "../../src/snapshot/rpc.ts";
 import { importVerifyKeys, type VerifyKey } from "../../src/snapshot/signature.ts";
 import type { MetricSums } from "../../src/telemetry/metrics.ts";
+import type { TelemetryIndex } from "../../src/telemetry/told.ts";
 import { CellLink, type CellLinkDeps } from "./cell-link.ts";
 
 export type Found = FoundIn<LinkedSlice>;
@@ -64,6 +65,11 @@ export class Exchange {
   /** Trust bundle of the root in use. */
   get trust(): Trust | null {
     return this.#configuration.trust;
+  }
+
+  /** What the root in use has told of calls; null: what is told without settings. */
+  get telemetry(): TelemetryIndex | null {
+    return this.#configuration.telemetry;
   }
 
   /** Of the root in use: scopes of single service accounts; null where it lists none. */

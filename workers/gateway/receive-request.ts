@@ -33,6 +33,7 @@ function introduce(call: HttpCall, { headers, clientIp, scheme, authority, targe
   journal.path = target.pathname;
   journal.query = target.query;
   journal.userAgent = headers["user-agent"] ?? null;
+  journal.headers = headers;
   journal.clientIp = clientIp;
   headers["x-request-id"] = journal.requestId;
   headers["traceparent"] = formatTraceparent(trace.traceId, trace.spanId, journal.sampled);

@@ -1,6 +1,9 @@
+import type { LinkedSlice } from "../../src/snapshot/link.ts";
+import type { Slice } from "../../src/snapshot/model.ts";
 import { withFlag } from "../../src/telemetry/flags.ts";
 import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
+import { type TelemetryIndex, wants } from "../../src/telemetry/told.ts";
 import type { Call } from "./call.ts";
 import { beginOwnTrace, keepCall } from "./keep-call.ts";
 import type { End } from "./lease.ts";
@@ -27,13 +30,32 @@ function tell(call: Call, end: End, now: number): void {
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
   if (call.plan !== null) keepCall(call, call.plan, end, now);
-  mesh.series.add(journal, now);
+  const { telemetry } = mesh.configuration;
+  mesh.series.add(journal, now, telemetry, sliceOf(call));
   if (journal.notes !== null)
     for (const key of shadowCounts(journal.notes, journal.cluster)) mesh.configuration.count(key);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
   if (journal.traceId === "") beginOwnTrace(journal);
-  // As text: an object costs the runtime twice as much to print.
-  console.log(mesh.log.line(journal, mesh.location, now));
+  if (telemetry === null) print(mesh.log.line(journal, mesh.location, now));
+  else writeAsTold(call, telemetry, now);
+}
+
+/** Undefined: the call ended before its host was found. */
+function sliceOf({ slice }: { readonly slice: LinkedSlice | undefined }): Slice | undefined {
+  return slice?.model;
+}
+
+/** A line for each provider that wants one. */
+function writeAsTold(call: Call, telemetry: TelemetryIndex, now: number): void {
+  const { journal, mesh } = call;
+  for (const sink of telemetry.of(journal, sliceOf(call)).sinks)
+    if (wants(sink, journal, now))
+      print(sink.write?.(journal, mesh.env.GATEWAY_NAME, now) ?? mesh.log.line(journal, mesh.location, now));
+}
+
+/** As text: an object costs the runtime twice as much to print. */
+function print(line: string): void {
+  console.log(line);
 }
 
 const DETAILS = {

@@ -3,9 +3,14 @@ import { destinationOf } from "./destination-rules.ts";
 import { gatewayEntry, gatewayHosts, gateways } from "./gateway-hosts.ts";
 import { meshHosts, meshRoutes, viewersOf } from "./mesh-routes.ts";
 import { endpointPolicies } from "./policies.ts";
+import { endpointTelemetry } from "./telemetry.ts";
 
 /** Gateways and VirtualServices. */
 export const ISTIO: FrontEnd = { meshHosts, viewers: viewersOf, meshRoutes, gateways, gatewayHosts, gatewayEntry };
 
-/** Istio's policies and DestinationRules. */
-export const ISTIO_POLICIES: Policies = { ofEndpoint: endpointPolicies, ofDestination: destinationOf };
+/** Istio's policies, its Telemetry and DestinationRules. */
+export const ISTIO_POLICIES: Policies = {
+  ofEndpoint: endpointPolicies,
+  telemetryOf: endpointTelemetry,
+  ofDestination: destinationOf,
+};

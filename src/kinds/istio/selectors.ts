@@ -1,4 +1,4 @@
-import { firstPair, selectorOf, workloadLabels } from "../../compile/entries.ts";
+import { firstPair, type Labels, selectorOf, workloadLabels } from "../../compile/entries.ts";
 import { missingTargets } from "../../compile/targets.ts";
 import { namespaceOf, rootNamespace, selects } from "../../compile/view.ts";
 import type { World } from "../../compile/world.ts";
@@ -24,4 +24,27 @@ export function checkSelector(world: World, object: KubeObject): readonly Findin
   if (pairs.every((each) => inventory.has("labelled", each))) return [];
   const message = "no workload of the namespace has these labels yet: it guards nothing";
   return [warningAt("spec.selector.matchLabels", message, "TULLE0113")];
+}
+
+/** Of several that select one workload the oldest holds. @param table of those with a selector, by their namespace */
+export function checkOlder(world: World, object: KubeObject, table: string): readonly Finding[] {
+  const namespace = namespaceOf(object);
+  const all = world.inventory.of(table, namespace);
+  const older = all.slice(
+    0,
+    all.findIndex(({ metadata }) => metadata.name === object.metadata.name),
+  );
+  const other = older.find((each) => selectsSome(world, namespace, selectorOf(each), selectorOf(object)));
+  if (!other) return [];
+  const message = `\`${other.metadata.name}\` selects some of these workloads too; for them the older one holds, whole`;
+  return [warningAt("spec.selector.matchLabels", message, "TULLE0304")];
+}
+
+/** Whether some workload is selected by both: surely where one asks for all that the other does, else if there is one now. */
+function selectsSome(world: World, namespace: string, first: Labels, second: Labels): boolean {
+  const both = { ...first, ...second };
+  if (!selects(first, both)) return false;
+  if (selects(both, first) || selects(both, second)) return true;
+  const entries = `${namespace}/${firstPair(both)}`;
+  return world.inventory.some("workload", entries, (entry) => selects(both, workloadLabels(entry)));
 }

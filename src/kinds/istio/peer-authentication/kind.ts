@@ -1,6 +1,6 @@
-import { firstPair, type Labels, policyEntries, selectorOf, workloadLabels } from "../../../compile/entries.ts";
+import { policyEntries, selectorOf } from "../../../compile/entries.ts";
 import type { Entries } from "../../../compile/inventory.ts";
-import { namespaceOf, rootNamespace, selects } from "../../../compile/view.ts";
+import { namespaceOf, rootNamespace } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
@@ -8,7 +8,7 @@ import { checkPeerAuthentication, PeerAuthentication } from "../../../resources/
 import { AGE, field } from "../../columns.ts";
 import { securityKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
-import { checkSelector } from "../selectors.ts";
+import { checkOlder, checkSelector } from "../selectors.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
 export const PEER_AUTHENTICATION = securityKind({
@@ -37,7 +37,7 @@ function checkScope(world: World, object: KubeObject): readonly Finding[] {
     const message = "ignored: in the root namespace only one without a selector has an effect";
     return [warningAt("spec.selector", message, "TULLE0305")];
   }
-  return [...checkSelector(world, object), ...checkOlder(world, object, namespace)];
+  return [...checkSelector(world, object), ...checkOlder(world, object, WITH_LABELS)];
 }
 
 /** Of several for a whole namespace the oldest holds. */
@@ -46,26 +46,4 @@ function checkOldest(world: World, object: KubeObject, namespace: string): reado
   if (!oldest || oldest.metadata.name === object.metadata.name) return [];
   const message = `\`${oldest.metadata.name}\` is for the whole namespace too; the older one holds`;
   return [warningAt("metadata.name", message, "TULLE0304")];
-}
-
-/** Of several that select one workload the oldest holds. */
-function checkOlder(world: World, object: KubeObject, namespace: string): readonly Finding[] {
-  const all = world.inventory.of(WITH_LABELS, namespace);
-  const older = all.slice(
-    0,
-    all.findIndex(({ metadata }) => metadata.name === object.metadata.name),
-  );
-  const other = older.find((each) => selectsSome(world, namespace, selectorOf(each), selectorOf(object)));
-  if (!other) return [];
-  const message = `\`${other.metadata.name}\` selects some of these workloads too; for them the older one holds, whole`;
-  return [warningAt("spec.selector.matchLabels", message, "TULLE0304")];
-}
-
-/** Whether some workload is selected by both: surely where one asks for all that the other does, else if there is one now. */
-function selectsSome(world: World, namespace: string, first: Labels, second: Labels): boolean {
-  const both = { ...first, ...second };
-  if (!selects(first, both)) return false;
-  if (selects(both, first) || selects(both, second)) return true;
-  const entries = `${namespace}/${firstPair(both)}`;
-  return world.inventory.some("workload", entries, (entry) => selects(both, workloadLabels(entry)));
 }

@@ -76,7 +76,8 @@ export const DESCRIPTIONS: Descriptions = {
     "Labels of the namespace that it stands in; `kubernetes.io/metadata.name` is its name.",
   ...at(["spec.serviceEntryVisibility.policies.matchingRules.namespaceSelector"], LABEL_SELECTOR),
   "spec.serviceEntryVisibility.applyToSidecars": "Must be true: here all callers are what Istio calls sidecars.",
-  "spec.extensionProviders": "External authorizers, which CUSTOM policies ask, and collectors, which get spans.",
+  "spec.extensionProviders":
+    "External authorizers, which CUSTOM policies ask, collectors, which get spans, and who gets what else Telemetry tells: `envoy`, the log, and `prometheus`, the metrics, are there without.",
   ...at(["spec.extensionProviders"], {
     name: "By which policies name it.",
     envoyExtAuthzHttp: "A service that is asked over HTTP: 200 lets a request pass, any other answer is the client's.",
@@ -122,6 +123,22 @@ export const DESCRIPTIONS: Descriptions = {
   "spec.tracing.keepErrors": "Whether calls that failed are reported, sampled or not; true by default.",
   "spec.tracing.keepSlowerThan":
     "Calls whose answer begins later are reported, sampled or not; `1s` by default, `0s` for none.",
+  ...at(["spec.extensionProviders"], {
+    envoyFileAccessLog: "The platform's log.",
+    "envoyFileAccessLog.path": "`/dev/stdout`, as it is without it.",
+    "envoyFileAccessLog.logFormat": "How a line looks; the mesh's own JSON without it.",
+    "envoyFileAccessLog.logFormat.text": "A text with Envoy's operators, such as `%RESPONSE_CODE%`.",
+    "envoyFileAccessLog.logFormat.labels": "Such a text for each field of a JSON object.",
+    "envoyFileAccessLog.omitEmptyValues": "Kept without effect: what is not known is `-`, and null in JSON.",
+    prometheus: "The metrics that control answers at `/metrics`.",
+  }),
+  "spec.defaultProviders.metrics": "Names of providers; `prometheus` by default.",
+  "spec.defaultProviders.accessLogging": "Names of providers; by default each call is one line of the mesh's own JSON.",
+  "spec.accessLogFile":
+    "`/dev/stdout`, as it is without it; empty: nothing is logged where no Telemetry says otherwise.",
+  "spec.accessLogFormat":
+    "How a line looks: a text with Envoy's operators, or with `accessLogEncoding: JSON` an object of such texts, as JSON.",
+  "spec.accessLogEncoding": "TEXT or JSON; TEXT without a format is Istio's own text.",
   "spec.localityLbSetting": "What it means where callers and endpoints are, where a DestinationRule does not say so.",
   ...at(["spec.localityLbSetting"], LOCALITY_LB),
   "spec.localities": "Where callers are: a colo counts more than its country, that more than its continent.",

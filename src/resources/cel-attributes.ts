@@ -1,0 +1,83 @@
+import { later, never } from "./fields.ts";
+
+/** Types of CEL as its checker writes them. */
+type AttributeType = "string" | "int" | "bool" | "map<string, string>" | "google.protobuf.Duration";
+
+/** What an expression may name, as Envoy calls it, with its type. `src/telemetry/attributes.ts` says what each is worth. */
+export const ATTRIBUTE_TYPES: Readonly<Record<string, Readonly<Record<string, AttributeType>>>> = {
+  request: {
+    path: "string",
+    url_path: "string",
+    query: "string",
+    host: "string",
+    scheme: "string",
+    method: "string",
+    headers: "map<string, string>",
+    referer: "string",
+    useragent: "string",
+    id: "string",
+    size: "int",
+    duration: "google.protobuf.Duration",
+  },
+  response: {
+    code: "int",
+    code_details: "string",
+    flags: "int",
+    grpc_status: "int",
+    headers: "map<string, string>",
+    size: "int",
+    backend_latency: "google.protobuf.Duration",
+  },
+  source: { address: "string" },
+  destination: { port: "int" },
+  connection: { mtls: "bool", uri_san_peer_certificate: "string" },
+  upstream: { address: "string", request_attempt_count: "int" },
+  xds: { cluster_name: "string", route_name: "string" },
+};
+
+/** They hold values of the query, which no label tells. */
+export const UNTOLD_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
+  ["request.path", "it holds the query's values, which nothing outside of a decision tells; use `request.url_path`"],
+  ["request.query", "it holds the query's values, which nothing outside of a decision tells"],
+  ["request.referer", "it may hold the query's values of another page, which nothing tells"],
+]);
+
+const TLS = never("the platform ends TLS before a Worker runs, and tells nothing else of it");
+const SOCKET = never("no address or port of the mesh's own side is known; a Worker has no sockets");
+const BYTES = never("the platform writes headers and framing, whose bytes are not seen; use `size`");
+const ENVOY = never("it is state of Envoy's filters, and there is no Envoy");
+
+/** Attributes that Envoy knows and that cannot be known here, by their beginning. */
+const REFUSED: readonly (readonly [prefix: string, why: string])[] = [
+  ["request.time", later("compare `request.duration`")],
+  ["request.protocol", never("HTTP's version is between the client and the platform")],
+  ["request.total_size", BYTES],
+  ["response.total_size", BYTES],
+  ["response.trailers", never("HTTP/2 trailers do not exist on this runtime")],
+  ["source.port", SOCKET],
+  ["destination.address", SOCKET],
+  ["connection.", TLS],
+  ["upstream.", never("the platform makes the connections to services")],
+  ["xds.", ENVOY],
+  ["filter_state", ENVOY],
+  ["upstream_filter_state", ENVOY],
+  ["metadata", ENVOY],
+  ["upstream_peer", ENVOY],
+  ["downstream_peer", ENVOY],
+  ["node", ENVOY],
+  ["plugin_name", ENVOY],
+  ["plugin_root_id", ENVOY],
+  ["plugin_vm_id", ENVOY],
+  ["listener_direction", ENVOY],
+  ["listener_metadata", ENVOY],
+  ["route_name", later("write `xds.route_name`")],
+  ["cluster_name", later("write `xds.cluster_name`")],
+];
+
+/** @param name with its parts, by `.` @returns why it cannot be known; null: nobody has heard of it */
+export function whyRefused(name: string): string | null {
+  const found = REFUSED.find(
+    ([prefix]) => name === prefix || name.startsWith(prefix.endsWith(".") ? prefix : `${prefix}.`),
+  );
+  return found?.[1] ?? null;
+}

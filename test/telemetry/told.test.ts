@@ -1,0 +1,184 @@
+import { describe, expect, it } from "vitest";
+import type { Peer } from "../../src/identity/peer.ts";
+import type { Cluster, Endpoint, Slice } from "../../src/snapshot/model.ts";
+import type { CompiledExpression, MeshTelemetry, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
+import { Journal } from "../../src/telemetry/journal.ts";
+import { linkLogFormat } from "../../src/telemetry/log-format.ts";
+import { foldedKey, MetricSums } from "../../src/telemetry/metrics.ts";
+import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
+import { reachedIn } from "../../src/telemetry/seen-callers.ts";
+import { SeriesIndex } from "../../src/telemetry/series.ts";
+import { TelemetryIndex, wants } from "../../src/telemetry/told.ts";
+
+const NOW = 1_700_000_000_000;
+const CART: Peer = {
+  principal: "cluster.local/ns/shop/sa/cart",
+  namespace: "shop",
+  trustDomain: "cluster.local",
+  by: "binding",
+};
+const ENDPOINT = {
+  id: "binding:EP_REVIEWS",
+  workload: { name: "reviews-v1", namespace: "default", principal: null, app: "reviews", version: "v1" },
+} as Endpoint;
+const CLUSTER = {
+  id: "outbound|9080||reviews",
+  port: 9_080,
+  service: { host: "reviews", name: "reviews", namespace: "default" },
+} as Cluster;
+
+function call(more: Partial<Journal> = {}): Journal {
+  const journal = new Journal(NOW - 12, "id-1", "GET");
+  return Object.assign(journal, { path: "/a", status: 200, peer: CART, endpoint: ENDPOINT, cluster: CLUSTER, ...more });
+}
+
+const above = (code: number): CompiledExpression => ({
+  kind: ">=",
+  left: { kind: "attribute", name: "response.code" },
+  right: { kind: "value", value: code },
+});
+const logging = (code: number): TelemetrySettings => ({
+  accessLog: { sinks: [{ provider: "envoy", filter: above(code) }] },
+});
+
+describe("what is told of a call", () => {
+  const model: MeshTelemetry = {
+    settings: [{}, logging(400), logging(500), { accessLog: { sinks: [] } }],
+    mesh: { client: 3, server: 3 },
+    namespaces: { shop: { client: 1, server: 0 }, default: { client: 0, server: 2 } },
+    callers: { "shop/quiet": 3 },
+  };
+  const sinksOf = (journal: Journal, slice?: Slice) => new TelemetryIndex(model).of(journal, slice).sinks;
+
+  it("is what either side wants, in one line a provider", () => {
+    const [sink, ...others] = sinksOf(call());
+    expect(others).toEqual([]);
+    expect([200, 404, 503].map((status) => sink && wants(sink, call({ status }), NOW))).toEqual([false, true, true]);
+  });
+
+  it("is the service's side alone where the caller wants nothing", () => {
+    const journal = call({ peer: { ...CART, principal: "cluster.local/ns/shop/sa/quiet" } });
+    const [sink] = sinksOf(journal);
+    expect([404, 503].map((status) => sink && wants(sink, call({ status }), NOW))).toEqual([false, true]);
+  });
+
+  it("is the mesh's where nobody is known, and the caller's where no endpoint was chosen", () => {
+    const nobody: Peer = { principal: null, namespace: null, trustDomain: null, by: "none" };
+    expect(sinksOf(call({ peer: nobody, endpoint: null }))).toEqual([]);
+    expect(sinksOf(call({ endpoint: null }))).toHaveLength(1);
+  });
+
+  it("is an endpoint's own where its slice says so", () => {
+    const slice = { telemetry: [{ accessLog: { sinks: [] } }] } as unknown as Slice;
+    const journal = call({
+      endpoint: { ...ENDPOINT, telemetry: 0 },
+      peer: { ...CART, principal: "c/ns/shop/sa/quiet" },
+    });
+    expect(sinksOf(journal, slice)).toEqual([]);
+  });
+});
+
+describe("a format of the log", () => {
+  const line = (text: string, more: Partial<Journal> = {}) => linkLogFormat({ text })(call(more), "edge", NOW);
+
+  it.each([
+    ["%START_TIME% %DURATION% %RESPONSE_CODE%", "2023-11-14T22:13:19.988Z 12 200"],
+    ["%START_TIME(%H:%M)% %HOSTNAME% %%", "22:13 edge %"],
+    ["%REQ(:METHOD)% %REQ(X-A?:PATH)% %REQ(X-B)%", "GET /a?token&b -"],
+    ["%REQ(X-LONG):3% %RESP(Y)% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", "abc z 7"],
+    ["%UPSTREAM_HOST% %UPSTREAM_CLUSTER% %ROUTE_NAME%", "binding:EP_REVIEWS outbound|9080||reviews -"],
+    ["%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_REMOTE_ADDRESS%", "spiffe://cluster.local/ns/shop/sa/cart [::1]:0"],
+    ["%REQ(AUTHORIZATION)%|%REQ(REFERER)%|%PROTOCOL%", "-|https://a.test/b|-"],
+  ])("%s", (text, want) => {
+    const headers = { "x-long": "abcdef", authorization: "Bearer s", referer: "https://a.test/b?token=s" };
+    const answer = new Headers({ y: "z" });
+    expect(line(text, { query: "token=s&b", headers, answer, upstreamMs: 7, clientIp: "::1" })).toBe(want);
+  });
+
+  it("lets nothing from outside end a line or its quotes, and grows no longer than 8 KiB", () => {
+    const text = line('"%REQ(X)%"', { headers: { x: 'a"\n\u2028\\' } });
+    expect(text).toBe(String.raw`"a\"\n\u2028\\"`);
+    expect(line("%REQ(X)%".repeat(50), { headers: { x: "é".repeat(9_000) } }).length).toBeLessThan(8_192);
+  });
+
+  it("as JSON keeps numbers and what is not there, and leaves out what has no room", () => {
+    const write = linkLogFormat({
+      fields: { code: "%RESPONSE_CODE%", who: "%REQ(X)%", both: "%RESPONSE_CODE% %REQ(X)%", ...many() },
+    });
+    const written = write(call(), "edge", NOW);
+    expect(JSON.parse(written)).toMatchObject({ code: 200, who: null, both: "200 -" });
+    const long = write(call({ path: "/".padEnd(9_000, '"') }), "edge", NOW);
+    expect(long.length).toBeLessThan(8_192);
+    expect(JSON.parse(long)).toHaveProperty("code", 200);
+  });
+});
+
+function many(): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`path-${at}`, "%REQ(:PATH)%"]));
+}
+
+describe("metrics that a Telemetry changes", () => {
+  const said: CompiledExpression = { kind: "attribute", name: "request.url_path" };
+
+  function count(metrics: TelemetrySettings["metrics"], journals: readonly Journal[]): MetricSums {
+    const sums = new MetricSums();
+    const index = new SeriesIndex(sums, new MetricSums(), () => undefined);
+    const settings = metrics === undefined ? [{}] : [{}, { metrics }];
+    const telemetry = new TelemetryIndex({ settings, mesh: { client: 0, server: settings.length - 1 } });
+    for (const journal of journals) index.add(journal, NOW, telemetry);
+    return sums;
+  }
+
+  function shown(sums: MetricSums): readonly string[] {
+    const meta = { routes: [], exemplars: () => [], dropped: {}, folded: 0, generation: 1, counts: {} };
+    return [...prometheusPieces({ series: sums.all(), ...meta }, "prometheus")]
+      .flatMap((piece) => piece.split("\n"))
+      .filter((text) =>
+        /^istio_(requests_total|request_duration_milliseconds_count)\{reporter="destination"/.test(text),
+      );
+  }
+
+  it("get labels that calls fill, lose others, and stay apart from the metrics that are not changed", () => {
+    const tags = [{ name: "path", value: said }, { name: "source_app" }];
+    const sums = count({ overrides: [{ metric: "REQUEST_COUNT", tags }] }, [call(), call(), call({ path: "/b" })]);
+    const texts = shown(sums);
+    expect(texts).toHaveLength(3);
+    expect(texts[0]).toMatch(/^istio_requests_total\{.*source_app="".*path="\/a"\} 2$/);
+    expect(texts[1]).toMatch(/^istio_requests_total\{.*path="\/b"\} 1$/);
+    expect(texts[2]).toMatch(/^istio_request_duration_milliseconds_count\{.*source_app="unknown".*[^}]*\} 3$/);
+  });
+
+  it("are not counted where they are disabled, one or all", () => {
+    const only = shown(count({ overrides: [{ metric: "REQUEST_DURATION", disabled: true, tags: [] }] }, [call()]));
+    expect(only.map((text) => text.split("{")[0])).toEqual(["istio_requests_total"]);
+    expect(shown(count({ off: true, overrides: [] }, [call()]))).toEqual([]);
+    expect(shown(count(undefined, [call()]))).toHaveLength(2);
+  });
+
+  it("read `unknown` where an expression cannot be worked out, and `other` past what an isolate finds", () => {
+    const tags = [{ name: "x", value: { kind: "header", of: "request", name: "x" } as const }];
+    const calls = Array.from({ length: 2_100 }, (_, at) => call({ headers: { x: String(at) } }));
+    const texts = shown(count({ overrides: [{ metric: "REQUEST_COUNT", tags }] }, [call(), ...calls]));
+    expect(texts.filter((text) => text.includes('x="unknown"'))).toHaveLength(1);
+    expect(texts.find((text) => text.includes('x="other"'))).toMatch(/ 101$/);
+  });
+
+  it("tell who was seen calling once, and not where the caller's label is gone", () => {
+    const tags = [{ name: "path", value: said }];
+    const keys = (more: typeof tags) =>
+      count({ overrides: [{ metric: "REQUEST_COUNT", tags: more }] }, [call()])
+        .all()
+        .map(({ labels }) => reachedIn(labels)?.caller);
+    expect(keys(tags).filter((caller) => caller !== undefined)).toEqual(["cluster.local/ns/shop/sa/cart"]);
+    const without = keys([...tags, { name: "source_principal" } as unknown as (typeof tags)[number]]);
+    expect(without.filter((caller) => caller !== undefined)).toEqual([]);
+  });
+
+  it("are folded as what they are of", () => {
+    const first = count({ overrides: [{ metric: "REQUEST_COUNT", tags: [{ name: "path", value: said }] }] }, [call()])
+      .all()
+      .map(({ labels }) => labels)
+      .find((labels) => labels.includes("REQUEST_COUNT"));
+    expect(foldedKey(first ?? "")).toMatch(/^\["destination","other",.*\{"only":\["REQUEST_COUNT"\]\}\]$/);
+  });
+});
