@@ -18,9 +18,12 @@ import { addLogin } from "./login.ts";
 import { addMode } from "./mode.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
 import { complain, FORMATS, print, printStructured } from "./output.ts";
+import { addQuery } from "./query.ts";
 import { addRevisions, addRollback } from "./revisions.ts";
 import { addStatus } from "./status.ts";
 import { addToken } from "./tokens.ts";
+import { addTop } from "./top.ts";
+import { addEdges, addStat } from "./traffic.ts";
 
 /** All commands. Nothing runs before it is told to parse. */
 export function tulleProgram(): Command {
@@ -68,6 +71,10 @@ export function tulleProgram(): Command {
   addAnalyze(program);
   addStatus(program);
   addDashboard(program);
+  addStat(program);
+  addEdges(program);
+  addTop(program);
+  addQuery(program);
   addCheck(program);
   addMode(program);
   addDecide(program);

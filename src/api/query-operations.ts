@@ -31,6 +31,18 @@ export const QueryRefused = z.strictObject({
 const part = z.number().min(0).max(1);
 const milliseconds = z.number().nullable().describe("Null: there is nothing to say.");
 
+const traffic = {
+  requests: z.number(),
+  rps: z.number().describe("Requests a second."),
+  errorRate: part.describe("Part that was answered with 5xx."),
+  refusedRate: part.describe("Part that was answered with 4xx."),
+  p50: milliseconds,
+  p95: milliseconds,
+  p99: milliseconds,
+  mtls: part.describe("Part by callers whose identity is proven, or through a Gateway."),
+  flags: z.record(z.string(), z.number()).describe("Requests by response flag."),
+};
+
 export const Graph = z.strictObject({
   window: z.int().describe("Seconds asked for."),
   covered: z
@@ -43,10 +55,11 @@ export const Graph = z.strictObject({
         .enum(["workload", "service", "gateway", "unknown"])
         .describe("`service`: the call ended before a workload was chosen. `unknown`: a caller without identity."),
       namespace: z.string(),
-      name: z.string(),
+      name: z.string().describe("Of a workload of another mesh with `@` and its trust domain."),
       app: z.string(),
       version: z.string(),
       principal: z.string().nullable().describe("SPIFFE ID; null: none is proven or known."),
+      inbound: z.strictObject(traffic).nullable().describe("All calls that reach it; null: none does."),
     }),
   ),
   edges: z
@@ -55,15 +68,7 @@ export const Graph = z.strictObject({
         from: z.string().describe("`id` of a node."),
         to: z.string(),
         protocol: z.string(),
-        requests: z.number(),
-        rps: z.number().describe("Requests a second."),
-        errorRate: part.describe("Part that was answered with 5xx."),
-        refusedRate: part.describe("Part that was answered with 4xx."),
-        p50: milliseconds,
-        p95: milliseconds,
-        p99: milliseconds,
-        mtls: part.describe("Part by callers whose identity is proven, or through a Gateway."),
-        flags: z.record(z.string(), z.number()).describe("Requests by response flag."),
+        ...traffic,
       }),
     )
     .describe("The busiest first."),

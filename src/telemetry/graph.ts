@@ -16,13 +16,18 @@ interface GraphNode {
   readonly version: string;
   /** `spiffe://…`; null: none is proven, or known. */
   readonly principal: string | null;
+  /** All calls that reach it; null: none does. */
+  readonly inbound: Traffic | null;
 }
 
 /** Calls of one node to another, by one protocol. */
-interface GraphEdge {
+interface GraphEdge extends Traffic {
   readonly from: string;
   readonly to: string;
   readonly protocol: string;
+}
+
+interface Traffic {
   readonly requests: number;
   readonly rps: number;
   /** Part that was answered with 5xx, 0 to 1. */
@@ -58,11 +63,17 @@ export interface GraphFrame {
   readonly viewer: SeriesViewer;
 }
 
+type Party = Omit<GraphNode, "inbound">;
+
 /** Sums of one edge. */
-interface Sums {
-  readonly from: GraphNode;
-  readonly to: GraphNode;
+interface Edge {
+  readonly from: Party;
+  readonly to: Party;
   readonly protocol: string;
+  readonly sums: Sums;
+}
+
+interface Sums {
   requests: number;
   errors: number;
   refused: number;
@@ -73,24 +84,41 @@ interface Sums {
 
 /** @param grown series of calls by their keys */
 export function graphOf(grown: ReadonlyMap<string, Growth>, frame: GraphFrame): ServiceGraph {
-  const edges = new Map<string, Sums>();
   // Each call counts under both of Istio's reporters; how its caller was known stands at the destination.
   const calls = Array.from(grown, ([key, growth]) => ({ labels: labelsIn(key), growth })).filter(
-    ({ labels }) =>
-      labels.reporter === "destination" && seesSeries(frame.viewer, "call", new OwnLabels(Object.entries(labels))),
+    ({ labels, growth }) =>
+      labels.reporter === "destination" &&
+      (growth[0] ?? 0) > 0 &&
+      seesSeries(frame.viewer, "call", new OwnLabels(Object.entries(labels))),
   );
-  const names = workloadsByPrincipal(calls.map(({ labels }) => labels));
-  for (const { labels, growth } of calls) addTo(edges, names, labels, growth);
+  const known = identitiesOf(calls.map(({ labels }) => labels));
+  const edges = new Map<string, Edge>();
+  const inbound = new Map<string, Sums>();
+  for (const { labels, growth } of calls) {
+    const edge = edgeFor(edges, sourceOf(labels, known), destinationOf(labels), labels.request_protocol);
+    const reached = inbound.get(edge.to.id) ?? noSums();
+    inbound.set(edge.to.id, reached);
+    for (const sums of [edge.sums, reached]) add(sums, labels, growth);
+  }
   const begin = frame.since === null ? frame.now : Math.max(frame.from, frame.since - FINE_MS);
   const covered = Math.max(0, frame.now - begin) / 1_000;
-  const all = [...edges.values()].filter(({ requests }) => requests > 0);
+  const all = [...edges.values()];
   // A node is told as it was called, where it was: of a caller less is known.
-  const nodes = new Map([...all.map(({ from }) => from), ...all.map(({ to }) => to)].map((node) => [node.id, node]));
+  const nodes = new Map([...all.map(({ from }) => from), ...all.map(({ to }) => to)].map((one) => [one.id, one]));
   return {
     window: frame.seconds,
     covered,
-    nodes: [...nodes.values()].sort((one, other) => (one.id < other.id ? -1 : 1)),
-    edges: all.map((sums) => edgeOf(sums, covered)).sort((one, other) => other.requests - one.requests),
+    nodes: Array.from(nodes.values(), (one) => ({ ...one, inbound: trafficOf(inbound.get(one.id), covered) })).sort(
+      (one, other) => (one.id < other.id ? -1 : 1),
+    ),
+    edges: all
+      .map(({ from, to, protocol, sums }) => ({
+        from: from.id,
+        to: to.id,
+        protocol,
+        ...trafficFrom(sums, covered),
+      }))
+      .sort((one, other) => other.requests - one.requests),
   };
 }
 
@@ -102,42 +130,46 @@ export function inNamespace(graph: ServiceGraph, namespace: string): ServiceGrap
   return { ...graph, edges, nodes: graph.nodes.filter(({ id }) => used.has(id)) };
 }
 
-/** Names of workloads that have an identity for themselves, by it: a certificate tells of a caller no more than that. */
-function workloadsByPrincipal(calls: readonly MetricLabels[]): ReadonlyMap<string, string> {
-  const known = calls.filter((labels) => labels.destination_workload !== UNKNOWN);
+/** Of whoever was called: what tells of a caller that has shown a certificate and no more. */
+interface Identities {
+  /** Names of workloads that have an identity for themselves, by it. */
+  readonly names: ReadonlyMap<string, string>;
+  readonly trustDomains: ReadonlySet<string>;
+}
+
+function identitiesOf(calls: readonly MetricLabels[]): Identities {
+  const known = calls.filter((labels) => labels.destination_principal !== UNKNOWN);
   const groups = Map.groupBy(known, (labels) => labels.destination_principal);
   const alone = [...groups].flatMap(([principal, of]) => {
     const names = new Set(of.map((labels) => labels.destination_workload));
-    return names.size === 1 && principal !== UNKNOWN ? [[principal, [...names][0] ?? UNKNOWN] as const] : [];
+    return names.size === 1 ? [[principal, [...names][0] ?? UNKNOWN] as const] : [];
   });
-  return new Map(alone);
+  return {
+    names: new Map(alone),
+    trustDomains: new Set(known.map((labels) => domainOf(labels.destination_principal))),
+  };
 }
 
-function addTo(
-  edges: Map<string, Sums>,
-  names: ReadonlyMap<string, string>,
-  labels: MetricLabels,
-  growth: Growth,
-): void {
-  const { request_protocol: protocol, response_code: code } = labels;
-  const [from, to] = [sourceOf(labels, names), destinationOf(labels)];
+function domainOf(principal: string): string {
+  return /^spiffe:\/\/([^/]+)\//.exec(principal)?.[1] ?? "";
+}
+
+function edgeFor(edges: Map<string, Edge>, from: Party, to: Party, protocol: string): Edge {
   const key = JSON.stringify([from.id, to.id, protocol]);
-  const sums = edges.get(key) ?? {
-    from,
-    to,
-    protocol,
-    requests: 0,
-    errors: 0,
-    refused: 0,
-    mutual: 0,
-    durations: [],
-    flags: new Map<string, number>(),
-  };
-  edges.set(key, sums);
+  const edge = edges.get(key) ?? { from, to, protocol, sums: noSums() };
+  edges.set(key, edge);
+  return edge;
+}
+
+function noSums(): Sums {
+  return { requests: 0, errors: 0, refused: 0, mutual: 0, durations: [], flags: new Map() };
+}
+
+function add(sums: Sums, labels: MetricLabels, growth: Growth): void {
   const requests = growth[0] ?? 0;
   sums.requests += requests;
-  if (code.startsWith("5")) sums.errors += requests;
-  if (code.startsWith("4")) sums.refused += requests;
+  if (labels.response_code.startsWith("5")) sums.errors += requests;
+  if (labels.response_code.startsWith("4")) sums.refused += requests;
   if (labels.connection_security_policy === "mutual_tls") sums.mutual += requests;
   for (const [bucket, count] of durationsIn(growth).entries())
     sums.durations[bucket] = (sums.durations[bucket] ?? 0) + count;
@@ -145,7 +177,11 @@ function addTo(
     if (flag !== "-" && flag !== "") sums.flags.set(flag, (sums.flags.get(flag) ?? 0) + requests);
 }
 
-function edgeOf({ from, to, protocol, durations, ...sums }: Sums, seconds: number): GraphEdge {
+function trafficOf(sums: Sums | undefined, seconds: number): Traffic | null {
+  return sums === undefined ? null : trafficFrom(sums, seconds);
+}
+
+function trafficFrom({ durations, flags, requests, errors, refused, mutual }: Sums, seconds: number): Traffic {
   let reached = 0;
   const buckets = durations.map((count, at) => ({
     bound: BUCKETS[at] ?? Number.POSITIVE_INFINITY,
@@ -156,18 +192,15 @@ function edgeOf({ from, to, protocol, durations, ...sums }: Sums, seconds: numbe
     return Number.isFinite(value) ? value : null;
   };
   return {
-    from: from.id,
-    to: to.id,
-    protocol,
-    requests: sums.requests,
-    rps: seconds > 0 ? sums.requests / seconds : 0,
-    errorRate: sums.errors / sums.requests,
-    refusedRate: sums.refused / sums.requests,
+    requests,
+    rps: seconds > 0 ? requests / seconds : 0,
+    errorRate: errors / requests,
+    refusedRate: refused / requests,
     p50: quantile(0.5),
     p95: quantile(0.95),
     p99: quantile(0.99),
-    mtls: sums.mutual / sums.requests,
-    flags: Object.fromEntries([...sums.flags].sort(([one], [other]) => (one < other ? -1 : 1))),
+    mtls: mutual / requests,
+    flags: Object.fromEntries([...flags].sort(([one], [other]) => (one < other ? -1 : 1))),
   };
 }
 
@@ -175,15 +208,18 @@ const UNKNOWN = "unknown";
 /** What metrics call a Gateway (src/compile/istio/gateway-hosts.ts). */
 const GATEWAY_WORKLOAD = "istio-ingressgateway";
 
-function sourceOf(labels: MetricLabels, names: ReadonlyMap<string, string>): GraphNode {
+function sourceOf(labels: MetricLabels, { names, trustDomains }: Identities): Party {
   const { source_workload: workload, source_workload_namespace: namespace, source_app: app } = labels;
   const kind = workload === GATEWAY_WORKLOAD ? "gateway" : namespace === UNKNOWN ? "unknown" : "workload";
   const { source_principal: principal } = labels;
   const name = workload === UNKNOWN ? (names.get(principal) ?? accountOf(principal)) : workload;
-  return node(kind, namespace, name, app, labels.source_version, principal);
+  const domain = domainOf(principal);
+  // What another mesh calls so is not ours.
+  const isForeign = kind === "workload" && domain !== "" && trustDomains.size > 0 && !trustDomains.has(domain);
+  return node(kind, namespace, isForeign ? `${name}@${domain}` : name, app, labels.source_version, principal);
 }
 
-function destinationOf(labels: MetricLabels): GraphNode {
+function destinationOf(labels: MetricLabels): Party {
   const { destination_workload: workload, destination_workload_namespace: namespace, destination_app: app } = labels;
   if (workload !== UNKNOWN)
     return node("workload", namespace, workload, app, labels.destination_version, labels.destination_principal);
@@ -202,7 +238,7 @@ function node(
   app: string,
   version: string,
   principal: string,
-): GraphNode {
+): Party {
   const id = [kind, namespace, name].map(encodeURIComponent).join("/");
   return { id, kind, namespace, name, app, version, principal: principal === UNKNOWN ? null : principal };
 }

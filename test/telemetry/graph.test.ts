@@ -76,6 +76,7 @@ describe("the graph", () => {
       ["workload/shop/orders-v1", "workload"],
       ["workload/web/page-v1", "workload"],
     ]);
+    expect(graph.nodes.map(({ inbound }) => inbound?.requests ?? null)).toEqual([120, null]);
     expect(graph.edges).toHaveLength(1);
     expect(graph.edges[0]).toMatchObject({
       from: "workload/web/page-v1",
@@ -131,6 +132,12 @@ describe("the graph", () => {
       FRAME,
     );
     expect(graph.edges.map(({ from }) => from).toSorted()).toEqual(["workload/shop/orders-v1", "workload/web/page-v1"]);
+  });
+
+  it("keeps a caller of another mesh apart from a workload of that name", () => {
+    const foreign = { ...WEB, source_principal: "spiffe://other.example/ns/web/sa/page", source_workload: "unknown" };
+    const graph = graphOf(new Map([calls({ ...foreign, ...SHOP }, 1)]), FRAME);
+    expect(graph.edges[0]?.from).toBe("workload/web/page%40other.example");
   });
 
   it("covers no more than there is history, and tells a namespace of its own side", () => {
