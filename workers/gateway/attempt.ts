@@ -80,7 +80,7 @@ export class Attempt {
    * @returns the client's answer, whatever the endpoint did; never rejects
    */
   perform(backend: Backend, url: string, init: RequestInit, now: number): Promise<Response> {
-    const { lease, forward, deadline, request, kept, received } = this.#call;
+    const { lease, forward, deadline, kept, received } = this.#call;
     const { retries, idleTimeoutMs } = forward.route.model;
     this.#sentAt = now;
     let ms = deadline - now;
@@ -92,8 +92,7 @@ export class Attempt {
       init.signal = this.#signal();
     }
     if (idleTimeoutMs !== undefined) this.#watchSilence(init, idleTimeoutMs);
-    else if (request.body !== null && kept === null && isWatched(toldLength(received.headers)))
-      this.#upload = "running";
+    else if (init.body !== null && kept === null && isWatched(toldLength(received.headers))) this.#upload = "running";
     // What is pending in `waitUntil` would keep the call to the service alive when its client or its time is gone.
     if (lease.held) init.signal = this.#signal();
     const answered =
@@ -158,7 +157,7 @@ export class Attempt {
       clearTimeout(this.#timer);
       this.#idle?.stop();
       call.journal.upstreamMs = Date.now() - this.#sentAt;
-      if (call.request.signal.aborted) return call.gone();
+      if (call.lease.ended) return call.gone();
       if (response === null) {
         const byClient = this.#waitsForClient;
         this.outcome = byClient ? null : "timeout";

@@ -28,6 +28,9 @@ export class Lease implements Context {
     else signal.addEventListener("abort", () => this.end("DC"));
   }
 
+  /**
+   * Where a client tells of its abort, and the call has no answer yet, this says that it is gone, at less cost than its signal.
+   */
   get ended(): boolean {
     return !this.#open;
   }

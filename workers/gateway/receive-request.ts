@@ -37,7 +37,8 @@ function introduce(call: HttpCall, { headers, clientIp, scheme, authority, targe
   journal.clientIp = clientIp;
   headers["x-request-id"] = journal.requestId;
   headers["traceparent"] = formatTraceparent(trace.traceId, trace.spanId, journal.sampled);
-  if (trace.state === null) delete headers["tracestate"];
+  // To delete costs, also what is not there.
+  if (trace.state === null && headers["tracestate"] !== undefined) delete headers["tracestate"];
   headers["x-forwarded-proto"] = scheme;
   if (clientIp !== null) headers["x-forwarded-for"] = clientIp;
 }

@@ -22,8 +22,8 @@ import { traceAttempt } from "./trace-request.ts";
  * at the call's end hangs on its lease.
  */
 export function sendRequest(call: HttpCall): Response | Promise<Response> {
-  const { endpoint, forward, mesh, request } = call;
-  if (request.signal.aborted) return call.gone();
+  const { endpoint, forward, mesh } = call;
+  if (call.lease.ended) return call.gone();
   if (endpoint.limit !== undefined && (call.view.active.get(endpoint.id) ?? 0) >= endpoint.limit)
     return call.answer(answerOf("overflow"));
   const now = Date.now();
@@ -61,7 +61,7 @@ async function performAsserted(
 ): Promise<Response> {
   try {
     await asserted;
-    return call.request.signal.aborted ? call.gone() : await perform(call, backend, headers, Date.now());
+    return call.lease.ended ? call.gone() : await perform(call, backend, headers, Date.now());
   } catch (error) {
     return call.broken(error);
   }
@@ -85,7 +85,7 @@ async function sendAgain(call: HttpCall, waitMs: number): Promise<Response> {
   try {
     await scheduler.wait(waitMs);
     // Where something of the request is pending elsewhere the client's abort does not stop it here.
-    if (call.request.signal.aborted) return call.gone();
+    if (call.lease.ended) return call.gone();
     return pick(call, Date.now()) ?? (await sendRequest(call));
   } catch (error) {
     return call.broken(error);
