@@ -33,6 +33,8 @@ export interface Client {
   readonly target: Target;
   /** @returns whatever was answered; throws where nothing was */
   send(call: Call): Promise<Answer>;
+  /** @returns pieces of an answer that goes on; throws where it is refused, or breaks off */
+  stream(call: Call): Promise<AsyncIterable<string>>;
 }
 
 /** Nothing came back: what was asked for may have been done all the same. */
@@ -47,7 +49,11 @@ export function connect(options: GlobalOptions): Client {
         ...(target.ca !== null && { ca: target.ca }),
       })
     : new http.Agent({ keepAlive: true });
-  return { target, send: async (call) => send(target, agent, options.timeout, call) };
+  return {
+    target,
+    send: async (call) => send(target, agent, options.timeout, call),
+    stream: async (call) => stream(target, agent, options.timeout, call),
+  };
 }
 
 /**
@@ -77,13 +83,62 @@ function placeOf({ below, path }: Call): string {
 }
 
 async function send(target: Target, agent: http.Agent, timeoutMs: number, call: Call): Promise<Answer> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const { response, failed } = await begin(target, agent, call, signal, timeoutMs);
+  return answerOf(response, failed);
+}
+
+async function answerOf(response: http.IncomingMessage, failed: (error: Error) => NoAnswer): Promise<Answer> {
+  try {
+    let text = "";
+    for await (const chunk of response.setEncoding("utf8")) text += chunk;
+    const date = Date.parse(response.headers.date ?? "");
+    return { status: response.statusCode ?? 0, text, at: Number.isNaN(date) ? Date.now() : date };
+  } catch (error) {
+    throw failed(error as Error);
+  }
+}
+
+async function stream(
+  target: Target,
+  agent: http.Agent,
+  timeoutMs: number,
+  call: Call,
+): Promise<AsyncIterable<string>> {
+  // Only the beginning has a bound: what follows comes when it comes.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
+  const { response, failed } = await begin(target, agent, call, late.signal, timeoutMs);
+  if (response.statusCode !== 200) throw refusalOf(target, call, await answerOf(response, failed));
+  clearTimeout(timer);
+  return pieces(response, failed);
+}
+
+async function* pieces(
+  response: http.IncomingMessage,
+  failed: (error: Error) => NoAnswer,
+): AsyncGenerator<string, void, void> {
+  try {
+    for await (const chunk of response.setEncoding("utf8")) yield String(chunk);
+  } catch (error) {
+    throw failed(error as Error);
+  }
+}
+
+/** Until the answer's head is there. */
+async function begin(
+  target: Target,
+  agent: http.Agent,
+  call: Call,
+  signal: AbortSignal,
+  timeoutMs: number,
+): Promise<{ readonly response: http.IncomingMessage; readonly failed: (error: Error) => NoAnswer }> {
   const url = new URL(`${target.server}${placeOf(call)}`);
   for (const [name, value] of Object.entries(call.query ?? {}))
     if (value !== undefined) url.searchParams.set(name, value);
   const token = call.bearer === undefined ? target.token : call.bearer;
   if (token === null && call.bearer === undefined)
     throw new CommandError(`${target.source} names no token; give --token-file, or a kubeconfig whose user has one`);
-  const signal = AbortSignal.timeout(timeoutMs);
   const options: https.RequestOptions = {
     agent,
     signal,
@@ -96,26 +151,16 @@ async function send(target: Target, agent: http.Agent, timeoutMs: number, call: 
       ...(call.ifMatch !== undefined && { "if-match": call.ifMatch }),
     },
   };
+  const failed = (error: Error): NoAnswer =>
+    new NoAnswer(
+      signal.aborted
+        ? `${target.server} did not answer within ${timeoutMs / 1_000} s; look at its log, or wait longer with --timeout`
+        : describeFailure(error, target, url),
+    );
   return new Promise((resolve, reject) => {
-    const failed = (error: Error): void =>
-      reject(
-        new NoAnswer(
-          signal.aborted
-            ? `${target.server} did not answer within ${timeoutMs / 1_000} s; look at its log, or wait longer with --timeout`
-            : describeFailure(error, target, url),
-        ),
-      );
-    const request = (url.protocol === "https:" ? https : http).request(url.href, options, (response) => {
-      let text = "";
-      response.setEncoding("utf8");
-      response.on("data", (chunk: string) => (text += chunk));
-      response.on("error", failed);
-      response.on("end", () => {
-        const date = Date.parse(response.headers.date ?? "");
-        resolve({ status: response.statusCode ?? 0, text, at: Number.isNaN(date) ? Date.now() : date });
-      });
-    });
-    request.on("error", failed);
+    const client = url.protocol === "https:" ? https : http;
+    const request = client.request(url.href, options, (response) => resolve({ response, failed }));
+    request.on("error", (error) => reject(failed(error)));
     request.end(call.body);
   });
 }

@@ -21,6 +21,7 @@ import { complain, FORMATS, print, printStructured } from "./output.ts";
 import { addQuery } from "./query.ts";
 import { addRevisions, addRollback } from "./revisions.ts";
 import { addStatus } from "./status.ts";
+import { addTail } from "./tail.ts";
 import { addToken } from "./tokens.ts";
 import { addTop } from "./top.ts";
 import { addEdges, addStat } from "./traffic.ts";
@@ -78,6 +79,7 @@ export function tulleProgram(): Command {
   addCheck(program);
   addMode(program);
   addDecide(program);
+  addTail(program);
   addRevisions(program);
   addRollback(program);
   addToken(program);

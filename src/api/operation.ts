@@ -82,7 +82,8 @@ const REASONS = {
   RequestEntityTooLarge: "The body is larger than is read.",
   UnsupportedMediaType: "The body's `Content-Type` is not read here.",
   Invalid: "What the body says cannot be. Every cause names its field.",
-  TooManyRequests: "Too many watches are open, of this token or of all. Try again after `Retry-After` seconds.",
+  TooManyRequests:
+    "Too many watches or tails are open, of this token or of all. Try again after `Retry-After` seconds.",
   RequestHeaderFieldsTooLarge: "The headers are larger than 60 KiB.",
   Expired: "The history does not go back so far. List again.",
   ServiceUnavailable: "The store did not answer. Nothing is half done; try again after `Retry-After` seconds.",

@@ -27,6 +27,7 @@ import {
 import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
 import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
+import { TAIL_OPERATIONS } from "./tail-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
 import {
   Listening,
@@ -930,4 +931,5 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   ...CA_OPERATIONS,
   ...DASHBOARD_OPERATIONS,
   ...QUERY_OPERATIONS,
+  ...TAIL_OPERATIONS,
 };

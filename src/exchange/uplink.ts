@@ -2,12 +2,16 @@ import { Breakers } from "../resilience/breakers.ts";
 import type { ExchangeUp, MetricDelta } from "../snapshot/rpc.ts";
 import { ProbeDuty } from "./probe-duty.ts";
 import { MetricSums } from "../telemetry/metrics.ts";
+import { TailBook, type TailBookDeps } from "./tail-book.ts";
 
 /** Series that wait for a cell that is away; further ones are dropped and counted. */
 const MAX_PENDING_SERIES = 5_000;
 
 /** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
-export type Unsent = Pick<ExchangeUp, "sequence" | "outcomes" | "metrics" | "routes" | "dropped" | "counts" | "probed">;
+export type Unsent = Pick<
+  ExchangeUp,
+  "sequence" | "outcomes" | "metrics" | "routes" | "dropped" | "counts" | "probed" | "tailed"
+>;
 
 /** What this isolate has to tell its cell. */
 export class Uplink {
@@ -15,10 +19,15 @@ export class Uplink {
   readonly metrics = new MetricSums();
   readonly routes = new MetricSums();
   readonly probes = new ProbeDuty();
+  readonly tails: TailBook;
   #dropped: Record<string, number> = {};
   #counts = new Map<string, number>();
   #sequence = 0;
   #unsent: Unsent | null = null;
+
+  constructor(deps: TailBookDeps) {
+    this.tails = new TailBook(deps);
+  }
 
   /** Counts a record that was lost. */
   drop(reason: string, count = 1): void {
@@ -51,8 +60,10 @@ export class Uplink {
     if (counts.size > 0) this.#counts = new Map();
     this.#sequence += 1;
     const probed = this.probes.takeResults();
+    const tailed = this.tails.next();
     return {
       ...(probed.length > 0 && { probed }),
+      ...(tailed !== null && { tailed }),
       sequence: this.#sequence,
       outcomes: this.outcomes.take(now),
       metrics,

@@ -1,5 +1,6 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
 import type { OutlierSettings, ProbeSettings, SignedRoot } from "./model.ts";
+import type { Tailed, TailNews, TailOrder } from "./tail-model.ts";
 
 /** Props of a gateway's binding to the State Worker (`State` entrypoint). Written by the deployer. */
 export interface StateProps {
@@ -72,9 +73,16 @@ export interface StateApi {
   slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>>;
   /** Adds metric deltas. `source` and `sequence` make a repeat harmless. */
   report(report: TelemetryReport): Promise<void>;
+  /** Lines for the tails that are open. What is lost is lost: it is never sent again. */
+  tailed(tailed: Tailed): Promise<void>;
 }
 
-export type RootAnswer =
+export type RootAnswer = RootNews & {
+  /** Read by the cell, which passes it on. Absent: no tail is open. */
+  readonly tails?: TailOrder;
+};
+
+type RootNews =
   | { readonly kind: "root"; readonly root: SignedRoot }
   | { readonly kind: "current" }
   | { readonly kind: "unknown" };
@@ -85,6 +93,8 @@ export interface IsolatesSeen {
   /** The oldest generation that one of them serves; null where none has any yet. */
   readonly serving: number | null;
   readonly refused: RefusedSnapshots | null;
+  /** The oldest order of tails that one of them has; the Hub reads it. Absent: one has none. */
+  readonly tails?: number;
   /** Version of the state Worker that tells this. Absent: older than versions are told. */
   readonly state?: string;
 }
@@ -172,6 +182,10 @@ export interface ExchangeUp {
   readonly probes?: readonly { readonly endpoint: string; readonly settings: ProbeSettings }[];
   /** How probes ended that the cell asked for. */
   readonly probed?: readonly { readonly endpoint: string; readonly ok: boolean }[];
+  /** Revision of the order of tails that it has. Absent: none. */
+  readonly tails?: number;
+  /** Lines for open tails, which the cell passes on. Absent: none. */
+  readonly tailed?: Tailed;
 }
 
 /** (caller workload, cluster, endpoint): for whom an endpoint is judged. */
@@ -233,6 +247,10 @@ export interface ExchangeDown {
   readonly suspects: readonly BreakerKey[];
   /** Of `probes`: which to make now, and which endpoints are out by theirs. Absent: nothing of either. */
   readonly probes?: { readonly due: readonly string[]; readonly unhealthy: readonly string[] };
+  /** Of which calls lines go up; `TailBook` reads it. Absent: no tail is open. */
+  readonly tails?: TailNews;
+  /** The cell waits for control still: a tail may have opened. Absent: it does not. */
+  readonly looking?: true;
   /** Milliseconds until the next exchange. */
   readonly nextMs: number;
 }

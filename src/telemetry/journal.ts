@@ -85,6 +85,10 @@ export class Journal {
   policy: string | null = null;
   /** What policies told that enforce nothing; null: nothing. */
   notes: readonly ShadowNote[] | null = null;
+  /** Epoch ms of the end. */
+  endedAt = 0;
+  /** Its line of JSON, where one was made. */
+  line: string | null = null;
 
   /**
    * @param startedAt epoch ms

@@ -1,15 +1,5 @@
+import type { Parties } from "../snapshot/tail-model.ts";
 import type { AccessRecord } from "./record.ts";
-
-/**
- * Whose a request is: namespaces of the two sides. A record that does not say them itself is stored beside them; where nobody
- * can tell a side, it is nobody's.
- */
-export interface Parties {
-  /** Of the service that was called, or of the endpoint's workload; of a Gateway that answered by itself; null: nobody was found. */
-  readonly destination: string | null;
-  /** Of the caller whose identity the mesh itself vouches for, and of the Gateway that the request came through. */
-  readonly sources: readonly string[];
-}
 
 /** Who looks: an account, as far as it counts here. */
 export interface Viewer {

@@ -235,7 +235,7 @@ describe("control", () => {
     await expectForm("liftRevocation", ["DELETE", `/api/v1/revocations?spiffeId=${spiffeId}`], 204, null);
     await expectForm("liftRevocation", ["DELETE", `/api/v1/revocations?spiffeId=${spiffeId}`], 404, Status);
 
-    const texts = ["metrics", "health", "openapi", "bundle", "requestCa"];
+    const texts = ["metrics", "tail", "health", "openapi", "bundle", "requestCa"];
     expect([...seen, ...texts].toSorted()).toEqual(PLAIN.map(({ operation }) => operation.operationId).toSorted());
   });
 });

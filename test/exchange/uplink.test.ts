@@ -3,10 +3,11 @@ import { measured } from "../support/measured.ts";
 import { Uplink } from "../../src/exchange/uplink.ts";
 
 const T0 = 1_800_000_000_000;
+const NO_LINES = { line: () => "", trustDomains: () => [] };
 
 describe("what an isolate has to tell its cell", () => {
   it("is the same under the same number until it was delivered, and what came meanwhile after it", () => {
-    const uplink = new Uplink();
+    const uplink = new Uplink(NO_LINES);
     uplink.metrics.series("a").add(measured(1));
     uplink.drop("record");
     const first = uplink.next(T0);
@@ -24,7 +25,7 @@ describe("what an isolate has to tell its cell", () => {
   });
 
   it("is how much counters grew, at most 5,000 of them", () => {
-    const uplink = new Uplink();
+    const uplink = new Uplink(NO_LINES);
     for (let i = 0; i < 5_001; i += 1) uplink.count(String(i));
     uplink.count("0");
     const { counts = {}, dropped } = uplink.next(T0);
@@ -35,11 +36,11 @@ describe("what an isolate has to tell its cell", () => {
   });
 
   it("is nothing but its number where nothing happened", () => {
-    expect(new Uplink().next(T0)).toEqual({ sequence: 1, outcomes: [], metrics: [], dropped: {} });
+    expect(new Uplink(NO_LINES).next(T0)).toEqual({ sequence: 1, outcomes: [], metrics: [], dropped: {} });
   });
 
   it("is 5,000 series at most, and how many requests the others were", () => {
-    const uplink = new Uplink();
+    const uplink = new Uplink(NO_LINES);
     for (let i = 0; i <= 5_000; i += 1) uplink.metrics.series(String(i)).add(measured(1));
     uplink.metrics.series("5000").add(measured(1));
     const { metrics, dropped } = uplink.next(T0);
@@ -47,7 +48,7 @@ describe("what an isolate has to tell its cell", () => {
   });
 
   it("is what its series by route grew by, where they did, with a bound of their own", () => {
-    const uplink = new Uplink();
+    const uplink = new Uplink(NO_LINES);
     for (let i = 0; i <= 5_000; i += 1) uplink.routes.series(String(i)).addTime(measured(1));
     const { metrics, routes, dropped } = uplink.next(T0);
     expect([metrics.length, routes?.length, dropped]).toEqual([0, 5_000, { series_limit: 1 }]);
@@ -56,7 +57,7 @@ describe("what an isolate has to tell its cell", () => {
   });
 
   it("is what failed, once", () => {
-    const uplink = new Uplink();
+    const uplink = new Uplink(NO_LINES);
     const settings = {
       consecutive5xx: 5,
       consecutiveGatewayErrors: 0,

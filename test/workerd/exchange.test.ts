@@ -2,6 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { describe, expect, it, vi } from "vitest";
 import { FORMAT } from "../../src/snapshot/model.ts";
 import type { ExchangeDown } from "../../src/snapshot/rpc.ts";
+import { Journal } from "../../src/telemetry/journal.ts";
 import { VERSION } from "../../src/version.ts";
 import { control } from "./support/control.ts";
 import { env } from "./support/env.ts";
@@ -279,3 +280,31 @@ const OUTLIER = {
   minHealthPercent: 0,
   alwaysEjectOne: true,
 };
+
+describe.concurrent("a tail", () => {
+  const T0 = Date.UTC(2026, 0, 1);
+  const wish = (id: string) => ({ id, filter: {}, maxRps: 10, since: T0 });
+  const ended = (requestId: string) =>
+    Object.assign(new Journal(T0, requestId, "GET"), { endedAt: T0 + 1, status: 200, path: "/" });
+
+  it("comes down with the first exchange of an idle isolate, and takes the request that began it", async ({
+    expect,
+  }) => {
+    const isolate = await serving();
+    control.tails = { revision: 5, wishes: [wish("a")] };
+    isolate.exchange.tails.keep(ended("first"));
+    await isolate.exchanged();
+    control.tails = null;
+    const lines = isolate.tap.ups.flatMap(({ tailed }) => tailed?.lines ?? []);
+    expect(lines).toEqual([
+      {
+        text: JSON.stringify({ request_id: "first", path: "/" }),
+        parties: { destination: null, sources: [] },
+        tails: ["a"],
+      },
+    ]);
+    // The cell passed it on, and knows who has the order.
+    await vi.waitUntil(() => control.tailed.some((each) => each.lines.some(({ text }) => text.includes("first"))));
+    await vi.waitUntil(() => control.looks.get(isolate.gateway)?.some((seen) => seen?.tails === 5));
+  });
+});

@@ -19,6 +19,7 @@ import { openApiRoutes } from "./openapi.ts";
 import { queryRoutes } from "./query-routes.ts";
 import { revisionRoutes } from "./revisions.ts";
 import { sessionRoutes, signInRoutes } from "./session-routes.ts";
+import { tailRoutes } from "./tail-routes.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
 import { workloadGroupRoutes } from "./workload-groups.ts";
 
@@ -62,6 +63,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", revisionRoutes());
   app.route("/api/v1", decisionRoutes());
   app.route("/api/v1", queryRoutes());
+  app.route("/api/v1", tailRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/api/v1", caRoutes(authority));

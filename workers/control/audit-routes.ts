@@ -1,7 +1,7 @@
 import { eventLine } from "../../src/telemetry/event-line.ts";
-import { Hono, type MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { failure } from "../../src/kube/status.ts";
-import { answer, type Api, needsPath } from "./access.ts";
+import { answer, type Api, needsPath, writerOf } from "./access.ts";
 import { type AuditRow, auditLog } from "./db/audit.ts";
 
 const LISTED = 100;
@@ -38,15 +38,35 @@ export function auditRoutes(): Hono<Api> {
   return app;
 }
 
+/**
+ * A row for who looks at requests: one for each opening, before anything is shown.
+ *
+ * @param what `tail`, `records` or `explain`
+ * @param asked what of: values that are no secrets
+ */
+export async function auditReading(
+  c: Context<Api>,
+  what: "tail" | "records" | "explain",
+  asked: Readonly<Record<string, string>>,
+): Promise<void> {
+  const entry = { ...writerOf(c), verb: what, targets: [what], at: Date.now() };
+  await auditLog(c.env.DB).add({ ...entry, ...(Object.keys(asked).length > 0 && { detail: asked }) });
+  witness(c);
+}
+
 /** What was written is seen outside of the database, too; no answer waits for that. */
 export const witnessed: MiddlewareHandler<Api> = async (c, next) => {
   await next();
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.res.status >= 400) return;
+  witness(c);
+};
+
+function witness(c: Context<Api>): void {
   const seen = c.env.HUB.getByName("hub")
     .witness()
     .catch((error: unknown) => console.error(eventLine({ event: "audit_unwitnessed", message: String(error) })));
   c.executionCtx.waitUntil(seen);
-};
+}
 
 function shown({ targets, detail, ...row }: AuditRow) {
   return { ...row, targets: valueOf(targets), detail: detail === null ? null : valueOf(detail) };

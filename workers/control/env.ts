@@ -1,6 +1,7 @@
 import type { Authority } from "./authority/authority.ts";
 import type { Federation } from "./federation.ts";
 import type { HubApi } from "./hub-api.ts";
+import type { TailsApi } from "./open-tail.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** Bindings, variables and secrets of the control Worker. */
@@ -10,6 +11,7 @@ export interface Env {
   readonly AUTHORITY: DurableObjectNamespace<Authority>;
   readonly FEDERATION: DurableObjectNamespace<Federation>;
   readonly TELEMETRY: DurableObjectNamespace<Telemetry>;
+  readonly TAILS: { getByName(name: string): TailsApi };
   readonly TRUST_DOMAIN: string;
   /** Set by the local mesh alone: plain http to loopback and loopback endpoints are allowed. */
   readonly TULLE_LOCAL?: string;

@@ -7,6 +7,7 @@ import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Place } from "../../src/request/places.ts";
+import type { TailOrder } from "../../src/snapshot/tail-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
@@ -81,6 +82,12 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   watch(wish: WatchWish): Promise<Result<ReadableStream, Status>>;
   /** Ends the watches of accounts that are no more. */
   endWatches(accounts: readonly string[]): Promise<void>;
+  /**
+   * Which tails are open: gateways hear it with their roots, until it is not said again.
+   *
+   * @returns whether all isolates that take requests now have this order, or a newer one
+   */
+  follow(order: TailOrder): Promise<boolean>;
   /** Kubernetes' Events as far back as the change log goes, with the resourceVersion they are as of. */
   events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }>;
   /** Whom an issuer's token names: keys of issuers are kept here, where all wait for one fetch. */

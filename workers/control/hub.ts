@@ -26,6 +26,7 @@ import { parseObject } from "../../src/kinds/parse.ts";
 import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import type { TailOrder } from "../../src/snapshot/tail-model.ts";
 import { VERSION } from "../../src/version.ts";
 import { IssuerKeys } from "./authority/issuer-keys.ts";
 import { AuditWitness, type Witnessed } from "./audit-witness.ts";
@@ -54,6 +55,9 @@ const ALARM_AFTER_MS = 2_000;
 
 const ASK_AUTHORITY_MS = 60_000;
 
+/** An order of tails counts so long after it was last said (tails.ts says it again in time). */
+const FORGET_TAILS_MS = 30_000;
+
 const SYSTEM = { actor: "system", account: null, namespace: null, dryRun: false } as const;
 
 /** The only writer and the only compiler: writes come one after the other, each compiled before it is stored. */
@@ -70,6 +74,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   #migrations: readonly string[] | null = null;
   /** What `Federation` was last told, as JSON; empty: that there is nobody. */
   #followed = "";
+  #tails: { readonly order: TailOrder; readonly at: number } = { order: { revision: 0, wishes: [] }, at: 0 };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -147,8 +152,23 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return this.#inTurn(async () => {
       const { publisher } = await this.#state();
       await this.#askAuthority(publisher);
-      return publisher.root(gateway, have, seen, Date.now());
+      const answer = await publisher.root(gateway, have, seen, Date.now());
+      const tails = this.#openTails(Date.now());
+      return tails === null ? answer : { ...answer, tails };
     });
+  }
+
+  async follow(order: TailOrder): Promise<boolean> {
+    const now = Date.now();
+    // Calls may pass each other.
+    if (order.revision >= this.#tails.order.revision) this.#tails = { order, at: now };
+    const { publisher } = await this.#state();
+    return publisher.haveTails(order.revision, now);
+  }
+
+  #openTails(now: number): TailOrder | null {
+    const { order, at } = this.#tails;
+    return order.wishes.length > 0 && now - at < FORGET_TAILS_MS ? order : null;
   }
 
   async takeTrust(trust: AuthorityTrust): Promise<void> {
@@ -434,7 +454,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
     );
     this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
     // What a session may do is asked of these rules: what it has open is asked for anew.
-    if (plan.changes.has(refKey(MESH_CONFIG_REF))) this.#watches.endThose((account) => account.startsWith("session/"));
+    if (plan.changes.has(refKey(MESH_CONFIG_REF))) {
+      this.#watches.endThose((account) => account.startsWith("session/"));
+      if (this.#openTails(at) !== null) void this.env.TAILS.getByName("tails").end(null);
+    }
     await this.#sleep(state);
     await this.#history.prune(plan.rv, at).catch(() => undefined);
     return true;

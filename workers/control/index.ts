@@ -12,6 +12,7 @@ import type {
   StateApiProps,
   TelemetryReport,
 } from "../../src/snapshot/rpc.ts";
+import type { Tailed } from "../../src/snapshot/tail-model.ts";
 import type { Api } from "./access.ts";
 import { controlApi } from "./api.ts";
 import type { Env } from "./env.ts";
@@ -19,6 +20,7 @@ import type { Env } from "./env.ts";
 export { Authority } from "./authority/authority.ts";
 export { Federation } from "./federation.ts";
 export { Hub } from "./hub.ts";
+export { Tails } from "./tails.ts";
 export { Telemetry } from "./telemetry.ts";
 
 let app: Hono<Api> | null = null;
@@ -76,5 +78,9 @@ export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements St
 
   async report(report: TelemetryReport): Promise<void> {
     await this.env.TELEMETRY.getByName("telemetry").report(report);
+  }
+
+  async tailed(tailed: Tailed): Promise<void> {
+    await this.env.TAILS.getByName("tails").take(tailed);
   }
 }

@@ -209,12 +209,20 @@ export class Publisher {
   ): Promise<RootAnswer> {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
-    const { location = "unknown", serving = null, refused = null, state } = seen ?? {};
-    published.seen.set(location, { serving, refused, at: now, ...(state !== undefined && { state }) });
+    const { location = "unknown", serving = null, refused = null, ...more } = seen ?? {};
+    published.seen.set(location, { serving, refused, at: now, ...more });
     const root = await this.#current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
     return current ? { kind: "current" } : { kind: "root", root: root.signed };
+  }
+
+  /** Whether all isolates that take requests now have this order of tails, or a newer one. */
+  haveTails(revision: number, now: number): boolean {
+    for (const { seen } of this.#deployments.values())
+      for (const { at, serving, tails = 0 } of seen.values())
+        if (now - at < TAKES_REQUESTS_MS && serving !== null && tails < revision) return false;
+    return true;
   }
 
   async slices(gateway: string, ids: readonly string[], now: number): Promise<Record<string, string>> {
@@ -358,6 +366,9 @@ export class Publisher {
     return part;
   }
 }
+
+/** A cell looks so often where requests come: one that was silent for longer has none. */
+const TAKES_REQUESTS_MS = 2_500;
 
 /** A location that was silent this much longer than another takes no requests now. */
 const LOCATION_LIVES_MS = 10_000;

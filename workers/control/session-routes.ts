@@ -122,5 +122,6 @@ export function sessionRoutes(): Hono<Api> {
 
 /** What a session has open ends with it. */
 async function endWatches({ env }: Pick<Context<Api>, "env">, ids: readonly string[]): Promise<void> {
-  await env.HUB.getByName("hub").endWatches(ids.map((id) => `session/${id}`));
+  const accounts = ids.map((id) => `session/${id}`);
+  await Promise.all([env.HUB.getByName("hub").endWatches(accounts), env.TAILS.getByName("tails").end(accounts)]);
 }

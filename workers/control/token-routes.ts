@@ -49,7 +49,7 @@ export function tokenRoutes(): Hono<Api> {
     const id = c.req.param("id");
     if (!(await tokenStore(c.env.DB).revoke(id, Date.now(), writerOf(c))))
       return answer(c, failure("NotFound", `there is no token \`${id.slice(0, 64)}\` to revoke`));
-    await c.env.HUB.getByName("hub").endWatches([id]);
+    await Promise.all([c.env.HUB.getByName("hub").endWatches([id]), c.env.TAILS.getByName("tails").end([id])]);
     return c.body(null, 204);
   });
   return app;

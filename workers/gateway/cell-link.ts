@@ -40,6 +40,8 @@ export class CellLink {
   #isAway = false;
   #registeredAt = Number.NEGATIVE_INFINITY;
   #nextMs = 1_000;
+  /** The cell waited for control when it last answered. */
+  #isLooking = false;
   /** What the cell was last told of the configuration here. */
   #told = "";
 
@@ -129,8 +131,12 @@ export class CellLink {
     this.#nextMs = Math.min(Math.max(down.nextMs, 500), 60_000);
     this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
     this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);
+    this.#isLooking = down.looking === true;
+    this.#uplink.tails.learn(down.tails);
     for (const code of await this.#configuration.take(down, asked, now))
       console.warn(eventLine({ event: "snapshot_rejected", gateway: this.#deps.gateway, code }));
+    // Who waits for the first line of a tail waits no second for it.
+    if (down.tails?.wishes !== undefined && this.#uplink.tails.hasLines) await this.#talk(asked);
   }
 
   async #talk(hosts: readonly Place[]): Promise<ExchangeDown> {
@@ -143,6 +149,7 @@ export class CellLink {
 
   #up(hosts: readonly Place[]): ExchangeUp {
     const { have, refused, refusedRoot, held } = this.#configuration;
+    const { revision } = this.#uplink.tails;
     const probes = this.#uplink.probes.next(this.#deps.now());
     return {
       isolate: this.#isolate,
@@ -153,19 +160,21 @@ export class CellLink {
       slices: held,
       hosts,
       ...(probes.length > 0 && { probes }),
+      ...(revision > 0 && { tails: revision }),
       ...this.#uplink.next(this.#deps.now()),
     };
   }
 
   /** The cell does not know yet what is here, or waits for a probe; or there are spans to send. */
   #hasMore(): boolean {
-    return this.#deps.spans.isDue || this.#told !== this.#standing() || this.#uplink.probes.isBusy(this.#deps.now());
+    const isBusy = this.#deps.spans.isDue || this.#isLooking || this.#uplink.probes.isBusy(this.#deps.now());
+    return isBusy || this.#told !== this.#standing();
   }
 
   /** What the cell should know of the configuration here. */
   #standing(): string {
     const { have, refused } = this.#configuration;
-    return `${have?.generation} ${have?.issuedAt} ${refused?.code}`;
+    return `${have?.generation} ${have?.issuedAt} ${refused?.code} ${this.#uplink.tails.revision}`;
   }
 
   async #register(): Promise<void> {

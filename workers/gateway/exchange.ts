@@ -1,5 +1,6 @@
 import { Configuration, type Found as FoundIn, type Place } from "../../src/exchange/configuration.ts";
 import type { ProbeDuty } from "../../src/exchange/probe-duty.ts";
+import type { TailBook, TailBookDeps } from "../../src/exchange/tail-book.ts";
 import { Uplink } from "../../src/exchange/uplink.ts";
 import type { Breakers } from "../../src/resilience/breakers.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
@@ -14,7 +15,7 @@ export type Found = FoundIn<LinkedSlice>;
 
 type Context = Pick<ExecutionContext, "waitUntil">;
 
-export interface ExchangeDeps extends CellLinkDeps {
+export interface ExchangeDeps extends CellLinkDeps, Pick<TailBookDeps, "line"> {
   /** JSON list of raw Ed25519 public keys, base64url. */
   readonly keys: string;
 }
@@ -30,13 +31,14 @@ const AGAIN_MS = 50;
 export class Exchange {
   readonly #now: () => number;
   readonly #configuration: Configuration<LinkedSlice>;
-  readonly #uplink = new Uplink();
+  readonly #uplink: Uplink;
   readonly #link: CellLink;
 
   constructor(deps: ExchangeDeps) {
     this.#now = () => deps.now();
     let keys: Promise<readonly VerifyKey[]> | null = null;
     this.#configuration = new Configuration(deps.gateway, () => (keys ??= importVerifyKeys(deps.keys)), link);
+    this.#uplink = new Uplink({ line: (journal) => deps.line(journal), trustDomains: () => this.#trustDomains() });
     this.#link = new CellLink(deps, this.#configuration, this.#uplink);
   }
 
@@ -56,6 +58,14 @@ export class Exchange {
   /** @param key of a counter (src/telemetry/counters.ts), which grows by one */
   count(key: string): void {
     this.#uplink.count(key);
+  }
+
+  get tails(): TailBook {
+    return this.#uplink.tails;
+  }
+
+  #trustDomains(): readonly string[] {
+    return this.trust === null ? [] : [this.trust.domain, ...this.trust.aliases];
   }
 
   get probes(): ProbeDuty {

@@ -1,11 +1,10 @@
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import type { Journal } from "../../src/telemetry/journal.ts";
 import type { KeptCall, KeptCopy } from "../../src/telemetry/spans.ts";
-import { beginTrace } from "../../src/telemetry/trace-context.ts";
 import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
 import type { Call } from "./call.ts";
 import type { End } from "./lease.ts";
-import { randomHex } from "./random.ts";
+import { beginOwnTrace } from "./trace-ids.ts";
 
 /** Part of step 8: leaves a call to be reported, where it is sampled, failed, or was slow. */
 export function keepCall(call: Call, plan: TracePlan, end: End, endedAt: number): void {
@@ -40,11 +39,4 @@ export function keepCopy(
 ): void {
   const end = typeof outcome === "number" ? { status: outcome, failure: null } : { status: null, failure: outcome };
   mesh.spans.add({ kind: "copy", journal, plan, ...copy, ...end }, lease);
-}
-
-/** Of what was refused before its trace was read, and of Workers RPC, which carries none. */
-export function beginOwnTrace(journal: Journal): void {
-  const trace = beginTrace(randomHex(48));
-  journal.traceId = trace.traceId;
-  journal.spanId = trace.spanId;
 }

@@ -20,6 +20,7 @@ import { performProbe } from "./probe.ts";
 import { sendSpans } from "./send-spans.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { TokenVerifier } from "./tokens.ts";
+import { withTrace } from "./trace-ids.ts";
 
 /** What the requests of one isolate share. */
 export interface Mesh {
@@ -75,6 +76,7 @@ export function createMesh(env: Env): Mesh {
     get spans() {
       return mesh.spans;
     },
+    line: (journal) => mesh.log.line(withTrace(journal), mesh.location, journal.endedAt),
     now,
   });
   const mesh: Mesh = {

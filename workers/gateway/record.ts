@@ -5,8 +5,9 @@ import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
 import { type TelemetryIndex, wants } from "../../src/telemetry/told.ts";
 import type { Call } from "./call.ts";
-import { beginOwnTrace, keepCall } from "./keep-call.ts";
+import { keepCall } from "./keep-call.ts";
 import type { End } from "./lease.ts";
+import { withTrace } from "./trace-ids.ts";
 
 /** Step 8, run once by the call's lease: gives back what the call held, then judges, counts and logs it. */
 export function record(call: Call, end: End): void {
@@ -34,9 +35,10 @@ function tell(call: Call, end: End, now: number): void {
   mesh.series.add(journal, now, telemetry, sliceOf(call));
   if (journal.notes !== null)
     for (const key of shadowCounts(journal.notes, journal.cluster)) mesh.configuration.count(key);
+  journal.endedAt = now;
+  mesh.configuration.tails.keep(journal);
   if (!isLogged(journal, mesh.logOneIn, Math.random())) return;
-  if (journal.traceId === "") beginOwnTrace(journal);
-  if (telemetry === null) print(mesh.log.line(journal, mesh.location, now));
+  if (telemetry === null) print(jsonLine(call, now));
   else writeAsTold(call, telemetry, now);
 }
 
@@ -47,10 +49,16 @@ function sliceOf({ slice }: { readonly slice: LinkedSlice | undefined }): Slice 
 
 /** A line for each provider that wants one. */
 function writeAsTold(call: Call, telemetry: TelemetryIndex, now: number): void {
-  const { journal, mesh } = call;
+  const { mesh } = call;
+  const journal = withTrace(call.journal);
   for (const sink of telemetry.of(journal, sliceOf(call)).sinks)
-    if (wants(sink, journal, now))
-      print(sink.write?.(journal, mesh.env.GATEWAY_NAME, now) ?? mesh.log.line(journal, mesh.location, now));
+    if (wants(sink, journal, now)) print(sink.write?.(journal, mesh.env.GATEWAY_NAME, now) ?? jsonLine(call, now));
+}
+
+/** Made once: an open tail may want it, too. */
+function jsonLine({ journal, mesh }: Call, now: number): string {
+  journal.line ??= mesh.log.line(withTrace(journal), mesh.location, now);
+  return journal.line;
 }
 
 /** As text: an object costs the runtime twice as much to print. */

@@ -3,12 +3,14 @@ import { DurableObject } from "cloudflare:workers";
 import { ProbeBook } from "../../src/resilience/probes.ts";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
+import type { TailNews, TailOrder } from "../../src/snapshot/tail-model.ts";
 import type { Ejection, ExchangeDown, ExchangeUp, IsolatesSeen, StateApi } from "../../src/snapshot/rpc.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { Isolates } from "./isolates.ts";
 import { Judgement } from "./judgement.ts";
 import { LastGood } from "./last-good.ts";
 import { Outbox } from "./outbox.ts";
+import { TailLines } from "./tail-lines.ts";
 
 /** Control is looked at at most this often for one gateway, and only when an exchange arrives. */
 const LOOK_EVERY_MS = 1_000;
@@ -29,6 +31,8 @@ interface Gateway {
   unknown: boolean;
   /** What control was last told of its isolates. */
   told: IsolatesSeen | null;
+  /** Tails that are open, as control said last; null: none. */
+  tails: TailOrder | null;
 }
 
 /** What of the state Worker's environment it uses. */
@@ -36,12 +40,15 @@ interface CellEnv {
   readonly CONTROL: StateApi;
 }
 
+const NEW_GATEWAY: Gateway = { good: null, lookedAt: 0, look: null, unknown: false, told: null, tails: null };
+
 type Hosts = ExchangeUp["hosts"];
 
 /** Shared by the gateway isolates of one location: the last good configuration, and what all of them saw of endpoints. */
 export class Cell extends DurableObject<CellEnv> {
   readonly #lastGood: LastGood;
   readonly #outbox: Outbox;
+  readonly #tailLines: TailLines;
   readonly #judgement = new Judgement();
   readonly #gateways = new Map<string, Gateway>();
   readonly #slices: Map<string, string>;
@@ -54,9 +61,10 @@ export class Cell extends DurableObject<CellEnv> {
     super(ctx, env);
     this.#lastGood = new LastGood(ctx.storage);
     this.#outbox = new Outbox(env.CONTROL);
+    this.#tailLines = new TailLines(env.CONTROL);
     this.#slices = new Map(this.#lastGood.slices());
     for (const [name, signed] of this.#lastGood.roots()) {
-      this.#gateways.set(name, { good: readGood(signed), lookedAt: 0, look: null, unknown: false, told: null });
+      this.#gateways.set(name, { ...NEW_GATEWAY, good: readGood(signed) });
     }
   }
 
@@ -74,6 +82,7 @@ export class Cell extends DurableObject<CellEnv> {
         slices: {},
         ejections: [],
         suspects: [],
+        ...tailsFor(gateway, up),
         nextMs: this.#nextMs(now),
       };
     }
@@ -88,6 +97,7 @@ export class Cell extends DurableObject<CellEnv> {
       ejections: this.#judgement.ejections(clusters, later),
       suspects: this.#judgement.suspects(clusters, later),
       ...(up.probes && { probes: this.#probes.ask(up.probes, later) }),
+      ...tailsFor(gateway, up),
       nextMs: this.#nextMs(later),
     };
   }
@@ -110,6 +120,7 @@ export class Cell extends DurableObject<CellEnv> {
           }),
         );
     }
+    if (up.tailed) this.#tailLines.add(up.tailed);
     this.#outbox.add(up);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }
@@ -124,7 +135,7 @@ export class Cell extends DurableObject<CellEnv> {
   #gateway(name: string): Gateway {
     let gateway = this.#gateways.get(name);
     if (!gateway) {
-      gateway = { good: null, lookedAt: 0, look: null, unknown: false, told: null };
+      gateway = { ...NEW_GATEWAY };
       this.#gateways.set(name, gateway);
     }
     return gateway;
@@ -135,7 +146,10 @@ export class Cell extends DurableObject<CellEnv> {
     const now = Date.now();
     // Control hears at once that all isolates serve a newer root, or refuse one: somebody may wait for it.
     const seen = this.#isolates.seen(name, this.ctx.id.name ?? "unknown", now);
-    const isTold = gateway.told?.serving === seen.serving && gateway.told.refused?.code === seen.refused?.code;
+    const isTold =
+      gateway.told?.serving === seen.serving &&
+      gateway.told.refused?.code === seen.refused?.code &&
+      gateway.told.tails === seen.tails;
     const due = now - gateway.lookedAt >= LOOK_EVERY_MS || gateway.unknown || !isTold;
     if (gateway.look === null && due) {
       gateway.lookedAt = now;
@@ -151,6 +165,7 @@ export class Cell extends DurableObject<CellEnv> {
       const have = gateway.good && { generation: gateway.good.root.generation, issuedAt: gateway.good.root.issuedAt };
       const answer = await inTime(this.env.CONTROL.root(name, have, seen));
       gateway.told = seen;
+      gateway.tails = answer.tails ?? null;
       gateway.unknown = answer.kind === "unknown";
       if (answer.kind !== "root") return true;
       const good = readGood(answer.root);
@@ -231,6 +246,17 @@ export class Cell extends DurableObject<CellEnv> {
   #nextMs(now: number): number {
     return Math.ceil(this.#isolates.alive(now) / ISOLATES_A_SECOND) * 1_000 || 1_000;
   }
+}
+
+/** Without its wishes where the isolate has them already. */
+function tailsFor(
+  { tails, look }: Gateway,
+  { tails: held }: ExchangeUp,
+): { readonly tails?: TailNews; readonly looking?: true } {
+  return {
+    ...(tails !== null && { tails: tails.revision === held ? { revision: held } : tails }),
+    ...(look !== null && { looking: true as const }),
+  };
 }
 
 /** The signature is the gateways' to check; here it is only read. */

@@ -7,6 +7,8 @@ interface Isolate {
   readonly at: number;
   readonly generation: number | null;
   readonly refused: RefusedSnapshots | null;
+  /** Of the order of tails that it has; 0: none. */
+  readonly tails: number;
 }
 
 const ISOLATE_LIVES_MS = 10_000;
@@ -20,11 +22,11 @@ export class Isolates {
   readonly #isolates = new Map<string, Isolate>();
 
   /** @returns false where the same was told before */
-  take(gateway: string, { isolate, sequence, have, refused }: ExchangeUp, now: number): boolean {
+  take(gateway: string, { isolate, sequence, have, refused, tails = 0 }: ExchangeUp, now: number): boolean {
     const known = this.#isolates.get(isolate);
     this.#isolates.delete(isolate);
     const generation = have?.generation ?? null;
-    this.#isolates.set(isolate, { gateway, sequence, at: now, generation, refused: refused ?? null });
+    this.#isolates.set(isolate, { gateway, sequence, at: now, generation, refused: refused ?? null, tails });
     const [oldest] = this.#isolates.keys();
     if (this.#isolates.size > MAX_ISOLATES && oldest !== undefined) this.#isolates.delete(oldest);
     return known === undefined || sequence > known.sequence;
@@ -44,9 +46,11 @@ export class Isolates {
     const generations = serving.flatMap(({ generation }) => generation ?? []);
     const refusals = serving.flatMap(({ refused }) => refused ?? []);
     const [first] = refusals;
+    const tails = Math.min(...serving.map((one) => one.tails));
     return {
       state: VERSION,
       location,
+      ...(serving.length > 0 && tails > 0 && { tails }),
       serving: generations.length === 0 ? null : Math.min(...generations),
       refused:
         first === undefined ? null : { code: first.code, count: refusals.reduce((sum, one) => sum + one.count, 0) },

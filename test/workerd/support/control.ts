@@ -11,6 +11,7 @@ import type {
   StateApi,
   TelemetryReport,
 } from "../../../src/snapshot/rpc.ts";
+import type { Tailed, TailOrder } from "../../../src/snapshot/tail-model.ts";
 import { importSigningKey, signRoot } from "../../../src/snapshot/signature.ts";
 
 /** What control knows of one gateway, as the test wrote it. */
@@ -27,6 +28,9 @@ export const control = {
   away: false,
   registrations: [] as Registration[],
   reports: [] as TelemetryReport[],
+  /** Tails that are open; null: none. */
+  tails: null as TailOrder | null,
+  tailed: [] as Tailed[],
   /** What each call of `root` told, by gateway. */
   looks: new Map<string, (IsolatesSeen | null)[]>(),
 };
@@ -43,7 +47,9 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
     const root = control.gateways.get(gateway)?.root;
     if (!root) return { kind: "unknown" };
     const { generation, issuedAt } = JSON.parse(root.payload) as Root;
-    return have?.generation === generation && have.issuedAt === issuedAt ? { kind: "current" } : { kind: "root", root };
+    const tails = control.tails === null ? {} : { tails: control.tails };
+    const isCurrent = have?.generation === generation && have.issuedAt === issuedAt;
+    return isCurrent ? { kind: "current", ...tails } : { kind: "root", root, ...tails };
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
@@ -55,6 +61,11 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
   async report(report: TelemetryReport): Promise<void> {
     await answering();
     control.reports.push(report);
+  }
+
+  async tailed(tailed: Tailed): Promise<void> {
+    await answering();
+    control.tailed.push(tailed);
   }
 
   async register(registration: Registration): Promise<void> {

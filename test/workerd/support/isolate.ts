@@ -40,6 +40,7 @@ export function newIsolate(beside?: Isolate): Isolate {
     spans: { isDue: false, flush: async () => undefined },
     location: () => location,
     probe: async () => true,
+    line: ({ requestId, path }) => JSON.stringify({ request_id: requestId, path }),
     now: () => (clock.runs ? Date.now() : began) + clock.aheadMs,
   });
   return {
