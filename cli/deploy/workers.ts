@@ -102,6 +102,7 @@ function gatewayWorker(gateway: MeshGateway, project: Project, { snapshotKeys }:
       SNAPSHOT_KEYS: JSON.stringify(snapshotKeys),
       ...(resource !== null && { GATEWAY: resource }),
       ...(settings.logOneIn !== undefined && { LOG_ONE_IN: String(settings.logOneIn) }),
+      ...(settings.decisionRecords === false && { DECISION_RECORDS: "off" }),
     },
     services: [
       ...own.gateway.services.map((service) => ({

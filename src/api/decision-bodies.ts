@@ -175,6 +175,8 @@ const Recorded = z.strictObject({
 export const HypotheticalDecision = z.strictObject({ scope, facts: Hypothetical }) satisfies z.ZodType<{
   facts: HypotheticalFacts;
 }>;
+/** The same as other bodies take it up. */
+export const AskedRequest = z.strictObject({ scope, facts: Hypothetical });
 export const RecordedDecision = z.strictObject({ scope, facts: Recorded });
 
 /** For the document; which of the two a body is, its `conclusions` tell. */

@@ -29,6 +29,8 @@ import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations
 import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
 import { TAIL_OPERATIONS } from "./tail-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
+import { EXPLAIN_ANSWERED, EXPLAIN_OPERATIONS, EXPLAIN_SENT } from "./explain-operations.ts";
+import { RECORD_OPERATIONS, RECORDS_ANSWERED } from "./record-operations.ts";
 import {
   Listening,
   RegisteredWorkload,
@@ -72,6 +74,7 @@ const SENT = {
   Rollback,
   Listening,
   ...CA_SENT,
+  ...EXPLAIN_SENT,
 };
 const ANSWERED = {
   Status,
@@ -95,6 +98,8 @@ const ANSWERED = {
   Audit,
   AuditVerified,
   Decided,
+  ...EXPLAIN_ANSWERED,
+  ...RECORDS_ANSWERED,
   Findings,
   Registered,
   AssertionKeys,
@@ -445,6 +450,8 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
       ],
     },
   },
+  ...EXPLAIN_OPERATIONS,
+  ...RECORD_OPERATIONS,
   "/metrics": {
     get: {
       operationId: "metrics",

@@ -24,6 +24,7 @@ export function check(
   cluster: LinkedCluster | null,
   trace: Trace | undefined,
 ): Passed | Answer | Need {
+  trace?.enters?.(stage, set, cluster?.model.id ?? null);
   const asked =
     set.custom === null
       ? null
@@ -38,6 +39,7 @@ export function check(
   if (trace && verdict.code === "rbac_denied_no_allow")
     for (const name of set.allow.names) trace.saw(stage, name, "no rule holds");
   trace?.saw(stage, verdict.policy ?? "none", verdict.code);
+  trace?.looked?.({ part: "policies", facts: judged, tokens: found.tokens, ...verdict });
   if (verdict.code !== "allowed") {
     if (!set.observes) return answerOf(verdict.code, verdict.policy, route, cluster);
     observed(verdict.code, verdict.policy, trace);
@@ -55,10 +57,14 @@ function identified(
   trace: Trace | undefined,
 ): Authenticated | Answer | Need {
   const found = authenticate(set.jwt, facts);
-  if (found.kind === "authenticated") return found;
+  if (found.kind === "authenticated") {
+    trace?.looked?.({ part: "jwt", facts, tokens: found.tokens, code: "authenticated", policy: null });
+    return found;
+  }
   if (found.kind === "need") return { effect: "need", needs: found.needs };
   const { code, rule } = found;
   trace?.saw(stage, rule, code);
+  trace?.looked?.({ part: "jwt", facts, tokens: [], code, policy: rule });
   if (!set.observes) return badToken(code, rule, facts, route, cluster);
   observed(code, rule, trace);
   return set.jwt.withoutToken;
@@ -105,7 +111,7 @@ export function checkDestination(
     if (unproven && set.observes) observed("mtls_required", null, trace);
     const checked =
       unproven && !set.observes
-        ? strict(route, cluster, trace)
+        ? strict(set, sent, route, cluster, trace)
         : check(set, sent, "destination", route, cluster, trace);
     if ("effect" in checked) {
       if (checked.effect === "need") (needs ??= []).push(...checked.needs);
@@ -132,7 +138,15 @@ function joined(first: readonly HeaderChange[], second: readonly HeaderChange[])
   return [...first, ...second.filter((line) => !known.has(JSON.stringify(line)))];
 }
 
-function strict(route: LinkedRoute, cluster: LinkedCluster, trace: Trace | undefined): Answer {
+function strict(
+  set: LinkedPolicySet,
+  facts: RequestFacts,
+  route: LinkedRoute,
+  cluster: LinkedCluster,
+  trace: Trace | undefined,
+): Answer {
+  trace?.enters?.("destination", set, cluster.model.id);
+  trace?.looked?.({ part: "mtls", facts, tokens: [], code: "mtls_required", policy: null });
   trace?.saw("destination", cluster.model.id, "mtls_required");
   return answerOf("mtls_required", null, route, cluster);
 }

@@ -47,7 +47,10 @@ export function askProviders(
   const before: string[] = [];
   for (const { provider, authorizer, policies } of checks) {
     const policy = firstPolicy(policies, seen, NO_TOKENS);
-    if (policy === null) continue;
+    if (policy === null) {
+      trace?.looked?.({ part: "custom", facts: seen, tokens: NO_TOKENS, policy, provider, code: "not_asked" });
+      continue;
+    }
     if (place.observes) {
       trace?.noted?.([{ stage: place.stage, action: "CUSTOM", dryRun: true, result: "asked", policy }]);
       continue;
@@ -59,6 +62,8 @@ export function askProviders(
     const fact = facts.checks?.get(key);
     if (fact === undefined) return { effect: "need", needs: [{ kind: "ext_authz", key, authorizer, facts: seen }] };
     const answer = answerTo(fact, authorizer, policy, place);
+    const code = answer?.code ?? "ext_authz_allowed";
+    trace?.looked?.({ part: "custom", facts: seen, tokens: NO_TOKENS, policy, provider, code });
     if (answer !== null) return refused(answer, place, trace);
     trace?.saw(place.stage, policy, fact.verdict === "failed" ? "ext_authz failed open" : "ext_authz allowed");
     if (fact.verdict !== "allowed") continue;

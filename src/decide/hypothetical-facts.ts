@@ -1,7 +1,7 @@
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { HypotheticalCheck } from "./hypothetical-checks.ts";
-import type { HypotheticalToken } from "./hypothetical-tokens.ts";
+import type { HypotheticalToken } from "./told-token.ts";
 
 /** A request that nobody sent, as somebody tells it. Untrusted; nothing of it is canonical. */
 export interface HypotheticalFacts {
@@ -25,6 +25,8 @@ export interface HypotheticalFacts {
   /** Where a Gateway asks for it; absent: TLS 1.3 for https, with the peer's certificate. */
   readonly tls?: ClientTls | undefined;
   readonly tokens: readonly HypotheticalToken[];
+  /** Epoch seconds: tokens that the request itself holds are read, and count as signed. Absent: only those count that are told. */
+  readonly now?: number | undefined;
   /** What external authorizers answer. */
   readonly checks?: readonly HypotheticalCheck[] | undefined;
   /** Epoch milliseconds. */

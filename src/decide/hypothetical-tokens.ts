@@ -5,19 +5,7 @@ import type { RequestFacts } from "../request/facts.ts";
 import { copyHeaders } from "../request/headers.ts";
 import type { RefusedToken, TokenFact, VerifiedToken } from "../request/token-fact.ts";
 import type { JwtRule } from "../snapshot/model.ts";
-
-/** What verifying a token would have given. */
-export interface HypotheticalToken {
-  readonly issuer: string;
-  readonly subject: string;
-  readonly audiences: readonly string[];
-  /** The claim `azp`. */
-  readonly presenter: string | null;
-  /** Besides those above. */
-  readonly claims: Readonly<Record<string, unknown>>;
-  /** It is refused by every rule, with this code. */
-  readonly refused?: RefusedToken["code"] | undefined;
-}
+import { type HypotheticalToken, toldToken } from "./told-token.ts";
 
 /** Tokens that nobody signed, by the text that stands for each in the request. */
 export interface PlacedTokens {
@@ -79,6 +67,13 @@ export function hypotheticalFact({ place, token: text }: TokenNeed, byText: Plac
   if (token !== undefined) return judge(token, place.rules);
   // Rules with another prefix see more than the token at the same place: a gateway cannot read that.
   return text.includes(STAND_IN) ? { ok: false, code: "jwt_invalid", detail: "token_malformed" } : null;
+}
+
+const NO_TOKEN: HypotheticalToken = { issuer: "", subject: "", audiences: [], presenter: null, claims: {} };
+
+/** Reads the token that the request holds, and takes it as signed. @param now epoch seconds */
+export function readFact({ place, token }: TokenNeed, now: number): TokenFact {
+  return judge(toldToken(token, now) ?? NO_TOKEN, place.rules);
 }
 
 function judge(token: HypotheticalToken, rules: readonly JwtRule[]): TokenFact {

@@ -19,6 +19,14 @@ export class Notes implements Trace {
     this.#trace?.routed(...told);
   }
 
+  enters(...told: Parameters<NonNullable<Trace["enters"]>>): void {
+    this.#trace?.enters?.(...told);
+  }
+
+  looked(...told: Parameters<NonNullable<Trace["looked"]>>): void {
+    this.#trace?.looked?.(...told);
+  }
+
   /** Endpoints of one cluster may have the same policies among others: they tell once. */
   noted(notes: readonly ShadowNote[]): void {
     for (const note of notes) {

@@ -2,7 +2,7 @@ import type { ShadowNote } from "../policy/shadow.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedMatch } from "../routing/route-match.ts";
-import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
+import type { LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
@@ -16,4 +16,22 @@ export interface Trace {
   ): void;
   /** What policies tell that enforce nothing. */
   noted?(notes: readonly ShadowNote[]): void;
+  /** The checks of one set begin. @param of the Gateway, or the cluster whose endpoints it guards */
+  enters?(stage: "gateway" | "destination", set: LinkedPolicySet, of: string | null): void;
+  /** A part of the checks of that set was looked at. */
+  looked?(look: Look): void;
+}
+
+/** What one part of a set's checks saw, and what came of it. */
+export interface Look {
+  readonly part: "mtls" | "custom" | "jwt" | "policies";
+  /** The request as it stood there. */
+  readonly facts: RequestFacts;
+  readonly tokens: readonly VerifiedToken[];
+  /** Of the refusal, or what says that it passed. */
+  readonly code: string;
+  /** `ns/name` of the policy or rule that decided; null: none. */
+  readonly policy: string | null;
+  /** Of CUSTOM policies. */
+  readonly provider?: string;
 }

@@ -1,6 +1,7 @@
 import { isSecretHeader } from "../match/secret-test.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
 import { REDACTED, withoutValues } from "../request/credentials.ts";
+import { foldedName } from "../request/header-names.ts";
 import type { CheckFact } from "../request/check-fact.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
@@ -15,7 +16,7 @@ import { decide } from "./decide.ts";
 export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" | "tokens" | "checks" | "conclusions"> {
   /** Absent in records of an older release: the client's. */
   readonly sourceIp?: string | null | undefined;
-  /** Those that rules name, and the two that make a preflight; `*` for a value that is not recorded. */
+  /** Those that rules name, and the two that make a preflight; `*`, or a keyed digest, for a value that is not recorded. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was known of tokens, by place; null: none there. Claims are those that rules name. */
   readonly tokens: Readonly<Record<string, TokenFact | null>>;
@@ -23,6 +24,20 @@ export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" 
   readonly checks?: Readonly<Record<string, CheckFact>>;
   /** Verdicts by the name of the test. */
   readonly conclusions: Readonly<Record<string, boolean>>;
+}
+
+/** Of these not even a digest is kept: what they hold is a whole credential, or many of them. */
+const NEVER = new Set(["authorization", "proxy-authorization", "cookie"]);
+const NO_PLACES: ReadonlySet<string> = new Set();
+
+/**
+ * Headers of a record whose values may be told apart by a keyed digest in place of `*`: API keys and the like, that rules name. Not
+ * those in which tokens are looked for, nor what an external authorizer says.
+ */
+export function digestible({ secret }: LinkedSlice, { headers }: WrittenFacts): readonly string[] {
+  return Object.keys(headers).filter(
+    (name) => !NEVER.has(foldedName(name)) && !secret.has(name) && isSecretHeader(name, NO_PLACES),
+  );
 }
 
 type Checks = NonNullable<RequestFacts["checks"]>;

@@ -77,6 +77,7 @@ const Gateway = z
         "Client certificates that it can show: `credentialName` of DestinationRules to the id of an uploaded one.",
       ),
     logOneIn: z.int().min(1).max(999_999_999).optional().describe("Of so many good calls one is logged; unset: each."),
+    decisionRecords: z.boolean().optional().describe("`false`: it writes no decision down; unset: some of each kind."),
   })
   .describe("A deployed gateway Worker.");
 

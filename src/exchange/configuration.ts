@@ -61,12 +61,13 @@ interface Use<Linked> {
  * The root and slices in use, and which hosts need theirs. All times are epoch ms and come in as arguments. What is refused leaves
  * everything as it was: the last good root serves on.
  */
-export class Configuration<Linked> {
+export class Configuration<Linked extends object> {
   readonly #gateway: string;
   readonly #keys: () => Promise<readonly VerifyKey[]>;
   readonly #link: (slice: Slice) => Linked;
   #current: Current<Linked> | null = null;
   readonly #uses = new Map<string, Map<string, Use<Linked>>>();
+  readonly #ids = new WeakMap<Linked, string>();
   #refused: RefusedSnapshots | null = null;
   #refusedRoot: string | null = null;
   #heardAt = Number.NEGATIVE_INFINITY;
@@ -116,6 +117,11 @@ export class Configuration<Linked> {
   /** Ids of the slices that are here. */
   get held(): readonly string[] {
     return [...(this.#current?.slices.keys() ?? [])];
+  }
+
+  /** Of a slice that is here, or was. */
+  idOf(slice: Linked): string | null {
+    return this.#ids.get(slice) ?? null;
   }
 
   /** The last exchange went well: what is here is as new as can be. */
@@ -178,8 +184,10 @@ export class Configuration<Linked> {
     for (const [id, text] of Object.entries(snapshot.slices)) {
       const slice = await readSlice(text, id);
       const linked = slice.ok ? this.#tryLink(slice.value) : slice;
-      if (linked.ok) slices.set(id, linked.value);
-      else refused.push(linked.error.code);
+      if (linked.ok) {
+        slices.set(id, linked.value);
+        this.#ids.set(linked.value, id);
+      } else refused.push(linked.error.code);
     }
     // Nothing waits from here on: what is current stays so until it is replaced.
     if (read === null) {

@@ -1,11 +1,16 @@
 import { Breakers } from "../resilience/breakers.ts";
-import type { ExchangeUp, MetricDelta } from "../snapshot/rpc.ts";
+import type { ExchangeUp, MetricDelta, SentRecord } from "../snapshot/rpc.ts";
 import { ProbeDuty } from "./probe-duty.ts";
 import { MetricSums } from "../telemetry/metrics.ts";
 import { TailBook, type TailBookDeps } from "./tail-book.ts";
 
 /** Series that wait for a cell that is away; further ones are dropped and counted. */
 const MAX_PENDING_SERIES = 5_000;
+
+type Recorded = Pick<ExchangeUp, "records">;
+
+/** Decision records that wait for a cell that is away; further ones are dropped and counted. */
+const MAX_PENDING_RECORDS = 100;
 
 /** What goes up again with the same sequence until the cell has answered, so that nothing counts twice. */
 export type Unsent = Pick<
@@ -22,8 +27,9 @@ export class Uplink {
   readonly tails: TailBook;
   #dropped: Record<string, number> = {};
   #counts = new Map<string, number>();
+  #records: SentRecord[] = [];
   #sequence = 0;
-  #unsent: Unsent | null = null;
+  #unsent: (Unsent & Recorded) | null = null;
 
   constructor(deps: TailBookDeps) {
     this.tails = new TailBook(deps);
@@ -41,9 +47,23 @@ export class Uplink {
     else this.#counts.set(key, (before ?? 0) + 1);
   }
 
+  /** Decision records, for the next exchange. */
+  record(records: readonly SentRecord[]): void {
+    const room = MAX_PENDING_RECORDS - this.#records.length;
+    this.#records.push(...records.slice(0, room));
+    if (records.length > room) this.drop("records_limit", records.length - room);
+  }
+
+  #takeRecords(): Recorded {
+    const records = this.#records;
+    if (records.length === 0) return {};
+    this.#records = [];
+    return { records };
+  }
+
   /** The same until it was `delivered`. */
-  next(now: number): Unsent {
-    this.#unsent ??= this.#gather(now);
+  next(now: number): Unsent & Recorded {
+    this.#unsent ??= { ...this.#takeRecords(), ...this.#gather(now) };
     return this.#unsent;
   }
 

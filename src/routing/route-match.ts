@@ -85,9 +85,33 @@ function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
   return allOf(tests);
 }
 
+/** A part of a match block: its field, with the name of a header or parameter, and a block of it alone. */
+export function partsOf(model: RouteMatch): readonly (readonly [string, RouteMatch])[] {
+  const { headers = [], query = [], claims = [], ...plain } = model;
+  return [
+    ...Object.entries(plain).map(([field, value]) => [field, { [field]: value }] as const),
+    ...headers.map((header) => [`header \`${header.name}\``, { headers: [header] }] as const),
+    ...claims.map((claim) => [`claim \`${claim.path.join(".")}\``, { claims: [claim] }] as const),
+    ...query.map((parameter) => [`query parameter \`${parameter.name}\``, { query: [parameter] }] as const),
+  ];
+}
+
 /**
- * Why a match block does not hold: the first of its parts that does not. For whoever wants to know, at the price of linking it
- * anew.
+ * Whether a match block holds, or a part of one: for whoever wants to know, at the price of linking it anew.
+ *
+ * @throws ConclusionMissing as the block itself does
+ */
+export function blockHolds(
+  model: RouteMatch,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  secret: ReadonlySet<string>,
+): boolean {
+  return linkBlock(model, secret)(facts, tokens);
+}
+
+/**
+ * Why a match block does not hold: the first of its parts that does not.
  *
  * @returns the part's field, with the name of a header or parameter; null where all hold
  * @throws ConclusionMissing as the block itself does
@@ -98,14 +122,7 @@ export function failedPart(
   tokens: readonly VerifiedToken[],
   secret: ReadonlySet<string>,
 ): string | null {
-  const { headers = [], query = [], claims = [], ...plain } = model;
-  const parts: (readonly [string, RouteMatch])[] = [
-    ...Object.entries(plain).map(([field, value]) => [field, { [field]: value }] as const),
-    ...headers.map((header) => [`header \`${header.name}\``, { headers: [header] }] as const),
-    ...claims.map((claim) => [`claim \`${claim.path.join(".")}\``, { claims: [claim] }] as const),
-    ...query.map((parameter) => [`query parameter \`${parameter.name}\``, { query: [parameter] }] as const),
-  ];
-  return parts.find(([, part]) => !linkBlock(part, secret)(facts, tokens))?.[0] ?? null;
+  return partsOf(model).find(([, part]) => !blockHolds(part, facts, tokens, secret))?.[0] ?? null;
 }
 
 function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) => string): Test {

@@ -119,6 +119,7 @@ export interface LinkedCluster {
 }
 
 export interface LinkedPolicySet {
+  readonly model: PolicySet;
   readonly mtls: MtlsMode;
   readonly jwt: LinkedJwt;
   readonly deny: LinkedPolicies;
@@ -183,6 +184,7 @@ function linkSets(
     places.push(...jwt.places);
     const context = { stage, secretHeaders: secret };
     const linked = {
+      model: set,
       mtls,
       jwt,
       deny: linkPolicies(enforced(deny), true, context),

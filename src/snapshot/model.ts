@@ -151,6 +151,8 @@ export interface AddressCondition {
 
 /** `from` ORed, `to` ORed, `when` ANDed, and the three ANDed; a missing or empty one holds. */
 export interface AuthorizationRule {
+  /** Its number among those that its author wrote, for who explains. Absent: its place here. */
+  readonly at?: number;
   readonly from?: readonly Source[];
   readonly to?: readonly Operation[];
   readonly when?: readonly Condition[];

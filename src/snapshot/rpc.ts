@@ -53,8 +53,14 @@ export interface Registration {
 
 /** Gateway -> control. */
 export interface ConfigApi {
-  register(registration: Registration): Promise<void>;
+  register(registration: Registration): Promise<Registered>;
 }
+
+/** What a gateway is told that registered. An older control says nothing. */
+export type Registered = {
+  /** By which it hides sensitive values in decision records: the mesh's, base64url. */
+  readonly recordKey: string;
+} | void;
 
 /** State Worker -> control. */
 export interface StateApi {
@@ -118,6 +124,27 @@ export interface TelemetryReport {
   readonly counts?: Readonly<Record<string, number>>;
   /** Series by route: `labels` in the order of `ROUTE_LABELS` (src/telemetry/route-labels.ts), without bodies. Absent: none. */
   readonly routes?: readonly MetricDelta[];
+  /** Decision records of a location: control's Records keep them. Absent: none. */
+  readonly records?: { readonly location: string; readonly records: readonly KeptRecord[] };
+}
+
+/** A decision record on its way: what it is found and counted by, and its text. */
+export interface SentRecord {
+  readonly requestId: string;
+  readonly traceId: string;
+  /** Epoch ms of the arrival. */
+  readonly at: number;
+  readonly kind: "refused" | "failed" | "passed";
+  /** Whose request it is, as far as it was proven: caller and token. */
+  readonly principals: readonly string[];
+  readonly slice: string | null;
+  /** JSON of a `DecisionRecord` (src/decide/decision-record.ts). */
+  readonly text: string;
+}
+
+/** The same with the gateway that it comes from, as its binding says. */
+export interface KeptRecord extends SentRecord {
+  readonly gateway: string;
 }
 
 /** One series of Istio's standard metrics, as sums since the last report. */
@@ -171,6 +198,8 @@ export interface ExchangeUp {
   readonly slices: readonly string[];
   /** Hosts in use or waited for: their slices come down with a newer root. */
   readonly hosts: readonly { readonly scope: string; readonly host: string }[];
+  /** Decision records, at most 20 a second: the cell passes them on to control. Absent: none. */
+  readonly records?: readonly SentRecord[];
   readonly outcomes: readonly OutcomeReport[];
   readonly metrics: readonly MetricDelta[];
   readonly dropped: Readonly<Record<string, number>>;

@@ -292,17 +292,9 @@ async function exposition({ mesh, send }: Trial): Promise<void> {
 }
 
 async function explains({ mesh, index }: Trial): Promise<void> {
-  const facts = {
-    host: `api-c${index}.test`,
-    path: "/x/..//%61dmin",
-    peer: { principal: "spiffe://mesh.example/ns/prod/sa/web" },
-  };
-  const { status, text } = await mesh.control(
-    "POST",
-    "/api/v1/decide",
-    JSON.stringify({ facts, scope: "gw/*" }),
-    "application/json",
-  );
+  const facts = { host: `api-c${index}.test`, path: "/x/..//%61dmin" };
+  const question = { facts, scope: "gw/*", as: "spiffe://mesh.example/ns/prod/sa/web" };
+  const { status, text } = await mesh.control("POST", "/api/v1/explain", JSON.stringify(question), "application/json");
   demandEqual("the status", status, 200, text);
   const { generation } = JSON.parse(text) as { readonly generation?: unknown };
   demand(typeof generation === "number", "no generation", text);

@@ -105,7 +105,8 @@ endpoints: [{ addresses: [10.0.0.7] }]`;
     ]);
     expect(denied).toEqual([
       [80, [{}]],
-      [81, [{}]],
+      // Its number among those that its author wrote goes with it.
+      [81, [{ at: 1 }]],
     ]);
   });
 

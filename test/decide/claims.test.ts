@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
-import { type Step, traceInto } from "../../src/decide/explain.ts";
+import { type Step, traceInto } from "../../src/decide/steps.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import type { Front, JwtRule, PolicySet, Route } from "../../src/snapshot/model.ts";

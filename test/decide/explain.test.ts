@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
-import { decideHypothetical, type Step, traceInto } from "../../src/decide/explain.ts";
+import { decideHypothetical } from "../../src/decide/explain.ts";
+import { Explanation } from "../../src/decide/stages.ts";
+import { type Step, traceInto } from "../../src/decide/steps.ts";
 import { hypotheticalRequest } from "../../src/decide/hypothetical.ts";
 import type { HypotheticalFacts } from "../../src/decide/hypothetical-facts.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
@@ -127,7 +129,7 @@ describe("the trace of a decision", () => {
       const asked = { ...HYPOTHETICAL, tokens };
       const request = hypotheticalRequest(asked, null);
       if (!request.ok || "effect" in request.value) throw new Error("no such request");
-      const decision = decideHypothetical(of, request.value, 80, asked, []);
+      const decision = decideHypothetical(of, request.value, 80, asked, new Explanation(of));
       if (!decision.ok) throw new Error(decision.error.message);
       return describeDecision(decision.value);
     };

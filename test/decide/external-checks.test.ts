@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
-import { type Step, traceInto } from "../../src/decide/explain.ts";
+import { type Step, traceInto } from "../../src/decide/steps.ts";
 import type { Decision } from "../../src/decide/types.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import type { CheckFact } from "../../src/request/check-fact.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { describeDecision } from "../../src/decide/describe.ts";
 import { decideHypothetical } from "../../src/decide/explain.ts";
+import { Explanation } from "../../src/decide/stages.ts";
 import { hypotheticalRequest } from "../../src/decide/hypothetical.ts";
 import type { HypotheticalFacts } from "../../src/decide/hypothetical-facts.ts";
 import type { AuthorizationRule, RouteMatch } from "../../src/snapshot/model.ts";
@@ -34,7 +35,7 @@ describe("a call of Workers RPC that nobody made", () => {
     const told = (asked: HypotheticalFacts) => {
       const request = hypotheticalRequest(asked, null);
       if (!request.ok || "effect" in request.value) throw new Error("no such call");
-      const decision = decideHypothetical(of, request.value, 80, asked, []);
+      const decision = decideHypothetical(of, request.value, 80, asked, new Explanation(of));
       if (!decision.ok) throw new Error(decision.error.message);
       return describeDecision(decision.value);
     };

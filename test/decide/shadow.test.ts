@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
-import { type Step, traceInto } from "../../src/decide/explain.ts";
+import { type Step, traceInto } from "../../src/decide/steps.ts";
 import type { ShadowNote } from "../../src/policy/shadow.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";

@@ -38,10 +38,11 @@ describe("a gateway of the mesh file", () => {
       domains: ["api.example"],
       certificates: { "shop.client-cert": "id-1" },
       logOneIn: 100,
+      decisionRecords: false,
     };
     const { edge } = await configs(withFields({ gateways: { edge: gateway }, control: { domain: "control.example" } }));
     expect(edge).toMatchObject({
-      vars: { GATEWAY_NAME: "edge", GATEWAY: "default/shop", LOG_ONE_IN: "100" },
+      vars: { GATEWAY_NAME: "edge", GATEWAY: "default/shop", LOG_ONE_IN: "100", DECISION_RECORDS: "off" },
       mtls_certificates: [{ binding: "CERT_SHOP_CLIENT_CERT", certificate_id: "id-1" }],
       routes: [
         { pattern: "shop.example", custom_domain: true },

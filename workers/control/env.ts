@@ -1,4 +1,5 @@
 import type { Authority } from "./authority/authority.ts";
+import type { Records } from "./records.ts";
 import type { Federation } from "./federation.ts";
 import type { HubApi } from "./hub-api.ts";
 import type { TailsApi } from "./open-tail.ts";
@@ -7,6 +8,7 @@ import type { Telemetry } from "./telemetry.ts";
 /** Bindings, variables and secrets of the control Worker. */
 export interface Env {
   readonly DB: D1Database;
+  readonly RECORDS: DurableObjectNamespace<Records>;
   readonly HUB: { getByName(name: string): HubApi };
   readonly AUTHORITY: DurableObjectNamespace<Authority>;
   readonly FEDERATION: DurableObjectNamespace<Federation>;

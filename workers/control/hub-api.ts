@@ -101,6 +101,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   federated(authorities: FederatedAuthorities): Promise<void>;
   /** @param namespace the only one whose objects are looked at; null: all */
   findings(namespace: string | null): Promise<HubFindings>;
+  /** Texts of slices that some gateway is given, or was within a minute. */
+  sliceTexts(ids: readonly string[]): Promise<Record<string, string>>;
   /** @param have ids of slices whose texts need not be sent */
   find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice>;
 }

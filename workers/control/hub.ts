@@ -191,6 +191,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return this.#inTurn(async () => (await this.#state()).publisher.slices(gateway, ids, Date.now()));
   }
 
+  async sliceTexts(ids: readonly string[]): Promise<Record<string, string>> {
+    return this.#inTurn(async () => (await this.#state()).publisher.textsOf(ids));
+  }
+
   async status(): Promise<HubStatus> {
     return this.#inTurn(async () => {
       const { generation, rv, publisher } = await this.#state();

@@ -5,6 +5,7 @@ import type { Hono } from "hono";
 import type {
   ConfigApi as ConfigSurface,
   GatewayProps,
+  Registered,
   Registration,
   IsolatesSeen,
   RootAnswer,
@@ -16,7 +17,10 @@ import type { Tailed } from "../../src/snapshot/tail-model.ts";
 import type { Api } from "./access.ts";
 import { controlApi } from "./api.ts";
 import type { Env } from "./env.ts";
+import { recordKey } from "./record-key.ts";
+import { keepRecords } from "./record-rings.ts";
 
+export { Records } from "./records.ts";
 export { Authority } from "./authority/authority.ts";
 export { Federation } from "./federation.ts";
 export { Hub } from "./hub.ts";
@@ -34,7 +38,7 @@ export default {
 
 /** What gateways bind: who they are stands in their props, which the deployer wrote. */
 export class ConfigApi extends WorkerEntrypoint<Env, GatewayProps> implements ConfigSurface {
-  async register(registration: Registration): Promise<void> {
+  async register(registration: Registration): Promise<Registered> {
     const { gateway, fronts, gateways } = this.ctx.props;
     if (typeof gateway !== "string" || !isNames(fronts) || !isNames(gateways))
       throw new Error("this binding's deployer must write `props: { gateway, fronts, gateways }`");
@@ -50,6 +54,7 @@ export class ConfigApi extends WorkerEntrypoint<Env, GatewayProps> implements Co
         ...(isVersion(version) && { version }),
       },
     );
+    return { recordKey: await recordKey(this.env.KEY_ENCRYPTION_SECRET) };
   }
 }
 
@@ -76,8 +81,11 @@ export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements St
     return this.env.HUB.getByName("hub").slices(gateway, ids);
   }
 
-  async report(report: TelemetryReport): Promise<void> {
-    await this.env.TELEMETRY.getByName("telemetry").report(report);
+  async report({ records, ...report }: TelemetryReport): Promise<void> {
+    const { source, sequence } = report;
+    const lost = records === undefined ? 0 : await keepRecords(this.env, { source, sequence }, records);
+    const dropped = lost === 0 ? report.dropped : { ...report.dropped, records_lost: lost };
+    await this.env.TELEMETRY.getByName("telemetry").report({ ...report, dropped });
   }
 
   async tailed(tailed: Tailed): Promise<void> {

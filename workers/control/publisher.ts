@@ -9,6 +9,7 @@ import type { Finding } from "../../src/resources/finding.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { RetiredSlices } from "./retired-slices.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
@@ -70,6 +71,7 @@ export class Publisher {
   #authority: AuthorityTrust;
   readonly #deployments = new Map<string, Published>();
   readonly #ids = new WeakMap<CompiledSlice, string>();
+  readonly #retired = new RetiredSlices();
   /** Slices for gateways that lack some bindings, by which they have. */
   readonly #parts = new WeakMap<CompiledSlice, Map<string, CompiledSlice>>();
   #federated: Readonly<Record<string, readonly string[]>> = {};
@@ -237,6 +239,17 @@ export class Publisher {
     return texts;
   }
 
+  /** Texts of slices that some gateway is given, or was a moment ago: records name them. */
+  textsOf(ids: readonly string[]): Record<string, string> {
+    const given = [...this.#deployments.values()].map(({ slices }) => slices);
+    return Object.fromEntries(
+      ids.flatMap((id) => {
+        const text = given.find((slices) => slices.has(id))?.get(id) ?? this.#retired.get(id);
+        return text === undefined ? [] : [[id, text] as const];
+      }),
+    );
+  }
+
   async status(now: number): Promise<readonly GatewayStatus[]> {
     for (const published of this.#deployments.values()) await this.#current(published, now);
     return Array.from(this.#deployments.values(), ({ deployment, root, problem, seen }) => ({
@@ -277,6 +290,7 @@ export class Publisher {
       return;
     }
     published.problem = null;
+    this.#retired.add(published.slices, slices, now);
     published.slices = slices;
     if (content !== published.content || published.root === null) {
       published.content = content;

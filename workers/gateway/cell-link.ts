@@ -1,8 +1,25 @@
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import type { Configuration, Place } from "../../src/exchange/configuration.ts";
 import type { Uplink } from "../../src/exchange/uplink.ts";
+import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Probe } from "../../src/snapshot/model.ts";
-import type { ConfigApi, ExchangeDown, ExchangeUp, Registration, StateRpc } from "../../src/snapshot/rpc.ts";
+import type {
+  ConfigApi,
+  ExchangeDown,
+  ExchangeUp,
+  Registration,
+  SentRecord,
+  StateRpc,
+} from "../../src/snapshot/rpc.ts";
+
+/** Decisions that wait to be written down. */
+interface Written {
+  readonly isEmpty: boolean;
+  /** @param now epoch ms */
+  write(now: number): Promise<readonly SentRecord[]>;
+  /** @param key of the mesh, base64url */
+  useKey(key: string): void;
+}
 
 export interface CellLinkDeps {
   readonly state: StateRpc;
@@ -14,6 +31,8 @@ export interface CellLinkDeps {
   probe(probe: Probe): Promise<boolean>;
   /** Spans of this isolate, which go out in the exchange's timer. */
   readonly spans: { readonly isDue: boolean; flush(): Promise<void> };
+  /** Null: no decision is written down. */
+  readonly recorder: Written | null;
   /** Epoch ms. */
   now(): number;
 }
@@ -30,7 +49,7 @@ const MAX_ROUNDS = 5;
 /** The isolate's talk with its cell: once a second at most, off the request path, and held open by no call. */
 export class CellLink {
   readonly #deps: CellLinkDeps;
-  readonly #configuration: Configuration<unknown>;
+  readonly #configuration: Configuration<LinkedSlice>;
   readonly #uplink: Uplink;
   readonly #isolate = crypto.randomUUID();
   #armedAt = Number.NEGATIVE_INFINITY;
@@ -45,7 +64,7 @@ export class CellLink {
   /** What the cell was last told of the configuration here. */
   #told = "";
 
-  constructor(deps: CellLinkDeps, configuration: Configuration<unknown>, uplink: Uplink) {
+  constructor(deps: CellLinkDeps, configuration: Configuration<LinkedSlice>, uplink: Uplink) {
     this.#deps = deps;
     this.#configuration = configuration;
     this.#uplink = uplink;
@@ -82,7 +101,7 @@ export class CellLink {
   /** One exchange, and one more while the cell does not know what is here now, also if no request comes any more. */
   async #timer(ctx: Context): Promise<void> {
     let armedAt = this.#armedAt;
-    for (let round = 0; round === 0 || (round < MAX_ROUNDS && this.#hasMore()); round += 1) {
+    for (let round = 0; round === 0 || (round < MAX_ROUNDS && (this.#hasRecords() || this.#hasMore())); round += 1) {
       await scheduler.wait(this.#nextMs);
       if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
       // A collector that hangs holds up nothing else.
@@ -93,6 +112,10 @@ export class CellLink {
     }
     this.#armedAt = Number.NEGATIVE_INFINITY;
     await this.#registerAgain();
+  }
+
+  #hasRecords(): boolean {
+    return this.#deps.recorder?.isEmpty === false;
   }
 
   /** Never rejects. */
@@ -121,6 +144,8 @@ export class CellLink {
   }
 
   async #exchangeOnce(): Promise<void> {
+    const { recorder } = this.#deps;
+    if (recorder !== null && !recorder.isEmpty) this.#uplink.record(await recorder.write(this.#deps.now()));
     const asked = this.#configuration.hosts(this.#deps.now());
     let down = await this.#talk(asked);
     if (down.unknown) {
@@ -179,7 +204,8 @@ export class CellLink {
 
   async #register(): Promise<void> {
     this.#registeredAt = this.#deps.now();
-    await inTime(this.#deps.control.register(this.#deps.registration), CALL_TIMEOUT_MS);
+    const answer = await inTime(this.#deps.control.register(this.#deps.registration), CALL_TIMEOUT_MS);
+    if (answer?.recordKey !== undefined) this.#deps.recorder?.useKey(answer.recordKey);
   }
 
   async #registerAgain(): Promise<void> {

@@ -18,6 +18,8 @@ export interface Env {
   readonly HOLD_CALLS?: string;
   /** Of so many good calls one is logged; unset: each. Not told apart here, since a deployer wrote it. */
   readonly LOG_ONE_IN?: unknown;
+  /** `off`: no decision is written down; unset or `on`: some are. Not told apart here, since a deployer wrote it. */
+  readonly DECISION_RECORDS?: unknown;
   readonly STATE: StateRpc;
   readonly CONTROL: ConfigApi;
   /** Way to private addresses: a Workers VPC network, or the local edge's forwarder. */

@@ -137,6 +137,11 @@ export class Exchange {
     return this.outcomes.isEjected(caller, cluster, endpoint, now);
   }
 
+  /** Id of a slice that is here, or was. */
+  idOf(slice: LinkedSlice): string | null {
+    return this.#configuration.idOf(slice);
+  }
+
   /** Counts records that were lost. */
   drop(reason: string, count = 1): void {
     this.#uplink.drop(reason, count);

@@ -17,6 +17,7 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
 import { performProbe } from "./probe.ts";
+import { Recorder, type RecorderDeps } from "./recorder.ts";
 import { sendSpans } from "./send-spans.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { TokenVerifier } from "./tokens.ts";
@@ -42,6 +43,8 @@ export interface Mesh {
   readonly holdsCalls: boolean;
   readonly log: AccessLog;
   readonly series: SeriesIndex;
+  /** Null: no decision is written down. */
+  readonly recorder: Recorder | null;
   /** Of so many good calls one is logged. */
   readonly logOneIn: number;
   /** `cf.colo` of the public requests seen so far; `LOC` in the local mesh. */
@@ -65,7 +68,12 @@ const UNKNOWN_LOCATION = "unknown";
 export function createMesh(env: Env): Mesh {
   const local = env.TULLE_LOCAL !== undefined;
   const now = (): number => Date.now();
+  const recorder = recorderOf(env, {
+    idOf: (slice) => configuration.idOf(slice),
+    drop: (reason) => configuration.drop(reason),
+  });
   const configuration: Exchange = new Exchange({
+    recorder,
     state: env.STATE,
     control: env.CONTROL,
     gateway: env.GATEWAY_NAME,
@@ -101,6 +109,7 @@ export function createMesh(env: Env): Mesh {
     holdsCalls: env.HOLD_CALLS !== undefined,
     log: new AccessLog(env.GATEWAY_NAME),
     series: new SeriesIndex(configuration.metrics, configuration.routes, (key) => configuration.count(key)),
+    recorder,
     logOneIn: logOneIn(env),
     location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
     whereabouts: local ? { colo: LOCAL_LOCATION, country: null, continent: null } : null,
@@ -126,6 +135,13 @@ function deploymentOf({ GATEWAY, TULLE_LOCAL, EDGE_SECRET }: Env): Deployment {
     throw new Error(`EDGE_SECRET must have at least ${MIN_EDGE_SECRET} characters`);
   const local = TULLE_LOCAL !== undefined;
   return { gateway: GATEWAY ?? null, local, ...(EDGE_SECRET !== undefined && { edgeSecret: EDGE_SECRET }) };
+}
+
+/** Written down unless the deployment says `off`. What else it says is a mistake, and somebody counts on it. */
+function recorderOf({ DECISION_RECORDS }: Env, deps: RecorderDeps): Recorder | null {
+  if (DECISION_RECORDS === undefined || DECISION_RECORDS === "on") return new Recorder(deps);
+  if (DECISION_RECORDS === "off") return null;
+  throw new Error("DECISION_RECORDS must be `on` or `off`");
 }
 
 /** A log that is thinner, or thicker, than its reader believes is worse than none. */

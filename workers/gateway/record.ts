@@ -31,6 +31,7 @@ function tell(call: Call, end: End, now: number): void {
   if (journal.delayed) journal.flag = withFlag(journal.flag, "DI");
   if (journal.notRetried !== null) journal.flag = withFlag(journal.flag, journal.notRetried);
   if (call.plan !== null) keepCall(call, call.plan, end, now);
+  mesh.recorder?.offer(call, now);
   const { telemetry } = mesh.configuration;
   mesh.series.add(journal, now, telemetry, sliceOf(call));
   if (journal.notes !== null)

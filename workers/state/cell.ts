@@ -122,6 +122,7 @@ export class Cell extends DurableObject<CellEnv> {
     }
     if (up.tailed) this.#tailLines.add(up.tailed);
     this.#outbox.add(up);
+    if (up.records !== undefined) this.#outbox.record(this.ctx.id.name ?? "unknown", name, up.records);
     for (const [key, by] of Object.entries(up.counts ?? {})) this.#outbox.count(key, by);
   }
 

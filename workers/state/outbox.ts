@@ -1,12 +1,14 @@
-import type { MetricDelta, StateApi, TelemetryReport } from "../../src/snapshot/rpc.ts";
+import type { KeptRecord, MetricDelta, SentRecord, StateApi, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import { MetricSums } from "../../src/telemetry/metrics.ts";
 
 /** Series that wait for a control that is away; further ones are dropped and counted. */
 const MAX_SERIES = 20_000;
+/** Decision records that wait; further ones are dropped and counted. A report holds no more of them. */
+const MAX_RECORDS = 500;
 const SPACING_MS = 1_000;
 const TIMEOUT_MS = 5_000;
 
-/** Metric sums on their way to control: joined, sent at most once a second, each report once. */
+/** Metric sums and decision records on their way to control: joined, sent at most once a second, each report once. */
 export class Outbox {
   readonly #control: StateApi;
   readonly #source = crypto.randomUUID();
@@ -14,6 +16,8 @@ export class Outbox {
   readonly #routes = new MetricSums();
   #dropped: Record<string, number> = {};
   #counts: Record<string, number> = {};
+  #location = "unknown";
+  #records: KeptRecord[] = [];
   #unsent: TelemetryReport | null = null;
   #sequence = 0;
   #sending = false;
@@ -36,6 +40,15 @@ export class Outbox {
     }
   }
 
+  /** Decision records of one gateway's isolate. @param location of the cell @param gateway as its binding says */
+  record(location: string, gateway: string, records: readonly SentRecord[]): void {
+    this.#location = location;
+    const room = Math.max(0, MAX_RECORDS - this.#records.length);
+    for (const record of records.slice(0, room)) this.#records.push({ ...record, gateway });
+    if (records.length > room) this.#drop("cell_records_limit", records.length - room);
+    this.#sendNews();
+  }
+
   /** @param key of a counter, which grows */
   count(key: string, by = 1): void {
     this.#counts[key] = (this.#counts[key] ?? 0) + by;
@@ -47,13 +60,8 @@ export class Outbox {
   }
 
   #hasNews(): boolean {
-    return (
-      this.#unsent !== null ||
-      this.#sums.size > 0 ||
-      this.#routes.size > 0 ||
-      hasAny(this.#dropped) ||
-      hasAny(this.#counts)
-    );
+    if (this.#unsent !== null || this.#sums.size > 0 || this.#routes.size > 0 || this.#records.length > 0) return true;
+    return hasAny(this.#dropped) || hasAny(this.#counts);
   }
 
   #drop(reason: string, count: number): void {
@@ -81,6 +89,7 @@ export class Outbox {
   #next(): TelemetryReport {
     this.#sequence += 1;
     const routes = this.#routes.take();
+    const records = this.#records;
     const report = {
       source: this.#source,
       sequence: this.#sequence,
@@ -88,7 +97,9 @@ export class Outbox {
       ...(routes.length > 0 && { routes }),
       dropped: this.#dropped,
       ...(hasAny(this.#counts) && { counts: this.#counts }),
+      ...(records.length > 0 && { records: { location: this.#location, records } }),
     };
+    this.#records = [];
     this.#dropped = {};
     this.#counts = {};
     return report;

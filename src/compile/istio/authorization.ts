@@ -46,13 +46,22 @@ export function authorizationModel(
   const reading = { namespace, domains: trustDomains(world) };
   return {
     name: `${namespace}/${policy.metadata.name}`,
-    rules: rules.flatMap((rule) => {
-      const models = ports.map((port) => rulesAt(rule, port).map((one) => ruleModel(one, reading)));
-      const different = [...new Map(models.map((model) => [canonicalJson(model), model])).values()];
-      return action === "ALLOW" && different.length > 1 ? [] : different.flat();
-    }),
+    rules: numbered(
+      rules.map((rule) => {
+        const models = ports.map((port) => rulesAt(rule, port).map((one) => ruleModel(one, reading)));
+        const different = [...new Map(models.map((model) => [canonicalJson(model), model])).values()];
+        return action === "ALLOW" && different.length > 1 ? [] : different.flat();
+      }),
+    ),
     ...(isDryRun(policy.metadata) && { dryRun: true as const }),
   };
+}
+
+/** Those that are not where their author wrote them say where that is. */
+function numbered(models: readonly (readonly AuthorizationRule[])[]): readonly AuthorizationRule[] {
+  return models
+    .flatMap((rules, at) => rules.map((rule) => ({ rule, at })))
+    .map(({ rule, at }, place) => (at === place ? rule : { ...rule, at }));
 }
 
 /** What is left of a rule at one port, without what it says of ports: nothing where it is about others. */

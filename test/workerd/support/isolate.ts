@@ -38,6 +38,7 @@ export function newIsolate(beside?: Isolate): Isolate {
     keys: env.SNAPSHOT_KEYS,
     registration: { bindings: [`EP_${gateway}`], hasPrivate: false, format: FORMAT },
     spans: { isDue: false, flush: async () => undefined },
+    recorder: null,
     location: () => location,
     probe: async () => true,
     line: ({ requestId, path }) => JSON.stringify({ request_id: requestId, path }),

@@ -1,0 +1,62 @@
+import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
+import { failedPart, type LinkedMatch } from "../routing/route-match.ts";
+import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
+import type { RouteMatch } from "../snapshot/model.ts";
+import type { Trace } from "./trace.ts";
+
+/** One thing that was looked at on the way to a decision. */
+export interface Step {
+  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter" | "mirror";
+  readonly name: string;
+  readonly outcome: string;
+}
+
+/** A table of routes may be long; who asks why reads no more of it. */
+const MAX_MISSED = 100;
+
+/** Writes down what `decide` tells. */
+export function traceInto(steps: Step[]): Trace {
+  return {
+    saw: (stage, name, outcome) => void steps.push({ stage, name, outcome }),
+    routed: (slice, facts, tokens, matched) => void steps.push(...missedBlocks(slice, facts, tokens, matched)),
+  };
+}
+
+/** The match blocks before the one that holds, each with what fails in it. */
+function missedBlocks(
+  { model, secret }: LinkedSlice,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  matched: LinkedMatch<LinkedRoute> | null,
+): readonly Step[] {
+  const all = model.routes.flatMap((route) =>
+    // A route without blocks has one that always holds.
+    (route.matches.length === 0 ? [null] : route.matches).map((block) => ({ route, block })),
+  );
+  const end = all.findIndex(
+    ({ route, block }) => route === matched?.route.model && (block === null || block === matched.model),
+  );
+  const missed = end < 0 ? all : all.slice(0, end);
+  const steps = missed.slice(0, MAX_MISSED).flatMap(({ route: { name }, block }): Step[] => {
+    const part = block && failureIn(block, facts, tokens, secret);
+    return part === null ? [] : [{ stage: "route", name, outcome: part }];
+  });
+  const more = missed.length - MAX_MISSED;
+  return more <= 0 ? steps : [...steps, { stage: "route", name: "others", outcome: `${more} more do not match` }];
+}
+
+function failureIn(
+  block: RouteMatch,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  secret: ReadonlySet<string>,
+): string | null {
+  try {
+    const part = failedPart(block, facts, tokens, secret);
+    return part === null ? null : `${part} does not match`;
+  } catch (error) {
+    if (error instanceof ConclusionMissing) return "the record does not say why it does not match";
+    throw error;
+  }
+}

@@ -1,0 +1,296 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DecisionRecord } from "../../src/decide/decision-record.ts";
+import { decide } from "../../src/decide/decide.ts";
+import { writeFacts } from "../../src/decide/written.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import { HostIndex } from "../../src/routing/host.ts";
+import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
+import type { Root, Slice } from "../../src/snapshot/model.ts";
+import type { KeptRecord } from "../../src/snapshot/rpc.ts";
+import { facts, headers, peer } from "../decide/requests.ts";
+import { type Json, RunningControl } from "./running.ts";
+
+const HOST = "reviews.shop.svc.cluster.local";
+
+const RULES = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: bank }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: reviews, namespace: shop }
+spec: { selector: { app: reviews }, ports: [{ name: http, port: 9080 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: reviews-v1, namespace: shop }
+spec: { address: "binding:EP_REVIEWS", labels: { app: reviews }, serviceAccount: reviews }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews, namespace: shop }
+spec:
+  hosts: [reviews]
+  http:
+    - name: beta
+      match: [{ uri: { prefix: /beta } }, { headers: { x-beta: { exact: "yes" } } }]
+      route: [{ destination: { host: reviews } }]
+    - route: [{ destination: { host: reviews } }]
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: tokens, namespace: shop }
+spec: { jwtRules: [{ issuer: "https://issuer.test", jwks: '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}' }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: readers, namespace: shop }
+spec:
+  rules:
+    - from: [{ source: { principals: ["cluster.local/ns/bank/sa/clerk"] } }]
+      to: [{ operation: { methods: [GET] } }]
+    - from: [{ source: { requestPrincipals: ["https://issuer.test/ann"] } }]
+`;
+const DENY = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: no-admin, namespace: shop }
+spec:
+  action: DENY
+  rules:
+    - to: [{ operation: { ports: ["1"] } }]
+    - to: [{ operation: { paths: [/admin, /admin/*] } }]
+      when: [{ key: "request.headers[x-api-key]", values: [top-secret] }]
+`;
+
+let control: RunningControl;
+let slice: LinkedSlice;
+let sliceId = "";
+let generation = 0;
+
+beforeAll(async () => {
+  control = await RunningControl.start();
+  expect((await control.apply(RULES)).status).toBe(200);
+  const applied = await control.apply(DENY);
+  expect([applied.status, applied.json["message"]]).toEqual([200, undefined]);
+  generation = Number(applied.json["generation"]);
+  await control.rpc("ALL", "register", { bindings: ["EP_REVIEWS"], hasPrivate: true, format: 3 });
+  const answer = await control.root("all");
+  if (answer.kind !== "root") throw new Error("no root");
+  const root = JSON.parse(answer.root.payload) as Root;
+  sliceId = new HostIndex(root.scopes).lookup("mesh/*", HOST) ?? "";
+  const texts = (await control.rpc("STATE", "slices", "all", [sliceId])) as Record<string, string>;
+  slice = link(JSON.parse(texts[sliceId] ?? "") as Slice);
+});
+afterAll(() => control.stop());
+
+const ADMIN = facts({
+  host: HOST,
+  authority: HOST,
+  port: 9080,
+  method: "GET",
+  path: "/admin/x",
+  forwardPath: "/admin/x",
+  peer: peer("clerk", "bank"),
+  headers: headers({ "x-api-key": "top-secret", authorization: "Basic abc" }),
+  tokens: [null, null],
+});
+
+let sequence = 0;
+
+/** As a cell reports it. */
+async function report(id: string, request: RequestFacts, location = "LOC"): Promise<void> {
+  const decision = decide(slice, request);
+  if (decision.effect === "need") throw new Error("a fact is missing");
+  const isAnswer = decision.effect === "answer";
+  const record: DecisionRecord = {
+    requestId: id,
+    traceId: "",
+    generation,
+    scope: "mesh/*",
+    slice: sliceId,
+    destination: "shop",
+    weight: 3,
+    facts: writeFacts(slice, request),
+    outcome: {
+      verdict: isAnswer ? decision.code : "forward",
+      policy: isAnswer ? decision.policy : null,
+      status: isAnswer ? decision.status : 200,
+      flag: isAnswer ? "UAEX" : "-",
+      details: isAnswer ? decision.code : "via_upstream",
+      route: decision.route?.model.name ?? null,
+      cluster: decision.cluster?.model.id ?? null,
+      endpoint: null,
+      attempts: 0,
+      durationMs: 1,
+      requestPrincipal: null,
+    },
+  };
+  const kept: KeptRecord = {
+    requestId: id,
+    traceId: "",
+    at: Date.now(),
+    kind: isAnswer ? "refused" : "passed",
+    principals: request.peer.principal === null ? [] : [request.peer.principal],
+    slice: sliceId,
+    text: JSON.stringify(record),
+    gateway: "all",
+  };
+  sequence += 1;
+  const records = { location, records: [kept] };
+  await control.rpc("STATE", "report", { source: "cell", sequence, metrics: [], dropped: {}, records });
+}
+
+async function explainOf(id: string): Promise<Json> {
+  const answer = await control.call("GET", `/api/v1/explain?requestId=${id}`);
+  expect([answer.status, answer.json["message"]]).toEqual([200, undefined]);
+  return answer.json;
+}
+
+type Stage = Record<string, unknown>;
+const stagesOf = (json: Json, stage: string): readonly Stage[] =>
+  (json["stages"] as unknown as readonly Stage[]).filter((one) => one["stage"] === stage);
+
+describe("a request that was recorded", () => {
+  it("is decided again: names the policy, its rule and field, the write that brought it in, and what was compared", async () => {
+    await report("denied", ADMIN);
+    const json = await explainOf("denied");
+    expect(json["verdict"]).toMatchObject({ code: "rbac_denied_matched_policy", policy: "shop/no-admin", status: 403 });
+    expect(json["request"]).toMatchObject({ path: "/admin/x", principal: "cluster.local/ns/bank/sa/clerk" });
+    expect(json["record"]).toMatchObject({ requestId: "denied", agrees: true, weight: 3, location: "LOC" });
+    const [deny] = stagesOf(json, "deny");
+    expect(deny).toMatchObject({
+      at: "destination",
+      outcome: "refused",
+      detail: "rule 1 matches",
+      object: { kind: "AuthorizationPolicy", namespace: "shop", name: "no-admin" },
+      field: "spec.rules[1]",
+      revision: { generation, actor: "admin" },
+    });
+    expect(deny?.["compared"]).toMatchObject([
+      { field: "to[0].operation.paths", of: "path", actual: "/admin/x", wanted: ["/admin", "/admin/*"], holds: true },
+      { field: "when[0].values", of: "request.headers[x-api-key]", actual: "(not shown)", holds: true },
+    ]);
+    expect(stagesOf(json, "route").map(({ outcome, field }) => [outcome, field])).toEqual([
+      ["missed", "spec.http[0].match[0].uri"],
+      ["missed", "spec.http[0].match[1].headers[x-beta]"],
+      ["matched", "spec.http[1]"],
+    ]);
+    expect(JSON.stringify({ ...json, stages: [] })).not.toContain("top-secret");
+  });
+
+  it("tells of each ALLOW policy the first condition that fails, and its two sides", async () => {
+    await report("unlisted", { ...ADMIN, method: "POST", path: "/x", forwardPath: "/x", peer: peer("teller", "bank") });
+    const json = await explainOf("unlisted");
+    expect(json["verdict"]).toMatchObject({ code: "rbac_denied_no_allow", policy: null });
+    expect(stagesOf(json, "allow").map(({ field, failed }) => [field, failed])).toEqual([
+      [
+        "spec.rules[0].from[0].source.principals",
+        expect.objectContaining({
+          actual: "cluster.local/ns/bank/sa/teller",
+          wanted: ["cluster.local/ns/bank/sa/clerk"],
+        }),
+      ],
+      ["spec.rules[1].from[0].source.requestPrincipals", expect.objectContaining({ actual: null })],
+      [null, null],
+    ]);
+  });
+
+  it("is explained by the configuration that decided, after another took its place", async () => {
+    await control.apply(DENY.replace("action: DENY", "action: AUDIT"));
+    const json = await explainOf("denied");
+    expect(json["verdict"]).toMatchObject({ code: "rbac_denied_matched_policy" });
+    expect(json["generation"]).toBe(generation);
+    await control.apply(DENY);
+  });
+
+  it("that nobody wrote down is said not to be there, with what is covered", async () => {
+    const answer = await control.call("GET", "/api/v1/explain?requestId=unknown");
+    expect(answer.status).toBe(404);
+    expect(answer.json["message"]).toMatch(/LOC: \d+ from 20.* to 20.*tulle explain -- curl/);
+  });
+
+  it("is seen whole by the namespace that was called, without its policies by the caller's, and by no other", async () => {
+    await report("seen", ADMIN);
+    const tokenOf = async (namespace: string): Promise<string> => {
+      const made = { name: namespace, role: "viewer", namespace, permissions: ["explain"] };
+      return String((await control.call("POST", "/api/v1/tokens", made)).json["token"]);
+    };
+    const path = "/api/v1/explain?requestId=seen";
+    const [shop, bank, other] = await Promise.all(["shop", "bank", "tour"].map(tokenOf));
+    const callee = await control.call("GET", path, undefined, { token: shop ?? "" });
+    expect(callee.json["verdict"]).toMatchObject({ policy: "shop/no-admin" });
+    const caller = await control.call("GET", path, undefined, { token: bank ?? "" });
+    expect(caller.json["verdict"]).toMatchObject({ code: "refused", policy: null, status: 403 });
+    expect(JSON.stringify(caller.json)).not.toMatch(/no-admin|rbac|x-api-key/);
+    const listed = await control.call("GET", "/api/v1/records?requestId=seen", undefined, { token: bank ?? "" });
+    expect(JSON.stringify(listed.json)).not.toMatch(/no-admin|rbac|x-api-key/);
+    expect(listed.json["records"]).toHaveLength(1);
+    expect((await control.call("GET", path, undefined, { token: other ?? "" })).status).toBe(404);
+    const erased = await control.call("DELETE", "/api/v1/records?principal=a", undefined, { token: shop ?? "" });
+    expect(erased.status).toBe(403);
+  });
+
+  it("is audited whenever somebody looks", async () => {
+    const { json } = await control.call("GET", "/api/v1/audit?verb=explain");
+    expect(JSON.stringify(json["entries"])).toContain("requestId/seen");
+  });
+});
+
+describe("records of one principal", () => {
+  it("are erased at every location, and what is under way does not come back", async () => {
+    await report("mine", ADMIN);
+    await report("far", ADMIN, "FRA");
+    await report("other", { ...ADMIN, peer: peer("teller", "bank") });
+    const principal = "spiffe://cluster.local/ns/bank/sa/clerk";
+    const erased = await control.call("DELETE", `/api/v1/records?principal=${principal}`);
+    expect(Number(erased.json["erased"])).toBeGreaterThanOrEqual(2);
+    await report("late", ADMIN);
+    const { json } = await control.call("GET", "/api/v1/records?limit=500");
+    const ids = (json["records"] as unknown as readonly { requestId: string }[]).map(({ requestId }) => requestId);
+    expect(ids).toContain("other");
+    for (const id of ["mine", "far", "late"]) expect(ids).not.toContain(id);
+  });
+});
+
+describe("a request that nobody sent", () => {
+  const ask = async (body: unknown): Promise<Json> => {
+    const answer = await control.call("POST", "/api/v1/explain", body);
+    expect([answer.status, answer.json["message"]]).toEqual([200, undefined]);
+    return answer.json;
+  };
+  const claims = { iss: "https://issuer.test", sub: "ann", exp: 9_999_999_999 };
+  const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const jwt = `${part({ alg: "none" })}.${part(claims)}.x`;
+
+  it("is explained by whom it is said to come from, and with the token that it holds", async () => {
+    const told = { host: `${HOST}:9080`, path: "/x/..//%61dmin" };
+    const path = await ask({ facts: told, as: "cluster.local/ns/bank/sa/clerk" });
+    expect(path["request"]).toMatchObject({ path: "/admin" });
+    expect(path["verdict"]).toMatchObject({ code: "forward" });
+    const bare = await ask({ facts: { ...told, method: "POST" } });
+    expect(bare["verdict"]).toMatchObject({ code: "rbac_denied_no_allow" });
+    const ann = await ask({ facts: { ...told, method: "POST" }, jwt: [jwt] });
+    expect(ann["verdict"]).toMatchObject({ code: "forward" });
+    const authorization = `Bearer ${jwt}`;
+    const held = await ask({ facts: { ...told, method: "POST", headers: { authorization } } });
+    expect(held["verdict"]).toMatchObject({ code: "forward" });
+    const broken = await ask({ facts: { ...told, headers: { authorization: "Bearer a.b" } } });
+    expect(broken["verdict"]).toMatchObject({ code: "jwt_invalid", policy: "shop/tokens/0" });
+    expect(stagesOf(broken, "jwt")).toMatchObject([{ outcome: "refused", field: "spec.jwtRules[0]" }]);
+  });
+
+  it("is explained by an earlier generation, compiled from the history", async () => {
+    const told = { host: `${HOST}:9080`, path: "/admin", headers: { "x-api-key": "top-secret" } };
+    const as = "cluster.local/ns/bank/sa/clerk";
+    expect((await ask({ facts: told, as }))["verdict"]).toMatchObject({ policy: "shop/no-admin" });
+    expect((await ask({ facts: told, as, at: generation - 1 }))["verdict"]).toMatchObject({ code: "forward" });
+    const unknown = await control.call("POST", "/api/v1/explain", { facts: told, at: 9_999 });
+    expect([unknown.status, unknown.json["message"]]).toEqual([404, expect.stringMatching(/from \d+ to \d+ are kept/)]);
+  });
+});
