@@ -3,7 +3,7 @@ import { WORKERS } from "../project/built.ts";
 import { bundleWorker } from "../project/bundle.ts";
 
 /** Libraries that are too large for the data path; the bundler names each module's file above it. */
-const UNWANTED = /^\/\/ node_modules\/((?:zod|drizzle-orm|@peculiar\/x509)\/\S+)/m;
+const UNWANTED = /^\/\/ node_modules\/((?:zod|drizzle-orm|@peculiar\/x509|@marcbachmann\/cel-js)\/\S+)/m;
 
 /**
  * @returns KB (of 1,000 bytes) of the gateway's bundle as it is deployed, gzipped

@@ -65,7 +65,8 @@ function collectorOf(
 
 /** Without its policies: the mesh's administrator named it. */
 function unguarded(endpoint: ClusterDraft["endpoints"][number]): Endpoint {
-  const { policies, ...more } = endpoint;
+  const { policies, settings, ...more } = endpoint;
   void policies;
+  void settings;
   return { ...more, policySet: 0 };
 }

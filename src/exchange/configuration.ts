@@ -230,7 +230,7 @@ export class Configuration<Linked extends object> {
       root,
       index: new HostIndex(scopes),
       serving: { generation, issuedAt, trust: withStaleness(trust, issuedAt), tracing: tracePlan(root) },
-      telemetry: telemetry === undefined ? null : new TelemetryIndex(telemetry),
+      telemetry: telemetry === undefined ? null : new TelemetryIndex(telemetry, root),
       listed,
       slices: new Map(here.filter(([id]) => listed.has(id))),
     };

@@ -50,18 +50,18 @@ export function checkFileLog({ logFormat }: FileSpec, report: Report): void {
   if (logFormat === undefined) return;
   if ((logFormat.text === undefined) === (logFormat.labels === undefined))
     place.error("set one of `text` and `labels`", "FieldValueRequired");
-  if (logFormat.text !== undefined) checkText(logFormat.text, place.at("text"));
-  for (const [name, text] of Object.entries(logFormat.labels ?? {})) checkText(text, place.at("labels", name));
+  if (logFormat.text !== undefined) checkFormat(logFormat.text, place.at("text"));
+  for (const [name, text] of Object.entries(logFormat.labels ?? {})) checkFormat(text, place.at("labels", name));
 }
 
 export function checkAccessLog(spec: AccessLogSpec, report: Report): void {
   const { accessLogFormat: format = "", accessLogEncoding } = spec;
   const place = report.at("accessLogFormat");
   if (format === "") return;
-  if (accessLogEncoding !== "JSON") return checkText(format, place);
+  if (accessLogEncoding !== "JSON") return checkFormat(format, place);
   const fields = fieldsIn(format);
   if (fields === null) place.error("must be a JSON object whose members are texts, as `accessLogEncoding` is JSON");
-  else for (const text of Object.values(fields)) checkText(text, place);
+  else for (const text of Object.values(fields)) checkFormat(text, place);
 }
 
 /** Istio's own text, which is asked for by `accessLogEncoding: TEXT` alone. */
@@ -103,7 +103,8 @@ function fieldsIn(format: string): Readonly<Record<string, string>> | null {
   }
 }
 
-function checkText(text: string, report: Report): void {
+/** A text with Envoy's operators: one line, without secrets. */
+export function checkFormat(text: string, report: Report): void {
   // eslint-disable-next-line no-control-regex
   if (/[\0-\x08\n-\x1f\x7f-\uffff]/.test(withoutEnd(text)))
     report.error("must be one line of ASCII: a line of the log is one call");

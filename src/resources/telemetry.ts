@@ -2,8 +2,9 @@ import { z } from "zod";
 import { isSecretHeader } from "../match/secret-test.ts";
 import { compileExpression, describeExpressionError } from "./cel.ts";
 import { duration } from "./duration.ts";
-import { choice, later, never, strict, text, tuning } from "./fields.ts";
+import { choice, never, strict, text, tuning } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
+import { checkFormat } from "./log-provider.ts";
 import type { Report } from "./report.ts";
 import { checkScope, scopeFields } from "./target-refs.ts";
 
@@ -15,7 +16,6 @@ const expression = z.string().min(1);
 const tagValue = text((value) => value.length <= 1_024, "a text of at most 1024 characters");
 
 const NO_ENVIRONMENT = never("a Worker has no environment of the proxy's; write the value as `literal`");
-const FORMATTER = later("use `literal` or `header`");
 
 const CustomTag = strict(
   {
@@ -26,8 +26,11 @@ const CustomTag = strict(
       name: text(isHeaderName, "a header name"),
       defaultValue: tagValue.exactOptional(),
     }).exactOptional(),
+    formatter: strict({
+      value: text((value) => value !== "" && value.length <= 1_024, "a text of 1 to 1024 characters"),
+    }).exactOptional(),
   },
-  { environment: NO_ENVIRONMENT, formatter: FORMATTER },
+  { environment: NO_ENVIRONMENT },
 );
 
 /** More would make each span larger than what it tells. */
@@ -141,9 +144,11 @@ function checkTracing(tracing: readonly TracingSpec[], report: Report): void {
   }
 }
 
-function checkCustomTag({ literal, header }: z.infer<typeof CustomTag>, report: Report): void {
-  if ((literal === undefined) === (header === undefined))
-    report.error("set one of `literal` and `header`", "FieldValueRequired");
+function checkCustomTag(tag: z.infer<typeof CustomTag>, report: Report): void {
+  const { header, formatter } = tag;
+  if (Object.keys(tag).length !== 1)
+    report.error("set one of `literal`, `header` and `formatter`", "FieldValueRequired");
+  if (formatter !== undefined) checkFormat(formatter.value, report.at("formatter", "value"));
   if (header !== undefined && isSecretHeader(header.name.toLowerCase(), NO_PLACES))
     report.at("header", "name").error(`\`${header.name}\` may hold a secret, which no span tells`);
 }

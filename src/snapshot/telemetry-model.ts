@@ -46,7 +46,9 @@ export interface TracingSettings {
 export type CustomTag =
   | { readonly name: string; readonly literal: string }
   /** Value of a request's header, lower case; absent without `fallback`: no attribute. */
-  | { readonly name: string; readonly header: string; readonly fallback?: string };
+  | { readonly name: string; readonly header: string; readonly fallback?: string }
+  /** A text with Envoy's operators, as of `LogFormat`. */
+  | { readonly name: string; readonly format: string };
 
 export interface AccessLogSettings {
   /** Empty: nothing is logged. */

@@ -1,6 +1,6 @@
 import { quantileOf } from "../query/quantile.ts";
 import { OwnLabels } from "../query/series.ts";
-import { BUCKETS, labelsIn, type MetricLabels } from "./metrics.ts";
+import { BUCKETS, extraIn, labelsIn, type MetricLabels } from "./metrics.ts";
 import type { Growth } from "./rollup-codec.ts";
 import { durationsIn } from "./rollup-kinds.ts";
 import { FINE_MS } from "./rollup-times.ts";
@@ -85,8 +85,10 @@ interface Sums {
 /** @param grown series of calls by their keys */
 export function graphOf(grown: ReadonlyMap<string, Growth>, frame: GraphFrame): ServiceGraph {
   // Each call counts under both of Istio's reporters; how its caller was known stands at the destination.
-  const calls = Array.from(grown, ([key, growth]) => ({ labels: labelsIn(key), growth })).filter(
-    ({ labels, growth }) =>
+  const calls = Array.from(grown, ([key, growth]) => ({ key, labels: labelsIn(key), growth })).filter(
+    ({ key, labels, growth }) =>
+      // A call of which a Telemetry makes a series for each of some metrics counts once.
+      extraIn(key).only?.includes("REQUEST_COUNT") !== false &&
       labels.reporter === "destination" &&
       (growth[0] ?? 0) > 0 &&
       seesSeries(frame.viewer, "call", new OwnLabels(Object.entries(labels))),

@@ -1,6 +1,7 @@
 import type { BytesDelta, MetricDelta } from "../snapshot/rpc.ts";
 import { counterLabels } from "./counters.ts";
-import { BUCKETS, METRIC_LABELS } from "./metrics.ts";
+import type { IstioMetric } from "../snapshot/telemetry-model.ts";
+import { BUCKETS, extraIn, METRIC_LABELS } from "./metrics.ts";
 import type { Growth } from "./rollup-codec.ts";
 import { ROUTE_LABELS } from "./route-labels.ts";
 
@@ -102,7 +103,7 @@ export function exposedOf(
 ): { readonly exposed: readonly Exposed[]; readonly labels: readonly string[]; readonly values: readonly string[] } {
   switch (kind) {
     case "call":
-      return { exposed: EXPOSED.call, labels: METRIC_LABELS, values: JSON.parse(key) };
+      return exposedCall(key);
     case "route":
       return { exposed: EXPOSED.route, labels: ROUTE_LABELS, values: JSON.parse(key) };
     case "counter": {
@@ -116,5 +117,29 @@ export function exposedOf(
       return { exposed: EXPOSED.folded, labels: [], values: [] };
   }
 }
+
+/** A Telemetry may have made a series of some metrics alone, with labels of its own. */
+function exposedCall(key: string): ReturnType<typeof exposedOf> {
+  const values = (JSON.parse(key) as string[]).slice(0, METRIC_LABELS.length);
+  const { only, more = {} } = extraIn(key);
+  const exposed =
+    only === undefined
+      ? EXPOSED.call
+      : EXPOSED.call.filter(({ name }) => only.some((metric) => name.startsWith(NAMES[metric])));
+  return {
+    exposed,
+    labels: [...METRIC_LABELS, ...Object.keys(more)],
+    values: [...values, ...Object.values(more)],
+  };
+}
+
+const NAMES: Readonly<Record<IstioMetric, string>> = {
+  REQUEST_COUNT: "istio_requests_total",
+  REQUEST_DURATION: "istio_request_duration_milliseconds",
+  REQUEST_SIZE: "istio_request_bytes",
+  RESPONSE_SIZE: "istio_response_bytes",
+  GRPC_REQUEST_MESSAGES: "istio_request_messages_total",
+  GRPC_RESPONSE_MESSAGES: "istio_response_messages_total",
+};
 
 const NOTHING = { exposed: [], labels: [], values: [] };

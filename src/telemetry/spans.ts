@@ -3,6 +3,7 @@ import type { Result } from "../routing/retries.ts";
 import type { Cluster, Endpoint, Workload } from "../snapshot/model.ts";
 import type { EndedAttempt } from "./ended-attempt.ts";
 import type { Journal } from "./journal.ts";
+import { AS_USUAL, type SpanSettings, tagLength, type ToldSpans, USUAL } from "./span-settings.ts";
 import { attemptSpanId, MIRROR } from "./trace-context.ts";
 import type { TracePlan } from "./trace-plan.ts";
 
@@ -14,6 +15,8 @@ export interface KeptCall {
   /** Epoch ms. */
   readonly endedAt: number;
   readonly why: "sampled" | "error" | "slow";
+  /** Absent: no Telemetry says anything of its spans. */
+  readonly told?: ToldSpans;
 }
 
 /** A copy of a sampled call, which a mirror was sent. */
@@ -69,14 +72,16 @@ const CLIENT_ERROR = 400;
 /** How many spans come of it, before they are made. */
 export function spanCount(kept: Kept): number {
   if (kept.kind === "copy") return 1;
-  const { attempts } = kept.journal;
-  return 1 + Math.max(attempts, kept.journal.tries?.length ?? 0);
+  const { attempts, tries } = kept.journal;
+  const { server, client } = kept.told ?? USUAL;
+  return (server === null ? 0 : 1) + (client === null ? 0 : Math.max(attempts, tries?.length ?? 0));
 }
 
 /** About what it holds in memory until then. */
 export function bytesHeld(kept: Kept): number {
   const { path, query, authority, userAgent } = kept.journal;
-  return HELD_BYTES + 2 * (path.length + query.length + authority.length + (userAgent?.length ?? 0));
+  const tags = kept.kind === "call" ? tagLength(kept.told?.server) + tagLength(kept.told?.client) : 0;
+  return HELD_BYTES + 2 * (path.length + query.length + authority.length + (userAgent?.length ?? 0) + tags);
 }
 
 const HELD_BYTES = 1_024;
@@ -84,13 +89,16 @@ const HELD_BYTES = 1_024;
 export function spansOf(kept: Kept, whence: Whence): readonly Span[] {
   if (kept.kind === "copy") return [copySpan(kept)];
   const { journal, plan, endedAt } = kept;
+  const { server, client } = kept.told ?? USUAL;
+  const spans = server === null ? [] : [serverSpan(kept, whence, plan, server)];
+  if (client === null) return spans;
   const tries = (journal.tries ?? []).map((ended, index) =>
     attemptSpan(kept, ended, index + 1, resultOf(ended.result)),
   );
   const { endpoint, cluster, attempts, sentAt } = journal;
   const isLast = endpoint !== null && cluster !== null && attempts > tries.length;
   const last = isLast && attemptSpan(kept, { endpoint, cluster, sentAt, endedAt }, attempts, endOf(journal));
-  return [serverSpan(kept, whence, plan), ...tries, ...(last ? [last] : [])];
+  return [...spans, ...tries, ...(last ? [last] : [])];
 }
 
 /** How an attempt ended. */
@@ -111,7 +119,12 @@ function endOf({ status, details, flag }: Journal): AttemptEnd {
   return { status: began === 0 ? null : began, failure: details };
 }
 
-function serverSpan({ journal, endedAt, why }: KeptCall, whence: Whence, plan: TracePlan): Span {
+function serverSpan(
+  { journal, endedAt, why }: KeptCall,
+  whence: Whence,
+  plan: TracePlan,
+  { tags, plain }: SpanSettings,
+): Span {
   const { status, gateway, endpoint, cluster, peer, protocol } = journal;
   const of = gateway ?? endpoint?.workload ?? serviceWorkload(cluster);
   const failed = status >= SERVER_ERROR || status === 0 || /\b(UC|UT)\b/.test(journal.flag);
@@ -123,7 +136,7 @@ function serverSpan({ journal, endedAt, why }: KeptCall, whence: Whence, plan: T
   list.put("user_agent.original", journal.userAgent);
   list.put("client.address", journal.clientIp);
   list.put("error.type", failed ? errorType(status, journal.flag, journal.details) : null);
-  list.proxy(of, plan, journal, gateway === null ? "sidecar" : "router");
+  list.proxy(of, plan, journal, gateway === null ? "sidecar" : "router", plain);
   list.put("guid:x-request-id", journal.requestId);
   list.put("user_agent", journal.userAgent ?? "-");
   list.put("peer.address", journal.clientIp);
@@ -146,6 +159,7 @@ function serverSpan({ journal, endedAt, why }: KeptCall, whence: Whence, plan: T
   list.put("tulle.hops", journal.hops === 0 ? null : journal.hops);
   list.put("tulle.loop", journal.loop === 0 ? null : journal.loop);
   list.put("rpc.system", protocol === "http" ? null : protocol);
+  list.tags(tags);
   return {
     traceId: journal.traceId,
     spanId: journal.spanId,
@@ -162,11 +176,13 @@ function serverSpan({ journal, endedAt, why }: KeptCall, whence: Whence, plan: T
 }
 
 function attemptSpan(
-  { journal, plan }: Kept,
+  kept: Kept,
   { endpoint, cluster, sentAt, endedAt }: Omit<EndedAttempt, "result">,
   attempt: number,
   { status, failure }: AttemptEnd,
 ): Span {
+  const { journal, plan } = kept;
+  const { tags, plain } = (kept.kind === "call" ? kept.told?.client : null) ?? AS_USUAL;
   const of = endpoint.workload;
   const isError = failure !== null || status === null || status >= CLIENT_ERROR;
   const list = new AttributeList();
@@ -175,7 +191,7 @@ function attemptSpan(
   list.put("url.full", urlOf(journal, plan));
   list.put("http.request.resend_count", attempt > 1 && attempt < MIRROR ? attempt - 1 : null);
   list.put("error.type", isError ? (failure ?? String(status)) : null);
-  list.proxy(of, plan, journal, "sidecar");
+  list.proxy(of, plan, journal, "sidecar", plain);
   list.put("guid:x-request-id", journal.requestId);
   list.put("peer.address", endpoint.id);
   list.put("response_flags", attempt === journal.attempts ? journal.flag : "-");
@@ -183,6 +199,7 @@ function attemptSpan(
   list.put("tulle.endpoint", endpoint.id);
   list.put("tulle.destination.principal", of.principal);
   list.put("rpc.system", journal.protocol === "http" ? null : journal.protocol);
+  list.tags(tags);
   return {
     traceId: journal.traceId,
     spanId: attemptSpanId(journal.spanId, attempt),
@@ -224,15 +241,25 @@ class AttributeList {
   }
 
   /** Who tells it, as Istio's proxies say it. */
-  proxy(of: Workload, { meshId }: TracePlan, { protocol }: Journal, role: "sidecar" | "router"): void {
+  proxy(of: Workload, { meshId }: TracePlan, { protocol }: Journal, role: "sidecar" | "router", plain: boolean): void {
     this.put("component", "proxy");
     this.put("node_id", `${role}~~${of.name}.${of.namespace}~${of.namespace}.svc.${meshId}`);
     this.put("downstream_cluster", "-");
     this.put("http.protocol", protocol === "http" ? "HTTP/1.1" : protocol);
+    if (plain) return;
     this.put("istio.canonical_service", of.app);
     this.put("istio.canonical_revision", of.version);
     this.put("istio.mesh_id", meshId);
     this.put("istio.namespace", of.namespace);
+  }
+
+  /** Those that a Telemetry adds: over ours of the same names. */
+  tags(tags: SpanSettings["tags"]): void {
+    for (const [name, value] of tags) {
+      const at = this.all.findIndex(([known]) => known === name);
+      if (at >= 0) this.all.splice(at, 1);
+      this.put(name, value);
+    }
   }
 
   upstream(cluster: Cluster | null): void {

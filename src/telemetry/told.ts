@@ -1,18 +1,20 @@
 import type { Peer } from "../identity/peer.ts";
-import type { Endpoint, Slice, Workload } from "../snapshot/model.ts";
+import type { Endpoint, Root, Slice, Workload } from "../snapshot/model.ts";
 import type { LogSink, MeshTelemetry, TelemetrySettings, TelemetrySides } from "../snapshot/telemetry-model.ts";
 import type { Expression } from "./attributes.ts";
 import { linkExpression } from "./expression.ts";
 import type { Journal } from "./journal.ts";
 import { linkLogFormat, type LogWriter } from "./log-format.ts";
+import { type TracePlan, tracePlan } from "./trace-plan.ts";
 import { linkMetrics, type ToldMetrics } from "./told-metrics.ts";
 
 /** Settings of one side of a workload, made ready. */
 export interface ToldSide {
-  readonly model: TelemetrySettings;
   readonly sinks: readonly Sink[];
   /** Null: all series as they are. */
   readonly metrics: ToldMetrics | null;
+  /** Null: nothing is done about traces. */
+  readonly plan: TracePlan | null;
 }
 
 /** Of one provider. */
@@ -39,18 +41,27 @@ const MAX_CALLERS = 4_096;
 /** Finds what is told of a call, by the settings of one root. Each is made ready when it is first asked for. */
 export class TelemetryIndex {
   readonly #model: MeshTelemetry;
+  readonly #root: Pick<Root, "tracing" | "trust">;
   readonly #sides = new WeakMap<TelemetrySettings, ToldSide>();
   readonly #callers = new Map<string, ToldSide>();
   readonly #endpoints = new WeakMap<Endpoint, ToldSide>();
   readonly #pairs = new WeakMap<ToldSide, Map<ToldSide | null, Told>>();
 
-  constructor(model: MeshTelemetry) {
+  /** @param root that the settings came with */
+  constructor(model: MeshTelemetry, root: Pick<Root, "tracing" | "trust">) {
     this.#model = model;
+    this.#root = root;
   }
 
-  /** @param slice of the host; undefined: the call ended before it was found */
-  of({ gateway, peer, endpoint }: Journal, slice: Slice | undefined): Told {
-    const client = gateway === null ? this.#caller(peer) : this.#gateway(gateway, slice?.front?.gateway ?? "");
+  /** That of who calls. @param slice of the host; undefined: the call ended before it was found */
+  client({ gateway, peer }: Journal, slice: Slice | undefined): ToldSide {
+    return gateway === null ? this.#caller(peer) : this.#gateway(gateway, slice?.front?.gateway ?? "");
+  }
+
+  /** @param slice as of `client` */
+  of(journal: Journal, slice: Slice | undefined): Told {
+    const { endpoint } = journal;
+    const client = this.client(journal, slice);
     const server = endpoint === null ? null : this.#endpoint(endpoint, slice);
     let pairs = this.#pairs.get(client);
     if (pairs === undefined) this.#pairs.set(client, (pairs = new Map()));
@@ -105,9 +116,13 @@ export class TelemetryIndex {
   #side(model: TelemetrySettings): ToldSide {
     let side = this.#sides.get(model);
     if (side === undefined) {
-      const { accessLog, metrics } = model;
-      const sinks = (accessLog?.sinks ?? DEFAULT_SINKS).map(linkSink);
-      this.#sides.set(model, (side = { model, sinks, metrics: metrics === undefined ? null : linkMetrics(metrics) }));
+      const { accessLog, metrics, tracing } = model;
+      side = {
+        sinks: (accessLog?.sinks ?? DEFAULT_SINKS).map(linkSink),
+        metrics: metrics === undefined ? null : linkMetrics(metrics),
+        plan: tracePlan(this.#root, tracing),
+      };
+      this.#sides.set(model, side);
     }
     return side;
   }

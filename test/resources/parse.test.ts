@@ -69,6 +69,11 @@ describe("parseObject", () => {
       ["kind"],
     ],
     [
+      "a TelemetryPolicy of Gateway API",
+      "{apiVersion: gateway.networking.x-k8s.io/v1alpha1, kind: TelemetryPolicy, metadata: {name: a}}",
+      ["kind"],
+    ],
+    [
       "a kind of Istio that is not built",
       "{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: a}}",
       ["kind"],

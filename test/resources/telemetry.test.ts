@@ -19,9 +19,9 @@ describe("Telemetry", () => {
 
   it.each([
     ["{tracing: [{customTags: {a: {environment: {name: FOO}}}}]}", "customTags.a.environment", "cannot work here"],
-    ["{tracing: [{customTags: {a: {formatter: {value: a}}}}]}", "customTags.a.formatter", "not supported yet"],
+    ["{tracing: [{customTags: {a: {formatter: {value: '%REQ(COOKIE)%'}}}}]}", "customTags.a.formatter.value", "secret"],
     ["{tracing: [{customTags: {a: {header: {name: Authorization}}}}]}", "header.name", "secret"],
-    ["{tracing: [{customTags: {a: {}}}]}", "customTags.a", "`literal` and `header`"],
+    ["{tracing: [{customTags: {a: {}}}]}", "customTags.a", "`literal`, `header` and `formatter`"],
     ["{tracing: [{randomSamplingPercentage: 101}]}", "randomSamplingPercentage", "at most 100"],
     ["{metrics: [{overrides: [{match: {customMetric: mine}}]}]}", "customMetric", "`requests_total`"],
     ["{metrics: [{overrides: [{match: {metric: REQUEST_COUNT, customMetric: requests_total}}]}]}", "match", "one of"],

@@ -17,6 +17,7 @@ const CART: Peer = {
   trustDomain: "cluster.local",
   by: "binding",
 };
+const ROOT = { trust: { domain: "cluster.local", aliases: [], authorities: [] } };
 const ENDPOINT = {
   id: "binding:EP_REVIEWS",
   workload: { name: "reviews-v1", namespace: "default", principal: null, app: "reviews", version: "v1" },
@@ -48,7 +49,7 @@ describe("what is told of a call", () => {
     namespaces: { shop: { client: 1, server: 0 }, default: { client: 0, server: 2 } },
     callers: { "shop/quiet": 3 },
   };
-  const sinksOf = (journal: Journal, slice?: Slice) => new TelemetryIndex(model).of(journal, slice).sinks;
+  const sinksOf = (journal: Journal, slice?: Slice) => new TelemetryIndex(model, ROOT).of(journal, slice).sinks;
 
   it("is what either side wants, in one line a provider", () => {
     const [sink, ...others] = sinksOf(call());
@@ -124,7 +125,7 @@ describe("metrics that a Telemetry changes", () => {
     const sums = new MetricSums();
     const index = new SeriesIndex(sums, new MetricSums(), () => undefined);
     const settings = metrics === undefined ? [{}] : [{}, { metrics }];
-    const telemetry = new TelemetryIndex({ settings, mesh: { client: 0, server: settings.length - 1 } });
+    const telemetry = new TelemetryIndex({ settings, mesh: { client: 0, server: settings.length - 1 } }, ROOT);
     for (const journal of journals) index.add(journal, NOW, telemetry);
     return sums;
   }

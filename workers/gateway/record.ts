@@ -19,6 +19,9 @@ export function record(call: Call, end: End): void {
   attempt?.settle(end, now);
   if (keptBytes > 0) mesh.memory.give(keptBytes);
   tell(call, end, now);
+  // Whoever keeps the journal longer keeps no headers with it.
+  call.journal.headers = null;
+  call.journal.answer = null;
 }
 
 /** Counts and logs, from the journal alone. */

@@ -8,6 +8,8 @@ import type { HttpCall } from "./http-call.ts";
 
 /** After step 3, when it is known who calls and what the mesh does about traces: whether this one is reported. */
 export function traceRequest(call: HttpCall): null {
+  const { telemetry } = call.mesh.configuration;
+  if (telemetry !== null) call.plan = telemetry.client(call.journal, call.slice.model).plan;
   if (call.plan !== null) decide(call, call.plan);
   return null;
 }
@@ -39,13 +41,17 @@ function isOfMesh({ entrance, peer }: HttpCall): boolean {
  */
 export function traceAttempt(
   call: HttpCall,
-  { b3 }: TracePlan,
+  { b3, told }: TracePlan,
   cluster: Cluster,
   headers: MutableHeaders,
   copy?: number,
 ): void {
   const { journal, received } = call;
   if (headers["traceparent"] !== received.headers["traceparent"]) return;
+  if (told?.cut === true) {
+    for (const name of CONTEXT) if (headers[name] !== undefined) delete headers[name];
+    return;
+  }
   const spanId = attemptSpanId(journal.spanId, copy === undefined ? journal.attempts : MIRROR + copy);
   // As in Istio: the service's span of a copy is no part of the trace.
   const sampled = journal.sampled && copy === undefined;
@@ -58,3 +64,15 @@ export function traceAttempt(
   }
   if (b3 !== null) writeB3(headers, b3, { traceId: journal.traceId, spanId, parentId: journal.spanId, sampled });
 }
+
+/** All that carries a trace on. */
+const CONTEXT = [
+  "traceparent",
+  "tracestate",
+  "b3",
+  "x-b3-traceid",
+  "x-b3-spanid",
+  "x-b3-parentspanid",
+  "x-b3-sampled",
+  "x-b3-flags",
+];

@@ -69,7 +69,11 @@ function tracingOf(world: World, all: readonly TracingSpec[], side: Side): Traci
   };
 }
 
-function customTag(name: string, { literal, header }: NonNullable<TracingSpec["customTags"]>[string]): CustomTag {
+function customTag(
+  name: string,
+  { literal, header, formatter }: NonNullable<TracingSpec["customTags"]>[string],
+): CustomTag {
+  if (formatter !== undefined) return { name, format: formatter.value };
   if (header === undefined) return { name, literal: literal?.value ?? "" };
   const fallback = header.defaultValue;
   return { name, header: header.name.toLowerCase(), ...(fallback !== undefined && { fallback }) };

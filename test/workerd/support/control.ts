@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { canonicalJson } from "../../../src/snapshot/canonical.ts";
 import { sliceId } from "../../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Slice } from "../../../src/snapshot/model.ts";
+import type { MeshTelemetry } from "../../../src/snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type {
   ConfigApi,
@@ -90,11 +91,21 @@ export interface Publication {
   /** Certificates that may speak for the trust domain, base64 DER; none, where it isn't told. */
   readonly authorities?: readonly string[];
   readonly tracing?: MeshTracing;
+  readonly telemetry?: MeshTelemetry;
 }
 
 /** Signs a root that lists these slices, and lets control give it out. @returns the root as it travels */
 export async function publish(publication: Publication, privateKey: string): Promise<SignedRoot> {
-  const { gateway, generation, issuedAt = Date.now(), maxAgeMs, slices, authorities = [], tracing } = publication;
+  const {
+    gateway,
+    generation,
+    issuedAt = Date.now(),
+    maxAgeMs,
+    slices,
+    authorities = [],
+    tracing,
+    telemetry,
+  } = publication;
   const texts = new Map<string, string>();
   const scopes: Record<string, Record<string, string | null>> = {};
   for (const [scope, hosts] of Object.entries(slices)) {
@@ -120,6 +131,7 @@ export async function publish(publication: Publication, privateKey: string): Pro
     trust,
     scopes,
     ...(tracing !== undefined && { tracing }),
+    ...(telemetry !== undefined && { telemetry }),
     ...(maxAgeMs !== undefined && { maxAgeMs }),
   };
   const signed = await signRoot(root, await importSigningKey(privateKey));

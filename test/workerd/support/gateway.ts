@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { vi } from "vitest";
 import type { Slice } from "../../../src/snapshot/model.ts";
+import type { MeshTelemetry } from "../../../src/snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type { CallerProps } from "../../../src/snapshot/rpc.ts";
 import { handleRpc } from "../../../workers/gateway/handle-rpc.ts";
@@ -25,9 +26,10 @@ export async function serveSlices(
   slices: Readonly<Record<string, Readonly<Record<string, Slice | null>>>>,
   authorities: readonly string[] = [],
   tracing?: MeshTracing,
+  telemetry?: MeshTelemetry,
 ): Promise<void> {
   generation += 1;
-  const more = tracing === undefined ? {} : { tracing };
+  const more = { ...(tracing && { tracing }), ...(telemetry && { telemetry }) };
   await publish({ gateway: GATEWAY, generation, slices, authorities, ...more }, env.SNAPSHOT_PRIVATE_KEY);
   const { configuration } = meshOf(env);
   if (configuration.trust === null) return; // the first request of a cold isolate waits for it

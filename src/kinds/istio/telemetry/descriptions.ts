@@ -26,6 +26,8 @@ export const DESCRIPTIONS: Descriptions = {
     "customTags.header": "The value of a header of the request.",
     "customTags.header.name": "Its name; one that may hold a secret is refused.",
     "customTags.header.defaultValue": "The value where there is no such header; without it there is no attribute.",
+    "customTags.formatter": "A text with Envoy's operators, as those of the log.",
+    "customTags.formatter.value": "Such as `%RESPONSE_FLAGS%`.",
     useRequestIdForTraceSampling: "The decision always travels in `traceparent`.",
     enableIstioTags: "False: spans lack the attributes that Istio adds.",
   }),
