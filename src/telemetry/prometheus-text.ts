@@ -1,7 +1,9 @@
 import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
 import type { IstioMetric } from "../snapshot/telemetry-model.ts";
+import { controlPieces } from "./control-metrics.ts";
 import { counterPieces } from "./counters.ts";
 import { escaped, type Format, head } from "./exposition.ts";
+import { type Gauges, gaugePieces } from "./gauges.ts";
 import { BUCKETS, bucketOf, extraIn, METRIC_LABELS } from "./metrics.ts";
 import { ROUTE_LABELS } from "./route-labels.ts";
 
@@ -15,13 +17,13 @@ export interface Shown {
   readonly dropped: Readonly<Record<string, number>>;
   /** Requests whose series was folded into `other`. */
   readonly folded: number;
-  readonly generation: number;
-  /** Counters beside Istio's, by `counterKey`. */
+  readonly gauges: Gauges;
+  /** Counters beside Istio's, by `counterKey` and `controlKey`. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
 /** In pieces of one series each: the whole is too large to be held, or handed from an object to its caller. */
-export function* prometheusPieces(shown: Shown, format: Format): Generator<string> {
+export function* prometheusPieces(shown: Shown, format: Format): Generator<string, undefined> {
   yield* istioPieces(shown, format);
   yield* routePieces(shown, format);
   yield* counterPieces(shown.counts, format);
@@ -31,9 +33,10 @@ export function* prometheusPieces(shown: Shown, format: Format): Generator<strin
   const folded = "Requests counted under `other`, since there were too many series.";
   yield head("tulle_telemetry_folded_total", "counter", folded, format);
   yield `tulle_telemetry_folded_total ${shown.folded}\n`;
-  yield head("tulle_configuration_generation", "gauge", "Generation of the newest configuration.", format);
-  yield `tulle_configuration_generation ${shown.generation}\n`;
+  yield* controlPieces(shown.counts, format);
+  yield* gaugePieces(shown.gauges, format);
   if (format === "openmetrics") yield "# EOF\n";
+  return undefined;
 }
 
 function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<string> {

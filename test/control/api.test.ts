@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VERSION } from "../../src/version.ts";
 import { auditHash } from "../../workers/control/db/audit.ts";
 import { service } from "../compile/world.ts";
+import { until } from "../support/until.ts";
 import { RunningControl } from "./running.ts";
 
 const MIGRATIONS = readdirSync(join(import.meta.dirname, "../../migrations"))
@@ -698,6 +699,60 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
       expect.stringContaining('le="50"} 2 # {trace_id="'),
     ]);
     expect(lines.at(-1)).toBe("# EOF");
+  });
+
+  it("shows what control itself does: writes, roots and slices that were handed out, refusals, certificates", async () => {
+    const text = async () => String((await control.call("GET", "/metrics")).json["text"]);
+    const value = (shown: string, series: string): number =>
+      Number(
+        shown
+          .split("\n")
+          .find((line) => line.startsWith(`${series} `))
+          ?.slice(series.length + 1) ?? 0,
+      );
+    const added = 'pilot_k8s_cfg_events{type="DestinationRule",event="add"}';
+    const failed = 'galley_validation_failed{group="networking.istio.io",kind="DestinationRule",reason="Invalid"}';
+    const passed = 'galley_validation_passed{group="networking.istio.io",kind="DestinationRule"}';
+    const rejects = 'pilot_total_xds_rejects{type="root"}';
+    const before = await text();
+    await control.apply(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: measured }
+spec: { host: reviews, trafficPolicy: { connectionPool: { tcp: { maxConnections: 3 } } } }`);
+    await control.apply(
+      "{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: bad}, spec: {host: 3}}",
+    );
+    const refused = { code: "snapshot_unsigned", count: 2 };
+    const have = { generation: 1, issuedAt: 1_700_000_000_000 };
+    await control.rpc("STATE", "root", "all", have, { location: "AMS", serving: 1, refused, state: VERSION });
+    // Counts are handed over a second later.
+    await until("the counts", async () => value(await text(), rejects) >= value(before, rejects) + 2);
+    const after = await text();
+    expect(value(after, added)).toBe(value(before, added) + 1);
+    expect(value(after, passed)).toBe(value(before, passed) + 1);
+    expect(value(after, failed)).toBe(value(before, failed) + 1);
+    for (const [series, least] of [
+      ['pilot_xds_pushes{type="root"}', 1],
+      ['pilot_push_triggers{type="config"}', 1],
+      ['pilot_push_triggers{type="gateway"}', 1],
+      ['pilot_xds_config_size_bytes_count{type="root"}', 1],
+      ['pilot_xds_push_time_count{type="root"}', 1],
+      ["pilot_xds", 1],
+      [`istio_build{component="pilot",tag="${VERSION}"}`, 1],
+      [`istio_build{component="state",tag="${VERSION}"}`, 1],
+      ["tulle_configuration_generation", 1],
+      ['tulle_gateway_published_generation{gateway="all"}', 1],
+      ['tulle_gateway_serving_generation{gateway="all",location="AMS"}', 1],
+      ['tulle_gateway_root_issued_timestamp_seconds{gateway="all",location="AMS"}', 1_700_000_000],
+      ['tulle_gateway_refuses_root{gateway="all",location="AMS"}', 1],
+    ] as const)
+      expect(value(after, series), series).toBeGreaterThanOrEqual(least);
+    const ends = [...after.matchAll(/^tulle_ca_certificate_expiry_timestamp_seconds\{role="(\w+)",.*\} ([\d.]+)$/gm)];
+    expect(ends.map(([, role]) => role)).toContain("root");
+    for (const [, , end] of ends) expect(Number(end)).toBeGreaterThan(Date.now() / 1_000);
+    expect(after).toContain('\ntulle_scrape_incomplete{part="hub"} 0\n');
+    expect(after).toContain('\ntulle_workload_certificates{state="overdue"} 0\n');
   });
 
   it("keeps 5,000 series of ejections, and counts what it had to drop", async () => {

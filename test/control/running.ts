@@ -30,9 +30,9 @@ export class RunningControl {
 
   /** @param options.local as in the local mesh: plain http to loopback is allowed */
   static async start(
-    options: { readonly local?: boolean; readonly trustDomain?: string } = {},
+    options: { readonly local?: boolean; readonly trustDomain?: string; readonly inspect?: boolean } = {},
   ): Promise<RunningControl> {
-    const { local = false, trustDomain = "cluster.local" } = options;
+    const { local = false, trustDomain = "cluster.local", inspect = false } = options;
     const bootstrap = randomBytes(32).toString("base64url");
     const { privateKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -47,6 +47,7 @@ export class RunningControl {
         host: "127.0.0.1",
         port: 0,
         cf: false,
+        ...(inspect && { inspectorPort: 0, inspectorHost: "127.0.0.1" }),
         handleStructuredLogs: () => undefined,
         workers: [
           controlled,
@@ -93,6 +94,14 @@ export class RunningControl {
   ): Promise<Response> {
     const worker = await this.#worker(CONTROL);
     return worker.fetch(origin + path, { method, headers, redirect: "manual", ...(body !== undefined && { body }) });
+  }
+
+  /** The inspector of control's one isolate, in which its objects live too. */
+  async inspector(): Promise<string> {
+    const url = await this.#miniflare.getInspectorURL();
+    const targets = (await (await fetch(`http://${url.host}/json`)).json()) as readonly Record<string, string>[];
+    const target = targets.find(({ id }) => id === CONTROL || id?.endsWith(`:${CONTROL}`) === true);
+    return target?.["webSocketDebuggerUrl"] ?? "";
   }
 
   /** Where it listens, for what no client library would send. */

@@ -9,7 +9,7 @@ export function scrapeText(shown: Partial<Shown> = {}, format: Format = "prometh
     exemplars: () => [],
     dropped: {},
     folded: 0,
-    generation: 1,
+    gauges: {},
     counts: {},
   };
   return [...prometheusPieces({ ...nothing, ...shown }, format)].join("");

@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** System programs that tests drive: those that `npm run tools` unpacked, else those on PATH. */
-export const TOOLS = ["kubectl", "openssl", "promtool", "curl", "strace", "chromium"] as const;
+export const TOOLS = ["kubectl", "openssl", "promtool", "prometheus", "curl", "strace", "chromium"] as const;
 
 export type Tool = (typeof TOOLS)[number];
 

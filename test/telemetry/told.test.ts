@@ -131,7 +131,7 @@ describe("metrics that a Telemetry changes", () => {
   }
 
   function shown(sums: MetricSums): readonly string[] {
-    const meta = { routes: [], exemplars: () => [], dropped: {}, folded: 0, generation: 1, counts: {} };
+    const meta = { routes: [], exemplars: () => [], dropped: {}, folded: 0, gauges: {}, counts: {} };
     return [...prometheusPieces({ series: sums.all(), ...meta }, "prometheus")]
       .flatMap((piece) => piece.split("\n"))
       .filter((text) =>

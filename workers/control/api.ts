@@ -3,7 +3,6 @@ import { Hono } from "hono";
 import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWrites } from "./access.ts";
 import { applyRoutes } from "./apply.ts";
 import { auditRoutes, witnessed } from "./audit-routes.ts";
-import { objectStore } from "./db/store.ts";
 import { caRoutes } from "./ca-routes.ts";
 import { codeRoutes, dashboard } from "./dashboard/routes.ts";
 import { decisionRoutes } from "./decisions.ts";
@@ -20,6 +19,7 @@ import { openApiRoutes } from "./openapi.ts";
 import { queryRoutes } from "./query-routes.ts";
 import { recordRoutes } from "./record-routes.ts";
 import { revisionRoutes } from "./revisions.ts";
+import { gaugesOf } from "./scrape.ts";
 import { sessionRoutes, signInRoutes } from "./session-routes.ts";
 import { tailRoutes } from "./tail-routes.ts";
 import { bootstrapRoutes, tokenRoutes } from "./token-routes.ts";
@@ -47,9 +47,8 @@ export function controlApi(env: Env): Hono<Api> {
   app.use(authenticated);
   app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
-    const { generation } = await objectStore(c.env).counters();
     const format = formatFor(c.req.header("accept"));
-    const text = await c.env.TELEMETRY.getByName("telemetry").text(generation, format);
+    const text = await c.env.TELEMETRY.getByName("telemetry").text(await gaugesOf(c.env), format);
     return c.body(text, 200, { "content-type": CONTENT_TYPES[format] });
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));

@@ -12,7 +12,7 @@ import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
 import type { FederatedAuthorities, FederationStatus } from "./federation-status.ts";
-import type { GatewayStatus } from "./publisher.ts";
+import type { GatewayStanding, GatewayStatus } from "./gateway-status.ts";
 
 export interface WriteOptions {
   readonly actor: string;
@@ -32,6 +32,12 @@ export type WriteResult =
   | { readonly ok: true; readonly generation: number; readonly results: readonly Written[] }
   /** Nothing was stored. Where no operation was to blame the index is -1. */
   | { readonly ok: false; readonly failures: readonly { readonly index: number; readonly status: Status }[] };
+
+/** What a scrape tells of the gateways. */
+export interface HubStandings {
+  readonly generation: number;
+  readonly gateways: readonly GatewayStanding[];
+}
 
 export interface HubStatus {
   /** Control's. */
@@ -97,6 +103,7 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;
+  standings(): Promise<HubStandings>;
   /** Authorities of other trust domains, as their bundles say now. */
   federated(authorities: FederatedAuthorities): Promise<void>;
   /** @param namespace the only one whose objects are looked at; null: all */

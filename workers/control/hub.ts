@@ -30,13 +30,14 @@ import type { TailOrder } from "../../src/snapshot/tail-model.ts";
 import { VERSION } from "../../src/version.ts";
 import { IssuerKeys } from "./authority/issuer-keys.ts";
 import { AuditWitness, type Witnessed } from "./audit-witness.ts";
+import { ControlMetrics } from "./control-metrics.ts";
 import { auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { FederatedAuthorities } from "./federation-status.ts";
 import { History } from "./history.ts";
-import type { FoundSlice, HubApi, HubFindings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
+import type { FoundSlice, HubApi, HubFindings, HubStandings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
 import { restore } from "./restore.ts";
 import { seenBy } from "./seen-by.ts";
@@ -66,6 +67,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   readonly #history: History;
   readonly #witness: AuditWitness;
   readonly #issuerKeys: IssuerKeys;
+  readonly #metrics: ControlMetrics;
   readonly #watches = new Watches();
   readonly #forms = new WeakMap<KubeObject, readonly Finding[]>();
   #loading: Promise<State> | null = null;
@@ -81,6 +83,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     super(ctx, env);
     this.#store = objectStore(env);
     this.#history = new History(this.#store);
+    this.#metrics = new ControlMetrics((report) => env.TELEMETRY.getByName("telemetry").report(report, true));
     this.#witness = new AuditWitness(ctx.storage.kv, auditLog(env.DB));
     this.#issuerKeys = new IssuerKeys({
       fetch: async (url, init) => fetch(url, init),
@@ -89,7 +92,11 @@ export class Hub extends DurableObject<Env> implements HubApi {
   }
 
   async write(operations: readonly Operation[], options: WriteOptions): Promise<WriteResult> {
-    return this.#inTurn(async () => this.#write(await this.#state(), operations, options));
+    return this.#inTurn(async () => {
+      const result = await this.#write(await this.#state(), operations, options);
+      this.#metrics.validated(operations, result);
+      return result;
+    });
   }
 
   async rollback(generation: number, options: WriteOptions): Promise<WriteResult> {
@@ -139,8 +146,9 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async register(props: GatewayProps, registration: Registration): Promise<void> {
     await this.#inTurn(async () => {
       const { publisher } = await this.#state();
-      if (publisher.register({ props, registration }))
-        await this.#store.saveDeployment(props, registration, Date.now());
+      if (!publisher.register({ props, registration })) return;
+      this.#metrics.count("pilot_push_triggers", { type: "gateway" });
+      await this.#store.saveDeployment(props, registration, Date.now());
     });
   }
 
@@ -153,9 +161,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const { publisher } = await this.#state();
       await this.#askAuthority(publisher);
       const answer = await publisher.root(gateway, have, seen, Date.now());
+      this.#metrics.asked({ gateway, have, seen, answer, generation: publisher.generationOf(gateway) }, Date.now());
       const tails = this.#openTails(Date.now());
       return tails === null ? answer : { ...answer, tails };
-    });
+    }).catch((error: unknown) => this.#metrics.failed(error));
   }
 
   async follow(order: TailOrder): Promise<boolean> {
@@ -172,7 +181,11 @@ export class Hub extends DurableObject<Env> implements HubApi {
   }
 
   async takeTrust(trust: AuthorityTrust): Promise<void> {
-    await this.#inTurn(async () => (await this.#state()).publisher.takeTrust(trust));
+    await this.#inTurn(async () => this.#takeTrust((await this.#state()).publisher, trust));
+  }
+
+  #takeTrust(publisher: Publisher, trust: AuthorityTrust): void {
+    if (publisher.takeTrust(trust)) this.#metrics.count("pilot_push_triggers", { type: "trust" });
   }
 
   /** It tells of changes by itself; this is for what was not heard. */
@@ -182,13 +195,24 @@ export class Hub extends DurableObject<Env> implements HubApi {
     this.#askedAuthorityAt = now;
     const authority = this.env.AUTHORITY.getByName("authority");
     await authority.trust().then(
-      (trust) => publisher.takeTrust(trust),
+      (trust) => this.#takeTrust(publisher, trust),
       (error: unknown) => console.warn({ event: "authority_away", message: String(error) }),
     );
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
-    return this.#inTurn(async () => (await this.#state()).publisher.slices(gateway, ids, Date.now()));
+    return this.#inTurn(async () => {
+      const texts = await (await this.#state()).publisher.slices(gateway, ids, Date.now());
+      this.#metrics.handed("slice", Object.values(texts));
+      return texts;
+    }).catch((error: unknown) => this.#metrics.failed(error));
+  }
+
+  async standings(): Promise<HubStandings> {
+    return this.#inTurn(async () => {
+      const { generation, publisher } = await this.#state();
+      return { generation, gateways: publisher.standings(Date.now()) };
+    });
   }
 
   async sliceTexts(ids: readonly string[]): Promise<Record<string, string>> {
@@ -215,7 +239,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
   }
 
   async federated(authorities: FederatedAuthorities): Promise<void> {
-    await this.#inTurn(async () => (await this.#state()).publisher.federate(authorities));
+    await this.#inTurn(async () => {
+      (await this.#state()).publisher.federate(authorities);
+      this.#metrics.count("pilot_push_triggers", { type: "federation" });
+    });
   }
 
   async findings(namespace: string | null): Promise<HubFindings> {
@@ -453,6 +480,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     state.rv = plan.rv;
     state.generation = generation;
     state.publisher.publish(generation);
+    this.#metrics.stored(changes, generation, at);
     await this.#federate(state).catch((error: unknown) =>
       console.error({ event: "federation_failed", reason: String(error) }),
     );

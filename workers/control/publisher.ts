@@ -15,7 +15,8 @@ import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapsh
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
-import type { GatewayProps, IsolatesSeen, RefusedSnapshots, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
+import { type GatewayStanding, type GatewayStatus, liveAt, type LocationSeen, seenOf } from "./gateway-status.ts";
 import {
   importSigningKey,
   MAX_ROOT_BYTES,
@@ -46,8 +47,8 @@ interface Published {
   content: string;
   slices: ReadonlyMap<string, string>;
   problem: string | null;
-  /** What its cells said of its isolates when each last looked, and when that was (epoch ms), by location. */
-  readonly seen: Map<string, Omit<IsolatesSeen, "location"> & { readonly at: number }>;
+  /** What its cells said when each last looked, by location. */
+  readonly seen: Map<string, LocationSeen>;
 }
 
 /** Of a root what the configuration says: without generation and time. */
@@ -117,11 +118,16 @@ export class Publisher {
     this.#version += 1;
   }
 
-  /** Of two words of the authority the later one counts: roots are made anew where it says something else. */
-  takeTrust(authority: AuthorityTrust): void {
-    if (authority.version <= this.#authority.version) return;
+  /**
+   * Of two words of the authority the later one counts: roots are made anew where it says something else.
+   *
+   * @returns whether it is the later one
+   */
+  takeTrust(authority: AuthorityTrust): boolean {
+    if (authority.version <= this.#authority.version) return false;
     this.#authority = authority;
     this.#version += 1;
+    return true;
   }
 
   get trustDomain(): string {
@@ -212,7 +218,7 @@ export class Publisher {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
     const { location = "unknown", serving = null, refused = null, ...more } = seen ?? {};
-    published.seen.set(location, { serving, refused, at: now, ...more });
+    published.seen.set(location, { serving, refused, at: now, have, ...more });
     const root = await this.#current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
@@ -225,6 +231,11 @@ export class Publisher {
       for (const { at, serving, tails = 0 } of seen.values())
         if (now - at < TAKES_REQUESTS_MS && serving !== null && tails < revision) return false;
     return true;
+  }
+
+  /** Of its newest root; null: there is none. */
+  generationOf(gateway: string): number | null {
+    return this.#deployments.get(gateway)?.root?.generation ?? null;
   }
 
   async slices(gateway: string, ids: readonly string[], now: number): Promise<Record<string, string>> {
@@ -260,6 +271,16 @@ export class Publisher {
       format: deployment.registration.format,
       version: deployment.registration.version ?? null,
       problem,
+    }));
+  }
+
+  /** As `status`, for who measures: nothing is made for it. @param now epoch ms */
+  standings(now: number): readonly GatewayStanding[] {
+    return Array.from(this.#deployments.values(), ({ deployment, root, seen }) => ({
+      gateway: deployment.props.gateway,
+      version: deployment.registration.version ?? null,
+      generation: root?.generation ?? null,
+      locations: liveAt(seen, now),
     }));
   }
 
@@ -383,38 +404,3 @@ export class Publisher {
 
 /** A cell looks so often where requests come: one that was silent for longer has none. */
 const TAKES_REQUESTS_MS = 2_500;
-
-/** A location that was silent this much longer than another takes no requests now. */
-const LOCATION_LIVES_MS = 10_000;
-
-function seenOf(seen: Published["seen"]): Pick<GatewayStatus, "have" | "refused" | "seenAt" | "stateVersions"> {
-  const at = Math.max(...Array.from(seen.values(), (one) => one.at));
-  const live = [...seen.values()].filter((one) => at - one.at < LOCATION_LIVES_MS);
-  const serving = live.flatMap((one) => one.serving ?? []);
-  return {
-    have: serving.length === 0 ? null : Math.min(...serving),
-    refused: live.find(({ refused }) => refused !== null)?.refused ?? null,
-    seenAt: live.length === 0 ? null : new Date(at).toISOString(),
-    stateVersions: [...new Set(live.flatMap(({ state }) => state ?? []))],
-  };
-}
-
-/** What `GET /api/v1/status` tells of one gateway deployment. */
-export interface GatewayStatus {
-  readonly gateway: string;
-  /** Of its newest root; null: none was asked for since the Hub woke. */
-  readonly generation: number | null;
-  /** The oldest that one of its isolates served when its cell last looked; null: none yet. */
-  readonly have: number | null;
-  /** What its isolates refused to take, and keep their last good root instead. */
-  readonly refused: RefusedSnapshots | null;
-  /** RFC 3339; null: it did not look since the Hub woke. */
-  readonly seenAt: string | null;
-  readonly bindings: readonly string[];
-  readonly format: number;
-  /** Of its package; null: older than versions are told. */
-  readonly version: string | null;
-  /** Of the state Workers through which its isolates get news now. */
-  readonly stateVersions: readonly string[];
-  readonly problem: string | null;
-}

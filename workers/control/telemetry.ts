@@ -5,6 +5,7 @@ import type { QueryError } from "../../src/query/syntax.ts";
 import { ok, type Result } from "../../src/result.ts";
 import type { MetricDelta, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
+import type { Gauges } from "../../src/telemetry/gauges.ts";
 import { foldedKey } from "../../src/telemetry/metrics.ts";
 import { graphOf, type ServiceGraph } from "../../src/telemetry/graph.ts";
 import type { Growth } from "../../src/telemetry/rollup-codec.ts";
@@ -30,8 +31,10 @@ const MAX_SOURCES = 1_000;
 
 /** Before a counter's key, among the totals. */
 const COUNT = "count/";
+const OWN = "own/";
 
 const ENCODER = new TextEncoder();
+const CHUNK_CHARACTERS = 32_768;
 
 /** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
 export class Telemetry extends DurableObject<object> {
@@ -39,6 +42,8 @@ export class Telemetry extends DurableObject<object> {
   readonly #routes: SeriesTable;
   readonly #dropped = new Map<string, number>();
   readonly #counts = new Map<string, number>();
+  /** Of control's own work. */
+  readonly #own = new Map<string, number>();
   readonly #sequences = new Map<string, number>();
   readonly #seen: SeenCallers;
   readonly #rollups: Rollups;
@@ -57,6 +62,7 @@ export class Telemetry extends DurableObject<object> {
     for (const { name, value } of sql.exec<{ name: string; value: number }>("SELECT name, value FROM totals")) {
       if (name === "folded") this.#folded = value;
       else if (name.startsWith(COUNT)) this.#counts.set(name.slice(COUNT.length), value);
+      else if (name.startsWith(OWN)) this.#own.set(name.slice(OWN.length), value);
       else this.#dropped.set(name.replace(/^dropped\//, ""), value);
     }
     for (const row of sql.exec<{ source: string; sequence: number }>("SELECT source, sequence FROM sources")) {
@@ -64,7 +70,11 @@ export class Telemetry extends DurableObject<object> {
     }
   }
 
-  async report({ source, sequence, metrics, routes = [], dropped, counts = {} }: TelemetryReport): Promise<void> {
+  /** @param own of control: there is no bound to what clients have no part in */
+  async report(
+    { source, sequence, metrics, routes = [], dropped, counts = {} }: TelemetryReport,
+    own = false,
+  ): Promise<void> {
     if (sequence <= (this.#sequences.get(source) ?? 0)) return;
     this.#remember(source, sequence);
     this.#isWritten = false;
@@ -75,7 +85,8 @@ export class Telemetry extends DurableObject<object> {
     }
     for (const delta of routes) this.#count("route", delta, this.#routes.add(delta), now);
     for (const [key, count] of Object.entries(counts)) {
-      if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS) {
+      if (own) this.#own.set(key, (this.#own.get(key) ?? 0) + count);
+      else if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS) {
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
         this.#rollups.grow("counter", key, count, now);
       } else this.#drop("counter_limit", count, now);
@@ -88,7 +99,7 @@ export class Telemetry extends DurableObject<object> {
    * Prometheus' text format. A stream: with some thousand series it is more than an answer may hold. Nothing is shown that is not
    * written: what a crash takes back would look to Prometheus like a counter that began anew.
    */
-  async text(generation: number, format: Format): Promise<ReadableStream<Uint8Array>> {
+  async text(gauges: Gauges, format: Format): Promise<ReadableStream<Uint8Array>> {
     this.#write();
     const pieces = prometheusPieces(
       {
@@ -97,17 +108,17 @@ export class Telemetry extends DurableObject<object> {
         exemplars: (labels) => [...this.#series.exemplars(labels), ...this.#routes.exemplars(labels)],
         dropped: Object.fromEntries(this.#dropped),
         folded: this.#folded,
-        generation,
-        counts: Object.fromEntries(this.#counts),
+        gauges,
+        counts: Object.fromEntries([...this.#counts, ...this.#own]),
       },
       format,
     );
     return new ReadableStream({
       type: "bytes",
       pull: (controller) => {
-        const { value, done } = pieces.next();
-        if (done === true) controller.close();
-        else controller.enqueue(ENCODER.encode(value));
+        const { text, ended } = nextText(pieces);
+        if (text !== "") controller.enqueue(ENCODER.encode(text));
+        if (ended) controller.close();
       },
       cancel: () => void pieces.return(undefined),
     });
@@ -190,6 +201,7 @@ export class Telemetry extends DurableObject<object> {
     return [
       ...Array.from(this.#dropped, ([reason, count]) => [`dropped/${reason}`, count] as const),
       ...Array.from(this.#counts, ([key, count]) => [`${COUNT}${key}`, count] as const),
+      ...Array.from(this.#own, ([key, count]) => [`${OWN}${key}`, count] as const),
     ];
   }
 
@@ -212,4 +224,15 @@ export class Telemetry extends DurableObject<object> {
     const [oldest] = this.#sequences.keys();
     if (this.#sequences.size > MAX_SOURCES && oldest !== undefined) this.#sequences.delete(oldest);
   }
+}
+
+/** Some pieces at once: each chunk costs a way through two Workers. */
+function nextText(pieces: Iterator<string, undefined>): { readonly text: string; readonly ended: boolean } {
+  let text = "";
+  while (text.length < CHUNK_CHARACTERS) {
+    const { value, done } = pieces.next();
+    if (done === true) return { text, ended: true };
+    text += value;
+  }
+  return { text, ended: false };
 }

@@ -6,7 +6,7 @@ import type { Entitled } from "../../../src/resources/enrolment-token.ts";
 import type { Result } from "../../../src/result.ts";
 import type { HubApi } from "../hub-api.ts";
 import type { AuthorityTrust } from "./trust.ts";
-import type { AuthorityStatus } from "./ca-status.ts";
+import type { AuthorityStatus, Expiries } from "./ca-status.ts";
 import { CertificateAuthority, type Issued } from "./certificate-authority.ts";
 import { bytesToBase64 } from "../../../src/snapshot/bytes.ts";
 import { digestOf, readCertificateRequest, type RequestRefusal } from "./certificate-request.ts";
@@ -94,6 +94,10 @@ export class Authority extends DurableObject<AuthorityEnv> {
 
   async status(): Promise<AuthorityStatus> {
     return this.#ca.status();
+  }
+
+  async expiries(): Promise<Expiries> {
+    return this.#ca.expiries();
   }
 
   async list(page: Parameters<CertificateAuthority["list"]>[0]): Promise<readonly IssuedCertificate[]> {

@@ -28,6 +28,18 @@ export interface AuthorityStatus {
   readonly hasRequest: boolean;
 }
 
+/** What a scrape tells of certificates. */
+export interface Expiries {
+  readonly certificates: readonly Pick<
+    AuthorityStatus["certificates"][number],
+    "serial" | "role" | "state" | "expiresAt"
+  >[];
+  /** Identities with a certificate that lives, */
+  readonly live: number;
+  /** and those of them whose newest one nears its end. */
+  readonly overdue: number;
+}
+
 export function statusOf(all: readonly StoredCa[], now: number): Pick<AuthorityStatus, "certificates" | "next"> {
   const signing = signingAt(all, now);
   const anchors = new Set(anchorsAt(all, now));

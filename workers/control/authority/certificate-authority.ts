@@ -5,7 +5,7 @@ import type { AuthorityTrust } from "./trust.ts";
 import { Backup } from "./backup.ts";
 import { makeCaRequest, makeKey } from "./ca-certificates.ts";
 import { CaStore } from "./ca-store.ts";
-import { type AuthorityStatus, statusOf } from "./ca-status.ts";
+import { type AuthorityStatus, type Expiries, statusOf } from "./ca-status.ts";
 import { importChain } from "./import-chain.ts";
 import { issueSvid } from "./issue.ts";
 import { Issued as IssuedList, type IssuedCertificate } from "./issued.ts";
@@ -37,6 +37,9 @@ export interface IssueRefused<Code extends string> {
 /** The longest that a certificate lives which is not known here any more. */
 const LONGEST_LEAF_MS = 86_400_000;
 const LEEWAY_MS = 60_000;
+
+/** Workloads renew well before, and go on trying: past this nobody does. */
+const RENEWED_BY = 0.8;
 
 /** Signs for the mesh: its certificates, what they issued, and what was taken back. Everything about whom it signs for is the object's. */
 export class CertificateAuthority {
@@ -87,6 +90,13 @@ export class CertificateAuthority {
   async trust(): Promise<AuthorityTrust> {
     await this.#started();
     return this.#trust();
+  }
+
+  async expiries(): Promise<Expiries> {
+    await this.#started();
+    const now = Date.now();
+    const { certificates } = statusOf(this.#store.all(), now);
+    return { certificates, ...this.#issued.standings(now, RENEWED_BY) };
   }
 
   async status(): Promise<AuthorityStatus> {

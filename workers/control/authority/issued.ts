@@ -59,6 +59,20 @@ export class Issued {
     return this.#sql.exec<{ n: number }>("SELECT count(*) AS n FROM issued WHERE expires_at > ?", now).one().n;
   }
 
+  /** Identities by how their newest certificate stands. @param lived of its life, from which on another should have come */
+  standings(now: number, lived: number): { readonly live: number; readonly overdue: number } {
+    const [row] = this.#sql
+      .exec<{ live: number; overdue: number | null }>(
+        // Beside the one MAX the other columns are those of its row.
+        "SELECT count(*) AS live, sum(? - issued_at > ? * (ends - issued_at)) AS overdue FROM (SELECT issued_at, max(expires_at) AS ends FROM issued WHERE expires_at > ? GROUP BY spiffe_id)",
+        now,
+        lived,
+        now,
+      )
+      .toArray();
+    return { live: row?.live ?? 0, overdue: row?.overdue ?? 0 };
+  }
+
   /** @returns null where it is not known: it was never signed here, or has ended */
   find(serial: string): IssuedCertificate | null {
     const [row] = this.#sql.exec<Row>("SELECT * FROM issued WHERE serial = ?", serial).toArray();

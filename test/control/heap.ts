@@ -1,0 +1,50 @@
+/** Memory of one isolate, by its inspector. */
+export class Heap {
+  readonly #socket: WebSocket;
+  readonly #waiting = new Map<number, (result: Readonly<Record<string, number>>) => void>();
+  #calls = 0;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      const { id, result } = JSON.parse(String(data)) as { id?: number; result?: Readonly<Record<string, number>> };
+      if (id !== undefined) this.#waiting.get(id)?.(result ?? {});
+    });
+  }
+
+  static async open(url: string): Promise<Heap> {
+    const socket = new WebSocket(url);
+    await new Promise((resolve, reject) => {
+      socket.addEventListener("open", resolve, { once: true });
+      socket.addEventListener("error", reject, { once: true });
+    });
+    return new Heap(socket);
+  }
+
+  /** All of the heap that it holds, and what stands outside of it for its objects: bytes of buffers. */
+  async bytes(): Promise<number> {
+    const {
+      totalSize = NaN,
+      backingStorageSize = 0,
+      embedderHeapUsedSize = 0,
+    } = await this.#call("Runtime.getHeapUsage");
+    return totalSize + backingStorageSize + embedderHeapUsedSize;
+  }
+
+  /** Asks for it: the runtime does not answer while requests are under way. */
+  collectGarbage(): void {
+    void this.#call("HeapProfiler.collectGarbage");
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  async #call(method: string): Promise<Readonly<Record<string, number>>> {
+    this.#calls += 1;
+    const id = this.#calls;
+    const answered = new Promise<Readonly<Record<string, number>>>((resolve) => this.#waiting.set(id, resolve));
+    this.#socket.send(JSON.stringify({ id, method }));
+    return answered;
+  }
+}
