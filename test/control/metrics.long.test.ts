@@ -59,15 +59,16 @@ async function scrape(): Promise<IncomingMessage> {
 /** Reads it to its end. */
 async function read(response: IncomingMessage): Promise<{ bytes: number; seconds: number; peak: number; end: string }> {
   const startedAt = performance.now();
-  let [bytes, peak, end, reading] = [0, 0, "", true];
+  let [bytes, peak, end] = [0, 0, ""];
+  const over = new AbortController();
   const watched = (async () => {
-    for (; reading; await setTimeout(50)) peak = Math.max(peak, await heap.bytes());
+    for (; !over.signal.aborted; await setTimeout(50)) peak = Math.max(peak, await heap.bytes());
   })();
   for await (const chunk of response) {
     bytes += (chunk as Buffer).length;
     end = (chunk as Buffer).subarray(-6).toString();
   }
-  reading = false;
+  over.abort();
   await watched;
   return { bytes, seconds: (performance.now() - startedAt) / 1_000, peak, end };
 }

@@ -115,7 +115,7 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
   () => {
     let mesh: RunningMesh;
     let scraping: RunningPrometheus;
-    let loading = true;
+    const over = new AbortController();
     let loaded: Promise<void>;
 
     beforeAll(async () => {
@@ -124,7 +124,7 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
       loaded = load();
     });
     afterAll(async () => {
-      loading = false;
+      over.abort();
       await loaded;
       await scraping.stop();
       await mesh.stop();
@@ -135,7 +135,7 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
       const half =
         "{fault: {abort: {httpStatus: 500, percentage: {value: 50}}}, route: [{destination: {host: ratings}}]}";
       const named = "apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: ratings}";
-      for (let round = 0; loading; round += 1) {
+      for (let round = 0; !over.signal.aborted; round += 1) {
         await send(mesh.info.page ?? "");
         await send(`${new URL(mesh.info.page ?? "").origin}/nowhere`);
         if (round % 20 !== 0) continue;
