@@ -1,4 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { kCurrentWorker } from "miniflare";
 import { defineConfig } from "vitest/config";
@@ -51,6 +53,8 @@ export default defineConfig({
           // The files of a worker share its modules: to load them anew for each is a third of the whole run. What a file
           // puts in place of something is taken away where it ends.
           isolate: false,
+          // Programs that tests start, start in two thirds of the time where they are kept compiled.
+          env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
           setupFiles: ["test/support/put-back.ts"],
           include: ["test/**/*.test.ts"],
           // What drives system tools runs by `npm run test:tools`, which lists a missing tool; what takes long, and long
