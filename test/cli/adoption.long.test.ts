@@ -8,7 +8,7 @@ import { send } from "../support/http.ts";
 import { until } from "../support/until.ts";
 import { type Ended, tulle } from "./tulle.ts";
 
-const PORTS = ["--port-base", "30300", "--loopback", "127.0.77.0/24"];
+const PORTS = ["--port-base", "30800", "--loopback", "127.0.77.0/24"];
 const PAGE = readFileSync(join(import.meta.dirname, "../../docs/adoption.md"), "utf8");
 
 /** The samples of a rung, in the page's order. */
