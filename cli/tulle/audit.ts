@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
+import { exportAudit } from "./audit-export.ts";
 import { ask, type Client, connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type GlobalOptions, positiveDuration, positiveNumber, wholeNumber } from "./options.ts";
@@ -14,6 +15,7 @@ interface AuditOptions extends GlobalOptions {
   /** Milliseconds before now. */
   readonly since?: number;
   readonly verify?: true;
+  readonly export?: true;
 }
 
 const DEFAULT_LIMIT = 20;
@@ -60,10 +62,19 @@ export function addAudit(program: Command): void {
         "since",
       ]),
     )
-    .addHelpText("after", "\nExample:\n  $ tulle audit --verb create-token --since 7d\n  $ tulle audit --verify")
+    .addOption(
+      new Option("--export", "all rows, oldest first, as lines of JSON, and at last the head of their chain").conflicts(
+        ["before", "actor", "verb", "target", "since", "verify"],
+      ),
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ tulle audit --verb create-token --since 7d\n  $ tulle audit --verify\n  $ tulle audit --export > audit.ndjson",
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<AuditOptions>();
-      await (options.verify ? verify(options) : list(options));
+      if (options.export) return exportAudit(connect(options));
+      return options.verify ? verify(options) : list(options);
     });
 }
 

@@ -58,6 +58,40 @@ describe("tulle audit", () => {
     expect(control.asked[0]?.path).toContain("limit=2&actor=ci&target=a%2FB%2Fc%2Fd");
   });
 
+  it("exports all rows as they are kept, oldest first, and at last the head of their chain", async () => {
+    const rows = Array.from({ length: 1_001 }, (_, at) => ({
+      ...ROW,
+      id: at + 1,
+      previous: at === 0 ? "" : `hash-${at}`,
+      hash: `hash-${at + 1}`,
+    }));
+    const pages = [rows.slice(0, 1_000), rows.slice(1_000)];
+    control.routes = { "GET /api/v1/audit": () => ({ body: { entries: pages.shift(), next: null } }) };
+    const { code, stdout } = await tulle(folder, ["audit", "--export"]);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+    expect([code, lines.slice(0, -1), lines.at(-1)]).toEqual([
+      0,
+      rows,
+      { head: { id: 1_001, hash: "hash-1001" }, rows: 1_001 },
+    ]);
+    expect(control.asked.map(({ path }) => path.split("?")[1])).toEqual([
+      "after=0&limit=1000",
+      "after=1000&limit=1000",
+    ]);
+  });
+
+  it("stops an export where a row does not follow on the one before it", async () => {
+    const first = { ...ROW, id: 1, previous: "", hash: "one" };
+    const entries = [first, { ...ROW, id: 2, previous: "other" }];
+    control.routes = { "GET /api/v1/audit": () => ({ body: { entries, next: null } }) };
+    const { code, stdout, stderr } = await tulle(folder, ["audit", "--export"]);
+    expect([code, stdout]).toEqual([1, `${JSON.stringify(first)}\n`]);
+    expect(stderr).toContain("row 2 of the audit does not follow on row 1: tulle audit --verify tells more");
+  });
+
   it("verifies from page to page, and says up to where the chain holds", async () => {
     const pages = [{ ...HOLDS, next: 5_000 }, HOLDS];
     control.routes = { "GET /api/v1/audit/verify": () => ({ body: pages.shift() }) };
