@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { LOCAL_MARK } from "../src/telemetry/log-format.ts";
 
 /** One line of the runtime's log, as Miniflare hands it on. */
 interface RuntimeLine {
@@ -29,9 +30,10 @@ export function logSink(
   for (const file of [files.accessLog, files.runtimeLog])
     if (existsSync(file) && statSync(file).size > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
   return ({ level, message }) => {
-    if (message.startsWith(ACCESS)) {
-      appendFileSync(files.accessLog, `${message}\n`);
-      onAccess(message);
+    if (message.startsWith(ACCESS) || message.startsWith(LOCAL_MARK)) {
+      const record = message.startsWith(LOCAL_MARK) ? message.slice(LOCAL_MARK.length) : message;
+      appendFileSync(files.accessLog, `${record}\n`);
+      onAccess(record);
       return;
     }
     appendFileSync(files.runtimeLog, `${level}: ${message}\n`);

@@ -16,6 +16,9 @@ export interface LogOperator {
 const MAX_LINE = 8_000;
 const MAX_VALUE = 1_536;
 
+/** Stands before such a line in the local mesh alone, where one stream holds the log of requests and whatever else Workers print. */
+export const LOCAL_MARK = "access: ";
+
 const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\(([^()]*)\))?(?::(\d{1,5}))?%/y;
 
 /** @returns texts and operators; null where a percent sign begins no operator */

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { until } from "../support/until.ts";
 
 /** Behaves as oauth2-proxy does: who has no session is sent to log in, who has one is told to the service. */
 function sessions(): Server {
@@ -38,6 +41,8 @@ spec:
         headersToUpstreamOnAllow: [x-auth-request-user]
         headersToDownstreamOnDeny: [set-cookie, content-type]
         headersToDownstreamOnAllow: [set-cookie]
+    - name: text
+      envoyFileAccessLog: { logFormat: { text: "%RESPONSE_CODE% %REQ(:METHOD)% %REQ(:PATH)% by %DOWNSTREAM_PEER_URI_SAN%" } }
     - name: nowhere
       envoyExtAuthzHttp: { service: nowhere.default.svc.cluster.local, port: 80, timeout: 1s, statusOnError: 503 }
 ---
@@ -171,5 +176,24 @@ spec:
   rules: [{}]`);
     await mesh.settled();
     expect((await get("http://reviews:9080/0")).status).toBe(403);
+  });
+
+  it("stand beside providers of the log: a Telemetry has lines of another form, and labels of its own", async () => {
+    await mesh.mustApply(`
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: details }
+spec:
+  selector: { matchLabels: { app: details } }
+  accessLogging: [{ providers: [{ name: text }], filter: { expression: "response.code < 500" } }]
+  metrics: [{ overrides: [{ match: { metric: REQUEST_COUNT }, tagOverrides: { method: { value: request.method } } }] }]`);
+    await mesh.settled();
+    await get("http://details:9080/details/7?key=hidden");
+    const log = () => readFileSync(join(mesh.info.stateDir, "access.log"), "utf8").split("\n");
+    await until("the line to be there", () => log().some((line) => /^200 GET \/details\/7\?key by spiffe:/.test(line)));
+    await until("the metrics to have the label", async () => {
+      const { text } = await mesh.control("/metrics");
+      return /^istio_requests_total\{reporter="destination".*method="GET"\} \d+$/m.test(text);
+    });
   });
 });

@@ -2,6 +2,7 @@ import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 import { withFlag } from "../../src/telemetry/flags.ts";
 import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
+import { LOCAL_MARK } from "../../src/telemetry/log-format.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
 import { type TelemetryIndex, wants } from "../../src/telemetry/told.ts";
 import type { Call } from "./call.ts";
@@ -55,8 +56,11 @@ function sliceOf({ slice }: { readonly slice: LinkedSlice | undefined }): Slice 
 function writeAsTold(call: Call, telemetry: TelemetryIndex, now: number): void {
   const { mesh } = call;
   const journal = withTrace(call.journal);
-  for (const sink of telemetry.of(journal, sliceOf(call)).sinks)
-    if (wants(sink, journal, now)) print(sink.write?.(journal, mesh.env.GATEWAY_NAME, now) ?? jsonLine(call, now));
+  const mark = mesh.deployment.local ? LOCAL_MARK : "";
+  for (const sink of telemetry.of(journal, sliceOf(call)).sinks) {
+    if (!wants(sink, journal, now)) continue;
+    print(sink.write === null ? jsonLine(call, now) : mark + sink.write(journal, mesh.env.GATEWAY_NAME, now));
+  }
 }
 
 /** Made once: an open tail may want it, too. */

@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { vi } from "vitest";
 import type { Slice } from "../../../src/snapshot/model.ts";
+import { LOCAL_MARK } from "../../../src/telemetry/log-format.ts";
 import type { MeshTelemetry } from "../../../src/snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type { CallerProps } from "../../../src/snapshot/rpc.ts";
@@ -78,7 +79,8 @@ export async function logged(does: () => Promise<unknown>, count = 1): Promise<r
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
   try {
     await does();
-    const lines = () => log.mock.calls.map(([line]) => String(line)).filter((line) => line.startsWith("{"));
+    const lines = () =>
+      log.mock.calls.map(([line]) => String(line).replace(LOCAL_MARK, "")).filter((line) => line.startsWith("{"));
     await until(() => lines().length >= count);
     return lines().map((line) => JSON.parse(line) as Record<string, unknown>);
   } finally {
