@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { ROOT } from "../project/built.ts";
-import { writeEntry } from "../project/generated-entry.ts";
+import { NO_CALLS, writeEntry } from "../project/generated-entry.ts";
 import type { MeshWorker } from "../src/deployment/topology.ts";
 import type { PlainProject } from "./examples.ts";
 import type { Layout } from "./layout.ts";
@@ -95,6 +95,6 @@ function directly(
 }
 
 /** @returns the path of its module, or of the entry that comes before it */
-function entryOf({ entries }: Layout, { name, sidecar }: Worker, { main }: PlainWorker): string {
-  return sidecar === null ? main : writeEntry(join(entries, name), main, sidecar);
+function entryOf({ entries }: Layout, { name, sidecar, bindings }: Worker, { main }: PlainWorker): string {
+  return bindings.length === 0 ? main : writeEntry(join(entries, name), main, sidecar ?? NO_CALLS, bindings);
 }

@@ -30,7 +30,7 @@ export const PROGRAMS = {
 
 /** What a user's Worker imports as `tulle/NAME`: `dist/NAME.js`, too. */
 export const LIBRARY = {
-  sidecar: "workers/sidecar/intercept.ts",
+  sidecar: "workers/sidecar/index.ts",
   errors: "src/mesh-error.ts",
 } as const;
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { listOf, type Values, withPaths } from "./config-paths.ts";
 import type { MeshWorker } from "../src/deployment/topology.ts";
-import { writeChanged, writeEntry } from "./generated-entry.ts";
+import { NO_CALLS, writeChanged, writeEntry } from "./generated-entry.ts";
 import { ProjectError } from "./mesh-file.ts";
 import type { WorkerConfiguration } from "./read-project.ts";
 
@@ -60,8 +60,9 @@ export function generatedConfig(source: WorkerConfiguration, options: GenerateOp
     services: joinedServices(config["services"], worker).filter(
       ({ service }) => options.without?.includes(String(service)) !== true,
     ),
-    ...(worker.sidecar !== null && {
+    ...(hasEntry(source) && {
       main: join(entryFolder(source, options), "entry.js"),
+      ...flagsOf(config),
       // Rules' globs and further modules are of the user's own folder.
       base_dir: config["base_dir"] ?? dirname(String(config["main"])),
     }),
@@ -83,14 +84,36 @@ function entryFolder({ worker }: WorkerConfiguration, { folder }: GenerateOption
 export function writeGeneratedConfig(source: WorkerConfiguration, options: GenerateOptions): string {
   const config = generatedConfig(source, options);
   mkdirSync(options.folder, { recursive: true });
-  const { sidecar } = source.worker;
-  if (sidecar !== null) writeEntry(entryFolder(source, options), source.config.main ?? "", sidecar);
+  if (hasEntry(source)) {
+    const { sidecar, bindings } = source.worker;
+    writeEntry(entryFolder(source, options), source.config.main ?? "", sidecar ?? NO_CALLS, bindings);
+  }
   const path = join(options.folder, `${source.worker.name}.jsonc`);
   writeChanged(
     path,
     `// Made by tulle from ${source.path.replaceAll(/[\r\n]/g, " ")}: changes here are lost.\n${JSON.stringify(config, null, 2)}\n`,
   );
   return path;
+}
+
+/**
+ * Its calls by host name need one, its calls by bindings do where their context is to go along: those of a Worker that can have
+ * none are made all the same.
+ */
+function hasEntry({ worker, config: { main, no_bundle: unbundled } }: WorkerConfiguration): boolean {
+  if (worker.sidecar !== null) return true;
+  return worker.bindings.length > 0 && main !== undefined && !main.endsWith(".py") && unbundled !== true;
+}
+
+/** From this date on Workers have `node:async_hooks`, by which an entry knows for which call another one is made. */
+const HAS_ASYNC_HOOKS = "2026-08-04";
+
+/** Before, they have it by one of these flags. */
+function flagsOf(config: Values): Values {
+  const flags = (config["compatibility_flags"] ?? []) as readonly string[];
+  const date = String(config["compatibility_date"] ?? "");
+  const has = flags.some((flag) => flag === "nodejs_als" || flag.startsWith("nodejs_compat"));
+  return has || date >= HAS_ASYNC_HOOKS ? {} : { compatibility_flags: [...flags, "nodejs_als"] };
 }
 
 function refuseKind({ worker, path, config }: WorkerConfiguration): void {

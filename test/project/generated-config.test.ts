@@ -194,6 +194,32 @@ describe("a generated configuration", () => {
     expect(readBack(source, output, keeps)).toMatchObject(says);
   });
 
+  it("starts a Worker that calls others by bindings through an entry, too, so that their trace goes along", async () => {
+    const services = [{ binding: "ORDERS", service: "orders" }];
+    const { made, source, output } = await web({ services });
+    expect(readBack(source, output).main).toBe(join(output, "web/entry.js"));
+    expect(readFileSync(join(output, "web/entry.js"), "utf8")).toContain(join(made, "web/src/index.ts"));
+    expect(readFileSync(join(output, "web/calls.js"), "utf8")).toContain('carryOver(["ORDERS"])');
+    const unbundled = await web({ services, no_bundle: true });
+    expect(readBack(unbundled.source, unbundled.output).main).toBe(join(unbundled.made, "web/src/index.ts"));
+  });
+
+  it.each([
+    ["2026-08-03", [], ["nodejs_als"]],
+    ["2026-08-03", ["nodejs_als"], ["nodejs_als"]],
+    ["2026-08-03", ["nodejs_compat_v2"], ["nodejs_compat_v2"]],
+    ["2022-01-01", ["url_standard"], ["url_standard", "nodejs_als"]],
+    ["2026-08-04", [], []],
+  ])("lets an entry know for which call another one is made, at %s with %s", async (date, flags, want) => {
+    const config = {
+      services: [{ binding: "ORDERS", service: "orders" }],
+      compatibility_date: date,
+      compatibility_flags: flags,
+    };
+    const { source, output } = await web(config);
+    expect(readBack(source, output).compatibility_flags).toEqual(want);
+  });
+
   it("starts a Worker that calls by host name through an entry, whose modules are the user's own", async () => {
     const { made, source, output } = await web({}, { calls: ["orders"] });
     const read = readBack(source, output);

@@ -13,6 +13,8 @@ const SERVICE = join(import.meta.dirname, "service.ts");
 const OLD = join(import.meta.dirname, "old-service.ts");
 const HOSTS = { orders: "MESH_A", payments: "MESH_B" };
 
+const BINDINGS = ["MESH_A", "MESH_B", "MESH_REST"].map((binding) => ({ binding }));
+
 /** Calls a method of the binding that the path names. */
 const CALLER = `export default {
   async fetch(request, env) {
@@ -47,31 +49,32 @@ beforeAll(async () => {
       workers: [
         {
           name: "service",
-          modules: await code(writeEntry(join(folder, "service"), SERVICE, { hosts: HOSTS, rest: null })),
+          modules: await code(writeEntry(join(folder, "service"), SERVICE, { hosts: HOSTS, rest: null }, BINDINGS)),
           ...common,
           ...own("service"),
           serviceBindings: {
             MESH_A: through("a"),
             MESH_B: through("b"),
             NAMED: { name: "service", entrypoint: "Named" },
+            OUTSIDE: through("outside"),
           },
           outboundService: through("outside"),
         },
         {
           name: "all",
-          modules: await code(writeEntry(join(folder, "all"), SERVICE, { hosts: HOSTS, rest: "MESH_REST" })),
+          modules: await code(writeEntry(join(folder, "all"), SERVICE, { hosts: HOSTS, rest: "MESH_REST" }, BINDINGS)),
           ...common,
           serviceBindings: { MESH_A: through("a"), MESH_B: through("b"), MESH_REST: through("rest") },
           outboundService: through("outside"),
         },
         {
           name: "unbound",
-          modules: await code(writeEntry(join(folder, "unbound"), SERVICE, { hosts: HOSTS, rest: null })),
+          modules: await code(writeEntry(join(folder, "unbound"), SERVICE, { hosts: HOSTS, rest: null }, BINDINGS)),
           ...common,
         },
         {
           name: "old",
-          modules: await code(writeEntry(join(folder, "old"), OLD, { hosts: HOSTS, rest: null })),
+          modules: await code(writeEntry(join(folder, "old"), OLD, { hosts: HOSTS, rest: null }, BINDINGS)),
           compatibilityDate: "2022-01-01",
           serviceBindings: { MESH_A: through("a"), MESH_B: through("b") },
           outboundService: through("outside"),
@@ -80,10 +83,15 @@ beforeAll(async () => {
           ["class", "named"].map(async (name) => ({
             name,
             modules: await code(
-              writeEntry(join(folder, name), join(import.meta.dirname, `${name}-service.ts`), {
-                hosts: HOSTS,
-                rest: null,
-              }),
+              writeEntry(
+                join(folder, name),
+                join(import.meta.dirname, `${name}-service.ts`),
+                {
+                  hosts: HOSTS,
+                  rest: null,
+                },
+                BINDINGS,
+              ),
             ),
             ...common,
             serviceBindings: { MESH_A: through("a") },
@@ -181,6 +189,58 @@ describe("fetch of a Worker with a generated entry", () => {
       error: "Error",
       message: expect.stringContaining("MESH_A"),
     });
+  });
+});
+
+describe("the context of a call", () => {
+  const HEADERS = {
+    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    tracestate: "tulle=h:1;p:aaaaaa",
+  };
+
+  async function got(worker: string, name: string, headers: Record<string, string> = HEADERS) {
+    const service = (await miniflare.getWorker(worker)) as unknown as { fetch: typeof fetch };
+    const answer = await service.fetch(`http://service/${encodeURIComponent(name)}`, { headers });
+    const { got } = (await answer.json()) as { got: { headers: Record<string, string>; body: string } };
+    return got;
+  }
+
+  it.each(["by host", "by binding", "by a Request"])("goes along with calls %s", async (name) => {
+    const { headers, body } = await got("service", name, { ...HEADERS, "x-request-id": "1", "x-other": "2" });
+    expect(headers).toMatchObject({ ...HEADERS, "x-request-id": "1", ...(name !== "by host" && { "x-a": "1" }) });
+    expect(headers).not.toHaveProperty("x-other");
+    expect(body).toBe(name === "by a Request" ? "text" : "");
+  });
+
+  it("goes along in Zipkin's form as well", async () => {
+    expect((await got("service", "by host", { b3: "0" })).headers).toEqual({ b3: "0" });
+  });
+
+  it("is each call's own", async () => {
+    const ids = Array.from({ length: 20 }, (_, at) => `${at}`);
+    const seen = await Promise.all(ids.map(async (id) => got("service", "by binding", { traceparent: id })));
+    expect(seen.map(({ headers }) => headers["traceparent"])).toEqual(ids);
+  });
+
+  it("is not made by a call that brought none", async () => {
+    expect((await got("service", "by host", {})).headers).toEqual({});
+  });
+
+  it("gives way to a tracer of the service's own", async () => {
+    const { headers } = await got("service", "with a tracer of its own", { ...HEADERS, "x-request-id": "1" });
+    expect(headers).toEqual({ traceparent: "its own", "x-request-id": "1" });
+  });
+
+  it.each(["outside of the mesh", "by a binding outside of the mesh"])("does not leave the mesh: %s", async (name) => {
+    expect((await got("service", name)).headers).toEqual({});
+  });
+
+  it("goes along from a class", async () => {
+    expect((await got("class", "")).headers).toMatchObject(HEADERS);
+  });
+
+  it("stays where it was in a Worker whose runtime cannot tell, and which goes on as before", async () => {
+    expect((await got("old", "orders")).headers).toEqual({});
   });
 });
 

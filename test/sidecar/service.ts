@@ -2,7 +2,13 @@ import { get } from "node:http";
 import { CALLS, seen, WAYS } from "./calls.ts";
 import { DurableObject, WorkerEntrypoint, WorkflowEntrypoint } from "cloudflare:workers";
 
+interface Binding {
+  fetch(input: RequestInfo, init?: RequestInit): Promise<Response>;
+}
+
 interface Env {
+  readonly MESH_A: Binding;
+  readonly OUTSIDE: Binding;
   readonly OBJECTS: { getByName(name: string): { called(): Promise<unknown> } };
   readonly FLOW: { create(): Promise<{ status(): Promise<unknown> }> };
   readonly NAMED: { called(): Promise<unknown> };
@@ -20,7 +26,7 @@ async function tell(handler: string, what: unknown): Promise<void> {
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const name = decodeURIComponent(new URL(request.url).pathname.slice(1));
-    const call = CALLS[name] ?? WAYS[name] ?? CLASSES[name];
+    const call = CALLS[name] ?? WAYS[name] ?? CARRYING[name] ?? CLASSES[name];
     const answer = await call?.(env).catch(({ name, message }: Error) => ({ error: name, message }));
     return Response.json(answer ?? null);
   },
@@ -56,6 +62,24 @@ export class Flow extends WorkflowEntrypoint {
     return seen(fetch("http://orders/flow"));
   }
 }
+
+/** Calls of which one sees what context they take along. */
+const CARRYING: Readonly<Record<string, (env: Env) => Promise<unknown>>> = {
+  "by host": async () => {
+    await scheduler.wait(20);
+    return seen(fetch("http://orders/"));
+  },
+  "by binding": async ({ MESH_A }) => {
+    await scheduler.wait(20);
+    return seen(MESH_A.fetch("http://orders/", { headers: { "x-a": "1" } }));
+  },
+  "by a Request": async ({ MESH_A }) =>
+    seen(MESH_A.fetch(new Request("http://orders/", { method: "POST", body: "text", headers: { "x-a": "1" } }))),
+  "with a tracer of its own": async ({ MESH_A }) =>
+    seen(MESH_A.fetch("http://orders/", { headers: { traceparent: "its own" } })),
+  "outside of the mesh": async () => seen(fetch("http://outside.example/")),
+  "by a binding outside of the mesh": async ({ OUTSIDE }) => seen(OUTSIDE.fetch("http://outside.example/")),
+};
 
 const CLASSES: Readonly<Record<string, (env: Env) => Promise<unknown>>> = {
   events: async () => events,
