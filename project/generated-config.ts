@@ -62,7 +62,7 @@ export function generatedConfig(source: WorkerConfiguration, options: GenerateOp
     ),
     ...(hasEntry(source) && {
       main: join(entryFolder(source, options), "entry.js"),
-      ...flagsOf(config),
+      compatibility_flags: [...listOfFlags(config), ...addedFlags(source)],
       // Rules' globs and further modules are of the user's own folder.
       base_dir: config["base_dir"] ?? dirname(String(config["main"])),
     }),
@@ -108,12 +108,17 @@ function hasEntry({ worker, config: { main, no_bundle: unbundled } }: WorkerConf
 /** From this date on Workers have `node:async_hooks`, by which an entry knows for which call another one is made. */
 const HAS_ASYNC_HOOKS = "2026-08-04";
 
-/** Before, they have it by one of these flags. */
-function flagsOf(config: Values): Values {
-  const flags = (config["compatibility_flags"] ?? []) as readonly string[];
-  const date = String(config["compatibility_date"] ?? "");
+/** Compatibility flags that its entry needs, beside the Worker's own: before that date there is one for it, as there is among Node's. */
+export function addedFlags(source: WorkerConfiguration): readonly string[] {
+  const config = source.config as unknown as Values;
+  const flags = listOfFlags(config);
   const has = flags.some((flag) => flag === "nodejs_als" || flag.startsWith("nodejs_compat"));
-  return has || date >= HAS_ASYNC_HOOKS ? {} : { compatibility_flags: [...flags, "nodejs_als"] };
+  const date = (config["compatibility_date"] ?? "") as string;
+  return !hasEntry(source) || has || date >= HAS_ASYNC_HOOKS ? [] : ["nodejs_als"];
+}
+
+function listOfFlags(config: Values): readonly string[] {
+  return (config["compatibility_flags"] ?? []) as readonly string[];
 }
 
 function refuseKind({ worker, path, config }: WorkerConfiguration): void {

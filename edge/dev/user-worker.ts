@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { writeGeneratedConfig } from "../../project/generated-config.ts";
+import { addedFlags, writeGeneratedConfig } from "../../project/generated-config.ts";
 import type { WorkerConfiguration } from "../../project/read-project.ts";
 import { type DevEnv, reasonOf, startBundling, type WorkerOptions } from "./bundling.ts";
 import { type Watch, watchBelow, watchBeside } from "./watch.ts";
@@ -118,11 +118,17 @@ export class UserWorker {
 }
 
 /** From the user's own configuration, beside which its variables stand. */
-async function optionsOf({ path, config: { targetEnvironment: environment } }: WorkerConfiguration) {
+async function optionsOf(source: WorkerConfiguration) {
+  const {
+    path,
+    config: { targetEnvironment: environment },
+  } = source;
   const { unstable_getMiniflareWorkerOptions: options, unstable_readConfig: read } = await import("wrangler");
   const config = read({ config: path, ...(environment !== undefined && { env: environment }) }, { hideWarnings: true });
   const { workerOptions, externalWorkers } = options(config, environment);
-  return { options: workerOptions as WorkerOptions, beside: externalWorkers as readonly WorkerOptions[] };
+  const own = workerOptions as WorkerOptions;
+  const flags = [...((own["compatibilityFlags"] ?? []) as readonly string[]), ...addedFlags(source)];
+  return { options: { ...own, compatibilityFlags: flags }, beside: externalWorkers as readonly WorkerOptions[] };
 }
 
 function messageOf(error: unknown): string {

@@ -64,6 +64,11 @@ export interface CertificateBinding {
   };
 }
 
+/** A service of this machine, as a Worker's binding leads to it. */
+interface MachineBinding {
+  readonly external: { readonly address: string; readonly http: object };
+}
+
 export interface Got {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -93,6 +98,7 @@ export class SendingMesh {
   readonly #server: Server;
   readonly #folder: string;
   readonly #watchers = new Set<() => void>();
+  #token = "";
 
   private constructor(
     miniflare: Miniflare,
@@ -113,17 +119,23 @@ export class SendingMesh {
    * @param options.retries as the mesh does by default; else every call is one attempt
    * @param options.holdCalls with the variable `HOLD_CALLS`
    * @param options.bindings more of the gateway's
+   * @param options.settings more of the mesh's
+   * @param options.more services beside those three
    */
   static async start({
     retries = false,
     holdCalls = false,
     rules = "",
     bindings = {},
+    settings = {},
+    more = [],
   }: {
     readonly retries?: boolean;
     readonly holdCalls?: boolean;
     readonly rules?: string;
-    readonly bindings?: Readonly<Record<string, CertificateBinding>>;
+    readonly bindings?: Readonly<Record<string, CertificateBinding | MachineBinding>>;
+    readonly settings?: object;
+    readonly more?: readonly Endpoint[];
   } = {}): Promise<SendingMesh> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-sending-"));
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
@@ -197,7 +209,7 @@ export class SendingMesh {
     const portOf = async (worker: string) => Number((await miniflare.unsafeGetDirectURL(worker)).port);
     const ports = { gateway: await portOf(GATEWAY), caller: await portOf(CALLER) };
     mesh = new SendingMesh(miniflare, server, folder, assertion.publicKey, ports);
-    await mesh.#apply(secrets.bootstrap, `${worldOf(retries)}${rules}`);
+    await mesh.#apply(secrets.bootstrap, `${worldOf(retries, settings, [...ENDPOINTS, ...more])}${rules}`);
     return mesh;
   }
 
@@ -266,6 +278,15 @@ export class SendingMesh {
     for (const wake of this.#watchers) wake();
   }
 
+  /** As operators read them. */
+  async metrics(): Promise<string> {
+    const control = (await this.#miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
+    const answer = await control.fetch("http://control/metrics", {
+      headers: { authorization: `Bearer ${this.#token}` },
+    });
+    return answer.text();
+  }
+
   async #apply(bootstrap: string, text: string): Promise<void> {
     const control = (await this.#miniflare.getWorker(CONTROL)) as unknown as { fetch: typeof fetch };
     const made = await control.fetch("http://control/api/v1/bootstrap", {
@@ -273,6 +294,7 @@ export class SendingMesh {
       headers: { authorization: `Bearer ${bootstrap}` },
     });
     const { token } = (await made.json()) as { token: string };
+    this.#token = token;
     const answer = await control.fetch("http://control/api/v1/apply", {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/yaml" },
@@ -282,13 +304,18 @@ export class SendingMesh {
   }
 }
 
-const ENDPOINTS = [
+interface Endpoint {
+  readonly app: string;
+  readonly address: string;
+}
+
+const ENDPOINTS: readonly Endpoint[] = [
   { app: "private", address: "10.77.0.1" },
   { app: "public", address: "https://origin.example.com" },
   { app: "worker", address: "binding:EP_WORKER" },
 ];
 
-const worldOf = (retries: boolean): string =>
+const worldOf = (retries: boolean, settings: object, endpoints: readonly Endpoint[]): string =>
   [
     {
       apiVersion: "tulle.dev/v1alpha1",
@@ -298,6 +325,7 @@ const worldOf = (retries: boolean): string =>
         egress: { allowedHosts: ["origin.example.com", "api.vendor.example"] },
         privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
         ...(!retries && { defaultHttpRetryPolicy: { attempts: 0 } }),
+        ...settings,
       },
     },
     {
@@ -319,7 +347,7 @@ const worldOf = (retries: boolean): string =>
         ports: [{ number: 80, name: "http", protocol: "HTTP" }],
       },
     },
-    ...ENDPOINTS.flatMap(({ app, address }) => [
+    ...endpoints.flatMap(({ app, address }) => [
       {
         apiVersion: "v1",
         kind: "Service",

@@ -266,6 +266,7 @@ describe("sendSpans", () => {
     expect(await sent()).toEqual({ kind: "taken", rejected: 0 });
     expect([asked?.method, asked?.url]).toEqual(["POST", "http://b.default.svc.cluster.local/v1/traces"]);
     expect(Object.fromEntries(asked?.headers ?? [])).toMatchObject({
+      host: "b.default.svc.cluster.local:80",
       "content-type": "application/json",
       "x-key": "1",
     });

@@ -62,7 +62,8 @@ async function post(
   const { host } = collector.cluster.service;
   const headers = new Headers({ "content-type": "application/json" });
   for (const [name, value] of collector.headers ?? []) headers.set(name, value);
-  if (backend.ownHost !== null) headers.set("host", backend.ownHost);
+  // To a private address the runtime sends none by itself.
+  headers.set("host", backend.ownHost ?? `${host}:${collector.cluster.port}`);
   const init: RequestInit = { method: "POST", headers, body, redirect: "manual", signal };
   if (backend.cached) init.cache = "no-store";
   const origin = backend.origin ?? `http://${host}:${collector.cluster.port}`;

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 
 /** A service binding, as its Worker sees it. */
 interface Binding {
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  fetch: (this: Binding, input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 }
 
 type Handler = (this: unknown, request: unknown, ...rest: readonly unknown[]) => unknown;
@@ -94,7 +94,7 @@ export function carryContext(exported: Readonly<Record<string, unknown>>): void 
   if (storage === null) return;
   for (const [name, value] of Object.entries(exported)) {
     const holder: unknown = typeof value === "function" ? value.prototype : name === "default" ? value : null;
-    if (typeof holder === "object" && holder !== null) handleInContext(holder as { fetch?: unknown });
+    if (typeof holder === "object" && holder !== null) handleInContext(holder);
   }
 }
 
