@@ -13,6 +13,7 @@ import { addDashboard } from "./dashboard.ts";
 import { addDecide } from "./decide.ts";
 import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
+import { addDescribe } from "./describe.ts";
 import { addDev } from "./dev.ts";
 import { addLogin } from "./login.ts";
 import { addMode } from "./mode.ts";
@@ -79,6 +80,7 @@ export function tulleProgram(): Command {
   addCheck(program);
   addMode(program);
   addDecide(program);
+  addDescribe(program);
   addTail(program);
   addRevisions(program);
   addRollback(program);

@@ -26,6 +26,7 @@ import {
 } from "./answers.ts";
 import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
+import { DESCRIBE_ANSWERED, DESCRIBE_OPERATIONS } from "./describe-operations.ts";
 import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
 import { TAIL_OPERATIONS } from "./tail-operations.ts";
 import { WantedDecision } from "./decision-bodies.ts";
@@ -105,6 +106,7 @@ const ANSWERED = {
   AssertionKeys,
   ...CA_ANSWERED,
   ...DASHBOARD_ANSWERED,
+  ...DESCRIBE_ANSWERED,
   ...QUERY_ANSWERED,
 };
 
@@ -937,6 +939,7 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   },
   ...CA_OPERATIONS,
   ...DASHBOARD_OPERATIONS,
+  ...DESCRIBE_OPERATIONS,
   ...QUERY_OPERATIONS,
   ...TAIL_OPERATIONS,
 };

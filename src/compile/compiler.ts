@@ -7,6 +7,11 @@ import type { MeshTelemetry } from "../snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../snapshot/tracing-model.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
+import type { Described, DescribedKind } from "./istio/described.ts";
+import { describePolicy } from "./istio/describe-policy.ts";
+import { describeRoute } from "./istio/describe-route.ts";
+import { describeService } from "./istio/describe-service.ts";
+import { describeWorkload } from "./istio/describe-workload.ts";
 import { ISTIO, ISTIO_POLICIES } from "./istio/front-end.ts";
 import { meshTelemetry } from "./istio/telemetry.ts";
 import { type CallerVerdict, judgeCaller, type SeenCaller } from "./seen-callers.ts";
@@ -57,6 +62,9 @@ export interface Federated {
   readonly domains: readonly { readonly trustDomain: string; readonly url: string }[];
   readonly allowedHosts: readonly string[];
 }
+
+const DESCRIBERS: Readonly<Record<DescribedKind, (world: World, namespace: string, name: string) => Described | null>> =
+  { service: describeService, route: describeRoute, policy: describePolicy, workload: describeWorkload };
 
 /** Resources to slices, incrementally: a change costs what it touches. Pure: whoever holds it stores and signs. */
 export class Compiler {
@@ -118,6 +126,11 @@ export class Compiler {
   /** What policies say now to callers that were seen, in their order. */
   judge(seen: readonly SeenCaller[]): readonly CallerVerdict[] {
     return seen.map((caller) => judgeCaller(this.#world, caller));
+  }
+
+  /** What holds for something as all objects together say; null: there is no such thing. */
+  describe(kind: DescribedKind, namespace: string, name: string): Described | null {
+    return DESCRIBERS[kind](this.#world, namespace, name);
   }
 
   get trustDomain(): string {

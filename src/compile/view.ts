@@ -12,9 +12,12 @@ const DEFAULT_ROOT_NAMESPACE = "istio-system";
 export const GATEWAY_NAMESPACE = "istio-system";
 
 /** The mesh's settings; one object, `default`, in the namespace `istio-system`. */
-export function meshConfig({ inventory }: World): MeshConfigSpec {
-  const [config] = inventory.of("mesh-config", DEFAULT_ROOT_NAMESPACE);
-  return config?.spec ?? {};
+export function meshConfig(world: World): MeshConfigSpec {
+  return meshConfigObject(world)?.spec ?? {};
+}
+
+export function meshConfigObject({ inventory }: World): KubeObject | null {
+  return inventory.of("mesh-config", DEFAULT_ROOT_NAMESPACE)[0] ?? null;
 }
 
 export function rootNamespace(world: World): string {

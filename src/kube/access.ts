@@ -153,7 +153,7 @@ export function mayUse(account: Account, path: string): boolean {
   const permission = permissionFor(path);
   if (permission !== null) return permissionsOf(account).includes(permission);
   // These tell each of what it may read.
-  if (FOR_EACH.has(path)) return true;
+  if (FOR_EACH.has(path) || path.startsWith("/api/v1/describe/")) return true;
   // Everybody may end their own.
   if (path === "/api/v1/sessions/current") return true;
   // A browser's session has the rights of whoever asks for it.

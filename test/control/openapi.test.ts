@@ -29,6 +29,7 @@ import { DecisionRecords, ErasedRecords } from "../../src/api/record-bodies.ts";
 import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
 import { RevisionDiff, SignInCode } from "../../src/api/dashboard-operations.ts";
 import { Graph, QueryAnswer } from "../../src/api/query-operations.ts";
+import { Description } from "../../src/api/describe-operations.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Account, mayGetPath, mayUse, permissionFor } from "../../src/kube/access.ts";
@@ -195,6 +196,14 @@ describe("control", () => {
     await expectForm("queryRange", ["GET", "/api/v1/query_range?query=1&start=0&end=1&step=1"], 200, QueryAnswer);
     await expectForm("graph", ["GET", "/api/v1/graph"], 200, Graph);
     await expectForm("graph", ["GET", "/api/v1/graph?window=1"], 400, Status);
+    await control.call("POST", apply, {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web" },
+      spec: { ports: [{ port: 80, name: "http" }] },
+    });
+    await expectForm("describe", ["GET", "/api/v1/describe/service/default/web"], 200, Description);
+    await expectForm("describe", ["GET", "/api/v1/describe/service/default/nobody"], 404, Status);
     const listening = { addresses: ["127.0.0.9"], boundPorts: { "80": 20_080 }, failed: [] };
     const listeners = "/api/v1/gateways/default/front/listeners";
     await expectForm("reportListeners", ["POST", listeners, listening], 204, null);
@@ -254,6 +263,7 @@ describe("control", () => {
 });
 
 const FORMS = {
+  Description,
   RevisionDiff,
   SignInCode,
   ExplainedRequest,

@@ -6,6 +6,7 @@ import { auditRoutes, witnessed } from "./audit-routes.ts";
 import { caRoutes } from "./ca-routes.ts";
 import { codeRoutes, dashboard } from "./dashboard/routes.ts";
 import { decisionRoutes } from "./decisions.ts";
+import { describeRoutes } from "./describe-routes.ts";
 import { enrolRoutes, joinTokenRoutes } from "./enrol.ts";
 import type { Env } from "./env.ts";
 import { explainRoutes } from "./explain-routes.ts";
@@ -53,6 +54,7 @@ export function controlApi(env: Env): Hono<Api> {
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
   app.route("/api/v1", findingRoutes());
+  app.route("/api/v1", describeRoutes());
   app.route("/api/v1", auditRoutes());
   app.route("/api/v1", openApiRoutes());
   app.route("/api/v1", applyRoutes());

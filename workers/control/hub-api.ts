@@ -1,3 +1,5 @@
+import type { DescribedKind } from "../../src/compile/istio/described.ts";
+import type { Description } from "../../src/kube/description.ts";
 import type { FoundFinding } from "../../src/kube/findings.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
@@ -110,6 +112,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   findings(namespace: string | null): Promise<HubFindings>;
   /** Texts of slices that some gateway is given, or was within a minute. */
   sliceTexts(ids: readonly string[]): Promise<Record<string, string>>;
+  /** What holds for something. @param reader the only namespace whose objects are named; null: all */
+  describe(kind: DescribedKind, namespace: string, name: string, reader: string | null): Promise<Description | null>;
   /** @param have ids of slices whose texts need not be sent */
   find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice>;
 }

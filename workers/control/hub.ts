@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Attempt } from "../../src/compile/compiler.ts";
 import { lockOuts, type SeenCaller } from "../../src/compile/seen-callers.ts";
+import type { DescribedKind } from "../../src/compile/istio/described.ts";
+import { type Description, descriptionFor } from "../../src/kube/description.ts";
 import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
@@ -256,6 +258,25 @@ export class Hub extends DurableObject<Env> implements HubApi {
         foundIn(object, [...this.#formOf(object), ...publisher.verdict(key)], (name) => publisher.isUnbound(name)),
       );
       return { generation, objects: analyzed.length, findings };
+    });
+  }
+
+  async describe(
+    kind: DescribedKind,
+    namespace: string,
+    name: string,
+    reader: string | null,
+  ): Promise<Description | null> {
+    return this.#inTurn(async () => {
+      const { generation, publisher } = await this.#state();
+      const found = publisher.describe(kind, namespace, name);
+      if (found === null) return null;
+      const told = descriptionFor(found.described, reader, (object) =>
+        foundIn(object, [...this.#formOf(object), ...publisher.verdict(refKey(refOf(object)))], (binding) =>
+          publisher.isUnbound(binding),
+        ),
+      );
+      return { kind, namespace, name, generation, ...told, gateways: found.gateways };
     });
   }
 

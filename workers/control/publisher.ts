@@ -1,6 +1,8 @@
 import { type Attempt, Compiler, type Federated, type Scopes } from "../../src/compile/compiler.ts";
 import type { ObjectChange } from "../../src/compile/inventory.ts";
+import type { DescribedKind } from "../../src/compile/istio/described.ts";
 import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.ts";
+import type { ServingGateway } from "../../src/kube/description.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, isReached, withoutEndpoints } from "../../src/compile/slices.ts";
@@ -223,6 +225,19 @@ export class Publisher {
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
     return current ? { kind: "current" } : { kind: "root", root: root.signed };
+  }
+
+  /** What holds for something, and which gateways serve it; null: there is no such thing. */
+  describe(kind: DescribedKind, namespace: string, name: string) {
+    const described = this.#compiler.describe(kind, namespace, name);
+    if (described === null) return null;
+    const gateways = Array.from(this.#deployments.values()).flatMap(({ deployment, root, seen }): ServingGateway[] => {
+      const scopes = [...this.#compiler.scopes(deployment.props).values()];
+      if (!described.hosts.some((host) => scopes.some((hosts) => (hosts.get(host) ?? null) !== null))) return [];
+      const { gateway } = deployment.props;
+      return [{ gateway, generation: root?.generation ?? null, have: seenOf(seen).have }];
+    });
+    return { described, gateways };
   }
 
   /** Whether all isolates that take requests now have this order of tails, or a newer one. */

@@ -13,6 +13,9 @@ interface EffectiveRule {
   /** Its name in logs, or its place among the rules. */
   readonly label: string;
   readonly rule: HttpRouteSpec;
+  /** Where it is written: in the root, or in its delegate. */
+  readonly from: KubeObject;
+  readonly index: number;
 }
 
 /** What becomes of a rule that delegates. */
@@ -57,7 +60,7 @@ function withDelegates(world: World, object: KubeObject): Effective {
   for (const [index, rule] of (object.spec as VirtualServiceSpec).http.entries()) {
     const root = resolved(rule, namespace);
     if (rule.delegate === undefined) {
-      rules.push({ label: rule.name || String(index), rule: root });
+      rules.push({ label: rule.name || String(index), rule: root, from: object, index });
       continue;
     }
     const name = delegateName(rule.delegate, namespace);
@@ -66,7 +69,8 @@ function withDelegates(world: World, object: KubeObject): Effective {
     const missing = whyMissing(world, found, namespace, blocks > left);
     const made = found && missing === null ? merged(root, found) : [];
     if (missing === null) left -= blocks;
-    for (const { at, rule: one } of made) if (one) rules.push({ label: one.name || `${index}-${at}`, rule: one });
+    for (const { at, rule: one } of made)
+      if (one) rules.push({ label: one.name || `${index}-${at}`, rule: one, from: found ?? object, index: at });
     const dropped = made.flatMap(({ at, rule: one }) => (one === null ? at : []));
     delegations.push({ index, delegate: name, missing, dropped });
   }

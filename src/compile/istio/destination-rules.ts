@@ -30,19 +30,32 @@ export interface DestinationPolicy {
  */
 export function destinationPolicy(world: World, host: string, owner: string | null, viewer: Viewer): DestinationPolicy {
   return world.memo.get(`destination ${viewer} ${owner ?? ""} ${host}`, () => {
-    const own = viewerNamespace(viewer);
-    const namespaces = new Set([own, owner ?? "", rootNamespace(world)]);
-    for (const namespace of namespaces) {
-      for (const pattern of patternsIn(world, host)) {
-        const rules = world.inventory
-          .of("rule", pattern)
-          .filter((rule) => namespaceOf(rule) === namespace && (visible(world, rule, viewer) || namespace === own))
-          .filter((rule) => clientLabels(rule) === null || namespace === own);
-        if (rules.length > 0) return join(world, forClient(world, rules, viewer));
-      }
-    }
-    return { trafficPolicy: meshConfig(world).defaultTrafficPolicy, subsets: new Map() };
+    const rules = destinationRules(world, host, owner, viewer);
+    return rules === null
+      ? { trafficPolicy: meshConfig(world).defaultTrafficPolicy, subsets: new Map() }
+      : join(world, rules);
   });
+}
+
+/** @returns the rules that hold together, the oldest first; null where there is none */
+export function destinationRules(
+  world: World,
+  host: string,
+  owner: string | null,
+  viewer: Viewer,
+): readonly KubeObject[] | null {
+  const own = viewerNamespace(viewer);
+  const namespaces = new Set([own, owner ?? "", rootNamespace(world)]);
+  for (const namespace of namespaces) {
+    for (const pattern of patternsIn(world, host)) {
+      const rules = world.inventory
+        .of("rule", pattern)
+        .filter((rule) => namespaceOf(rule) === namespace && (visible(world, rule, viewer) || namespace === own))
+        .filter((rule) => clientLabels(rule) === null || namespace === own);
+      if (rules.length > 0) return forClient(world, rules, viewer);
+    }
+  }
+  return null;
 }
 
 /** What clients a rule is for; null: all. */

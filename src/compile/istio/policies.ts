@@ -67,7 +67,7 @@ export function workloadPolicies(
 const DEFAULT_DENY: AuthorizationPolicyModel = { name: "MeshConfig.defaultDeny", rules: [] };
 
 /** Those of its namespace and of the root namespace, the oldest first. */
-function selecting(world: World, table: PolicyTable, namespace: string, labels: Labels): readonly KubeObject[] {
+export function selecting(world: World, table: PolicyTable, namespace: string, labels: Labels): readonly KubeObject[] {
   const pairs = ["", ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)];
   const namespaces = new Set([rootNamespace(world), namespace]);
   return [...namespaces].flatMap((of) =>
@@ -76,7 +76,7 @@ function selecting(world: World, table: PolicyTable, namespace: string, labels: 
 }
 
 /** Whether a workload's policies refuse nothing: what its namespace says goes before what the mesh says. */
-function observes(world: World, namespace: string): boolean {
+export function observes(world: World, namespace: string): boolean {
   const [object] = world.inventory.of("namespace", namespace);
   const mode = object?.metadata.labels?.[MODE_LABEL];
   return mode === undefined ? meshConfig(world).mode === "Observe" : mode === "observe";
