@@ -4,6 +4,8 @@ export interface LayoutInput {
   readonly turn: number;
   readonly nodes: readonly { readonly id: string; readonly width: number; readonly height: number }[];
   readonly edges: readonly (readonly [from: string, to: string])[];
+  /** What every edge's label may take. */
+  readonly label: { readonly width: number; readonly height: number };
 }
 
 interface Point {
@@ -17,5 +19,11 @@ export interface Layout {
   readonly width: number;
   readonly height: number;
   readonly nodes: Readonly<Record<string, Point>>;
-  readonly edges: readonly { readonly from: string; readonly to: string; readonly points: readonly Point[] }[];
+  readonly edges: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly points: readonly Point[];
+    /** The middle of its label. */
+    readonly label: Point;
+  }[];
 }

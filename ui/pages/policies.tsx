@@ -1,11 +1,11 @@
 import { Badge } from "../parts/badge.tsx";
+import { ObjectLink } from "../parts/object-link.tsx";
 import { Shown } from "../parts/shown.tsx";
 import { Table } from "../parts/table.tsx";
 import { type ListedKind, kindNamed, LISTED_KINDS, listPath, type StoredObject } from "../kinds.ts";
 import type { PageProps } from "../pages.ts";
 import { session } from "../state/api.ts";
 import { setQuery } from "../state/location.ts";
-import { placeOf } from "../state/place.ts";
 import { useData } from "../state/use-data.ts";
 import { verdictOf } from "../verdict.ts";
 
@@ -115,16 +115,4 @@ function Objects({ kind, findings }: { readonly kind: ListedKind; readonly findi
 
 function objectKey({ kind, namespace, name }: Finding["object"]): string {
   return `${kind}/${namespace}/${name}`;
-}
-
-/** To an object's page, where the dashboard has one. */
-export function ObjectLink({ kind, namespace, name }: Finding["object"]) {
-  const known = kindNamed(kind);
-  const text = namespace === "" ? name : `${namespace}/${name}`;
-  if (known === undefined) return <>{`${kind} ${text}`}</>;
-  return (
-    <a href={placeOf(["object", known.plural, namespace, name])} title={kind}>
-      {text}
-    </a>
-  );
 }

@@ -27,6 +27,7 @@ export interface GatewayStatus {
   readonly format: number;
   readonly version: string | null;
   readonly stateVersions: readonly string[];
+  readonly bindings: readonly string[];
   readonly problem: string | null;
 }
 
