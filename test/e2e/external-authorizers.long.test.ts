@@ -190,7 +190,9 @@ spec:
     await mesh.settled();
     await get("http://details:9080/details/7?key=hidden");
     const log = () => readFileSync(join(mesh.info.stateDir, "access.log"), "utf8").split("\n");
-    await until("the line to be there", () => log().some((line) => /^200 GET \/details\/7\?key by spiffe:/.test(line)));
+    await until("the line to be there", () =>
+      log().some((line) => line.startsWith("200 GET /details/7?key by spiffe:")),
+    );
     await until("the metrics to have the label", async () => {
       const { text } = await mesh.control("/metrics");
       return /^istio_requests_total\{reporter="destination".*method="GET"\} \d+$/m.test(text);
