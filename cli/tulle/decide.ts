@@ -95,19 +95,21 @@ function headerLine(text: string, before?: readonly string[]): readonly string[]
 
 const CHECK = /^(.+)=(?:(\d{3})|error)$/;
 
-function checkAnswer(text: string, before?: readonly string[]): readonly string[] {
+export function checkAnswer(text: string, before?: readonly string[]): readonly string[] {
   if (!CHECK.test(text)) throw new InvalidArgumentError("Give PROVIDER=STATUS or PROVIDER=error.");
   return collect(text, before);
 }
 
-function checksOf(answers: readonly string[]): readonly { readonly provider: string; readonly status?: number }[] {
+export function checksOf(
+  answers: readonly string[],
+): readonly { readonly provider: string; readonly status?: number }[] {
   return answers.map((answer) => {
     const [, provider = "", status] = CHECK.exec(answer) ?? [];
     return { provider, ...(status !== undefined && { status: Number(status) }) };
   });
 }
 
-function principalOf(text: string): string {
+export function principalOf(text: string): string {
   const [namespace, account, ...more] = text.split("/");
   if (text.startsWith("spiffe://") || more.length > 0) return text;
   if (!namespace || !account) throw new InvalidArgumentError("Give NAMESPACE/SERVICE_ACCOUNT or a SPIFFE ID.");

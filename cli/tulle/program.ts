@@ -11,6 +11,7 @@ import { usageError } from "./command-error.ts";
 import { addCompletion } from "./completion.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addDecide } from "./decide.ts";
+import { addExplain } from "./explain.ts";
 import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDescribe } from "./describe.ts";
@@ -79,6 +80,7 @@ export function tulleProgram(): Command {
   addQuery(program);
   addCheck(program);
   addMode(program);
+  addExplain(program);
   addDecide(program);
   addDescribe(program);
   addTail(program);

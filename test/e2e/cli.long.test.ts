@@ -73,6 +73,36 @@ describe("tulle", () => {
     expect(listed.stdout).toContain(`rollback to ${good}`);
   });
 
+  it("explains a refused request by its id, with the line of the file, and the same one by a curl line", async () => {
+    expect((await tulle("apply", "-f", "shut.yaml")).code).toBe(0);
+    await until("the page is shut", async () => (await page()) === 403);
+    let id: string | null = null;
+    await until("a refusal is written down", async () => {
+      await page();
+      return (id = await anyRecord()) !== null;
+    });
+    const recorded = id ?? "";
+    const told = (await tulle("explain", recorded, "-f", "shut.yaml")).stdout;
+    expect(told).toMatch(/^verdict +403 rbac_denied_matched_policy$/m);
+    expect(told).toMatch(/AuthorizationPolicy default\/shut, spec\.rules\[0\]\n.*\n +shut\.yaml:5$/m);
+    const json = await tulle("explain", recorded, "-o", "json");
+    expect(JSON.parse(json.stdout)).toMatchObject({ record: { agrees: true }, verdict: { policy: "default/shut" } });
+    const curl = ["explain", "--", "curl", "-s", mesh.info.page ?? ""];
+    const invented = await runTulle(folder, ["--kubeconfig", mesh.info.kubeconfigFile, ...curl]);
+    expect([invented.code, invented.stdout]).toEqual([0, expect.stringContaining("default/shut")]);
+    expect((await tulle("rollback", String((await generation()) - 1))).code).toBe(0);
+    await until("the page is open", async () => (await page()) === 200);
+  });
+
+  async function anyRecord(): Promise<string | null> {
+    const token = readFileSync(mesh.info.tokenFile, "utf8").trim();
+    const answer = await send(`${mesh.info.controlHttp}/api/v1/records?policy=default/shut&limit=1`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const { records } = JSON.parse(answer.text) as { readonly records: readonly { readonly requestId: string }[] };
+    return records[0]?.requestId ?? null;
+  }
+
   it("shows a gateway as current after the one request that brought it the change, though no other comes", async () => {
     writeFileSync(join(folder, "quiet.yaml"), DENY_NOTHING);
     expect((await tulle("apply", "-f", "quiet.yaml")).code).toBe(0);

@@ -150,8 +150,9 @@ function taken(call: Ended, now: number): Taken {
   };
 }
 
-function readingsOf({ endpoint, view, whereabouts }: Ended, { cluster }: Forward): Readings | null {
-  if (endpoint !== undefined) return { picked: endpoint.id, whereabouts };
+function readingsOf({ journal, endpoint, view, whereabouts }: Ended, { cluster }: Forward): Readings | null {
+  // Of a call that found no place in the limit the endpoint was picked before, and not called.
+  if (endpoint !== undefined && journal.details !== "overflow") return { picked: endpoint.id, whereabouts };
   if (view === undefined) return null;
   const { endpoints } = cluster.model;
   const idsOf = (list: typeof endpoints): readonly string[] => list.map(({ id }) => id);

@@ -1,0 +1,196 @@
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { z } from "zod";
+import { ExplainedRequest } from "../../src/api/explain-bodies.ts";
+import { ask, type Client, connect } from "./client.ts";
+import { usageError } from "./command-error.ts";
+import { type CurlRequest, readCurl } from "./curl-line.ts";
+import { checkAnswer, checksOf, principalOf } from "./decide.ts";
+import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
+import { paint, print, printable, printFacts, printStructured, type Style } from "./output.ts";
+import { placesIn, type Placed } from "./stored-places.ts";
+import { whyUnread } from "./target.ts";
+
+interface ExplainOptions extends GlobalOptions {
+  readonly as?: string;
+  readonly jwt?: readonly string[];
+  readonly at?: number;
+  readonly hop?: number;
+  readonly scope?: string;
+  readonly check?: readonly string[];
+  readonly filename?: readonly string[];
+  readonly recursive?: boolean;
+}
+
+type Explained = z.infer<typeof ExplainedRequest>;
+type Stage = Explained["stages"][number] & { readonly place?: Placed };
+
+export function addExplain(program: Command): void {
+  program
+    .command("explain")
+    .description("why a request was answered as it was, or would be: each stage, by the code that decides")
+    .argument("[what...]", "a request id, a trace id, or after `--` a curl command line")
+    .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
+    .addOption(
+      new Option("--jwt <token>", "a token that comes with it, or `@FILE`; may be given again").argParser(token),
+    )
+    .option("--at <generation>", "by an earlier generation of the configuration (default: the newest)", positiveNumber)
+    .option("--hop <number>", "which of several hops of a recorded request, from 0", wholeNumber)
+    .option(
+      "--scope <scope>",
+      "where the host is looked up, as of `tulle decide` (default: of a Gateway, unless --as or the host says the mesh)",
+    )
+    .option(
+      "--check <answer>",
+      "what an external authorizer answers, `PROVIDER=STATUS`, or `PROVIDER=error`; may be given again",
+      checkAnswer,
+    )
+    .option("-f, --filename <file>", "files that the objects may stand in: then their lines are told", collect)
+    .option("-R, --recursive", "look into folders of folders, too")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ tulle explain 6f1c6c1e-7d0a-4a53-9f3c-0a5d0c8f1c11\n  $ tulle explain --as default/web -- curl -X DELETE http://reviews:9080/reviews/1",
+    )
+    .action(async (what: readonly string[], _: unknown, command: Command) =>
+      explain(what, command.optsWithGlobals<ExplainOptions>()),
+    );
+}
+
+function token(text: string, before: readonly string[] = []): readonly string[] {
+  if (!text.startsWith("@")) return [...before, text];
+  try {
+    return [...before, readFileSync(text.slice(1), "utf8").trim()];
+  } catch (error) {
+    throw new InvalidArgumentError(whyUnread(text.slice(1), error));
+  }
+}
+
+async function explain(what: readonly string[], options: ExplainOptions): Promise<void> {
+  const client = connect(options);
+  const [first = ""] = what;
+  if (first === "")
+    throw usageError("say what: a request id, a trace id, or a curl line after `--`: `tulle explain -- curl http://…`");
+  const isId = what.length === 1 && /^[\w-]{1,128}$/.test(first) && first !== "curl";
+  const { value } = await (isId ? asked(client, first, options) : invented(client, readCurl(what), options));
+  const { filename = [], recursive = false } = options;
+  const stages: readonly Stage[] = await placesIn(client, value.stages, filename, recursive);
+  const told = { ...value, stages };
+  if (!(await printStructured(options.output, told))) show(told);
+}
+
+async function asked(client: Client, id: string, { as, jwt, at, scope, check, hop }: ExplainOptions) {
+  if ([as, jwt, at, scope, check].some((option) => option !== undefined))
+    throw usageError("--as, --jwt, --at, --scope and --check say what nobody sent: a record has its own");
+  const isTrace = /^[0-9a-f]{32}$/.test(id);
+  const query = { [isTrace ? "traceId" : "requestId"]: id, ...(hop !== undefined && { hop: String(hop) }) };
+  return ask(client, { path: "/explain", query }, ExplainedRequest);
+}
+
+async function invented(client: Client, request: CurlRequest, options: ExplainOptions) {
+  const { as, jwt, at, scope: wanted, check = [] } = options;
+  const { host, authority, scope } = whither(request, wanted, as !== undefined);
+  const { host: _, "cf-connecting-ip": clientIp, ...headers } = request.headers;
+  const facts = {
+    method: request.method,
+    scheme: request.scheme,
+    host,
+    ...(authority !== undefined && { authority }),
+    path: request.path,
+    query: request.query,
+    headers,
+    ...(clientIp?.[0] !== undefined && { clientIp: clientIp[0] }),
+    ...(check.length > 0 && { checks: checksOf(check) }),
+  };
+  const body = JSON.stringify({
+    facts,
+    ...(scope !== undefined && { scope }),
+    ...(as !== undefined && { as }),
+    ...(jwt && { jwt }),
+    ...(at !== undefined && { at }),
+  });
+  return ask(client, { method: "POST", path: "/explain", body }, ExplainedRequest);
+}
+
+/** Names that only callers of the mesh use. */
+const OF_MESH = /^[^.:]+(:\d+)?$|\.svc(:\d+)?$|\.svc\.|\.local(:\d+)?$/;
+
+/** At a Gateway the Host says the host; in the mesh the URL does, and the Host is matched by rules alone. */
+function whither(
+  { host, headers }: CurlRequest,
+  wanted: string | undefined,
+  isCaller: boolean,
+): { readonly host: string; readonly authority?: string; readonly scope?: string } {
+  const [named] = headers["host"] ?? [];
+  const inMesh = wanted === undefined ? isCaller || OF_MESH.test(host) : wanted.startsWith("mesh/");
+  if (inMesh)
+    return { host, ...(named !== undefined && { authority: named }), ...(wanted !== undefined && { scope: wanted }) };
+  return { host: (named ?? host).replace(/:\d+$/, ""), scope: wanted ?? "gw/*" };
+}
+
+function show(explained: Omit<Explained, "stages"> & { readonly stages: readonly Stage[] }): void {
+  const { verdict, request, record, stages, endpoints, hops, scope, host, generation } = explained;
+  const { code, status, policy, route, cluster } = verdict;
+  printFacts([
+    ["verdict", status === null ? code : `${status} ${code}`],
+    ...(policy ? [["policy", policy] as const] : []),
+    ...(route ? [["route", route] as const] : []),
+    ...(cluster ? [["cluster", cluster] as const] : []),
+    ...(request ? [["path", `${request.method} ${request.path}`] as const] : []),
+    ["caller", request?.principal ?? "not proven"],
+    ["host", `${host} (${scope})`],
+    ["generation", String(generation)],
+    ...endpoints.map(({ endpoint, workload }) => ["endpoint", `${endpoint} (${workload})`] as const),
+    ...(record ? recordFacts(record) : []),
+  ]);
+  for (const [at, stage] of stages.entries()) showStage(at + 1, stage);
+  if (hops.length > 1) {
+    print("\nHops:");
+    for (const [at, hop] of hops.entries())
+      print(printable(`  ${at}  ${hop.at}  ${hop.host}  ${hop.status} ${hop.code}  (${hop.gateway})`));
+  }
+}
+
+function recordFacts(record: NonNullable<Explained["record"]>): readonly (readonly [string, string])[] {
+  const { at, gateway, location, weight, status, details, endpoint, durationMs, agrees, code } = record;
+  const calls = weight > 1 ? `, for about ${Math.round(weight)} calls` : "";
+  return [
+    ["recorded", `${at} at ${location} by ${gateway}${calls}`],
+    ["answered", `${status} ${details}${endpoint === null ? "" : ` by ${endpoint}`}, ${durationMs} ms`],
+    ...(agrees === false ? [["but then", `the gateway said ${code}`] as const] : []),
+  ];
+}
+
+const STYLES: Readonly<Record<Stage["outcome"], Style>> = {
+  passed: "green",
+  matched: "green",
+  refused: "red",
+  missed: "dim",
+  told: "yellow",
+  unknown: "yellow",
+};
+
+function showStage(
+  number: number,
+  { stage, at, outcome, detail, object, field, revision, place, compared }: Stage,
+): void {
+  print(
+    `\n${number}. ${stage}${at === null ? "" : ` (${at})`} ${paint(STYLES[outcome], outcome)}: ${printable(detail)}`,
+  );
+  if (object !== null) {
+    const name = object.namespace === "" ? object.name : `${object.namespace}/${object.name}`;
+    print(printable(`   ${object.kind} ${name}${field === null ? "" : `, ${field}`}`));
+    if (revision !== null)
+      print(printable(`   since generation ${revision.generation}, ${revision.at}, by ${revision.actor}`));
+    if (place !== undefined) print(printable(`   ${place.file}:${place.line}`));
+  }
+  for (const one of compared) print(`   ${comparedLine(one)}`);
+}
+
+function comparedLine({ field, of, actual, wanted, holds }: Stage["compared"][number]): string {
+  const isNot = /(^|\.)not[A-Z]\w*$/.test(field);
+  const has = actual === null ? "nothing" : `\`${actual}\``;
+  const mark = holds === null ? "?" : holds ? "+" : "-";
+  return printable(
+    `${mark} ${of}: ${has}, wanted ${isNot ? "none of " : ""}${wanted.map((text) => `\`${text}\``).join(", ")}`,
+  );
+}
