@@ -109,6 +109,28 @@ function histogram(
   return `${lines}${name}_sum{${text}} ${buckets.get(SUM) ?? 0}\n${name}_count{${text}} ${reached}\n`;
 }
 
+/** What a key of control's counts in: a counter, or one part of a histogram. */
+export interface ControlPart {
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly values: readonly string[];
+  /** Of a histogram: its bounds, and which bucket this is, or its sum. Absent: a counter. */
+  readonly histogram?: { readonly bounds: readonly number[]; readonly part: number | "sum" };
+}
+
+/** @returns null where it is no key of control's */
+export function controlPart(key: string): ControlPart | null {
+  const [name = "", ...values] = JSON.parse(key) as string[];
+  if (Object.hasOwn(CONTROL_COUNTERS, name))
+    return { name, labels: CONTROL_COUNTERS[name as CounterName].labels, values };
+  if (!Object.hasOwn(CONTROL_HISTOGRAMS, name)) return null;
+  const { labels, bounds } = CONTROL_HISTOGRAMS[name as HistogramName];
+  // The key of a whole histogram names no part: any will do.
+  const part = values[labels.length] ?? SUM;
+  const histogram = { bounds, part: part === SUM ? SUM : Number(part) } as const;
+  return { name, labels, values: values.slice(0, labels.length), histogram };
+}
+
 function textOf(labels: readonly string[], values: readonly string[]): string {
   return labels.map((label, at) => `${label}="${escaped(values[at] ?? "")}"`).join(",");
 }

@@ -17,6 +17,7 @@ const GAUGES = {
 } as const;
 
 export type GaugeName = keyof typeof GAUGES;
+export const GAUGE_NAMES = Object.keys(GAUGES);
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;

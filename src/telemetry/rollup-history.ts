@@ -2,7 +2,7 @@ import type { SampleSource, Windows } from "../query/frame.ts";
 import { linkMatcher } from "../query/matchers.ts";
 import { ChangedLabels, type Labels, METRIC_NAME, OwnLabels, type SampledSeries } from "../query/series.ts";
 import { decodeRollup, type Growth } from "./rollup-codec.ts";
-import { type Exposed, exposedOf, type RollupKind } from "./rollup-kinds.ts";
+import { type Exposed, exposedOf, labelsOfKey, type RollupKind } from "./rollup-kinds.ts";
 import { FINE_MS, sampleTimes } from "./rollup-times.ts";
 import { seesSeries, type SeriesViewer } from "./series-visibility.ts";
 
@@ -50,7 +50,8 @@ export function sourceOf(history: History, viewer: SeriesViewer): SampleSource {
       const times = sampleTimes(windows, history.since, history.now);
       const gauges = viewer.namespace === null ? gaugesIn(history, tests, windows) : [];
       if (times.length === 0) return gauges;
-      const found = [...history.series].flatMap((series) => matching(series, tests, viewer));
+      const wanted = wantedBy(tests);
+      const found = [...history.series].flatMap((series) => matching(series, wanted, viewer));
       budget.spend(found.reduce((sum, { exposed }) => sum + exposed.length, 0) * (times.length + SERIES_COST));
       fill(found, times, history);
       return [...gauges, ...found.flatMap(sampled(times))];
@@ -79,20 +80,38 @@ interface Found {
   readonly exposed: readonly Shown[];
 }
 
-function matching(series: StoredSeries, tests: readonly Test[], viewer: SeriesViewer): readonly Found[] {
-  const { exposed, labels, values } = exposedOf(series.kind, series.key);
-  const own = tests.filter(({ label }) => label !== METRIC_NAME && label !== "le");
-  const isMatch = own.every(({ label, test }) => test(values[labels.indexOf(label)] ?? ""));
-  if (!isMatch) return [];
-  const shown = exposed.filter(({ name, le }) =>
-    tests.every(
-      ({ label, test }) => own.some((one) => one.label === label) || test(label === "le" ? (le ?? "") : name),
-    ),
-  );
-  if (shown.length === 0) return [];
+function matching(series: StoredSeries, { shown, own }: Wanted, viewer: SeriesViewer): readonly Found[] {
+  const exposed = shown(exposedOf(series.kind, series.key));
+  if (exposed.length === 0) return [];
+  const { labels, values } = labelsOfKey(series.kind, series.key);
+  if (!own.every(({ label, test }) => test(values[labels.indexOf(label)] ?? ""))) return [];
   const base = new OwnLabels(labels.map((label, at) => [label, values[at] ?? ""] as const));
   if (!seesSeries(viewer, series.kind, base)) return [];
-  return [{ series, base, exposed: shown.map((of) => ({ of, values: new Float64Array(), first: 0 })) }];
+  return [{ series, base, exposed: exposed.map((of) => ({ of, values: new Float64Array(), first: 0 })) }];
+}
+
+/** What matchers want of a metric's name and of its buckets, and of labels that series have themselves. */
+interface Wanted {
+  readonly shown: (exposed: readonly Exposed[]) => readonly Exposed[];
+  readonly own: readonly Test[];
+}
+
+function wantedBy(tests: readonly Test[]): Wanted {
+  const isShared = ({ label }: Test): boolean => label === METRIC_NAME || label === "le";
+  const shared = tests.filter(isShared);
+  // Thousands of series are exposed by the same few lists.
+  const known = new Map<readonly Exposed[], readonly Exposed[]>();
+  const shown = (exposed: readonly Exposed[]): readonly Exposed[] => {
+    let kept = known.get(exposed);
+    if (kept === undefined) {
+      kept = exposed.filter(({ name, le }) =>
+        shared.every(({ label, test }) => test(label === "le" ? (le ?? "") : name)),
+      );
+      known.set(exposed, kept);
+    }
+    return kept;
+  };
+  return { shown, own: tests.filter((test) => !isShared(test)) };
 }
 
 /** Goes from now back to the first of the moments, and notes where each series stood. */

@@ -1,15 +1,19 @@
 import type { BytesDelta, MetricDelta } from "../snapshot/rpc.ts";
+import { controlKey, controlPart } from "./control-metrics.ts";
 import { counterLabels } from "./counters.ts";
 import type { IstioMetric } from "../snapshot/telemetry-model.ts";
 import { BUCKETS, extraIn, METRIC_LABELS } from "./metrics.ts";
 import type { Growth } from "./rollup-codec.ts";
 import { ROUTE_LABELS } from "./route-labels.ts";
 
-/** What is counted: calls by Istio's labels, answers by route, counters beside them, records that were dropped. */
-export type RollupKind = "call" | "route" | "counter" | "dropped" | "folded";
+/** What is counted: calls by Istio's labels, answers by route, counters beside them, control's histograms, records that were dropped. */
+export type RollupKind = "call" | "route" | "counter" | "histogram" | "dropped" | "folded";
 
 const HISTOGRAM = BUCKETS.length + 2;
-/** Places are stored: where one changes, rows that are there mean something else, and need another table. Values of a call: how many, then three histograms, each its sum and its buckets. */
+/**
+ * Values of a call: how many, then three histograms, each its sum and its buckets. Places are stored: where one changes, rows that are
+ * there mean something else, and need another table.
+ */
 const DURATION_AT = 1;
 const REQUEST_AT = DURATION_AT + HISTOGRAM;
 const RESPONSE_AT = REQUEST_AT + HISTOGRAM;
@@ -18,6 +22,8 @@ const LENGTHS: Readonly<Record<RollupKind, number>> = {
   call: RESPONSE_AT + HISTOGRAM,
   route: REQUEST_AT,
   counter: 1,
+  // Control's have a sum and at most so many buckets.
+  histogram: 16,
   dropped: 1,
   folded: 1,
 };
@@ -62,8 +68,15 @@ export interface Exposed {
   readonly presentTo: number;
 }
 
-function histogram(name: string, at: number, present: readonly [from: number, to: number]): readonly Exposed[] {
-  const [presentFrom, presentTo] = present;
+/** @param present where it tells that there is something; null: in its buckets */
+function histogram(
+  name: string,
+  at: number,
+  present: readonly [from: number, to: number] | null,
+  bounds: readonly number[] = BUCKETS,
+): readonly Exposed[] {
+  const end = at + bounds.length + 2;
+  const [presentFrom, presentTo] = present ?? [at + 1, end];
   const one = (suffix: string, le: string | null, from: number, to: number): Exposed => ({
     name: `${name}_${suffix}`,
     le,
@@ -72,20 +85,20 @@ function histogram(name: string, at: number, present: readonly [from: number, to
     presentFrom,
     presentTo,
   });
-  const buckets = [...BUCKETS.map(String), "+Inf"].map((le, bucket) => one("bucket", le, at + 1, at + 2 + bucket));
-  return [...buckets, one("sum", null, at, at + 1), one("count", null, at + 1, at + HISTOGRAM)];
+  const buckets = [...bounds.map(String), "+Inf"].map((le, bucket) => one("bucket", le, at + 1, at + 2 + bucket));
+  return [...buckets, one("sum", null, at, at + 1), one("count", null, at + 1, end)];
 }
 
 function counter(name: string): Exposed {
   return { name, le: null, from: 0, to: 1, presentFrom: 0, presentTo: 1 };
 }
 
-const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter">, readonly Exposed[]>> = {
+const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter" | "histogram">, readonly Exposed[]>> = {
   call: [
     counter("istio_requests_total"),
     ...histogram("istio_request_duration_milliseconds", DURATION_AT, [0, 1]),
-    ...histogram("istio_request_bytes", REQUEST_AT, [REQUEST_AT + 1, REQUEST_AT + HISTOGRAM]),
-    ...histogram("istio_response_bytes", RESPONSE_AT, [RESPONSE_AT + 1, RESPONSE_AT + HISTOGRAM]),
+    ...histogram("istio_request_bytes", REQUEST_AT, null),
+    ...histogram("istio_response_bytes", RESPONSE_AT, null),
   ],
   route: [
     counter("tulle_route_requests_total"),
@@ -96,41 +109,62 @@ const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter">, readonly Exposed[
   folded: [{ ...counter("tulle_telemetry_folded_total"), presentTo: 0 }],
 };
 
-/** What `/metrics` shows of a series, and the values of its labels. @param key as reports and totals have it */
-export function exposedOf(
+/** What `/metrics` shows of a series. @param key as reports and totals have it */
+export function exposedOf(kind: RollupKind, key: string): readonly Exposed[] {
+  switch (kind) {
+    case "counter": {
+      const [name = ""] = JSON.parse(key) as string[];
+      const labels = labelsOfCounter(key);
+      // One without labels is shown from the start.
+      return labels === null ? [] : [{ ...counter(name), ...(labels.length === 0 && { presentTo: 0 }) }];
+    }
+    case "histogram": {
+      const part = controlPart(key);
+      return part?.histogram === undefined ? [] : histogram(part.name, 0, null, part.histogram.bounds);
+    }
+    case "call":
+      return exposedOfCall(key);
+    case "route":
+    case "dropped":
+    case "folded":
+      return EXPOSED[kind];
+  }
+}
+
+/** Names of a series' labels, and their values. */
+export function labelsOfKey(
   kind: RollupKind,
   key: string,
-): { readonly exposed: readonly Exposed[]; readonly labels: readonly string[]; readonly values: readonly string[] } {
+): { readonly labels: readonly string[]; readonly values: readonly string[] } {
   switch (kind) {
     case "call":
-      return exposedCall(key);
+      return labelsOfCall(key);
     case "route":
-      return { exposed: EXPOSED.route, labels: ROUTE_LABELS, values: JSON.parse(key) };
+      return { labels: ROUTE_LABELS, values: JSON.parse(key) };
     case "counter": {
-      const [name = "", ...values] = JSON.parse(key) as string[];
-      const labels = counterLabels(name);
-      return labels === null ? NOTHING : { exposed: [counter(name)], labels, values };
+      const [, ...values] = JSON.parse(key) as string[];
+      return { labels: labelsOfCounter(key) ?? [], values };
     }
+    case "histogram":
+      return controlPart(key) ?? { labels: [], values: [] };
     case "dropped":
-      return { exposed: EXPOSED.dropped, labels: ["reason"], values: [key] };
+      return { labels: ["reason"], values: [key] };
     case "folded":
-      return { exposed: EXPOSED.folded, labels: [], values: [] };
+      return { labels: [], values: [] };
   }
 }
 
 /** A Telemetry may have made a series of some metrics alone, with labels of its own. */
-function exposedCall(key: string): ReturnType<typeof exposedOf> {
+function exposedOfCall(key: string): readonly Exposed[] {
+  const { only } = extraIn(key);
+  if (only === undefined) return EXPOSED.call;
+  return EXPOSED.call.filter(({ name }) => only.some((metric) => name.startsWith(NAMES[metric])));
+}
+
+function labelsOfCall(key: string): ReturnType<typeof labelsOfKey> {
   const values = (JSON.parse(key) as string[]).slice(0, METRIC_LABELS.length);
-  const { only, more = {} } = extraIn(key);
-  const exposed =
-    only === undefined
-      ? EXPOSED.call
-      : EXPOSED.call.filter(({ name }) => only.some((metric) => name.startsWith(NAMES[metric])));
-  return {
-    exposed,
-    labels: [...METRIC_LABELS, ...Object.keys(more)],
-    values: [...values, ...Object.values(more)],
-  };
+  const { more = {} } = extraIn(key);
+  return { labels: [...METRIC_LABELS, ...Object.keys(more)], values: [...values, ...Object.values(more)] };
 }
 
 const NAMES: Readonly<Record<IstioMetric, string>> = {
@@ -142,4 +176,23 @@ const NAMES: Readonly<Record<IstioMetric, string>> = {
   GRPC_RESPONSE_MESSAGES: "istio_response_messages_total",
 };
 
-const NOTHING = { exposed: [], labels: [], values: [] };
+/** @returns null: a counter that is not known here */
+function labelsOfCounter(key: string): readonly string[] | null {
+  const [name = ""] = JSON.parse(key) as string[];
+  return counterLabels(name) ?? controlPart(key)?.labels ?? null;
+}
+
+/** Where a count of control's belongs: a counter, or one place of a histogram, whose parts it counts by keys of their own. */
+export function placeOf(key: string): {
+  readonly kind: "counter" | "histogram";
+  readonly key: string;
+  readonly place: number;
+} {
+  const part = controlPart(key);
+  if (part?.histogram === undefined) return { kind: "counter", key, place: 0 };
+  const { part: of } = part.histogram;
+  return { kind: "histogram", key: JSON.stringify([part.name, ...part.values]), place: of === "sum" ? 0 : of + 1 };
+}
+
+/** Counters that are shown before they have counted anything. */
+export const FROM_THE_START: readonly string[] = [controlKey("pilot_total_xds_internal_errors", {})];

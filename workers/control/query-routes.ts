@@ -1,15 +1,18 @@
 import { type Context, Hono } from "hono";
 import { failure } from "../../src/kube/status.ts";
+import { asksFor } from "../../src/query/names.ts";
 import { type QueryRequest, readInstantQuery, readRangeQuery } from "../../src/query/parameters.ts";
+import { parseQuery } from "../../src/query/parse.ts";
 import type { QueryError } from "../../src/query/syntax.ts";
 import { isDnsLabel } from "../../src/resources/names.ts";
 import type { Result } from "../../src/result.ts";
+import { GAUGE_NAMES } from "../../src/telemetry/gauges.ts";
 import { inNamespace } from "../../src/telemetry/graph.ts";
 import type { Gauge } from "../../src/telemetry/rollup-history.ts";
 import type { SeriesViewer } from "../../src/telemetry/series-visibility.ts";
 import { answer, type Api, meshConfig, needsPath } from "./access.ts";
-import { objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
+import { gaugesOf } from "./scrape.ts";
 
 const DEFAULT_WINDOW_SECONDS = 300;
 const MIN_WINDOW_SECONDS = 15;
@@ -37,7 +40,7 @@ export function queryRoutes(): Hono<Api> {
 async function answerQuery(c: Context<Api>, request: Result<QueryRequest, string>): Promise<Response> {
   if (!request.ok) return c.json({ status: "error", errorType: "bad_data", error: request.error }, 400);
   const { query, times, warnings } = request.value;
-  const [viewer, gauges] = await Promise.all([viewerOf(c), gaugesOf(c.env)]);
+  const [viewer, gauges] = await Promise.all([viewerOf(c), shownNow(c.env, query)]);
   const data = await telemetry(c.env).query(query, times, viewer, gauges);
   if (!data.ok) {
     const { code, message } = data.error;
@@ -70,8 +73,11 @@ async function viewerOf(c: Context<Api>): Promise<SeriesViewer> {
   return { namespace, trustDomains: [c.env.TRUST_DOMAIN, ...trustDomainAliases] };
 }
 
-/** What `/metrics` shows that is known for now alone. */
-async function gaugesOf(env: Env): Promise<readonly Gauge[]> {
-  const { generation } = await objectStore(env).counters();
-  return [{ name: "tulle_configuration_generation", labels: [], value: generation }];
+/** What `/metrics` shows that is known for now alone. Who asks for none of it asks no other part of control. */
+async function shownNow(env: Env, query: string): Promise<readonly Gauge[]> {
+  const parsed = parseQuery(query);
+  if (!parsed.ok || !asksFor(parsed.value, GAUGE_NAMES)) return [];
+  return Object.entries(await gaugesOf(env)).flatMap(([name, samples]) =>
+    samples.map(({ labels, value }) => ({ name, labels: Object.entries(labels), value })),
+  );
 }

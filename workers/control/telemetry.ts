@@ -10,7 +10,7 @@ import { foldedKey } from "../../src/telemetry/metrics.ts";
 import { graphOf, type ServiceGraph } from "../../src/telemetry/graph.ts";
 import type { Growth } from "../../src/telemetry/rollup-codec.ts";
 import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src/telemetry/rollup-history.ts";
-import { addDelta, noGrowth, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
+import { addDelta, FROM_THE_START, noGrowth, placeOf, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
 import { sampleTimeAt } from "../../src/telemetry/rollup-times.ts";
 import type { SeriesViewer } from "../../src/telemetry/series-visibility.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
@@ -85,7 +85,7 @@ export class Telemetry extends DurableObject<object> {
     }
     for (const delta of routes) this.#count("route", delta, this.#routes.add(delta), now);
     for (const [key, count] of Object.entries(counts)) {
-      if (own) this.#own.set(key, (this.#own.get(key) ?? 0) + count);
+      if (own) this.#countOwn(key, count, now);
       else if (this.#counts.has(key) || this.#counts.size < MAX_COUNTERS) {
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + count);
         this.#rollups.grow("counter", key, count, now);
@@ -154,6 +154,7 @@ export class Telemetry extends DurableObject<object> {
         ...calls("call", this.#series.all()),
         ...calls("route", this.#routes.all()),
         ...Array.from(this.#counts, ([key, count]) => one("counter", key, count)),
+        ...this.#ownSeries().map(({ kind, key, values }) => stored(kind, key, () => values.slice())),
         ...Array.from(this.#dropped, ([reason, count]) => one("dropped", reason, count)),
         one("folded", "", this.#folded),
       ],
@@ -162,6 +163,18 @@ export class Telemetry extends DurableObject<object> {
       since: this.#rollups.since ?? now,
       now,
     };
+  }
+
+  #ownSeries(): readonly { readonly kind: RollupKind; readonly key: string; readonly values: Growth }[] {
+    const all = new Map<string, { readonly kind: RollupKind; readonly key: string; readonly values: Growth }>();
+    const started = FROM_THE_START.filter((key) => !this.#own.has(key)).map((key) => [key, 0] as const);
+    for (const [key, count] of [...this.#own, ...started]) {
+      const { kind, key: of, place } = placeOf(key);
+      const series = all.get(of) ?? { kind, key: of, values: noGrowth(kind) };
+      all.set(of, series);
+      series.values[place] = count;
+    }
+    return [...all.values()];
   }
 
   /** Who reached which workload within a day. */
@@ -211,6 +224,13 @@ export class Telemetry extends DurableObject<object> {
     if (labels === delta.labels) return;
     this.#folded += delta.requests;
     this.#rollups.grow("folded", "", delta.requests, now);
+  }
+
+  #countOwn(key: string, count: number, now: number): void {
+    this.#own.set(key, (this.#own.get(key) ?? 0) + count);
+    const { kind, key: of, place } = placeOf(key);
+    const growth = this.#rollups.growth(kind, of, now);
+    growth[place] = (growth[place] ?? 0) + count;
   }
 
   #drop(reason: string, count: number, now: number): void {
