@@ -1,4 +1,4 @@
-import { SpanKind } from "@opentelemetry/api";
+import type { SpanKind } from "@opentelemetry/api";
 import type { Result } from "../routing/retries.ts";
 import type { Cluster, Endpoint, Workload } from "../snapshot/model.ts";
 import type { EndedAttempt } from "./ended-attempt.ts";
@@ -6,6 +6,10 @@ import type { Journal } from "./journal.ts";
 import { AS_USUAL, type SpanSettings, tagLength, type ToldSpans, USUAL } from "./span-settings.ts";
 import { attemptSpanId, MIRROR } from "./trace-context.ts";
 import type { TracePlan } from "./trace-plan.ts";
+
+// Numbers, not the library's enumerations: those bring all of it into the gateway's bundle.
+const SERVER: SpanKind.SERVER = 1;
+const CLIENT: SpanKind.CLIENT = 2;
 
 /** A call whose spans somebody gets: they are made of its journal when they are sent. */
 export interface KeptCall {
@@ -165,7 +169,7 @@ function serverSpan(
     spanId: journal.spanId,
     parentId: journal.parentId,
     name: nameOf(journal, cluster),
-    kind: SpanKind.SERVER,
+    kind: SERVER,
     startedAt: journal.startedAt,
     endedAt,
     sampled: journal.sampled,
@@ -205,7 +209,7 @@ function attemptSpan(
     spanId: attemptSpanId(journal.spanId, attempt),
     parentId: journal.spanId,
     name: nameOf(journal, cluster),
-    kind: SpanKind.CLIENT,
+    kind: CLIENT,
     startedAt: sentAt,
     endedAt: Math.max(sentAt, endedAt),
     sampled: journal.sampled,

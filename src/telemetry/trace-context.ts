@@ -1,4 +1,4 @@
-import { type SpanContext, TraceFlags } from "@opentelemetry/api";
+import type { SpanContext, TraceFlags } from "@opentelemetry/api";
 
 /** Where a request stands in its trace: the caller's trace goes on, the span is this hop's own. */
 export interface TraceContext extends Readonly<Pick<SpanContext, "traceId" | "spanId">> {
@@ -12,6 +12,7 @@ export interface TraceContext extends Readonly<Pick<SpanContext, "traceId" | "sp
 /** Version 00 whole, and what later versions begin with (§4.3 "versioning of traceparent"). */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const LENGTH = 55;
+const SAMPLED: TraceFlags.SAMPLED = 1;
 const NO_TRACE = "0".repeat(32);
 const NO_SPAN = "0".repeat(16);
 /** Longer values exist only in later versions; a bound keeps a hostile one from costing anything. */
@@ -33,7 +34,7 @@ export function traceContext(traceparent: string | null, tracestate: string | nu
     traceId: traceparent.slice(3, 35),
     spanId: nonZero(fresh.slice(32), NO_SPAN),
     parentId: traceparent.slice(36, 52),
-    decision: (Number.parseInt(traceparent.charAt(54), 16) & TraceFlags.SAMPLED) !== 0,
+    decision: (Number.parseInt(traceparent.charAt(54), 16) & SAMPLED) !== 0,
     state: tracestate !== null && tracestate.length > 0 && tracestate.length <= STATE_LIMIT ? tracestate : null,
   };
 }
