@@ -94,13 +94,15 @@ interface Panel {
 const NEVER = /istio_tcp_|go_|container_|sidecar_injection_|envoy_cluster_/;
 /** Istio's reporter at the source knows of no mTLS either: there such panels are empty. */
 const UNKNOWN_AT_SOURCE = [/reporter="source"/, /connection_security_policy="mutual_tls"/];
+/** All callers of the example prove who they are. */
+const PLAIN = [/reporter="destination"/, /connection_security_policy!="mutual_tls"/];
 /** Zero where nothing goes wrong, as nothing did in control. */
 const FAULTS = /pilot_total_xds_(rejects|internal_errors)/;
 
 const CHOICES: Readonly<Record<string, string>> = {
   __rate_interval: "1m",
   service: "reviews.default.svc.cluster.local",
-  workload: "productpage|reviews.*|details.*|ratings.*",
+  workload: "productpage.*|reviews.*|details.*|ratings.*",
   namespace: "default",
   qrep: "source|destination",
   srcns: ".*",
@@ -130,18 +132,22 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
       await mesh.stop();
     });
 
-    /** Pages, a path that nobody has, a service that fails half of the time, and a write that is refused, again and again. */
+    /** Pages, a path that nobody has, a service that fails half of the time, and writes, of which one is refused, again and again. */
     async function load(): Promise<void> {
       const half =
-        "{fault: {abort: {httpStatus: 500, percentage: {value: 50}}}, route: [{destination: {host: ratings}}]}";
-      const named = "apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: ratings}";
+        "{fault: {abort: {httpStatus: 500, percentage: {value: 50}}}, route: [{destination: {host: reviews}}]}";
+      const named = "apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: reviews}";
       for (let round = 0; !over.signal.aborted; round += 1) {
         await send(mesh.info.page ?? "");
         await send(`${new URL(mesh.info.page ?? "").origin}/nowhere`);
+        // Bodies of Workers' answers have no known length; that of HEAD has.
+        await send(mesh.info.page ?? "", { method: "HEAD" });
         if (round % 20 !== 0) continue;
         const change = round % 40 === 0 ? half : half.replace("50}", "49}");
-        await mesh.apply(`{${named}, spec: {hosts: [ratings], http: [${change}]}}`);
+        await mesh.apply(`{${named}, spec: {hosts: [reviews], http: [${change}]}}`);
         await mesh.apply(`{${named}, spec: {hosts: 3}}`).catch(() => undefined);
+        const spare = `selector: {app: spare-${round}}, ports: [{name: http, port: 80}]`;
+        await mesh.apply(`{apiVersion: v1, kind: Service, metadata: {name: spare}, spec: {${spare}}}`);
       }
     }
 
@@ -151,7 +157,12 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
         const filled = expr.replaceAll(/\$(\w+)/g, (whole, name: string) => CHOICES[name] ?? whole);
         // It is PromQL with all variables filled in, whatever comes of it.
         const first = await scraping.query(filled);
-        if (NEVER.test(expr) || FAULTS.test(expr) || UNKNOWN_AT_SOURCE.every((one) => one.test(expr))) return;
+        if (
+          NEVER.test(expr) ||
+          FAULTS.test(expr) ||
+          [UNKNOWN_AT_SOURCE, PLAIN].some((all) => all.every((one) => one.test(expr)))
+        )
+          return;
         const shows = (samples: typeof first) => samples.some(({ value }) => value > 0);
         if (!shows(first)) await until(`something to show: ${filled}`, async () => shows(await scraping.query(filled)));
       },
