@@ -212,8 +212,9 @@ export class Attempt {
     call.journal.answer = response.headers;
     // A look at the body costs, so a small one is told by its length.
     const small = length !== null && length <= SMALL_BYTES && this.#idle === null;
-    if (switched || small || response.body === null) {
-      call.journal.bytes = hasBody(call.received.method, status) ? (length ?? 0) : 0;
+    const none = response.body === null || !hasBody(call.received.method, status);
+    if (switched || small || none) {
+      call.journal.bytes = none ? 0 : length;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
       return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body) : response;
