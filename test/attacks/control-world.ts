@@ -150,11 +150,18 @@ export class ControlWorld {
       const request = httpRequest({ hostname, port, method, path, headers }, (answer) => {
         let text = "";
         answer.setEncoding("utf8");
-        answer.on("data", (part: string) => (text += part));
-        answer.on("end", () => {
+        const told = (): void => {
           const fields = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
           const shown = Object.fromEntries(fields) as Record<string, string>;
           resolve({ status: answer.statusCode ?? 0, headers: shown, body: text, ms: performance.now() - startedAt });
+        };
+        answer.on("end", told);
+        answer.on("data", (part: string) => {
+          text += part;
+          // It goes on until its reader leaves: its beginning is its answer.
+          if (answer.headers["content-type"] !== "text/event-stream") return;
+          told();
+          answer.destroy();
         });
       });
       request.on("error", reject);
