@@ -108,10 +108,14 @@ async function stream(
   // Only the beginning has a bound: what follows comes when it comes.
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeoutMs);
-  const { response, failed } = await begin(target, agent, call, late.signal, timeoutMs);
-  if (response.statusCode !== 200) throw refusalOf(target, call, await answerOf(response, failed));
-  clearTimeout(timer);
-  return pieces(response, failed);
+  try {
+    const { response, failed } = await begin(target, agent, call, late.signal, timeoutMs);
+    if (response.statusCode !== 200) throw refusalOf(target, call, await answerOf(response, failed));
+    return pieces(response, failed);
+  } finally {
+    // Else the command would live on until then.
+    clearTimeout(timer);
+  }
 }
 
 async function* pieces(

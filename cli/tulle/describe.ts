@@ -58,7 +58,7 @@ async function describe(kind: string, name: string, options: GlobalOptions): Pro
 }
 
 function show({ kind, namespace, name, generation, parts, hidden, findings, gateways }: Described): void {
-  const served = gateways.map(({ gateway, have }) => `${gateway} (${have === null ? "none yet" : have})`);
+  const served = gateways.map(({ gateway, have }) => `${gateway} (${have === null ? "not seen lately" : have})`);
   print(printable(`${kind} ${namespace}/${name}, generation ${generation}`));
   print(printable(`served by ${served.length === 0 ? "no gateway" : served.join(", ")}`));
   for (const { part, value, object, field } of parts) {

@@ -76,11 +76,8 @@ function printer(output: GlobalOptions["output"]): (value: unknown, text: string
       print("---");
       await printStructured("yaml", value);
     };
-  return async (value) => print(tailLine(value, process.stdout.columns ?? NARROW));
+  return async (value) => print(tailLine(value, process.stdout.columns ?? Number.POSITIVE_INFINITY));
 }
-
-/** What a line fits where nobody says how wide the terminal is. */
-const NARROW = 80;
 
 const REASONS: Readonly<Record<string, string>> = {
   max_rps: "beyond --max-rps",

@@ -33,7 +33,7 @@ export const Description = z.strictObject({
       z.strictObject({
         gateway: z.string(),
         generation: z.int().nullable().describe("Of its newest root; null: none was asked for."),
-        have: z.int().nullable().describe("The oldest that one of its isolates serves; null: none yet."),
+        have: z.int().nullable().describe("The oldest that one of its isolates serves; null: it was not seen lately."),
       }),
     )
     .describe("Those that serve it."),

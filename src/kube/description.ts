@@ -32,7 +32,7 @@ export interface ServingGateway {
   readonly gateway: string;
   /** Of its newest root; null: none was asked for. */
   readonly generation: number | null;
-  /** The oldest that one of its isolates serves; null: none yet. */
+  /** The oldest that one of its isolates serves; null: it was not seen lately. */
   readonly have: number | null;
 }
 

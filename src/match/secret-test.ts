@@ -23,6 +23,9 @@ const SECRET_HEADERS = new Set([
   "cf-access-jwt-assertion",
 ]);
 
+/** URLs of pages, lower case: what stands behind `?` or `#` there may be a secret. */
+export const LINK_HEADERS: ReadonlySet<string> = new Set(["referer", "location", "content-location"]);
+
 /** @param name lower case */
 export function isSecretHeader(name: string, places: ReadonlySet<string>): boolean {
   return SECRET_HEADERS.has(foldedName(name)) || places.has(name);

@@ -10,6 +10,9 @@ import {
 } from "./series.ts";
 import type { Aggregation, AggregationName } from "./syntax.ts";
 
+/** Finding one label of one series, in points of the budget. */
+const LOOK_UP = 3;
+
 interface Group {
   readonly labels: Labels;
   readonly members: VectorSeries[];
@@ -39,6 +42,7 @@ function grouped(
   budget: Budget,
 ): Map<string, Group> {
   if (without) budget.spendKeys(series.length);
+  budget.spend(series.length * names.length * LOOK_UP);
   const groups = new Map<string, Group>();
   const left = [...names, METRIC_NAME];
   for (const one of series) {

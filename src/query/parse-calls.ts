@@ -60,7 +60,7 @@ function readGrouping(reader: Reader): { readonly without: boolean; readonly lab
       throw reader.unexpected("the name of a label");
     return reader.take().text;
   });
-  return { without, labels };
+  return { without, labels: [...new Set(labels)] };
 }
 
 function check(

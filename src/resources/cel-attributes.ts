@@ -35,11 +35,13 @@ export const ATTRIBUTE_TYPES: Readonly<Record<string, Readonly<Record<string, At
   xds: { cluster_name: "string", route_name: "string" },
 };
 
-/** They hold values of the query, which no label tells. */
+/** No label tells them: they hold values of the query, or what a call's other side concluded, and its callers see the label. */
 export const UNTOLD_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ["request.path", "it holds the query's values, which nothing outside of a decision tells; use `request.url_path`"],
   ["request.query", "it holds the query's values, which nothing outside of a decision tells"],
   ["request.referer", "it may hold the query's values of another page, which nothing tells"],
+  ["response.code_details", "callers would see it; `tulle_route_requests_total` has it as `details`"],
+  ["xds.route_name", "callers would see it; `tulle_route_requests_total` has it as `route`"],
 ]);
 
 const TLS = never("the platform ends TLS before a Worker runs, and tells nothing else of it");

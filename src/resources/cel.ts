@@ -1,6 +1,6 @@
 import { type ASTNode, Environment } from "@marcbachmann/cel-js";
 import { err, ok, type Result } from "../result.ts";
-import { isSecretHeader } from "../match/secret-test.ts";
+import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
 import type { BinaryOperator, CompiledExpression, ExpressionCall } from "../snapshot/telemetry-model.ts";
 import { ATTRIBUTE_TYPES, UNTOLD_ATTRIBUTES, whyRefused } from "./cel-attributes.ts";
 import { parseDuration } from "./duration.ts";
@@ -215,7 +215,7 @@ function headerOf(of: "request" | "response", written: string, use: ExpressionUs
   const name = written.toLowerCase();
   const isSecret = isSecretHeader(name, NO_PLACES) || name === "set-cookie";
   if (isSecret && use === "label") throw new Refused(`\`${written}\` may hold a secret, which no label tells`);
-  if (use === "label" && (name === "referer" || name === ":path"))
+  if (use === "label" && (LINK_HEADERS.has(name) || name === ":path"))
     throw new Refused(`\`${written}\`: it may hold values of a query, which nothing tells`);
   return { kind: "header", of, name };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isSecretHeader } from "../match/secret-test.ts";
+import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
 import { compileExpression, describeExpressionError } from "./cel.ts";
 import { duration } from "./duration.ts";
 import { choice, never, strict, text, tuning } from "./fields.ts";
@@ -151,6 +151,8 @@ function checkCustomTag(tag: z.infer<typeof CustomTag>, report: Report): void {
   if (formatter !== undefined) checkFormat(formatter.value, report.at("formatter", "value"));
   if (header !== undefined && isSecretHeader(header.name.toLowerCase(), NO_PLACES))
     report.at("header", "name").error(`\`${header.name}\` may hold a secret, which no span tells`);
+  if (header !== undefined && LINK_HEADERS.has(header.name.toLowerCase()))
+    report.at("header", "name").error(`\`${header.name}\` may hold values of a query, which no span tells`);
 }
 
 const NO_PLACES: ReadonlySet<string> = new Set();

@@ -1,4 +1,4 @@
-import { isSecretHeader } from "../match/secret-test.ts";
+import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
 import { formatTime } from "../request/start-time.ts";
 import type { LogFormat } from "../snapshot/telemetry-model.ts";
 import { addressOf, headerOf, pathOf, spiffeId } from "./attributes.ts";
@@ -111,7 +111,7 @@ function readerOfHeader(operator: string, argument: string, longest: number): Re
       const value = operator === "RESP" ? answerText(journal, name) : requestText(journal, name);
       if (value === null || value === undefined) continue;
       const text = String(value);
-      return (operator === "REQ_WITHOUT_QUERY" || LINKS.has(name) ? text.replace(/\?.*$/s, "") : text).slice(
+      return (operator === "REQ_WITHOUT_QUERY" || LINK_HEADERS.has(name) ? text.replace(/[?#].*$/s, "") : text).slice(
         0,
         longest,
       );
@@ -121,9 +121,6 @@ function readerOfHeader(operator: string, argument: string, longest: number): Re
 }
 
 const NO_PLACES: ReadonlySet<string> = new Set();
-
-/** URLs of pages, whose queries may hold secrets. */
-const LINKS = new Set(["referer", "location", "content-location"]);
 
 function requestText(journal: Journal, name: string): Known {
   switch (name) {

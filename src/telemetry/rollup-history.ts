@@ -46,7 +46,10 @@ export interface History {
 export function sourceOf(history: History, viewer: SeriesViewer): SampleSource {
   return {
     select: (matchers, windows, budget) => {
-      const tests = matchers.map((matcher) => ({ label: matcher.label, test: linkMatcher(matcher) }));
+      const tests = matchers.map((matcher) => ({
+        label: matcher.label,
+        test: linkMatcher(matcher, (points) => budget.spend(points)),
+      }));
       const times = sampleTimes(windows, history.since, history.now);
       const gauges = viewer.namespace === null ? gaugesIn(history, tests, windows) : [];
       if (times.length === 0) return gauges;
@@ -84,9 +87,9 @@ function matching(series: StoredSeries, { shown, own }: Wanted, viewer: SeriesVi
   const exposed = shown(exposedOf(series.kind, series.key));
   if (exposed.length === 0) return [];
   const { labels, values } = labelsOfKey(series.kind, series.key);
-  if (!own.every(({ label, test }) => test(values[labels.indexOf(label)] ?? ""))) return [];
   const base = new OwnLabels(labels.map((label, at) => [label, values[at] ?? ""] as const));
   if (!seesSeries(viewer, series.kind, base)) return [];
+  if (!own.every(({ label, test }) => test(values[labels.indexOf(label)] ?? ""))) return [];
   return [{ series, base, exposed: exposed.map((of) => ({ of, values: new Float64Array(), first: 0 })) }];
 }
 

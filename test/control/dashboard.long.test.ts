@@ -23,6 +23,9 @@ async function enter(credential: object, headers: Record<string, string> = {}): 
   return control.at(HERE, "POST", "/ui/session", { ...ORIGIN, ...JSON_TYPE, ...headers }, JSON.stringify(credential));
 }
 
+/** What the cookie holds. */
+const heldBy = (cookie: string): string => cookie.slice(cookie.indexOf("=") + 1);
+
 /** The Cookie header that a browser would send after this answer. */
 function cookieOf(answer: Response): string {
   return (answer.headers.get("set-cookie") ?? "").split(";", 1).join("");
@@ -142,6 +145,13 @@ describe("a browser's session", () => {
     expect((await enter({ other: 1 })).status).toBe(400);
     for (const cookie of [`tulle-session=${token}`, `__Host-tulle-session=${token}`])
       expect(await statusOf("GET", "/ui/api/v1/status", { cookie })).toBe(401);
+  });
+
+  it("makes no other session: none would ever end", async () => {
+    const cookie = await signedIn();
+    const more = await control.at(HERE, "POST", "/ui/api/v1/sign-in-codes", { ...ORIGIN, ...JSON_TYPE, cookie }, "{}");
+    expect(more.status).toBe(403);
+    expect((await enter({ token: heldBy(cookie) })).status).toBe(401);
   });
 
   it("counts below /ui/ alone: the API knows no cookie", async () => {

@@ -1,3 +1,4 @@
+import { linkMatcher } from "../../src/query/matchers.ts";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { rangeData, textOf } from "../../src/query/answer.ts";
@@ -226,6 +227,30 @@ describe("what a query may cost", () => {
     expect(range("requests_total", 3_600, sparse)).toMatchObject({
       error: { code: "query_too_large", message: /at most 250000/ },
     });
+  });
+
+  it("counts what grouping by many labels takes, and a label that is named again but once", () => {
+    const series = Array.from({ length: 4_000 }, (_, at): NaiveSeries => ({
+      labels: { __name__: "requests_total", at: String(at) },
+      samples: [[0, 1]],
+    }));
+    const by = (names: readonly string[]) =>
+      runQuery(`sum by (${names.join(",")}) (requests_total)`, { kind: "instant", at: 1 }, sourceOf(series));
+    expect(by(Array.from({ length: 490 }, () => "at"))).toMatchObject({ ok: true });
+    expect(by(Array.from({ length: 490 }, (_, at) => `l${at}`))).toMatchObject({
+      error: { code: "query_too_large" },
+    });
+  });
+
+  it("counts what an expression takes to look at values", () => {
+    let spent = 0;
+    const matches = linkMatcher(
+      { label: "a", operator: "=~", value: ".*[a-m].{300}", at: 0 },
+      (points) => (spent += points),
+    );
+    expect(["x".repeat(120), "x".repeat(120)].map(matches)).toEqual([false, false]);
+    expect(spent).toBeGreaterThan(5_000);
+    expect(spent).toBeLessThan(50_000);
   });
 
   it("refuses a range vector at steps", () => {

@@ -32,10 +32,21 @@ describe("Telemetry", () => {
       "who may see",
     ],
     ["{metrics: [{overrides: [{tagOverrides: {a: {value: 'request.headers[\"cookie\"]'}}}]}]}", "a.value", "secret"],
+    ["{tracing: [{customTags: {a: {header: {name: Referer}}}}]}", "header.name", "values of a query"],
+    ...['response.headers["location"]', 'request.headers["Referer"]'].map((value) => [
+      `{metrics: [{overrides: [{tagOverrides: {a: {value: '${value}'}}}]}]}`,
+      "a.value",
+      "values of a query",
+    ]),
+    ...["response.code_details", "xds.route_name"].map((value) => [
+      `{metrics: [{overrides: [{tagOverrides: {a: {value: ${value}}}}]}]}`,
+      "a.value",
+      "callers would see it",
+    ]),
     ["{accessLogging: [{filter: {expression: 'response.code'}}]}", "filter.expression", "true or false"],
     ["{accessLogging: [{filter: {}}]}", "filter.expression", "is required"],
     ["{targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: a}}", "targetRef.kind", "not supported yet"],
-  ])("refuses %s", (spec, field, why) => {
+  ])("refuses %s", (spec = "", field = "", why = "") => {
     const [message = "", ...others] = said(spec);
     expect(others).toEqual([]);
     expect(message).toMatch(/^error /);

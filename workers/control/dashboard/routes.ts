@@ -1,7 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { failure } from "../../../src/kube/status.ts";
-import { answer, type Api, writerOf } from "../access.ts";
-import { browserSessionStore } from "../db/browser-sessions.ts";
+import { answer, type Api, bearer, writerOf } from "../access.ts";
+import { BROWSER_PREFIX, browserSessionStore } from "../db/browser-sessions.ts";
 import { dashboardFile } from "./assets.ts";
 import { type Call, cookieToken, signIn, signOut, whoAmI } from "./sign-in.ts";
 
@@ -33,6 +33,9 @@ export function dashboard(api: () => Hono<Api>): MiddlewareHandler<Api> {
 export function codeRoutes(): Hono<Api> {
   const app = new Hono<Api>();
   app.post("/sign-in-codes", async (c) => {
+    // A session would renew itself for ever.
+    if (bearer(c.req.header("authorization"))?.startsWith(BROWSER_PREFIX) === true)
+      return answer(c, failure("Forbidden", "a browser's session makes no other: sign in with a token"));
     const { id } = c.var.account;
     const made = await browserSessionStore(c.env.DB).createCode(id, Date.now(), writerOf(c));
     return c.json(made, 201, { "cache-control": "no-store" });

@@ -58,7 +58,9 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
     await auditLog(c.env.DB).add({ ...writerFor(account), ...entry });
     return welcome(c, account, made.token);
   }
-  if (token !== null && /^(tulle|session|browser)_/.test(token)) {
+  // Another browser's session makes none: it would renew itself for ever.
+  if (token?.startsWith(BROWSER_PREFIX) === true) return unknown;
+  if (token !== null && /^(tulle|session)_/.test(token)) {
     const account = await accountOf(c.env.DB, token);
     if (account === null) return unknown;
     const own = await browserSessionStore(c.env.DB).create(account.id, Date.now(), writerFor(account));
