@@ -106,7 +106,7 @@ function time(name: string, description: string): Parameter {
 }
 
 const NAMESPACE_ONLY =
-  "A token of one namespace is told of calls to its workloads and services, and of calls from it; of routes those to its services.";
+  "A token of one namespace is told of calls to its workloads and services, and of calls from it; of routes those to its services. What came through a Gateway counts as a call of the Gateway's namespace, such as istio-system. Namespaces of the name `other` or `unknown` are told nothing: labels say so of what was folded, and of what nobody knows.";
 
 /** Metrics without a Prometheus: for the dashboard, and for whatever asks one. */
 export const QUERY_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {

@@ -34,6 +34,16 @@ describe("which series a namespace's token sees", () => {
     expect(sees(labels as Readonly<Record<string, string>>)).toBe(wanted);
   });
 
+  it.each(["other", "unknown"])(
+    "a namespace of the name %s sees none: what was folded and what is unknown has it",
+    (name) => {
+      const labels = ["destination_workload_namespace", "destination_service_namespace"].map((label) => [label, name]);
+      const viewer = { ...VIEWER, namespace: name };
+      for (const kind of ["call", "route"] as const)
+        expect(seesSeries(viewer, kind, new OwnLabels(labels as [string, string][]))).toBe(false);
+    },
+  );
+
   it("sees answers by route of its own services, and no counter of the whole mesh", () => {
     expect(sees({ destination_service_namespace: "shop" }, "route")).toBe(true);
     expect(sees({ destination_service_namespace: "web" }, "route")).toBe(false);
