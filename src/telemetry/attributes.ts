@@ -6,9 +6,15 @@ export type Value = string | number | boolean | undefined;
 /** @param now epoch ms: the end of the call */
 export type Expression = (journal: Journal, now: number) => Value;
 
-/** A header of the request as it was decided on, or of the answer; undefined: it is not there. @param name lower case */
-export function headerOf({ headers, answer }: Journal, of: "request" | "response", name: string): string | undefined {
-  return of === "request" ? headers?.[name] : (answer?.get(name) ?? undefined);
+/**
+ * A header of the request as it was decided on, or of the answer.
+ *
+ * @param name lower case
+ * @returns undefined: it is not there, or it is one that the host's rules take tokens from
+ */
+export function headerOf(journal: Journal, of: "request" | "response", name: string): string | undefined {
+  if (of === "response") return journal.answer?.get(name) ?? undefined;
+  return journal.secret?.has(name) === true ? undefined : journal.headers?.[name];
 }
 
 /** Whatever nobody knows is never there. @param name as Envoy calls it */

@@ -44,6 +44,8 @@ export class Journal {
   userAgent: string | null = null;
   /** As they were decided on; null: none are known. What tells of it reads those that settings name, and never secrets. */
   headers: HeaderRecord | null = null;
+  /** Names of those that hold tokens and such by the host's rules, lower case; null: its rules are not known. */
+  secret: ReadonlySet<string> | null = null;
   /** The service's headers; null: it gave no answer. */
   answer: { get(name: string): string | null } | null = null;
   clientIp: string | null = null;

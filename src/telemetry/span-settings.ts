@@ -1,4 +1,5 @@
 import type { CustomTag } from "../snapshot/telemetry-model.ts";
+import { headerOf } from "./attributes.ts";
 import type { Journal } from "./journal.ts";
 import { linkLogFormat, type LogWriter } from "./log-format.ts";
 import type { TracePlan } from "./trace-plan.ts";
@@ -33,8 +34,8 @@ export function spanSettings({ told }: TracePlan, journal: Journal, gateway: str
   return { tags, plain: told.plain === true };
 }
 
-function tagValue(tag: Exclude<CustomTag, { readonly format: string }>, { headers }: Journal): string | undefined {
-  return "literal" in tag ? tag.literal : (headers?.[tag.header] ?? tag.fallback);
+function tagValue(tag: Exclude<CustomTag, { readonly format: string }>, journal: Journal): string | undefined {
+  return "literal" in tag ? tag.literal : (headerOf(journal, "request", tag.header) ?? tag.fallback);
 }
 
 /** Formats come from a few objects; after a change of many all are made anew. */

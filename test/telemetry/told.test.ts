@@ -3,11 +3,13 @@ import type { Peer } from "../../src/identity/peer.ts";
 import type { Cluster, Endpoint, Slice } from "../../src/snapshot/model.ts";
 import type { CompiledExpression, MeshTelemetry, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
+import { linkExpression } from "../../src/telemetry/expression.ts";
 import { linkLogFormat } from "../../src/telemetry/log-format.ts";
 import { foldedKey, MetricSums } from "../../src/telemetry/metrics.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { reachedIn } from "../../src/telemetry/seen-callers.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
+import { spanSettings } from "../../src/telemetry/span-settings.ts";
 import { TelemetryIndex, wants } from "../../src/telemetry/told.ts";
 
 const NOW = 1_700_000_000_000;
@@ -94,6 +96,35 @@ describe("a format of the log", () => {
     const headers = { "x-long": "abcdef", authorization: "Bearer s", referer: "https://a.test/b?token=s" };
     const answer = new Headers({ y: "z" });
     expect(line(text, { query: "token=s&b", headers, answer, upstreamMs: 7, clientIp: "::1" })).toBe(want);
+  });
+
+  it("tells no header that a rule of the host takes tokens from, no more than a span's tag or a label does", () => {
+    const journal = call({ headers: { "x-user-jwt": "a.b.c", "x-tier": "gold" }, secret: new Set(["x-user-jwt"]) });
+    const format = "%REQ(X-USER-JWT)% %REQ(X-USER-JWT?X-TIER)%";
+    expect(linkLogFormat({ text: format })(journal, "edge", NOW)).toBe("- gold");
+    const told = {
+      tags: [
+        { name: "raw", header: "x-user-jwt" },
+        { name: "instead", header: "x-user-jwt", fallback: "none" },
+        { name: "tier", header: "x-tier" },
+      ],
+    };
+    const plan = {
+      provider: "p",
+      collector: null,
+      share: 1,
+      b3: null,
+      keepsErrors: true,
+      slowMs: 1,
+      meshId: "m",
+      told,
+    };
+    expect(spanSettings(plan, journal, "edge", NOW).tags).toEqual([
+      ["instead", "none"],
+      ["tier", "gold"],
+    ]);
+    const label = linkExpression({ kind: "header", of: "request", name: "x-user-jwt" });
+    expect(label(journal, NOW)).toBeUndefined();
   });
 
   it("lets nothing from outside end a line or its quotes, and grows no longer than 8 KiB", () => {

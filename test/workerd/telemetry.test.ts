@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { JwtRule, Slice } from "../../src/snapshot/model.ts";
 import type { CompiledExpression, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
 import type { Collector } from "../../src/snapshot/tracing-model.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
@@ -36,12 +37,16 @@ beforeEach(() => {
 });
 
 /** @param shop what is told of calls that the namespace `shop` makes @param server and of calls to the service */
-async function tell(shop: TelemetrySettings, server: TelemetrySettings = { accessLog: { sinks: [] } }): Promise<void> {
+async function tell(
+  shop: TelemetrySettings,
+  server: TelemetrySettings = { accessLog: { sinks: [] } },
+  changes: Partial<Slice> = {},
+): Promise<void> {
   const [cluster] = Object.values(sliceOf("b.default.svc.cluster.local").clusters);
   const otel: Collector = { cluster: cluster!, path: "/v1/traces", timeoutMs: 5_000 };
   const settings: TelemetrySettings[] = [{ accessLog: { sinks: [] } }, shop, server];
   await serveSlices(
-    { "mesh/*": { [HOST]: sliceOf(HOST) } },
+    { "mesh/*": { [HOST]: sliceOf(HOST, changes) } },
     [],
     { collectors: { otel }, providers: ["otel"], sampling: 0, slowMs: 60_000 },
     { settings, mesh: { client: 0, server: 2 }, namespaces: { shop: { client: 1, server: 2 } } },
@@ -78,6 +83,24 @@ describe("the log", () => {
       await call({}, { namespace: "other", serviceAccount: "a" });
     });
     expect(lines).toEqual([{ path: "/path?token&b", code: 503, answer: "yes", key: null }]);
+  });
+
+  it("tells no header that the host's rules take tokens from", async () => {
+    const jwt: JwtRule = {
+      name: "default/jwt/0",
+      issuer: "https://issuer.test",
+      audiences: [],
+      keys: { kind: "inline", jwks: '{"keys":[]}' },
+      from: { headers: [{ name: "x-user-jwt", prefix: "Bearer " }], params: [], cookies: [] },
+      forwardOriginalToken: true,
+      outputClaimToHeaders: [],
+      spaceDelimitedClaims: [],
+    };
+    const format = { fields: { token: "%REQ(X-USER-JWT)%", tier: "%REQ(X-TIER)%" } };
+    const policySets = [{ mtls: "PERMISSIVE", jwt: [jwt], deny: [], allow: [] }] as const;
+    await tell({ accessLog: { sinks: [{ provider: "json", format }] } }, undefined, { policySets });
+    const lines = await logged(() => call({ "x-user-jwt": "5ecre7", "x-tier": "gold" }));
+    expect(lines).toEqual([{ token: null, tier: "gold" }]);
   });
 
   it("is one line for a provider that both sides name", async () => {

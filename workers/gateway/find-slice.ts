@@ -77,6 +77,7 @@ function enter(call: Call, place: Place, found: Found): boolean {
   // What leads to other hosts goes by the request's own: a binding for one service leads nowhere else.
   if (slice.model.outside === true && entrance.kind === "mesh" && entrance.props.service !== undefined) return false;
   call.slice = slice;
+  journal.secret = slice.secret;
   call.port = place.port;
   journal.scope = place.scope;
   if (slice.front === null) return true;
