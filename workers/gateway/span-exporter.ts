@@ -1,3 +1,4 @@
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { otlpTraces } from "../../src/telemetry/otlp.ts";
 import { SpanQueue } from "../../src/telemetry/span-queue.ts";
 import { type Kept, spanCount, spansOf, type Whence } from "../../src/telemetry/spans.ts";
@@ -93,7 +94,7 @@ export class SpanExporter {
       const now = this.#deps.now();
       if (now - known.toldAt < TOLD_EVERY_MS) return;
       known.toldAt = now;
-      console.warn({ event: "spans_failed", provider, reason: sent.reason });
+      console.warn(eventLine({ event: "spans_failed", provider, reason: sent.reason }));
     }
   }
 
