@@ -87,7 +87,11 @@ async function asked(client: Client, id: string, { as, jwt, at, scope, check, ho
 }
 
 async function invented(client: Client, request: CurlRequest, options: ExplainOptions) {
-  const { as, jwt, at, scope: wanted, check = [] } = options;
+  const { as, jwt, at, scope: wanted, check = [], hop } = options;
+  if (hop !== undefined)
+    throw usageError(
+      "--hop is of a request that was recorded: leave it out, or give a trace id in place of the curl line",
+    );
   const { host, authority, scope } = whither(request, wanted, as !== undefined);
   const { host: _, "cf-connecting-ip": clientIp, ...headers } = request.headers;
   const facts = {

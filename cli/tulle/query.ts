@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { ask, connect, jsonOf } from "./client.ts";
-import { CommandError } from "./command-error.ts";
+import { CommandError, usageError } from "./command-error.ts";
 import { type GlobalOptions, positiveDuration } from "./options.ts";
 import { printStructured, printTable, tell } from "./output.ts";
 
@@ -10,7 +10,7 @@ interface QueryOptions extends GlobalOptions {
   /** Milliseconds back from now. */
   readonly range?: number;
   /** Milliseconds. */
-  readonly step: number;
+  readonly step?: number;
 }
 
 const DEFAULT_STEP = 60_000;
@@ -37,7 +37,7 @@ export function addQuery(program: Command): void {
     .argument("<expression>", "such as 'sum(rate(istio_requests_total[5m]))'")
     .option("--time <time>", "at this moment, RFC 3339 or seconds since 1970 (default: now)")
     .option("--range <duration>", "at steps from so far back until now", positiveDuration)
-    .option("--step <duration>", "between two steps (default: 1m)", positiveDuration, DEFAULT_STEP)
+    .option("--step <duration>", "between two steps of a range (default: 1m)", positiveDuration)
     .addHelpText(
       "after",
       "\nExample:\n  $ tulle query 'topk(3, sum by (destination_workload) (rate(istio_requests_total[5m])))'",
@@ -48,6 +48,10 @@ export function addQuery(program: Command): void {
 }
 
 async function query(expression: string, { time, range, step, ...options }: QueryOptions): Promise<void> {
+  if (range !== undefined && time !== undefined)
+    throw usageError("--time is of one moment, and --range goes back from now: leave one of them out");
+  if (range === undefined && step !== undefined)
+    throw usageError("--step is of a --range: say how far back, as `--range 1h`");
   const now = Date.now();
   const call =
     range === undefined
@@ -58,7 +62,7 @@ async function query(expression: string, { time, range, step, ...options }: Quer
             query: expression,
             start: String((now - range) / 1_000),
             end: String(now / 1_000),
-            step: String(step / 1_000),
+            step: String((step ?? DEFAULT_STEP) / 1_000),
           },
         };
   const { value } = await ask(connect(options), call, Answer, ({ text }) => {

@@ -126,6 +126,14 @@ describe("tulle query", () => {
     expect(searchParams.get("step")).toBe("30");
   });
 
+  it.each([
+    [["--range", "1h", "--time", "0"], "--time is of one moment"],
+    [["--step", "30s"], "--step is of a --range"],
+  ])("refuses %j, and says what to do", async (flags, message) => {
+    const { code, stderr } = await tulle(folder, ["query", "1", ...flags]);
+    expect([code, stderr, control.asked]).toEqual([2, expect.stringContaining(message), []]);
+  });
+
   it("tells what is wrong with an expression, and of a refusal of control", async () => {
     const error = { status: "error", errorType: "bad_data", error: "1:1: `abs` is not supported" };
     control.routes = { "GET /api/v1/query": () => ({ status: 422, body: error }) };
@@ -135,5 +143,12 @@ describe("tulle query", () => {
     });
     control.routes = { "GET /api/v1/query": () => refused("Forbidden", "no") };
     expect((await tulle(folder, ["query", "1"])).stderr).toContain("forbidden: no");
+  });
+});
+
+describe("tulle explain", () => {
+  it("refuses a hop of a request that nobody sent", async () => {
+    const { code, stderr } = await tulle(folder, ["explain", "--hop", "1", "--", "curl", "http://reviews.shop:9080/"]);
+    expect([code, stderr, control.asked]).toEqual([2, expect.stringContaining("--hop is of a request that was"), []]);
   });
 });
