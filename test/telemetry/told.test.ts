@@ -103,6 +103,7 @@ describe("a format of the log", () => {
     const format = "%REQ(X-USER-JWT)% %REQ(X-USER-JWT?X-TIER)%";
     expect(linkLogFormat({ text: format })(journal, "edge", NOW)).toBe("- gold");
     const told = {
+      providers: ["p"],
       tags: [
         { name: "raw", header: "x-user-jwt" },
         { name: "instead", header: "x-user-jwt", fallback: "none" },
