@@ -64,7 +64,11 @@ const ExplainedStage = z.strictObject({
 
 const verdict = z.strictObject({
   effect: z.enum(["answer", "forward"]),
-  code: z.string().describe("`forward`, or the code of the answer, as in the access log."),
+  code: z
+    .string()
+    .describe(
+      "`forward`, or the code of the answer, as in the access log. `refused`: by policies of the other side, which an account of the caller's namespace does not see. `not_shown`: such an account is not told what they would make of a request that nobody sent.",
+    ),
   status: z.int().nullable().describe("Of an answer of the gateway's own."),
   policy: z.string().nullable(),
   route: z.string().nullable(),

@@ -50,7 +50,7 @@ export const EXPLAIN_OPERATIONS: Readonly<Record<string, Readonly<Record<string,
       operationId: "explainInvented",
       summary: "Why a request would be answered as it would be",
       description:
-        "Decides as a gateway does on a request that nobody sent, by the newest configuration or an earlier generation, and tells each stage as `GET` does. Tokens, those of `jwt` and those that the request holds, count as signed by their issuers. Nothing is sent, counted, logged or remembered, but that somebody asked. The body is at most 128 KiB.",
+        "Decides as a gateway does on a request that nobody sent, by the newest configuration or an earlier generation, and tells each stage as `GET` does. Tokens, those of `jwt` and those that the request holds, count as signed by their issuers. An account of the caller's namespace alone gets one answer, `not_shown`, for all that come to the policies of what is called. Nothing is sent, counted, logged or remembered, but that somebody asked. The body is at most 128 KiB.",
       tags: ["Mesh"],
       requestBody: { required: true, content: json("WantedExplanation") },
       responses: {

@@ -19,7 +19,7 @@ export const RECORD_OPERATIONS: Readonly<Record<string, Readonly<Record<string, 
       operationId: "readRecords",
       summary: "Decisions that gateways wrote down",
       description:
-        "Samples: of each route, policy and code every call has the same chance, and `weight` tells for how many it stands. A ring a location, of the last 5,000 refusals, failures and good calls each, at most a day; `windows` says what is really there. Without Authorization, cookies and values of the query. An account of one namespace sees requests to its workloads whole, and of those from them neither facts nor the other side's policies. Every look is audited.",
+        "Samples: of each route, policy and code every call has the same chance, and `weight` tells for how many it stands. A ring a location, of the last 5,000 refusals, failures and good calls each, at most a day; `windows` says what is really there. Without Authorization, cookies and values of the query. An account of one namespace sees requests to its workloads whole, and of those from them neither facts nor the other side's policies: conditions hold for what it is shown. Every look is audited.",
       tags: ["Mesh"],
       parameters: [
         query("requestId", "Of the access log, and of the answer."),

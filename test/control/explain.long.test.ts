@@ -152,6 +152,11 @@ async function explainOf(id: string): Promise<Json> {
   return answer.json;
 }
 
+async function tokenOf(namespace: string): Promise<string> {
+  const made = { name: namespace, role: "viewer", namespace, permissions: ["explain"] };
+  return String((await control.call("POST", "/api/v1/tokens", made)).json["token"]);
+}
+
 type Stage = Record<string, unknown>;
 const stagesOf = (json: Json, stage: string): readonly Stage[] =>
   (json["stages"] as unknown as readonly Stage[]).filter((one) => one["stage"] === stage);
@@ -217,10 +222,6 @@ describe("a request that was recorded", () => {
 
   it("is seen whole by the namespace that was called, without its policies by the caller's, and by no other", async () => {
     await report("seen", ADMIN);
-    const tokenOf = async (namespace: string): Promise<string> => {
-      const made = { name: namespace, role: "viewer", namespace, permissions: ["explain"] };
-      return String((await control.call("POST", "/api/v1/tokens", made)).json["token"]);
-    };
     const path = "/api/v1/explain?requestId=seen";
     const [shop, bank, other] = await Promise.all(["shop", "bank", "tour"].map(tokenOf));
     const callee = await control.call("GET", path, undefined, { token: shop ?? "" });
@@ -236,9 +237,31 @@ describe("a request that was recorded", () => {
     expect(erased.status).toBe(403);
   });
 
+  it("is found by a caller's namespace by nothing that is hidden from it, behind many that are not its own", async () => {
+    await report("hidden", { ...ADMIN, peer: peer("clerk", "bank") });
+    const strangers = Array.from({ length: 3 }, async (_, at) =>
+      report(`stranger${at}`, { ...ADMIN, peer: peer("a", "tour") }),
+    );
+    await Promise.all(strangers);
+    const [shop, bank] = await Promise.all(["shop", "bank"].map(tokenOf));
+    const found = async (token: string | undefined, query: string): Promise<readonly string[]> => {
+      const { json } = await control.call("GET", `/api/v1/records?${query}`, undefined, { token: token ?? "" });
+      return (json["records"] as unknown as readonly { requestId: string }[]).map(({ requestId }) => requestId);
+    };
+    for (const query of ["policy=shop/no-admin", "code=rbac_denied_matched_policy"]) {
+      expect(await found(shop, query)).toContain("hidden");
+      expect(await found(bank, query)).toEqual([]);
+    }
+    expect(await found(bank, "code=refused")).toContain("hidden");
+    expect(await found(bank, "principal=cluster.local/ns/bank/sa/clerk")).toContain("hidden");
+    expect(await found(bank, "limit=1")).toEqual(["hidden"]);
+  });
+
   it("is audited whenever somebody looks", async () => {
     const { json } = await control.call("GET", "/api/v1/audit?verb=explain");
-    expect(JSON.stringify(json["entries"])).toContain("requestId/seen");
+    expect(JSON.stringify(json["entries"])).toContain('"requestId":"seen"');
+    const looked = await control.call("GET", "/api/v1/audit?verb=records");
+    expect(JSON.stringify(looked.json["entries"])).toContain('"requestId":"seen"');
   });
 });
 
@@ -283,6 +306,21 @@ describe("a request that nobody sent", () => {
     const broken = await ask({ facts: { ...told, headers: { authorization: "Bearer a.b" } } });
     expect(broken["verdict"]).toMatchObject({ code: "jwt_invalid", policy: "shop/tokens/0" });
     expect(stagesOf(broken, "jwt")).toMatchObject([{ outcome: "refused", field: "spec.jwtRules[0]" }]);
+  });
+
+  it("tells its caller's namespace nothing of what the other side's policies would conclude", async () => {
+    const [shop, bank] = await Promise.all(["shop", "bank"].map(tokenOf));
+    const as = "cluster.local/ns/bank/sa/clerk";
+    const told = async (token: string | undefined, facts: unknown): Promise<Json> =>
+      (await control.call("POST", "/api/v1/explain", { facts, as }, { token: token ?? "" })).json;
+    const refused = { host: `${HOST}:9080`, path: "/admin", headers: { "x-api-key": "top-secret" } };
+    const allowed = { ...refused, headers: {} };
+    expect((await told(shop, refused))["verdict"]).toMatchObject({ policy: "shop/no-admin" });
+    expect((await told(shop, allowed))["verdict"]).toMatchObject({ effect: "forward" });
+    const answers = await Promise.all([refused, allowed].map((facts) => told(bank, facts)));
+    expect(answers[0]).toEqual(answers[1]);
+    const nothing = { code: "not_shown", status: null, policy: null, route: null, cluster: null };
+    expect(answers[0]?.["verdict"]).toEqual({ effect: "answer", ...nothing });
   });
 
   it("is explained by an earlier generation, compiled from the history", async () => {

@@ -91,7 +91,7 @@ const REFUSED = "refused";
 
 /**
  * As an account of one namespace may see it (R21): whole where its workload is called, without the other side's policies where it is
- * the caller.
+ * the caller. Of a request that nobody sent the caller's side is not told either whether they let it through.
  *
  * @returns null: not at all
  */
@@ -114,6 +114,11 @@ function asItsCaller(whole: Explained, namespace: string): Explained {
   const isOwn = ({ at, object }: Explained["stages"][number]): boolean =>
     object === null ? at !== "destination" : object.namespace === namespace;
   const isVerdict = (verdict.policy !== null || BY_POLICIES.has(verdict.code)) && !isOwnName(verdict.policy);
+  // Who may invent requests would find out a policy by what becomes of each: all that may have come to it look the same.
+  if (record === null && (isVerdict || (verdict.cluster !== null && !isOwnName(verdict.policy)))) {
+    const before = stages.filter((stage) => isOwn(stage) && !BEHIND_POLICIES.has(stage.stage));
+    return { ...whole, slice: null, verdict: NOT_SHOWN, stages: before, endpoints: [], hops: [] };
+  }
   return {
     ...whole,
     slice: null,
@@ -136,3 +141,21 @@ function asItsCaller(whole: Explained, namespace: string): Explained {
 
 /** Refusals that name no policy, and tell of the other side's all the same. */
 const BY_POLICIES = new Set(["rbac_denied_no_allow", "mtls_required"]);
+
+const NOT_SHOWN: Explained["verdict"] = {
+  effect: "answer",
+  code: "not_shown",
+  status: null,
+  policy: null,
+  route: null,
+  cluster: null,
+};
+
+/** Stages that a request may come to once the policies of what it calls let it through. */
+const BEHIND_POLICIES: ReadonlySet<Explained["stages"][number]["stage"]> = new Set([
+  "filter",
+  "mirror",
+  "breakers",
+  "endpoint",
+  "shadow",
+]);

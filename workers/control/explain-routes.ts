@@ -11,13 +11,14 @@ import { reportTo } from "../../src/resources/report.ts";
 import { readShape } from "../../src/resources/shape.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { answer, type Api, needsPath } from "./access.ts";
+import { auditReading } from "./audit-routes.ts";
 import { lookUp, settle } from "./deciding.ts";
 import { type Explained, explained, seenExplained, type Told, verdictOf } from "./explain-answer.ts";
 import { readPlain } from "./json-body.ts";
 import { LinkedSlices } from "./linked-slices.ts";
 import { lookUpAt } from "./past.ts";
 import { hypothetical, invalid } from "./questions.ts";
-import { auditLook, shownWindow, trustDomains } from "./record-routes.ts";
+import { askedOf, shownWindow, trustDomains } from "./record-routes.ts";
 import { findRecords, type FoundRecord, type LocationWindow, sliceOf } from "./record-rings.ts";
 import { shownRecords, sightOfRecord } from "./record-sight.ts";
 
@@ -37,7 +38,7 @@ export function explainRoutes(): Hono<Api> {
     const findings: Finding[] = [];
     const wanted = readShape(WantedExplanation, body.value, reportTo(findings));
     if (wanted === null) return answer(c, invalid(findings));
-    await auditLook(c, "explain", []);
+    await auditReading(c, "explain", {});
     const told = await invented(c, slices, wanted);
     if (!told.ok) return answer(c, told.error);
     return shown(c, told.value, { record: null, hops: [], windows: [] });
@@ -49,9 +50,10 @@ export function explainRoutes(): Hono<Api> {
     const hop = c.req.query("hop");
     if (hop !== undefined && !/^\d{1,3}$/.test(hop))
       return answer(c, failure("BadRequest", "hop: must be the number of one of `hops`, from 0"));
-    await auditLook(c, "explain", [requestId === undefined ? `traceId/${traceId}` : `requestId/${requestId}`]);
-    const { records, windows } = await findRecords(c.env, { requestId, traceId, limit: MAX_HOPS }, null);
+    await auditReading(c, "explain", askedOf(c.req.query()));
     const { namespace } = c.var.account;
+    const wish = { requestId, traceId, namespace: namespace ?? undefined, limit: MAX_HOPS };
+    const { records, windows } = await findRecords(c.env, wish, null);
     const domains = await trustDomains(c);
     const seen = records
       .filter(({ record }) => namespace === null || sightOfRecord(record, namespace, domains) !== "nothing")

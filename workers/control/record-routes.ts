@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import { answer, type Api, meshConfig, needsPath, writerOf } from "./access.ts";
+import { auditReading } from "./audit-routes.ts";
 import { auditLog } from "./db/audit.ts";
 import { eraseRecords, findRecords, type FoundRecord, type LocationWindow } from "./record-rings.ts";
 import { shownRecords } from "./record-sight.ts";
@@ -18,9 +19,12 @@ export function recordRoutes(): Hono<Api> {
   app.get("/records", async (c) => {
     const wish = wishOf(c.req.query());
     if (!wish.ok) return answer(c, wish.error);
-    await auditLook(c, "read-records", targetsOf(c.req.query()));
-    const { windows, records } = await findRecords(c.env, wish.value, c.req.query("location") ?? null);
-    const seen = shownRecords(records, c.var.account.namespace, await trustDomains(c));
+    await auditReading(c, "records", askedOf(c.req.query()));
+    const { namespace } = c.var.account;
+    const { limit } = wish.value;
+    const asked = namespace === null ? wish.value : { ...wish.value, namespace, limit: MAX_LISTED };
+    const { windows, records } = await findRecords(c.env, asked, c.req.query("location") ?? null);
+    const seen = shownRecords(records, namespace, await trustDomains(c), wish.value).slice(0, limit);
     return c.json({ records: seen.map(shown), windows: windows.map(shownWindow) });
   });
   app.delete("/records", async (c) => {
@@ -34,15 +38,10 @@ export function recordRoutes(): Hono<Api> {
         failure("BadRequest", "principal: say whose records, as `?principal=cluster.local/ns/NS/sa/SA`"),
       );
     // Told before it is done: what is erased cannot be looked up afterwards. The audit does not name them either.
-    await auditLook(c, "erase-records", []);
+    await auditLog(c.env.DB).add({ ...writerOf(c), verb: "erase-records", targets: [], at: Date.now() });
     return c.json({ erased: await eraseRecords(c.env, principal) });
   });
   return app;
-}
-
-/** Whoever looks at other people's requests is written down. */
-export async function auditLook(c: Context<Api>, verb: string, targets: readonly string[]): Promise<void> {
-  await auditLog(c.env.DB).add({ ...writerOf(c), verb, targets, at: Date.now() });
 }
 
 /** The mesh's own, its aliases with it. */
@@ -51,10 +50,13 @@ export async function trustDomains(c: Context<Api>): Promise<readonly string[]> 
   return [trustDomain ?? c.env.TRUST_DOMAIN, ...trustDomainAliases];
 }
 
-function targetsOf(query: Readonly<Record<string, string>>): readonly string[] {
-  const named = ["requestId", "traceId", "principal", "policy"] as const;
-  return named.flatMap((name) => (query[name] === undefined ? [] : [`${name}/${query[name].slice(0, 300)}`]));
+/** What of a question the audit keeps. */
+export function askedOf(query: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const told = Object.entries(query).filter(([name]) => TOLD.has(name));
+  return Object.fromEntries(told.map(([name, value]) => [name, value.slice(0, 300)]));
 }
+
+const TOLD = new Set(["requestId", "traceId", "principal", "policy", "kind", "code", "hop"]);
 
 function wishOf(query: Readonly<Record<string, string>>): Result<RecordWish, Status> {
   const { requestId, traceId, kind, policy, code, gateway, limit = String(LISTED) } = query;

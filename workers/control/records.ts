@@ -34,6 +34,11 @@ export interface RecordWish {
   readonly gateway?: string | undefined;
   /** Only those that came before, epoch ms. */
   readonly before?: number | undefined;
+  /**
+   * Only those to a namespace, or from it, whatever trust domain says so. Conditions on policy, code and principal hold for those to it
+   * alone: who is shown the others judges them by what is shown.
+   */
+  readonly namespace?: string | undefined;
   readonly limit: number;
 }
 
@@ -132,22 +137,25 @@ export class Records extends DurableObject<object> {
 
   /** Newest first, with what the ring covers. */
   async find(wish: RecordWish): Promise<{ readonly window: RecordWindow; readonly records: readonly StoredRecord[] }> {
-    const { requestId, traceId, kind, principal, policy, code, gateway, before } = wish;
-    const conditions: (readonly [string, string | number | undefined])[] = [
+    const { requestId, traceId, kind, principal, policy, code, gateway, before, namespace } = wish;
+    const open: readonly Condition[] = [
       ["request = ?", requestId],
       ["trace = ?", traceId],
       ["kind = ?", kind],
       ["gateway = ?", gateway],
       ["at < ?", before],
+    ];
+    const hidden: readonly Condition[] = [
       ["seq IN (SELECT seq FROM principals WHERE principal = ?)", principal],
       ["text ->> '$.outcome.policy' = ?", policy],
       ["text ->> '$.outcome.details' = ?", code],
     ];
-    const asked = conditions.filter(([, value]) => value !== undefined);
-    const where = ["at > ?", ...asked.map(([condition]) => condition)].join(" AND ");
-    const values = asked.map(([, value]) => value ?? null);
+    const { where, values } = allOf([
+      ...open,
+      ...(namespace === undefined ? hidden : [ofNamespace(namespace, allOf(hidden))]),
+    ]);
     const rows = this.#sql.exec<StoredRecord & Record<string, SqlStorageValue>>(
-      `SELECT at, kind, gateway, text FROM records WHERE ${where} ORDER BY seq DESC LIMIT ?`,
+      `SELECT at, kind, gateway, text FROM records WHERE at > ? AND ${where} ORDER BY seq DESC LIMIT ?`,
       Date.now() - MAX_AGE_MS,
       ...values,
       Math.min(wish.limit, MAX_LISTED),
@@ -292,6 +300,34 @@ export class Records extends DurableObject<object> {
   #has(query: string, value: string): boolean {
     return this.#sql.exec(query, value).toArray().length > 0;
   }
+}
+
+type Condition = readonly [where: string, ...values: readonly (string | number | undefined)[]];
+
+interface Where {
+  readonly where: string;
+  readonly values: readonly (string | number)[];
+}
+
+/** Those without a value are not asked. */
+function allOf(conditions: readonly Condition[]): Where {
+  const asked = conditions.filter(([, ...values]) => !values.includes(undefined));
+  return {
+    where: asked.length === 0 ? "TRUE" : asked.map(([where]) => `(${where})`).join(" AND "),
+    values: asked.flatMap(([, ...values]) => values.filter((value) => value !== undefined)),
+  };
+}
+
+/** As `partiesOf` (src/telemetry/visibility.ts) reads a record; a caller's trust domain is judged by who shows it. */
+function ofNamespace(name: string, { where, values }: Where): Condition {
+  const viaGateway = "substr(text ->> '$.scope', 1, length(?)) = ?";
+  const gateway = `gw/${name}/`;
+  const isTo = `(text ->> '$.destination' IS ? OR (text ->> '$.destination' IS NULL AND ${viaGateway}))`;
+  const caller = "COALESCE(text ->> '$.facts.peer.principal', text ->> '$.came.principal', '')";
+  const isFrom = `(${viaGateway} OR instr(${caller}, ?) > 0)`;
+  const to = [name, gateway, gateway];
+  const from = [gateway, gateway, `/ns/${name}/sa/`];
+  return [`(${isTo} AND ${where}) OR (NOT ${isTo} AND ${isFrom})`, ...to, ...values, ...to, ...from];
 }
 
 /** Whom somebody wanted forgotten is not remembered by name. */
