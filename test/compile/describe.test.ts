@@ -150,6 +150,13 @@ describe("a policy is described", () => {
     );
     expect(lines.some((one) => one.startsWith("workload default/"))).toBe(true);
   });
+
+  it("by the first 200 of many workloads, and says how many services are left", () => {
+    const many = Array.from({ length: 203 }, (_, at) => service(`s${at}`));
+    const lines = described(worldOf(...many, STRICT), "policy", "default", "istio-system");
+    expect(lines.filter((one) => one.startsWith("workload "))).toHaveLength(200);
+    expect(lines.at(-1)).toContain("past the first 200 endpoints: 3 services are left");
+  });
 });
 
 describe("a route is described", () => {

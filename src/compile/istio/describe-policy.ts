@@ -4,7 +4,7 @@ import type { PeerAuthenticationSpec } from "../../resources/peer-authentication
 import type { RequestAuthenticationSpec } from "../../resources/request-authentication.ts";
 import { registrationsOf } from "../addresses.ts";
 import { isFor, selectorOf, targetsOf } from "../entries.ts";
-import { endpointsOf } from "../services.ts";
+import { endpointsOf, type ServiceEndpoint } from "../services.ts";
 import { missingTargets, targetLabels } from "../targets.ts";
 import { namespaceOf, rootNamespace } from "../view.ts";
 import type { World } from "../world.ts";
@@ -75,27 +75,43 @@ function ruleParts(policy: KubeObject): DescribedPart[] {
   }
 }
 
+/** Nobody reads more, and who writes waits while control looks: so many workloads are named, */
+const MAX_WORKLOADS = 200;
+/** and so many endpoints looked at. */
+const MAX_LOOKED_AT = 2_000;
+
 /** The workloads of services, by the objects that register them. */
 function guarded(world: World, policy: KubeObject): Described {
   const parts = new Map<string, DescribedPart>();
   const hosts = new Set<string>();
-  for (const namespace of namespacesOf(world, policy))
-    for (const service of servicesIn(world, namespace))
-      for (const { number } of service.ports)
-        for (const endpoint of endpointsOf(world, service, number)) {
-          const { key, port, workload } = endpoint;
-          const isGuarded = registrationsOf(world, key, port).some(
-            (one) =>
-              (one.namespace === namespaceOf(policy) || namespaceOf(policy) === rootNamespace(world)) &&
-              isFor(policy, { ...one.labels, ...targetLabels(world, one.namespace, key, port) }),
-          );
-          if (!isGuarded) continue;
-          hosts.add(service.host);
-          const name = `${workload.namespace}/${workload.name}`;
-          const [object = service.object] = registering(world, endpoint);
-          if (!parts.has(name)) parts.set(name, part(`workload ${name}`, `serves ${service.host}`, object, ""));
-        }
+  const services = namespacesOf(world, policy).flatMap((namespace) => servicesIn(world, namespace));
+  let lookedAt = 0;
+  for (const [at, service] of services.entries())
+    for (const endpoint of service.ports.flatMap(({ number }) => endpointsOf(world, service, number))) {
+      if (parts.size >= MAX_WORKLOADS || lookedAt >= MAX_LOOKED_AT)
+        return { parts: [...parts.values(), unseen(policy, lookedAt, services.length - at)], hosts: [...hosts] };
+      lookedAt += 1;
+      if (!guards(world, policy, endpoint)) continue;
+      hosts.add(service.host);
+      const name = `${endpoint.workload.namespace}/${endpoint.workload.name}`;
+      const [object = service.object] = registering(world, endpoint);
+      if (!parts.has(name)) parts.set(name, part(`workload ${name}`, `serves ${service.host}`, object, ""));
+    }
   return { parts: [...parts.values()], hosts: [...hosts] };
+}
+
+function guards(world: World, policy: KubeObject, { key, port }: ServiceEndpoint): boolean {
+  const own = namespaceOf(policy);
+  return registrationsOf(world, key, port).some(
+    ({ namespace, labels }) =>
+      (namespace === own || own === rootNamespace(world)) &&
+      isFor(policy, { ...labels, ...targetLabels(world, namespace, key, port) }),
+  );
+}
+
+function unseen(policy: KubeObject, lookedAt: number, services: number): DescribedPart {
+  const value = `not looked for past the first ${lookedAt} endpoints: ${services} services are left; describe one of them, or a workload, to see what guards it`;
+  return part("more workloads", value, policy, "spec.selector");
 }
 
 /** Where its workloads may stand: those of the root namespace are for all. */
