@@ -32,9 +32,12 @@ export class EventStream {
     return this.#push(`event: ${event}\ndata: ${data}\n\n`);
   }
 
+  /** What waits for the reader is lost: who may see no more must not get what was held for them. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#waiting = [];
+    this.#characters = 0;
     clearInterval(this.#keepAlive);
     this.#onEnd();
     this.#wake?.();
