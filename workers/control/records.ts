@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { bytesToHex } from "../../src/snapshot/bytes.ts";
 import type { KeptRecord } from "../../src/snapshot/rpc.ts";
+import { ERASED_FOR_MS, LOOK_MS, MAX_AGE_MS, nextLook } from "./record-looks.ts";
 
 type Kind = KeptRecord["kind"];
 
@@ -10,16 +11,10 @@ const MAX_RECORDS: Readonly<Record<Kind, number>> = { refused: 5_000, failed: 5_
 const MAX_TEXT = 12 * 1024 * 1024;
 /** and of the slices that they name. */
 const MAX_SLICES = 32 * 1024 * 1024;
-/** They tell of people: none is kept for longer. */
-const MAX_AGE_MS = 24 * 3_600_000;
-/** How often that is looked at. */
-const LOOK_MS = 3_600_000;
 /** A row of the store holds 2 MB. */
 const PART = 500_000;
 /** Senders that are remembered, so that a repeated report counts once. */
 const MAX_SOURCES = 200;
-/** What was erased does not come back with a report that was under way. */
-const ERASED_FOR_MS = 10 * 60_000;
 const MAX_LISTED = 500;
 
 /** What records are asked for; what is absent is anything. */
@@ -172,12 +167,15 @@ export class Records extends DurableObject<object> {
   /** Takes out all records of one principal; what is under way of it does not come back. @returns how many there were */
   async erase(principal: string): Promise<number> {
     const hash = await hashOf(principal);
-    return this.ctx.storage.transactionSync(() => {
-      this.#sql.exec("INSERT OR REPLACE INTO erased (hash, at) VALUES (?, ?)", hash, Date.now());
+    const now = Date.now();
+    const erased = this.ctx.storage.transactionSync(() => {
+      this.#sql.exec("INSERT OR REPLACE INTO erased (hash, at) VALUES (?, ?)", hash, now);
       const count = this.#delete("seq IN (SELECT seq FROM principals WHERE principal = ?)", principal);
       this.#forgetLoose();
       return count;
     });
+    await this.#lookAgain(now);
+    return erased;
   }
 
   override async alarm(): Promise<void> {
@@ -187,7 +185,14 @@ export class Records extends DurableObject<object> {
       this.#sql.exec("DELETE FROM erased WHERE at <= ?", now - ERASED_FOR_MS);
       this.#forgetLoose();
     });
-    if (this.#window().records > 0) await this.ctx.storage.setAlarm(now + LOOK_MS);
+    await this.#lookAgain(now);
+  }
+
+  async #lookAgain(now: number): Promise<void> {
+    const { at } = this.#sql.exec<{ at: number | null }>("SELECT MIN(at) AS at FROM erased").one();
+    const next = nextLook({ records: this.#window().records, erasedAt: at }, now);
+    const set = await this.ctx.storage.getAlarm();
+    if (next !== null && (set === null || next < set)) await this.ctx.storage.setAlarm(next);
   }
 
   #isNews(source: string, sequence: number, now: number): boolean {
