@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
-import { compileExpression, describeExpressionError } from "./cel.ts";
+import { askedBy, compileExpression, describeExpressionError } from "./cel.ts";
 import { duration } from "./duration.ts";
 import { choice, never, strict, text, tuning } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
@@ -181,7 +181,7 @@ function checkOverride({ match, tagOverrides = {} }: MetricOverridesSpec, report
       place.at("value").error("value must not be set when operation is REMOVE");
     if (operation === "UPSERT" && value === "")
       place.at("value").error("value must be set when operation is UPSERT", "FieldValueRequired");
-    if (operation === "UPSERT" && value !== "") checkLabelValue(value, place.at("value"));
+    if (operation === "UPSERT" && value !== "") checkLabelValue(label, value, place.at("value"));
   }
 }
 
@@ -197,6 +197,46 @@ const SEEN_BY = new Set([
   "destination_workload_namespace",
   "destination_service",
   "destination_service_namespace",
+]);
+
+/** Those of Istio's labels that may be changed: a series is known as a Telemetry's by its others. */
+const STANDARD_LABELS: ReadonlySet<string> = new Set([
+  "source_workload",
+  "source_app",
+  "source_version",
+  "source_canonical_service",
+  "source_canonical_revision",
+  "source_cluster",
+  "destination_app",
+  "destination_version",
+  "destination_service_name",
+  "destination_canonical_service",
+  "destination_canonical_revision",
+  "destination_cluster",
+  "request_protocol",
+  "response_code",
+  "response_flags",
+  "connection_security_policy",
+  "grpc_response_status",
+]);
+
+/** Attributes of which clients or services make as many values as they like; of the others there are few. */
+const FREE_ATTRIBUTES: ReadonlySet<string> = new Set([
+  "request.path",
+  "request.url_path",
+  "request.query",
+  "request.host",
+  "request.headers",
+  "request.referer",
+  "request.useragent",
+  "request.id",
+  "request.size",
+  "request.duration",
+  "response.grpc_status",
+  "response.headers",
+  "response.size",
+  "response.backend_latency",
+  "source.address",
 ]);
 
 /** A label's name as Prometheus takes it. */
@@ -227,9 +267,15 @@ function checkFilter(source: string, report: Report): void {
   if (!compiled.ok) report.error(describeExpressionError(compiled.error));
 }
 
-function checkLabelValue(source: string, report: Report): void {
+function checkLabelValue(label: string, source: string, report: Report): void {
   const compiled = compileExpression(source, "label");
   if (!compiled.ok) return report.error(describeExpressionError(compiled.error));
-  for (const name of compiled.value.unknown)
+  const { tree, unknown } = compiled.value;
+  const free = STANDARD_LABELS.has(label) ? askedBy(tree).find((name) => FREE_ATTRIBUTES.has(name)) : undefined;
+  if (free !== undefined)
+    report.error(
+      `\`${free}\` is whatever a call says, and \`${label}\` is one of Istio's own labels; give it a label with a name of its own`,
+    );
+  for (const name of unknown)
     report.warn(`\`${name}\` is no attribute that there is: the label reads \`unknown\` where it is asked for`);
 }

@@ -80,6 +80,33 @@ export function labelsIn(key: string): MetricLabels {
   return Object.fromEntries(METRIC_LABELS.map((name, at) => [name, values[at] ?? ""])) as MetricLabels;
 }
 
+/** A series that a Telemetry made. */
+export interface ToldKey {
+  /** The namespace whose calls they are, and so whose authors may have made it; empty: they took that away. */
+  readonly owner: string;
+  /** The same series without the labels that it got. */
+  readonly plain: string;
+  /** As `plain`, but of all metrics: beside that one the other would be shown twice. */
+  readonly whole: string;
+}
+
+/** The namespace by whose settings a side's calls are counted: that of the side. */
+export function ownerOf(reporter: string, source: string, destination: string): string {
+  return reporter === "source" ? source : destination;
+}
+
+/** @param key of a series @returns null where it has no labels beside the standard ones */
+export function toldIn(key: string): ToldKey | null {
+  const values = JSON.parse(key) as unknown[];
+  const { only, more } = (values[METRIC_LABELS.length] ?? {}) as SeriesExtra;
+  if (more === undefined) return null;
+  const { reporter, source_workload_namespace: source, destination_workload_namespace: destination } = labelsIn(key);
+  const own = values.slice(0, METRIC_LABELS.length);
+  const whole = JSON.stringify(own);
+  const plain = only === undefined ? whole : JSON.stringify([...own, { only }]);
+  return { owner: ownerOf(reporter, source, destination), plain, whole };
+}
+
 /** The series that further ones are folded into, for one reporter: every other label is `other`. */
 export function foldedKey(key: string): string {
   const [reporter] = JSON.parse(key) as string[];

@@ -3,7 +3,7 @@ import type { Expression } from "./attributes.ts";
 import { linkExpression } from "./expression.ts";
 import type { Journal } from "./journal.ts";
 import { UNKNOWN } from "./labels.ts";
-import { type MetricLabels, METRIC_LABELS, type MetricSums, type Series, seriesKey } from "./metrics.ts";
+import { type MetricLabels, METRIC_LABELS, type MetricSums, ownerOf, type Series, seriesKey } from "./metrics.ts";
 
 /** What a Telemetry makes of the series of one reporter: a series for each group; none: nothing is counted. */
 export type ToldMetrics = readonly MetricGroup[];
@@ -55,7 +55,18 @@ const MAX_VALUE = 128;
 
 /** How many series of which a call says a label an isolate may find: past this its word is `other`. */
 export class SeriesBudget {
-  left = 2_000;
+  #left = 2_000;
+  /** Each namespace's part: its authors take no room from others. */
+  readonly #owners = new Map<string, number>();
+
+  /** @returns whether there was one left */
+  take(owner: string): boolean {
+    const left = this.#owners.get(owner) ?? 500;
+    if (this.#left <= 0 || left <= 0) return false;
+    this.#left -= 1;
+    this.#owners.set(owner, left - 1);
+    return true;
+  }
 }
 
 /** Finds the series of one group for the calls that otherwise are of one series. */
@@ -64,6 +75,7 @@ export class ToldSeries {
   readonly #group: MetricGroup;
   readonly #sums: MetricSums;
   readonly #budget: SeriesBudget;
+  readonly #owner: string;
   readonly #said: readonly Tag[];
   readonly #found = new Map<string, Series>();
 
@@ -72,6 +84,8 @@ export class ToldSeries {
     this.#group = group;
     this.#sums = sums;
     this.#budget = budget;
+    const { reporter, source_workload_namespace: source, destination_workload_namespace: destination } = labels;
+    this.#owner = ownerOf(reporter, source, destination);
     this.#said = group.tags.filter(({ fixed }) => fixed === null);
   }
 
@@ -81,13 +95,11 @@ export class ToldSeries {
     for (const { value } of this.#said) text += `${said(value(journal, now))}\0`;
     const found = this.#found.get(text);
     if (found !== undefined) return found;
-    const isFull = this.#said.length > 0 && this.#budget.left <= 0;
-    if (isFull)
+    if (this.#said.length > 0 && !this.#budget.take(this.#owner))
       return this.#make(
         OTHERS,
         this.#said.map(() => "other"),
       );
-    this.#budget.left -= this.#said.length > 0 ? 1 : 0;
     return this.#make(text, text.split("\0"));
   }
 

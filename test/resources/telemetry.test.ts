@@ -31,6 +31,11 @@ describe("Telemetry", () => {
       "source_principal",
       "who may see",
     ],
+    [
+      "{metrics: [{overrides: [{tagOverrides: {request_protocol: {value: '\"a\" + request.id'}}}]}]}",
+      "request_protocol.value",
+      "a name of its own",
+    ],
     ["{metrics: [{overrides: [{tagOverrides: {a: {value: 'request.headers[\"cookie\"]'}}}]}]}", "a.value", "secret"],
     ["{tracing: [{customTags: {a: {header: {name: Referer}}}}]}", "header.name", "values of a query"],
     ...['response.headers["location"]', 'request.headers["Referer"]'].map((value) => [

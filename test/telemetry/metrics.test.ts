@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { Exemplar } from "../../src/snapshot/rpc.ts";
 import { formatFor } from "../../src/telemetry/exposition.ts";
-import { BUCKETS, bucketOf, foldedKey, type MetricLabels, MetricSums, seriesKey } from "../../src/telemetry/metrics.ts";
+import {
+  BUCKETS,
+  bucketOf,
+  foldedKey,
+  type MetricLabels,
+  MetricSums,
+  type SeriesExtra,
+  seriesKey,
+  toldIn,
+} from "../../src/telemetry/metrics.ts";
+import { SeriesRoom } from "../../src/telemetry/series-room.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { measured } from "../support/measured.ts";
 import { scrapeText } from "../support/shown.ts";
@@ -199,5 +209,46 @@ describe("the text of a scrape", () => {
     ["application/openmetrics-textual", "prometheus"],
   ])("is for `Accept: %s` in the format %s", (accept, format) => {
     expect(formatFor(accept)).toBe(format);
+  });
+});
+
+describe("SeriesRoom", () => {
+  const of = (namespace: string, version: string, extra: SeriesExtra = {}) =>
+    seriesKey(
+      { reporter: "destination", destination_workload_namespace: namespace, source_version: version } as MetricLabels,
+      extra,
+    );
+  const room = () => new SeriesRoom({ most: 64, folded: foldedKey, told: toldIn });
+  const more = (at: number) => ({ more: { id: String(at) } });
+
+  it("gives one namespace's Telemetries a part, and folds what has no room into the series without their labels", () => {
+    const rooms = room();
+    const places = Array.from({ length: 100 }, (_, at) => rooms.place(of("greedy", "v1", more(at))));
+    expect(new Set(places)).toEqual(
+      new Set([of("greedy", "v1"), ...[0, 1, 2, 3].map((at) => of("greedy", "v1", more(at)))]),
+    );
+    expect(rooms.place(of("shop", "v1", more(0)))).toBe(of("shop", "v1", more(0)));
+  });
+
+  it("keeps three quarters for the mesh's own series, however many namespaces have their own, also after a restart", () => {
+    const [before, after] = [room(), room()];
+    const told = Array.from({ length: 100 }, (_, at) => of(`n${at}`, "v1", more(at))).map((key) => before.place(key));
+    expect(told.filter((key) => toldIn(key) !== null)).toHaveLength(16);
+    for (const key of told.slice(0, 16)) after.enter(key);
+    const own = Array.from({ length: 48 }, (_, at) => of("shop", `v${at}`));
+    expect(own.map((key) => after.place(key))).toEqual(own);
+    expect(after.place(of("shop", "late"))).toBe(foldedKey(of("shop", "late")));
+  });
+
+  it("folds what is of one metric so that nothing is shown twice", () => {
+    const only = { only: ["REQUEST_COUNT"] } as const;
+    const full = (first: readonly string[]) => {
+      const rooms = room();
+      for (const key of first) rooms.place(key);
+      for (let at = 0; at < 4; at += 1) rooms.place(of("shop", "v1", { ...only, ...more(at) }));
+      return rooms.place(of("shop", "v1", { ...only, ...more(9) }));
+    };
+    expect(full([])).toBe(of("shop", "v1", only));
+    expect(full([of("shop", "v1")])).toBe(foldedKey(of("shop", "v1", only)));
   });
 });

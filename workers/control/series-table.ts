@@ -1,5 +1,6 @@
 import type { Exemplar, MetricDelta } from "../../src/snapshot/rpc.ts";
-import { bucketOf, MetricSums } from "../../src/telemetry/metrics.ts";
+import { bucketOf, MetricSums, type ToldKey } from "../../src/telemetry/metrics.ts";
+import { SeriesRoom } from "../../src/telemetry/series-room.ts";
 
 /** What a table of series is. */
 interface Settings {
@@ -9,6 +10,8 @@ interface Settings {
   readonly most: number;
   /** The series that one is folded into. */
   readonly folded: (key: string) => string;
+  /** Null: no Telemetry made it. */
+  readonly told: (key: string) => ToldKey | null;
 }
 
 /** The series of the whole mesh of one kind, in memory, and what of them is not written yet. */
@@ -16,6 +19,7 @@ export class SeriesTable {
   readonly #sql: SqlStorage;
   readonly #settings: Settings;
   readonly #sums = new MetricSums();
+  readonly #room: SeriesRoom;
   readonly #unwritten = new Set<string>();
   /** By series and by bucket of the duration: the last one that came. They are not written: soon there are others. */
   readonly #exemplars = new Map<string, Map<number, Exemplar>>();
@@ -23,17 +27,19 @@ export class SeriesTable {
   constructor(sql: SqlStorage, settings: Settings) {
     this.#sql = sql;
     this.#settings = settings;
+    this.#room = new SeriesRoom(settings);
     sql.exec(`CREATE TABLE IF NOT EXISTS ${settings.name} (labels TEXT PRIMARY KEY, delta TEXT NOT NULL)`);
-    for (const { delta } of sql.exec<{ delta: string }>(`SELECT delta FROM ${settings.name}`))
-      this.#sums.addDelta(JSON.parse(delta));
+    for (const { delta } of sql.exec<{ delta: string }>(`SELECT delta FROM ${settings.name}`)) {
+      const stored = JSON.parse(delta) as MetricDelta;
+      this.#room.enter(stored.labels);
+      this.#sums.addDelta(stored);
+    }
   }
 
   /** @returns the labels under which it counts: its own, or those that it was folded into */
   add(delta: MetricDelta): string {
-    const { most, folded } = this.#settings;
     const { exemplar, ...sums } = delta;
-    const known = this.#sums.has(delta.labels) || this.#sums.size < most;
-    const labels = known ? delta.labels : folded(delta.labels);
+    const labels = this.#room.place(delta.labels);
     this.#sums.addDelta({ ...sums, labels });
     this.#unwritten.add(labels);
     if (exemplar !== undefined) this.#show(labels, exemplar);

@@ -6,7 +6,7 @@ import { ok, type Result } from "../../src/result.ts";
 import type { MetricDelta, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
 import type { Gauges } from "../../src/telemetry/gauges.ts";
-import { foldedKey } from "../../src/telemetry/metrics.ts";
+import { foldedKey, toldIn } from "../../src/telemetry/metrics.ts";
 import { graphOf, type ServiceGraph } from "../../src/telemetry/graph.ts";
 import type { Growth } from "../../src/telemetry/rollup-codec.ts";
 import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src/telemetry/rollup-history.ts";
@@ -55,8 +55,9 @@ export class Telemetry extends DurableObject<object> {
     const { sql } = ctx.storage;
     this.#seen = new SeenCallers(sql);
     this.#rollups = new Rollups(sql);
-    this.#series = new SeriesTable(sql, { name: "series", most: MAX_SERIES, folded: foldedKey });
-    this.#routes = new SeriesTable(sql, { name: "route_series", most: MAX_ROUTE_SERIES, folded: () => FOLDED_ROUTE });
+    this.#series = new SeriesTable(sql, { name: "series", most: MAX_SERIES, folded: foldedKey, told: toldIn });
+    const ofRoutes = { most: MAX_ROUTE_SERIES, folded: () => FOLDED_ROUTE, told: () => null };
+    this.#routes = new SeriesTable(sql, { name: "route_series", ...ofRoutes });
     sql.exec("CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL)");
     sql.exec("CREATE TABLE IF NOT EXISTS sources (source TEXT PRIMARY KEY, sequence INTEGER NOT NULL)");
     for (const { name, value } of sql.exec<{ name: string; value: number }>("SELECT name, value FROM totals")) {
