@@ -64,28 +64,17 @@ export function compileExpression(source: string, use: ExpressionUse): Result<Re
 
 /** What it asks each call for: attributes by their names, and headers as `request.headers` and `response.headers`. */
 export function askedBy(tree: CompiledExpression): readonly string[] {
-  switch (tree.kind) {
-    case "value":
-    case "duration":
-      return [];
-    case "attribute":
-      return [tree.name];
-    case "header":
-      return [`${tree.of}.headers`];
-    case "list":
-      return tree.items.flatMap(askedBy);
-    case "call":
-      return tree.args.flatMap(askedBy);
-    case "has":
-    case "not":
-    case "negate":
-    case "matches":
-      return askedBy(tree.of);
-    case "if":
-      return [tree.test, tree.one, tree.other].flatMap(askedBy);
-    default:
-      return [tree.left, tree.right].flatMap(askedBy);
-  }
+  if (tree.kind === "attribute") return [tree.name];
+  if (tree.kind === "header") return [`${tree.of}.headers`];
+  return partsOf(tree).flatMap(askedBy);
+}
+
+function partsOf(tree: Exclude<CompiledExpression, { kind: "attribute" | "header" }>): readonly CompiledExpression[] {
+  if ("left" in tree) return [tree.left, tree.right];
+  if ("items" in tree) return tree.items;
+  if ("args" in tree) return tree.args;
+  if ("test" in tree) return [tree.test, tree.one, tree.other];
+  return "of" in tree ? [tree.of] : [];
 }
 
 export function describeExpressionError({ reason }: ExpressionError): string {
