@@ -16,6 +16,8 @@ export interface Account {
   readonly permissions?: readonly Permission[];
   /** Epoch ms; null: never. Absent where nobody asks. */
   readonly expiresAt?: number | null;
+  /** The browser's session that it came by, as `browser/id`. Absent: by its own token. */
+  readonly browser?: string;
 }
 
 const READ_VERBS = ["get", "list", "watch"] as const;

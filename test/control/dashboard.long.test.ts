@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserSessionStore } from "../../workers/control/db/browser-sessions.ts";
+import { EventReader } from "../support/server-events.ts";
 import { RunningControl } from "./running.ts";
 
 let control: RunningControl;
@@ -132,6 +133,17 @@ describe("a browser's session", () => {
       expect.stringMatching(/^tulle-session=; Max-Age=0; Path=\/ui\//),
     ]);
     expect(await statusOf("GET", "/ui/api/v1/status", { cookie })).toBe(401);
+  });
+
+  it("takes the tails that it has open with it, and no other session's", async () => {
+    const [gone, stays] = [await signedIn(), await signedIn()];
+    const tail = async (cookie: string) =>
+      EventReader.open(new URL("/ui/api/v1/tail", await control.url()), { cookie });
+    const [theirs, mine] = [await tail(gone), await tail(stays)];
+    await control.at(HERE, "DELETE", "/ui/session", { ...ORIGIN, cookie: gone });
+    await theirs.end();
+    await mine.wait("ready");
+    await mine.close();
   });
 
   it("is made by a pasted token as well, and never is that token", async () => {

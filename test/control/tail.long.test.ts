@@ -19,8 +19,10 @@ async function token(more: Record<string, unknown>): Promise<Record<string, stri
   return { authorization: `Bearer ${String(json["token"])}`, id: String(json["id"]) };
 }
 
-async function open(query = "", headers: Record<string, string> = control.auth()): Promise<EventReader> {
-  return EventReader.open(new URL(`/api/v1/tail${query}`, await control.url()), headers);
+/** By an account of its own unless another is given: each may have few. */
+async function open(query = "", headers?: Record<string, string>): Promise<EventReader> {
+  const { id: _, ...own } = headers ?? (await token({ role: "admin" }));
+  return EventReader.open(new URL(`/api/v1/tail${query}`, await control.url()), own);
 }
 
 /** What a cell hears that looks now. @param tails revision that all its isolates have */
@@ -109,7 +111,7 @@ describe("a tail", () => {
   });
 
   it("is a row of the audit, with what was asked for", async () => {
-    await (await open("?policy=shop/deny&status=403")).close();
+    await (await open("?policy=shop/deny&status=403", control.auth())).close();
     const { json } = await control.call("GET", "/api/v1/audit?verb=tail&limit=1");
     expect(json["entries"]).toMatchObject([
       { actor: "admin", verb: "tail", targets: ["tail"], detail: { policy: "shop/deny", status: "403" } },
@@ -118,7 +120,7 @@ describe("a tail", () => {
 
   it("is not opened where the audit cannot be written", async () => {
     await control.sql("ALTER TABLE audit RENAME TO away");
-    await expect(open()).rejects.toThrow("503");
+    await expect(open("", control.auth())).rejects.toThrow("503");
     await control.sql("ALTER TABLE away RENAME TO audit");
   });
 
@@ -193,11 +195,16 @@ describe("a tail of one namespace", () => {
   });
 });
 
-it("ends when its reader goes, and then costs nobody anything; there are 20 at most", async () => {
+it("ends when its reader goes, and then costs nobody anything; an account has 5 at most, and there are 20", async () => {
   await alone();
-  const readers = await Promise.all(Array.from({ length: 20 }, () => open()));
-  expect((await look())?.wishes).toHaveLength(20);
-  await expect(open()).rejects.toThrow("429");
+  const readers: EventReader[] = [];
+  for (const name of ["a", "b", "c", "d"]) {
+    const { id: _, ...headers } = await token({ name, permissions: ["tail"], namespace: "shop" });
+    readers.push(...(await Promise.all(Array.from({ length: 5 }, () => open("", headers)))));
+    if (name === "a") await expect(open("", headers)).rejects.toThrow(/429.*5 tails of your account.*end one/);
+  }
+  await vi.waitUntil(async () => (await look())?.wishes.length === 20, PATIENCE_MS);
+  await expect(open()).rejects.toThrow(/429.*20 tails are open/);
   await Promise.all(readers.map((reader) => reader.close()));
   await alone();
   await (await open()).close();

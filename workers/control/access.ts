@@ -83,7 +83,13 @@ export async function accountOf(database: D1Database, token: string): Promise<Ac
   // What it was made of is asked each time: it ends with that, and follows its rights.
   const [kind = "", id] = found.account.split("/");
   const account = await storeOf(database, id !== undefined).findById(id ?? kind, now);
-  return account && { ...account, expiresAt: Math.min(account.expiresAt ?? found.expiresAt, found.expiresAt) };
+  const expiresAt = Math.min(account?.expiresAt ?? found.expiresAt, found.expiresAt);
+  return account && { ...account, expiresAt, browser: browserOf(found.id) };
+}
+
+/** A browser's session, as what it has open is known by. */
+export function browserOf(id: string): string {
+  return `browser/${id}`;
 }
 
 function storeOf(database: D1Database, isSession: boolean) {

@@ -12,6 +12,8 @@ const SECOND_MS = 1_000;
 export interface TailRequest {
   /** As `Account.id`: the tail ends with it. */
   readonly account: string;
+  /** As `Account.browser`: it ends with that as well. Null: none. */
+  readonly browser: string | null;
   /** The only namespace whose requests are shown; null: all. */
   readonly namespace: string | null;
   readonly filter: TailFilter;
@@ -26,7 +28,7 @@ export interface TailsApi {
   open(request: TailRequest): Promise<Result<ReadableStream, Status>>;
   /** Lines from a cell. */
   take(tailed: Tailed): Promise<void>;
-  /** @param accounts that are no more; null: every session, whose rules may have changed */
+  /** @param accounts that are no more, or browsers' sessions; null: every session, whose rules may have changed */
   end(accounts: readonly string[] | null): Promise<void>;
 }
 
@@ -62,6 +64,12 @@ export class OpenTail {
 
   get account(): string {
     return this.#request.account;
+  }
+
+  /** @param accounts or browsers' sessions */
+  isOf(accounts: readonly string[]): boolean {
+    const { account, browser } = this.#request;
+    return accounts.includes(account) || (browser !== null && accounts.includes(browser));
   }
 
   get readable(): ReadableStream {

@@ -23,8 +23,9 @@ export function tailRoutes(): Hono<Api> {
       );
     // Where the audit cannot be written nothing is shown (R27).
     await auditReading(c, "tail", query);
-    const { id, namespace, expiresAt = null } = account;
-    const opened = await c.env.TAILS.getByName("tails").open({ account: id, namespace, filter, maxRps, expiresAt });
+    const { id, browser = null, namespace, expiresAt = null } = account;
+    const request = { account: id, browser, namespace, filter, maxRps, expiresAt };
+    const opened = await c.env.TAILS.getByName("tails").open(request);
     if (!opened.ok) return answer(c, opened.error);
     // Who was let in before the object knew of this tail may be nobody by now, and nothing would end it.
     if (!(await isStillLetIn(c))) {

@@ -8,6 +8,8 @@ import { OpenTail, type TailRequest, type TailsApi } from "./open-tail.ts";
 
 /** Each costs every request a comparison. */
 const MAX_OPEN = 20;
+/** Of one account: the others are for others. */
+const MAX_OF_ACCOUNT = 5;
 /** The Hub forgets an order that it does not hear of for longer (hub.ts). */
 const RENEW_MS = 10_000;
 /** Isolates that take requests are waited for: they exchange once a second, and their cell looks at the Hub as often. */
@@ -23,6 +25,10 @@ export class Tails extends DurableObject<Pick<Env, "HUB">> implements TailsApi {
   async open(request: TailRequest): Promise<Result<ReadableStream, Status>> {
     if (this.#open.size >= MAX_OPEN) {
       const message = `${MAX_OPEN} tails are open, and each costs every request; end one that nobody reads, or try again later`;
+      return err(failure("TooManyRequests", message));
+    }
+    if (Array.from(this.#open.values()).filter(({ account }) => account === request.account).length >= MAX_OF_ACCOUNT) {
+      const message = `${MAX_OF_ACCOUNT} tails of your account are open, in terminals and in the dashboard; end one of them, and try again in some seconds`;
       return err(failure("TooManyRequests", message));
     }
     const now = Date.now();
@@ -47,7 +53,7 @@ export class Tails extends DurableObject<Pick<Env, "HUB">> implements TailsApi {
 
   async end(accounts: readonly string[] | null): Promise<void> {
     for (const tail of this.#open.values())
-      if (accounts === null ? tail.account.startsWith("session/") : accounts.includes(tail.account)) tail.end();
+      if (accounts === null ? tail.account.startsWith("session/") : tail.isOf(accounts)) tail.end();
   }
 
   #ended(id: string): void {

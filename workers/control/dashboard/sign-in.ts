@@ -5,7 +5,7 @@ import { type Account, permissionsOf } from "../../../src/kube/access.ts";
 import { failure } from "../../../src/kube/status.ts";
 import { DASHBOARD_COOKIE, SECURE_DASHBOARD_COOKIE } from "../../../src/request/dashboard-cookie.ts";
 import { VERSION } from "../../../src/version.ts";
-import { accountOf, answer, type Api, writerFor } from "../access.ts";
+import { accountOf, answer, type Api, browserOf, writerFor } from "../access.ts";
 import { auditLog } from "../db/audit.ts";
 import { BROWSER_PREFIX, browserSessionStore } from "../db/browser-sessions.ts";
 import { SESSION_PREFIX } from "../db/sessions.ts";
@@ -112,8 +112,10 @@ export async function signOut(c: Context<Api>, call: Call): Promise<Response> {
     return answer(c, failure("Unauthorized", "Unauthorized: nobody is signed in"));
   const store = browserSessionStore(c.env.DB);
   const own = await store.find(token, Date.now());
-  if (own !== null) await store.end(own.id, Date.now(), writerFor(account));
-  else {
+  if (own !== null) {
+    await store.end(own.id, Date.now(), writerFor(account));
+    await c.env.TAILS.getByName("tails").end([browserOf(own.id)]);
+  } else {
     const headers = { authorization: `Bearer ${token}` };
     await call(c, new Request(new URL("/api/v1/sessions/current", c.req.url), { method: "DELETE", headers }));
   }
