@@ -16,6 +16,9 @@ interface Point {
 
 export type NaiveValue = number | readonly Point[];
 
+/** Which of equals `topk` takes, nobody says. */
+export class NaiveTie extends Error {}
+
 export class NaiveFailure extends Error {}
 
 const LOOKBACK = 300_000;
@@ -153,6 +156,12 @@ function aggregated(
             if (value > left[best]!.value || (Number.isNaN(left[best]!.value) && !Number.isNaN(value))) best = at;
           kept.push(...left.splice(best, 1));
         }
+        const least = kept.at(-1)?.value;
+        if (
+          least !== undefined &&
+          left.some(({ value }) => value === least || (Number.isNaN(value) && Number.isNaN(least)))
+        )
+          throw new NaiveTie();
         return kept;
       }
     }
