@@ -3,8 +3,9 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { send } from "../support/http.ts";
-import { RunningMesh, type Svid } from "../support/mesh.ts";
+import type { RunningMesh, Svid } from "../support/mesh.ts";
 import { until } from "../support/until.ts";
+import { Meshes } from "./meshes.ts";
 
 /** What the runner passes to `start`; see the README beside it. */
 interface StartOptions {
@@ -77,12 +78,6 @@ const FEATURES = [
   "virtual-service",
 ];
 
-/** Below the ports that the system gives to clients, of which any may be taken for a moment. */
-const FIRST_PORT = 31_000;
-const PORTS_EACH = 100;
-/** Third number of the first mesh's loopback network. */
-const FIRST_NETWORK = 60;
-const TRUST_DOMAIN = "cluster.local";
 const MESH_CONFIG = "/k8s/apis/tulle.dev/v1alpha1/namespaces/istio-system/meshconfigs/default";
 
 /** Istio knows no egress list and no ranges: what the cases name is allowed. */
@@ -100,54 +95,52 @@ const EGRESS = [
   "*.washingtonpost.com",
 ];
 
-/** A local mesh of its own for the runner, and the ways into it. */
+/** Local meshes of its own for the runner, and the ways into them. */
 export async function start({ index, tmpDir }: StartOptions) {
-  const mesh = await RunningMesh.start(
-    [
-      "--empty",
-      // The runner's backends, which stand for hosts outside as well, know no TLS.
-      "--plain-private",
-      "--port-base",
-      String(FIRST_PORT + PORTS_EACH * index),
-      "--loopback",
-      `127.0.${FIRST_NETWORK + index}.0/24`,
-    ],
-    join(tmpDir, "state"),
-  );
+  const meshes = await Meshes.start(index, tmpDir);
   try {
     // Cases of validation come without settings.
-    await applyMeshConfig(mesh, { escapedSlashes: "KEEP", outboundTrafficPolicy: { mode: "ALLOW_ANY" } });
+    await applyMeshConfig(meshes.mesh, { escapedSlashes: "KEEP", outboundTrafficPolicy: { mode: "ALLOW_ANY" } });
   } catch (error) {
-    await mesh.stop();
+    await meshes.stop();
     throw error;
   }
   const identities = new Map<string, Promise<Svid | null>>();
   const identityOf = async (caller: Caller): Promise<Svid | null> => {
-    const principal = caller.principal ?? `${TRUST_DOMAIN}/ns/${caller.namespace ?? "default"}/sa/${accountOf(caller)}`;
-    await introduce(mesh, principal, caller.labels ?? {});
+    const { mesh, trustDomain } = meshes;
+    const principal = caller.principal ?? `${trustDomain}/ns/${caller.namespace ?? "default"}/sa/${accountOf(caller)}`;
+    const account = accountIn(trustDomain, principal);
+    if (account === null) return null;
+    await introduce(mesh, account, caller.labels ?? {});
     let identity = identities.get(principal);
-    if (!identity) identities.set(principal, (identity = enrol(mesh, principal)));
+    if (!identity) identities.set(principal, (identity = mesh.enrol(account.namespace, account.name)));
     return identity;
   };
   const meshAddress = async (caller: Caller, callee: Callee): Promise<Place | null> => {
     const identity = isNamed(callee) ? await identityOf(caller) : null;
+    const { mesh } = meshes;
     return identity && { ...at(mesh.info.mesh), tls: { ...identity, ca: mesh.ca, servername: dialled(callee) } };
   };
   return {
-    controlUrl: `${mesh.info.controlHttp}/k8s`,
-    token: mesh.token,
-    gatewayClassName: mesh.info.gatewayClassName,
-    controllerName: mesh.info.controllerName,
+    controlUrl: `${meshes.controlUrl}/k8s`,
+    token: meshes.mesh.token,
+    gatewayClassName: meshes.mesh.info.gatewayClassName,
+    controllerName: meshes.mesh.info.controllerName,
     features: FEATURES,
     meshAddress,
     gatewayAddress: async (gateway: GatewayRef, listener: { readonly port: number }, caller: Caller) =>
-      gatewayAddress(mesh, gateway, listener.port, async () => identityOf(caller)),
+      gatewayAddress(meshes.mesh, gateway, listener.port, async () => identityOf(caller)),
     /** From outside the mesh shows itself to verified callers alone: without an identity there is no way to a workload. */
     workloadAddress: async (workload: Callee, caller: Caller): Promise<Place | null> =>
-      caller.mtls === true ? meshAddress(caller, { ...workload, port: await servicePort(mesh, workload) }) : null,
-    meshConfig: async (settings: Settings) => applyMeshConfig(mesh, settings),
-    settled: async () => settled(mesh),
-    stop: async () => mesh.stop(),
+      caller.mtls === true
+        ? meshAddress(caller, { ...workload, port: await servicePort(meshes.mesh, workload) })
+        : null,
+    meshConfig: async (settings: Settings) => {
+      await meshes.choose(String(settings["trustDomain"]));
+      await applyMeshConfig(meshes.mesh, settings);
+    },
+    settled: async () => settled(meshes.mesh),
+    stop: async () => meshes.stop(),
   };
 }
 
@@ -173,14 +166,25 @@ function accountOf({ labels = {} }: Caller): string {
   return text === "[]" ? "default" : `caller-${createHash("sha256").update(text).digest("hex").slice(0, 12)}`;
 }
 
+interface Account {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** @returns null for a caller of another trust domain, or whose service account's name is none */
+function accountIn(trustDomain: string, principal: string): Account | null {
+  const own = `${trustDomain}/`;
+  const [, namespace, name] = /^ns\/([^/]+)\/sa\/([a-z0-9.-]+)$/.exec(principal.slice(own.length)) ?? [];
+  return principal.startsWith(own) && namespace !== undefined && name !== undefined ? { namespace, name } : null;
+}
+
 /** Registers the caller as a workload, so that the mesh knows its labels. Its namespace, and it with that, may be gone since the last call. */
 async function introduce(
   mesh: RunningMesh,
-  principal: string,
+  { namespace, name: serviceAccountName }: Account,
   labels: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const [, namespace, serviceAccountName] = /^cluster\.local\/ns\/([^/]+)\/sa\/([a-z0-9.-]+)$/.exec(principal) ?? [];
-  if (namespace === undefined || serviceAccountName === undefined || Object.keys(labels).length === 0) return;
+  if (Object.keys(labels).length === 0) return;
   const name = `of-${serviceAccountName}`;
   const { status, text } = await mesh.control(
     `/k8s/api/v1/namespaces/${namespace}/pods/${name}?fieldManager=tulle-conformance-driver&force=true`,
@@ -195,14 +199,7 @@ async function introduce(
       }),
     },
   );
-  if (status >= 300) throw new Error(`the caller ${principal}: HTTP ${status} ${text}`);
-}
-
-/** @returns null for a caller of another trust domain, or whose service account's name is none */
-async function enrol(mesh: RunningMesh, principal: string): Promise<Svid | null> {
-  const [, namespace, serviceAccount] = /^cluster\.local\/ns\/([^/]+)\/sa\/([a-z0-9.-]+)$/.exec(principal) ?? [];
-  if (namespace === undefined || serviceAccount === undefined) return null;
-  return mesh.enrol(namespace, serviceAccount);
+  if (status >= 300) throw new Error(`the caller ${serviceAccountName} of ${namespace}: HTTP ${status} ${text}`);
 }
 
 interface GatewayObject {
