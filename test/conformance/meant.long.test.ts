@@ -46,8 +46,14 @@ describe("what the cases mean that cannot pass as the runner asks them", () => {
 
   beforeAll(async () => {
     mesh = await RunningMesh.start([
-      ...["--port-base", "23700", "--loopback", "127.0.37.0/24"],
-      ...["--empty", "--gateways", "1", "--plain-private"],
+      "--port-base",
+      "23700",
+      "--loopback",
+      "127.0.37.0/24",
+      "--empty",
+      "--gateways",
+      "1",
+      "--plain-private",
     ]);
     const echo =
       (name: string) =>
