@@ -294,3 +294,11 @@ export class MetricSums {
     return Array.from(this.#filled.values(), (series) => series.delta());
   }
 }
+
+/** One series' sums and more of them, under the labels of the first. */
+export function sumOf(sums: MetricDelta, more: MetricDelta): MetricDelta {
+  const both = new MetricSums();
+  both.addDelta(sums);
+  both.addDelta({ ...more, labels: sums.labels });
+  return both.series(sums.labels).delta();
+}

@@ -5,6 +5,7 @@ import { counterPieces } from "./counters.ts";
 import { escaped, type Format, head } from "./exposition.ts";
 import { type Gauges, gaugePieces } from "./gauges.ts";
 import { BUCKETS, bucketOf, extraIn, METRIC_LABELS } from "./metrics.ts";
+import type { Piece } from "./pieces.ts";
 import { ROUTE_LABELS } from "./route-labels.ts";
 
 /** What a scrape shows. */
@@ -23,7 +24,7 @@ export interface Shown {
 }
 
 /** In pieces of one series each: the whole is too large to be held, or handed from an object to its caller. */
-export function* prometheusPieces(shown: Shown, format: Format): Generator<string, undefined> {
+export function* prometheusPieces(shown: Shown, format: Format): Generator<Piece, undefined> {
   yield* istioPieces(shown, format);
   yield* routePieces(shown, format);
   yield* counterPieces(shown.counts, format);
@@ -39,7 +40,7 @@ export function* prometheusPieces(shown: Shown, format: Format): Generator<strin
   return undefined;
 }
 
-function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<string> {
+function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<Piece> {
   yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.", format);
   for (const { labels, requests } of series)
     if (isOf("REQUEST_COUNT", labels)) yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
@@ -48,7 +49,7 @@ function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<s
   for (const one of series) {
     if (!isOf("REQUEST_DURATION", one.labels)) continue;
     const shown = format === "openmetrics" ? exemplars(one.labels) : [];
-    yield histogram(DURATION, labelText(METRIC_LABELS, one.labels), durationsOf(one), shown);
+    yield* histogram(DURATION, labelText(METRIC_LABELS, one.labels), durationsOf(one), shown);
   }
   yield* bodyPieces("istio_request_bytes", "Lengths of requests' bodies, where they are known.", series, format);
   yield* bodyPieces("istio_response_bytes", "Lengths of answers' bodies, where they are known.", series, format);
@@ -59,7 +60,7 @@ function* bodyPieces(
   help: string,
   series: readonly MetricDelta[],
   format: Format,
-): Generator<string> {
+): Generator<Piece> {
   yield head(name, "histogram", help, format);
   for (const one of series) {
     const [metric, bytes] =
@@ -67,20 +68,22 @@ function* bodyPieces(
         ? (["REQUEST_SIZE", one.requestBytes] as const)
         : (["RESPONSE_SIZE", one.responseBytes] as const);
     if (bytes !== undefined && isOf(metric, one.labels))
-      yield histogram(name, labelText(METRIC_LABELS, one.labels), bytes, []);
+      yield* histogram(name, labelText(METRIC_LABELS, one.labels), bytes, []);
   }
 }
 
-function* routePieces({ routes, exemplars }: Shown, format: Format): Generator<string> {
+function* routePieces({ routes, exemplars }: Shown, format: Format): Generator<Piece> {
   yield head("tulle_route_requests_total", "counter", "Answers by route, the gateway's own too.", format);
   for (const { labels, requests } of routes)
     yield `tulle_route_requests_total{${labelText(ROUTE_LABELS, labels)}} ${requests}\n`;
   yield head(ROUTE_DURATION, "histogram", "The same time by route, in milliseconds.", format);
   for (const one of routes) {
     const shown = format === "openmetrics" ? exemplars(one.labels) : [];
-    yield histogram(ROUTE_DURATION, labelText(ROUTE_LABELS, one.labels), durationsOf(one), shown);
+    yield* histogram(ROUTE_DURATION, labelText(ROUTE_LABELS, one.labels), durationsOf(one), shown);
   }
 }
+
+const BOUNDS: readonly string[] = [...BUCKETS.map(String), "+Inf"];
 
 const DURATION = "istio_request_duration_milliseconds";
 const ROUTE_DURATION = "tulle_route_request_duration_milliseconds";
@@ -90,15 +93,20 @@ function durationsOf({ durationMsSum, durationBuckets }: MetricDelta): BytesDelt
 }
 
 /** @param text its labels, as they stand between the braces */
-function histogram(name: string, text: string, { sum, buckets }: BytesDelta, exemplars: readonly Exemplar[]): string {
-  let lines = "";
+function* histogram(
+  name: string,
+  text: string,
+  { sum, buckets }: BytesDelta,
+  exemplars: readonly Exemplar[],
+): Generator<Piece> {
   let reached = 0;
-  for (let at = 0; at <= BUCKETS.length; at += 1) {
+  const tails = BOUNDS.map((bound, at) => {
     reached += buckets[at] ?? 0;
     const shown = exemplars.length === 0 ? undefined : exemplars.find(({ durationMs }) => bucketOf(durationMs) === at);
-    lines += `${name}_bucket{${text},le="${BUCKETS[at] ?? "+Inf"}"} ${reached}${shown === undefined ? "" : exemplarText(shown)}\n`;
-  }
-  return `${lines}${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${reached}\n`;
+    return shown === undefined ? `${bound}"} ${reached}\n` : `${bound}"} ${reached}${exemplarText(shown)}\n`;
+  });
+  yield { head: `${name}_bucket{${text},le="`, tails };
+  yield `${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${reached}\n`;
 }
 
 function exemplarText({ traceId, durationMs, at }: Exemplar): string {
@@ -107,13 +115,17 @@ function exemplarText({ traceId, durationMs, at }: Exemplar): string {
 
 /** A Telemetry may have made other series of some metrics. */
 function isOf(metric: IstioMetric, key: string): boolean {
-  // Few have something behind their values: the others need no look inside.
-  return !key.endsWith("}]") || (extraIn(key).only?.includes(metric) ?? true);
+  return !hasExtra(key) || (extraIn(key).only?.includes(metric) ?? true);
+}
+
+/** Few have something behind their values: the others need no look inside. */
+function hasExtra(key: string): boolean {
+  return key.endsWith("}]");
 }
 
 function labelText(names: readonly string[], key: string): string {
-  const values = JSON.parse(key) as string[];
+  const values = JSON.parse(key) as readonly string[];
   const own = names.map((name, at) => `${name}="${escaped(values[at] ?? "")}"`);
-  const more = names === METRIC_LABELS ? Object.entries(extraIn(key).more ?? {}) : [];
+  const more = names === METRIC_LABELS && hasExtra(key) ? Object.entries(extraIn(key).more ?? {}) : [];
   return [...own, ...more.map(([name, value]) => `${name}="${escaped(value)}"`)].join(",");
 }

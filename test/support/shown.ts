@@ -1,4 +1,5 @@
 import { prometheusPieces, type Shown } from "../../src/telemetry/prometheus-text.ts";
+import { pieceText } from "./piece-text.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
 
 /** The whole text of a scrape that shows this, and else nothing. */
@@ -12,5 +13,5 @@ export function scrapeText(shown: Partial<Shown> = {}, format: Format = "prometh
     gauges: {},
     counts: {},
   };
-  return [...prometheusPieces({ ...nothing, ...shown }, format)].join("");
+  return pieceText(prometheusPieces({ ...nothing, ...shown }, format));
 }

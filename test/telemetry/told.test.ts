@@ -6,6 +6,7 @@ import { Journal } from "../../src/telemetry/journal.ts";
 import { linkExpression } from "../../src/telemetry/expression.ts";
 import { linkLogFormat } from "../../src/telemetry/log-format.ts";
 import { foldedKey, MetricSums } from "../../src/telemetry/metrics.ts";
+import { pieceText } from "../support/piece-text.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { reachedIn } from "../../src/telemetry/seen-callers.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
@@ -164,8 +165,8 @@ describe("metrics that a Telemetry changes", () => {
 
   function shown(sums: MetricSums): readonly string[] {
     const meta = { routes: [], exemplars: () => [], dropped: {}, folded: 0, gauges: {}, counts: {} };
-    return [...prometheusPieces({ series: sums.all(), ...meta }, "prometheus")]
-      .flatMap((piece) => piece.split("\n"))
+    return pieceText(prometheusPieces({ series: sums.all(), ...meta }, "prometheus"))
+      .split("\n")
       .filter((text) =>
         /^istio_(requests_total|request_duration_milliseconds_count)\{reporter="destination"/.test(text),
       );

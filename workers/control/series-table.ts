@@ -1,5 +1,5 @@
 import type { Exemplar, MetricDelta } from "../../src/snapshot/rpc.ts";
-import { bucketOf, MetricSums, type ToldKey } from "../../src/telemetry/metrics.ts";
+import { bucketOf, sumOf, type ToldKey } from "../../src/telemetry/metrics.ts";
 import { SeriesRoom } from "../../src/telemetry/series-room.ts";
 
 /** What a table of series is. */
@@ -18,7 +18,8 @@ interface Settings {
 export class SeriesTable {
   readonly #sql: SqlStorage;
   readonly #settings: Settings;
-  readonly #sums = new MetricSums();
+  /** None is changed: whoever holds those of a moment, as a scrape does while it is read, needs no copies. */
+  readonly #sums = new Map<string, MetricDelta>();
   readonly #room: SeriesRoom;
   readonly #unwritten = new Set<string>();
   /** By series and by bucket of the duration: the last one that came. They are not written: soon there are others. */
@@ -32,7 +33,7 @@ export class SeriesTable {
     for (const { delta } of sql.exec<{ delta: string }>(`SELECT delta FROM ${settings.name}`)) {
       const stored = JSON.parse(delta) as MetricDelta;
       this.#room.enter(stored.labels);
-      this.#sums.addDelta(stored);
+      this.#sums.set(stored.labels, stored);
     }
   }
 
@@ -40,14 +41,15 @@ export class SeriesTable {
   add(delta: MetricDelta): string {
     const { exemplar, ...sums } = delta;
     const labels = this.#room.place(delta.labels);
-    this.#sums.addDelta({ ...sums, labels });
+    const before = this.#sums.get(labels);
+    this.#sums.set(labels, before === undefined ? { ...sums, labels } : sumOf(before, sums));
     this.#unwritten.add(labels);
     if (exemplar !== undefined) this.#show(labels, exemplar);
     return labels;
   }
 
   all(): readonly MetricDelta[] {
-    return this.#sums.all();
+    return [...this.#sums.values()];
   }
 
   exemplars(labels: string): readonly Exemplar[] {
@@ -57,7 +59,7 @@ export class SeriesTable {
   /** To be called in a transaction, and `written` after it. */
   write(): void {
     for (const labels of this.#unwritten) {
-      const delta = JSON.stringify(this.#sums.series(labels).delta());
+      const delta = JSON.stringify(this.#sums.get(labels));
       this.#sql.exec(`INSERT OR REPLACE INTO ${this.#settings.name} (labels, delta) VALUES (?, ?)`, labels, delta);
     }
   }

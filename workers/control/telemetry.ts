@@ -13,6 +13,7 @@ import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src
 import { addDelta, FROM_THE_START, noGrowth, placeOf, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
 import { sampleTimeAt } from "../../src/telemetry/rollup-times.ts";
 import type { SeriesViewer } from "../../src/telemetry/series-visibility.ts";
+import { chunksOf } from "../../src/telemetry/pieces.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { FOLDED_ROUTE } from "../../src/telemetry/route-labels.ts";
 import { Rollups } from "./rollups.ts";
@@ -32,9 +33,6 @@ const MAX_SOURCES = 1_000;
 /** Before a counter's key, among the totals. */
 const COUNT = "count/";
 const OWN = "own/";
-
-const ENCODER = new TextEncoder();
-const CHUNK_CHARACTERS = 32_768;
 
 /** Sums the metrics of the whole mesh. What observes never delays: reports are taken in memory and written a moment later. */
 export class Telemetry extends DurableObject<object> {
@@ -114,15 +112,10 @@ export class Telemetry extends DurableObject<object> {
       },
       format,
     );
-    return new ReadableStream({
-      type: "bytes",
-      pull: (controller) => {
-        const { text, ended } = nextText(pieces);
-        if (text !== "") controller.enqueue(ENCODER.encode(text));
-        if (ended) controller.close();
-      },
-      cancel: () => void pieces.return(undefined),
-    });
+    const { readable, writable } = new IdentityTransformStream();
+    // Not waited for: it goes on as the reader reads, and ends where the reader leaves.
+    this.ctx.waitUntil(pour(chunksOf(pieces), writable));
+    return readable;
   }
 
   /** A query's answer as text, or why there is none. @param gauges what is known of now alone */
@@ -247,13 +240,13 @@ export class Telemetry extends DurableObject<object> {
   }
 }
 
-/** Some pieces at once: each chunk costs a way through two Workers. */
-function nextText(pieces: Iterator<string, undefined>): { readonly text: string; readonly ended: boolean } {
-  let text = "";
-  while (text.length < CHUNK_CHARACTERS) {
-    const { value, done } = pieces.next();
-    if (done === true) return { text, ended: true };
-    text += value;
+/** Each chunk is asked for when the one before it was taken. */
+async function pour(chunks: Iterable<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
+  const writer = to.getWriter();
+  try {
+    for (const chunk of chunks) await writer.write(chunk);
+    await writer.close();
+  } catch {
+    // The reader is gone.
   }
-  return { text, ended: false };
 }
