@@ -1,0 +1,210 @@
+import { NOTHING_TAKEN, standing } from "./counter.ts";
+import { KeptCounters } from "./kept-counters.ts";
+import { Lease } from "./lease.ts";
+import { type Ask, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
+import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
+import { leaseMs, type Rate, usedIn } from "./rate.ts";
+
+/** One limit that a request is asked about. */
+export interface LimitAsk {
+  /** `namespace/policy/limit`. */
+  readonly name: string;
+  readonly scope: "GLOBAL" | "LOCATION" | "LOCAL";
+  /** The counter of its key; and that of all keys for which there is no room. */
+  readonly counter: string;
+  readonly shared: string;
+  /** The key as the operator may see it. */
+  readonly key: string;
+  readonly rates: readonly Rate[];
+  readonly cost: number;
+  /** What is over is told, and refuses nothing. */
+  readonly audit: boolean;
+  /** Where nobody can be asked it refuses. */
+  readonly closed: boolean;
+}
+
+/** What must be asked of the limiter. What the isolate counts by itself is charged meanwhile. */
+export interface Asking {
+  readonly kind: "asking";
+  readonly asks: readonly LimitAsk[];
+  /** Which of them are asked about, and how. */
+  readonly remote: readonly { readonly index: number; readonly ask: Ask }[];
+  readonly own: { readonly asks: readonly Ask[]; readonly taken: Taken; readonly indexes: readonly number[] };
+  /** Of leases. */
+  readonly used: readonly { readonly index: number; readonly lease: Lease; readonly cost: number }[];
+  readonly at: number;
+}
+
+/** Keys that an isolate counts by itself, */
+const MAX_OWN = 20_000;
+/** of which it has a lease, */
+const MAX_LEASES = 1_000;
+/** and of which it knows that they are used up. The oldest of these two are forgotten. */
+const MAX_REFUSED = 20_000;
+/** Nobody is refused longer without the limiter being asked: somebody may have taken the count back to zero. */
+const MAX_REFUSED_MS = 1_000;
+
+/** What one isolate knows of limits: its own counters, what it took in advance, and what it knows to be used up. */
+export class LimitBook {
+  readonly #own = new KeptCounters(MAX_OWN);
+  readonly #leases = new Map<string, Lease>();
+  readonly #refused = new Map<string, number>();
+
+  /** Takes what can be taken here. @returns what came of it, or what must be asked of the limiter */
+  begin(asks: readonly LimitAsk[], now: number): LimitsFact | Asking {
+    const here: number[] = [];
+    const remote: { index: number; ask: Ask }[] = [];
+    const used: { index: number; lease: Lease; cost: number }[] = [];
+    let refused: { readonly index: number; readonly retryAfterMs: number } | null = null;
+    asks.forEach((one, index) => {
+      if (one.scope === "LOCAL") return void here.push(index);
+      const wait = this.#knownWait(one, now);
+      if (wait > 0) return void (refused ??= one.audit ? null : { index, retryAfterMs: wait });
+      const lease = this.#leaseFor(one);
+      if (lease !== null && lease.left(now) >= one.cost) used.push({ index, lease, cost: one.cost });
+      else remote.push({ index, ask: askOf(one, lease, now) });
+    });
+    if (refused !== null) return this.#refusal(asks, refused, now);
+    const ownAsks = here.flatMap((index) => this.#ownAsk(asks[index], now));
+    const taken = takeAll(this.#own, ownAsks, now);
+    const over = taken.grants.findIndex(({ amount }, at) => amount === 0 && ownAsks[at]?.audit === false);
+    if (over >= 0)
+      return this.#refusal(asks, { index: here[over] ?? 0, retryAfterMs: taken.grants[over]?.retryAfterMs ?? 0 }, now);
+    for (const { lease, cost } of used) lease.use(cost);
+    const asking: Asking = {
+      kind: "asking",
+      asks,
+      remote,
+      own: { asks: ownAsks, taken, indexes: here },
+      used,
+      at: now,
+    };
+    return remote.length === 0 ? this.settle(asking, { ok: true, grants: [], at: now }, now) : asking;
+  }
+
+  /** The limiter has answered. */
+  settle(asking: Asking, taken: Taken, now: number): LimitsFact {
+    const { asks, remote } = asking;
+    const grants: (Grant | undefined)[] = asks.map(() => undefined);
+    remote.forEach(({ index, ask }, at) => {
+      const grant = taken.grants[at];
+      const one = asks[index];
+      if (grant === undefined || one === undefined) return;
+      grants[index] = grant;
+      const lease = this.#leases.get(one.counter);
+      if (grant.amount === 0) this.#note(one, lease, grant.retryAfterMs, now);
+      else if (taken.ok && ask.leaseMs > 0 && lease !== undefined) {
+        lease.granted(grant.amount, ask.want, asking.at);
+        lease.use(one.cost);
+      }
+    });
+    if (!taken.ok) this.#giveBack(asking, now);
+    return this.#fact(asking, grants, now);
+  }
+
+  /** The limiter could not be asked: what protects capacity stays open, with a limit of the same size here, unless it says otherwise. */
+  fail(asking: Asking, now: number): LimitsFact {
+    const { asks, remote } = asking;
+    const closed = remote.find(({ index }) => isClosed(asks[index]));
+    if (closed !== undefined) {
+      this.#giveBack(asking, now);
+      return { limits: asks.map((one, index) => takenOf(one, undefined, index === closed.index ? "failed" : "taken")) };
+    }
+    const own = remote.flatMap(({ index }) => this.#ownAsk(asks[index], now));
+    const taken = takeAll(this.#own, own, now);
+    const grants: (Grant | undefined)[] = asks.map(() => undefined);
+    remote.forEach(({ index }, at) => (grants[index] = taken.grants[at]));
+    if (!taken.ok) this.#giveBack(asking, now);
+    return this.#fact(asking, grants, now);
+  }
+
+  #knownWait(one: LimitAsk, now: number): number {
+    const rest = (this.#refused.get(one.counter) ?? 0) - now;
+    if (rest > 0) return Math.min(rest, MAX_REFUSED_MS);
+    const lease = this.#leases.get(one.counter);
+    return lease !== undefined && lease.left(now) < one.cost ? lease.rest(now) : 0;
+  }
+
+  #leaseFor({ counter, rates }: LimitAsk): Lease | null {
+    const known = this.#leases.get(counter);
+    if (known !== undefined) return known;
+    const ms = leaseMs(rates);
+    if (ms === 0) return null;
+    const lease = new Lease(ms, usedIn(rates, ms));
+    this.#leases.set(counter, lease);
+    forgetOldest(this.#leases, MAX_LEASES);
+    return lease;
+  }
+
+  #note(one: LimitAsk, lease: Lease | undefined, retryAfterMs: number, now: number): void {
+    if (lease !== undefined) return lease.refused(retryAfterMs, now);
+    this.#refused.delete(one.counter);
+    this.#refused.set(one.counter, now + Math.min(retryAfterMs, MAX_REFUSED_MS));
+    forgetOldest(this.#refused, MAX_REFUSED);
+  }
+
+  #ownAsk(one: LimitAsk | undefined, now: number): Ask[] {
+    if (one === undefined) return [];
+    const counter = this.#own.nameOf(one.counter, one.shared, now);
+    return [{ counter, rates: one.rates, cost: one.cost, want: one.cost, leaseMs: 0, audit: one.audit }];
+  }
+
+  #giveBack({ own, used }: Asking, now: number): void {
+    refundAll(this.#own, own.asks, own.taken, now);
+    for (const { lease, cost } of used) lease.giveBack(cost);
+  }
+
+  /** Refused before anything was charged. */
+  #refusal(
+    asks: readonly LimitAsk[],
+    { index, retryAfterMs }: { readonly index: number; readonly retryAfterMs: number },
+    now: number,
+  ): LimitsFact {
+    return {
+      limits: asks.map((one, at) => {
+        if (at !== index) return takenOf(one, undefined, "taken");
+        const own =
+          one.scope === "LOCAL" ? standing(this.#own.get(one.counter) ?? NOTHING_TAKEN, one.rates, now) : null;
+        const grant = { amount: 0, left: own?.left ?? 0, resetMs: own?.resetMs ?? retryAfterMs, retryAfterMs };
+        return takenOf(one, grant, "over");
+      }),
+    };
+  }
+
+  #fact({ asks, own }: Asking, grants: (Grant | undefined)[], now: number): LimitsFact {
+    own.indexes.forEach((index, at) => (grants[index] = own.taken.grants[at]));
+    return {
+      limits: asks.map((one, index) => {
+        const grant = grants[index] ?? this.#leaseGrant(one, now);
+        return takenOf(one, grant, grant.amount === 0 ? "over" : "taken");
+      }),
+    };
+  }
+
+  /** Of what was taken in advance the isolate knows no more than what it has itself. */
+  #leaseGrant({ counter }: LimitAsk, now: number): Grant {
+    const wait = (this.#refused.get(counter) ?? 0) - now;
+    if (wait > 0) return { amount: 0, left: 0, resetMs: wait, retryAfterMs: wait };
+    return { amount: 1, left: this.#leases.get(counter)?.left(now) ?? 0, resetMs: 0, retryAfterMs: 0 };
+  }
+}
+
+function askOf({ counter, rates, cost, audit }: LimitAsk, lease: Lease | null, now: number): Ask {
+  if (lease === null) return { counter, rates, cost, want: cost, leaseMs: 0, audit };
+  return { counter, rates, cost, want: lease.want(cost, now), leaseMs: leaseMs(rates), audit };
+}
+
+function isClosed(ask: LimitAsk | undefined): boolean {
+  return ask !== undefined && ask.closed && !ask.audit;
+}
+
+function takenOf({ name, rates }: LimitAsk, grant: Grant | undefined, verdict: TakenLimit["verdict"]): TakenLimit {
+  const { limit = 0, windowMs = 0 } = rates[0] ?? {};
+  const { left = limit, resetMs = 0, retryAfterMs = 0 } = grant ?? {};
+  return { name, verdict, quota: limit, windowMs, left, resetMs, retryAfterMs };
+}
+
+function forgetOldest(map: Map<string, unknown>, most: number): void {
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
+}

@@ -1,0 +1,21 @@
+/** What came of a request's limits: all were charged, or none. Plain data, without keys. */
+export interface LimitsFact {
+  /** Those that the request was asked about, in their order. */
+  readonly limits: readonly TakenLimit[];
+}
+
+export interface TakenLimit {
+  /** `namespace/policy/limit`. */
+  readonly name: string;
+  /** `over`: it has no room, and the request is refused unless it is audited. `failed`: nobody could be asked, and it is closed then. `taken`: also where another one refused. */
+  readonly verdict: "taken" | "over" | "failed";
+  /** Of the rate that leaves the least: its number and window, */
+  readonly quota: number;
+  readonly windowMs: number;
+  /** what is left, */
+  readonly left: number;
+  /** and milliseconds until nothing of it is used. */
+  readonly resetMs: number;
+  /** Milliseconds until there is room; 0: there is. */
+  readonly retryAfterMs: number;
+}

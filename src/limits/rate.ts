@@ -1,0 +1,42 @@
+/** So much in any window of that length. Windows up to a minute are counted by GCRA, longer ones by a sliding counter. */
+export interface Rate {
+  readonly limit: number;
+  readonly windowMs: number;
+  /** What may be taken at once. Absent: `limit`. A sliding counter has none. */
+  readonly burst?: number;
+}
+
+const GCRA_UP_TO_MS = 60_000;
+
+export function isGcra({ windowMs }: Rate): boolean {
+  return windowMs <= GCRA_UP_TO_MS;
+}
+
+export function burstOf({ limit, burst = limit }: Rate): number {
+  return burst;
+}
+
+/** Up to this each request asks the limiter; above, an isolate takes some in advance. */
+const EXACT_UP_TO_PER_SECOND = 100;
+const MAX_LEASE_MS = 1_000;
+/** What lives shorter is used up, or lost, before it saves a call. */
+const MIN_LEASE_MS = 50;
+
+/**
+ * For how long what was taken in advance may be used, in ms: half of the time in which the burst comes back, so that the other half
+ * serves as before. 0: nothing is taken in advance.
+ */
+export function leaseMs(rates: readonly Rate[]): number {
+  let longest = MAX_LEASE_MS;
+  for (const rate of rates) {
+    const { limit, windowMs } = rate;
+    if (limit * 1_000 <= EXACT_UP_TO_PER_SECOND * windowMs) return 0;
+    if (isGcra(rate)) longest = Math.min(longest, Math.floor((burstOf(rate) * windowMs) / limit / 2));
+  }
+  return longest < MIN_LEASE_MS ? 0 : longest;
+}
+
+/** What is used of the tightest rate in so many ms: nobody can use more. */
+export function usedIn(rates: readonly Rate[], ms: number): number {
+  return rates.reduce((least, { limit, windowMs }) => Math.min(least, Math.ceil((limit * ms) / windowMs)), Infinity);
+}

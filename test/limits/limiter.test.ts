@@ -1,0 +1,185 @@
+import { describe, expect, it } from "vitest";
+import { room } from "../../src/limits/counter.ts";
+import { KeptCounters } from "../../src/limits/kept-counters.ts";
+import { LimitBook, type LimitAsk } from "../../src/limits/limit-book.ts";
+import { type Ask, refundAll, takeAll } from "../../src/limits/limiter.ts";
+import type { Rate } from "../../src/limits/rate.ts";
+import { overshoot, type Use } from "./naive.ts";
+import { type Draws, eachSeed } from "./random.ts";
+
+const START = 1_780_000_000_000;
+
+function askOf(counter: string, rate: Rate, change: Partial<Ask> = {}): Ask {
+  return { counter, rates: [rate], cost: 1, want: 1, leaseMs: 0, audit: false, ...change };
+}
+
+function limitAsk(counter: string, rate: Rate, change: Partial<LimitAsk> = {}): LimitAsk {
+  return {
+    name: counter,
+    scope: "GLOBAL",
+    counter,
+    shared: `${counter}/others`,
+    key: "",
+    rates: [rate],
+    cost: 1,
+    audit: false,
+    closed: false,
+    ...change,
+  };
+}
+
+const left = (counters: KeptCounters, { counter, rates }: Ask, now: number): number =>
+  room(counters.get(counter) ?? {}, rates, now);
+
+describe("limits of one request", () => {
+  it("are all charged or none, and the refunded ones are as before", () => {
+    eachSeed(100, (draws) => {
+      const counters = new KeptCounters(100);
+      const all = ["a", "b", "c", "d"].map((name) =>
+        askOf(name, { limit: draws.int(1, 4), windowMs: draws.chance(0.5) ? 10_000 : 120_000 }),
+      );
+      for (let at = 0, now = START; at < 60; at += 1, now += draws.int(0, 3_000)) {
+        const asks = all.filter(() => draws.chance(0.6));
+        const before = asks.map((ask) => left(counters, ask, now));
+        const taken = takeAll(counters, asks, now);
+        expect(taken.ok).toBe(before.every((one) => one >= 1));
+        expect(asks.map((ask) => left(counters, ask, now))).toEqual(taken.ok ? before.map((one) => one - 1) : before);
+        if (!taken.ok || draws.chance(0.5)) continue;
+        refundAll(counters, asks, taken, now);
+        expect(asks.map((ask) => left(counters, ask, now))).toEqual(before);
+      }
+    });
+  });
+
+  it("refuse nothing where they are audited", () => {
+    const counters = new KeptCounters(10);
+    const audited = askOf("a", { limit: 1, windowMs: 1_000 }, { audit: true });
+    const other = askOf("b", { limit: 5, windowMs: 1_000 });
+    expect(takeAll(counters, [audited, other], START).grants.map(({ amount }) => amount)).toEqual([1, 1]);
+    const second = takeAll(counters, [audited, other], START);
+    expect(second.ok).toBe(true);
+    expect(second.grants.map(({ amount }) => amount)).toEqual([0, 1]);
+  });
+
+  it("count further keys as one where there is no room for them, until others are as if nothing had been taken", () => {
+    const counters = new KeptCounters(2);
+    const rate = { limit: 1, windowMs: 60_000 };
+    const taken = (key: string, now: number) =>
+      takeAll(counters, [askOf(counters.nameOf(key, "others", now), rate)], now).ok;
+    expect([taken("a", START), taken("b", START), taken("c", START), taken("d", START)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(counters.size).toBe(3);
+    expect(taken("a", START)).toBe(false);
+    expect([taken("c", START + 60_000), taken("d", START + 60_000)]).toEqual([true, true]);
+    expect(counters.size).toBe(2);
+  });
+});
+
+/** Isolates and one limiter on a model clock: each call takes its time, and the limiter may forget its memory at any moment. */
+function run(
+  draws: Draws,
+  rate: Rate,
+  { isolates, perSecond, seconds }: Record<"isolates" | "perSecond" | "seconds", number>,
+) {
+  const counters = new KeptCounters(100);
+  const books = Array.from({ length: isolates }, () => new LimitBook());
+  const uses: Use[] = [];
+  const waiting: { readonly at: number; readonly run: (now: number) => void }[] = [];
+  let [calls, requests] = [0, 0];
+  const perMs = perSecond / 1_000;
+  for (let now = START; now < START + seconds * 1_000; now += 1) {
+    for (const { run: due } of waiting.splice(0).filter((one) => one.at <= now || !waiting.push(one))) due(now);
+    let due = Math.floor(perMs) + (draws.chance(perMs % 1) ? 1 : 0);
+    for (; due > 0; due -= 1) {
+      requests += 1;
+      const book = books[draws.int(0, isolates - 1)];
+      const asking = book?.begin([limitAsk("key", rate)], now);
+      if (book === undefined || asking === undefined) continue;
+      if (!("kind" in asking)) {
+        if (asking.limits[0]?.verdict === "taken") uses.push({ at: now, cost: 1 });
+        continue;
+      }
+      calls += 1;
+      waiting.push({
+        at: now + draws.int(0, 2),
+        run: (there) => {
+          const taken = takeAll(
+            counters,
+            asking.remote.map(({ ask }) => ask),
+            there,
+          );
+          waiting.push({
+            at: there + draws.int(0, 2),
+            run: (back) => {
+              const fact = book.settle(asking, taken, back);
+              if (fact.limits[0]?.verdict === "taken") uses.push({ at: back, cost: 1 });
+            },
+          });
+        },
+      });
+    }
+  }
+  return { uses, calls, requests };
+}
+
+describe("leases", () => {
+  it.each([
+    { name: "100/s with a burst of 20", rate: { limit: 100, windowMs: 1_000, burst: 20 }, perSecond: 200 },
+    { name: "500/s", rate: { limit: 500, windowMs: 1_000 }, perSecond: 1_000 },
+    { name: "5,000/s", rate: { limit: 5_000, windowMs: 1_000 }, perSecond: 10_000 },
+  ])(
+    "$name at twice the limit from 20 isolates: never above it in any window, and at least 95 % of it",
+    ({ rate, perSecond }) => {
+      eachSeed(1, (draws) => {
+        const seconds = 5;
+        const { uses } = run(draws, rate, { isolates: 20, perSecond, seconds });
+        expect(overshoot(uses, rate)).toBeLessThanOrEqual(0);
+        expect(uses.length).toBeGreaterThanOrEqual(0.95 * rate.limit * seconds);
+      });
+    },
+  );
+
+  it("take at most one call in 50 requests of a key that has 1,000 a second", () => {
+    eachSeed(1, (draws) => {
+      const rate = { limit: 2_000, windowMs: 1_000 };
+      const { uses, calls, requests } = run(draws, rate, { isolates: 4, perSecond: 1_000, seconds: 5 });
+      expect(uses.length).toBe(requests);
+      expect(calls).toBeLessThanOrEqual(requests / 50);
+    });
+  });
+
+  it("never let more through than the rates say, whatever these are", () => {
+    eachSeed(12, (draws) => {
+      const limit = draws.int(50, 800);
+      const rate = draws.chance(0.5)
+        ? { limit, windowMs: 1_000, burst: draws.int(1, 2 * limit) }
+        : { limit: limit * 90, windowMs: 90_000 };
+      const { uses } = run(draws, rate, { isolates: draws.int(1, 8), perSecond: draws.int(10, 1_500), seconds: 3 });
+      if ("burst" in rate) expect(overshoot(uses, rate)).toBeLessThanOrEqual(0);
+      else expect(uses.length).toBeLessThanOrEqual(rate.limit);
+    });
+  });
+});
+
+describe("where the limiter cannot be asked", () => {
+  const rate = { limit: 3, windowMs: 60_000 };
+  const verdicts = (ask: LimitAsk) => {
+    const book = new LimitBook();
+    return Array.from({ length: 5 }, () => {
+      const asking = book.begin([ask], START);
+      return "kind" in asking ? book.fail(asking, START).limits[0]?.verdict : asking.limits[0]?.verdict;
+    });
+  };
+
+  it("a limit of the same size holds in the isolate", () => {
+    expect(verdicts(limitAsk("key", rate))).toEqual(["taken", "taken", "taken", "over", "over"]);
+  });
+
+  it("a closed one refuses", () => {
+    expect(new Set(verdicts(limitAsk("key", rate, { closed: true })))).toEqual(new Set(["failed"]));
+  });
+});
