@@ -1,8 +1,17 @@
-import { render } from "preact";
+import { options, render } from "preact";
 import { App } from "./app.tsx";
 import { resume, signIn } from "./state/api.ts";
 import { codeIn } from "./state/place.ts";
 import { problem } from "./state/problem.ts";
+import { visible } from "./visible.ts";
+
+const others = options.vnode?.bind(options);
+/** Every text of every page comes by here: as a vnode its props are the text. */
+options.vnode = (vnode) => {
+  const text = vnode as { props: unknown };
+  if (typeof text.props === "string") text.props = visible(text.props);
+  others?.(vnode);
+};
 
 const code = codeIn(window.location.hash);
 // Out of the history before anything else is done: whoever looks at it later finds no code.

@@ -10,7 +10,7 @@ import { AttackIssuer } from "./tokens.ts";
 import { OWN, tryCases } from "./try-cases.ts";
 import { heldBy } from "./words.ts";
 
-const ON_MESH = new Set(["gateway", "snapshot", "unit", "ui"]);
+const ON_MESH = new Set(["gateway", "snapshot", "unit"]);
 
 /** Those that change what holds for others come last. */
 const CASES = OWN.filter(({ target }) => ON_MESH.has(target)).toSorted(
@@ -71,8 +71,8 @@ describe("the runner", () => {
     expect(arrangementOf("it rains")).toBeNull();
   });
 
-  it("lets cases of the dashboard and of rate limits wait, whatever they are called", () => {
-    expect(waitOf(attack({ target: "ui" }))).toBe("the dashboard");
+  it("lets cases of rate limits wait, whatever they are called, and no others", () => {
+    expect(waitOf(attack({ target: "ui" }))).toBeNull();
     expect(waitOf(attack({ setup: { words: "rate limit: 3 per hour per client IP" } }))).toBe("rate limits");
     expect(waitOf(attack({}))).toBeNull();
   });

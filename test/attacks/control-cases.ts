@@ -11,10 +11,10 @@ import type { Reply } from "./raw-answer.ts";
 
 /** Cases on the control Worker alone: its API, its certificate authority, what it makes of documents. */
 export class ControlCases {
-  readonly #world: ControlWorld;
+  readonly world: ControlWorld;
 
   private constructor(world: ControlWorld) {
-    this.#world = world;
+    this.world = world;
   }
 
   static async start(): Promise<ControlCases> {
@@ -22,7 +22,7 @@ export class ControlCases {
   }
 
   async stop(): Promise<void> {
-    await this.#world.stop();
+    await this.world.stop();
   }
 
   /** @throws where the case does not hold, or cannot be tried */
@@ -38,9 +38,9 @@ export class ControlCases {
   async #guarded(attack: AttackCase, work: () => Promise<void>): Promise<void> {
     const { must } = attack;
     if (must.state_unchanged !== true && must.apply !== "rejected") return work();
-    const before = await this.#world.control.dump();
+    const before = await this.world.control.dump();
     await work();
-    demand((await this.#world.control.dump()) === before, "the state has changed", attack.id);
+    demand((await this.world.control.dump()) === before, "the state has changed", attack.id);
   }
 
   async #tried(attack: AttackCase): Promise<void> {
@@ -57,7 +57,7 @@ export class ControlCases {
     const check = caCheckOf(setup.words);
     if (check === null) throw new NotCovered(`setup \`${setup.words}\``);
     if (must.words !== undefined && !CA_WORDS.has(must.words)) throw new NotCovered(`condition \`${must.words}\``);
-    const answers = await check(this.#world, attack);
+    const answers = await check(this.world, attack);
     const issued = answers.filter(({ json }) => "certificate" in json);
     for (const { status, json } of answers) {
       const said = JSON.stringify(json).slice(0, 300);
@@ -79,33 +79,33 @@ export class ControlCases {
     await this.#guarded(attack, async () => {
       for (const document of documents) {
         for (const [method, path, type] of waysOf(document, must.apply === "rejected")) {
-          const call = this.#world.control.call(method, path, document, { type });
+          const call = this.world.control.call(method, path, document, { type });
           const { status, json } = await within(`the answer to ${type}`, patienceOf(must), call);
           checkApplied(attack, { status, text: JSON.stringify(json) }, document);
         }
       }
     });
-    await words?.(this.#world, attack, []);
+    await words?.(this.world, attack, []);
   }
 
   async #requests(attack: AttackCase, arrangement: ControlArrangement): Promise<void> {
     const { must, requests } = attack;
     const words = must.words === undefined ? null : controlWords(must.words);
     if (must.words !== undefined && words === null) throw new NotCovered(`condition \`${must.words}\``);
-    const undo = await arrangement.before?.(this.#world);
+    const undo = await arrangement.before?.(this.world);
     const replies: Reply[] = [];
     try {
       // What is refused without credentials says nothing of those who have some, and the other way round.
       const open = must.status?.includes(401) === true && arrangement.credentials === undefined;
-      const credentials = open ? {} : ((await arrangement.credentials?.(this.#world)) ?? bearer(this.#world.good));
-      const fill = await this.#world.placeholders(requests);
+      const credentials = open ? {} : ((await arrangement.credentials?.(this.world)) ?? bearer(this.world.good));
+      const fill = await this.world.placeholders(requests);
       await this.#guarded(attack, async () => {
         for (const request of requests) {
           if (request.generator !== undefined) {
-            const answers = await arrangement.generate?.(this.#world, request);
+            const answers = await arrangement.generate?.(this.world, request);
             if (answers === undefined) throw new NotCovered(`generator \`${request.generator}\``);
             replies.push(...answers);
-          } else replies.push(await this.#world.attack(request, credentials, fill));
+          } else replies.push(await this.world.attack(request, credentials, fill));
         }
       });
       for (const reply of replies) checkControlReply(attack, reply);
@@ -114,8 +114,8 @@ export class ControlCases {
         replies.map(({ status }) => status),
         attack.id,
       );
-      await words?.(this.#world, attack, replies);
-      if (requests.some(({ target }) => /[?&]dryRun=/.test(target ?? ""))) await dryRunChecks(this.#world);
+      await words?.(this.world, attack, replies);
+      if (requests.some(({ target }) => /[?&]dryRun=/.test(target ?? ""))) await dryRunChecks(this.world);
     } finally {
       await undo?.();
     }

@@ -1,6 +1,6 @@
 import { OWN, tryCases } from "./try-cases.ts";
 
-const ON_CONTROL = new Set(["control", "compile", "ca"]);
+const ON_CONTROL = new Set(["control", "compile", "ca", "ui"]);
 
 tryCases(
   "the attack cases on control",

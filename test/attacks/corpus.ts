@@ -160,7 +160,6 @@ const WAITS: ReadonlyMap<string, Wait> = new Map(WAITING.map((wait) => [wait.cas
 
 /** Features that are built later than what decides: a case of them is told by what it says. */
 const LATER: readonly (readonly [feature: string, (attack: AttackCase) => boolean])[] = [
-  ["the dashboard", ({ target }) => target === "ui"],
   [
     "rate limits",
     ({ setup, must }) => /\brate limit|\blimit \d+ per\b|\bbuckets?\b/i.test(`${setup?.words} ${must.words}`),

@@ -4,6 +4,7 @@ import { GatewayCases, type Numbered } from "./gateway-cases.ts";
 import { strangerIn } from "./known.ts";
 import { NotCovered, type Outcome } from "./outcome.ts";
 import { runSnapshotCase } from "./snapshot-cases.ts";
+import { runUiCase } from "./ui-cases.ts";
 import { runUnitCase } from "./unit-cases.ts";
 
 /** Starts when it is first asked for. */
@@ -73,7 +74,7 @@ export class AttackRun {
       case "unit":
         return runUnitCase(attack, this.#oneIn);
       case "ui":
-        throw new NotCovered("there is no dashboard");
+        return runUiCase(attack, (await this.#control.get()).world);
       default:
         return (await this.#control.get()).run(attack);
     }

@@ -192,6 +192,20 @@ describe.skipIf(toolPath("chromium") === null)("the dashboard in Chromium", () =
     await open("object/authorizationpolicies/default/marked", "AuthorizationPolicy default/marked");
     await page.getByText("<img src=x onerror=").first().waitFor();
     expect(await page.locator("img").count()).toBe(0);
+    // What nobody sees turns no other text about.
+    await mesh.mustApply(DENY.replace("from-the-test,", 'marked, annotations: { note: "a\\u202egpj.exe" },'));
+    await page.reload();
+    await page.getByText("\\u202egpj.exe").first().waitFor();
+    const mark = encodeURIComponent("<img src=x onerror=alert(1)>");
+    for (const hash of [
+      `object/authorizationpolicies/default/${mark}`,
+      `services/default/${mark}`,
+      `explain?requestId=${mark}`,
+    ]) {
+      await page.goto(`${mesh.info.controlHttp}/ui/#/${hash}`);
+      await page.getByText("<img src=x").or(page.getByRole("alert")).first().waitFor();
+      expect(await page.locator("img").count()).toBe(0);
+    }
   });
 
   it("says which permission is missing", async () => {

@@ -5,6 +5,7 @@ import { diffLines } from "../../ui/diff.ts";
 import { duration, latency, moment, percent, rate } from "../../ui/format.ts";
 import { codeIn, placeOf, readPlace } from "../../ui/state/place.ts";
 import { verdictOf } from "../../ui/verdict.ts";
+import { visible } from "../../ui/visible.ts";
 import { asYaml } from "../../ui/yaml.ts";
 
 describe("numbers for people", () => {
@@ -171,5 +172,21 @@ describe("what a policy does", () => {
   ])("of mutual TLS, %s", (mode, says) => {
     const spec = { mtls: { mode } };
     expect(verdictOf({ kind: "PeerAuthentication", metadata: { name: "x" }, spec }).text).toMatch(says);
+  });
+});
+
+describe("a text that is drawn", () => {
+  it("is as it was written, but that nothing in it turns other characters about", () => {
+    expect(visible("a\u202egpj.exe \u2066x\u2069 \u200f")).toBe("a\\u202egpj.exe \\u2066x\\u2069 \\u200f");
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom("a", "<", "\\", "\u202e", "\u2066", "\u200f", "\u061c") }),
+        (text) => {
+          expect(visible(text)).not.toMatch(/\p{Bidi_Control}/u);
+          expect(visible(visible(text))).toBe(visible(text));
+          if (!/\p{Bidi_Control}/u.test(text)) expect(visible(text)).toBe(text);
+        },
+      ),
+    );
   });
 });

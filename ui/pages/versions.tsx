@@ -2,6 +2,7 @@ import { Badge, type Tone } from "../parts/badge.tsx";
 import { Shown } from "../parts/shown.tsx";
 import { Table } from "../parts/table.tsx";
 import { duration } from "../format.ts";
+import { placeOf } from "../state/place.ts";
 import { useData } from "../state/use-data.ts";
 
 const REFRESH_MS = 5_000;
@@ -52,7 +53,7 @@ export function Versions() {
               columns={[
                 {
                   head: "Gateway",
-                  cell: ({ gateway }) => <a href={`#/gateways/${encodeURIComponent(gateway)}`}>{gateway}</a>,
+                  cell: ({ gateway }) => <a href={placeOf(["gateways", gateway])}>{gateway}</a>,
                 },
                 { head: "State", cell: (gateway) => <State gateway={gateway} mesh={mesh} /> },
                 { head: "Generation", isNumber: true, cell: ({ have }) => have ?? "-" },

@@ -25,7 +25,9 @@ export function dashboard(api: () => Hono<Api>): MiddlewareHandler<Api> {
       return sealed(response);
     }
     const file = reads ? await dashboardFile(c, path) : null;
-    return file ?? next();
+    if (file !== null) return file;
+    await next();
+    c.res = sealed(c.res);
   };
 }
 
