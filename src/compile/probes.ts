@@ -22,9 +22,12 @@ export function probeOf(world: World, entry: KubeObject): Probe | null {
   const at = endpointAt(world, host, port, namespace);
   if (at === null) return null;
   const to = { authority: `${hostOf(host)}:${port}`, settings: settingsOf(probe) };
-  const { httpGet } = probe;
+  const { httpGet, grpc } = probe;
   const { address } = at;
-  if (httpGet === undefined) return address.kind === "binding" ? null : { ...to, address };
+  if (httpGet === undefined) {
+    if (unprobedBy(world, entry) !== null || address.kind === "binding") return null;
+    return { ...to, address, ...(grpc && { grpc: { service: grpc.service ?? "" } }) };
+  }
   return {
     ...to,
     address: wayOf(world, entry, address, host === own, httpGet.scheme === "HTTPS"),
@@ -51,11 +54,18 @@ function wayOf(
   return { ...address, tls: true, peers: [id] };
 }
 
-/** A Worker has no ports: whether one could connect to it says nothing. */
-export function isUnprobed(world: World, entry: KubeObject): boolean {
-  const probe = groupProbe(world, entry);
+/** Why the workload's own address cannot be asked as its group's probe says; null: it can, or there is none. */
+export function unprobedBy(world: World, entry: KubeObject): string | null {
+  const { tcpSocket, grpc } = groupProbe(world, entry) ?? {};
   const { address } = entry.spec as WorkloadEntrySpec;
-  return probe?.tcpSocket !== undefined && probe.tcpSocket.host === undefined && address.startsWith("binding:");
+  const isBinding = address.startsWith("binding:");
+  if (tcpSocket !== undefined && tcpSocket.host === undefined && isBinding)
+    return "`tcpSocket`, is not made: a service binding has no port; use `httpGet`";
+  if (grpc === undefined) return null;
+  if (isBinding) return "`grpc`, is not made: a service binding carries no HTTP/2; use `httpGet`";
+  if (address.startsWith("https:"))
+    return "`grpc`, is not made: a Worker's connection by TLS cannot ask for HTTP/2; use `httpGet` or `tcpSocket`";
+  return hasAgent(workloadLabels(entry)) ? "`grpc`, is not made: an agent speaks no HTTP/2; use `tcpSocket`" : null;
 }
 
 function groupProbe(world: World, entry: KubeObject): ProbeSpec | null {

@@ -62,13 +62,14 @@ export interface Endpoint {
   readonly probe?: Probe;
 }
 
-/** A GET, which any status of 200 to 399 answers well, or a TCP connection, which is well once it is made. */
+/** A GET, which any status of 200 to 399 answers well, gRPC's health check, or a TCP connection, which is well once it is made. */
 export interface Probe {
   readonly address: EndpointAddress;
   /** Host and port: of the GET's URL, where the address has none, or of the connection. */
   readonly authority: string;
-  /** Absent: a connection is all. */
   readonly get?: ProbeGet;
+  /** gRPC's health check; neither this nor \`get\`: a connection is all. */
+  readonly grpc?: { readonly service: string };
   readonly settings: ProbeSettings;
 }
 

@@ -216,6 +216,31 @@ describe("a workload that registered", () => {
     });
   });
 
+  it("is asked by gRPC's health check at its own port, for one service or the whole server", () => {
+    const to = { address: { kind: "private", authority: "10.0.0.1:50051" }, authority: "10.0.0.1:50051" };
+    const asked = probeAt("10.0.0.1", "grpc: { port: 50051, service: shop.Cart }");
+    expect(asked).toMatchObject({ ...to, grpc: { service: "shop.Cart" } });
+    expect(asked).not.toHaveProperty("get");
+    expect(probeAt("10.0.0.1", "grpc: { port: 50051 }")).toMatchObject({ ...to, grpc: { service: "" } });
+  });
+
+  it.each([
+    { what: "a service binding", address: "binding:EP_DB", labels: "" },
+    { what: "a public origin", address: "https://api.example.com", labels: "" },
+    { what: "an agent", address: "10.0.0.1", labels: ", security.istio.io/tlsMode: istio" },
+  ])(
+    "behind $what is not asked by gRPC, which needs HTTP/2 without TLS, and a warning says so",
+    ({ address, labels }) => {
+      const made = world(group(", probe: { grpc: { port: 80 } }"), service);
+      const entryAt = registered(address).replace(
+        /labels: \{([^}]*)\}/,
+        (_, own: string) => `labels: {${own}${labels} }`,
+      );
+      expect(made.apply(entryAt).join()).toContain("WorkloadEntry/one spec.address: its WorkloadGroup's probe, `grpc`");
+      expect(endpoints(made, "db.test")[0]).not.toHaveProperty("probe");
+    },
+  );
+
   it("is not probed where its group says nothing of it, nor as a group of another namespace says", () => {
     expect(endpoints(world(group(""), registered("10.0.0.1"), service), "db.test")).toMatchObject([
       { id: "10.0.0.1:80" },

@@ -1,10 +1,11 @@
+import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMPATIBILITY_DATE, GATEWAY_FLAGS } from "../../edge/miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwarder.ts";
 import { moduleFrom } from "../../edge/workers.ts";
-import type { EndpointAddress } from "../../src/snapshot/model.ts";
+import type { EndpointAddress, Probe } from "../../src/snapshot/model.ts";
 
 const settings = { initialDelayMs: 0, timeoutMs: 2_000, periodMs: 1, successThreshold: 1, failureThreshold: 1 };
 
@@ -49,8 +50,9 @@ describe("a probe by a TCP connection, as the runtime makes it", () => {
   async function probed(
     authority: string,
     address: EndpointAddress = { kind: "private", authority },
+    way: Pick<Probe, "grpc"> & Partial<Pick<Probe, "settings">> = {},
   ): Promise<unknown> {
-    const body = JSON.stringify({ address, authority, settings });
+    const body = JSON.stringify({ address, authority, settings, ...way });
     return (await fetch(url, { method: "POST", body })).json();
   }
 
@@ -72,5 +74,57 @@ describe("a probe by a TCP connection, as the runtime makes it", () => {
 
   it("of a service binding says nothing", async () => {
     expect(await probed("a:80", { kind: "binding", name: "EP_A" })).toBe(true);
+  });
+
+  describe("by gRPC's health check", () => {
+    const STATUS: Readonly<Record<string, number>> = { "": 1, "shop.Cart": 1, "shop.Down": 2 };
+    const asked: unknown[] = [];
+    let health: ReturnType<typeof createHttp2Server>;
+    let authority: string;
+
+    /** As a server of gRPC answers: the status of a service that it knows, else an error in the headers alone. */
+    function answer(stream: ServerHttp2Stream, service: string): void {
+      const status = STATUS[service];
+      const headers = { ":status": 200, "content-type": "application/grpc" };
+      if (status === undefined) return stream.respond({ ...headers, "grpc-status": "5" }, { endStream: true });
+      stream.respond(headers, { waitForTrailers: true });
+      stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+      stream.end(Uint8Array.of(0, 0, 0, 0, 2, 8, status));
+    }
+
+    beforeAll(async () => {
+      health = createHttp2Server();
+      health.on("stream", (stream, headers) => {
+        let body = Buffer.alloc(0);
+        stream.on("error", () => undefined).on("data", (chunk: Buffer) => (body = Buffer.concat([body, chunk])));
+        stream.on("end", () => {
+          const { ":method": method, ":path": path, ":authority": host, "content-type": type, te } = headers;
+          asked.push([method, path, host, type, te]);
+          const service = body.subarray(7).toString();
+          if (service !== "shop.Slow") answer(stream, service);
+        });
+      });
+      await new Promise<void>((resolve) => health.listen(0, "127.0.0.1", resolve));
+      authority = `127.0.0.1:${(health.address() as AddressInfo).port}`;
+    });
+    afterAll(() => health.close());
+
+    const asks = async (service: string, at = authority, timeoutMs = settings.timeoutMs): Promise<unknown> =>
+      probed(at, undefined, { grpc: { service }, settings: { ...settings, timeoutMs } });
+
+    it("is well where the server, or the service that is named, is SERVING", async () => {
+      expect(await asks("")).toBe(true);
+      expect(await asks("shop.Cart")).toBe(true);
+      const call = ["POST", "/grpc.health.v1.Health/Check", authority, "application/grpc", "trailers"];
+      expect(asked).toEqual([call, call]);
+    });
+
+    it("has failed where it is not serving, not known, does not answer in time, or speaks no HTTP/2", async () => {
+      expect(await asks("shop.Down")).toBe(false);
+      expect(await asks("shop.Other")).toBe(false);
+      expect(await asks("shop.Slow", authority, 100)).toBe(false);
+      expect(await asks("", `127.0.0.1:${(server.address() as AddressInfo).port}`, 100)).toBe(false);
+      expect(await asks("", "127.0.0.1:1")).toBe(false);
+    });
   });
 });

@@ -11,6 +11,8 @@ describe("WorkloadGroup", () => {
     "{template: {}, probe: {initialDelaySeconds: 1, timeoutSeconds: 4, periodSeconds: 1, successThreshold: 2, failureThreshold: 2, httpGet: {port: 80, path: '/up?x=1', host: a.b, scheme: HTTPS, httpHeaders: [{name: X_A-1, value: b}, {name: c}]}}}",
     "{template: {}, probe: {tcpSocket: {port: 5432}}}",
     "{template: {}, probe: {periodSeconds: 5, tcpSocket: {port: 5432, host: db.corp.internal}}}",
+    "{template: {}, probe: {grpc: {port: 50051}}}",
+    "{template: {}, probe: {grpc: {port: 50051, service: shop.v1.Cart_2}}}",
   ])("takes %s", (spec) => {
     expect(of(spec)).toEqual([]);
   });
@@ -60,7 +62,22 @@ describe("WorkloadGroup", () => {
       "{template: {}, probe: {tcpSocket: {port: 80, host: 'binding:EP_A'}}}",
       "Invalid spec.probe.tcpSocket.host",
     ],
-    ["gRPC's health check", "{template: {}, probe: {grpc: {port: 80}}}", "NotSupported spec.probe.grpc"],
+    [
+      "gRPC's health check beside a GET",
+      "{template: {}, probe: {httpGet: {port: 80}, grpc: {port: 80}}}",
+      "Invalid spec.probe.grpc",
+    ],
+    ["gRPC's health check at no port", "{template: {}, probe: {grpc: {}}}", "Required spec.probe.grpc.port"],
+    [
+      "a service of gRPC that is none",
+      "{template: {}, probe: {grpc: {port: 80, service: 'a b'}}}",
+      "Invalid spec.probe.grpc.service",
+    ],
+    [
+      "a service of gRPC whose name is too long",
+      `{template: {}, probe: {grpc: {port: 80, service: ${"a".repeat(101)}}}}`,
+      "Invalid spec.probe.grpc.service",
+    ],
   ])("refuses %s", (_, spec, error) => {
     expect(of(spec)).toEqual([`error ${error}`]);
   });

@@ -1,10 +1,11 @@
 import type { Probe, ProbeGet } from "../../src/snapshot/model.ts";
+import { HealthAnswer, healthRequest } from "../../src/resilience/grpc-health.ts";
 import { backendFor } from "./backend.ts";
 import type { Env } from "./env.ts";
 
 /** Makes one probe, past all policies: it is the gateway's own call. Never rejects. @returns whether the endpoint is well */
 export async function performProbe(probe: Probe, env: Env): Promise<boolean> {
-  return probe.get === undefined ? canConnect(probe, env) : isAnswered(probe, probe.get, env);
+  return probe.get === undefined ? isConnected(probe, env) : isAnswered(probe, probe.get, env);
 }
 
 async function isAnswered(
@@ -33,7 +34,7 @@ async function isAnswered(
   }
 }
 
-async function canConnect(probe: Probe, env: Env): Promise<boolean> {
+async function isConnected(probe: Probe, env: Env): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let socket: Socket | null = null;
   try {
@@ -41,15 +42,30 @@ async function canConnect(probe: Probe, env: Env): Promise<boolean> {
     if (socket === null) return true;
     socket.closed.catch(() => undefined);
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("no connection in time")), probe.settings.timeoutMs);
+      timer = setTimeout(() => reject(new Error("no answer in time")), probe.settings.timeoutMs);
     });
-    await Promise.race([socket.opened, late]);
-    return true;
+    return await Promise.race([isWell(socket, probe), late]);
   } catch {
     return false;
   } finally {
     clearTimeout(timer);
     socket?.close().catch(() => undefined);
+  }
+}
+
+async function isWell(socket: Socket, { authority, grpc }: Probe): Promise<boolean> {
+  await socket.opened;
+  if (grpc === undefined) return true;
+  const writer = socket.writable.getWriter();
+  const reader = (socket.readable as ReadableStream<Uint8Array>).getReader();
+  await writer.write(healthRequest(authority, grpc.service));
+  const answer = new HealthAnswer();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return false;
+    const { reply, serving } = answer.take(value);
+    if (serving !== null) return serving;
+    if (reply !== null) await writer.write(reply);
   }
 }
 

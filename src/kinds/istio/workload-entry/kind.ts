@@ -1,5 +1,5 @@
 import { workloadLabels } from "../../../compile/entries.ts";
-import { isUnprobed } from "../../../compile/probes.ts";
+import { unprobedBy } from "../../../compile/probes.ts";
 import { namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { addressKey } from "../../../resources/address.ts";
@@ -51,9 +51,8 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
 }
 
 function checkProbed(world: World, object: KubeObject): readonly Finding[] {
-  if (!isUnprobed(world, object)) return [];
-  const message = "its WorkloadGroup's probe, `tcpSocket`, is not made: a service binding has no port; use `httpGet`";
-  return [warningAt("spec.address", message, "TULLE0003")];
+  const reason = unprobedBy(world, object);
+  return reason === null ? [] : [warningAt("spec.address", `its WorkloadGroup's probe, ${reason}`, "TULLE0003")];
 }
 
 function addresses({ spec }: KubeObject) {

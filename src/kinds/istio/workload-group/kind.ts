@@ -52,6 +52,9 @@ export const WORKLOAD_GROUP = networkingKind({
     "spec.probe.tcpSocket.port": "Of the workload; an origin has its own.",
     "spec.probe.tcpSocket.host":
       "Another place than the workload's; it must be one that endpoints of the namespace may have.",
+    "spec.probe.grpc": "gRPC's health check, over HTTP/2 without TLS: it is well if the answer is SERVING.",
+    "spec.probe.grpc.port": "Of the workload.",
+    "spec.probe.grpc.service": "Which of the server's services is asked for; by default the server as a whole.",
     "spec.template.serviceAccount": "Whose identity the workloads have; `default` by default.",
   },
 });
