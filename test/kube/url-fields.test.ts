@@ -86,6 +86,8 @@ const NAMES = new Set([
   // Of a probe: the `Host` that is sent to the workload's own address.
   "WorkloadGroup.probe.httpGet.host",
   "WorkloadGroup.probe.tcpSocket.host",
+  // What the server of the workload itself is asked about.
+  "WorkloadGroup.probe.grpc.service",
   "Gateway.servers.hosts",
   "VirtualService.hosts",
   "VirtualService.http.route.destination.host",
