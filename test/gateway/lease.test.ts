@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { type End, Lease } from "../../workers/gateway/lease.ts";
 
@@ -36,6 +38,26 @@ describe("Lease", () => {
     client.abort();
     lease.end("ok");
     expect(ends).toEqual(["UC"]);
+  });
+
+  it("holds nothing of its call past the end, though the client's signal lives on", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const client = new AbortController();
+    const context = { waitUntil: () => {} };
+    const ended = (): WeakRef<object> => {
+      const call = { ends: [] as End[] };
+      new Lease(context, client.signal, (how) => call.ends.push(how), false).end("ok");
+      return new WeakRef(call);
+    };
+    const call = ended();
+    // What a reference was made to lives until the turn is over.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    collect();
+    expect(call.deref()).toBeUndefined();
+    client.abort();
   });
 
   it("knows that something of its request is pending", () => {

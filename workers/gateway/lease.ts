@@ -12,8 +12,11 @@ export type Context = Pick<ExecutionContext, "waitUntil">;
  */
 export class Lease implements Context {
   readonly #ctx: Context;
-  readonly #onEnd: (end: End) => void;
-  #open = true;
+  /**
+   * Null past the end. The runtime keeps the listener of the abort until it collects the request as a whole: what hung on it longer,
+   * the call with all that was read and decided, would grow old with it, and cost more than all that it did.
+   */
+  #onEnd: ((end: End) => void) | null;
   #release: (() => void) | null = null;
   /** Something of this request is pending in `waitUntil`: it keeps alive what the client's abort would end otherwise. */
   held = false;
@@ -32,15 +35,16 @@ export class Lease implements Context {
    * Where a client tells of its abort, and the call has no answer yet, this says that it is gone, at less cost than its signal.
    */
   get ended(): boolean {
-    return !this.#open;
+    return this.#onEnd === null;
   }
 
   /** A second call does nothing. */
   end(how: End): void {
-    if (!this.#open) return;
-    this.#open = false;
+    const onEnd = this.#onEnd;
+    if (onEnd === null) return;
+    this.#onEnd = null;
     try {
-      this.#onEnd(how);
+      onEnd(how);
     } finally {
       this.#release?.();
     }
