@@ -96,7 +96,14 @@ async function list({ limit: size, before, actor, verb, target, since, ...option
   const { value } = await ask(connect(options), { path: "/audit", query }, Entries);
   if (await printStructured(options.output, value)) return;
   printTable(
-    ["ID", "AT", "ACTOR", "VERB", "TARGETS", "MORE"],
+    [
+      "ID",
+      { head: "AT", rank: 1 },
+      { head: "ACTOR", rank: 0, shrinks: "front" },
+      "VERB",
+      { head: "TARGETS", rank: 0, shrinks: "end" },
+      { head: "MORE", rank: 2, shrinks: "end" },
+    ],
     value.entries.map((entry) => [
       String(entry.id),
       timeOf(entry.at),

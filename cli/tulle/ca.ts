@@ -99,7 +99,13 @@ async function show({ output, ...options }: GlobalOptions): Promise<void> {
     return neededUntil === null || neededUntil <= at ? "trusted" : `trusted for ${shortDuration(neededUntil - at)}`;
   };
   printTable(
-    ["SERIAL", "ROLE", "STATE", "EXPIRES IN", "SUBJECT"],
+    [
+      { head: "SERIAL", shrinks: "front" },
+      { head: "ROLE", rank: 2 },
+      "STATE",
+      "EXPIRES IN",
+      { head: "SUBJECT", rank: 1, shrinks: "end" },
+    ],
     value.certificates.map((one) => [
       one.serial,
       one.role === "both" ? "root, signs itself" : one.role,

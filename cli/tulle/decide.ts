@@ -167,7 +167,7 @@ function show({ generation, scope, decision, trace, endpoints }: Decided): void 
   ]);
   print("");
   printTable(
-    ["STAGE", "NAME", "OUTCOME"],
+    ["STAGE", { head: "NAME", shrinks: "front" }, { head: "OUTCOME", shrinks: "end" }],
     trace.map(({ stage, name, outcome }) => [stage, name, outcome]),
   );
 }

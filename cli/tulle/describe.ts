@@ -1,6 +1,8 @@
 import { Argument, type Command } from "commander";
 import { z } from "zod";
-import { ask, connect } from "./client.ts";
+import { isDnsLabel } from "../../src/resources/names.ts";
+import { type Answer, ask, type Client, connect } from "./client.ts";
+import { usageError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
 import { complain, paint, print, printable, printStructured } from "./output.ts";
 
@@ -34,7 +36,7 @@ export function addDescribe(program: Command): void {
     .addArgument(new Argument("<kind>", "what it is").choices(KINDS))
     .argument(
       "<name>",
-      "its name: of a service also its host, of a route its VirtualService, of a workload that of the logs",
+      "NAME or NAMESPACE/NAME: of a service also NAME.NAMESPACE or its host, of a route its VirtualService, of a workload that of the logs",
     )
     .addHelpText(
       "after",
@@ -42,7 +44,7 @@ export function addDescribe(program: Command): void {
 Routes and policies stand in the order in which they are looked at. Without -n it is looked for in \`default\`.
 
 Example:
-  $ tulle describe service reviews -n shop
+  $ tulle describe service shop/reviews
   $ tulle describe policy deny-all -n shop -o json`,
     )
     .action(async (kind: string, name: string, _: unknown, command: Command) =>
@@ -51,10 +53,50 @@ Example:
 }
 
 async function describe(kind: string, name: string, options: GlobalOptions): Promise<void> {
-  const { namespace = "default", output } = options;
-  const path = `/describe/${kind}/${namespace}/${encodeURIComponent(name)}`;
-  const { value } = await ask(connect(options), { path }, Described);
-  if (!(await printStructured(output, value))) show(value);
+  const value = await found(connect(options), kind, placesOf(kind, name, options.namespace));
+  if (!(await printStructured(options.output, value))) show(value);
+}
+
+interface Place {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Where a name may mean something, in the order in which it is looked for: `shop/reviews`; of a service also `reviews.shop`. */
+function placesOf(kind: string, text: string, option: string | undefined): readonly Place[] {
+  const [first = "", name, ...more] = text.split("/");
+  if (name !== undefined) {
+    // A route's name in the log has the rule behind it.
+    if (!isDnsLabel(first) || name === "" || (more.length > 0 && kind !== "route"))
+      throw usageError(`\`${text}\` names nothing: give NAME, or NAMESPACE/NAME`);
+    if (option !== undefined && option !== first)
+      throw usageError(`\`${text}\` is of namespace \`${first}\`, and -n says \`${option}\`: leave one of them out`);
+    return [{ namespace: first, name }];
+  }
+  const asGiven = { namespace: option ?? "default", name: text };
+  const [, short = "", namespace] = (kind === "service" && SHORT_HOST.exec(text)) || [];
+  return namespace === undefined ? [asGiven] : [asGiven, { namespace, name: short }];
+}
+
+/** `reviews.shop`, `reviews.shop.svc.cluster.local`: also a ServiceEntry's host may look so. */
+const SHORT_HOST = /^([a-z0-9][-a-z0-9]*)\.([a-z0-9][-a-z0-9]*)(?:\.svc(?:\..+)?)?$/;
+
+/** At the first of the places that has it. */
+async function found(client: Client, kind: string, places: readonly Place[]): Promise<Described> {
+  for (const [at, { namespace, name }] of places.entries()) {
+    let status = 0;
+    const path = `/describe/${kind}/${namespace}/${encodeURIComponent(name)}`;
+    const noted = (answer: Answer): null => {
+      ({ status } = answer);
+      return null;
+    };
+    try {
+      return (await ask(client, { path }, Described, noted)).value;
+    } catch (error) {
+      if (status !== 404 || at === places.length - 1) throw error;
+    }
+  }
+  throw new Error("there is no place to look at");
 }
 
 function show({ kind, namespace, name, generation, parts, hidden, findings, gateways }: Described): void {

@@ -8,6 +8,7 @@ import { type CurlRequest, readCurl } from "./curl-line.ts";
 import { checkAnswer, checksOf, principalOf } from "./decide.ts";
 import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
 import { paint, print, printable, printFacts, printStructured, type Style } from "./output.ts";
+import { type PastedId, pastedId } from "./pasted-id.ts";
 import { placesIn, type Placed } from "./stored-places.ts";
 import { whyUnread } from "./target.ts";
 
@@ -29,7 +30,10 @@ export function addExplain(program: Command): void {
   program
     .command("explain")
     .description("why a request was answered as it was, or would be: each stage, by the code that decides")
-    .argument("[what...]", "a request id, a trace id, or after `--` a curl command line")
+    .argument(
+      "[what...]",
+      "a request id, a trace id, a line of the log that has one, or after `--` a curl command line",
+    )
     .option("--as <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT of cluster.local, or a SPIFFE ID", principalOf)
     .addOption(
       new Option("--jwt <token>", "a token that comes with it, or `@FILE`; may be given again").argParser(token),
@@ -67,22 +71,20 @@ function token(text: string, before: readonly string[] = []): readonly string[] 
 
 async function explain(what: readonly string[], options: ExplainOptions): Promise<void> {
   const client = connect(options);
-  const [first = ""] = what;
-  if (first === "")
+  if (what.join("").trim() === "")
     throw usageError("say what: a request id, a trace id, or a curl line after `--`: `tulle explain -- curl http://…`");
-  const isId = what.length === 1 && /^[\w-]{1,128}$/.test(first) && first !== "curl";
-  const { value } = await (isId ? asked(client, first, options) : invented(client, readCurl(what), options));
+  const id = pastedId(what);
+  const { value } = await (id === null ? invented(client, readCurl(what), options) : asked(client, id, options));
   const { filename = [], recursive = false } = options;
   const stages: readonly Stage[] = await placesIn(client, value.stages, filename, recursive);
   const told = { ...value, stages };
-  if (!(await printStructured(options.output, told))) show(told);
+  if (!(await printStructured(options.output, told))) show(told, options.as);
 }
 
-async function asked(client: Client, id: string, { as, jwt, at, scope, check, hop }: ExplainOptions) {
+async function asked(client: Client, id: PastedId, { as, jwt, at, scope, check, hop }: ExplainOptions) {
   if ([as, jwt, at, scope, check].some((option) => option !== undefined))
     throw usageError("--as, --jwt, --at, --scope and --check say what nobody sent: a record has its own");
-  const isTrace = /^[0-9a-f]{32}$/.test(id);
-  const query = { [isTrace ? "traceId" : "requestId"]: id, ...(hop !== undefined && { hop: String(hop) }) };
+  const query = { ...id, ...(hop !== undefined && { hop: String(hop) }) };
   return ask(client, { path: "/explain", query }, ExplainedRequest);
 }
 
@@ -131,7 +133,8 @@ function whither(
   return { host: (named ?? host).replace(/:\d+$/, ""), scope: wanted ?? "gw/*" };
 }
 
-function show(explained: Omit<Explained, "stages"> & { readonly stages: readonly Stage[] }): void {
+/** @param as who was said to call */
+function show(explained: Omit<Explained, "stages"> & { readonly stages: readonly Stage[] }, as?: string): void {
   const { verdict, request, record, stages, endpoints, hops, scope, host, generation } = explained;
   const { code, status, policy, route, cluster } = verdict;
   printFacts([
@@ -140,7 +143,7 @@ function show(explained: Omit<Explained, "stages"> & { readonly stages: readonly
     ...(route ? [["route", route] as const] : []),
     ...(cluster ? [["cluster", cluster] as const] : []),
     ...(request ? [["path", `${request.method} ${request.path}`] as const] : []),
-    ["caller", request?.principal ?? "not proven"],
+    ...callerFacts(request, as),
     ["host", `${host} (${scope})`],
     ["generation", String(generation)],
     ...endpoints.map(({ endpoint, workload }) => ["endpoint", `${endpoint} (${workload})`] as const),
@@ -152,6 +155,12 @@ function show(explained: Omit<Explained, "stages"> & { readonly stages: readonly
     for (const [at, hop] of hops.entries())
       print(printable(`  ${at}  ${hop.at}  ${hop.host}  ${hop.status} ${hop.code}  (${hop.gateway})`));
   }
+}
+
+/** Of a request that came to nothing, nobody looked who calls. */
+function callerFacts(request: Explained["request"], as: string | undefined): readonly (readonly [string, string])[] {
+  if (request !== null) return [["caller", request.principal ?? "not proven"]];
+  return as === undefined ? [] : [["caller", `${as}, not looked at: the request comes to no service`]];
 }
 
 function recordFacts(record: NonNullable<Explained["record"]>): readonly (readonly [string, string])[] {

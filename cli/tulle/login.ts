@@ -142,7 +142,7 @@ async function list(options: GlobalOptions): Promise<void> {
   const { value, at } = await ask(connect(options), { path: "/sessions" }, z.object({ sessions: z.array(Listed) }));
   if (await printStructured(options.output, value)) return;
   printTable(
-    ["ID", "SUBJECT", "ROLE", "NAMESPACE", "ENDS IN"],
+    ["ID", { head: "SUBJECT", shrinks: "front" }, "ROLE", { head: "NAMESPACE", rank: 1 }, { head: "ENDS IN", rank: 2 }],
     value.sessions.map(({ id, issuer, subject, role, namespace, expiresAt }): readonly Cell[] => [
       id,
       `${issuer}#${subject}`,

@@ -58,7 +58,7 @@ async function show(options: ModeOptions): Promise<void> {
   if (await printStructured(options.output, { rungs: rungs.map((one) => ({ ...one, does: RUNGS[one.rung].does })) }))
     return;
   printTable(
-    ["RUNG", "STATE", "WHAT IT DOES", "BY"],
+    ["RUNG", "STATE", { head: "WHAT IT DOES", rank: 1, shrinks: "end" }, { head: "BY", shrinks: "end" }],
     rungs.map(({ rung: name, state, by }) => [name, { text: state, style: STYLES[state] }, RUNGS[name].does, some(by)]),
   );
   tell("docs/adoption.md tells how to take the next");

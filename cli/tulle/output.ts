@@ -41,29 +41,43 @@ export function printable(text: string): string {
 
 export type Cell = string | { readonly text: string; readonly style: Style };
 
-/** As kubectl prints tables: a head in capitals, columns three spaces apart, no lines. */
-export function printTable(head: readonly string[], rows: readonly (readonly Cell[])[]): void {
-  const columns = head.map((name, at) => ({ head: name, cells: rows.map((row) => row[at] ?? "") }));
-  for (const line of linesOf(columns)) print(line);
+/** A column by its head alone stays as it is. */
+export type Head = string | Omit<Column, "cells">;
+
+/**
+ * As kubectl prints tables: a head in capitals, columns three spaces apart, no lines. On a terminal no line is wider than that; a
+ * pipe or a file gets all of it.
+ */
+export function printTable(heads: readonly Head[], rows: readonly (readonly Cell[])[]): void {
+  const columns = heads.map((head, at): Column => {
+    const cells = rows.map((row) => row[at] ?? "");
+    return typeof head === "string" ? { head, cells } : { ...head, cells };
+  });
+  for (const line of fittingLines(columns, terminalWidth())) print(line);
+}
+
+/** What a line of stdout may take; where that is no terminal there is no bound. */
+export function terminalWidth(): number {
+  return process.stdout.columns ?? Number.POSITIVE_INFINITY;
 }
 
 export interface Column {
   readonly head: string;
   readonly cells: readonly Cell[];
-  /** Where not all have room the highest go first. Absent: it stays. */
+  /** Where not all have room the highest go first; 0 stays, and is cut before others go. Absent: it stays, and they go first. */
   readonly rank?: number;
-  /** Its texts may be cut. */
-  readonly shrinks?: true;
+  /** Its texts may be cut there: names at their front, since the end tells most (`…iewpage-v1`), sentences at their end. */
+  readonly shrinks?: "front" | "end";
 }
 
 /** Texts that are cut keep so much. */
 const MIN_WIDTH = 12;
 const GAP = 3;
 
-/** A table that is no wider than that: without some columns, with shorter texts. */
+/** A table that is no wider than that: without some columns, then with shorter texts, at last with lines that are cut. */
 export function fittingLines(columns: readonly Column[], width: number): readonly string[] {
   let kept = columns;
-  while (widthOf(kept) > width) {
+  while (neededFor(kept) > width) {
     const last = Math.max(...kept.map(({ rank = 0 }) => rank));
     if (last === 0) break;
     kept = kept.filter(({ rank = 0 }) => rank !== last);
@@ -74,16 +88,29 @@ export function fittingLines(columns: readonly Column[], width: number): readonl
     const to = Math.max(MIN_WIDTH, most - over);
     kept = kept.map((column) => (column.shrinks && widestOf(column) === most ? cut(column, to) : column));
   }
-  return linesOf(kept);
+  return linesOf(kept, width);
 }
 
 function cut(column: Column, width: number): Column {
-  const cells = column.cells.map((cell) => {
+  const cells = column.cells.map((cell): Cell => {
     const text = plain(cell);
-    // The end of a name tells most: `…iewpage-v1`.
-    return text.length <= width ? text : `…${text.slice(text.length - width + 1)}`;
+    if (text.length <= width) return cell;
+    const short = column.shrinks === "end" ? cutEnd(text, width) : `…${text.slice(text.length - width + 1)}`;
+    return typeof cell === "string" ? short : { ...cell, text: short };
   });
   return { ...column, cells };
+}
+
+/** At most so many characters of a text. */
+export function cutEnd(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** How much room these columns ask for before others go: what has a rank and may be cut is rather cut. */
+function neededFor(columns: readonly Column[]): number {
+  const least = (column: Column): number =>
+    column.shrinks && column.rank !== undefined ? Math.min(MIN_WIDTH, widestOf(column)) : widestOf(column);
+  return columns.reduce((sum, column) => sum + least(column) + GAP, -GAP);
 }
 
 function widestOf({ head, cells }: Column): number {
@@ -98,15 +125,17 @@ function plain(cell: Cell): string {
   return printable(typeof cell === "string" ? cell : cell.text).replaceAll("\n", " ");
 }
 
-function linesOf(columns: readonly Column[]): readonly string[] {
+function linesOf(columns: readonly Column[], width: number): readonly string[] {
   const widths = columns.map(widestOf);
   const rows = Math.max(0, ...columns.map(({ cells }) => cells.length));
   const lines: (readonly Cell[])[] = [columns.map(({ head }) => head)];
   for (let row = 0; row < rows; row += 1) lines.push(columns.map(({ cells }) => cells[row] ?? ""));
   return lines.map((row) => {
+    let left = width;
     const cells = row.map((cell, at) => {
-      const text = plain(cell);
-      const padding = at === row.length - 1 ? "" : " ".repeat((widths[at] ?? 0) - text.length + GAP);
+      const text = left > 0 ? cutEnd(plain(cell), left) : "";
+      const padding = at === row.length - 1 ? "" : " ".repeat(Math.max(0, (widths[at] ?? 0) - text.length + GAP));
+      left -= text.length + padding.length;
       return `${typeof cell === "string" || text === "" ? text : paint(cell.style, text)}${padding}`;
     });
     return cells.join("").trimEnd();

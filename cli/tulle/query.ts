@@ -71,8 +71,10 @@ async function query(expression: string, { time, range, step, ...options }: Quer
   });
   if (await printStructured(options.output, value.data)) return;
   const rows = rowsOf(value.data);
+  // Of one moment all rows are of the same.
+  const isRange = value.data.resultType === "matrix";
   if (rows.length === 0) tell("nothing matches; metrics of a request show once its 15 s are over");
-  else printTable(["SERIES", "AT", "VALUE"], rows);
+  else printTable([{ head: "SERIES", shrinks: "end" }, isRange ? "AT" : { head: "AT", rank: 1 }, "VALUE"], rows);
 }
 
 function rowsOf(data: Data): readonly (readonly string[])[] {

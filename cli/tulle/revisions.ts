@@ -73,7 +73,7 @@ async function list({ limit, before, ...options }: ListOptions): Promise<void> {
   const { value, at } = await ask(connect(options), { path: "/revisions", query }, Revisions);
   if (await printStructured(options.output, value)) return;
   printTable(
-    ["GENERATION", "AGE", "ACTOR", "VERB", "CHANGES"],
+    ["GENERATION", "AGE", { head: "ACTOR", shrinks: "front" }, "VERB", { head: "CHANGES", rank: 1 }],
     value.revisions.map(({ generation, at: then, actor, verb, changes }) => [
       String(generation),
       shortDuration(at - Date.parse(then)),
@@ -97,7 +97,7 @@ async function show(generation: number, options: GlobalOptions): Promise<void> {
   ]);
   print("");
   printTable(
-    ["CHANGE", "OBJECT", "NAMESPACE"],
+    ["CHANGE", { head: "OBJECT", shrinks: "front" }, { head: "NAMESPACE", shrinks: "end" }],
     value.changes.map(({ type, group, kind, namespace, name }): readonly Cell[] => {
       const style = STYLES[type];
       const object = `${resourceName(group, kind)}/${name}`;

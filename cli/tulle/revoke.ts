@@ -73,7 +73,12 @@ async function list({ spiffeId: id, revoked, ...options }: WhatOptions): Promise
   }
   if (await printStructured(options.output, { certificates })) return;
   printTable(
-    ["SPIFFE ID", "SERIAL", "EXPIRES IN", "ISSUER"],
+    [
+      { head: "SPIFFE ID", shrinks: "front" },
+      "SERIAL",
+      { head: "EXPIRES IN", rank: 1 },
+      { head: "ISSUER", rank: 2, shrinks: "end" },
+    ],
     certificates.map((one) => [one.spiffeId, one.serial, shortDuration(one.expiresAt - now), one.issuer]),
   );
 }
@@ -82,7 +87,7 @@ async function listRevoked(client: Client, { output }: GlobalOptions): Promise<v
   const { value, at } = await ask(client, { path: "/revocations" }, Revocations);
   if (await printStructured(output, value)) return;
   printTable(
-    ["WHAT", "REVOKED", "UNTIL", "REASON"],
+    [{ head: "WHAT", shrinks: "front" }, { head: "REVOKED", rank: 1 }, "UNTIL", { head: "REASON", shrinks: "end" }],
     value.revocations.map((one) => [
       one.kind === "id" ? `spiffe://${one.value}` : one.value,
       `${shortDuration(at - one.at)} ago`,

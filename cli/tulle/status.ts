@@ -169,7 +169,13 @@ async function show({ status, at }: Seen, { output }: GlobalOptions): Promise<vo
 function printFederation(neighbours: readonly Neighbour[], at: number): void {
   if (neighbours.length === 0) return;
   printTable(
-    ["TRUST DOMAIN", "AUTHORITIES", "SEQUENCE", "FETCHED", "STATE"],
+    [
+      { head: "TRUST DOMAIN", shrinks: "front" },
+      { head: "AUTHORITIES", rank: 2 },
+      { head: "SEQUENCE", rank: 3 },
+      { head: "FETCHED", rank: 1 },
+      { head: "STATE", shrinks: "end" },
+    ],
     neighbours.map(({ trustDomain, authorities, sequence, fetchedAt, problem }) => [
       trustDomain,
       String(authorities.length),
@@ -184,7 +190,13 @@ function printFederation(neighbours: readonly Neighbour[], at: number): void {
 
 function printGateways(status: MeshStatus, at: number): void {
   printTable(
-    ["GATEWAY", "GENERATION", "LAST SEEN", "FORMAT", "STATE"],
+    [
+      { head: "GATEWAY", shrinks: "front" },
+      "GENERATION",
+      { head: "LAST SEEN", rank: 1 },
+      { head: "FORMAT", rank: 2 },
+      { head: "STATE", shrinks: "end" },
+    ],
     status.gateways.map((gateway) => [
       gateway.gateway,
       gateway.have === null ? "-" : String(gateway.have),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { paint, printable, type Style } from "./output.ts";
+import { cutEnd, paint, printable, type Style } from "./output.ts";
 
 /** What a line shows of a record of the access log. */
 const Shown = z.looseObject({
@@ -16,6 +16,7 @@ const Shown = z.looseObject({
   source_workload: z.string(),
   destination_service: z.string().nullable(),
   duration_ms: z.number(),
+  request_id: z.string(),
 });
 type Shown = z.infer<typeof Shown>;
 
@@ -23,9 +24,11 @@ type Shown = z.infer<typeof Shown>;
 const MIN_PATH = 20;
 
 /**
- * A request in one line: `20:15:03.120 403 UAEX 3ms GET shop/reviews /reviews/1 < web/page rbac_denied… shop/deny`.
+ * A request in one line, its id last, which `tulle explain` takes:
+ * `20:15:03.120 403 UAEX 3ms GET shop/reviews /reviews/1 < web/page rbac_denied… shop/deny 6f1c6c1e-7d0a-4a53-9f3c-0a5d0c8f1c11`.
+ * Where the line has no room for it, and the request was refused or failed, it stands on a line of its own.
  *
- * @param width of the terminal: the line is not longer
+ * @param width of the terminal: no line is longer
  */
 export function tailLine(value: unknown, width: number): string {
   const record = Shown.parse(value);
@@ -39,13 +42,33 @@ export function tailLine(value: unknown, width: number): string {
     { text: nameOf(record), style: null },
   ];
   const tail = [{ text: `< ${callerOf(record)}`, style: "dim" as const }, ...why(record)];
-  const taken = [...head, ...tail].reduce((sum, { text }) => sum + text.length + 1, 0);
-  const parts = [...head, { text: cut(printable(path), Math.max(MIN_PATH, width - taken)), style: null }, ...tail];
+  const shownPath = printable(path);
+  const id = { text: record.request_id, style: "dim" as const };
+  const rest = widthOf([...head, ...tail]);
+  const isWithId = rest + Math.min(MIN_PATH, shownPath.length) + 1 + id.text.length <= width;
+  const taken = rest + (isWithId ? id.text.length + 1 : 0);
+  const parts = [...head, { text: cutEnd(shownPath, Math.max(MIN_PATH, width - taken)), style: null }, ...tail];
+  if (isWithId) return fitted([...parts, id], width);
+  const line = fitted(parts, width);
+  return status === 0 || status >= 400 ? `${line}\n${fitted([{ text: "", style: null }, id], width)}` : line;
+}
+
+interface Part {
+  readonly text: string;
+  readonly style: Style | null;
+}
+
+/** With a blank behind each. */
+function widthOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { text }) => sum + text.length + 1, 0);
+}
+
+function fitted(parts: readonly Part[], width: number): string {
   let left = width;
   const shown: string[] = [];
   for (const { text, style } of parts) {
     if (left <= 0) break;
-    const part = cut(printable(text).replaceAll("\n", " "), left);
+    const part = cutEnd(printable(text).replaceAll("\n", " "), left);
     left -= part.length + 1;
     shown.push(style === null || part === "" ? part : paint(style, part));
   }
@@ -70,11 +93,7 @@ function callerOf({ source_principal: principal, source_workload: workload }: Sh
 }
 
 /** Why it was not simply passed on. */
-function why({ details, policy }: Shown): readonly { readonly text: string; readonly style: Style }[] {
+function why({ details, policy }: Shown): readonly Part[] {
   if (details === "via_upstream" || details === "-") return [];
   return [{ text: policy === null ? details : `${details} ${policy}`, style: "yellow" }];
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }

@@ -4,7 +4,7 @@ import { DEFAULT_MAX_RPS } from "../../src/telemetry/tail.ts";
 import { connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type GlobalOptions, positiveNumber } from "./options.ts";
-import { complain, print, printStructured, tell } from "./output.ts";
+import { complain, print, printStructured, tell, terminalWidth } from "./output.ts";
 import { serverEvents } from "./server-events.ts";
 import { tailLine } from "./tail-line.ts";
 
@@ -22,7 +22,10 @@ export function addTail(program: Command): void {
   program
     .command("tail")
     .description("live requests, each as it ends, until you end it")
-    .option("--service <name>", "whom they call: a host, or its first labels, such as reviews or reviews.shop")
+    .option(
+      "--service <name>",
+      "whom they call: shop/reviews, a host, or its first labels, such as reviews or reviews.shop",
+    )
     .option("--route <name>", "by which route, whole or its first parts, such as shop/reviews")
     .option("--status <list>", "with which answer, such as 404, 5xx or 4xx,503")
     .option("--principal <caller>", "who calls: NAMESPACE/SERVICE_ACCOUNT, a SPIFFE ID, or - for nobody proven")
@@ -48,7 +51,7 @@ Example:
 }
 
 const Note = z.looseObject({ dropped: z.number(), reasons: z.record(z.string(), z.number()) });
-const Ready = z.looseObject({ all: z.boolean() });
+const Ready = z.looseObject({ all: z.boolean(), warnings: z.array(z.string()).default([]) });
 
 async function tail(options: TailOptions): Promise<void> {
   const { service, route, status, principal, policy, path, maxRps, namespace, output } = options;
@@ -58,15 +61,19 @@ async function tail(options: TailOptions): Promise<void> {
   for await (const { event, data } of serverEvents(stream)) {
     const value: unknown = JSON.parse(data);
     if (event === "line") await show(value, data);
-    else if (event === "ready")
-      tell(
-        Ready.parse(value).all
-          ? "ready: requests appear as they end; ^C ends this"
-          : "ready, though not all gateways have said so; ^C ends this",
-      );
+    else if (event === "ready") begin(Ready.parse(value));
     else if (event === "note") complain("warning", leftOut(Note.parse(value)));
   }
   throw new CommandError("control ended the tail: its token may have ended, or control was started anew; run it again");
+}
+
+function begin({ all, warnings }: z.infer<typeof Ready>): void {
+  for (const warning of warnings) complain("warning", warning);
+  tell(
+    all
+      ? "ready: requests appear as they end; ^C ends this"
+      : "ready, though not all gateways have said so; ^C ends this",
+  );
 }
 
 function printer(output: GlobalOptions["output"]): (value: unknown, text: string) => Promise<void> {
@@ -76,7 +83,7 @@ function printer(output: GlobalOptions["output"]): (value: unknown, text: string
       print("---");
       await printStructured("yaml", value);
     };
-  return async (value) => print(tailLine(value, process.stdout.columns ?? Number.POSITIVE_INFINITY));
+  return async (value) => print(tailLine(value, terminalWidth()));
 }
 
 const REASONS: Readonly<Record<string, string>> = {

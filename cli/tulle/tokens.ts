@@ -150,7 +150,15 @@ async function list(options: GlobalOptions): Promise<void> {
   const { value, at } = await ask(connect(options), { path: "/tokens" }, Tokens);
   if (await printStructured(options.output, value)) return;
   printTable(
-    ["ID", "NAME", "ROLE", "NAMESPACE", "PERMITS", "EXPIRES", "STATE"],
+    [
+      "ID",
+      { head: "NAME", shrinks: "end" },
+      "ROLE",
+      { head: "NAMESPACE", rank: 2 },
+      { head: "PERMITS", rank: 1, shrinks: "end" },
+      { head: "EXPIRES", rank: 3 },
+      "STATE",
+    ],
     value.tokens.map(({ id, name, role, namespace, permissions = [], expiresAt, revokedAt }): readonly Cell[] => [
       id,
       name,

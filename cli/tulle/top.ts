@@ -1,9 +1,10 @@
 import { setTimeout } from "node:timers/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Client, connect } from "./client.ts";
+import { shortDuration } from "./duration.ts";
 import { type Graph, rateOf, readGraph } from "./graph.ts";
 import { positiveDuration } from "./options.ts";
-import { print, printStructured } from "./output.ts";
+import { print, printStructured, terminalWidth } from "./output.ts";
 import { statLines, type TrafficOptions, withWindow } from "./traffic.ts";
 
 interface TopOptions extends TrafficOptions {
@@ -25,7 +26,11 @@ const SHOW_CURSOR = "\u001B[?25h";
 export function addTop(program: Command): void {
   withWindow(program.command("top"), DEFAULT_WINDOW)
     .description("the busiest workloads, live; once where it goes to no terminal")
-    .option("--interval <duration>", "between two looks (default: 2s)", positiveDuration, DEFAULT_INTERVAL)
+    .addOption(
+      new Option("--interval <duration>", "between two looks")
+        .default(DEFAULT_INTERVAL, shortDuration(DEFAULT_INTERVAL))
+        .argParser(positiveDuration),
+    )
     .addHelpText("after", "\nExample:\n  $ tulle top --window 15s")
     .action(async (_: unknown, command: Command) => top(command.optsWithGlobals<TopOptions>()));
 }
@@ -34,7 +39,8 @@ async function top({ window, interval, ...options }: TopOptions): Promise<void> 
   const client = connect(options);
   if (options.output !== "table" || !process.stdout.isTTY) {
     const graph = await readGraph(client, window, options.namespace);
-    if (!(await printStructured(options.output, graph))) for (const line of linesOf(graph, Infinity)) print(line);
+    if (!(await printStructured(options.output, graph)))
+      for (const line of linesOf(graph, terminalWidth())) print(line);
     return;
   }
   const ended = new AbortController();

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { connect } from "./client.ts";
 import {
   DEFAULT_WINDOW,
@@ -14,7 +14,7 @@ import {
 } from "./graph.ts";
 import { shortDuration } from "./duration.ts";
 import type { GlobalOptions } from "./options.ts";
-import { type Column, fittingLines, print, printStructured, tell } from "./output.ts";
+import { type Column, fittingLines, print, printStructured, tell, terminalWidth } from "./output.ts";
 
 export interface TrafficOptions extends GlobalOptions {
   /** Milliseconds. */
@@ -36,15 +36,18 @@ export function addEdges(program: Command): void {
 }
 
 export function withWindow(command: Command, standard = DEFAULT_WINDOW): Command {
-  const text = shortDuration(standard);
-  return command.option("--window <duration>", `of so long, 15s to 24h (default: ${text})`, windowOf, standard);
+  return command.addOption(
+    new Option("--window <duration>", "of so long, 15s to 24h")
+      .default(standard, shortDuration(standard))
+      .argParser(windowOf),
+  );
 }
 
 async function show(command: Command, lines: (graph: Graph, width: number) => readonly string[]): Promise<void> {
   const options = command.optsWithGlobals<TrafficOptions>();
   const graph = await readGraph(connect(options), options.window, options.namespace);
   if (await printStructured(options.output, graph)) return;
-  for (const line of lines(graph, process.stdout.columns ?? Number.POSITIVE_INFINITY)) print(line);
+  for (const line of lines(graph, terminalWidth())) print(line);
   tellWindow(graph);
 }
 
@@ -59,7 +62,7 @@ export function statLines({ nodes }: Graph, width: number): readonly string[] {
   const sorted = rows.toSorted((one, other) => other.of.requests - one.of.requests);
   return fittingLines(
     [
-      { head: "WORKLOAD", shrinks: true, cells: sorted.map(({ name }) => name) },
+      { head: "WORKLOAD", shrinks: "front", cells: sorted.map(({ name }) => name) },
       { head: "RPS", cells: sorted.map(({ of }) => rateOf(of.rps)) },
       { head: "SUCCESS", cells: sorted.map(({ of }) => successOf(of)) },
       { head: "4XX", rank: 2, cells: sorted.map(({ of }) => percentOf(of.refusedRate)) },
@@ -85,8 +88,8 @@ function edgeLines({ nodes, edges }: Graph, width: number): readonly string[] {
   });
   return fittingLines(
     [
-      { head: "FROM", shrinks: true, cells: edges.map(({ from }) => names.get(from) ?? from) },
-      { head: "TO", shrinks: true, cells: edges.map(({ to }) => names.get(to) ?? to) },
+      { head: "FROM", shrinks: "front", cells: edges.map(({ from }) => names.get(from) ?? from) },
+      { head: "TO", shrinks: "front", cells: edges.map(({ to }) => names.get(to) ?? to) },
       column("RPS", 0, ({ rps }) => rateOf(rps)),
       column("SUCCESS", 0, successOf),
       column("P50", 3, ({ p50 }) => timeOf(p50)),

@@ -12,10 +12,10 @@ export const TAIL_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Op
       operationId: "tail",
       summary: "Live requests, each as it ends",
       description:
-        "Server-sent events until the client goes, or its token ends: `ready` once, where all gateways that take requests show them (`all` is false where three seconds were not enough); `line` for each request, whose data is its record in the access log; `note` where some were left out, with `dropped` and the `reasons`. A comment comes every two seconds. Conditions must all hold. A token of one namespace sees its side of a request alone, as above. At most 20 are open at a time, 5 of one account; each is a row of the audit.",
+        "Server-sent events until the client goes, or its token ends: `ready` once, where all gateways that take requests show them (`all` is false where three seconds were not enough; `warnings` tell which conditions name a service, route or policy that there is not); `line` for each request, whose data is its record in the access log; `note` where some were left out, with `dropped` and the `reasons`. A comment comes every two seconds. Conditions must all hold. A token of one namespace sees its side of a request alone, as above. At most 20 are open at a time, 5 of one account; each is a row of the audit.",
       tags: ["Mesh"],
       parameters: [
-        query("service", "Whom they call: a host, or its first labels, such as `reviews.shop`."),
+        query("service", "Whom they call: `shop/reviews`, a host, or its first labels, such as `reviews.shop`."),
         query("route", "A route's name, or its first parts, such as `shop/reviews`."),
         query("status", "Statuses or classes of them: `404`, `5xx`, `4xx,503`."),
         query("principal", "Who calls: `namespace/account`, a SPIFFE ID, or `-` for callers without one."),

@@ -10,12 +10,23 @@ function distance(first: string, second: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** The known word that was probably meant: differing in case only, or by at most a third of its letters. */
+const MAX_LENGTH = 64;
+
+/** How far a word is from a known one that may be meant by it: they differ in case only, or by at most a third of its letters. */
+export function editsWithin(word: string, known: string): number | null {
+  const most = Math.max(1, Math.floor(known.length / 3));
+  if (word.length > MAX_LENGTH || Math.abs(word.length - known.length) > most) return null;
+  const edits = distance(word.toLowerCase(), known.toLowerCase());
+  return edits <= most ? edits : null;
+}
+
+/** The known word that was probably meant. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  if (word.length > 64) return undefined;
   const ranked = known
-    .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(candidate.length / 3)))
+    .flatMap((candidate) => {
+      const edits = editsWithin(word, candidate);
+      return edits === null ? [] : { candidate, edits };
+    })
     .toSorted((a, b) => a.edits - b.edits);
   return ranked[0]?.candidate;
 }

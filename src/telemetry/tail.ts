@@ -78,13 +78,15 @@ export interface TailProblem {
 
 const SHAPES: Readonly<Record<string, { readonly shape: RegExp; readonly message: string }>> = {
   service: {
-    shape: /^[a-z0-9*]([-a-z0-9.*]*[a-z0-9])?$/,
-    message: "must be a service's host, or its first labels: `reviews`, `reviews.shop`",
+    shape: /^([a-z0-9]([-a-z0-9]*[a-z0-9])?\/[a-z0-9]([-a-z0-9]*[a-z0-9])?|[a-z0-9*]([-a-z0-9.*]*[a-z0-9])?)$/,
+    message:
+      "must be `NAMESPACE/NAME`, a service's host, or its first labels: `shop/reviews`, `reviews`, `reviews.shop`",
   },
   route: { shape: /^[\x21-\x7e]+$/, message: "must be a route's name, or its first parts: `shop/reviews`" },
   status: {
-    shape: /^(\d{3}|0|[1-5]xx)(,(\d{3}|0|[1-5]xx))*$/,
-    message: "must be statuses or classes of them: `404`, `5xx`, `4xx,503`",
+    // Others are no statuses of HTTP (RFC 9110 §15); 0 is a call that ended without one.
+    shape: /^([1-5]\d\d|0|[1-5]xx)(,([1-5]\d\d|0|[1-5]xx))*$/,
+    message: "must be statuses from 100 to 599, or classes of them: `404`, `5xx`, `4xx,503`",
   },
   principal: {
     shape: /^(-|(spiffe:\/\/)?[\x21-\x7e]+\/[\x21-\x7e]+)$/,
@@ -115,7 +117,7 @@ export function readTailFilter(
     return err({ parameter: "status", message: `must be at most ${MAX_STATUSES} statuses` });
   const filter = {
     ...rest,
-    ...(service !== undefined && { service }),
+    ...(service !== undefined && { service: service.split("/").toReversed().join(".") }),
     ...(status !== undefined && { status: statuses }),
     ...(principal !== undefined && { principal: principal.replace(/^spiffe:\/\//, "") }),
   };

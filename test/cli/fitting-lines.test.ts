@@ -3,8 +3,8 @@ import { expect, it } from "vitest";
 import { type Column, fittingLines } from "../../cli/tulle/output.ts";
 
 const COLUMNS: readonly Column[] = [
-  { head: "FROM", shrinks: true, cells: ["istio-system/istio-ingressgateway", "a/b"] },
-  { head: "TO", shrinks: true, cells: ["default/productpage-v1", "c/d"] },
+  { head: "FROM", shrinks: "front", cells: ["istio-system/istio-ingressgateway", "a/b"] },
+  { head: "TO", shrinks: "front", cells: ["default/productpage-v1", "c/d"] },
   { head: "RPS", cells: ["12.0", "1"] },
   { head: "P50", rank: 2, cells: ["12ms", "1ms"] },
   { head: "P99", rank: 1, cells: ["112ms", { text: "1ms", style: "red" }] },
@@ -23,8 +23,8 @@ it("is never wider than the terminal, from 40 columns on", () => {
     fc.property(fc.integer({ min: 40, max: 120 }), fc.array(fc.string({ maxLength: 60 })), (width, names) => {
       const cells = names.map((name) => `x${name}`);
       const columns: readonly Column[] = [
-        { head: "FROM", shrinks: true, cells },
-        { head: "TO", shrinks: true, cells: cells.toReversed() },
+        { head: "FROM", shrinks: "front", cells },
+        { head: "TO", shrinks: "front", cells: cells.toReversed() },
         { head: "RPS", cells: cells.map(() => "1") },
         { head: "P99", rank: 1, cells: cells.map(() => "1ms") },
       ];

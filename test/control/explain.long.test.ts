@@ -189,6 +189,17 @@ describe("a request that was recorded", () => {
     expect(JSON.stringify({ ...json, stages: [] })).not.toContain("top-secret");
   });
 
+  it("is of so many hops: one behind the last is refused, and says how many there are", async () => {
+    const beyond = await control.call("GET", "/api/v1/explain?requestId=denied&hop=3");
+    const none = await control.call("GET", "/api/v1/explain?requestId=nobody&hop=3");
+    expect([beyond.status, beyond.json["message"]]).toEqual([
+      404,
+      "there is no hop 3 of it: one hop is recorded, number 0",
+    ]);
+    expect([none.status, none.json["message"]]).toEqual([404, expect.stringContaining("there is no record of it")]);
+    expect((await control.call("GET", "/api/v1/explain?requestId=denied&hop=0")).status).toBe(200);
+  });
+
   it("tells of each ALLOW policy the first condition that fails, and its two sides", async () => {
     await report("unlisted", { ...ADMIN, method: "POST", path: "/x", forwardPath: "/x", peer: peer("teller", "bank") });
     const json = await explainOf("unlisted");

@@ -137,6 +137,16 @@ describe("a tail", () => {
     expect(message).toContain("--permit tail");
   });
 
+  it("warns of a condition that names nothing, where its reader may know that", async () => {
+    const { id: _, ...headers } = await token({ permissions: ["tail"], namespace: "shop" });
+    const [all, shop] = [await open("?service=nobody&status=5xx"), await open("?service=nobody", headers)];
+    await look((await look())?.revision);
+    const warnings = ["there is no service `nobody`, and until there is no request meets that"];
+    expect(await all.wait("ready")).toMatchObject([{ warnings }]);
+    expect((await shop.wait("ready"))[0]).not.toHaveProperty("warnings");
+    await Promise.all([all, shop].map((reader) => reader.close()));
+  });
+
   it("refuses a condition that it does not know, and another namespace", async () => {
     const { id: _, ...headers } = await token({ permissions: ["tail"], namespace: "shop" });
     const status = async (query: string) => (await control.raw("GET", `/api/v1/tail?${query}`, headers)).status;

@@ -118,5 +118,10 @@ describe("a token of one namespace", () => {
     const described = await read(`/api/v1/describe/service/${space}/${MARKS[space]}`, token);
     expect([described.status, described.text.includes(`${MARKS[space]}-virtualservice`)]).toEqual([200, true]);
     expect((await read("/api/v1/tail", token)).status).toBe(200);
+    // Names that are like one that there is not: its own alone.
+    const missing = await read(`/api/v1/describe/service/${space}/${MARKS[space].slice(0, -1)}`, token);
+    expect(missing.status).toBe(404);
+    expect(missing.text).toContain(`did you mean \`${space}/${MARKS[space]}\`?`);
+    expect(missing.text).not.toContain(MARKS[other(space)]);
   });
 });

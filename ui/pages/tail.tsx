@@ -42,6 +42,7 @@ export function Tail({ query }: PageProps) {
   const [runs, setRuns] = useState(true);
   const [lines, setLines] = useState<readonly Line[]>([]);
   const [dropped, setDropped] = useState(0);
+  const [warnings, setWarnings] = useState<readonly string[]>([]);
   const seen = useRef(0);
   const wanted = new URLSearchParams(FILTERS.flatMap(([name]) => (query[name] ? [[name, query[name]]] : [])));
   const add = (events: readonly SseEvent[]): void => {
@@ -49,7 +50,8 @@ export function Tail({ query }: PageProps) {
     seen.current += came.length;
     if (came.length > 0) setLines((before) => [...came.toReversed(), ...before].slice(0, MAX_LINES));
     for (const { event, data } of events)
-      if (event === "note")
+      if (event === "ready") setWarnings((JSON.parse(data) as { warnings?: readonly string[] }).warnings ?? []);
+      else if (event === "note")
         setDropped((before) => before + (Number((JSON.parse(data) as { dropped?: number }).dropped) || 0));
   };
   const stream = useEvents(runs ? `/api/v1/tail?${wanted}` : null, add);
@@ -83,6 +85,7 @@ export function Tail({ query }: PageProps) {
       ) : (
         <p class="note" role="status">
           {stream === "open" ? "Following." : stream === "opening" ? "Beginning…" : "Paused."}
+          {warnings.map((warning) => ` ${warning}`)}
           {dropped > 0 && ` ${dropped} requests were left out: more came than are shown.`}
         </p>
       )}

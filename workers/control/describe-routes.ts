@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { type DescribedKind, DESCRIBED_KINDS } from "../../src/compile/istio/described.ts";
+import { didYouMean } from "../../src/kube/known-names.ts";
 import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, needsPath, refusal } from "./access.ts";
 
@@ -12,13 +13,13 @@ export function describeRoutes(): Hono<Api> {
       return answer(c, failure("NotFound", `\`${kind.slice(0, 64)}\` is none of ${DESCRIBED_KINDS.join(", ")}`));
     const refused = await refusal(c, { verb: "get", group: "", resource: "services", namespace });
     if (refused !== null) return answer(c, refused);
-    const found = await c.env.HUB.getByName("hub").describe(kind, namespace, name, c.var.account.namespace);
-    if (found === null)
-      return answer(
-        c,
-        failure("NotFound", `there is no ${kind} \`${name.slice(0, 253)}\` in namespace \`${namespace.slice(0, 63)}\``),
-      );
-    return c.json(found);
+    const hub = c.env.HUB.getByName("hub");
+    const reader = c.var.account.namespace;
+    const found = await hub.describe(kind, namespace, name, reader);
+    if (found !== null) return c.json(found);
+    const near = didYouMean(await hub.namesLike(kind, namespace, name, reader));
+    const message = `there is no ${kind} \`${name.slice(0, 253)}\` in namespace \`${namespace.slice(0, 63)}\`${near}`;
+    return answer(c, failure("NotFound", message));
   });
   return app;
 }

@@ -59,7 +59,8 @@ export function explainRoutes(): Hono<Api> {
       .filter(({ record }) => namespace === null || sightOfRecord(record, namespace, domains) !== "nothing")
       .toReversed();
     const found = hop === undefined ? mostWanted(seen) : seen[Number(hop)];
-    if (found === undefined) return answer(c, noRecord(windows));
+    if (found === undefined)
+      return answer(c, hop === undefined || seen.length === 0 ? noRecord(windows) : noHop(hop, seen.length));
     const told = await recorded(c, slices, found);
     const hops = shownRecords(seen, namespace, domains).map(shownHop);
     return shown(c, told, { record: shownRecord(found, told), hops, windows: windows.map(shownWindow) });
@@ -207,6 +208,11 @@ function shownHop({ at, gateway, location, record }: FoundRecord): Explained["ho
   const { verdict, status } = outcome;
   const host = facts?.host ?? came?.authority ?? "";
   return { requestId, traceId, at: new Date(at).toISOString(), gateway, location, host, code: verdict, status };
+}
+
+function noHop(hop: string, count: number): Status {
+  const there = count === 1 ? "one hop is recorded, number 0" : `${count} hops are recorded, from 0 to ${count - 1}`;
+  return failure("NotFound", `there is no hop ${hop} of it: ${there}`);
 }
 
 function noRecord(windows: readonly LocationWindow[]): Status {

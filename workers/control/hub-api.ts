@@ -9,7 +9,7 @@ import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Place } from "../../src/request/places.ts";
-import type { TailOrder } from "../../src/snapshot/tail-model.ts";
+import type { TailFilter, TailOrder } from "../../src/snapshot/tail-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
@@ -114,6 +114,10 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   sliceTexts(ids: readonly string[]): Promise<Record<string, string>>;
   /** What holds for something. @param reader the only namespace whose objects are named; null: all */
   describe(kind: DescribedKind, namespace: string, name: string, reader: string | null): Promise<Description | null>;
+  /** Names that were probably meant by one that there is not. @param reader the only namespace whose names are told; null: all */
+  namesLike(kind: DescribedKind, namespace: string, name: string, reader: string | null): Promise<readonly string[]>;
+  /** What of a tail's conditions names nothing, in sentences. @param reader as above */
+  unmetConditions(filter: TailFilter, reader: string | null): Promise<readonly string[]>;
   /** @param have ids of slices whose texts need not be sent */
   find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice>;
 }

@@ -6,6 +6,7 @@ import { type Description, descriptionFor } from "../../src/kube/description.ts"
 import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
+import { namesLike, unmetConditions } from "../../src/kube/known-names.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
@@ -28,7 +29,7 @@ import { parseObject } from "../../src/kinds/parse.ts";
 import type { Place } from "../../src/request/places.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
-import type { TailOrder } from "../../src/snapshot/tail-model.ts";
+import type { TailFilter, TailOrder } from "../../src/snapshot/tail-model.ts";
 import { VERSION } from "../../src/version.ts";
 import { IssuerKeys } from "./authority/issuer-keys.ts";
 import { AuditWitness, type Witnessed } from "./audit-witness.ts";
@@ -278,6 +279,19 @@ export class Hub extends DurableObject<Env> implements HubApi {
       );
       return { kind, namespace, name, generation, ...told, gateways: found.gateways };
     });
+  }
+
+  async namesLike(
+    kind: DescribedKind,
+    namespace: string,
+    name: string,
+    reader: string | null,
+  ): Promise<readonly string[]> {
+    return this.#inTurn(async () => namesLike((await this.#state()).objects.values(), kind, namespace, name, reader));
+  }
+
+  async unmetConditions(filter: TailFilter, reader: string | null): Promise<readonly string[]> {
+    return this.#inTurn(async () => unmetConditions((await this.#state()).objects.values(), filter, reader));
   }
 
   async find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice> {

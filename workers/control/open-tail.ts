@@ -18,6 +18,8 @@ export interface TailRequest {
   readonly namespace: string | null;
   readonly filter: TailFilter;
   readonly maxRps: number;
+  /** What its reader is told before anything else: conditions that nothing meets. */
+  readonly warnings: readonly string[];
   /** Epoch ms; null: the account has no end. */
   readonly expiresAt: number | null;
 }
@@ -78,7 +80,8 @@ export class OpenTail {
 
   /** @param all whether every isolate that takes requests now shows them */
   ready(all: boolean): void {
-    this.#stream.send("ready", JSON.stringify({ all }));
+    const { warnings } = this.#request;
+    this.#stream.send("ready", JSON.stringify({ all, ...(warnings.length > 0 && { warnings }) }));
   }
 
   /** @param record of the line, read once for all tails */

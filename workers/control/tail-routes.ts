@@ -24,7 +24,9 @@ export function tailRoutes(): Hono<Api> {
     // Where the audit cannot be written nothing is shown (R27).
     await auditReading(c, "tail", query);
     const { id, browser = null, namespace, expiresAt = null } = account;
-    const request = { account: id, browser, namespace, filter, maxRps, expiresAt };
+    const named = [filter.service, filter.route, filter.policy].some((condition) => condition !== undefined);
+    const warnings = named ? await c.env.HUB.getByName("hub").unmetConditions(filter, namespace) : [];
+    const request = { account: id, browser, namespace, filter, maxRps, warnings, expiresAt };
     const opened = await c.env.TAILS.getByName("tails").open(request);
     if (!opened.ok) return answer(c, opened.error);
     // Who was let in before the object knew of this tail may be nobody by now, and nothing would end it.
