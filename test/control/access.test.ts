@@ -7,21 +7,13 @@ import { tried } from "../support/scale.ts";
 import { collectionOf, sampleOf } from "./kind-samples.ts";
 import { RunningControl } from "./running.ts";
 
-/** One of each sort that the table knows; Events, which nobody may write, in the long tests alone. */
-const SORTS = new Set(["Namespace", "Secret", "DestinationRule", "MeshConfig", ...tried([], ["Event"])]);
-const ONE_OF_EACH = KINDS.filter(({ kind }) => SORTS.has(kind));
-// What stands in no namespace is the mesh administrator's alone: enrol-by-issuer.long.test.ts.
-const ALL_KINDS = KINDS.filter(({ kind, namespaced }) => namespaced || kind === "Namespace");
-
-/**
- * A kind's rights are those of its sort, for everybody (test/kube/access.test.ts tries all of it): that each kind's routes
- * ask for them is tried with one of each reach.
- */
-const WITH_ALL_KINDS = new Set(["viewer", "editor-of-shop", "admin-of-istio-system"]);
-
-function kindsFor(account: string): readonly KindInfo[] {
-  return tried(ONE_OF_EACH, WITH_ALL_KINDS.has(account) ? ALL_KINDS : ONE_OF_EACH);
-}
+/** One of each sort that the table knows. */
+const SORTS = new Set(["Namespace", "Secret", "Event", "DestinationRule", "MeshConfig"]);
+const TRIED_KINDS = tried(
+  KINDS.filter(({ kind }) => SORTS.has(kind)),
+  // What stands in no namespace is the mesh administrator's alone: enrol-by-issuer.long.test.ts.
+  KINDS.filter(({ kind, namespaced }) => namespaced || kind === "Namespace"),
+);
 
 const NAMESPACES = PLACES.filter((place) => place !== "");
 /** Names of objects that stand in every namespace, and of those that nobody makes. */
@@ -58,15 +50,6 @@ function tokenOf(name: string): string {
   const token = tokens.get(name);
   if (token === undefined) throw new Error(`no token ${name}`);
   return token;
-}
-
-/** Not one after the other, nor all at once. */
-async function each<T>(tasks: readonly T[], run: (task: T) => Promise<void>): Promise<void> {
-  const waiting = [...tasks];
-  const work = async (): Promise<void> => {
-    for (let task = waiting.shift(); task !== undefined; task = waiting.shift()) await run(task);
-  };
-  await Promise.all(Array.from({ length: 8 }, work));
 }
 
 /** One way of doing something with an object, or with all of a kind. */
@@ -158,41 +141,57 @@ describe.each(TRIED.map(([name, places]) => ({ name, places })))("over HTTP $nam
 
   it("gets 403 exactly where the table refuses, and leaves nothing there", async () => {
     const before = await control.dump();
-    const tasks = kindsFor(name).flatMap((info) =>
-      places.flatMap((at) => attempts(info, at).map((attempt) => ({ info, at, ...attempt }))),
+    const token = tokenOf(name);
+    const tries = TRIED_KINDS.flatMap((info) =>
+      places.flatMap((at) =>
+        attempts(info, at).map((attempt) => {
+          const isAllowed = may(info, attempt.verb, at);
+          const isRead = READS.some((read) => read === attempt.verb);
+          // What is allowed is done as if, so that everybody meets the same objects; what is refused must be so in earnest.
+          const dry = isAllowed && !isRead ? `${attempt.path.includes("?") ? "&" : "?"}dryRun=All` : "";
+          return { ...attempt, info, at, isAllowed, path: attempt.path + dry, token };
+        }),
+      ),
     );
-    await each(tasks, async ({ info, at, verb, method, path, body, type }) => {
-      const isAllowed = may(info, verb, at);
-      const isRead = READS.some((read) => read === verb);
-      // What is allowed is done as if, so that everybody meets the same objects; what is refused must be so in earnest.
-      const target = isAllowed && !isRead ? `${path}${path.includes("?") ? "&" : "?"}dryRun=All` : path;
-      const token = tokenOf(name);
-      const answer = await control.call(method, target, body, { token, ...(type !== undefined && { type }) });
-      const what = `${name}: ${method} ${target} ${type ?? ""} -> ${answer.status} ${answer.json["message"]}`;
-      if (isKept(info, verb, at)) expect([403, 405], what).toContain(answer.status);
-      else if (!isAllowed) expect(answer.status, what).toBe(403);
-      else expect([200, 201, ...refusedFor(info, at, type)], what).toContain(answer.status);
-      if (answer.status === 403) expect(answer.json, what).toMatchObject({ kind: "Status", reason: "Forbidden" });
-    });
+    const answers = await control.calls(tries);
+    for (const [index, { info, at, verb, isAllowed, method, path, type }] of tries.entries()) {
+      const { status = 0, json } = answers[index] ?? {};
+      const what = `${name}: ${method} ${path} ${type ?? ""} -> ${status} ${json?.["message"]}`;
+      if (isKept(info, verb, at)) expect([403, 405], what).toContain(status);
+      else if (!isAllowed) expect(status, what).toBe(403);
+      else expect([200, 201, ...refusedFor(info, at, type)], what).toContain(status);
+      if (status === 403) expect(json, what).toMatchObject({ kind: "Status", reason: "Forbidden" });
+    }
     expect(await control.dump()).toBe(before);
   });
 
   it("is told by a review what then happens", async () => {
-    // A review asks what the write above asked.
-    const tasks = tried(ONE_OF_EACH.slice(0, 2), ONE_OF_EACH).flatMap((info) =>
+    const asked = TRIED_KINDS.flatMap((info) =>
       places.flatMap((at) => {
-        const asked = attempts(info, at).map(({ verb, status }) => `${verb} ${status ? "status" : ""}`);
-        return [...new Set(asked)].map((wish) => ({ info, at, wish }));
+        const wishes = attempts(info, at).map(({ verb, status }) => `${verb} ${status ? "status" : ""}`);
+        return [...new Set(wishes)].map((wish) => ({ info, at, wish }));
       }),
     );
-    await each(tasks, async ({ info, at, wish }) => {
-      const [verb = "", subresource = ""] = wish.split(" ");
-      const where = info.kind === "Namespace" ? { name: at } : { namespace: at };
-      const spec = { resourceAttributes: { verb, group: info.group, resource: info.plural, subresource, ...where } };
-      const answer = await control.call("POST", REVIEWS, { ...REVIEW, spec }, { token: tokenOf(name) });
-      const want = may(info, verb as Verb, at) && !(info.readOnly && isKept(info, verb as Verb, at));
-      expect([wish, info.kind, at, answer.json["status"]?.["allowed"]]).toEqual([wish, info.kind, at, want]);
-    });
+    const answers = await control.calls(
+      asked.map(({ info, at, wish }) => {
+        const [verb = "", subresource = ""] = wish.split(" ");
+        const where = info.kind === "Namespace" ? { name: at } : { namespace: at };
+        const spec = { resourceAttributes: { verb, group: info.group, resource: info.plural, subresource, ...where } };
+        return { method: "POST", path: REVIEWS, body: { ...REVIEW, spec }, token: tokenOf(name) };
+      }),
+    );
+    const told = asked.map(({ info, at, wish }, index) => [
+      wish,
+      info.kind,
+      at,
+      answers[index]?.json["status"]?.["allowed"],
+    ]);
+    expect(told).toEqual(
+      asked.map(({ info, at, wish }) => {
+        const [verb] = wish.split(" ") as [Verb];
+        return [wish, info.kind, at, may(info, verb, at) && !(info.readOnly && isKept(info, verb, at))];
+      }),
+    );
   });
 });
 

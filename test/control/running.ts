@@ -6,14 +6,20 @@ import type { RootAnswer } from "../../src/snapshot/rpc.ts";
 
 /**
  * Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. It also asks the
- * database: from outside of the runtime each statement takes many turns, and some tests look at all tables at every step.
+ * database and makes many requests at once: from outside of the runtime each takes many turns, and some tests look at all tables
+ * at every step, or try thousands of requests.
  */
 const CALLER = `
 const asked = async (db, statements) => (await db.batch(statements.map((each) => db.prepare(each)))).map(({ results }) => results);
+const answered = async (control, { url, init }) => {
+  const answer = await control.fetch(url, { ...init, redirect: "manual" });
+  return { status: answer.status, headers: [...answer.headers], text: await answer.text() };
+};
 export default {
   async fetch(request, env) {
-    const { surface, method, args, statements } = await request.json();
+    const { surface, method, args, statements, requests } = await request.json();
     if (statements) return Response.json(await asked(env.DB, statements));
+    if (requests) return Response.json(await Promise.all(requests.map((each) => answered(env.CONTROL, each))));
     try { return Response.json({ value: await env[surface][method](...args) ?? null }); }
     catch (error) { return Response.json({ error: String(error.message) }, { status: 500 }); }
   },
@@ -57,6 +63,7 @@ export class RunningControl {
             compatibilityDate: COMPATIBILITY_DATE,
             d1Databases: controlled.d1Databases,
             serviceBindings: {
+              CONTROL,
               ALL: control("ConfigApi", { gateway: "all", fronts: ["*"], gateways: ["*"] }),
               ONE: control("ConfigApi", { gateway: "one", fronts: ["default/reviews"], gateways: [] }),
               NOBODY: control("ConfigApi", {}),
@@ -115,26 +122,39 @@ export class RunningControl {
   }
 
   /** As the administrator unless another token is given. */
-  async call(
-    method: string,
-    path: string,
-    body?: unknown,
-    options: { readonly token?: string; readonly type?: string } = {},
-  ): Promise<{ readonly status: number; readonly json: Json; readonly headers: Headers }> {
-    const headers = {
-      authorization: `Bearer ${options.token ?? this.#token}`,
-      ...(body !== undefined && { "content-type": options.type ?? "application/json" }),
-    };
-    const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
+  async call(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<CallAnswer> {
+    const { headers, text } = this.#requestOf(body, options);
     const response = await this.raw(method, path, headers, text);
-    const answer = await response.text();
-    let json: Json = {};
-    try {
-      json = JSON.parse(answer) as Json;
-    } catch {
-      json = { text: answer } as unknown as Json;
+    return { status: response.status, json: jsonOf(await response.text()), headers: response.headers };
+  }
+
+  /** Many calls, some at once, in their order. */
+  async calls(calls: readonly Call[]): Promise<readonly CallAnswer[]> {
+    const requests = calls.map(({ method, path, body, ...options }) => {
+      const { headers, text } = this.#requestOf(body, options);
+      const init = { method, headers, ...(text !== undefined && { body: text }) };
+      return { url: `http://control.test${path}`, init };
+    });
+    const answers: CallAnswer[] = [];
+    for (let at = 0; at < requests.length; at += CALLS_AT_ONCE) {
+      const some = { requests: requests.slice(at, at + CALLS_AT_ONCE) };
+      const told = (await this.#asCaller(some)) as readonly {
+        readonly status: number;
+        readonly headers: readonly [string, string][];
+        readonly text: string;
+      }[];
+      for (const { status, headers, text } of told)
+        answers.push({ status, json: jsonOf(text), headers: new Headers([...headers]) });
     }
-    return { status: response.status, json, headers: response.headers };
+    return answers;
+  }
+
+  #requestOf(
+    body: unknown,
+    { token = this.#token, type = "application/json" }: CallOptions,
+  ): { readonly headers: Record<string, string>; readonly text: string | undefined } {
+    const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { "content-type": type }) };
+    return { headers, text: body === undefined || typeof body === "string" ? body : JSON.stringify(body) };
   }
 
   async apply(yaml: string, query = "") {
@@ -190,10 +210,41 @@ export class RunningControl {
   }
 
   async #asked(statements: readonly string[]): Promise<readonly (readonly Record<string, unknown>[])[]> {
+    return (await this.#asCaller({ statements })) as readonly (readonly Record<string, unknown>[])[];
+  }
+
+  async #asCaller(task: object): Promise<unknown> {
     const worker = await this.#worker("caller");
-    const answer = await worker.fetch("http://caller.test/", { method: "POST", body: JSON.stringify({ statements }) });
+    const answer = await worker.fetch("http://caller.test/", { method: "POST", body: JSON.stringify(task) });
     if (!answer.ok) throw new Error(await answer.text());
-    return (await answer.json()) as (readonly Record<string, unknown>[])[];
+    return answer.json();
+  }
+}
+
+const CALLS_AT_ONCE = 32;
+
+interface CallOptions {
+  readonly token?: string;
+  readonly type?: string;
+}
+
+export interface Call extends CallOptions {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+interface CallAnswer {
+  readonly status: number;
+  readonly json: Json;
+  readonly headers: Headers;
+}
+
+function jsonOf(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return { text } as unknown as Json;
   }
 }
 

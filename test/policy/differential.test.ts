@@ -9,6 +9,8 @@ import { Dice } from "./random-policies.ts";
 
 const MESHES = times(60, 1_000);
 const REQUESTS = 40;
+/** Of what is always tried; `SEED=n` tries others. */
+const SEED = 1;
 const CODES = {
   mtls: "mtls_required",
   denied: "rbac_denied_matched_policy",
@@ -16,7 +18,7 @@ const CODES = {
 } as const;
 
 it(`decides as a naive reading of the documents does, ${MESHES * REQUESTS} times`, () => {
-  const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+  const seed = Number(process.env["SEED"] ?? SEED);
   const dice = new Dice(seed);
   const seen = new Map<string, number>();
   for (let round = 0; round < MESHES; round += 1) {
@@ -40,5 +42,5 @@ it(`decides as a naive reading of the documents does, ${MESHES * REQUESTS} times
     }
   }
   for (const verdict of ["allowed", "mtls", "denied", "no-allow"])
-    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan((MESHES * REQUESTS) / 100);
+    expect(seen.get(verdict) ?? 0, verdict).toBeGreaterThan((MESHES * REQUESTS) / 50);
 });

@@ -1,16 +1,29 @@
+import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ToldSpan, toldSpans } from "./otlp.ts";
+
+/** What becomes of a batch: it is taken, taken when nobody waits for it any more or all goes well again, left waiting, or refused. */
+type Mode = "takes" | "slow" | "hangs" | "refuses";
 
 /** Stands where an OpenTelemetry collector listens: takes spans as strictly as one, and can behave badly. */
 export class OtlpReceiver {
   readonly spans: ToldSpan[] = [];
   /** What is wrong with what came. */
   readonly problems: string[] = [];
-  /** What becomes of a batch: it is taken, taken late, left waiting, or refused. */
-  mode: "takes" | "slow" | "hangs" | "refuses" = "takes";
+  readonly #events = new EventEmitter().setMaxListeners(0);
+  #mode: Mode = "takes";
   #server: Server | null = null;
   #port = 0;
+
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  set mode(mode: Mode) {
+    this.#mode = mode;
+    this.#events.emit("mode");
+  }
 
   get port(): number {
     return this.#port;
@@ -38,7 +51,7 @@ export class OtlpReceiver {
     for await (const part of request) parts.push(part as Buffer);
     if (this.mode === "hangs") return;
     if (this.mode === "refuses") return void response.writeHead(500).end("<html>");
-    if (this.mode === "slow") await new Promise((resolve) => setTimeout(resolve, 3_000));
+    if (this.mode === "slow") await Promise.race([once(response, "close"), once(this.#events, "mode")]);
     try {
       if (request.url !== "/v1/traces" || request.method !== "POST")
         throw new Error(`${request.method} ${request.url}`);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
 import { RunningMesh, type Svid } from "../support/mesh.ts";
@@ -13,6 +14,14 @@ const program = toolPath("prometheus") ?? "";
 const CALLS = 400;
 /** One in so many fails: never two in a row, so that nothing is ejected. */
 const FAILS_EACH = 20;
+const AT_ONCE = 10;
+/** Between two samples, of either. */
+const EVERY_SECONDS = 15;
+/** Those between the last two samples of both. */
+const LAST_CALLS = 20;
+/** What they take, and the way of their numbers, where the machine is very busy. */
+const LAST_SECONDS = 5;
+const OF_CALLS = '{reporter="source",destination_service_name="reviews-service"}';
 const WORKLOAD = "reviews-service.*";
 const NAMESPACE = "default";
 
@@ -27,6 +36,15 @@ const QUERIES: Readonly<Record<string, string>> = {
   "who is asked most": `topk(1, sum by (response_code) (increase(istio_requests_total{reporter="source"}[1m])))`,
 };
 
+type Matrix = readonly {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [time: number, value: string])[];
+}[];
+interface History {
+  /** Seconds. */
+  readonly times: readonly number[];
+  readonly sums: readonly number[];
+}
 type Vector = readonly {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [number, string];
@@ -35,46 +53,100 @@ type Vector = readonly {
 describe.skipIf(program === "")("control's own queries, beside a real Prometheus", () => {
   let mesh: RunningMesh;
   let prometheus: ScrapingPrometheus;
-  /** Of each: seconds at which it first knew of the last call. */
-  const seen = { own: 0, prometheus: 0 };
+  let calls = 0;
+  /** When windows of both hold the same samples; seconds. */
+  let compared: { readonly own: number; readonly real: number };
 
   beforeAll(async () => {
     mesh = await RunningMesh.start(["--port-base", "30600", "--loopback", "127.0.73.0/24", "--example", "article"]);
     prometheus = await ScrapingPrometheus.start(program, 30_690, mesh);
     const web = await mesh.enrol(NAMESPACE, "web");
     // Series are there before what is measured begins: of a series' first value nobody knows when it came.
-    for (let at = 0; at < 40; at += 1) await call(web, at);
-    await Promise.all([until("own samples", () => knows(own, 40)), until("a scrape", () => knows(real, 40))]);
-    for (let at = 0; at < CALLS; at += 1) await call(web, at);
-    const [one, other] = await Promise.all([
-      until("own samples of all", async () => (await knows(own, 40 + CALLS)) && Date.now() / 1_000),
-      until("a scrape of all", async () => (await knows(real, 40 + CALLS)) && Date.now() / 1_000),
-    ]);
-    [seen.own, seen.prometheus] = [one, other];
-  });
+    await callTimes(web, 40);
+    const comparable = async (): Promise<typeof compared> => {
+      await until("two samples of both that know of all calls", async () => knowsAll(await histories(), 2));
+      await callTimes(web, CALLS - LAST_CALLS);
+      await until("samples that do, and a moment long before the next one", async () => {
+        const both = await histories();
+        return (
+          knowsAll(both, 1) && both.every(({ times }) => (times.at(-1) ?? 0) + EVERY_SECONDS > now() + LAST_SECONDS)
+        );
+      });
+      await callTimes(web, LAST_CALLS);
+      return (await until("samples of all, of both", sameWindows)).times ?? comparable();
+    };
+    compared = await comparable();
+  }, 300_000);
   afterAll(async () => {
     await prometheus.stop();
     await mesh.stop();
   });
 
-  async function call(web: Svid, at: number): Promise<void> {
-    const headers = at % FAILS_EACH === 0 ? { "x-answer-status": "500" } : {};
+  /** Some at once, and less of them than are between two that fail. */
+  async function callTimes(web: Svid, times: number): Promise<void> {
+    for (let at = 0; at < times; at += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, () => call(web)));
+  }
+
+  async function call(web: Svid): Promise<void> {
+    calls += 1;
+    const headers = calls % FAILS_EACH === 0 ? { "x-answer-status": "500" } : {};
     await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers });
   }
 
-  type Ask = (query: string, time?: number) => Promise<Vector>;
+  type Ask = (query: string, time?: number) => Promise<unknown>;
 
-  const own: Ask = async (query, time) => vectorOf(await mesh.control(`/api/v1/query?${parameters(query, time)}`));
+  const own: Ask = async (query, time) => resultOf(await mesh.control(`/api/v1/query?${parameters(query, time)}`));
   const real: Ask = async (query, time) =>
-    vectorOf(await send(`${prometheus.url}/api/v1/query?${parameters(query, time)}`));
+    resultOf(await send(`${prometheus.url}/api/v1/query?${parameters(query, time)}`));
 
-  async function knows(ask: Ask, calls: number): Promise<boolean> {
-    const [sum] = await ask('sum(istio_requests_total{reporter="source",destination_service_name="reviews-service"})');
-    return Number(sum?.value[1] ?? 0) === calls;
+  async function histories(): Promise<readonly History[]> {
+    return Promise.all([own, real].map((ask) => historyOf(ask)));
+  }
+
+  function knowsAll(both: readonly History[], samples: number): boolean {
+    return both.every(({ sums }) => sums.length >= samples && sums.slice(-samples).every((sum) => sum === calls));
+  }
+
+  /**
+   * Control and Prometheus take their samples at other moments, and an increase is reckoned out from a window's first and last one
+   * to its ends, a rate of the moment from the last two. So nothing is called while either takes one of these: then both windows
+   * hold the same, moved by some seconds.
+   *
+   * @returns false as long as one does not know of all calls; without `times` where the windows differ: the machine was too slow
+   */
+  async function sameWindows(): Promise<false | { readonly times?: typeof compared }> {
+    const [atOwn, atReal] = (await histories()).map(({ times, sums }) => times[sums.indexOf(calls)]);
+    if (atOwn === undefined || atReal === undefined) return false;
+    // Before either's next sample, and far from where a sample leaves the window.
+    const times = { own: atOwn + EVERY_SECONDS / 3, real: atReal + EVERY_SECONDS / 3 };
+    const [mine, theirs] = await Promise.all([boundsOf(own, times.own), boundsOf(real, times.real)]);
+    return isDeepStrictEqual(mine, theirs) ? { times } : {};
+  }
+
+  /** When samples were taken within the last minutes, and of how many calls they know. */
+  async function historyOf(ask: Ask): Promise<History> {
+    const series = (await ask(`istio_requests_total${OF_CALLS}[3m]`)) as Matrix;
+    const sums = new Map<number, number>();
+    for (const { values } of series)
+      for (const [time, value] of values) sums.set(time, (sums.get(time) ?? 0) + Number(value));
+    const sorted = [...sums].toSorted(([one], [other]) => one - other);
+    return { times: sorted.map(([time]) => time), sums: sorted.map(([, sum]) => sum) };
+  }
+
+  /** Of each series, by its labels: how many samples a minute holds, the first of them, and the last two. */
+  async function boundsOf(ask: Ask, time: number): Promise<Readonly<Record<string, readonly unknown[]>>> {
+    const series = (await ask('{__name__=~"istio_request.*"}[1m]', time)) as Matrix;
+    return Object.fromEntries(
+      series.map(({ metric, values }) => [
+        // Whoever scrapes says where.
+        JSON.stringify({ ...metric, instance: "", job: "" }, Object.keys(metric).concat("instance", "job").toSorted()),
+        [values.length, ...[0, -2, -1].map((at) => Number(values.at(at)?.[1]))],
+      ]),
+    );
   }
 
   it.each(Object.entries(QUERIES))("agrees within 1 %% on %s", async (_, query) => {
-    const [mine, theirs] = [await own(query, seen.own), await real(query, seen.prometheus)];
+    const [mine, theirs] = [await own(query, compared.own), await real(query, compared.real)] as [Vector, Vector];
     expect(mine.map(({ metric }) => metric)).toEqual(theirs.map(({ metric }) => metric));
     expect(mine.length).toBeGreaterThan(0);
     for (const [at, { value }] of theirs.entries()) {
@@ -92,13 +164,17 @@ describe.skipIf(program === "")("control's own queries, beside a real Prometheus
   });
 });
 
+function now(): number {
+  return Date.now() / 1_000;
+}
+
 function parameters(query: string, time?: number): string {
   return new URLSearchParams({ query, ...(time !== undefined && { time: String(time) }) }).toString();
 }
 
-function vectorOf({ status, text }: { readonly status: number; readonly text: string }): Vector {
+function resultOf({ status, text }: { readonly status: number; readonly text: string }): unknown {
   if (status !== 200) throw new Error(`${status} ${text}`);
-  return (JSON.parse(text) as { data: { result: Vector } }).data.result;
+  return (JSON.parse(text) as { data: { result: unknown } }).data.result;
 }
 
 /** A real Prometheus that scrapes a mesh each 15 s. */
