@@ -38,6 +38,11 @@ export function openApiDocument(): OpenApi {
     components: {
       securitySchemes: {
         token: bearer("A token that `POST /api/v1/tokens`, `POST /api/v1/sessions` or `POST /api/v1/bootstrap` made."),
+        password: {
+          type: "http",
+          scheme: "basic",
+          description: "Such a token as the password, under any name: for what asks a Prometheus so.",
+        },
         idToken: bearer("The ID token of an identity provider, once."),
         bootstrapSecret: bearer("The deployment's bootstrap secret."),
         joinToken: bearer("A join token, once."),

@@ -96,7 +96,7 @@ function query(name: string, description: string, schema: Parameter["schema"] = 
 const EXPRESSION: Parameter = {
   ...query(
     "query",
-    "Selectors with `=`, `!=`, `=~`, `!~` and ranges; rate, irate, increase, histogram_quantile, clamp_min, vector; sum, avg, min, max, count, topk with by and without; arithmetic, comparisons with bool, or.",
+    "Selectors with `=`, `!=`, `=~`, `!~` and ranges; rate, irate, increase, histogram_quantile, clamp_min, round, label_join, vector; sum, avg, min, max, count, topk with by and without; arithmetic, comparisons with bool, or with on and ignoring.",
   ),
   required: true,
 };
@@ -113,6 +113,7 @@ export const QUERY_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   "/api/v1/query": {
     get: {
       operationId: "query",
+      security: [{ token: [] }, { password: [] }],
       summary: "Ask for metrics at one moment, as of a Prometheus",
       description: `A part of PromQL over the last 24 hours; whatever else is 422, by its name. The form is that of Prometheus' API, also of refusals. ${NAMESPACE_ONLY}`,
       tags: ["Mesh"],
@@ -137,6 +138,7 @@ export const QUERY_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
   "/api/v1/query_range": {
     get: {
       operationId: "queryRange",
+      security: [{ token: [] }, { password: [] }],
       summary: "Ask for metrics at each step of a time, as of a Prometheus",
       description: `At most 11,000 steps. There is a sample each 15 seconds within the last hour, and each minute before it. ${NAMESPACE_ONLY}`,
       tags: ["Mesh"],

@@ -2,19 +2,25 @@ import type { Budget } from "./budget.ts";
 import {
   emptySeries,
   keyOf,
+  type Labels,
   METRIC_NAME,
   type Value,
   type VectorSeries,
   type VectorValue,
   withoutName,
 } from "./series.ts";
-import { type BinaryExpression, isComparison, QueryFailure } from "./syntax.ts";
+import { type BinaryExpression, isComparison, type Matching, QueryFailure } from "./syntax.ts";
 
 type Operator = Exclude<BinaryExpression["operator"], "or">;
 
 /** `left operator right`, at each step. */
-export function binary({ operator, bool }: BinaryExpression, left: Value, right: Value, budget: Budget): Value {
-  if (operator === "or") return united(vectorOf(left), vectorOf(right), budget);
+export function binary(
+  { operator, bool, matching }: BinaryExpression,
+  left: Value,
+  right: Value,
+  budget: Budget,
+): Value {
+  if (operator === "or") return united(vectorOf(left), vectorOf(right), matching, budget);
   if (left.kind === "scalar" && right.kind === "scalar")
     return {
       kind: "scalar",
@@ -113,15 +119,30 @@ function severalOf(side: "left" | "right"): QueryFailure {
 }
 
 /** All of the left, and of the right what the left has not. */
-function united(left: VectorValue, right: VectorValue, budget: Budget): VectorValue {
-  const lefts = bySignature(left, budget);
-  budget.spendKeys(right.series.length);
+function united(left: VectorValue, right: VectorValue, matching: Matching | null, budget: Budget): VectorValue {
+  const signature = signatureBy(matching);
+  const lefts = new Map<string, Uint8Array>();
+  budget.spendKeys(left.series.length + right.series.length);
+  for (const { labels, present } of left.series) {
+    const key = signature(labels);
+    const seen = lefts.get(key);
+    if (seen === undefined) lefts.set(key, present.slice());
+    else for (const [step, is] of present.entries()) if (is === 1) seen[step] = 1;
+  }
   const rest = right.series.flatMap((one) => {
-    const same = lefts.get(keyOf(one.labels, METRIC_NAME)) ?? [];
-    const present = one.present.map((is, step) => (same.some((other) => other.present[step] === 1) ? 0 : is));
+    const seen = lefts.get(signature(one.labels));
+    const present = one.present.map((is, step) => (seen?.[step] === 1 ? 0 : is));
     return present.includes(1) ? [{ ...one, present }] : [];
   });
   return { kind: "vector", series: [...left.series, ...rest], distinct: false };
+}
+
+/** The same text for series that belong together. */
+function signatureBy(matching: Matching | null): (labels: Labels) => string {
+  if (matching === null) return (labels) => keyOf(labels, METRIC_NAME);
+  const { on, labels: names } = matching;
+  if (!on) return (labels) => keyOf(labels, METRIC_NAME, ...names);
+  return (labels) => JSON.stringify(names.map((name) => labels.get(name) ?? ""));
 }
 
 /** Of a comparison 0 or 1. */

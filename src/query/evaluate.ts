@@ -5,6 +5,7 @@ import type { Frame } from "./frame.ts";
 import { histogramQuantile } from "./quantile.ts";
 import { instantVector, rangeFunction, rangeVector } from "./selectors.ts";
 import {
+  ChangedLabels,
   emptySeries,
   keyOf,
   OwnLabels,
@@ -15,7 +16,7 @@ import {
   type VectorValue,
   withoutName,
 } from "./series.ts";
-import { type Expression, type QueryError, QueryFailure, typeOf } from "./syntax.ts";
+import { type Call, type Expression, type QueryError, QueryFailure, typeOf } from "./syntax.ts";
 
 export type Evaluated = Value | { readonly kind: "range"; readonly series: readonly SampledSeries[] };
 
@@ -59,7 +60,7 @@ function valueOf(expression: Expression, frame: Frame): Value {
   }
 }
 
-function called({ name, of }: Extract<Expression, { kind: "call" }>, frame: Frame): VectorValue {
+function called({ name, of, texts }: Call, frame: Frame): VectorValue {
   const [first, second] = of;
   if (first === undefined) throw new Error("the parser has counted the arguments");
   switch (name) {
@@ -76,6 +77,16 @@ function called({ name, of }: Extract<Expression, { kind: "call" }>, frame: Fram
       const least = scalarOf(second ?? first, frame);
       return mapped(vectorOf(first, frame), frame, (value, step) => Math.max(value, least[step] ?? 0));
     }
+    case "round": {
+      // Multiplied by the inverse, as Prometheus does it: to divide first comes out otherwise in the last digits.
+      const to = second === undefined ? null : scalarOf(second, frame);
+      return mapped(vectorOf(first, frame), frame, (value, step) => {
+        const inverse = 1 / (to?.[step] ?? 1);
+        return Math.floor(value * inverse + 0.5) / inverse;
+      });
+    }
+    case "label_join":
+      return withJoined(vectorOf(first, frame), texts, frame);
     case "vector": {
       const series = { ...emptySeries(new OwnLabels([]), frame.steps.length), values: scalarOf(first, frame) };
       series.present.fill(1);
@@ -93,6 +104,18 @@ function mapped(vector: VectorValue, frame: Frame, map: (value: number, step: nu
     present,
   }));
   return merged({ ...vector, series }, frame);
+}
+
+/** The values of some labels, with a separator between them, in one label. */
+function withJoined(vector: VectorValue, texts: readonly string[], frame: Frame): VectorValue {
+  const [to = "", separator = "", ...from] = texts;
+  spend(vector, frame);
+  frame.budget.spend(vector.series.length * from.length);
+  const series = vector.series.map((one) => {
+    const joined = from.map((name) => one.labels.get(name) ?? "").join(separator);
+    return { ...one, labels: new ChangedLabels(one.labels, to, joined === "" ? undefined : joined) };
+  });
+  return merged({ kind: "vector", series, distinct: false }, frame);
 }
 
 function vectorOf(expression: Expression, frame: Frame): VectorValue {

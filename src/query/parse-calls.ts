@@ -5,6 +5,7 @@ import {
   type Expression,
   type FunctionName,
   FUNCTIONS,
+  LAST_OPTIONAL,
   typeOf,
   type ValueType,
 } from "./syntax.ts";
@@ -28,9 +29,31 @@ export function readArguments(
   const { at } = reader.take();
   if (isAggregation(name)) return readAggregation(reader, name, at, inner);
   reader.expect("(");
+  if (name === "label_join") return readLabelJoin(reader, at, inner);
   const of = reader.list(")", inner);
   check(reader, name, at, of, FUNCTIONS[name]);
-  return { kind: "call", name, of, at };
+  return { kind: "call", name, of, texts: [], at };
+}
+
+const LABEL_NAME = /^[a-z_]\w*$/i;
+
+/** `label_join(vector, "to", "separator", "from", …)`. */
+function readLabelJoin(reader: Reader, at: number, inner: () => Expression): Expression {
+  const takes =
+    "`label_join` takes an instant vector, then strings: a label, a separator, and the labels that are joined";
+  const of: Expression[] = [];
+  const texts: string[] = [];
+  reader.list(")", () => {
+    const { kind, at: place } = reader.next;
+    if ((kind === "string") !== of.length > 0) throw reader.wrong(place, takes);
+    if (kind !== "string") return of.push(inner());
+    const { text } = reader.take();
+    if (texts.length !== 1 && !LABEL_NAME.test(text)) throw reader.wrong(place, `\`${text}\` is no name of a label`);
+    return texts.push(text);
+  });
+  if (texts.length < 2) throw reader.wrong(at, takes);
+  check(reader, "label_join", at, of, FUNCTIONS["label_join"]);
+  return { kind: "call", name: "label_join", of, texts, at };
 }
 
 function isAggregation(name: string): name is AggregationName {
@@ -54,13 +77,18 @@ function readGrouping(reader: Reader): { readonly without: boolean; readonly lab
   const without = reader.isWord("without");
   if (!without && !reader.isWord("by")) return null;
   reader.take();
+  return { without, labels: readLabelNames(reader) };
+}
+
+/** Names in parentheses, each once. */
+export function readLabelNames(reader: Reader): readonly string[] {
   reader.expect("(");
   const labels = reader.list(")", () => {
     if (reader.next.kind !== "identifier" || reader.next.text.includes(":"))
       throw reader.unexpected("the name of a label");
     return reader.take().text;
   });
-  return { without, labels: [...new Set(labels)] };
+  return [...new Set(labels)];
 }
 
 function check(
@@ -71,7 +99,8 @@ function check(
   wanted: readonly ValueType[],
 ): void {
   const takes = wanted.map((type) => WORDS[type]).join(", then ");
-  if (given.length !== wanted.length) throw reader.wrong(at, `\`${name}\` takes ${takes}`);
+  const isShort = given.length === wanted.length - 1 && LAST_OPTIONAL.has(name);
+  if (given.length !== wanted.length && !isShort) throw reader.wrong(at, `\`${name}\` takes ${takes}`);
   for (const [place, one] of given.entries())
     if (typeOf(one) !== wanted[place]) throw reader.wrong(one.at, `\`${name}\` takes ${takes}`);
 }

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../result.ts";
-import { readArguments } from "./parse-calls.ts";
+import { readArguments, readLabelNames } from "./parse-calls.ts";
 import { readSelector } from "./parse-selector.ts";
 import { Reader } from "./reader.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type Expression,
   FUNCTIONS,
   isComparison,
+  type Matching,
   QueryFailure,
   type QueryError,
   typeOf,
@@ -72,8 +73,7 @@ function readBinary(reader: Reader, left: Expression, operator: BinaryOperator):
   const { at } = reader.take();
   const bool = reader.takeWord("bool");
   if (bool && !isComparison(operator)) throw reader.wrong(at, "`bool` stands after a comparison alone");
-  for (const word of ["on", "ignoring", "group_left", "group_right"])
-    if (reader.isWord(word)) throw reader.unsupported(`matching by \`${word}\``);
+  const matching = readMatching(reader, operator);
   // Of `^` the right one binds first.
   const right = readExpression(reader, operator === "^" ? PRECEDENCE["^"] : PRECEDENCE[operator] + 1);
   const types = [typeOf(left), typeOf(right)];
@@ -83,7 +83,20 @@ function readBinary(reader: Reader, left: Expression, operator: BinaryOperator):
     throw reader.wrong(at, "`or` is between two vectors; write vector(…) for a number");
   if (isComparison(operator) && !bool && types.every((type) => type === "scalar"))
     throw reader.wrong(at, `between numbers \`${operator}\` needs \`bool\` after it`);
-  return { kind: "binary", operator, bool, left, right, at };
+  return { kind: "binary", operator, bool, matching, left, right, at };
+}
+
+/** Dashboards match by labels in `or` alone. */
+function readMatching(reader: Reader, operator: BinaryOperator): Matching | null {
+  const on = reader.isWord("on");
+  let matching: Matching | null = null;
+  if (operator === "or" && (on || reader.isWord("ignoring"))) {
+    reader.take();
+    matching = { on, labels: readLabelNames(reader) };
+  }
+  for (const word of ["on", "ignoring", "group_left", "group_right"])
+    if (reader.isWord(word)) throw reader.unsupported(`matching by \`${word}\``);
+  return matching;
 }
 
 function operatorAt(reader: Reader): BinaryOperator | null {

@@ -2,10 +2,19 @@
 export type Expression =
   | NumberLiteral
   | Selector
-  | { readonly kind: "call"; readonly name: FunctionName; readonly of: readonly Expression[]; readonly at: number }
+  | Call
   | Aggregation
   | BinaryExpression
   | { readonly kind: "negation"; readonly of: Expression; readonly at: number };
+
+export interface Call {
+  readonly kind: "call";
+  readonly name: FunctionName;
+  readonly of: readonly Expression[];
+  /** Strings, which stand after all others. */
+  readonly texts: readonly string[];
+  readonly at: number;
+}
 
 interface NumberLiteral {
   readonly kind: "number";
@@ -46,9 +55,17 @@ export interface BinaryExpression {
   readonly operator: BinaryOperator;
   /** Of a comparison: 0 or 1 in place of a filter. */
   readonly bool: boolean;
+  /** By which labels the two sides belong together; null: by all but the metric's name. */
+  readonly matching: Matching | null;
   readonly left: Expression;
   readonly right: Expression;
   readonly at: number;
+}
+
+export interface Matching {
+  /** By these alone; else by all but these and the metric's name. */
+  readonly on: boolean;
+  readonly labels: readonly string[];
 }
 
 export type ValueType = "scalar" | "vector" | "range";
@@ -59,16 +76,20 @@ type MatchOperator = (typeof MATCH_OPERATORS)[number];
 export const AGGREGATIONS = ["sum", "avg", "min", "max", "count", "topk"] as const;
 export type AggregationName = (typeof AGGREGATIONS)[number];
 
-/** What each function takes. All of them answer an instant vector. */
+/** What each function takes, beside strings. All of them answer an instant vector. */
 export const FUNCTIONS = {
   rate: ["range"],
   irate: ["range"],
   increase: ["range"],
   histogram_quantile: ["scalar", "vector"],
   clamp_min: ["vector", "scalar"],
+  round: ["vector", "scalar"],
+  label_join: ["vector"],
   vector: ["scalar"],
 } as const satisfies Readonly<Record<string, readonly ValueType[]>>;
 export type FunctionName = keyof typeof FUNCTIONS;
+/** Those whose last argument may be left out. */
+export const LAST_OPTIONAL: ReadonlySet<string> = new Set<FunctionName>(["round"]);
 
 export const ARITHMETIC = ["+", "-", "*", "/", "%", "^"] as const;
 type ArithmeticOperator = (typeof ARITHMETIC)[number];

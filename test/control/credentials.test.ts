@@ -316,6 +316,26 @@ describe("a token", () => {
       expect([bad, await status(bad)]).toEqual([bad, 401]);
   });
 
+  it("is taken as a password where metrics are read, under any name, and nowhere else", async () => {
+    const { token } = await made();
+    const basic = (text: string): Record<string, string> => ({ authorization: `Basic ${btoa(text)}` });
+    const METRICS = "/api/v1/query?query=vector(1)";
+    const RANGE = "/api/v1/query_range?query=vector(1)&start=0&end=1&step=1";
+    const asked = async (path: string, headers: Record<string, string>, method = "GET") =>
+      (await control.raw(method, path, headers)).status;
+    for (const path of [METRICS, RANGE])
+      for (const name of ["flagger", "", "ä"]) expect(await asked(path, basic(`${name}:${token}`))).toBe(200);
+    for (const bad of [token, `${token}:`, `a:${token}x`, `a:b:${token}`, ` a: ${token}`, `a:${token}\n`, ":"])
+      expect([bad, await asked(METRICS, basic(bad))]).toEqual([bad, 401]);
+    for (const header of ["Basic", "Basic ?", "Basic YQ", `Basic ${token}`, `Basic ${btoa(`a:${token}`)} `])
+      expect([header, await asked(METRICS, { authorization: `${header}x` })]).toEqual([header, 401]);
+    for (const path of ["/metrics", "/api/v1/graph", "/api/v1/query/", "/api/v1/status", "/k8s/api/v1/namespaces"])
+      expect([path, await asked(path, basic(`a:${token}`))]).toEqual([path, 401]);
+    expect(await asked(METRICS, basic(`a:${token}`), "POST")).toBe(401);
+    const { headers } = await control.raw("GET", METRICS, {});
+    expect(headers.get("www-authenticate")).toBe("Bearer");
+  });
+
   it("ends exactly when it says, by the clock of whoever asks", async () => {
     const store = tokenStore(await control.database());
     const { token } = await store.create({ name: "short", role: "viewer", namespace: null }, 1_000, 61_000, TESTER);

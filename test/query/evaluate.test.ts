@@ -95,12 +95,40 @@ const { scalar, vector } = fc.letrec<{ scalar: string; vector: string }>((tie) =
       .tuple(fc.constantFrom("0", "0.5", "0.99", "1", "2", "-1", "NaN"), tie("vector"))
       .map(([part, of]) => `histogram_quantile(${part}, ${of})`),
     fc.tuple(tie("vector"), tie("scalar")).map(([of, least]) => `clamp_min(${of}, ${least})`),
+    fc
+      .tuple(tie("vector"), fc.constantFrom("", ", 0.01", ", 5", ", 0", ", -2", ", NaN"))
+      .map(([of, to]) => `round(${of}${to})`),
+    fc
+      .tuple(
+        tie("vector"),
+        fc.constantFrom("job", "new", "__name__"),
+        fc.constantFrom("", ".", "-"),
+        fc.constantFrom("", ', "code"', ', "job", "code"', ', "gone"', ', "le", "__name__", "gone"'),
+      )
+      .map(([of, to, separator, from]) => `label_join(${of}, "${to}", "${separator}"${from})`),
     tie("scalar").map((of) => `vector(${of})`),
     tie("vector").map((of) => `-(${of})`),
     fc
       .tuple(
         tie("vector"),
-        fc.constantFrom("+", "-", "*", "/", "%", "or", "==", "!=", ">", "<= bool", "> bool"),
+        fc.constantFrom(
+          "or on ()",
+          "or on (job)",
+          "or on (__name__, code)",
+          "or ignoring (le)",
+          "or ignoring ()",
+          "+",
+          "-",
+          "*",
+          "/",
+          "%",
+          "or",
+          "==",
+          "!=",
+          ">",
+          "<= bool",
+          "> bool",
+        ),
         tie("vector"),
       )
       .map(([one, operator, other]) => `(${one} ${operator} ${other})`),

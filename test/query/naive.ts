@@ -55,6 +55,22 @@ export function naive(expression: Expression, all: readonly NaiveSeries[], at: n
           return unique(
             points(first).map((one) => ({ ...unnamed(one), value: Math.max(one.value, of(second) as number) })),
           );
+        case "round": {
+          const inverse = 1 / (second === undefined ? 1 : (of(second) as number));
+          return unique(
+            points(first).map((one) => ({ ...unnamed(one), value: Math.floor(one.value * inverse + 0.5) / inverse })),
+          );
+        }
+        case "label_join": {
+          const [to = "", separator = "", ...from] = expression.texts;
+          return unique(
+            points(first).map(({ labels, value }) => {
+              const { [to]: _, ...rest } = labels;
+              const joined = from.map((name) => labels[name] ?? "").join(separator);
+              return { labels: joined === "" ? rest : { ...rest, [to]: joined }, value };
+            }),
+          );
+        }
         case "histogram_quantile":
           return quantile(of(first) as number, points(second));
         case "rate":
@@ -168,13 +184,16 @@ function aggregated(
   });
 }
 
-function joined({ operator, bool }: BinaryExpression, left: NaiveValue, right: NaiveValue): NaiveValue {
+function joined({ operator, bool, matching }: BinaryExpression, left: NaiveValue, right: NaiveValue): NaiveValue {
   if (operator === "or") {
-    const has = new Set((left as readonly Point[]).map((one) => textOf(unnamed(one).labels)));
-    return [
-      ...(left as readonly Point[]),
-      ...(right as readonly Point[]).filter((one) => !has.has(textOf(unnamed(one).labels))),
-    ];
+    const isMatched = (name: string): boolean =>
+      matching?.on === true
+        ? matching.labels.includes(name)
+        : name !== "__name__" && matching?.labels.includes(name) !== true;
+    const signature = ({ labels }: Point): string =>
+      textOf(Object.fromEntries(Object.entries(labels).filter(([name]) => isMatched(name))));
+    const has = new Set((left as readonly Point[]).map(signature));
+    return [...(left as readonly Point[]), ...(right as readonly Point[]).filter((one) => !has.has(signature(one)))];
   }
   const arithmetic: Record<string, (one: number, other: number) => number> = {
     "+": (one, other) => one + other,

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseQuery } from "../../src/query/parse.ts";
@@ -27,7 +29,21 @@ function shape(expression: Expression): string {
   }
 }
 
+/** Of others, used in place: not everybody has them. */
+const DASHBOARDS = join(import.meta.dirname, "../../../shared/grafana/expressions.json");
+
 describe("parseQuery", () => {
+  it.skipIf(!existsSync(DASHBOARDS))("reads all that Istio's dashboards ask for", () => {
+    const { expressions } = JSON.parse(readFileSync(DASHBOARDS, "utf8")) as {
+      readonly expressions: readonly { readonly expr: string }[];
+    };
+    const unread = expressions.flatMap(({ expr }) => {
+      const result = parseQuery(expr.replaceAll("$__rate_interval", "1m"));
+      return result.ok ? [] : [`${expr}: ${result.error.message}`];
+    });
+    expect(unread).toEqual([]);
+  });
+
   it.each([
     ["1 + 2 * 3 ^ 2 ^ 1", "(1+(2*(3^(2^1))))"],
     ["-2 ^ 2", "(-(2^2))"],
@@ -65,8 +81,8 @@ describe("parseQuery", () => {
   });
 
   it.each([
-    ["label_join(up)", "1:1: `label_join` is not supported; there are rate, irate"],
-    ["round(up)", "1:1: `round` is not supported"],
+    ["label_replace(up)", "1:1: `label_replace` is not supported; there are rate, irate"],
+    ["floor(up)", "1:1: `floor` is not supported"],
     ["1 +\n  abs(up)", "2:3: `abs` is not supported"],
     ["quantile by (a) (0.5, up)", "1:1: the aggregation `quantile` is not supported; there are sum, avg"],
     ["up offset 5m", "1:4: `offset` is not supported"],
@@ -75,7 +91,8 @@ describe("parseQuery", () => {
     ["sum(up)[5m]", "1:8: a range of anything but a selector is not supported"],
     ["a and b", "1:3: the operator `and` is not supported"],
     ["a unless b", "1:3: the operator `unless` is not supported"],
-    ["a or on () vector(1)", "1:6: matching by `on` is not supported"],
+    ["a / on () vector(1)", "1:5: matching by `on` is not supported"],
+    ["a or on () group_left b", "1:12: matching by `group_left` is not supported"],
     ["a * ignoring (x) b", "1:5: matching by `ignoring` is not supported"],
     ["a * group_left b", "1:5: matching by `group_left` is not supported"],
     ['"text"', "1:1: a string by itself is not supported"],
@@ -103,6 +120,14 @@ describe("parseQuery", () => {
     ["rate(up[1m], 1)", "1:1: `rate` takes a range vector"],
     ["sum(1)", "1:5: `sum` takes an instant vector"],
     ["histogram_quantile(up, 0.9)", "1:20: `histogram_quantile` takes a number, then an instant vector"],
+    ["round(up, up)", "1:11: `round` takes an instant vector, then a number"],
+    ["round()", "1:1: `round` takes an instant vector, then a number"],
+    ["label_join(up)", "1:1: `label_join` takes an instant vector, then strings"],
+    ['label_join("a", up, "b")', "1:12: `label_join` takes an instant vector, then strings"],
+    ['label_join(up, "a", ",", up)', "1:26: `label_join` takes an instant vector, then strings"],
+    ['label_join(up, "a b", ",")', "1:16: `a b` is no name of a label"],
+    ['label_join(up, "a", ",", "")', "1:26: `` is no name of a label"],
+    ["a or on b", "1:9: `b` stands where `(` is expected"],
     ["up[1m] + 1", "1:8: `+` is not for range vectors"],
     ["up[0s]", "1:4: a range is longer than 0"],
     ["up[5m1h]", "1:4: a range is longer than 0, its units from large to small"],

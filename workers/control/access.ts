@@ -37,6 +37,26 @@ export function bearer(header: string | undefined, maxCharacters = MAX_TOKEN_CHA
   return token === undefined || token.length > maxCharacters ? null : token;
 }
 
+/** What Flagger asks a Prometheus for by a user's name and a password: metrics, and nothing else. */
+const BY_PASSWORD: ReadonlySet<string> = new Set(["/api/v1/query", "/api/v1/query_range"]);
+
+/**
+ * The token that a request shows: on reads of metrics also as the password of `Authorization: Basic`, under whatever name. No browser
+ * is asked for one, so none sends it by itself (R23).
+ */
+function shownToken({ req }: Context<Api>): string | null {
+  const header = req.header("authorization");
+  const isRead = (req.method === "GET" || req.method === "HEAD") && BY_PASSWORD.has(req.path);
+  return bearer(header) ?? (isRead ? password(header) : null);
+}
+
+function password(header: string | undefined): string | null {
+  const [, encoded] = /^Basic +([a-z0-9+/]+={0,2})$/i.exec(header ?? "") ?? [];
+  if (encoded === undefined || encoded.length % 4 !== 0) return null;
+  const [, secret] = /^[^:]*:([\x21-\x7e]+)$/.exec(atob(encoded)) ?? [];
+  return secret === undefined || secret.length > MAX_TOKEN_CHARACTERS ? null : secret;
+}
+
 /** What gateways do not take the control API does not take: such headers are a mistake, or an attempt (RFC 6585 §5). */
 export const boundedHeaders: MiddlewareHandler<Api> = async (c, next) => {
   if (headerSize(c.req.raw.headers) <= MAX_HEADER_BYTES) return next();
@@ -51,7 +71,7 @@ export const boundedHeaders: MiddlewareHandler<Api> = async (c, next) => {
 
 /** Every route past this needs a token that is known: an administrator made it, or somebody signed in for it. */
 export const authenticated: MiddlewareHandler<Api> = async (c, next) => {
-  const token = bearer(c.req.header("authorization"));
+  const token = shownToken(c);
   const account = token === null ? null : await accountOf(c.env.DB, token);
   if (account === null) {
     c.header("www-authenticate", "Bearer");
