@@ -1,5 +1,18 @@
 import * as fc from "fast-check";
-import type { Asked, Policy, Rule } from "./naive.ts";
+import type { NaiveRequest, NaiveRule } from "../policy/naive.ts";
+
+/** An AuthorizationPolicy, as it is drawn. */
+export interface Policy {
+  readonly name: string;
+  readonly namespace: string;
+  readonly spec: {
+    readonly selector?: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly action: "ALLOW" | "DENY";
+    readonly rules?: readonly NaiveRule[];
+  };
+}
+
+export type Asked = Pick<NaiveRequest, "method" | "path" | "host" | "headers" | "principal">;
 
 const ACCOUNTS = ["prod/sa/web", "prod/sa/ops", "dev/sa/web"];
 const PRINCIPALS = ACCOUNTS.map((account) => `mesh.example/ns/${account}`);
@@ -37,7 +50,7 @@ const condition = fc.tuple(
   namespaces,
 );
 
-const rule: fc.Arbitrary<Rule> = fc
+const rule: fc.Arbitrary<NaiveRule> = fc
   .record(
     {
       from: fc.array(fc.record({ source }), { minLength: 1, maxLength: 2 }),
@@ -52,7 +65,7 @@ const rule: fc.Arbitrary<Rule> = fc
     },
     { requiredKeys: [] },
   )
-  .map((drawn) => drawn as Rule);
+  .map((drawn) => drawn as NaiveRule);
 
 const policy = (namespace: string, at: number): fc.Arbitrary<Policy> =>
   fc
