@@ -11,22 +11,12 @@ import {
   Revocations,
   WantedRevocation,
 } from "./ca-bodies.ts";
-import { type Content, curl, errors, type Operation, type Parameter, type Response } from "./operation.ts";
+import { type Content, curl, errors, type Operations, type Parameter, referring } from "./operation.ts";
 
 export const CA_SENT = { CaRotation, CaImport, CaBackup, CaRestore, WantedRevocation };
 export const CA_ANSWERED = { CaStatus, CaSignsFrom, CaBackedUp, Certificates, Revocation, Revocations };
 
-function json(name: keyof typeof CA_SENT | keyof typeof CA_ANSWERED): Content {
-  return { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
-}
-
-function body(name: keyof typeof CA_SENT) {
-  return { required: true, content: json(name) } as const;
-}
-
-function answer(description: string, name: keyof typeof CA_ANSWERED): Response {
-  return { description, content: json(name) };
-}
+const { body, answer } = referring<keyof typeof CA_SENT, keyof typeof CA_ANSWERED>();
 
 function query(name: string, description: string, schema: Parameter["schema"] = { type: "string" }): Parameter {
   return { name, in: "query", description, schema };
@@ -35,7 +25,7 @@ function query(name: string, description: string, schema: Parameter["schema"] = 
 const PEM: Content = { "application/x-pem-file": { schema: { type: "string" } } };
 
 /** Of the mesh's authority, for its administrators. */
-export const CA_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+export const CA_OPERATIONS: Operations = {
   "/api/v1/ca": {
     get: {
       operationId: "readCa",

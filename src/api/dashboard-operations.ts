@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { curl, errors, type Operation, pathParameter, type Response } from "./operation.ts";
+import { curl, errors, type Operations, pathParameter, referring } from "./operation.ts";
 
 const object = z
   .looseObject({})
@@ -29,11 +29,9 @@ export const RevisionDiff = z.strictObject({
 
 export const DASHBOARD_ANSWERED = { SignInCode, RevisionDiff };
 
-function answer(description: string, name: keyof typeof DASHBOARD_ANSWERED): Response {
-  return { description, content: { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } } };
-}
+const { answer } = referring<never, keyof typeof DASHBOARD_ANSWERED>();
 
-export const DASHBOARD_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+export const DASHBOARD_OPERATIONS: Operations = {
   "/api/v1/sign-in-codes": {
     post: {
       operationId: "createSignInCode",

@@ -49,6 +49,9 @@ export interface Response {
   readonly content?: Content;
 }
 
+/** An area of the API: its operations by path, and by method in lower case. */
+export type Operations = Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+
 export const LANGUAGES = ["curl", "kubectl", "javascript"] as const;
 
 /**
@@ -62,6 +65,18 @@ export interface Sample {
   readonly source: string;
   /** A part of what it prints. Text: each of its lines, in this order. An object: a part of the JSON that it prints. */
   readonly "x-expect": string | Readonly<Record<string, unknown>>;
+}
+
+/** How an area's operations name their bodies and answers; only schemas of its own have a name. */
+export function referring<Sent extends string, Answered extends string>() {
+  const json = (name: Sent | Answered): Content => ({
+    "application/json": { schema: { $ref: `#/components/schemas/${name}` } },
+  });
+  return {
+    json,
+    body: (name: Sent) => ({ required: true, content: json(name) }) as const,
+    answer: (description: string, name: Answered): Response => ({ description, content: json(name) }),
+  };
 }
 
 /** As OpenAPI 3.1 has schemas: JSON Schema 2020-12. */
@@ -140,4 +155,18 @@ export function curl(path: string, ...rest: readonly string[]): string {
 /** A body by here-document; the marker in quotes, so that the shell leaves it alone. */
 export function withBody(command: string, marker: "YAML" | "JSON", body: string): string {
   return `${command} <<'${marker}'\n${body.trim()}\n${marker}`;
+}
+
+/** Of a deletion, and of what is merely taken. */
+export const NOTHING: Response = { description: "Done; there is nothing to say." };
+
+/** The status alone, and no answer. */
+export const CODE_ONLY = "-o /dev/null -w '%{http_code}\\n'";
+
+/** Of what a here-document follows. */
+export const YAML_BODY = "-H 'Content-Type: application/yaml' --data-binary @-";
+
+/** Takes a field out of the JSON that an answer is. */
+export function field(name: string): string {
+  return `sed -E 's/.*"${name}":"([^"]+)".*/\\1/'`;
 }

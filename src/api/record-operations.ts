@@ -1,19 +1,16 @@
-import { curl, errors, type Content, type Operation, type Parameter, type Response } from "./operation.ts";
+import { curl, errors, type Operations, type Parameter, referring } from "./operation.ts";
 import { DecisionRecords, ErasedRecords } from "./record-bodies.ts";
 
 export const RECORDS_ANSWERED = { DecisionRecords, ErasedRecords };
 
-function answer(description: string, name: keyof typeof RECORDS_ANSWERED): Response {
-  const content: Content = { "application/json": { schema: { $ref: `#/components/schemas/${name}` } } };
-  return { description, content };
-}
+const { answer } = referring<never, keyof typeof RECORDS_ANSWERED>();
 
 function query(name: string, description: string, schema: Parameter["schema"] = { type: "string" }): Parameter {
   return { name, in: "query", description, schema };
 }
 
 /** Decisions that were written down. */
-export const RECORD_OPERATIONS: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+export const RECORD_OPERATIONS: Operations = {
   "/api/v1/records": {
     get: {
       operationId: "readRecords",
