@@ -79,7 +79,7 @@ export function publicEntrance(
   const overTls = secure || (deployment.local && typeof tls === "string" && tls !== "");
   return {
     kind: "public",
-    listener: local ?? listenerOf(deployment.gateway, portIn(url) ?? (secure ? 443 : 80), false, null),
+    listener: local ?? plainListener(deployment.gateway, portIn(url) ?? (secure ? 443 : 80)),
     clientAuth: cf?.["tlsClientAuth"],
     whereabouts: {
       colo: letters(cf?.["colo"], 3),
@@ -97,6 +97,14 @@ export function publicEntrance(
 /** `T1`, the country of Tor's exits, is none. */
 function letters(value: unknown, count: number): string | null {
   return typeof value === "string" && value.length === count && /^[A-Z]+$/.test(value) ? value : null;
+}
+
+let usual = listenerOf(null, 80, false, null);
+
+/** Nearly all requests of an isolate come in by the same one. Its scope is looked up by its text: one that is made anew must be read for that. */
+function plainListener(gateway: string | null, port: number): Listener {
+  if (usual.gateway !== gateway || usual.port !== port) usual = listenerOf(gateway, port, false, null);
+  return usual;
 }
 
 function listenerOf(gateway: string | null, port: number, mesh: boolean, sni: string | null): Listener {

@@ -210,16 +210,17 @@ export class Attempt {
     call.journal.status = status;
     call.journal.details = "via_upstream";
     call.journal.answer = response.headers;
-    // A look at the body costs, so a small one is told by its length.
+    // A look at the body costs, even at whether there is one, so a small one is told by its length.
     const small = length !== null && length <= SMALL_BYTES && this.#idle === null;
-    const none = response.body === null || !hasBody(call.received.method, status);
-    if (switched || small || none) {
+    const body = small ? null : response.body;
+    const none = (body === null && !small) || !hasBody(call.received.method, status);
+    if (body === null || none || switched) {
       call.journal.bytes = none ? 0 : length;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
       return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body) : response;
     }
-    return this.#dressed(response, this.#watched(response.body, length));
+    return this.#dressed(response, this.#watched(body, length));
   }
 
   /** The call ends with the body; what is left of the time is for it. */
@@ -279,5 +280,5 @@ function isWatched(length: number | null): boolean {
 
 /** Whether an answer may hold one at all, whatever length it tells (RFC 9110 §6.4.1). */
 function hasBody(method: string, status: number): boolean {
-  return method !== "HEAD" && status !== 204 && status !== 304 && status !== 101;
+  return method !== "HEAD" && status !== 204 && status !== 205 && status !== 304 && status !== 101;
 }

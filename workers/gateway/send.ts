@@ -176,7 +176,8 @@ function setOurs(headers: MutableHeaders, name: string, value: string | null): v
 /** A copy without what will be removed: to delete from an object costs the runtime more than to make it. */
 function copyWithout(from: HeaderRecord, changes: readonly HeaderChange[]): MutableHeaders {
   const headers = emptyHeaders();
-  for (const name in from) if (!isRemoved(name, changes)) headers[name] = from[name] ?? "";
+  if (changes.length === 0) for (const name in from) headers[name] = from[name] ?? "";
+  else for (const name in from) if (!isRemoved(name, changes)) headers[name] = from[name] ?? "";
   return headers;
 }
 
