@@ -103,8 +103,8 @@ const ADMIN = facts({
 
 let sequence = 0;
 
-/** As a cell reports it. */
-async function report(id: string, request: RequestFacts, location = "LOC"): Promise<void> {
+/** As a cell reports it. @param later milliseconds */
+async function report(id: string, request: RequestFacts, location = "LOC", later = 0): Promise<void> {
   const decision = decide(slice, request);
   if (decision.effect === "need") throw new Error("a fact is missing");
   const isAnswer = decision.effect === "answer";
@@ -134,7 +134,7 @@ async function report(id: string, request: RequestFacts, location = "LOC"): Prom
   const kept: KeptRecord = {
     requestId: id,
     traceId: "",
-    at: Date.now(),
+    at: Date.now() + later,
     kind: isAnswer ? "refused" : "passed",
     principals: request.peer.principal === null ? [] : [request.peer.principal],
     slice: sliceId,
@@ -198,6 +198,15 @@ describe("a request that was recorded", () => {
     ]);
     expect([none.status, none.json["message"]]).toEqual([404, expect.stringContaining("there is no record of it")]);
     expect((await control.call("GET", "/api/v1/explain?requestId=denied&hop=0")).status).toBe(200);
+  });
+
+  it("is explained where a client saw it: at the first hop, unless a later one was refused", async () => {
+    const HOPS = [ADMIN, ADMIN, ADMIN].map((facts, at) => ({ ...facts, path: `/${at}`, forwardPath: `/${at}` }));
+    for (const [at, hop] of HOPS.entries()) await report("passed", hop, "LOC", at);
+    expect((await explainOf("passed"))["request"]).toMatchObject({ path: "/0" });
+    expect((await explainOf("passed&hop=2"))["request"]).toMatchObject({ path: "/2" });
+    await report("passed", ADMIN, "LOC", 3);
+    expect((await explainOf("passed"))["request"]).toMatchObject({ path: "/admin/x" });
   });
 
   it("tells of each ALLOW policy the first condition that fails, and its two sides", async () => {

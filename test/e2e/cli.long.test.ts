@@ -1,8 +1,9 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { tulle as runTulle } from "../cli/tulle.ts";
+import { MAIN, tulle as runTulle } from "../cli/tulle.ts";
 import { send } from "../support/http.ts";
 import { RunningMesh } from "../support/mesh.ts";
 import { until } from "../support/until.ts";
@@ -102,6 +103,25 @@ describe("tulle", () => {
     const { records } = JSON.parse(answer.text) as { readonly records: readonly { readonly requestId: string }[] };
     return records[0]?.requestId ?? null;
   }
+
+  it("shows a live request, with the id that explain takes", async () => {
+    const args = [MAIN, "tail", "--path", "/productpage", "--kubeconfig", mesh.info.kubeconfigFile];
+    const child = spawn(process.execPath, args, { cwd: folder, env: {}, stdio: ["ignore", "pipe", "pipe"] });
+    const said = { out: "", err: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (said.out += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err += text));
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    try {
+      await until("the tail is ready", () => said.err.includes("ready"));
+      const began = performance.now();
+      expect(await page()).toBe(200);
+      await until("its line", () => /GET default\/productpage \/productpage < .* [\da-f-]{36}$/m.test(said.out));
+      console.log(`tulle tail showed a request after ${Math.round(performance.now() - began)} ms; docs say within 2 s`);
+    } finally {
+      child.kill("SIGTERM");
+      await ended;
+    }
+  });
 
   it("shows a gateway as current after the one request that brought it the change, though no other comes", async () => {
     writeFileSync(join(folder, "quiet.yaml"), DENY_NOTHING);

@@ -61,28 +61,33 @@ export class RunningPrometheus {
 
   /** @throws where it is no PromQL */
   async query(expression: string): Promise<readonly Sample[]> {
-    const data = (await this.#get("query", { query: expression })) as {
-      readonly resultType: string;
-      readonly result: readonly { metric?: Record<string, string>; value: readonly [number, string] }[];
-    };
-    return data.result.map(({ metric = {}, value: [, value] }) => ({ metric, value: Number(value) }));
+    return queried(this.url, expression);
   }
 
   /** Trace ids that stand beside the series' buckets, of the last minutes. */
   async exemplars(selector: string): Promise<readonly string[]> {
     const now = Date.now() / 1_000;
-    const found = (await this.#get("query_exemplars", {
+    const found = (await get(this.url, "query_exemplars", {
       query: selector,
       start: String(now - 600),
       end: String(now + 1),
     })) as readonly { readonly exemplars: readonly { readonly labels: Readonly<Record<string, string>> }[] }[];
     return found.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels["trace_id"] ?? ""));
   }
+}
 
-  async #get(what: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
-    const answer = await fetch(`${this.url}/api/v1/${what}`, { method: "POST", body: new URLSearchParams(parameters) });
-    const { data, error } = (await answer.json()) as { data?: unknown; error?: string };
-    if (error !== undefined) throw new Error(`${error}: ${JSON.stringify(parameters)}`);
-    return data;
-  }
+/** Asks a Prometheus, whoever started it. @throws where it is no PromQL */
+export async function queried(url: string, expression: string): Promise<readonly Sample[]> {
+  const data = (await get(url, "query", { query: expression })) as {
+    readonly resultType: string;
+    readonly result: readonly { metric?: Record<string, string>; value: readonly [number, string] }[];
+  };
+  return data.result.map(({ metric = {}, value: [, value] }) => ({ metric, value: Number(value) }));
+}
+
+async function get(url: string, what: string, parameters: Readonly<Record<string, string>>): Promise<unknown> {
+  const answer = await fetch(`${url}/api/v1/${what}`, { method: "POST", body: new URLSearchParams(parameters) });
+  const { data, error } = (await answer.json()) as { data?: unknown; error?: string };
+  if (error !== undefined) throw new Error(`${error}: ${JSON.stringify(parameters)}`);
+  return data;
 }

@@ -1,10 +1,10 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
 import { RunningMesh } from "../support/mesh.ts";
-import { RunningPrometheus } from "../support/prometheus.ts";
+import { queried, RunningPrometheus } from "../support/prometheus.ts";
 import { until } from "../support/until.ts";
 import { toolPath } from "../support/tools.ts";
 
@@ -155,6 +155,32 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
         await mesh.apply(`{apiVersion: v1, kind: Service, metadata: {name: spare}, spec: {${spare}}}`);
       }
     }
+
+    it("is seen by examples/observe as well, in one command", async () => {
+      const program = join(import.meta.dirname, "../../examples/observe/start.ts");
+      const args = [program, "--state", mesh.info.stateDir, "--port", "27251", "--otlp-port", "27252"];
+      const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+      let said = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (text: string) => (said += text));
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      try {
+        const observed = (expression: string) => queried("http://127.0.0.1:27251", expression);
+        const isMore = async (expression: string) => (await observed(expression)).some(({ value }) => value > 0);
+        await until("its target to be up", async () => isMore('up{job="tulle"}')).catch((error: unknown) => {
+          throw new Error(`${String(error)}: ${said}`);
+        });
+        await until("requests of the mesh", async () => isMore("sum(istio_requests_total)"));
+        expect(said).toContain("Prometheus     http://127.0.0.1:27251");
+        // A collector is not installed everywhere: then that is said, and the rest goes on.
+        expect(said).toMatch(
+          /^OpenTelemetry {2}(http:\/\/127\.0\.0\.1:27252\/v1\/traces|not started: there is no otelcol)/m,
+        );
+      } finally {
+        child.kill("SIGTERM");
+        await ended;
+      }
+    });
 
     it.each(dashboards.map((one) => ({ ...one, title: `${one.dashboard}, ${one.panel}: ${one.expr.slice(0, 60)}` })))(
       "$title",

@@ -33,6 +33,10 @@ const QUERIES: Readonly<Record<string, string>> = {
   "the median by service": `histogram_quantile(0.5, sum by (destination_service, le) (increase(istio_request_duration_milliseconds_bucket{reporter="source",destination_service_name="reviews-service"}[1m])))`,
   "requests a second": `sum(rate(istio_requests_total{reporter="source"}[1m]))`,
   "the mean time": `sum(increase(istio_request_duration_milliseconds_sum[1m])) / sum(increase(istio_request_duration_milliseconds_count[1m]))`,
+  "the rounded rate of Istio's dashboards": `round(sum(rate(istio_requests_total{reporter=~"source|waypoint"}[1m])), 0.001)`,
+  "the success rate of Istio's dashboards": `sum(irate(istio_requests_total{reporter="source",response_code!~"5.*"}[1m])) / (sum(irate(istio_requests_total{reporter="source"}[1m])) or on () vector(1))`,
+  "workloads with their namespace in one label": `label_join(sum by (destination_workload, destination_workload_namespace) (rate(istio_requests_total{reporter="destination",destination_workload="reviews-service-v1"}[1m])), "at", ".", "destination_workload", "destination_workload_namespace")`,
+  "what there is, and what there is not": `vector(2) or ignoring (a) label_join(vector(1), "a", "", "b") or on (job) label_join(vector(3), "job", "-", "gone", "gone")`,
   "who is asked most": `topk(1, sum by (response_code) (increase(istio_requests_total{reporter="source"}[1m])))`,
 };
 

@@ -121,9 +121,9 @@ async function invented(
   });
 }
 
-/** The first that was refused or failed, else the last one: what a client saw. */
+/** The first that was refused or failed, else the first of all: what a client saw. */
 function mostWanted(records: readonly FoundRecord[]): FoundRecord | undefined {
-  return records.find(({ kind }) => kind !== "passed") ?? records.at(-1);
+  return records.find(({ kind }) => kind !== "passed") ?? records[0];
 }
 
 /** Decides once more, by the slice that decided then. */
