@@ -1,66 +1,30 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { controlApi } from "../../workers/control/api.ts";
 import type { Env } from "../../workers/control/env.ts";
-import type { Json } from "../control/running.ts";
-import { certificateRequest } from "../support/csr.ts";
 import { requestDigest, svidProof } from "../support/svid-proof.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { until } from "../support/until.ts";
+import { type Answer, enrol, joinToken, leafOf, p256, type Pair, requestOf } from "./ca-requests.ts";
+import { rotatesRoot } from "./ca-rotation-check.ts";
 import { bearer, type ControlWorld, POLICIES } from "./control-world.ts";
 import type { AttackCase } from "./corpus.ts";
 import { demand, demandEqual, NotCovered } from "./outcome.ts";
 
-interface Pair {
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly json: Json;
-}
-
 /** Tries what the words say, and gives the answers that the case's conditions are about. */
 type CaCheck = (cases: ControlWorld, attack: AttackCase) => Promise<readonly Answer[]>;
 
-const p256 = (): Pair => generateKeyPairSync("ec", { namedCurve: "P-256" });
 const rsa = (modulusLength: number, publicExponent = 65_537): Pair =>
   generateKeyPairSync("rsa", { modulusLength, publicExponent });
 
-const requestOf = ({ privateKey, publicKey }: Pair, uris?: readonly string[]): string =>
-  certificateRequest(privateKey, publicKey, uris);
-
 /** PEM, or how the base64 of PKCS#8 begins for P-256 and for Ed25519. */
 const PRIVATE_KEY = /PRIVATE KEY|MIGHAgEAMBMGByqGSM49AgEG|MC4CAQAwBQYDK2Vw/;
-
-interface Wish {
-  readonly token?: string;
-  readonly ttlSeconds?: number;
-}
-
-async function enrol(cases: ControlWorld, csr: string, wish: Wish = {}): Promise<Answer> {
-  const { token = await joinToken(cases), ...more } = wish;
-  return cases.control.call("POST", "/api/v1/enrol", { csr, ...more }, { token });
-}
-
-async function joinToken({ control }: ControlWorld, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const wanted = { namespace: "prod", serviceAccount: "web", ...more };
-  const answer = await control.call("POST", "/api/v1/join-tokens", wanted);
-  demandEqual("the status of a new join token", answer.status, 201, JSON.stringify(answer.json));
-  return String(answer.json["token"]);
-}
-
-function leafOf({ status, json }: Answer): X509Certificate {
-  demandEqual("the status of a good request", status, 201, JSON.stringify(json));
-  return new X509Certificate(String(json["certificate"]));
-}
 
 const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
   [
     "token for spiffe://mesh.example/ns/prod/sa/web; CSR SAN .../sa/ops",
     async (cases) => {
       const own = "spiffe://mesh.example/ns/prod/sa/web";
-      const leaf = leafOf(await enrol(cases, requestOf(p256(), [own])));
+      const leaf = leafOf(await enrol(cases.control, requestOf(p256(), [own])));
       demandEqual("the name", leaf.subjectAltName, `URI:${own}`, "");
       demandEqual("the rest", [leaf.subject ?? "", leaf.ca], ["", false], "");
       const asked = [
@@ -68,7 +32,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
         [own, own.replace("web", "ops")],
         ["spiffe://other.example/ns/prod/sa/web"],
       ];
-      const answers = await Promise.all(asked.map(async (uris) => enrol(cases, requestOf(p256(), uris))));
+      const answers = await Promise.all(asked.map(async (uris) => enrol(cases.control, requestOf(p256(), uris))));
       // What a request asks for is ignored or refused: no certificate has another name than the token's (R28).
       for (const answer of answers)
         if ("certificate" in answer.json) demandEqual("the name", leafOf(answer).subjectAltName, `URI:${own}`, "");
@@ -80,11 +44,11 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
     async (cases, { must }) => {
       const answers = [];
       for (const ttlSeconds of [86_401, 3_600_000_000, Number.MAX_SAFE_INTEGER])
-        answers.push(await enrol(cases, requestOf(p256()), { ttlSeconds }));
+        answers.push(await enrol(cases.control, requestOf(p256()), { ttlSeconds }));
       for (const { json } of answers) demand(!("certificate" in json), "more than a day", JSON.stringify(must));
       const [longest, usual] = [
-        await enrol(cases, requestOf(p256()), { ttlSeconds: 86_400 }),
-        await enrol(cases, requestOf(p256())),
+        await enrol(cases.control, requestOf(p256()), { ttlSeconds: 86_400 }),
+        await enrol(cases.control, requestOf(p256())),
       ];
       const ca = new X509Certificate(String(longest.json["bundle"]));
       for (const [answer, most] of [
@@ -102,7 +66,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
     async (cases) => {
       const curve = (namedCurve: string): Pair => generateKeyPairSync("ec", { namedCurve });
       for (const make of [p256, () => curve("P-384"), () => generateKeyPairSync("ed25519"), () => rsa(2_048)])
-        leafOf(await enrol(cases, requestOf(make())));
+        leafOf(await enrol(cases.control, requestOf(make())));
       const weak: readonly (() => Pair)[] = [
         () => rsa(512),
         () => rsa(1_024),
@@ -114,7 +78,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
         () => generateKeyPairSync("ed448"),
       ];
       const answers: Answer[] = [];
-      for (const make of weak) answers.push(await enrol(cases, requestOf(make())));
+      for (const make of weak) answers.push(await enrol(cases.control, requestOf(make())));
       return answers;
     },
   ],
@@ -123,44 +87,48 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
     async (cases) => {
       const bundle = await (await cases.control.raw("GET", "/api/v1/bundle", {})).text();
       const other = p256();
-      leafOf(await enrol(cases, requestOf(other)));
+      leafOf(await enrol(cases.control, requestOf(other)));
       const keys = [new X509Certificate(bundle).publicKey, other.publicKey];
       return Promise.all(
-        keys.map(async (publicKey) => enrol(cases, requestOf({ privateKey: p256().privateKey, publicKey }))),
+        keys.map(async (publicKey) => enrol(cases.control, requestOf({ privateKey: p256().privateKey, publicKey }))),
       );
     },
   ],
   [
     "second enrolment with the same token",
     async (cases) => {
-      const token = await joinToken(cases);
-      leafOf(await enrol(cases, requestOf(p256()), { token }));
-      return [await enrol(cases, requestOf(p256()), { token })];
+      const token = await joinToken(cases.control);
+      leafOf(await enrol(cases.control, requestOf(p256()), { token }));
+      return [await enrol(cases.control, requestOf(p256()), { token })];
     },
   ],
   [
     "race",
     async (cases) => {
-      const token = await joinToken(cases);
+      const token = await joinToken(cases.control);
       const csr = requestOf(p256());
-      return Promise.all(Array.from({ length: 50 }, async () => enrol(cases, csr, { token })));
+      return Promise.all(Array.from({ length: 50 }, async () => enrol(cases.control, csr, { token })));
     },
   ],
   [
     "three tokens",
     async (cases) => {
-      const short = await joinToken(cases, { ttlSeconds: 1 });
+      const short = await joinToken(cases.control, { ttlSeconds: 1 });
       const ofAnother = `join_${randomBytes(32).toString("base64url")}`;
       const made = Date.now();
       await until("the token to end", () => Date.now() > made + 1_000);
-      const good = await joinToken(cases);
+      const good = await joinToken(cases.control);
       const bad = [short, ofAnother, cases.good, good.slice(0, -1), good.replace("join_", "")];
-      const answers = await Promise.all(bad.map(async (token) => enrol(cases, requestOf(p256()), { token })));
-      leafOf(await enrol(cases, requestOf(p256()), { token: good }));
+      const answers = await Promise.all(bad.map(async (token) => enrol(cases.control, requestOf(p256()), { token })));
+      leafOf(await enrol(cases.control, requestOf(p256()), { token: good }));
       return answers;
     },
   ],
   ["mTLS renewal", refusedRenewals],
+  [
+    "new root added, old removed after overlap; certificates of both work in the overlap; old refused after",
+    rotatesRoot,
+  ],
   [
     "trust domain Mesh.Example, path with .., %2f, //, trailing /",
     async ({ control }) => {
@@ -204,7 +172,7 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
       for (const method of ["POST", "PUT", "DELETE"])
         texts.push((await cases.send(method, "/api/v1/bundle", bearer(cases.good))).body);
       for (const csr of ["", "x", requestOf(p256()).slice(0, 200)])
-        texts.push(JSON.stringify((await enrol(cases, csr)).json));
+        texts.push(JSON.stringify((await enrol(cases.control, csr)).json));
       demand(texts.length > 20, "too little is looked at", String(texts.length));
       for (const text of texts) demand(!PRIVATE_KEY.test(text), "a private key is shown", text.slice(0, 300));
       return [];
@@ -216,7 +184,9 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
       const serials = new Set<bigint>();
       // Thirty stand for all: what is asked is where serial numbers come from.
       for (let round = 0; round < 3; round += 1) {
-        const answers = await Promise.all(Array.from({ length: 10 }, async () => enrol(cases, requestOf(p256()))));
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, async () => enrol(cases.control, requestOf(p256()))),
+        );
         for (const answer of answers) serials.add(BigInt(`0x${leafOf(answer).serialNumber}`));
       }
       demandEqual("different serial numbers", serials.size, 30, "");
@@ -229,8 +199,13 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
   [
     "attacker reads every table",
     async (cases) => {
-      const secrets = [cases.good, await cases.token("admin"), await joinToken(cases), await joinToken(cases)];
-      leafOf(await enrol(cases, requestOf(p256()), { token: secrets[2] ?? "" }));
+      const secrets = [
+        cases.good,
+        await cases.token("admin"),
+        await joinToken(cases.control),
+        await joinToken(cases.control),
+      ];
+      leafOf(await enrol(cases.control, requestOf(p256()), { token: secrets[2] ?? "" }));
       const dump = await cases.control.dump();
       for (const secret of secrets) demand(!dump.includes(secret.replace(/^\w+?_/, "")), "a secret is stored", "");
       demand(!PRIVATE_KEY.test(dump), "a private key is stored", "");
@@ -259,8 +234,8 @@ async function refusedRenewals(cases: ControlWorld): Promise<readonly Answer[]> 
   };
   const [web, ops] = [p256(), p256()];
   const certificateOf = async (keys: Pair, serviceAccount: string, ttlSeconds = 3_600): Promise<string> => {
-    const token = await joinToken(cases, { serviceAccount });
-    const answer = await enrol(cases, requestOf(keys), { token, ttlSeconds });
+    const token = await joinToken(cases.control, { serviceAccount });
+    const answer = await enrol(cases.control, requestOf(keys), { token, ttlSeconds });
     return leafOf(answer).toString();
   };
   const [ofWeb, ofOps] = [await certificateOf(web, "web"), await certificateOf(ops, "ops")];
@@ -283,6 +258,7 @@ export const CA_WORDS: ReadonlySet<string> = new Set([
   "clamped to the maximum (24 h default 1 h); never past the CA's own notAfter",
   "no endpoint or table holds the plain key: secret binding or encrypted with a key from a secret binding; grep of a full dump finds no private key",
   "at least 64 random bits, positive, unique",
+  "0 failed good requests during the rotation of 1,000 req/s",
   "no usable admin token, join token, private key or session in clear",
 ]);
 

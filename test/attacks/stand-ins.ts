@@ -1,4 +1,5 @@
 import { COMPATIBILITY_DATE, type gatewayWorker, STATE } from "../../edge/miniflare-workers.ts";
+import { clockedModules } from "../support/clock.ts";
 
 /** The gateway whose clock a case may set: its code is the deployed one, under a `Date.now` that can be put ahead. */
 export const CLOCKED = "clocked";
@@ -8,22 +9,7 @@ export const FORGER = "forger";
 /** Another Worker of the account. */
 export const OUTSIDER = "outsider";
 
-const code = (contents: string, path = "index.js") => ({ type: "ESModule" as const, path, contents });
-
-const CLOCK_CODE = `
-import { WorkerEntrypoint } from "cloudflare:workers";
-import gateway from "./gateway.js";
-export * from "./gateway.js";
-export default gateway;
-const real = Date.now.bind(Date);
-let ahead = 0;
-Date.now = () => real() + ahead;
-export class Clock extends WorkerEntrypoint {
-  fetch(request) {
-    ahead = Number(new URL(request.url).searchParams.get("ahead"));
-    return new Response(String(Date.now()));
-  }
-}`;
+const code = (contents: string) => ({ type: "ESModule" as const, path: "index.js", contents });
 
 /** Passes exchanges on; from when it is told a forgery, that comes down instead of the root. */
 const FORGER_CODE = `
@@ -62,7 +48,6 @@ type Gateway = Omit<Deployed, "serviceBindings"> & { readonly serviceBindings: o
 /** What the cases need beside a mesh as it is deployed. */
 export function standIns(gateways: { readonly clocked: Gateway; readonly forged: Gateway }) {
   const { clocked, forged } = gateways;
-  const [module] = clocked.modules;
   const plain = (name: string, contents: string, serviceBindings: object) => ({
     name,
     modules: [code(contents)],
@@ -73,7 +58,7 @@ export function standIns(gateways: { readonly clocked: Gateway; readonly forged:
     {
       ...clocked,
       serviceBindings: clocked.serviceBindings as Deployed["serviceBindings"],
-      modules: [code(CLOCK_CODE), code(module?.contents ?? "", "gateway.js")],
+      modules: clockedModules(clocked.modules),
     },
     {
       ...forged,

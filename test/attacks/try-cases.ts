@@ -7,8 +7,8 @@ import { AttackRun } from "./runner.ts";
 /** The cases of this project. */
 export const OWN = readCases(OWN_CASES);
 
-/** Floods of many seconds: in the long tests, and where `npm run attacks` tries them. */
-const LONG = new Set(["DOS-018", "DOS-019", "LOG-004", "SMUG-011"]);
+/** What takes seconds, floods and a rotation: in the long tests, and where `npm run attacks` tries them. */
+const LONG = new Set(["DOS-018", "DOS-019", "LOG-004", "SMUG-011", "CA-019"]);
 
 const isTried = ({ id }: AttackCase): boolean => times(0, 1) === 1 || !LONG.has(id);
 

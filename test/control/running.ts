@@ -3,6 +3,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { COMPATIBILITY_DATE, CONTROL, controlWorker, migrate } from "../../edge/miniflare-workers.ts";
 import { FORMAT, type Root, type Trust } from "../../src/snapshot/model.ts";
 import type { RootAnswer } from "../../src/snapshot/rpc.ts";
+import { clockedModules } from "../support/clock.ts";
 
 /**
  * Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. It also asks the
@@ -17,7 +18,8 @@ const answered = async (control, { url, init }) => {
 };
 export default {
   async fetch(request, env) {
-    const { surface, method, args, statements, requests } = await request.json();
+    const { surface, method, args, statements, requests, ahead } = await request.json();
+    if (ahead !== undefined) return env.CLOCK.fetch("http://clock/?ahead=" + ahead);
     if (statements) return Response.json(await asked(env.DB, statements));
     if (requests) return Response.json(await Promise.all(requests.map((each) => answered(env.CONTROL, each))));
     try { return Response.json({ value: await env[surface][method](...args) ?? null }); }
@@ -34,11 +36,19 @@ export class RunningControl {
     this.#miniflare = miniflare;
   }
 
-  /** @param options.local as in the local mesh: plain http to loopback is allowed */
+  /**
+   * @param options.local as in the local mesh: plain http to loopback is allowed
+   * @param options.clock whether its clock can be set
+   */
   static async start(
-    options: { readonly local?: boolean; readonly trustDomain?: string; readonly inspect?: boolean } = {},
+    options: {
+      readonly local?: boolean;
+      readonly trustDomain?: string;
+      readonly inspect?: boolean;
+      readonly clock?: boolean;
+    } = {},
   ): Promise<RunningControl> {
-    const { local = false, trustDomain = "cluster.local", inspect = false } = options;
+    const { local = false, trustDomain = "cluster.local", inspect = false, clock = false } = options;
     const bootstrap = randomBytes(32).toString("base64url");
     const { privateKey } = generateKeyPairSync("ed25519");
     const secrets = {
@@ -47,7 +57,8 @@ export class RunningControl {
       snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
     };
     const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: CONTROL, entrypoint, props });
-    const controlled = await controlWorker(secrets, trustDomain, local);
+    const deployed = await controlWorker(secrets, trustDomain, local);
+    const controlled = clock ? { ...deployed, modules: clockedModules(deployed.modules) } : deployed;
     const miniflare = new Miniflare(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
@@ -68,6 +79,7 @@ export class RunningControl {
               ONE: control("ConfigApi", { gateway: "one", fronts: ["default/reviews"], gateways: [] }),
               NOBODY: control("ConfigApi", {}),
               STATE: control("StateApi", { state: "s" }),
+              ...(clock && { CLOCK: control("Clock", {}) }),
             },
           },
         ],
@@ -175,6 +187,12 @@ export class RunningControl {
     const { value, error } = (await response.json()) as { value?: unknown; error?: string };
     if (error !== undefined) throw new Error(error);
     return value;
+  }
+
+  /** Puts control's clock ahead of the world's: alarms alone still come by the world's. */
+  async setClock(aheadMs: number): Promise<void> {
+    const worker = await this.#worker("caller");
+    await (await worker.fetch("http://caller.test/", { method: "POST", body: `{"ahead":${aheadMs}}` })).text();
   }
 
   async root(gateway: string): Promise<RootAnswer> {
