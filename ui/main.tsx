@@ -1,6 +1,6 @@
 import { options, render } from "preact";
 import { App } from "./app.tsx";
-import { resume, signIn } from "./state/api.ts";
+import { follow, offer, resume, session } from "./state/api.ts";
 import { codeIn } from "./state/place.ts";
 import { problem } from "./state/problem.ts";
 import { visible } from "./visible.ts";
@@ -23,11 +23,6 @@ if (root !== null) {
   render(<App />, root);
 }
 
-if (code === null) await resume();
-else {
-  const refused = await signIn({ code });
-  if (refused !== null) {
-    problem.value = "That link was used, or is older than a minute. `tulle dashboard` prints another one.";
-    await resume();
-  }
-}
+if (code !== null && !(await follow(code)))
+  problem.value = "That link was used, or is older than a minute. `tulle dashboard` prints another one.";
+if (session.value === undefined && offer.value === null) await resume();

@@ -169,7 +169,7 @@ export const QUERY_OPERATIONS: Readonly<Record<string, Readonly<Record<string, O
         query("window", "Seconds back from now.", { type: "integer", minimum: 15, maximum: 86_400, default: 300 }),
         query("namespace", "Only edges that begin or end there."),
       ],
-      responses: { "200": answer("The graph.", "Graph"), ...errors("BadRequest", "Forbidden") },
+      responses: { "200": answer("The graph.", "Graph"), ...errors("BadRequest", "Forbidden", "Invalid") },
       "x-tulle-role": "viewer",
       "x-codeSamples": [{ lang: "curl", source: curl("/api/v1/graph?window=60"), "x-expect": { window: 60 } }],
     },

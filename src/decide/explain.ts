@@ -23,11 +23,15 @@ export interface CallableEndpoint {
 /** As often as the gateway asks: providers, whose number has an end, count for themselves. */
 const MAX_ROUNDS = 4;
 
+const LET_PASS: CheckFact = { verdict: "allowed", toService: {}, toClient: [] };
+
 /**
  * Decides on a request that nobody sent. Nothing is kept of it.
  *
  * @param port of the place that lists the host
  * @param into what is looked at is appended
+ * @param providers `assumed`: one of whose answer nothing is told counts as if it let the request pass, and a stage says so. None
+ *   is ever asked
  */
 export function decideHypothetical(
   slice: LinkedSlice,
@@ -41,6 +45,7 @@ export function decideHypothetical(
     seed,
   }: Pick<HypotheticalFacts, "tokens" | "checks" | "now" | "startedAt" | "seed">,
   into: Explanation,
+  providers: "told" | "assumed" = "told",
 ): Result<Decision, Problem> {
   const made = factsFor(slice, request, port, { startedAt, seed });
   if (!made.ok) {
@@ -52,7 +57,7 @@ export function decideHypothetical(
   const tokens: RequestFacts["tokens"][number][] = [];
   const checks = new Map<string, CheckFact>();
   for (let round = 0; round < MAX_ROUNDS + checks.size; round += 1) {
-    const seen = new Explanation(slice);
+    const seen = new Explanation(slice, into.assumed);
     seen.sawFacts(facts);
     const decision = decide(slice, { ...facts, tokens, checks }, seen);
     const missing = missingFacts(decision);
@@ -63,8 +68,9 @@ export function decideHypothetical(
     for (const need of missing) {
       if (need.kind === "ext_authz") {
         const answer = hypotheticalCheck(need, answers);
-        if (answer === null) return err(untoldCheck(need));
-        checks.set(need.key, answer);
+        if (answer === null && providers === "told") return err(untoldCheck(need));
+        if (answer === null) into.assumed.add(need.authorizer.name);
+        checks.set(need.key, answer ?? LET_PASS);
         continue;
       }
       const fact = hypotheticalFact(need, byText) ?? (now === undefined ? null : readFact(need, now));

@@ -68,6 +68,10 @@ export function plainStage(
   return { stage, at, outcome, detail, origin, field: null, compared: NOTHING, failed: null };
 }
 
+/** What an explanation says of an authorizer that is not called for a request that nobody sent. */
+const WOULD_BE_ASKED =
+  "would be asked, and was not: what follows is as if it let the request pass and set no header. Say in `facts.checks` what it answers to see more";
+
 /** Writes down what `decide` tells: in steps of a line, and in stages with all that was compared. */
 export class Explanation implements Trace {
   readonly steps: Step[] = [];
@@ -76,13 +80,16 @@ export class Explanation implements Trace {
   /** The request in its canonical form; null: it could not be read, or its host is not listed. */
   facts: RequestFacts | null = null;
   readonly #slice: LinkedSlice | null;
+  /** Providers that nobody asked, which count as if they let the request pass. */
+  readonly assumed: Set<string>;
   #at: "gateway" | "destination" = "gateway";
   #set: LinkedPolicySet | null = null;
   #of = "";
 
   /** @param slice that decides; null: none lists the host */
-  constructor(slice: LinkedSlice | null) {
+  constructor(slice: LinkedSlice | null, assumed: Set<string> = new Set()) {
     this.#slice = slice;
+    this.assumed = assumed;
   }
 
   /** What another one saw. */
@@ -184,8 +191,13 @@ export class Explanation implements Trace {
     const policies = enforced(model.custom ?? []).filter(({ provider }) => provider === look.provider);
     this.#list("custom", policies, look, true);
     if (look.policy === null) return;
+    const provider = look.provider ?? "";
+    if (this.assumed.has(provider)) {
+      this.stages.push(plainStage("custom", "unknown", `${provider} ${WOULD_BE_ASKED}`, this.#at));
+      return;
+    }
     const outcome = look.code === "ext_authz_allowed" ? "passed" : "refused";
-    this.stages.push(plainStage("custom", outcome, `${look.provider ?? ""} was asked: ${look.code}`, this.#at));
+    this.stages.push(plainStage("custom", outcome, `${provider} was asked: ${look.code}`, this.#at));
   }
 
   #policies({ model }: LinkedPolicySet, look: Look): void {

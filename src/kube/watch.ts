@@ -7,6 +7,8 @@ import type { Selects } from "./selectors.ts";
 export interface WatchWish {
   /** Of the token: nobody holds all of the watches. */
   readonly account: string;
+  /** The browser's session that opened it: it ends with that as well. Null: none. */
+  readonly browser: string | null;
   readonly group: string;
   readonly kind: string;
   /** That objects are answered in. */

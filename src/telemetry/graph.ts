@@ -82,6 +82,17 @@ interface Sums {
   readonly flags: Map<string, number>;
 }
 
+/** What one graph may read of the history, in bytes: as much as a query, of 4 million samples of 9 bytes. */
+const MAX_READ = 36_000_000;
+
+/** Asked before anything is read. @returns what to do where it is too much; null: it is not */
+export function tooLarge(bytes: number, seconds: number): string | null {
+  if (bytes <= MAX_READ) return null;
+  // What is kept of a day is by minutes, of the last hour finer: rather less than what fits.
+  const fits = Math.max(60, Math.floor((seconds * MAX_READ) / bytes / 2 / 60) * 60);
+  return `a graph of ${seconds} s reads ${Math.round(bytes / 1e6)} MB here, and ${MAX_READ / 1e6} MB is the most; take a shorter \`window\`, such as ${Math.min(fits, seconds)}, or ask \`/api/v1/query\` for the sums that you want`;
+}
+
 /** @param grown series of calls by their keys */
 export function graphOf(grown: ReadonlyMap<string, Growth>, frame: GraphFrame): ServiceGraph {
   // Each call counts under both of Istio's reporters; how its caller was known stands at the destination.

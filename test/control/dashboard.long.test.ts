@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserSessionStore } from "../../workers/control/db/browser-sessions.ts";
 import { EventReader } from "../support/server-events.ts";
-import { RunningControl } from "./running.ts";
+import { WatchStream } from "../support/watch.ts";
+import { type Json, RunningControl } from "./running.ts";
 
 let control: RunningControl;
 beforeAll(async () => {
@@ -146,6 +147,22 @@ describe("a browser's session", () => {
     await mine.close();
   });
 
+  it("takes the watches that it has open with it, and no other session's", async () => {
+    const [gone, stays] = [await signedIn(), await signedIn()];
+    const path =
+      "/ui/k8s/apis/networking.istio.io/v1/virtualservices?watch=true&resourceVersion=0&allowWatchBookmarks=true";
+    const watch = async (cookie: string) => new WatchStream(await control.at(HERE, "GET", path, { cookie }));
+    const [theirs, mine] = [await watch(gone), await watch(stays)];
+    expect([theirs.response.status, mine.response.status]).toEqual([200, 200]);
+    await control.at(HERE, "DELETE", "/ui/session", { ...ORIGIN, cookie: gone });
+    await theirs.rest();
+    const route = { hosts: ["x.test"], http: [{ directResponse: { status: 204 } }] };
+    const object = { apiVersion: "networking.istio.io/v1", kind: "VirtualService", spec: route };
+    await control.apply(JSON.stringify({ ...object, metadata: { name: "seen-on", namespace: "default" } }));
+    expect((await mine.next()).object.metadata.name).toBe("seen-on");
+    await mine.close();
+  });
+
   it("is made by a pasted token as well, and never is that token", async () => {
     const { token } = await made({ role: "viewer" });
     const answer = await enter({ token });
@@ -157,6 +174,26 @@ describe("a browser's session", () => {
     expect((await enter({ other: 1 })).status).toBe(400);
     for (const cookie of [`tulle-session=${token}`, `__Host-tulle-session=${token}`])
       expect(await statusOf("GET", "/ui/api/v1/status", { cookie })).toBe(401);
+  });
+
+  it("is not replaced by somebody else's link, unless who reads it saw whose and wants it", async () => {
+    const other = await made({ name: "mallory", role: "viewer", namespace: "default" });
+    const [mine, theirs] = [await signedIn(), await code(other.token)];
+    const offered = await enter({ code: theirs }, { cookie: mine });
+    expect([offered.status, offered.headers.get("set-cookie")]).toEqual([409, null]);
+    const told = (await offered.json()) as Json;
+    expect(told["message"]).toContain(
+      "signs you in as mallory, viewer of default, and you are admin, admin of the mesh",
+    );
+    expect(told).toMatchObject({ offered: { name: "mallory", namespace: "default" }, before: { role: "admin" } });
+    expect(await statusOf("GET", "/ui/api/v1/revisions", { cookie: mine })).toBe(200);
+    const taken = await enter({ code: theirs, replace: true }, { cookie: mine });
+    expect([taken.status, await taken.json()]).toEqual([201, expect.objectContaining({ name: "mallory" })]);
+    // The cookie that went ends with its session.
+    expect(await statusOf("GET", "/ui/session", { cookie: mine })).toBe(401);
+    const again = await enter({ code: await code(other.token) }, { cookie: cookieOf(taken) });
+    expect(again.status).toBe(201);
+    expect((await enter({ code: theirs }, { cookie: cookieOf(again) })).status).toBe(401);
   });
 
   it("makes no other session: none would ever end", async () => {

@@ -277,6 +277,22 @@ describe("a request that was recorded", () => {
     expect(await found(bank, "limit=1")).toEqual(["hidden"]);
   });
 
+  it("is counted for a namespace's account with those alone that it may see, whatever else is there", async () => {
+    const windowsOf = async (token: string | undefined): Promise<unknown> => {
+      const path = "/api/v1/records?requestId=seen";
+      return (await control.call("GET", path, undefined, { token: token ?? "" })).json["windows"];
+    };
+    const [bank, nobody] = await Promise.all(["bank", "nobody"].map(tokenOf));
+    const before = await windowsOf(bank);
+    expect(before).toMatchObject([{ location: "LOC", records: expect.any(Number) }]);
+    await report("others", { ...ADMIN, peer: peer("a", "tour") });
+    await report("elsewhere", { ...ADMIN, peer: peer("a", "tour") }, "MRS");
+    expect(await windowsOf(bank)).toEqual(before);
+    expect(await windowsOf(nobody)).toEqual([]);
+    const answer = await control.call("GET", "/api/v1/explain?requestId=unknown", undefined, { token: nobody ?? "" });
+    expect(answer.json["message"]).toContain("none are kept yet");
+  });
+
   it("is audited whenever somebody looks", async () => {
     const { json } = await control.call("GET", "/api/v1/audit?verb=explain");
     expect(JSON.stringify(json["entries"])).toContain('"requestId":"seen"');
@@ -326,6 +342,41 @@ describe("a request that nobody sent", () => {
     const broken = await ask({ facts: { ...told, headers: { authorization: "Bearer a.b" } } });
     expect(broken["verdict"]).toMatchObject({ code: "jwt_invalid", policy: "shop/tokens/0" });
     expect(stagesOf(broken, "jwt")).toMatchObject([{ outcome: "refused", field: "spec.jwtRules[0]" }]);
+  });
+
+  it("is explained to its end where an external authorizer would be asked, which it never is", async () => {
+    const provider = { name: "asks", envoyExtAuthzHttp: { service: HOST, port: "9080" } };
+    const mesh = {
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "MeshConfig",
+      metadata: { name: "default", namespace: "istio-system" },
+    };
+    const policy = {
+      apiVersion: "security.istio.io/v1",
+      kind: "AuthorizationPolicy",
+      metadata: { name: "custom", namespace: "shop" },
+      spec: { action: "CUSTOM", provider: { name: "asks" }, rules: [{ to: [{ operation: { paths: ["/beta*"] } }] }] },
+    };
+    const text = [{ ...mesh, spec: { extensionProviders: [provider] } }, policy].map((one) => JSON.stringify(one));
+    const applied = await control.apply(text.join("\n---\n"));
+    expect([applied.status, applied.json["message"]]).toEqual([200, undefined]);
+    const told = { host: `${HOST}:9080`, path: "/beta/1" };
+    const as = "cluster.local/ns/bank/sa/clerk";
+    const unasked = await ask({ facts: told, as });
+    expect(unasked["verdict"]).toMatchObject({ code: "forward", route: "shop/reviews/beta" });
+    expect(stagesOf(unasked, "custom").at(-1)).toMatchObject({
+      at: "destination",
+      outcome: "unknown",
+      detail: expect.stringMatching(/^asks would be asked, and was not: .*as if it let the request pass/),
+    });
+    expect(stagesOf(unasked, "allow").at(-1)).toMatchObject({ object: { name: "readers" } });
+    const refused = await ask({ facts: { ...told, checks: [{ provider: "asks", status: 403 }] }, as });
+    expect(refused["verdict"]).toMatchObject({ code: "ext_authz_denied", policy: "shop/custom" });
+    expect(stagesOf(refused, "custom").at(-1)).toMatchObject({ detail: "asks was asked: ext_authz_denied" });
+    expect(
+      (await control.call("DELETE", "/k8s/apis/security.istio.io/v1/namespaces/shop/authorizationpolicies/custom"))
+        .status,
+    ).toBe(200);
   });
 
   it("tells its caller's namespace nothing of what the other side's policies would conclude", async () => {

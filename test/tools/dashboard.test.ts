@@ -225,6 +225,27 @@ describe.skipIf(toolPath("chromium") === null)("the dashboard in Chromium", () =
     await narrow.context().close();
   });
 
+  it("makes nobody another by a link, unless they saw whom and want it", async () => {
+    const wanted = { name: "lure", role: "viewer", namespace: "default" };
+    const headers = { "content-type": "application/json" };
+    const { text } = await mesh.control("/api/v1/tokens", { method: "POST", headers, body: JSON.stringify(wanted) });
+    const { token } = JSON.parse(text) as { token: string };
+    // The fragment alone would load nothing anew.
+    const lure = async () => {
+      await page.goto("about:blank");
+      await page.goto(await link(token));
+    };
+    await lure();
+    await page.getByText("lure, viewer of default").waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Stay admin" }).click();
+    await page.getByText("admin: admin").waitFor();
+    expect(page.url()).not.toContain("code");
+    await lure();
+    await page.getByRole("button", { name: "Sign in as lure" }).click();
+    await page.getByText("lure: viewer of default").waitFor();
+  });
+
   it("signs out for good", async () => {
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();

@@ -14,6 +14,16 @@ export interface Session {
   readonly version: string;
 }
 
+/** What a link would make of whoever is signed in already. */
+export interface Offer {
+  readonly code: string;
+  readonly offered: Session;
+  readonly before: Session;
+}
+
+/** Null: none waits for a word. */
+export const offer = signal<Offer | null>(null);
+
 /** undefined: not known yet; null: nobody. */
 export const session = signal<Session | null | undefined>(undefined);
 
@@ -70,10 +80,32 @@ export async function resume(): Promise<void> {
 }
 
 /** @returns what is wrong, or null */
-export async function signIn(credential: { readonly code?: string; readonly token?: string }): Promise<string | null> {
+export async function signIn(credential: {
+  readonly code?: string;
+  readonly token?: string;
+  readonly replace?: true;
+}): Promise<string | null> {
   const answer = await call<Session>("/session", { method: "POST", body: credential });
   session.value = answer.ok ? answer.value : null;
   return answer.ok ? null : answer.error.message;
+}
+
+/**
+ * By a link. Where somebody else is signed in here nothing changes yet: `offer` says who they would become.
+ *
+ * @returns whether the code was good
+ */
+export async function follow(code: string): Promise<boolean> {
+  const response = await fetch("/ui/session", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ code }),
+  }).catch(() => null);
+  if (response?.status === 409) {
+    const { offered, before } = (await response.json()) as Omit<Offer, "code">;
+    offer.value = { code, offered, before };
+  } else if (response?.ok === true) session.value = (await response.json()) as Session;
+  return response?.ok === true || response?.status === 409;
 }
 
 export async function signOut(): Promise<void> {

@@ -101,10 +101,15 @@ export async function accountOf(database: D1Database, token: string): Promise<Ac
   const found = await browserSessionStore(database).find(token, now);
   if (found === null) return null;
   // What it was made of is asked each time: it ends with that, and follows its rights.
-  const [kind = "", id] = found.account.split("/");
-  const account = await storeOf(database, id !== undefined).findById(id ?? kind, now);
+  const account = await accountById(database, found.account, now);
   const expiresAt = Math.min(account?.expiresAt ?? found.expiresAt, found.expiresAt);
   return account && { ...account, expiresAt, browser: browserOf(found.id) };
+}
+
+/** @param name as `Account.id` @returns null where it is no more */
+export async function accountById(database: D1Database, name: string, now: number): Promise<Account | null> {
+  const [kind = "", id] = name.split("/");
+  return storeOf(database, id !== undefined).findById(id ?? kind, now);
 }
 
 /** A browser's session, as what it has open is known by. */

@@ -32,6 +32,11 @@ export class EventStream {
     return this.#push(`event: ${event}\ndata: ${data}\n\n`);
   }
 
+  /** Writes what says nothing: a reader who is gone shows by it. */
+  probe(): void {
+    this.#push(": are you there\n\n");
+  }
+
   /** What waits for the reader is lost: who may see no more must not get what was held for them. */
   end(): void {
     if (this.#ended) return;

@@ -18,8 +18,8 @@ import { readPlain } from "./json-body.ts";
 import { LinkedSlices } from "./linked-slices.ts";
 import { lookUpAt } from "./past.ts";
 import { hypothetical, invalid } from "./questions.ts";
-import { askedOf, shownWindow, trustDomains } from "./record-routes.ts";
-import { findRecords, type FoundRecord, type LocationWindow, sliceOf } from "./record-rings.ts";
+import { askedOf, shownWindows, trustDomains } from "./record-routes.ts";
+import { findRecords, type FoundRecord, sliceOf } from "./record-rings.ts";
 import { shownRecords, sightOfRecord } from "./record-sight.ts";
 
 const MAX_BODY_BYTES = 131_072;
@@ -59,11 +59,12 @@ export function explainRoutes(): Hono<Api> {
       .filter(({ record }) => namespace === null || sightOfRecord(record, namespace, domains) !== "nothing")
       .toReversed();
     const found = hop === undefined ? mostWanted(seen) : seen[Number(hop)];
+    const covered = shownWindows(windows, namespace);
     if (found === undefined)
-      return answer(c, hop === undefined || seen.length === 0 ? noRecord(windows) : noHop(hop, seen.length));
+      return answer(c, hop === undefined || seen.length === 0 ? noRecord(covered) : noHop(hop, seen.length));
     const told = await recorded(c, slices, found);
     const hops = shownRecords(seen, namespace, domains).map(shownHop);
-    return shown(c, told, { record: shownRecord(found, told), hops, windows: windows.map(shownWindow) });
+    return shown(c, told, { record: shownRecord(found, told), hops, windows: covered });
   });
   return app;
 }
@@ -95,7 +96,7 @@ async function invented(
     );
   const peer = as === undefined ? asked.peer : { principal: as };
   const facts = { ...asked, peer, now, tokens: [...asked.tokens, ...tokens] };
-  const question = hypothetical(facts, scope ?? null);
+  const question = hypothetical(facts, scope ?? null, "assumed");
   if (!question.ok) return question;
   const places = question.value.early === null ? question.value.places : [];
   const hub = c.env.HUB.getByName("hub");
@@ -215,10 +216,8 @@ function noHop(hop: string, count: number): Status {
   return failure("NotFound", `there is no hop ${hop} of it: ${there}`);
 }
 
-function noRecord(windows: readonly LocationWindow[]): Status {
-  const covered = windows
-    .map(shownWindow)
-    .map(({ location, from, to, records }) => `${location}: ${records} from ${from} to ${to}`);
+function noRecord(windows: ReturnType<typeof shownWindows>): Status {
+  const covered = windows.map(({ location, from, to, records }) => `${location}: ${records} from ${from} to ${to}`);
   const kept = covered.length === 0 ? "none are kept yet" : `kept are ${covered.join("; ")}`;
   const message = `there is no record of it: not every call is written down, and records come within some seconds (${kept}). Ask about the request itself instead: \`tulle explain -- curl …\``;
   return failure("NotFound", message);

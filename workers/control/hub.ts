@@ -127,7 +127,9 @@ export class Hub extends DurableObject<Env> implements HubApi {
   }
 
   async endWatches(accounts: readonly string[]): Promise<void> {
-    this.#watches.endThose((account) => accounts.includes(account));
+    this.#watches.endThose(
+      ({ account, browser }) => accounts.includes(account) || (browser !== null && accounts.includes(browser)),
+    );
   }
 
   async events(): Promise<{ readonly rv: number; readonly events: readonly KubeObject[] }> {
@@ -522,7 +524,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
     this.#watches.publish(logged, this.#history.add(logged, plan.rv), plan.rv);
     // What a session may do is asked of these rules: what it has open is asked for anew.
     if (plan.changes.has(refKey(MESH_CONFIG_REF))) {
-      this.#watches.endThose((account) => account.startsWith("session/"));
+      this.#watches.endThose(({ account }) => account.startsWith("session/"));
       if (this.#openTails(at) !== null) void this.env.TAILS.getByName("tails").end(null);
     }
     await this.#sleep(state);

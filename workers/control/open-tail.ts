@@ -118,6 +118,11 @@ export class OpenTail {
     }, SECOND_MS);
   }
 
+  /** A reader who is gone ends it soon after, mostly at the second time. */
+  probe(): void {
+    this.#stream.probe();
+  }
+
   end(): void {
     this.#stream.end();
   }

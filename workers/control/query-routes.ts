@@ -32,7 +32,8 @@ export function queryRoutes(): Hono<Api> {
     if (namespace !== undefined && !isDnsLabel(namespace))
       return answer(c, failure("BadRequest", "`namespace` is no name of a namespace"));
     const graph = await telemetry(c.env).graph(seconds, await viewerOf(c));
-    return c.json(namespace === undefined ? graph : inNamespace(graph, namespace));
+    if (!graph.ok) return answer(c, failure("Invalid", graph.error));
+    return c.json(namespace === undefined ? graph.value : inNamespace(graph.value, namespace));
   });
   return app;
 }

@@ -54,7 +54,11 @@ export function refused({ field, message }: Problem): Status {
   return invalid([{ reason: "FieldValueInvalid", field: field === "" ? "scope" : `facts.${field}`, message }]);
 }
 
-export function hypothetical(facts: HypotheticalFacts, scope: string | null): Result<Question, Status> {
+export function hypothetical(
+  facts: HypotheticalFacts,
+  scope: string | null,
+  providers: "told" | "assumed" = "told",
+): Result<Question, Status> {
   const unsure = facts.tokens.findIndex(isTwoThings);
   if (unsure >= 0)
     return err(refused({ field: `tokens[${unsure}]`, message: "a token that is refused has an issuer alone" }));
@@ -69,7 +73,7 @@ export function hypothetical(facts: HypotheticalFacts, scope: string | null): Re
     places: value.places,
     trustDomain: value.peer.trustDomain,
     early: null,
-    decide: (slice, port, into) => decideHypothetical(slice, value, port, facts, into),
+    decide: (slice, port, into) => decideHypothetical(slice, value, port, facts, into, providers),
   });
 }
 

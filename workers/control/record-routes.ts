@@ -25,7 +25,7 @@ export function recordRoutes(): Hono<Api> {
     const asked = namespace === null ? wish.value : { ...wish.value, namespace, limit: MAX_LISTED };
     const { windows, records } = await findRecords(c.env, asked, c.req.query("location") ?? null);
     const seen = shownRecords(records, namespace, await trustDomains(c), wish.value).slice(0, limit);
-    return c.json({ records: seen.map(shown), windows: windows.map(shownWindow) });
+    return c.json({ records: seen.map(shown), windows: shownWindows(windows, namespace) });
   });
   app.delete("/records", async (c) => {
     const { account } = c.var;
@@ -75,7 +75,12 @@ function shown({ at, kind, gateway, location, record }: FoundRecord) {
   return { ...record, at: new Date(at).toISOString(), kind, gateway, location };
 }
 
-export function shownWindow({ location, from, to, records }: LocationWindow) {
+/** Where an account of one namespace may see nothing, it is not told that there is anything. */
+export function shownWindows(windows: readonly LocationWindow[], namespace: string | null) {
+  return windows.filter(({ records }) => namespace === null || records > 0).map(shownWindow);
+}
+
+function shownWindow({ location, from, to, records }: LocationWindow) {
   const time = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
   return { location, from: time(from), to: time(to), records };
 }

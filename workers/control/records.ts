@@ -155,7 +155,8 @@ export class Records extends DurableObject<object> {
       ...values,
       Math.min(wish.limit, MAX_LISTED),
     );
-    return { window: this.#window(), records: rows.toArray() };
+    const seen = namespace === undefined ? {} : { of: allOf([ofNamespace(namespace, allOf([]))]) };
+    return { window: this.#window(seen.of), records: rows.toArray() };
   }
 
   /** Canonical JSON of a slice; null where it is not kept. */
@@ -283,10 +284,12 @@ export class Records extends DurableObject<object> {
     return size;
   }
 
-  #window(): RecordWindow {
+  /** @param of those that whoever asks may see: what else is there is not told, nor when it came */
+  #window({ where, values }: Where = allOf([])): RecordWindow {
     const row = this.#sql
       .exec<{ first: number | null; last: number | null; records: number }>(
-        "SELECT MIN(at) AS first, MAX(at) AS last, COUNT(*) AS records FROM records",
+        `SELECT MIN(at) AS first, MAX(at) AS last, COUNT(*) AS records FROM records WHERE ${where}`,
+        ...values,
       )
       .one();
     return { from: row.first, to: row.last, records: row.records };

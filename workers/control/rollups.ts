@@ -83,6 +83,15 @@ export class Rollups {
     return grown;
   }
 
+  /** How much is read to know what grew since a moment, in bytes of what is stored. */
+  size(after: number): number {
+    const sizeOf = (table: Table): number =>
+      this.#sql
+        .exec<{ size: number | null }>(`SELECT SUM(LENGTH(data)) AS size FROM ${table} WHERE end > ?`, after)
+        .one().size ?? 0;
+    return sizeOf("rollups_fine") + sizeOf("rollups_coarse");
+  }
+
   /** To be called in a transaction, with the totals that hold the same growth. */
   write(now: number): void {
     for (const [id, name] of this.#newIds)

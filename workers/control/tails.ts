@@ -15,6 +15,9 @@ const RENEW_MS = 10_000;
 /** Isolates that take requests are waited for: they exchange once a second, and their cell looks at the Hub as often. */
 const READY_WITHIN_MS = 3_000;
 const ASK_MS = 200;
+/** How often readers are written to before another is refused, and how long an end takes to be heard of. */
+const PROBES = 10;
+const PROBE_MS = 100;
 
 /** The tails that are open. Nothing of them is stored: they end with their readers, or with this object's life. */
 export class Tails extends DurableObject<Pick<Env, "HUB">> implements TailsApi {
@@ -23,12 +26,14 @@ export class Tails extends DurableObject<Pick<Env, "HUB">> implements TailsApi {
   #renewing: ReturnType<typeof setInterval> | null = null;
 
   async open(request: TailRequest): Promise<Result<ReadableStream, Status>> {
-    if (this.#open.size >= MAX_OPEN) {
-      const message = `${MAX_OPEN} tails are open, and each costs every request; end one that nobody reads, or try again later`;
+    const hadRoom = await this.#awaitRoomFor(request.account);
+    // Somebody may have been faster.
+    if (!hadRoom || this.#of(request.account).length >= MAX_OF_ACCOUNT) {
+      const message = `${MAX_OF_ACCOUNT} tails of your account are open, in terminals and in the dashboard; end one of them, and try again in some seconds`;
       return err(failure("TooManyRequests", message));
     }
-    if (Array.from(this.#open.values()).filter(({ account }) => account === request.account).length >= MAX_OF_ACCOUNT) {
-      const message = `${MAX_OF_ACCOUNT} tails of your account are open, in terminals and in the dashboard; end one of them, and try again in some seconds`;
+    if (this.#open.size >= MAX_OPEN) {
+      const message = `${MAX_OPEN} tails are open, and each costs every request; end one that nobody reads, or try again later`;
       return err(failure("TooManyRequests", message));
     }
     const now = Date.now();
@@ -54,6 +59,20 @@ export class Tails extends DurableObject<Pick<Env, "HUB">> implements TailsApi {
   async end(accounts: readonly string[] | null): Promise<void> {
     for (const tail of this.#open.values())
       if (accounts === null ? tail.account.startsWith("session/") : tail.isOf(accounts)) tail.end();
+  }
+
+  #of(name: string): readonly OpenTail[] {
+    return Array.from(this.#open.values()).filter(({ account }) => account === name);
+  }
+
+  /** Who left is no reader: before another one is refused, those of the account are written to. @returns whether there is room */
+  async #awaitRoomFor(name: string): Promise<boolean> {
+    for (let probe = 0; this.#of(name).length >= MAX_OF_ACCOUNT; probe += 1) {
+      if (probe === PROBES) return false;
+      for (const tail of this.#of(name)) tail.probe();
+      await scheduler.wait(PROBE_MS);
+    }
+    return true;
   }
 
   #ended(id: string): void {

@@ -2,12 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { SeenCaller } from "../../src/compile/seen-callers.ts";
 import { runQuery, type QueryTimes } from "../../src/query/run.ts";
 import type { QueryError } from "../../src/query/syntax.ts";
-import { ok, type Result } from "../../src/result.ts";
+import { err, ok, type Result } from "../../src/result.ts";
 import type { MetricDelta, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
 import type { Gauges } from "../../src/telemetry/gauges.ts";
 import { foldedKey, toldIn } from "../../src/telemetry/metrics.ts";
-import { graphOf, type ServiceGraph } from "../../src/telemetry/graph.ts";
+import { graphOf, type ServiceGraph, tooLarge } from "../../src/telemetry/graph.ts";
 import type { Growth } from "../../src/telemetry/rollup-codec.ts";
 import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src/telemetry/rollup-history.ts";
 import { addDelta, FROM_THE_START, noGrowth, placeOf, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
@@ -129,11 +129,14 @@ export class Telemetry extends DurableObject<object> {
     return data.ok ? ok(JSON.stringify(data.value)) : data;
   }
 
-  /** Who called whom within some seconds. */
-  async graph(seconds: number, viewer: SeriesViewer): Promise<ServiceGraph> {
+  /** Who called whom within some seconds. @returns in the error's place why that is too much, and what to do */
+  async graph(seconds: number, viewer: SeriesViewer): Promise<Result<ServiceGraph, string>> {
     const now = Date.now();
     const from = sampleTimeAt(now - seconds * 1_000, now);
-    return graphOf(this.#rollups.grown("call", from, now), { seconds, from, now, since: this.#rollups.since, viewer });
+    const refused = tooLarge(this.#rollups.size(from), seconds);
+    if (refused !== null) return err(refused);
+    const { since } = this.#rollups;
+    return ok(graphOf(this.#rollups.grown("call", from, now), { seconds, from, now, since, viewer }));
   }
 
   #history(gauges: readonly Gauge[], now: number): History {

@@ -46,7 +46,7 @@ export class Watches {
   hasRoomFor(account: string): boolean {
     if (this.#open.size >= MAX_OPEN) return false;
     let own = 0;
-    for (const watch of this.#open) if (watch.account === account) own += 1;
+    for (const watch of this.#open) if (watch.wish.account === account) own += 1;
     return own < MAX_OF_ACCOUNT;
   }
 
@@ -58,8 +58,8 @@ export class Watches {
     this.endThose(() => true);
   }
 
-  endThose(isOver: (account: string) => boolean): void {
-    for (const watch of this.#open) if (isOver(watch.account)) watch.end();
+  endThose(isOver: (of: Pick<WatchWish, "account" | "browser">) => boolean): void {
+    for (const watch of this.#open) if (isOver(watch.wish)) watch.end();
   }
 }
 
@@ -86,8 +86,8 @@ class Watch {
     this.#onEnd = onEnd;
   }
 
-  get account(): string {
-    return this.#wish.account;
+  get wish(): WatchWish {
+    return this.#wish;
   }
 
   publish(changes: readonly LoggedChange[], events: readonly KubeObject[]): void {

@@ -5,15 +5,20 @@ import { type Account, permissionsOf } from "../../../src/kube/access.ts";
 import { failure } from "../../../src/kube/status.ts";
 import { DASHBOARD_COOKIE, SECURE_DASHBOARD_COOKIE } from "../../../src/request/dashboard-cookie.ts";
 import { VERSION } from "../../../src/version.ts";
-import { accountOf, answer, type Api, browserOf, writerFor } from "../access.ts";
+import { accountById, accountOf, answer, type Api, browserOf, writerFor } from "../access.ts";
 import { auditLog } from "../db/audit.ts";
 import { BROWSER_PREFIX, browserSessionStore } from "../db/browser-sessions.ts";
 import { SESSION_PREFIX } from "../db/sessions.ts";
 import { readJson } from "../json-body.ts";
 
-const FORM = '{"code": "code_…"} or {"token": "…"}; {} behind Cloudflare Access';
+const FORM = '{"code": "code_…", "replace"?: true} or {"token": "…"}; {} behind Cloudflare Access';
 const MAX_BODY_BYTES = 20_000;
-const Credential = z.strictObject({ code: z.string().optional(), token: z.string().optional() });
+const Credential = z.strictObject({
+  code: z.string().optional(),
+  token: z.string().optional(),
+  /** Somebody saw whose session takes the place of theirs, and wants it. */
+  replace: z.boolean().optional(),
+});
 
 /** Calls the API as any client does. */
 export type Call = (c: Context<Api>, request: Request) => Promise<Response>;
@@ -45,8 +50,11 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
   const wanted = await readJson(c.req.raw, Credential, FORM, MAX_BODY_BYTES);
   const unknown = answer(c, failure("Unauthorized", "Unauthorized: the code or token is unknown, used or has ended"));
   if (!wanted.ok) return c.req.header("content-type") === undefined ? unknown : answer(c, wanted.error);
-  const { code, token = null } = wanted.value;
+  const { code, token = null, replace = false } = wanted.value;
   if (code !== undefined) {
+    const other = replace ? null : await replacedBy(c, code);
+    if (other !== null) return other;
+    const before = cookieToken(c);
     const made = await browserSessionStore(c.env.DB).exchange(code, Date.now());
     const account = made && (await accountOf(c.env.DB, made.token));
     if (made === null || account === null) {
@@ -56,6 +64,7 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
     }
     const entry = { verb: "sign-in", targets: [`browser/${made.id}`], at: Date.now(), detail: { by: "code" } };
     await auditLog(c.env.DB).add({ ...writerFor(account), ...entry });
+    if (before !== null) await endSession(c, before, call);
     return welcome(c, account, made.token);
   }
   // Another browser's session makes none: it would renew itself for ever.
@@ -67,6 +76,26 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
     return welcome(c, account, own);
   }
   return byProvider(c, token, call);
+}
+
+/**
+ * A link may be somebody else's, who wants to be told what its reader does from then on: nobody becomes another without having seen
+ * whom. The code stays good.
+ *
+ * @returns the refusal; null where nobody is signed in, or the same account
+ */
+async function replacedBy(c: Context<Api>, code: string): Promise<Response | null> {
+  const token = cookieToken(c);
+  const before = token === null ? null : await accountOf(c.env.DB, token);
+  if (before === null) return null;
+  const now = Date.now();
+  const holder = await browserSessionStore(c.env.DB).holderOf(code, now);
+  const offered = holder === null ? null : await accountById(c.env.DB, holder, now);
+  if (offered === null || offered.id === before.id) return null;
+  const who = ({ name, role, namespace }: Account): string => `${name}, ${role} of ${namespace ?? "the mesh"}`;
+  const message = `this link signs you in as ${who(offered)}, and you are ${who(before)}: send \`replace: true\` if that is what you want, or sign out first`;
+  const refused = failure("Conflict", message);
+  return c.json({ ...refused, offered: whois(offered), before: whois(before) }, 409);
 }
 
 /** What an identity provider or Access signed makes a session as it does for `tulle login`. */
@@ -110,14 +139,22 @@ export async function signOut(c: Context<Api>, call: Call): Promise<Response> {
   deleteCookie(c, cookieName(c), cookiePlace(c));
   if (token === null || account === null)
     return answer(c, failure("Unauthorized", "Unauthorized: nobody is signed in"));
+  await endSession(c, token, call);
+  return c.body(null, 204);
+}
+
+/** With all that it has open. */
+async function endSession(c: Context<Api>, token: string, call: Call): Promise<void> {
+  const account = await accountOf(c.env.DB, token);
+  if (account === null) return;
   const store = browserSessionStore(c.env.DB);
   const own = await store.find(token, Date.now());
   if (own !== null) {
     await store.end(own.id, Date.now(), writerFor(account));
-    await c.env.TAILS.getByName("tails").end([browserOf(own.id)]);
+    const opened = [browserOf(own.id)];
+    await Promise.all([c.env.HUB.getByName("hub").endWatches(opened), c.env.TAILS.getByName("tails").end(opened)]);
   } else {
     const headers = { authorization: `Bearer ${token}` };
     await call(c, new Request(new URL("/api/v1/sessions/current", c.req.url), { method: "DELETE", headers }));
   }
-  return c.body(null, 204);
 }

@@ -37,6 +37,15 @@ export function browserSessionStore(database: D1Database) {
       return { code, expiresAt };
     },
 
+    /** Whose session a code would make; it stays good. @returns null where the code is unknown, was used or has ended */
+    async holderOf(code: string, now: number): Promise<string | null> {
+      const [row] = await db
+        .select({ account: browserSessions.account })
+        .from(browserSessions)
+        .where(and(eq(browserSessions.codeHash, await digest(code)), gt(browserSessions.expiresAt, now)));
+      return row?.account ?? null;
+    },
+
     /** @returns null where the code is unknown, was used or has ended */
     async exchange(
       code: string,

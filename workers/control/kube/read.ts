@@ -184,6 +184,7 @@ async function watch(c: Ask, path: ResourcePath): Promise<Result<Response, Statu
     return err(failure("BadRequest", `timeoutSeconds: \`${timeoutSeconds}\` is no number of seconds`));
   const stream = await c.env.HUB.getByName("hub").watch({
     account: c.var.account.id,
+    browser: c.var.account.browser ?? null,
     group: path.info.group,
     kind: path.info.kind,
     apiVersion: path.apiVersion,
