@@ -10,11 +10,12 @@ export type Expression = (journal: Journal, now: number) => Value;
  * A header of the request as it was decided on, or of the answer.
  *
  * @param name lower case
- * @returns undefined: it is not there, or it is one that the host's rules take tokens from
+ * @returns undefined: it is not there, or it is one that the host's rules take tokens from, or that an external authorizer fills
  */
 export function headerOf(journal: Journal, of: "request" | "response", name: string): string | undefined {
   if (of === "response") return journal.answer?.get(name) ?? undefined;
-  return journal.secret?.has(name) === true ? undefined : journal.headers?.[name];
+  if (journal.secret?.has(name) === true || journal.provided?.(name) === true) return undefined;
+  return journal.headers?.[name];
 }
 
 /** Whatever nobody knows is never there. @param name as Envoy calls it */

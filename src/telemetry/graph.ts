@@ -101,7 +101,8 @@ export function graphOf(grown: ReadonlyMap<string, Growth>, frame: GraphFrame): 
       // A call of which a Telemetry makes a series for each of some metrics counts once.
       extraIn(key).only?.includes("REQUEST_COUNT") !== false &&
       labels.reporter === "destination" &&
-      (growth[0] ?? 0) > 0 &&
+      // Of durations that have labels of their own there is a series beside that of the calls.
+      growth.some((value) => value > 0) &&
       seesSeries(frame.viewer, "call", new OwnLabels(Object.entries(labels))),
   );
   const known = identitiesOf(calls.map(({ labels }) => labels));
@@ -115,7 +116,7 @@ export function graphOf(grown: ReadonlyMap<string, Growth>, frame: GraphFrame): 
   }
   const begin = frame.since === null ? frame.now : Math.max(frame.from, frame.since - FINE_MS);
   const covered = Math.max(0, frame.now - begin) / 1_000;
-  const all = [...edges.values()];
+  const all = [...edges.values()].filter(({ sums }) => sums.requests > 0);
   // A node is told as it was called, where it was: of a caller less is known.
   const nodes = new Map([...all.map(({ from }) => from), ...all.map(({ to }) => to)].map((one) => [one.id, one]));
   return {
@@ -187,7 +188,7 @@ function add(sums: Sums, labels: MetricLabels, growth: Growth): void {
   for (const [bucket, count] of durationsIn(growth).entries())
     sums.durations[bucket] = (sums.durations[bucket] ?? 0) + count;
   for (const flag of labels.response_flags.split(","))
-    if (flag !== "-" && flag !== "") sums.flags.set(flag, (sums.flags.get(flag) ?? 0) + requests);
+    if (flag !== "-" && flag !== "" && requests > 0) sums.flags.set(flag, (sums.flags.get(flag) ?? 0) + requests);
 }
 
 function trafficOf(sums: Sums | undefined, seconds: number): Traffic | null {

@@ -46,6 +46,8 @@ export class Journal {
   headers: HeaderRecord | null = null;
   /** Names of those that hold tokens and such by the host's rules, lower case; null: its rules are not known. */
   secret: ReadonlySet<string> | null = null;
+  /** Whether an external authorizer may fill one, in whose place a client's own word may stand as well; null: none is asked. */
+  provided: ((name: string) => boolean) | null = null;
   /** The service's headers; null: it gave no answer. */
   answer: { get(name: string): string | null } | null = null;
   clientIp: string | null = null;

@@ -74,6 +74,33 @@ export function extraIn(key: string): SeriesExtra {
   return (JSON.parse(key) as readonly SeriesExtra[])[METRIC_LABELS.length] ?? {};
 }
 
+const ALL_METRICS: readonly IstioMetric[] = ["REQUEST_COUNT", "REQUEST_DURATION", "REQUEST_SIZE", "RESPONSE_SIZE"];
+
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
+
+/**
+ * What a series counts, under its labels alone. Telemetries come and go: the metrics of one set of labels may come in one series, and
+ * later in several; to Prometheus they are one.
+ *
+ * @param delta as an isolate counted: all metrics, whichever the series is of
+ */
+export function underLabels(delta: MetricDelta): MetricDelta {
+  // Few have something behind their values.
+  if (!delta.labels.endsWith("}]")) return delta;
+  const { only = ALL_METRICS, more = {} } = extraIn(delta.labels);
+  const { requestBytes, responseBytes, exemplar } = delta;
+  const isTimed = only.includes("REQUEST_DURATION");
+  return {
+    labels: seriesKey(labelsIn(delta.labels), { more: Object.fromEntries(Object.entries(more).toSorted(byName)) }),
+    requests: only.includes("REQUEST_COUNT") ? delta.requests : 0,
+    durationMsSum: isTimed ? delta.durationMsSum : 0,
+    durationBuckets: isTimed ? delta.durationBuckets : [],
+    ...(requestBytes && only.includes("REQUEST_SIZE") && { requestBytes }),
+    ...(responseBytes && only.includes("RESPONSE_SIZE") && { responseBytes }),
+    ...(exemplar && isTimed && { exemplar }),
+  };
+}
+
 /** @param key of a series */
 export function labelsIn(key: string): MetricLabels {
   const values = JSON.parse(key) as readonly string[];

@@ -43,11 +43,12 @@ export function* prometheusPieces(shown: Shown, format: Format): Generator<Piece
 function* istioPieces({ series, exemplars }: Shown, format: Format): Generator<Piece> {
   yield head("istio_requests_total", "counter", "Requests handled, by caller, destination and answer.", format);
   for (const { labels, requests } of series)
-    if (isOf("REQUEST_COUNT", labels)) yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
+    if (requests > 0 && isOf("REQUEST_COUNT", labels))
+      yield `istio_requests_total{${labelText(METRIC_LABELS, labels)}} ${requests}\n`;
 
   yield head(DURATION, "histogram", "Time from a request's arrival to the end of its answer, in milliseconds.", format);
   for (const one of series) {
-    if (!isOf("REQUEST_DURATION", one.labels)) continue;
+    if (one.durationBuckets.length === 0 || !isOf("REQUEST_DURATION", one.labels)) continue;
     const shown = format === "openmetrics" ? exemplars(one.labels) : [];
     yield* histogram(DURATION, labelText(METRIC_LABELS, one.labels), durationsOf(one), shown);
   }

@@ -96,7 +96,7 @@ function counter(name: string): Exposed {
 const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter" | "histogram">, readonly Exposed[]>> = {
   call: [
     counter("istio_requests_total"),
-    ...histogram("istio_request_duration_milliseconds", DURATION_AT, [0, 1]),
+    ...histogram("istio_request_duration_milliseconds", DURATION_AT, null),
     ...histogram("istio_request_bytes", REQUEST_AT, null),
     ...histogram("istio_response_bytes", RESPONSE_AT, null),
   ],

@@ -1,11 +1,14 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Peer } from "../../src/identity/peer.ts";
+import { filledBy, linkAuthorizers } from "../../src/policy/external-authorization.ts";
 import type { Cluster, Endpoint, Slice } from "../../src/snapshot/model.ts";
 import type { CompiledExpression, MeshTelemetry, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import { linkExpression } from "../../src/telemetry/expression.ts";
 import { linkLogFormat } from "../../src/telemetry/log-format.ts";
-import { foldedKey, MetricSums } from "../../src/telemetry/metrics.ts";
+import { foldedKey, MetricSums, sumOf, underLabels } from "../../src/telemetry/metrics.ts";
+import type { MetricDelta } from "../../src/snapshot/rpc.ts";
 import { pieceText } from "../support/piece-text.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { reachedIn } from "../../src/telemetry/seen-callers.ts";
@@ -129,6 +132,14 @@ describe("a format of the log", () => {
     expect(label(journal, NOW)).toBeUndefined();
   });
 
+  it("tells no header that an external authorizer may fill, by a pattern either, whoever wrote it", () => {
+    const authorizers = { a: { cluster: "c", toService: [{ kind: "prefix", value: "x-auth-" }] } };
+    const provided = filledBy([...linkAuthorizers({ authorizers } as unknown as Slice).values()]);
+    const journal = call({ headers: { "x-auth-session": "s3", x_auth_id: "s4", "x-tier": "gold" }, provided });
+    const format = "%REQ(X-AUTH-SESSION)% %REQ(X_AUTH_ID)% %REQ(X-TIER)%";
+    expect(linkLogFormat({ text: format })(journal, "edge", NOW)).toBe("- - gold");
+  });
+
   it("lets nothing from outside end a line or its quotes, and grows no longer than 8 KiB", () => {
     const text = line('"%REQ(X)%"', { headers: { x: 'a"\n\u2028\\' } });
     expect(text).toBe(String.raw`"a\"\n\u2028\\"`);
@@ -163,13 +174,17 @@ describe("metrics that a Telemetry changes", () => {
     return sums;
   }
 
-  function shown(sums: MetricSums): readonly string[] {
+  function scraped(series: readonly MetricDelta[]): readonly string[] {
     const meta = { routes: [], exemplars: () => [], dropped: {}, folded: 0, gauges: {}, counts: {} };
-    return pieceText(prometheusPieces({ series: sums.all(), ...meta }, "prometheus"))
+    return pieceText(prometheusPieces({ series, ...meta }, "prometheus"))
       .split("\n")
-      .filter((text) =>
-        /^istio_(requests_total|request_duration_milliseconds_count)\{reporter="destination"/.test(text),
-      );
+      .filter((text) => text.startsWith("istio_"));
+  }
+
+  function shown(sums: MetricSums): readonly string[] {
+    return scraped(sums.all()).filter((text) =>
+      /^istio_(requests_total|request_duration_milliseconds_count)\{reporter="destination"/.test(text),
+    );
   }
 
   it("get labels that calls fill, lose others, and stay apart from the metrics that are not changed", () => {
@@ -215,6 +230,57 @@ describe("metrics that a Telemetry changes", () => {
     expect(keys(tags).filter((caller) => caller !== undefined)).toEqual(["cluster.local/ns/shop/sa/cart"]);
     const without = keys([...tags, { name: "source_principal" } as unknown as (typeof tags)[number]]);
     expect(without.filter((caller) => caller !== undefined)).toEqual([]);
+  });
+
+  it("are one series each of one name and its labels, which only grows, however settings follow each other", () => {
+    const tags = fc.subarray([
+      { name: "path", value: said },
+      { name: "via", value: { kind: "value", value: "edge" } as const },
+      { name: "source_app" } as unknown as { name: string; value: typeof said },
+    ]);
+    const override = fc.record({
+      metric: fc.constantFrom("REQUEST_COUNT", "REQUEST_DURATION", "REQUEST_SIZE", "RESPONSE_SIZE"),
+      disabled: fc.boolean(),
+      tags: tags.chain((some) => fc.shuffledSubarray(some, { minLength: some.length })),
+    });
+    const settings = fc.record({ overrides: fc.uniqueArray(override, { selector: ({ metric }) => metric }) });
+    const calls = fc.array(fc.constantFrom("/a", "/b"), { minLength: 1, maxLength: 3 });
+    const turn = fc.record({ metrics: fc.option(settings, { nil: undefined }), paths: calls });
+    fc.assert(
+      fc.property(fc.array(turn, { minLength: 2, maxLength: 6 }), (turns) => {
+        const sums = new Map<string, MetricDelta>();
+        let before = new Map<string, number>();
+        const counted = {
+          istio_requests_total: 0,
+          istio_request_duration_milliseconds_count: 0,
+          istio_request_bytes_count: 0,
+        };
+        for (const { metrics, paths } of turns) {
+          const journals = paths.map((path) => call({ path, requestBytes: 7, bytes: 9 }));
+          for (const one of count(metrics as TelemetrySettings["metrics"], journals)
+            .take()
+            .map(underLabels)) {
+            const known = sums.get(one.labels);
+            sums.set(one.labels, known === undefined ? one : sumOf(known, one));
+          }
+          const lines = scraped([...sums.values()]).map((line) => line.split(/ (?=\S+$)/));
+          const now = new Map(lines.map(([name = "", value]) => [name, Number(value)]));
+          expect(now.size).toBe(lines.length);
+          for (const [name, value] of before) expect(now.get(name)).toBeGreaterThanOrEqual(value);
+          before = now;
+          const isOff = (metric: string) => metrics?.overrides.find((one) => one.metric === metric)?.disabled === true;
+          if (!isOff("REQUEST_COUNT")) counted.istio_requests_total += paths.length;
+          if (!isOff("REQUEST_DURATION")) counted.istio_request_duration_milliseconds_count += paths.length;
+          if (!isOff("REQUEST_SIZE")) counted.istio_request_bytes_count += paths.length;
+        }
+        // As many as there were calls for which somebody wanted it, by each of the two reporters: the caller's side is never changed.
+        for (const [name, wanted] of Object.entries(counted)) {
+          const own = [...before].filter(([text]) => text.startsWith(`${name}{reporter="destination"`));
+          expect([name, own.reduce((sum, [, value]) => sum + value, 0)]).toEqual([name, wanted]);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it("are folded as what they are of", () => {

@@ -6,7 +6,7 @@ import { err, ok, type Result } from "../../src/result.ts";
 import type { MetricDelta, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import type { Format } from "../../src/telemetry/exposition.ts";
 import type { Gauges } from "../../src/telemetry/gauges.ts";
-import { foldedKey, toldIn } from "../../src/telemetry/metrics.ts";
+import { foldedKey, toldIn, underLabels } from "../../src/telemetry/metrics.ts";
 import { graphOf, type ServiceGraph, tooLarge } from "../../src/telemetry/graph.ts";
 import type { Growth } from "../../src/telemetry/rollup-codec.ts";
 import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src/telemetry/rollup-history.ts";
@@ -78,8 +78,9 @@ export class Telemetry extends DurableObject<object> {
     this.#remember(source, sequence);
     this.#isWritten = false;
     const now = Date.now();
-    for (const delta of metrics) {
-      this.#seen.add(delta.labels, delta.requests, now);
+    for (const counted of metrics) {
+      this.#seen.add(counted.labels, counted.requests, now);
+      const delta = underLabels(counted);
       this.#count("call", delta, this.#series.add(delta), now);
     }
     for (const delta of routes) this.#count("route", delta, this.#routes.add(delta), now);

@@ -78,6 +78,7 @@ function enter(call: Call, place: Place, found: Found): boolean {
   if (slice.model.outside === true && entrance.kind === "mesh" && entrance.props.service !== undefined) return false;
   call.slice = slice;
   journal.secret = slice.secret;
+  journal.provided = slice.provided;
   call.port = place.port;
   journal.scope = place.scope;
   if (slice.front === null) return true;
