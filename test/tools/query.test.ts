@@ -36,7 +36,7 @@ const QUERIES: Readonly<Record<string, string>> = {
   "the rounded rate of Istio's dashboards": `round(sum(rate(istio_requests_total{reporter=~"source|waypoint"}[1m])), 0.001)`,
   "the success rate of Istio's dashboards": `sum(irate(istio_requests_total{reporter="source",response_code!~"5.*"}[1m])) / (sum(irate(istio_requests_total{reporter="source"}[1m])) or on () vector(1))`,
   "workloads with their namespace in one label": `label_join(sum by (destination_workload, destination_workload_namespace) (rate(istio_requests_total{reporter="destination",destination_workload="reviews-service-v1"}[1m])), "at", ".", "destination_workload", "destination_workload_namespace")`,
-  "what there is, and what there is not": `vector(2) or ignoring (a) label_join(vector(1), "a", "", "b") or on (job) label_join(vector(3), "job", "-", "gone", "gone")`,
+  "what there is, and what there is not": `sum(vector(2) or ignoring (a) label_join(vector(1), "a", "", "b") or on (job) label_join(vector(3), "job", "-", "gone", "gone"))`,
   "who is asked most": `topk(1, sum by (response_code) (increase(istio_requests_total{reporter="source"}[1m])))`,
 };
 
