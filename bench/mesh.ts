@@ -14,6 +14,7 @@ import { moduleFrom } from "../edge/workers.ts";
 import type { AccessRecord } from "../src/telemetry/record.ts";
 import { commandOf, processTree } from "./cpu.ts";
 import type { Flat } from "./flat.ts";
+import { openTails, type Tails } from "./tails.ts";
 
 /** Who is measured; each has a socket of its own. The names are those of their Workers, but for the gateways'. */
 export type Contestant =
@@ -23,12 +24,14 @@ export type Contestant =
   | "hono-jose"
   | "tulle"
   | "tulle-sampled"
+  | "tulle-unrecorded"
   | "tulle-hosts"
   | "rpc"
   | "rpc-forwarder"
   | "rpc-direct";
 
 const SAMPLED = "tulle-gateway-sampled";
+const UNRECORDED = "tulle-gateway-unrecorded";
 const HOSTS = "tulle-gateway-hosts";
 const RPC = "tulle-gateway-rpc";
 const WORKER_OF: Readonly<Record<Contestant, string>> = {
@@ -38,6 +41,7 @@ const WORKER_OF: Readonly<Record<Contestant, string>> = {
   "hono-jose": "hono-jose",
   tulle: "tulle-gateway",
   "tulle-sampled": SAMPLED,
+  "tulle-unrecorded": UNRECORDED,
   "tulle-hosts": HOSTS,
   rpc: "rpc",
   "rpc-forwarder": "rpc-forwarder",
@@ -60,6 +64,7 @@ export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
   "hono-jose": "bench/workers/hono-jose.ts",
   tulle: "workers/gateway/index.ts",
   "tulle-sampled": "workers/gateway/index.ts",
+  "tulle-unrecorded": "workers/gateway/index.ts",
   "tulle-hosts": "workers/gateway/index.ts",
   rpc: "workers/gateway/index.ts",
   "rpc-forwarder": "bench/workers/rpc-forwarder.ts",
@@ -75,6 +80,8 @@ export interface BenchMesh {
   /** The runtime's processes. */
   pids(): readonly number[];
   apply(text: string): Promise<void>;
+  /** Opens so many tails of all requests. */
+  tail(count: number): Promise<Tails>;
   /** A sample of the access log of the gateway that a contestant's requests go through, and that writes every line: its last ones. */
   accessLog(contestant: "tulle" | "rpc"): readonly AccessRecord[];
   stop(): Promise<void>;
@@ -145,6 +152,7 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
       });
       if (answer.status !== 200) throw new Error(`apply: ${answer.status} ${(await answer.text()).slice(0, 2_000)}`);
     },
+    tail: async (count) => openTails(control, token, count),
     accessLog(contestant) {
       return logs[contestant]
         .slice(-LOG_LINES)
@@ -268,6 +276,7 @@ async function gateways(options: BenchOptions, publicKey: string) {
   return [
     await gateway(WORKER_OF.tulle, {}),
     await gateway(SAMPLED, { LOG_ONE_IN: "100" }),
+    await gateway(UNRECORDED, { DECISION_RECORDS: "off" }),
     await gateway(HOSTS, {}, HOSTS, "default/hosted"),
     await gateway(RPC, {}),
     ...(await Promise.all(coldNames(options).map(async (name) => gateway(WORKER_OF.tulle, {}, name)))),

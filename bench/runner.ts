@@ -12,6 +12,8 @@ export const OTHER_PROCESSOR = 1;
 const REPEATS = 8;
 const WARM_SECONDS = 1;
 const WARM_ATTEMPTS = 10;
+const TAIL_ATTEMPTS = 10;
+const TAIL_END_SECONDS = 3;
 /** Whom the upstream's answers reach unjudged. */
 const BARE = new Set(["bare", "bare-binding", "rpc-forwarder", "rpc-direct"]);
 
@@ -29,6 +31,24 @@ export class Runner {
   }
 
   async run(measure: Measure, seconds: number): Promise<Outcome> {
+    return measure.tails === undefined ? this.#loaded(measure, seconds) : this.#tailed(measure, measure.tails, seconds);
+  }
+
+  /** What opening and ending them costs lies before and behind what is measured. */
+  async #tailed(measure: Measure, count: number, seconds: number): Promise<Outcome> {
+    const tails = await this.#mesh.tail(count);
+    for (let attempt = 1; !tails.areShown; attempt += 1) {
+      if (attempt > TAIL_ATTEMPTS) throw new Error(`${keyOf(measure)}: not every tail shows requests`);
+      await this.#loaded(measure, WARM_SECONDS);
+    }
+    const outcome = await this.#loaded(measure, seconds);
+    tails.end();
+    // Until every isolate knows that nobody looks any more.
+    for (let second = 0; second < TAIL_END_SECONDS; second += 1) await this.#loaded(measure, WARM_SECONDS);
+    return outcome;
+  }
+
+  async #loaded(measure: Measure, seconds: number): Promise<Outcome> {
     return this.#load.run({
       port: await this.#mesh.portOf(measure.contestant),
       connections: measure.connections,

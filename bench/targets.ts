@@ -9,6 +9,8 @@ export interface Measure {
   readonly connections: number;
   /** Requests a second; null: as many as it answers. */
   readonly rate: number | null;
+  /** Tails that are open meanwhile; absent: none. */
+  readonly tails?: number;
 }
 
 /** A row of the report: one measure as a ratio to another of the same round. */
@@ -72,6 +74,24 @@ export const TARGETS: readonly Target[] = [
     ...cpu,
     bar: 1.5,
     goal: 1.3,
+  },
+  {
+    row: "records",
+    what: "whole job, decisions recorded, to none recorded",
+    measure: WHOLE_JOB,
+    against: full("tulle-unrecorded"),
+    ...cpu,
+    bar: 1.05,
+    goal: 1,
+  },
+  {
+    row: "tails",
+    what: "whole job, ten tails open, to none open",
+    measure: { ...WHOLE_JOB, tails: 10 },
+    against: WHOLE_JOB,
+    ...cpu,
+    bar: 1.05,
+    goal: 1,
   },
   {
     row: "retry",
@@ -221,8 +241,9 @@ export const ROWS: readonly string[] = [
   "attacks",
 ];
 
-export function keyOf({ contestant, host, shape, connections, rate }: Measure): string {
-  return [contestant, host, shape, rate === null ? connections : `${rate}/s`].join(" ");
+export function keyOf({ contestant, host, shape, connections, rate, tails = 0 }: Measure): string {
+  const load = [contestant, host, shape, rate === null ? connections : `${rate}/s`].join(" ");
+  return tails === 0 ? load : `${load}, ${tails} tails`;
 }
 
 /** @param only row names; `binding` stands for `binding-known` and `binding-unknown` too */
