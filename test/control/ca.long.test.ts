@@ -1,9 +1,11 @@
 import "reflect-metadata";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { judgeSvid } from "../../src/identity/svid.ts";
 import { certificateRequest } from "../support/csr.ts";
+import { svidProof } from "../support/svid-proof.ts";
 import { until } from "../support/until.ts";
 import { RunningControl, trustOf } from "./running.ts";
 
@@ -26,7 +28,25 @@ async function enrol(control: RunningControl, serviceAccount: string) {
   const csr = certificateRequest(privateKey, publicKey);
   const token = String(made.json["token"]);
   const answer = await control.call("POST", "/api/v1/enrol", { csr }, { token });
-  return { token, csr, answer, chain: String(answer.json["certificate"]) };
+  return { token, csr, answer, privateKey, chain: String(answer.json["certificate"]) };
+}
+
+const ORDERS = "spiffe://cluster.local/ns/shop/sa/orders";
+
+async function jwtSvid(control: RunningControl, { chain, privateKey }: Awaited<ReturnType<typeof enrol>>) {
+  const nonce = String((await control.call("POST", "/api/v1/nonces")).json["nonce"]);
+  const claims = { aud: "tulle://cluster.local", nonce, for: "jwt-svid", audience: ORDERS };
+  const headers = { authorization: `Bearer ${svidProof(privateKey, claims)}`, "content-type": "application/json" };
+  const body = JSON.stringify({ certificate: chain, audience: ORDERS });
+  const answer = await control.raw("POST", "/api/v1/jwt-svid", headers, body);
+  return String(((await answer.json()) as { token: unknown }).token);
+}
+
+/** By what this mesh publishes. @throws where it does not verify */
+async function verifyJwtSvid(control: RunningControl, token: string) {
+  const { keys } = (await (await control.raw("GET", "/api/v1/spiffe-bundle", {})).json()) as JSONWebKeySet;
+  const own = keys.filter(({ use }) => use === "jwt-svid").map(({ use: _, ...key }) => key);
+  return jwtVerify(token, createLocalJWKSet({ keys: own }), { audience: ORDERS, algorithms: ["ES256"] });
 }
 
 /** As Node's TLS builds it: leaf, what comes with it, a root of the bundle. */
@@ -152,6 +172,7 @@ describe("the authority", () => {
     const bad = await enrol(control, "kept");
     await control.call("POST", "/api/v1/revocations", { serial: serialOf(bad.chain) });
     const unused = await control.call("POST", "/api/v1/join-tokens", { namespace: "default", serviceAccount: "kept" });
+    const token = await jwtSvid(control, good);
     const key = "k".repeat(40);
     const { json } = await control.call("POST", "/api/v1/ca/backup", { key });
     const backup = String(json["backup"]);
@@ -164,6 +185,7 @@ describe("the authority", () => {
       await fresh.evict("Authority", "authority");
       expect(await restore({ backup, key })).toBe(200);
       expect(await bundleOf(fresh)).toBe(await bundleOf(control));
+      await verifyJwtSvid(fresh, token);
       await until("the compiler to know", async () => (await judgeSvid(leafOf(good.chain), await trustOf(fresh))).ok);
       expect(await judgeSvid(leafOf(bad.chain), await trustOf(fresh))).toMatchObject({
         error: { code: "certificate_revoked" },
@@ -172,6 +194,7 @@ describe("the authority", () => {
         expect((await fresh.call("POST", "/api/v1/enrol", { csr: good.csr }, { token })).status).toBe(401);
       const next = await enrol(fresh, "kept");
       expect(verifies(next.chain, await bundleOf(control))).toBe(true);
+      await verifyJwtSvid(control, await jwtSvid(fresh, next));
       expect(await restore({ backup, key })).toBe(409);
     } finally {
       await fresh.stop();

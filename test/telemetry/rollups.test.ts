@@ -1,4 +1,3 @@
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Budget } from "../../src/query/budget.ts";
@@ -8,20 +7,14 @@ import { sourceOf } from "../../src/telemetry/rollup-history.ts";
 import { noGrowth } from "../../src/telemetry/rollup-kinds.ts";
 import { COARSE_MS, coarseUntil, FINE_MS, keptFrom, sampleTimes } from "../../src/telemetry/rollup-times.ts";
 import { Rollups } from "../../workers/control/rollups.ts";
-
-/** SQLite, as objects have it. */
-function storage(): SqlStorage {
-  const database = new DatabaseSync(":memory:");
-  const exec = (query: string, ...values: SQLInputValue[]) => Iterator.from(database.prepare(query).all(...values));
-  return { exec } as unknown as SqlStorage;
-}
+import { objectSql } from "../support/object-sql.ts";
 
 const START = Date.UTC(2026, 0, 1);
 const ALL = { namespace: null, trustDomains: [] };
 
 /** What was counted, and what would be known of it after a crash now. */
 class Counted {
-  readonly sql = storage();
+  readonly sql = objectSql();
   rollups = new Rollups(this.sql);
   events: { readonly at: number; readonly key: string; readonly by: number }[] = [];
   written = 0;

@@ -74,7 +74,7 @@ export class Authority extends DurableObject<AuthorityEnv> {
     this.#used = new SingleUse(ctx.storage.sql);
     this.#jwtKeys = new JwtKeys(ctx.storage.sql, env);
     this.#bundles = new SpiffeBundles(ctx.storage.sql);
-    this.#ca = new CertificateAuthority(ctx.storage, env, (trust) => this.#tell(trust));
+    this.#ca = new CertificateAuthority(ctx.storage, this.#jwtKeys, env, (trust) => this.#tell(trust));
   }
 
   /** Certificates follow each other; after a crash between two steps this goes on where they stopped. */

@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../../../src/result.ts";
 import { base64ToBytes, bytesToBase64 } from "../../../src/snapshot/bytes.ts";
 import { seal, sealingKey, unseal } from "../sealing.ts";
 import type { CaStore, StoredCa } from "./ca-store.ts";
+import type { JwtKeys } from "./jwt-keys.ts";
 import type { AuthorityKeys, KeysEnv } from "./keys.ts";
 
 const PURPOSE = "authority-backup";
@@ -67,6 +68,10 @@ const Content = z.strictObject({
       key: z.string().nullable(),
     }),
   ),
+  /** Those that sign JWT-SVIDs; absent in older backups. */
+  jwtKeys: z
+    .array(z.strictObject({ kid: z.string(), publicJwk: z.string(), signsFrom: count, pkcs8: z.base64() }))
+    .exactOptional(),
   tables: z.strictObject({
     join_tokens: z.array(TABLES.join_tokens),
     spiffe_bundle: z.array(TABLES.spiffe_bundle),
@@ -82,12 +87,14 @@ export class Backup {
   readonly #storage: DurableObjectStorage;
   readonly #store: CaStore;
   readonly #keys: AuthorityKeys;
+  readonly #jwtKeys: JwtKeys;
   readonly #trustDomain: string;
 
-  constructor(storage: DurableObjectStorage, store: CaStore, keys: AuthorityKeys, env: KeysEnv) {
+  constructor(storage: DurableObjectStorage, store: CaStore, keys: AuthorityKeys, jwtKeys: JwtKeys, env: KeysEnv) {
     this.#storage = storage;
     this.#store = store;
     this.#keys = keys;
+    this.#jwtKeys = jwtKeys;
     this.#trustDomain = env.TRUST_DOMAIN;
   }
 
@@ -110,7 +117,8 @@ export class Backup {
     const tables = Object.fromEntries(
       TABLE_NAMES.map((name) => [name, this.#storage.sql.exec(`SELECT * FROM ${name}`).toArray()]),
     );
-    const content = { format: FORMAT, trustDomain: this.#trustDomain, certificates, tables };
+    const jwtKeys = (await this.#jwtKeys.bare()).map((one) => ({ ...one, pkcs8: bytesToBase64(one.pkcs8) }));
+    const content = { format: FORMAT, trustDomain: this.#trustDomain, certificates, jwtKeys, tables };
     const bytes = new TextEncoder().encode(JSON.stringify(content));
     return seal(bytes, await sealingKey(key, PURPOSE), this.#trustDomain);
   }
@@ -124,7 +132,13 @@ export class Backup {
     const content = await this.#open(sealed, key);
     if (!content.ok) return content;
     const certificates = await Promise.all(content.value.certificates.map(async (one) => this.#stored(one, now)));
+    const jwtKeys = content.value.jwtKeys?.flatMap(({ pkcs8: text, ...one }) => {
+      const pkcs8 = base64ToBytes(text);
+      return pkcs8 === null ? [] : [{ ...one, pkcs8 }];
+    });
+    const replaceJwtKeys = jwtKeys && (await this.#jwtKeys.replacedBy(jwtKeys));
     this.#storage.transactionSync(() => {
+      replaceJwtKeys?.();
       this.#store.removeAll();
       this.#store.add(certificates);
       for (const name of TABLE_NAMES) this.#fill(name, content.value.tables[name]);

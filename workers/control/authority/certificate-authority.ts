@@ -9,6 +9,7 @@ import { type AuthorityStatus, type Expiries, statusOf } from "./ca-status.ts";
 import { importChain } from "./import-chain.ts";
 import { issueSvid } from "./issue.ts";
 import { Issued as IssuedList, type IssuedCertificate } from "./issued.ts";
+import type { JwtKeys } from "./jwt-keys.ts";
 import { AuthorityKeys, INTERMEDIATE_LEAD_MS, type KeysEnv, ROOT_LEAD_MS, timesOf } from "./keys.ts";
 import { type Revocation, Revocations } from "./revocations.ts";
 import { pemOf } from "./signing.ts";
@@ -55,7 +56,7 @@ export class CertificateAuthority {
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param tell of every change; not waited for */
-  constructor(storage: DurableObjectStorage, env: KeysEnv, tell: (trust: AuthorityTrust) => void) {
+  constructor(storage: DurableObjectStorage, jwtKeys: JwtKeys, env: KeysEnv, tell: (trust: AuthorityTrust) => void) {
     const { sql } = storage;
     this.#storage = storage;
     this.#trustDomain = env.TRUST_DOMAIN;
@@ -64,7 +65,7 @@ export class CertificateAuthority {
     this.#keys = new AuthorityKeys(this.#store, env);
     this.#issued = new IssuedList(sql);
     this.#revocations = new Revocations(sql);
-    this.#backup = new Backup(storage, this.#store, this.#keys, env);
+    this.#backup = new Backup(storage, this.#store, this.#keys, jwtKeys, env);
     sql.exec(
       "CREATE TABLE IF NOT EXISTS trust_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
     );

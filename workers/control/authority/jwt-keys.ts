@@ -20,6 +20,14 @@ interface KeyRow extends Record<string, SqlStorageValue> {
   signs_from: number;
 }
 
+/** A key outside of the authority that made it: in a backup. */
+export interface BareJwtKey {
+  readonly kid: string;
+  readonly publicJwk: string;
+  readonly signsFrom: number;
+  readonly pkcs8: Uint8Array<ArrayBuffer>;
+}
+
 /** Keys that sign JWT-SVIDs. The next is published before it signs, the last until what it has signed has ended. */
 export class JwtKeys {
   readonly #sql: SqlStorage;
@@ -48,6 +56,26 @@ export class JwtKeys {
     const pkcs8 = await unwrapKey(row.wrapped_key, this.#env.KEY_ENCRYPTION_SECRET, PURPOSE);
     const key = await crypto.subtle.importKey("pkcs8", pkcs8, SIGNING, false, ["sign"]);
     return new SignJWT({ ...claims }).setProtectedHeader({ alg: "ES256", kid: row.kid, typ: "JWT" }).sign(key);
+  }
+
+  async bare(): Promise<readonly BareJwtKey[]> {
+    return Promise.all(
+      this.#rows().map(async ({ kid, public_jwk: publicJwk, signs_from: signsFrom, wrapped_key: wrapped }) => {
+        const pkcs8 = new Uint8Array(await unwrapKey(wrapped, this.#env.KEY_ENCRYPTION_SECRET, PURPOSE));
+        return { kid, publicJwk, signsFrom, pkcs8 };
+      }),
+    );
+  }
+
+  /** @returns to be called in a transaction: these take the place of all that are here */
+  async replacedBy(keys: readonly BareJwtKey[]): Promise<() => void> {
+    const secret = this.#env.KEY_ENCRYPTION_SECRET;
+    const wrapped = await Promise.all(keys.map(async ({ pkcs8 }) => wrapKey(pkcs8, secret, PURPOSE)));
+    return () => {
+      this.#sql.exec("DELETE FROM jwt_keys");
+      for (const [at, { kid, publicJwk, signsFrom }] of keys.entries())
+        this.#insert({ kid, wrapped_key: wrapped[at] ?? "", public_jwk: publicJwk, signs_from: signsFrom });
+    };
   }
 
   /** The keys in the order in which they sign, after whatever was due was done. One asker after the other. */
@@ -83,12 +111,21 @@ export class JwtKeys {
     const { kty, crv, x, y } = (await crypto.subtle.exportKey("jwk", keys.publicKey)) as JWK;
     const jwk = { kty, crv, x, y } as JWK;
     const kid = await calculateJwkThumbprint(jwk);
+    this.#insert({
+      kid,
+      wrapped_key: await wrapKey(new Uint8Array(pkcs8), this.#env.KEY_ENCRYPTION_SECRET, PURPOSE),
+      public_jwk: JSON.stringify({ ...jwk, kid, use: "jwt-svid" }),
+      signs_from: signsFrom,
+    });
+  }
+
+  #insert({ kid, wrapped_key: wrapped, public_jwk: jwk, signs_from: from }: KeyRow): void {
     this.#sql.exec(
       "INSERT INTO jwt_keys (kid, wrapped_key, public_jwk, signs_from) VALUES (?, ?, ?, ?)",
       kid,
-      await wrapKey(new Uint8Array(pkcs8), this.#env.KEY_ENCRYPTION_SECRET, PURPOSE),
-      JSON.stringify({ ...jwk, kid, use: "jwt-svid" }),
-      signsFrom,
+      wrapped,
+      jwk,
+      from,
     );
   }
 }
