@@ -1,19 +1,19 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Decision } from "../../src/decide/types.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
 import { decided, facts, headers, peer } from "../decide/requests.ts";
 import { times } from "../support/scale.ts";
-import { OWN, WAYS } from "./ways.ts";
+import { meshOf, shape } from "./random-shapes.ts";
+import { OWN, type Way, WAYS } from "./ways.ts";
 import { service, TestWorld } from "./world.ts";
 
 /**
  * Policies follow the endpoint: whoever reaches one by another host, route, registration, mirror, subset, delegate, Gateway or
  * by Workers RPC meets the verdict that he meets by the service's own name.
  */
-const PROTECTED = new Set(["binding:EP_DEFAULT_VAULT_V1", "binding:EP_DEFAULT_VAULT_V2"]);
-
 const scope = fc.constantFrom(
   "selector: { matchLabels: { app: vault } }",
   "selector: { matchLabels: { app: vault, version: v1 } }",
@@ -152,48 +152,92 @@ function linked(world: TestWorld, of: string, host: string): LinkedSlice | null 
   return slice && link(slice);
 }
 
-describe("whatever the way", () => {
-  it("an endpoint's policies give the verdict that they give by its own name", () => {
-    const reached = new Map(WAYS.map(({ name }) => [name, 0]));
-    const seen = { called: 0, refused: 0 };
-    fc.assert(
-      fc.property(policies, fc.array(request, { minLength: 3, maxLength: 6 }), (made, requests) => {
-        const world = new TestWorld();
-        const guards = made.map(
-          ([kind, spec], at) => `
+/** What was reached, by the names of ways, and how it went. */
+class Seen {
+  readonly reached = new Map<string, number>();
+  called = 0;
+  refused = 0;
+
+  /** Every endpoint of `vault` that a way reaches meets the verdict that it meets by the own name. */
+  compare(world: TestWorld, ways: readonly Way[], requests: readonly RequestFacts[]): void {
+    const own = linked(world, "mesh/*", OWN);
+    if (own === null) throw new Error("the service is not served");
+    const clusters = Object.values(own.model.clusters);
+    const protectedIds = new Set(clusters.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+    for (const way of ways) {
+      const other = linked(world, way.scope ?? "mesh/*", way.host);
+      if (other === null) continue;
+      for (const each of requests) {
+        const sent = way.sent?.(each) ?? each;
+        const target = { ...sent, host: way.host, authority: way.host };
+        const same = { ...(way.same?.(each) ?? each), host: OWN, authority: OWN };
+        const want = verdicts(decided(own, same, KNOWN), false);
+        const got = verdicts(decided(other, target, KNOWN), way.mirrored === true);
+        for (const [id, called] of got) {
+          if (!protectedIds.has(id)) continue;
+          this.reached.set(way.name, (this.reached.get(way.name) ?? 0) + 1);
+          this[called ? "called" : "refused"] += 1;
+          if (called !== want.get(id))
+            expect([way.name, way.host, id, called]).toEqual([way.name, way.host, id, want.get(id)]);
+        }
+      }
+    }
+  }
+}
+
+const guardsOf = (made: readonly (readonly [kind: string, spec: string])[]): readonly string[] =>
+  made.map(
+    ([kind, spec], at) => `
 apiVersion: security.istio.io/v1
 kind: ${kind}
 metadata: { name: p${at} }
 spec: ${spec}`,
-        );
-        const base = [service("vault", { versions: ["v1", "v2"] }), service("open")];
-        world.apply([...base, ...WAYS.flatMap(({ documents }) => documents), ...guards].join("\n---\n"));
-        const own = linked(world, "mesh/*", OWN);
-        if (own === null) throw new Error("the service is not served");
-        for (const way of WAYS) {
-          const other = linked(world, way.scope ?? "mesh/*", way.host);
-          if (other === null) continue;
-          for (const each of requests) {
-            const sent = way.sent?.(each) ?? each;
-            const target = { ...sent, host: way.host, authority: way.host };
-            const same = { ...(way.same?.(each) ?? each), host: OWN, authority: OWN };
-            const want = verdicts(decided(own, same, KNOWN), false);
-            const got = verdicts(decided(other, target, KNOWN), way.mirrored === true);
-            for (const [id, called] of got) {
-              if (!PROTECTED.has(id)) continue;
-              reached.set(way.name, (reached.get(way.name) ?? 0) + 1);
-              seen[called ? "called" : "refused"] += 1;
-              expect([way.name, id, called]).toEqual([way.name, id, want.get(id)]);
-            }
-          }
-        }
+  );
+
+const requestsOfOne = fc.array(request, { minLength: 3, maxLength: 6 });
+
+describe("whatever the way", () => {
+  it("an endpoint's policies give the verdict that they give by its own name", () => {
+    const seen = new Seen();
+    const base = [service("vault", { versions: ["v1", "v2"] }), service("open")];
+    fc.assert(
+      fc.property(policies, requestsOfOne, (made, requests) => {
+        const world = new TestWorld();
+        world.apply([...base, ...WAYS.flatMap(({ documents }) => documents), ...guardsOf(made)].join("\n---\n"));
+        seen.compare(world, WAYS, requests);
       }),
       { numRuns: times(30, 400) },
     );
     expect(seen.called).toBeGreaterThan(100);
     expect(seen.refused).toBeGreaterThan(100);
-    const unreached = [...reached].filter(([, count]) => count === 0).map(([name]) => name);
+    const unreached = WAYS.map(({ name }) => name).filter((name) => !seen.reached.has(name));
     // An address is its first namespace's: nobody else gets there at all.
     expect(unreached).toEqual(["another namespace's registration"]);
+  });
+
+  it("and whatever the mesh's shape: names, subsets, routes, weights, rewrites, delegates and mirrors as they come", () => {
+    const seen = new Seen();
+    fc.assert(
+      fc.property(shape, policies, requestsOfOne, (drawn, made, requests) => {
+        const world = new TestWorld();
+        const { documents, ways } = meshOf(drawn);
+        world.apply([...documents, ...guardsOf(made)].join("\n---\n"));
+        seen.compare(world, ways, requests);
+      }),
+      { numRuns: times(30, 150) },
+    );
+    expect(seen.called).toBeGreaterThan(500);
+    expect(seen.refused).toBeGreaterThan(500);
+    expect(new Set(seen.reached.keys())).toEqual(
+      new Set([
+        "another name",
+        ...["mesh", "gateway"].flatMap((at) => [
+          `a route of ${at}`,
+          `a route of ${at}, delegated`,
+          `a mirror of ${at}`,
+        ]),
+        "Workers RPC",
+      ]),
+    );
   });
 });

@@ -3,8 +3,13 @@ import { headers } from "../decide/requests.ts";
 
 /** The service's own name. */
 export const OWN = "vault.default.svc.cluster.local";
-/** Of the workload that a Gateway stands for. */
-const GATEWAY = "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account";
+/** The workload that a Gateway stands for. */
+export const GATEWAY_PEER: RequestFacts["peer"] = {
+  principal: "cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account",
+  namespace: "istio-system",
+  trustDomain: "cluster.local",
+  by: "gateway",
+};
 
 const to = (host: string, more = ""): string => `{ destination: { host: ${host}${more} } }`;
 const virtualService = (name: string, host: string, http: string, more = ""): string => `
@@ -243,7 +248,7 @@ spec: { http: [{ route: [${to("vault")}] }] }`,
     scope: "gw/default/front/80",
     host: "public.test",
     sent: (request) => ({ ...request, entrance: "public" }),
-    same: (request) => ({ ...request, peer: peerOf(GATEWAY) }),
+    same: (request) => ({ ...request, peer: GATEWAY_PEER }),
     documents: [
       `
 apiVersion: networking.istio.io/v1
@@ -254,7 +259,3 @@ spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, nam
     ],
   },
 ];
-
-function peerOf(principal: string): RequestFacts["peer"] {
-  return { principal, namespace: principal.split("/")[2] ?? null, trustDomain: "cluster.local", by: "gateway" };
-}
