@@ -45,7 +45,7 @@ async function jwtSvid(control: RunningControl, { chain, privateKey }: Awaited<R
 /** By what this mesh publishes. @throws where it does not verify */
 async function verifyJwtSvid(control: RunningControl, token: string) {
   const { keys } = (await (await control.raw("GET", "/api/v1/spiffe-bundle", {})).json()) as JSONWebKeySet;
-  const own = keys.filter(({ use }) => use === "jwt-svid").map(({ use: _, ...key }) => key);
+  const own = keys.filter(({ use }) => use === "jwt-svid").map((key) => ({ ...key, use: "sig" }));
   return jwtVerify(token, createLocalJWKSet({ keys: own }), { audience: ORDERS, algorithms: ["ES256"] });
 }
 
