@@ -1,11 +1,15 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { authorityKey, keySecret } from "../support/authority-key.ts";
 import { send } from "../support/http.ts";
 import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { svidProof } from "../support/svid-proof.ts";
 import { until } from "../support/until.ts";
 import { toolPath } from "../support/tools.ts";
 
@@ -49,6 +53,42 @@ spec:
   selector: { matchLabels: { istio: guarded } }
   rules: [{ from: [{ source: { principals: ["cluster.local/ns/default/sa/web"] } }] }]
 `;
+
+const SHOWN = "shown.default.svc.cluster.local";
+
+/** What a gateway signs for a service at a private address, of a call with this certificate. */
+async function assertionOf(mesh: RunningMesh, { cert, key }: Svid): Promise<string> {
+  const server = createServer(({ headers }, response) => response.end(String(headers["x-tulle-assertion"])));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await mesh.mustApply(`
+apiVersion: tulle.dev/v1alpha1
+kind: MeshConfig
+metadata: { name: default, namespace: istio-system }
+spec: { privateRanges: [{ range: 127.0.0.0/8, namespaces: ["*"] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: shown }
+spec:
+  selector: { app: shown }
+  ports: [{ name: http, port: 80, targetPort: ${(server.address() as AddressInfo).port} }]
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: shown }
+spec: { address: 127.0.0.1, labels: { app: shown }, serviceAccount: shown }`);
+    const tls = { ca: mesh.ca, cert, key, servername: `outbound_.80_._.${SHOWN}` };
+    const answer = await until("an assertion", async () => {
+      const { status, text } = await send(mesh.info.mesh, { host: SHOWN, tls });
+      return status === 200 && text;
+    });
+    return answer || "";
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
 
 const STRICT = `
 apiVersion: security.istio.io/v1
@@ -145,6 +185,47 @@ describe.skipIf(openssl === "" || curl === "")("certificates, by openssl and cur
       encoding: "utf8",
     });
     expect(text).toContain("URI:spiffe://cluster.local/ns/default/sa/web");
+  });
+
+  it("SVIDs, the bundle and an assertion verify with jose in a program that knows only what is published", async () => {
+    const key = createPrivateKey(web.key);
+    const audience = "spiffe://cluster.local/ns/default/sa/shown";
+    const { nonce } = JSON.parse((await mesh.control("/api/v1/nonces", { method: "POST" })).text) as { nonce: string };
+    const proof = svidProof(key, { aud: "tulle://cluster.local", nonce, for: "jwt-svid", audience });
+    const made = await send(`${mesh.info.controlHttp}/api/v1/jwt-svid`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${proof}`, "content-type": "application/json" },
+      body: JSON.stringify({ certificate: web.cert, audience }),
+    });
+    const { token: jwtSvid } = JSON.parse(made.text) as { token: string };
+    const assertion = await assertionOf(mesh, web);
+    const shown = {
+      control: mesh.info.controlHttp,
+      trustDomain: "cluster.local",
+      svid: web.cert,
+      signed: proof,
+      jwtSvid,
+      audience,
+      assertion,
+      service: SHOWN,
+    };
+    const verify = (input: typeof shown) =>
+      spawnSync(process.execPath, [join(import.meta.dirname, "../support/verify-published.ts")], {
+        input: JSON.stringify(input),
+        encoding: "utf8",
+      });
+    const { status, stdout, stderr } = verify(shown);
+    const id = "spiffe://cluster.local/ns/default/sa/web";
+    expect([status, stdout.trim(), stderr]).toEqual([0, JSON.stringify([id, id, id]), ""]);
+    const foreign = readFileSync(join(folder, "foreign.pem"), "utf8");
+    const swapped = (text: string) => text.replace(/\.[^.]+\./, (part) => `.${part.slice(1, -1)}x.`);
+    for (const other of [
+      { ...shown, svid: foreign },
+      { ...shown, jwtSvid: swapped(jwtSvid) },
+      { ...shown, assertion: swapped(assertion) },
+      { ...shown, service: "other.default.svc.cluster.local" },
+    ])
+      expect(verify(other).status).toBe(1);
   });
 
   it("a good certificate works in curl: on the mesh's port, and where a policy names its principal", async () => {
