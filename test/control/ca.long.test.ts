@@ -39,7 +39,8 @@ async function jwtSvid(control: RunningControl, { chain, privateKey }: Awaited<R
   const headers = { authorization: `Bearer ${svidProof(privateKey, claims)}`, "content-type": "application/json" };
   const body = JSON.stringify({ certificate: chain, audience: ORDERS });
   const answer = await control.raw("POST", "/api/v1/jwt-svid", headers, body);
-  return String(((await answer.json()) as { token: unknown }).token);
+  const { token } = (await answer.json()) as { token: string };
+  return token;
 }
 
 /** By what this mesh publishes. @throws where it does not verify */
