@@ -76,6 +76,15 @@ async function status({ check, wait, ...options }: StatusOptions): Promise<void>
   const client = connect(options);
   const last = wait === undefined ? await readStatus(client) : await untilCurrent(client, wait);
   await show(last, options);
+  // Nothing is wrong with them: who has just begun would look for a fault.
+  const { gateways } = last.status;
+  if (
+    wait === undefined &&
+    options.output === "table" &&
+    gateways.length > 0 &&
+    gateways.every(({ seenAt }) => seenAt === null)
+  )
+    tell("gateways look for news when they are called: send a request, and they show here");
   if (check && last.status.gateways.some((gateway) => isLate(gateway, wantedOf(gateway, last.status), last.at)))
     process.exitCode = 1;
 }
