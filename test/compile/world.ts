@@ -91,9 +91,7 @@ function told(object: KubeObject | null, { severity, field, message }: Finding):
 
 /** Parsed as the control API does; throws where the schema refuses. */
 function objectsOf(yaml: string): readonly KubeObject[] {
-  const documents = parseDocuments(yaml, "yaml");
-  if (!documents.ok) throw new Error(JSON.stringify(documents.error));
-  return documents.value.map(({ value }) => {
+  return valuesOf(yaml).map((value) => {
     const { object, findings } = parseObject(value, { local: true });
     if (object === null) throw new Error(JSON.stringify(findings));
     const cluster = object.kind === "Namespace" ? undefined : (object.metadata.namespace ?? "default");
@@ -102,6 +100,30 @@ function objectsOf(yaml: string): readonly KubeObject[] {
       metadata: { ...object.metadata, ...(cluster !== undefined && { namespace: cluster }) },
     };
   });
+}
+
+const MAX_READ = 2_000;
+const read = new Map<string, readonly unknown[]>();
+
+/** What stands in documents. To read YAML takes longer than to compile it, and trials apply the same again and again, or JSON. */
+function valuesOf(yaml: string): readonly unknown[] {
+  return yaml.split("\n---\n").flatMap((piece) => {
+    const known = jsonOf(piece) ?? read.get(piece);
+    if (known !== undefined) return known;
+    const documents = parseDocuments(piece, "yaml");
+    if (!documents.ok) throw new Error(JSON.stringify(documents.error));
+    const values = documents.value.map(({ value }) => value);
+    if (read.size >= MAX_READ) read.clear();
+    read.set(piece, values);
+    return values;
+  });
+}
+
+/** One object; undefined where it is none in JSON. */
+function jsonOf(text: string): readonly unknown[] | undefined {
+  if (!text.startsWith('{"')) return undefined;
+  const value = JSON.parse(text) as { readonly kind?: unknown };
+  return value.kind === "List" ? undefined : [value];
 }
 
 /** A Service with one WorkloadEntry by a binding per version. */

@@ -10,7 +10,7 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A real Prometheus that scrapes one address every two seconds. */
+/** A real Prometheus that scrapes one address. */
 export class RunningPrometheus {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -22,12 +22,16 @@ export class RunningPrometheus {
     this.#folder = folder;
   }
 
-  /** @param tokenFile holds the bearer token of the address */
-  static async start(port: number, target: { readonly url: string; readonly tokenFile: string }) {
+  /** @param tokenFile holds the bearer token of the address @param every between scrapes */
+  static async start(
+    port: number,
+    target: { readonly url: string; readonly tokenFile: string },
+    every: `${number}s` = "2s",
+  ): Promise<RunningPrometheus> {
     const folder = mkdtempSync(join(tmpdir(), "tulle-prometheus-"));
     const { host, pathname } = new URL(target.url);
     const settings = {
-      global: { scrape_interval: "2s", scrape_timeout: "2s" },
+      global: { scrape_interval: every, scrape_timeout: every },
       scrape_configs: [
         {
           job_name: "tulle",
@@ -48,14 +52,27 @@ export class RunningPrometheus {
     ];
     const child = spawn(toolPath("prometheus") ?? "prometheus", args, { stdio: "ignore" });
     const running = new RunningPrometheus(`http://127.0.0.1:${port}`, child, folder);
-    await until("Prometheus to be ready", async () => (await fetch(`${running.url}/-/ready`)).ok);
+    const ended = new Promise<never>((_, reject) => {
+      child.once("exit", (code) => reject(new Error(`Prometheus ended with ${code}; is port ${port} taken?`)));
+    });
+    ended.catch(() => undefined);
+    await Promise.race([
+      ended,
+      until("Prometheus to be ready", async () => (await fetch(`${running.url}/-/ready`)).ok && running.#isRunning),
+    ]);
     return running;
+  }
+
+  get #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGTERM");
-    await ended;
+    if (this.#isRunning) {
+      this.#child.kill("SIGTERM");
+      await ended;
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

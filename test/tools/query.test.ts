@@ -1,15 +1,12 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { Agent } from "node:https";
+import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
 import { RunningMesh, type Svid } from "../support/mesh.ts";
+import { RunningPrometheus } from "../support/prometheus.ts";
 import { toolPath } from "../support/tools.ts";
 import { until } from "../support/until.ts";
-
-const program = toolPath("prometheus") ?? "";
 
 const CALLS = 400;
 /** One in so many fails: never two in a row, so that nothing is ejected. */
@@ -54,16 +51,20 @@ type Vector = readonly {
   readonly value: readonly [number, string];
 }[];
 
-describe.skipIf(program === "")("control's own queries, beside a real Prometheus", () => {
+describe.skipIf(toolPath("prometheus") === null)("control's own queries, beside a real Prometheus", () => {
   let mesh: RunningMesh;
-  let prometheus: ScrapingPrometheus;
+  let prometheus: RunningPrometheus;
   let calls = 0;
   /** When windows of both hold the same samples; seconds. */
   let compared: { readonly own: number; readonly real: number };
 
   beforeAll(async () => {
     mesh = await RunningMesh.start(["--port-base", "30600", "--loopback", "127.0.73.0/24", "--example", "article"]);
-    prometheus = await ScrapingPrometheus.start(program, 30_690, mesh);
+    prometheus = await RunningPrometheus.start(
+      30_690,
+      { url: mesh.info.metrics, tokenFile: mesh.info.tokenFile },
+      `${EVERY_SECONDS}s`,
+    );
     const web = await mesh.enrol(NAMESPACE, "web");
     // Series are there before what is measured begins: of a series' first value nobody knows when it came.
     await callTimes(web, 40);
@@ -80,21 +81,25 @@ describe.skipIf(program === "")("control's own queries, beside a real Prometheus
       return (await until("samples of all, of both", sameWindows)).times ?? comparable();
     };
     compared = await comparable();
-  }, 300_000);
+  }, 600_000);
   afterAll(async () => {
     await prometheus.stop();
     await mesh.stop();
   });
 
-  /** Some at once, and less of them than are between two that fail. */
+  /** Some at once, and less of them than are between two that fail; each on a connection that never waits. */
   async function callTimes(web: Svid, times: number): Promise<void> {
-    for (let at = 0; at < times; at += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, () => call(web)));
-  }
-
-  async function call(web: Svid): Promise<void> {
-    calls += 1;
-    const headers = calls % FAILS_EACH === 0 ? { "x-answer-status": "500" } : {};
-    await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers });
+    let left = times;
+    const callOn = async (agent: Agent): Promise<void> => {
+      while (left > 0) {
+        left -= 1;
+        calls += 1;
+        const headers = calls % FAILS_EACH === 0 ? { "x-answer-status": "500" } : {};
+        await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers, agent });
+      }
+      agent.destroy();
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, () => callOn(new Agent({ keepAlive: true }))));
   }
 
   type Ask = (query: string, time?: number) => Promise<unknown>;
@@ -104,6 +109,8 @@ describe.skipIf(program === "")("control's own queries, beside a real Prometheus
     resultOf(await send(`${prometheus.url}/api/v1/query?${parameters(query, time)}`));
 
   async function histories(): Promise<readonly History[]> {
+    // Both know more each 15 s: who asks all the time keeps them from it.
+    await setTimeout(500);
     return Promise.all([own, real].map((ask) => historyOf(ask)));
   }
 
@@ -179,57 +186,4 @@ function parameters(query: string, time?: number): string {
 function resultOf({ status, text }: { readonly status: number; readonly text: string }): unknown {
   if (status !== 200) throw new Error(`${status} ${text}`);
   return (JSON.parse(text) as { data: { result: unknown } }).data.result;
-}
-
-/** A real Prometheus that scrapes a mesh each 15 s. */
-class ScrapingPrometheus {
-  readonly #child: ChildProcess;
-  readonly #folder: string;
-  readonly url: string;
-
-  private constructor(child: ChildProcess, folder: string, url: string) {
-    this.#child = child;
-    this.#folder = folder;
-    this.url = url;
-  }
-
-  /** @param program its path @param port of its API, on loopback */
-  static async start(program: string, port: number, mesh: RunningMesh): Promise<ScrapingPrometheus> {
-    const folder = mkdtempSync(join(tmpdir(), "tulle-prometheus-"));
-    const config = {
-      global: { scrape_interval: "15s", scrape_timeout: "10s" },
-      scrape_configs: [
-        {
-          job_name: "tulle",
-          authorization: { credentials_file: mesh.info.tokenFile },
-          static_configs: [{ targets: [new URL(mesh.info.metrics).host] }],
-        },
-      ],
-    };
-    // JSON is YAML.
-    writeFileSync(join(folder, "prometheus.yml"), JSON.stringify(config));
-    const url = `http://127.0.0.1:${port}`;
-    const child = spawn(
-      program,
-      [
-        `--config.file=${join(folder, "prometheus.yml")}`,
-        `--storage.tsdb.path=${join(folder, "data")}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        "--log.level=error",
-      ],
-      { stdio: "ignore" },
-    );
-    const running = new ScrapingPrometheus(child, folder, url);
-    await until("Prometheus to be ready", async () => (await send(`${url}/-/ready`)).status === 200);
-    return running;
-  }
-
-  async stop(): Promise<void> {
-    const closed = new Promise((resolve) => {
-      this.#child.once("close", resolve);
-    });
-    this.#child.kill("SIGKILL");
-    await closed;
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
 }
