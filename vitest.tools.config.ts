@@ -1,12 +1,27 @@
 import { defineConfig } from "vitest/config";
 
+const BROWSER = "test/tools/dashboard.test.ts";
+
 /** The tests that drive system tools; a missing tool is listed, its tests are skipped. */
 export default defineConfig({
   test: {
-    include: ["test/tools/**/*.test.ts"],
-    globalSetup: ["test/tools/missing-tools.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    fileParallelism: false,
+    projects: [
+      // It has bounds of its own on how long a page takes: nothing runs beside it.
+      { extends: true, test: { name: "browser", include: [BROWSER], maxWorkers: 1, sequence: { groupOrder: 0 } } },
+      {
+        extends: true,
+        test: {
+          name: "tools",
+          include: ["test/tools/**/*.test.ts"],
+          exclude: [BROWSER],
+          globalSetup: ["test/tools/missing-tools.ts"],
+          // They wait half of their time, for programs and scrapes.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
