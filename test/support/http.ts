@@ -1,4 +1,4 @@
-import { type Agent, request as httpRequest } from "node:http";
+import { request as httpRequest } from "node:http";
 import { type RequestOptions, request as httpsRequest } from "node:https";
 
 export interface Answer {
@@ -18,11 +18,9 @@ export interface Call {
   /** For TLS: whom to trust, what to show, the name to ask for. */
   readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string; readonly servername?: string };
   readonly signal?: AbortSignal;
-  /** Whose connections are used; without it the request has one of its own. */
-  readonly agent?: Agent;
 }
 
-/** One request; unlike `fetch` it lets the Host header and client certificates be chosen. */
+/** One request on a connection of its own; unlike `fetch` it lets the Host header and client certificates be chosen. */
 export async function send(url: string, call: Call = {}): Promise<Answer> {
   const { protocol, hostname, port, pathname, search } = new URL(url);
   const options: RequestOptions = {
@@ -31,7 +29,7 @@ export async function send(url: string, call: Call = {}): Promise<Answer> {
     path: call.target ?? pathname + search,
     method: call.method ?? "GET",
     headers: { ...call.headers, ...(call.host === undefined ? {} : { host: call.host }) },
-    agent: call.agent ?? false,
+    agent: false,
     ...(call.signal === undefined ? {} : { signal: call.signal }),
     ...call.tls,
     // The local edge shows a certificate for its own names; what counts here is that its authority is trusted.

@@ -1,4 +1,3 @@
-import { Agent } from "node:https";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -87,19 +86,18 @@ describe.skipIf(toolPath("prometheus") === null)("control's own queries, beside 
     await mesh.stop();
   });
 
-  /** Some at once, and less of them than are between two that fail; each on a connection that never waits. */
+  /** Some at once, and less of them than are between two that fail. */
   async function callTimes(web: Svid, times: number): Promise<void> {
     let left = times;
-    const callOn = async (agent: Agent): Promise<void> => {
+    const call = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;
         calls += 1;
         const headers = calls % FAILS_EACH === 0 ? { "x-answer-status": "500" } : {};
-        await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers, agent });
+        await mesh.asWorkload(web, "http://reviews-service/reviews/1", { headers });
       }
-      agent.destroy();
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, () => callOn(new Agent({ keepAlive: true }))));
+    await Promise.all(Array.from({ length: AT_ONCE }, call));
   }
 
   type Ask = (query: string, time?: number) => Promise<unknown>;
