@@ -1,6 +1,7 @@
 import type { MeshConfigSpec } from "../resources/mesh-config.ts";
 import {
   FORMAT,
+  FORMAT_WITH_PROGRAMS,
   type Cluster,
   type EndpointAddress,
   type Front,
@@ -10,8 +11,10 @@ import {
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
+import { holdsPatterns } from "../snapshot/patterns.ts";
 import { authorizersFor } from "./authorizers.ts";
 import { type ClusterDraft, clusterFor, clusterId } from "./clusters.ts";
+import { programsOf } from "./programs.ts";
 import { meshConfig, patternsOf } from "./view.ts";
 import type { CompiledRoutes, FrontDraft, Viewer, World } from "./world.ts";
 
@@ -89,7 +92,10 @@ export function assemble(
     }),
     ...(told.list.length > 0 && { telemetry: told.list }),
   };
-  return compiled(slice, head.service);
+  const text = canonicalJson(slice);
+  // To go through all of a slice takes longer than to look through its text.
+  const programs = holdsPatterns(text) ? programsOf(slice) : undefined;
+  return programs === undefined ? compiled(slice, head.service, text) : compiled({ ...slice, programs }, head.service);
 }
 
 /** Each different one once, by its content. */
@@ -115,12 +121,12 @@ function withNumber({ policies, ...front }: FrontDraft, numberOf: (set: PolicySe
   return { ...front, policySet: numberOf(policies) };
 }
 
-function compiled(slice: Slice, service: string | null): CompiledSlice {
+function compiled(slice: Slice, service: string | null, text = canonicalJson(slice)): CompiledSlice {
   const addresses = Object.values(slice.clusters).flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
   const bindings = addresses.flatMap((address) => bindingOf(address) ?? []);
   return {
     slice,
-    text: canonicalJson(slice),
+    text,
     service,
     bindings: [...new Set(bindings)],
     usesPrivate: addresses.some(({ kind }) => kind === "private"),
@@ -184,6 +190,12 @@ export function withoutEndpoints(
     ]),
   );
   return compiled({ ...slice, clusters }, service);
+}
+
+/** The slice for a gateway of before programs, which compiles patterns by itself and knows all else. */
+export function withoutPrograms({ slice, service }: CompiledSlice): CompiledSlice {
+  const { programs: _, ...older } = slice;
+  return compiled({ ...older, format: FORMAT_WITH_PROGRAMS - 1 }, service);
 }
 
 /** Whether a gateway has the way to an endpoint. */

@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
 import type { StringMatch } from "../snapshot/model.ts";
+import { machineOf } from "./machine.ts";
 
 /** Tests one value; null is "not there". */
 export type Matcher = (value: string | null) => boolean;
@@ -8,7 +8,7 @@ export type Matcher = (value: string | null) => boolean;
  * Makes a match ready, so that a request costs a comparison. Plain values become string operations; only what an author
  * wrote as a regex or template runs on RE2 (linear time, whole value).
  *
- * @param onError what a pattern that cannot be compiled answers: a denial must match then, a permission must not
+ * @param onError what a pattern answers that control could not compile: a denial must match then, a permission must not
  */
 export function linkMatch(match: StringMatch, onError: boolean): Matcher {
   switch (match.kind) {
@@ -68,45 +68,20 @@ function linkWildcard(pattern: string): Matcher {
   };
 }
 
-/** What was compiled since the linking of a slice began. */
-let shared: Map<string, RE2JS> | null = null;
-
-/**
- * Compiles each pattern once, however many matches name it: a delegation joins the same blocks with many others, and to compile
- * one may take milliseconds.
- *
- * @param link synchronous
- */
-export function sharingPatterns<T>(link: () => T): T {
-  shared = new Map();
-  try {
-    return link();
-  } finally {
-    shared = null;
-  }
-}
-
-function compile(pattern: string): RE2JS {
-  const known = shared?.get(pattern);
-  if (known !== undefined) return known;
-  const compiled = RE2JS.compile(pattern);
-  shared?.set(pattern, compiled);
-  return compiled;
-}
-
 function linkPattern(pattern: string, onError: boolean): Matcher {
-  try {
-    const compiled = compile(pattern);
-    return (value) => value !== null && compiled.matches(value);
-  } catch {
-    return () => onError;
-  }
+  const machine = machineOf(pattern);
+  if (machine === null) return () => onError;
+  return (value) => value !== null && machine.matches(value);
 }
 
 /** `{*}` is one segment that is not empty, `{**}` any characters over segments; the slash before either must be there. */
-function templatePattern(template: string): string {
+export function templatePattern(template: string): string {
   return template
     .split(/(\{\*\*?\})/)
-    .map((part) => (part === "{*}" ? "[^/]+" : part === "{**}" ? ".*" : RE2JS.quote(part)))
+    .map((part) => (part === "{*}" ? "[^/]+" : part === "{**}" ? ".*" : quoted(part)))
     .join("");
+}
+
+function quoted(text: string): string {
+  return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, String.raw`\$&`);
 }

@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js";
+import { machineOf } from "./machine.ts";
 
 /** Text, and groups by their number; 0 is all that matched. */
 export type Substitution = readonly (string | number)[];
@@ -27,38 +27,41 @@ const MAX_WORK = 8_000_000;
  * one counts for nothing.
  *
  * @param longest in characters: what would become longer, or would take too long, is null
- * @returns for a pattern that cannot be compiled, which was refused when it was applied, always null
+ * @returns for a pattern that control could not compile, or that lacks a group, always null
  */
 export function linkReplaceAll(pattern: string, rewrite: string, longest: number): (text: string) => string | null {
   const substitution = parseSubstitution(rewrite);
-  const compiled = compile(pattern);
-  if (substitution === null || compiled === null) return () => null;
-  const instructions = compiled.programSize();
+  const captures = machineOf(pattern)?.captures;
+  if (substitution === null || captures === undefined) return () => null;
+  if (substitution.some((part) => typeof part === "number" && part > captures.groups)) return () => null;
   return (text) => {
-    const matcher = compiled.matcher(text);
     let replaced = "";
     let behind = 0;
     let any = false;
     let work = 0;
-    while (matcher.find()) {
-      const [start, end] = [matcher.start(), matcher.end()];
+    for (let from = 0; from <= text.length;) {
+      const found = captures.search(text, from);
+      if (found === undefined) return null;
+      if (found === null) break;
+      const [start = 0, end = 0] = found;
+      from = end > start ? end : end + widthAt(text, end);
       if (any && start === end && start === behind) continue;
       replaced += text.slice(behind, start);
-      for (const part of substitution) replaced += typeof part === "string" ? part : (matcher.group(part) ?? "");
+      for (const part of substitution) replaced += typeof part === "string" ? part : groupOf(text, found, part);
       if (replaced.length > longest) return null;
       behind = end;
       any = true;
-      work += instructions * (text.length - end);
+      work += captures.instructions * (text.length - end);
       if (work > MAX_WORK) return null;
     }
     return any ? replaced + text.slice(behind) : text;
   };
 }
 
-function compile(pattern: string): RE2JS | null {
-  try {
-    return RE2JS.compile(pattern);
-  } catch {
-    return null;
-  }
+function groupOf(text: string, found: Int32Array, group: number): string {
+  return text.slice(Math.max(0, found[2 * group] ?? 0), Math.max(0, found[2 * group + 1] ?? 0));
+}
+
+function widthAt(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }

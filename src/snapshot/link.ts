@@ -3,7 +3,7 @@ import { type Callers, linkCallers } from "../balancing/locality.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { isSecretHeader } from "../match/secret-test.ts";
-import { sharingPatterns } from "../match/string-match.ts";
+import { linkWith } from "../match/machine.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
 import { enforced, policiesOf } from "../policy/policy-set.ts";
@@ -137,7 +137,7 @@ export interface LinkedPolicySet {
 }
 
 export function link(slice: Slice): LinkedSlice {
-  return sharingPatterns(() => linkParts(slice));
+  return linkWith(slice.programs, () => linkParts(slice));
 }
 
 function linkParts(slice: Slice): LinkedSlice {

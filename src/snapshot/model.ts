@@ -1,6 +1,7 @@
 import type { Workload, CallerLocality, Cluster } from "./endpoint-model.ts";
 import type { StringMatch, Route } from "./route-model.ts";
 import type { ExternalAuthorizer } from "./authorizer-model.ts";
+import type { Programs } from "./program-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
 import type { MeshTracing } from "./tracing-model.ts";
 
@@ -43,7 +44,9 @@ export type { ExternalAuthorizer, HeaderNames } from "./authorizer-model.ts";
  */
 
 /** The configuration format that this code writes and the newest it reads. Grows with each change that an older gateway would misread. */
-export const FORMAT = 3;
+export const FORMAT = 4;
+/** From here on the programs of all patterns come with them; gateways read what is older where it has no patterns. */
+export const FORMAT_WITH_PROGRAMS = 4;
 
 export type MtlsMode = "DISABLE" | "PERMISSIVE" | "STRICT";
 
@@ -251,6 +254,8 @@ export interface Slice {
   readonly authorizers?: Readonly<Record<string, ExternalAuthorizer>>;
   /** The server's side of workloads that have settings of their own: endpoints name them by number. */
   readonly telemetry?: readonly TelemetrySettings[];
+  /** Of all its patterns. Absent: it has none. */
+  readonly programs?: Programs;
 }
 
 /** `gw/<ns>/<name>/<port>`, `gw/*` (any Gateway's host, where no listener is told), `mesh/*`, `mesh/<ns>`, `mesh/<ns>/<service account>`. */

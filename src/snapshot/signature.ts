@@ -1,8 +1,11 @@
+import { arePrograms } from "../match/program.ts";
 import { err, ok, type Result } from "../result.ts";
 import { base64ToBytes, base64UrlToBytes, bytesToBase64Url, bytesToHex } from "./bytes.ts";
 import { canonicalJson } from "./canonical.ts";
 import { sliceId } from "./hash.ts";
-import { FORMAT, type Root, type SignedRoot, type Slice } from "./model.ts";
+import { FORMAT, FORMAT_WITH_PROGRAMS, type Root, type SignedRoot, type Slice } from "./model.ts";
+import { holdsPatterns } from "./patterns.ts";
+import type { MeshTelemetry } from "./telemetry-model.ts";
 
 /** Why a snapshot was refused. A `code` is public: add, never rename. */
 export type SnapshotError =
@@ -11,6 +14,8 @@ export type SnapshotError =
   | { readonly code: "snapshot_unsigned" }
   | { readonly code: "snapshot_unreadable"; readonly field: string }
   | { readonly code: "snapshot_format"; readonly format: number }
+  /** Its patterns are not compiled, as an older control leaves them: no gateway can. */
+  | { readonly code: "snapshot_programs" }
   | { readonly code: "snapshot_gateway"; readonly gateway: string }
   | { readonly code: "slice_hash"; readonly id: string };
 
@@ -91,6 +96,7 @@ export async function verifyRoot(
   const root = parse(payload);
   if (root === null) return err({ code: "snapshot_unreadable", field: "payload" });
   if (!isReadable(root["format"])) return err({ code: "snapshot_format", format: Number(root["format"]) });
+  if (lacksPrograms(root, payload)) return err({ code: "snapshot_programs" });
   if (root["gateway"] !== gateway) return err({ code: "snapshot_gateway", gateway: String(root["gateway"]) });
   const wrong = wrongField(root, ROOT_FIELDS);
   if (wrong !== null) return err({ code: "snapshot_unreadable", field: wrong });
@@ -105,6 +111,7 @@ export async function readSlice(text: string, id: string): Promise<Result<Slice,
   const slice = parse(text);
   if (slice === null) return err({ code: "snapshot_unreadable", field: "slice" });
   if (!isReadable(slice["format"])) return err({ code: "snapshot_format", format: Number(slice["format"]) });
+  if (lacksPrograms(slice, text)) return err({ code: "snapshot_programs" });
   const wrong = wrongField(slice, SLICE_FIELDS);
   if (wrong !== null) return err({ code: "snapshot_unreadable", field: wrong });
   return ok(slice as unknown as Slice);
@@ -113,6 +120,10 @@ export async function readSlice(text: string, id: string): Promise<Result<Slice,
 /** A later format may mean other things by the same fields: refused whole, never read in part. Earlier ones lack fields alone. */
 function isReadable(format: unknown): boolean {
   return typeof format === "number" && Number.isInteger(format) && format >= 1 && format <= FORMAT;
+}
+
+function lacksPrograms({ format }: Readonly<Record<string, unknown>>, text: string): boolean {
+  return Number(format) < FORMAT_WITH_PROGRAMS && holdsPatterns(text);
 }
 
 type Check = (value: unknown) => boolean;
@@ -133,7 +144,7 @@ const ROOT_FIELDS: Readonly<Record<string, Check>> = {
   issuedAt: isCount,
   maxAgeMs: optional(isCount),
   trust: isObject,
-  telemetry: optional(isObject),
+  telemetry: optional((value) => isObject(value) && optional(arePrograms)((value as MeshTelemetry).programs)),
   tracing: optional(isObject),
   scopes: isObject,
 };
@@ -151,6 +162,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   policySets: isList,
   authorizers: optional(isObject),
   telemetry: optional(isList),
+  programs: optional(arePrograms),
 };
 
 /** The first field that is missing, of a wrong kind, or unknown to this code. */

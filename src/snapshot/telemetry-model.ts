@@ -1,3 +1,5 @@
+import type { Programs } from "./program-model.ts";
+
 // What a root and its slices say of logs, metrics and traces: Istio's Telemetry and the mesh's defaults, each part made whole. Plain JSON.
 
 /**
@@ -13,6 +15,8 @@ export interface MeshTelemetry {
   readonly namespaces?: Readonly<Record<string, TelemetrySides>>;
   /** The client's side of single workloads, `namespace/serviceAccount`, and of Gateways, `gw/namespace/name`: index into `settings`. */
   readonly callers?: Readonly<Record<string, number>>;
+  /** Of all patterns in `settings`. Absent: there are none. */
+  readonly programs?: Programs;
 }
 
 /** Indexes into `MeshTelemetry.settings`. */

@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js";
+import { machineOf } from "../match/machine.ts";
 import type { CompiledExpression } from "../snapshot/telemetry-model.ts";
 import { attributeReader, type Expression, headerOf, type Value } from "./attributes.ts";
 
@@ -23,10 +23,10 @@ export function linkExpression(tree: CompiledExpression): Expression {
       return (journal, now) => of(journal, now) !== undefined;
     }
     case "matches": {
-      const [of, pattern] = [linkExpression(tree.of), RE2JS.compile(tree.regex)];
+      const [of, pattern] = [linkExpression(tree.of), machineOf(tree.regex)];
       return (journal, now) => {
         const text = of(journal, now);
-        return typeof text === "string" && text.length <= MAX_TEXT ? pattern.matcher(text).find() : undefined;
+        return typeof text === "string" && text.length <= MAX_TEXT ? pattern?.finds(text) : undefined;
       };
     }
     case "if": {

@@ -1,5 +1,7 @@
+import { linkWith } from "../match/machine.ts";
 import type { Peer } from "../identity/peer.ts";
 import type { Endpoint, Root, Slice, Workload } from "../snapshot/model.ts";
+import type { Programs } from "../snapshot/program-model.ts";
 import type { LogSink, MeshTelemetry, TelemetrySettings, TelemetrySides } from "../snapshot/telemetry-model.ts";
 import type { Expression } from "./attributes.ts";
 import { linkExpression } from "./expression.ts";
@@ -98,7 +100,9 @@ export class TelemetryIndex {
     if (side === undefined) {
       const own = endpoint.telemetry === undefined ? undefined : slice?.telemetry?.[endpoint.telemetry];
       const { mesh } = this.#model;
-      side = own ? this.#side(own) : this.#numbered((this.#namespace(endpoint.workload.namespace) ?? mesh).server);
+      side = own
+        ? this.#side(own, slice?.programs)
+        : this.#numbered((this.#namespace(endpoint.workload.namespace) ?? mesh).server);
       this.#endpoints.set(endpoint, side);
     }
     return side;
@@ -110,21 +114,25 @@ export class TelemetryIndex {
   }
 
   #numbered(number: number): ToldSide {
-    return this.#side(this.#model.settings[number] ?? NOTHING);
+    return this.#side(this.#model.settings[number] ?? NOTHING, this.#model.programs);
   }
 
-  #side(model: TelemetrySettings): ToldSide {
+  /** @param programs of its patterns */
+  #side(model: TelemetrySettings, programs: Programs | undefined): ToldSide {
     let side = this.#sides.get(model);
     if (side === undefined) {
-      const { accessLog, metrics, tracing } = model;
-      side = {
-        sinks: (accessLog?.sinks ?? DEFAULT_SINKS).map(linkSink),
-        metrics: metrics === undefined ? null : linkMetrics(metrics),
-        plan: tracePlan(this.#root, tracing),
-      };
+      side = linkWith(programs, () => this.#link(model));
       this.#sides.set(model, side);
     }
     return side;
+  }
+
+  #link({ accessLog, metrics, tracing }: TelemetrySettings): ToldSide {
+    return {
+      sinks: (accessLog?.sinks ?? DEFAULT_SINKS).map(linkSink),
+      metrics: metrics === undefined ? null : linkMetrics(metrics),
+      plan: tracePlan(this.#root, tracing),
+    };
   }
 }
 

@@ -6,6 +6,7 @@ import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../../src/request/headers.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
+import { programsOf } from "../../src/compile/programs.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
 import { type Cluster, type Endpoint, FORMAT, type PolicySet, type Slice } from "../../src/snapshot/model.ts";
 
@@ -117,9 +118,15 @@ export function cluster(id: string, endpoints: readonly Endpoint[]): Cluster {
   };
 }
 
+/** With the programs of its patterns, as control compiles them. */
+export function withPrograms(model: Slice): Slice {
+  const programs = programsOf(model);
+  return { ...model, ...(programs && { programs }) };
+}
+
 /** A slice of one cluster `a` with one endpoint, and what the test changes of it. */
 export function slice(change: Partial<Slice> = {}): LinkedSlice {
-  return link({
+  const model: Slice = {
     format: FORMAT,
     host: "api.test",
     path: { mergeSlashes: true, escapedSlashes: "REFUSE", params: "CUT" },
@@ -127,5 +134,6 @@ export function slice(change: Partial<Slice> = {}): LinkedSlice {
     clusters: { a: cluster("a", [endpoint("EP_A")]) },
     policySets: [OPEN],
     ...change,
-  });
+  };
+  return link(withPrograms(model));
 }

@@ -20,7 +20,7 @@ import {
   type StringMatch,
   FORMAT,
 } from "../../src/snapshot/model.ts";
-import { cluster, endpoint, facts, headers, peer } from "./requests.ts";
+import { cluster, endpoint, facts, headers, peer, withPrograms } from "./requests.ts";
 
 /** Requests and slices that meet: words are few, so that most rules hold for some requests. */
 const path = fc.constantFrom("/", "/a", "/a/b", "/b");
@@ -232,7 +232,7 @@ export const slices: fc.Arbitrary<Slice> = fc
     front: fc.option(fc.record({ httpsRedirect: fc.boolean() })),
     key: hashKey,
   })
-  .map(({ routes, policySets, front, key }) => ({
+  .map(({ routes, policySets, front, key }): Slice => ({
     format: FORMAT,
     host: "api.test",
     path: { mergeSlashes: true, escapedSlashes: "REFUSE", params: "CUT" },
@@ -244,7 +244,8 @@ export const slices: fc.Arbitrary<Slice> = fc
     policySets,
     authorizers: AUTHORIZERS,
     ...(front && { front: { ...FRONT, ...(front.httpsRedirect && { httpsRedirect: true as const }) } }),
-  }));
+  }))
+  .map(withPrograms);
 
 const verified = (issuer: string, subject: string, tier: string): TokenFact => ({
   ok: true,

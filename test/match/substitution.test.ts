@@ -1,6 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { linkReplaceAll, parseSubstitution } from "../../src/match/substitution.ts";
+import * as substitution from "../../src/match/substitution.ts";
+import { linkPart } from "../support/link-with.ts";
+
+const { parseSubstitution } = substitution;
+
+function linkReplaceAll(match: string, rewrite: string, longest: number): (text: string) => string | null {
+  return linkPart({ match, rewrite }, () => substitution.linkReplaceAll(match, rewrite, longest));
+}
 
 describe("linkReplaceAll", () => {
   // From RE2's own tests of GlobalReplace (re2/testing/re2_test.cc), as far as the patterns are ours.
@@ -37,6 +44,12 @@ describe("linkReplaceAll", () => {
   it("gives up where each of many short matches looks through the whole text", () => {
     expect(linkReplaceAll("(.*)(.*)(.*)(.*)x|a", "b", 16_384)("a".repeat(4_000))).toBeNull();
     expect(linkReplaceAll("_", "-", 16_384)("a_".repeat(500))).toBe("a-".repeat(500));
+  });
+
+  it("makes nothing of a pattern that control could not compile, nor of a group that there is not", () => {
+    expect(linkReplaceAll("(", "b", 8)("a")).toBeNull();
+    expect(linkReplaceAll("(a)", "\\2", 8)("a")).toBeNull();
+    expect(linkReplaceAll("(a)", "2", 8)("a")).toBe("2");
   });
 
   it("replaces plain texts as any other replacing does", () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { judgeOrigin, linkCors } from "../../src/routing/cors.ts";
 import type { CorsPolicy, StringMatch } from "../../src/snapshot/model.ts";
 import { facts, headers } from "../decide/requests.ts";
+import { linkPart } from "../support/link-with.ts";
 
 const APP = "https://app.test";
 const POLICY: CorsPolicy = { origins: [{ kind: "exact", value: APP }], unmatched: "FORWARD" };
@@ -10,7 +11,7 @@ const POLICY: CorsPolicy = { origins: [{ kind: "exact", value: APP }], unmatched
 type Fields = Readonly<Record<string, string>>;
 
 function judged(policy: Partial<CorsPolicy>, method: string, fields: Fields) {
-  return judgeOrigin(linkCors({ ...POLICY, ...policy }), facts({ method, headers: headers(fields) }));
+  return judgeOrigin(linkPart({ ...POLICY, ...policy }, linkCors), facts({ method, headers: headers(fields) }));
 }
 
 const preflight = (policy: Partial<CorsPolicy>, fields: Fields = {}) => {

@@ -5,6 +5,7 @@ import type { VerifiedToken } from "../../src/request/token-fact.ts";
 import { linkRoutes, matchRoute } from "../../src/routing/route-match.ts";
 import type { Route, RouteMatch, StringMatch } from "../../src/snapshot/model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
+import { linkPart } from "../support/link-with.ts";
 import { times } from "../support/scale.ts";
 
 function view(change: Partial<RequestFacts> = {}): RequestFacts {
@@ -23,8 +24,10 @@ const NO_SECRETS: ReadonlySet<string> = new Set();
 const routeOf = (...matches: readonly RouteMatch[]) => ({
   model: { name: "r", matches, destinations: [] } satisfies Route as Route,
 });
+const linked = (...routes: readonly ReturnType<typeof routeOf>[]) =>
+  linkPart(routes, (all) => linkRoutes(all, NO_SECRETS));
 const holds = (match: RouteMatch, change: Partial<RequestFacts> = {}): boolean =>
-  matchRoute(linkRoutes([routeOf(match)], NO_SECRETS), view(change)) !== null;
+  matchRoute(linked(routeOf(match)), view(change)) !== null;
 
 const TOKEN: VerifiedToken = {
   ok: true,
@@ -52,7 +55,7 @@ describe("a match block of claims", () => {
     { name: "takes no property of every object", path: ["constructor"], match: { kind: "present" }, want: false },
   ])("$name", ({ path, match, want }) => {
     const found = (claim: object, tokens: readonly VerifiedToken[]): boolean =>
-      matchRoute(linkRoutes([routeOf({ claims: [{ path, match, ...claim }] })], NO_SECRETS), view(), tokens) !== null;
+      matchRoute(linked(routeOf({ claims: [{ path, match, ...claim }] })), view(), tokens) !== null;
     expect(found({}, [TOKEN])).toBe(want);
     expect(found({ invert: true }, [TOKEN])).toBe(!want);
     expect(found({}, [])).toBe(false);
@@ -224,12 +227,9 @@ it("the first route in order whose any block holds wins, as a scan of all would 
       const asked = view({ path: at, port, headers: headers(value === null ? {} : { "x-tier": value }) });
       const naive = all.find((route) => {
         const { matches } = route.model;
-        return (
-          matches.length === 0 ||
-          matches.some((match) => matchRoute(linkRoutes([routeOf(match)], NO_SECRETS), asked) !== null)
-        );
+        return matches.length === 0 || matches.some((match) => matchRoute(linked(routeOf(match)), asked) !== null);
       });
-      expect(matchRoute(linkRoutes(all, NO_SECRETS), asked)?.route ?? null).toBe(naive ?? null);
+      expect(matchRoute(linked(...all), asked)?.route ?? null).toBe(naive ?? null);
     }),
     { numRuns: times(300, 3_000) },
   );

@@ -6,6 +6,7 @@ import { compileExpression, describeExpressionError, type ExpressionUse } from "
 import { ATTRIBUTES, type Value } from "../../src/telemetry/attributes.ts";
 import { linkExpression } from "../../src/telemetry/expression.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
+import { linkPart } from "../support/link-with.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -37,7 +38,7 @@ function journalOf(call: Call): Journal {
 function valueOf(source: string, call: Call, use: ExpressionUse = "label"): Value {
   const compiled = compileExpression(source, use);
   if (!compiled.ok) throw new Error(describeExpressionError(compiled.error));
-  return linkExpression(compiled.value.tree)(journalOf(call), NOW);
+  return linkPart(compiled.value.tree, linkExpression)(journalOf(call), NOW);
 }
 
 function problemOf(source: string, use: ExpressionUse = "filter"): string | null {
@@ -221,7 +222,7 @@ describe("compiled", () => {
             request: { url_path: "/a", id: "id-1", headers },
             response: { code: BigInt(status), headers: answer, ...(size !== null && { size: BigInt(size) }) },
           };
-          expect([source, linkExpression(compiled.value.tree)(journal, NOW)]).toEqual([
+          expect([source, linkPart(compiled.value.tree, linkExpression)(journal, NOW)]).toEqual([
             source,
             worth(() => reference.evaluate(source, context)),
           ]);

@@ -1,3 +1,4 @@
+import { withPrograms } from "../../src/compile/programs.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 
@@ -25,8 +26,8 @@ export class LinkedSlices {
       return known.slice;
     }
     if (text === null) return null;
-    // The compiler's own words, by RPC from this Worker's own object.
-    const slice = link(JSON.parse(text) as Slice);
+    // The compiler's own words, by RPC from this Worker's own object; those of a record may be of an older control's.
+    const slice = link(withPrograms(JSON.parse(text) as Slice));
     if (text.length <= MAX_TEXT) this.#keep(id, slice, text.length);
     return slice;
   }

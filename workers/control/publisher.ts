@@ -5,15 +5,16 @@ import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.t
 import type { ServingGateway } from "../../src/kube/description.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
-import { type CompiledSlice, isReached, withoutEndpoints } from "../../src/compile/slices.ts";
+import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
 import { RetiredSlices } from "./retired-slices.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
-import { FORMAT, type Root, type SignedRoot, type Trust } from "../../src/snapshot/model.ts";
+import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
@@ -62,6 +63,7 @@ interface Content {
   readonly tracing: MeshTracing | null;
   /** Null: nothing is said. */
   readonly telemetry: MeshTelemetry | null;
+  readonly format: number;
 }
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
@@ -75,8 +77,7 @@ export class Publisher {
   readonly #deployments = new Map<string, Published>();
   readonly #ids = new WeakMap<CompiledSlice, string>();
   readonly #retired = new RetiredSlices();
-  /** Slices for gateways that lack some bindings, by which they have. */
-  readonly #parts = new WeakMap<CompiledSlice, Map<string, CompiledSlice>>();
+  readonly #reachable = new ReachableSlices();
   #federated: Readonly<Record<string, readonly string[]>> = {};
   #generation: number;
   /** Grows with whatever a root is made of. */
@@ -317,7 +318,8 @@ export class Publisher {
       maxAgeMs,
       trust: this.#trust(),
       tracing: this.#tracing(published),
-      telemetry: this.#compiler.telemetry,
+      telemetry: telemetryFor(this.#compiler.telemetry, published.deployment.registration),
+      format: formatFor(published.deployment.registration),
     } satisfies Content);
     if (content.length > MAX_ROOT_BYTES - 10_000) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
@@ -336,9 +338,9 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs, tracing, telemetry } = JSON.parse(published.content) as Content;
+    const { scopes, trust, maxAgeMs, tracing, telemetry, format } = JSON.parse(published.content) as Content;
     const root: Root = {
-      format: FORMAT,
+      format,
       gateway: published.deployment.props.gateway,
       generation: generation ?? published.root?.generation ?? this.#generation,
       // Of two roots of one generation the younger is the newer: it must not stand still.
@@ -376,7 +378,7 @@ export class Publisher {
   /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */
   async #listed(
     compiled: Scopes,
-    { bindings, deployment }: Published,
+    published: Published,
   ): Promise<{ scopes: Record<string, Record<string, string | null>>; slices: Map<string, string> }> {
     const scopes: Record<string, Record<string, string | null>> = {};
     const slices = new Map<string, string>();
@@ -387,7 +389,7 @@ export class Publisher {
           listed[host] = null;
           continue;
         }
-        const slice = this.#reachable(whole, bindings, deployment.registration.hasPrivate);
+        const slice = this.#reachable.of(whole, published.bindings, published.deployment.registration);
         const id = await this.#idOf(slice);
         listed[host] = id;
         slices.set(id, slice.text);
@@ -401,19 +403,6 @@ export class Publisher {
     const id = this.#ids.get(slice) ?? (await sliceId(slice.text));
     this.#ids.set(slice, id);
     return id;
-  }
-
-  #reachable(slice: CompiledSlice, bindings: ReadonlySet<string>, hasPrivate: boolean): CompiledSlice {
-    const missing = slice.bindings.filter((binding) => !bindings.has(binding));
-    if (missing.length === 0 && (hasPrivate || !slice.usesPrivate)) return slice;
-    const key = `${hasPrivate} ${missing.join(" ")}`;
-    let parts = this.#parts.get(slice);
-    if (!parts) this.#parts.set(slice, (parts = new Map()));
-    const known = parts.get(key);
-    if (known) return known;
-    const part = withoutEndpoints(slice, (binding) => bindings.has(binding), hasPrivate);
-    parts.set(key, part);
-    return part;
   }
 }
 

@@ -43,6 +43,8 @@ type Context = Pick<ExecutionContext, "waitUntil">;
 const DEAD_AFTER_MS = 3_000;
 const CALL_TIMEOUT_MS = 2_000;
 const REGISTER_EVERY_MS = 600_000;
+/** And this often while what comes is in a format of before. */
+const REGISTER_ANEW_MS = 5_000;
 /** Exchanges by one request's timer, so that it ends where the cell does not come back. */
 const MAX_ROUNDS = 5;
 
@@ -158,10 +160,21 @@ export class CellLink {
     this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);
     this.#isLooking = down.looking === true;
     this.#uplink.tails.learn(down.tails);
-    for (const code of await this.#configuration.take(down, asked, now))
-      console.warn(eventLine({ event: "snapshot_rejected", gateway: this.#deps.gateway, code }));
+    const refused = await this.#take(down, asked);
+    if (refused.includes("snapshot_programs") && now - this.#registeredAt > REGISTER_ANEW_MS) {
+      // Control writes what the gateway that was here before reads, until it hears of this one.
+      await this.#register();
+      await this.#take(await this.#talk(asked), asked);
+    }
     // Who waits for the first line of a tail waits no second for it.
     if (down.tails?.wishes !== undefined && this.#uplink.tails.hasLines) await this.#talk(asked);
+  }
+
+  async #take(down: ExchangeDown, asked: readonly Place[]): Promise<readonly string[]> {
+    const refused = await this.#configuration.take(down, asked, this.#deps.now());
+    for (const code of refused)
+      console.warn(eventLine({ event: "snapshot_rejected", gateway: this.#deps.gateway, code }));
+    return refused;
   }
 
   async #talk(hosts: readonly Place[]): Promise<ExchangeDown> {

@@ -5,6 +5,7 @@ import type { MeshTelemetry, TelemetrySettings, TelemetrySides } from "../../sna
 import { registrationsOf } from "../addresses.ts";
 import { isFor, type Labels, selectorOf, targetsOf } from "../entries.ts";
 import { byAge } from "../inventory.ts";
+import { programsOf } from "../programs.ts";
 import { targetLabels } from "../targets.ts";
 import { GATEWAY_NAMESPACE, meshConfig, namespaceOf, rootNamespace } from "../view.ts";
 import { accountsWith, viewerLabels } from "../viewer.ts";
@@ -33,13 +34,14 @@ export function meshTelemetry(world: World): MeshTelemetry | null {
     const own = namespaces(world).filter((namespace) => general(world, namespace) !== undefined);
     const callers = Object.entries(callerSettings(world)).map(([name, one]) => [name, numberOf(one)] as const);
     const mesh = sidesOf(null);
+    const namespaced = Object.fromEntries(own.map((namespace) => [namespace, sidesOf(namespace)]));
+    const programs = programsOf(settings);
     return {
       settings,
       mesh,
-      ...(own.length > 0 && {
-        namespaces: Object.fromEntries(own.map((namespace) => [namespace, sidesOf(namespace)])),
-      }),
+      ...(own.length > 0 && { namespaces: namespaced }),
       ...(callers.length > 0 && { callers: Object.fromEntries(callers) }),
+      ...(programs && { programs }),
     };
   });
 }

@@ -1,0 +1,69 @@
+import { compilePattern } from "../match/pattern-compiler.ts";
+import { templatePattern } from "../match/string-match.ts";
+import { FORMAT, FORMAT_WITH_PROGRAMS, type Slice } from "../snapshot/model.ts";
+import type { Program, Programs } from "../snapshot/program-model.ts";
+
+/** Numbers of all programs that are kept: patterns stay the same while all else changes. */
+const MAX_KEPT = 1_000_000;
+
+const known = new Map<string, Program | null>();
+let kept = 0;
+
+/** Programs of all patterns that some part of the model names, wherever they stand. @returns undefined where it names none */
+export function programsOf(part: unknown): Programs | undefined {
+  const patterns = new Set<string>();
+  collect(part, patterns);
+  const programs = [...patterns].flatMap((pattern) => {
+    const program = programFor(pattern);
+    return program === null ? [] : [[pattern, program] as const];
+  });
+  return programs.length === 0 ? undefined : Object.fromEntries(programs);
+}
+
+/** A slice of an older control, as it is read now. */
+export function withPrograms(slice: Slice): Slice {
+  if (slice.format >= FORMAT_WITH_PROGRAMS) return slice;
+  const programs = programsOf(slice);
+  return { ...slice, format: FORMAT, ...(programs && { programs }) };
+}
+
+function collect(part: unknown, into: Set<string>): void {
+  if (typeof part !== "object" || part === null) return;
+  const pattern = Array.isArray(part) ? null : patternOf(part);
+  if (pattern !== null) into.add(pattern);
+  for (const each of Object.values(part)) collect(each, into);
+}
+
+interface MayHavePattern {
+  readonly kind?: unknown;
+  readonly value?: unknown;
+  readonly regex?: unknown;
+  readonly match?: unknown;
+  readonly rewrite?: unknown;
+}
+
+/** `StringMatch`, `RegexRewrite` and `CompiledExpression` name one. */
+function patternOf({ kind, value, regex, match, rewrite }: MayHavePattern): string | null {
+  if (kind === "regex" && typeof value === "string") return value;
+  if (kind === "template" && typeof value === "string") return templatePattern(value);
+  if (kind === "matches" && typeof regex === "string") return regex;
+  return typeof match === "string" && typeof rewrite === "string" ? match : null;
+}
+
+function programFor(pattern: string): Program | null {
+  const before = known.get(pattern);
+  if (before !== undefined) return before;
+  const program = compilePattern(pattern);
+  for (const oldest of known.keys()) {
+    if (kept + sizeOf(program) <= MAX_KEPT) break;
+    kept -= sizeOf(known.get(oldest) ?? null);
+    known.delete(oldest);
+  }
+  kept += sizeOf(program);
+  known.set(pattern, program);
+  return program;
+}
+
+function sizeOf(program: Program | null): number {
+  return (program?.sets ?? []).reduce((sum, set) => sum + set.length, 20 + (program?.code.length ?? 0));
+}
