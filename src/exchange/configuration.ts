@@ -204,7 +204,9 @@ export class Configuration<Linked extends object> {
       refused.push(read.error.code);
       this.#refusedRoot = snapshot.root?.signature ?? null;
     }
-    for (const code of refused) this.#refused = { code, count: (this.#refused?.count ?? 0) + 1 };
+    // A root is incomplete because of the slice that was refused before it.
+    const [code] = refused;
+    if (code !== undefined) this.#refused = { code, count: (this.#refused?.count ?? 0) + refused.length };
     return refused;
   }
 

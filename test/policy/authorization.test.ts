@@ -14,6 +14,7 @@ import type {
 } from "../../src/snapshot/model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
 import { NO_PEER } from "../../src/identity/peer.ts";
+import { linkPart } from "../support/link-with.ts";
 
 const exact = (value: string): StringMatch => ({ kind: "exact", value });
 
@@ -45,7 +46,11 @@ const verdict = (
   deny: readonly AuthorizationPolicyModel[],
   allow: readonly AuthorizationPolicyModel[],
   { request, tokens }: View,
-) => authorize(linkPolicies(deny, true, CONTEXT), linkPolicies(allow, false, CONTEXT), request, tokens);
+) => {
+  const linked = (policies: readonly AuthorizationPolicyModel[], denies: boolean) =>
+    linkPart(policies, () => linkPolicies(policies, denies, CONTEXT));
+  return authorize(linked(deny, true), linked(allow, false), request, tokens);
+};
 
 const CONTEXT = { stage: "destination", secretHeaders: new Set<string>() } as const;
 

@@ -70,6 +70,16 @@ describe("a signed root", () => {
     { name: "with a field that nobody knows", root: { ...ROOT, newer: true }, code: "snapshot_unreadable" },
     { name: "without scopes", root: { ...ROOT, scopes: undefined }, code: "snapshot_unreadable" },
     { name: "whose generation is text", root: { ...ROOT, generation: "7" }, code: "snapshot_unreadable" },
+    {
+      name: "of before programs with a pattern",
+      root: { ...ROOT, format: 3, telemetry: TELEMETRY },
+      code: "snapshot_programs",
+    },
+    {
+      name: "with a program that leads out of itself",
+      root: { ...ROOT, telemetry: { ...TELEMETRY, programs: { a: { ...PROGRAM, code: [4, 1, 0] } } } },
+      code: "snapshot_unreadable",
+    },
   ])("$name is refused though it is signed", async ({ root, code }) => {
     const odd = await signRoot(root as Root, signing);
     expect(await verifyRoot(odd, keys, "a")).toMatchObject({ ok: false, error: { code } });
@@ -83,6 +93,33 @@ it("configuration of the earlier format is read: control may be older than a gat
   expect(await verifyRoot(await signRoot({ ...ROOT, format: 1 }, key), trusted, "a")).toMatchObject({ ok: true });
   const text = canonicalJson({ format: 1, host: "a", path: {}, routes: [], clusters: {}, policySets: [] });
   expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: true });
+});
+
+const PROGRAM = { code: [4, 0, 0], groups: 0 };
+const FILTER = { kind: "matches", of: { kind: "attribute", name: "request.path" }, regex: "a" };
+const SINK = { provider: "envoy", filter: FILTER };
+const TELEMETRY = { settings: [{ accessLog: { sinks: [SINK] } }], mesh: { client: 0, server: 0 } };
+
+describe("configuration of before programs", () => {
+  const SLICE = { format: 3, host: "a", path: {}, routes: [], clusters: {}, policySets: [] };
+  const matches = (match: object) => ({ ...SLICE, routes: [{ matches: [{ uri: match }] }] });
+
+  it.each([
+    ["a regex", matches({ kind: "regex", value: "a" })],
+    ["a template", matches({ kind: "template", value: "/{*}" })],
+    ["a rewriting", { ...SLICE, routes: [{ rewrite: { regex: { match: "a", rewrite: "b" } } }] }],
+    ["an expression", { ...SLICE, telemetry: TELEMETRY.settings }],
+  ])("is refused as a slice with %s: no gateway compiles one", async (_, slice) => {
+    const text = canonicalJson(slice);
+    expect(await readSlice(text, await sliceId(text))).toEqual({ ok: false, error: { code: "snapshot_programs" } });
+    const newer = canonicalJson({ ...slice, format: FORMAT });
+    expect(await readSlice(newer, await sliceId(newer))).toMatchObject({ ok: true });
+  });
+
+  it("is read where an author's text alone looks like a pattern", async () => {
+    const text = canonicalJson(matches({ kind: "exact", value: '"kind":"regex","regex":{"match":' }));
+    expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: true });
+  });
 });
 
 describe("a slice", () => {
@@ -100,6 +137,11 @@ describe("a slice", () => {
     { name: "of a format that is no number", slice: { ...SLICE, format: "2" }, code: "snapshot_format" },
     { name: "with a field that nobody knows", slice: { ...SLICE, faults: [] }, code: "snapshot_unreadable" },
     { name: "without routes", slice: { ...SLICE, routes: undefined }, code: "snapshot_unreadable" },
+    {
+      name: "with a program that leads out of itself",
+      slice: { ...SLICE, programs: { a: { ...PROGRAM, code: [4, 1, 0] } } },
+      code: "snapshot_unreadable",
+    },
   ])("$name is refused", async ({ slice, code }) => {
     const text = canonicalJson(slice);
     expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: false, error: { code } });

@@ -81,6 +81,36 @@ describe.concurrent("a cold isolate", () => {
   });
 });
 
+describe.concurrent("an isolate that took the place of one of before programs", () => {
+  const matches = [{ uri: { kind: "regex", value: "/a+" } as const }];
+  const older = sliceOf(REVIEWS, {
+    format: 3,
+    routes: sliceOf(REVIEWS).routes.map((route) => ({ ...route, matches })),
+  });
+  const newer = {
+    ...older,
+    format: FORMAT,
+    programs: { "/a+": { code: [5, 1, 47, 5, 2, 97, 1, 1, 3, 4, 0, 0], groups: 0 } },
+  };
+
+  it("tells control what it reads, and serves its first request", async ({ expect }) => {
+    const isolate = newIsolate();
+    await isolate.publish(7, { [REVIEWS]: older });
+    control.onRegistration.set(`EP_${isolate.gateway}`, async () => isolate.publish(7, { [REVIEWS]: newer }));
+    expect(await isolate.resolve(REVIEWS)).toMatchObject({ kind: "slice", slice: { model: { format: FORMAT } } });
+    expect(isolate.exchange.refused).toBeNull();
+  });
+
+  it("serves what it has where control knows no programs, and says why it takes nothing newer", async ({ expect }) => {
+    const isolate = await newServing({ [REVIEWS]: newer }, REVIEWS);
+    await isolate.publish(8, { [REVIEWS]: older });
+    await isolate.exchanged();
+    expect(isolate.exchange.lookup("mesh/*", REVIEWS)).toMatchObject({ root: { generation: 7 } });
+    expect(control.looks.get(isolate.gateway)?.at(-1)).toMatchObject({ refused: { code: "snapshot_programs" } });
+    expect(isolate.exchange.refused?.count).toBeGreaterThan(1);
+  });
+});
+
 describe.concurrent("an isolate that serves", () => {
   it("looks up what it has without waiting, and not what it was never asked for", async ({ expect }) => {
     const { exchange } = await serving();

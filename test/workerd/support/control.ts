@@ -28,6 +28,8 @@ export const control = {
   frozen: false,
   away: false,
   registrations: [] as Registration[],
+  /** What comes of a registration, by the first binding that it names. */
+  onRegistration: new Map<string, () => Promise<unknown>>(),
   reports: [] as TelemetryReport[],
   /** Tails that are open; null: none. */
   tails: null as TailOrder | null,
@@ -72,6 +74,7 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
   async register(registration: Registration): Promise<void> {
     await answering();
     control.registrations.push(registration);
+    await control.onRegistration.get(registration.bindings[0] ?? "")?.();
   }
 }
 
