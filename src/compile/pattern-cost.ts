@@ -6,7 +6,7 @@ import type { CompiledSlice } from "./slices.ts";
 /** A slice never changes, so it is measured once. */
 const costs = new WeakMap<CompiledSlice, number>();
 
-/** What it costs an isolate to compile the regular expressions of a slice, each once, in instructions. */
+/** What it costs to compile the regular expressions of a slice, each once, in instructions. */
 export function patternCostOf(compiled: CompiledSlice): number {
   let cost = costs.get(compiled);
   if (cost === undefined) costs.set(compiled, (cost = costOf(compiled.slice)));

@@ -2,8 +2,8 @@ import { RE2JS } from "re2js";
 
 /**
  * What the regular expressions of authors may cost, all in one place (R17). To compile one takes about two microseconds an
- * instruction, here in control when it is written and in every isolate when its slice is linked; to match a value takes at most
- * its instructions times the value's length.
+ * instruction, here in control when it is written; an isolate reads its program when its slice is linked, in less; to match a
+ * value takes at most its instructions times the value's length.
  */
 export const MAX_REGEX_LENGTH = 1_024;
 /** Instructions of one compiled program. */
@@ -12,7 +12,7 @@ export const MAX_PROGRAM_SIZE = 2_000;
 export const MAX_FOLDED = 250_000;
 /** Of all that one write brings, each expression once: half a second. */
 export const MAX_WRITE_COST = 250_000;
-/** Of all in the slice of one host, which an isolate links in one go: a fifth of a second, in which it serves nobody. */
+/** Of all in the slice of one host, which control compiles and an isolate reads in one go: in that time it serves nobody. */
 export const MAX_SLICE_COST = 100_000;
 
 /** In instructions: what a class of characters costs by itself, and how many characters without case cost one. */

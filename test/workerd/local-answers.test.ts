@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { withPrograms } from "../../src/compile/programs.ts";
 import type { Route, Slice } from "../../src/snapshot/model.ts";
 import { callInMesh, logged, serveSlices } from "./support/gateway.ts";
 import { serve } from "./support/services.ts";
@@ -19,8 +20,9 @@ const at = (path: string, route: Partial<Route>): Route => ({
 function withRoutes(slice: Slice): Slice {
   const [forwarding] = slice.routes;
   if (!forwarding) throw new Error("the slice has no route");
-  return {
+  return withPrograms({
     ...slice,
+    format: 3,
     routes: [
       at("/moved", { redirect: { status: 308, path: "/here" } }),
       at("/text", { direct: { status: 503, body: "später" } }),
@@ -52,7 +54,7 @@ function withRoutes(slice: Slice): Slice {
         response: { set: [["x-asked", "%REQ(:path)%"]] },
       },
     ],
-  };
+  });
 }
 
 beforeAll(() => serveSlices({ "mesh/*": { [A]: withRoutes(sliceOf(A)) } }));
