@@ -104,7 +104,7 @@ function assertedBy(ops: Uint8Array, outs: Uint16Array, args: Int32Array): numbe
 }
 
 /** Whether a set holds a character. */
-export function isIn(set: Int32Array, rune: number): boolean {
+function isIn(set: Int32Array, rune: number): boolean {
   let [low, high] = [0, set.length >> 1];
   while (low < high) {
     const middle = (low + high) >> 1;
