@@ -92,38 +92,34 @@ const PLAIN = [
   "\uDE00",
 ];
 const CLASSES = [
-  ...[
-    "\\d",
-    "\\w",
-    "\\W",
-    "\\s",
-    "\\pL",
-    "\\PL",
-    "\\p{Greek}",
-    "[a-c]",
-    "[^a]",
-    "[^\\n]",
-    "[k-s]",
-    "[[:alpha:]]",
-    "[😀a]",
-  ],
-  ...[
-    "(?s).",
-    "\\n",
-    "\\x{10428}",
-    "[\\x{d800}-\\x{dfff}]",
-    "(?i)b",
-    "(?i)k",
-    "(?i)s",
-    "(?i)[a-k]",
-    "(?i)ß",
-    "(?i)σ",
-    "(?i)𐐀",
-  ],
+  "\\d",
+  "\\w",
+  "\\W",
+  "\\s",
+  "\\pL",
+  "\\PL",
+  "\\p{Greek}",
+  "[a-c]",
+  "[^a]",
+  "[^\\n]",
+  "[k-s]",
+  "[[:alpha:]]",
+  "[😀a]",
+  "(?s).",
+  "\\n",
+  "\\x{10428}",
+  "[\\x{d800}-\\x{dfff}]",
+  "(?i)b",
+  "(?i)k",
+  "(?i)s",
+  "(?i)[a-k]",
+  "(?i)ß",
+  "(?i)σ",
+  "(?i)𐐀",
 ];
 const PLACES = ["^", "$", "\\A", "\\z", "\\b", "\\B", "(?m)^", "(?m)$", ""];
 const REPEATED = ["*", "+", "?", "*?", "+?", "??", "{2}", "{0,2}", "{1,3}?"];
-const TEXT = [...PLAIN, ..."A\n 9-cςΣẞ", "𐐨"];
+const TEXT = [...PLAIN, "A", "\n", " ", "9", "-", "c", "ς", "Σ", "ẞ", "𐐨"];
 
 function randomPattern(dice: Dice, depth: number): string {
   const inner = (): string => randomPattern(dice, depth - 1);
