@@ -37,13 +37,14 @@ export function selectorText(selector: Selector): string {
 
 /** The golden signals of calls, or of a route's answers, as PromQL. */
 export function goldenQueries(selector: Selector, ofRoute: boolean) {
-  const [requests, duration] = ofRoute
-    ? ["tulle_route_requests_total", "tulle_route_request_duration_milliseconds"]
-    : ["istio_requests_total", "istio_request_duration_milliseconds"];
+  // Istio's are named by milliseconds, which are what is charted; our own have Prometheus' base unit.
+  const [requests, duration, times] = ofRoute
+    ? ["tulle_route_requests_total", "tulle_route_request_duration_seconds", "1000 * "]
+    : ["istio_requests_total", "istio_request_duration_milliseconds", ""];
   const labels = selectorText(ofRoute ? selector : { reporter: "destination", ...selector });
   const all = `sum(rate(${requests}{${labels}}[1m]))`;
   const quantile = (part: number): string =>
-    `histogram_quantile(${part}, sum by (le) (rate(${duration}_bucket{${labels}}[1m])))`;
+    `${times}histogram_quantile(${part}, sum by (le) (rate(${duration}_bucket{${labels}}[1m])))`;
   return {
     requests: `sum by (response_code) (rate(${requests}{${labels}}[1m]))`,
     success: `(${all} - (sum(rate(${requests}{${labels},response_code=~"5.."}[1m])) or vector(0))) / ${all}`,

@@ -77,17 +77,28 @@ function* routePieces({ routes, exemplars }: Shown, format: Format): Generator<P
   yield head("tulle_route_requests_total", "counter", "Answers by route, the gateway's own too.", format);
   for (const { labels, requests } of routes)
     yield `tulle_route_requests_total{${labelText(ROUTE_LABELS, labels)}} ${requests}\n`;
-  yield head(ROUTE_DURATION, "histogram", "The same time by route, in milliseconds.", format);
+  yield head(ROUTE_DURATION, "histogram", "The same time by route, in seconds.", format);
   for (const one of routes) {
     const shown = format === "openmetrics" ? exemplars(one.labels) : [];
-    yield* histogram(ROUTE_DURATION, labelText(ROUTE_LABELS, one.labels), durationsOf(one), shown);
+    yield* histogram(ROUTE_DURATION, labelText(ROUTE_LABELS, one.labels), durationsOf(one), shown, SECONDS);
   }
 }
 
-const BOUNDS: readonly string[] = [...BUCKETS.map(String), "+Inf"];
+/** How a histogram's numbers are shown. */
+interface Unit {
+  /** What is counted in one. */
+  readonly of: number;
+  readonly bounds: readonly string[];
+}
+
+const unit = (of: number): Unit => ({ of, bounds: [...BUCKETS.map((bound) => String(bound / of)), "+Inf"] });
+/** As they are counted: milliseconds, as Istio names them, and bytes. */
+const PLAIN = unit(1);
+/** Of names that are our own: Prometheus' base unit. */
+const SECONDS = unit(1_000);
 
 const DURATION = "istio_request_duration_milliseconds";
-const ROUTE_DURATION = "tulle_route_request_duration_milliseconds";
+const ROUTE_DURATION = "tulle_route_request_duration_seconds";
 
 function durationsOf({ durationMsSum, durationBuckets }: MetricDelta): BytesDelta {
   return { sum: durationMsSum, buckets: durationBuckets };
@@ -99,19 +110,20 @@ function* histogram(
   text: string,
   { sum, buckets }: BytesDelta,
   exemplars: readonly Exemplar[],
+  { of, bounds }: Unit = PLAIN,
 ): Generator<Piece> {
   let reached = 0;
-  const tails = BOUNDS.map((bound, at) => {
+  const tails = bounds.map((bound, at) => {
     reached += buckets[at] ?? 0;
     const shown = exemplars.length === 0 ? undefined : exemplars.find(({ durationMs }) => bucketOf(durationMs) === at);
-    return shown === undefined ? `${bound}"} ${reached}\n` : `${bound}"} ${reached}${exemplarText(shown)}\n`;
+    return shown === undefined ? `${bound}"} ${reached}\n` : `${bound}"} ${reached}${exemplarText(shown, of)}\n`;
   });
   yield { head: `${name}_bucket{${text},le="`, tails };
-  yield `${name}_sum{${text}} ${sum}\n${name}_count{${text}} ${reached}\n`;
+  yield `${name}_sum{${text}} ${sum / of}\n${name}_count{${text}} ${reached}\n`;
 }
 
-function exemplarText({ traceId, durationMs, at }: Exemplar): string {
-  return ` # {trace_id="${escaped(traceId)}"} ${durationMs} ${at / 1_000}`;
+function exemplarText({ traceId, durationMs, at }: Exemplar, of: number): string {
+  return ` # {trace_id="${escaped(traceId)}"} ${durationMs / of} ${at / 1_000}`;
 }
 
 /** A Telemetry may have made other series of some metrics. */

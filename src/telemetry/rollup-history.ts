@@ -133,8 +133,8 @@ function fill(found: readonly Found[], times: Float64Array, history: History): v
     for (; row.done !== true && row.value.end > time; row = rows.next()) takeBack(row.value, byId);
     for (const { exposed, values } of standing)
       for (const one of exposed) {
-        const { from, to, presentFrom, presentTo } = one.of;
-        one.values[at] = sumOf(values, from, to);
+        const { from, to, presentFrom, presentTo, unit } = one.of;
+        one.values[at] = sumOf(values, from, to) / unit;
         if (presentTo === 0 || sumOf(values, presentFrom, presentTo) > 0) one.first = at;
       }
   }

@@ -66,6 +66,8 @@ export interface Exposed {
   /** It is shown where the sum of those in [presentFrom, presentTo) is above 0. */
   readonly presentFrom: number;
   readonly presentTo: number;
+  /** What one of it is of what is counted: a second is 1,000 of its milliseconds. */
+  readonly unit: number;
 }
 
 /** @param present where it tells that there is something; null: in its buckets */
@@ -74,10 +76,12 @@ function histogram(
   at: number,
   present: readonly [from: number, to: number] | null,
   bounds: readonly number[] = BUCKETS,
+  unit = 1,
 ): readonly Exposed[] {
   const end = at + bounds.length + 2;
   const [presentFrom, presentTo] = present ?? [at + 1, end];
-  const one = (suffix: string, le: string | null, from: number, to: number): Exposed => ({
+  const one = (suffix: string, le: string | null, from: number, to: number, of = 1): Exposed => ({
+    unit: of,
     name: `${name}_${suffix}`,
     le,
     from,
@@ -85,12 +89,14 @@ function histogram(
     presentFrom,
     presentTo,
   });
-  const buckets = [...bounds.map(String), "+Inf"].map((le, bucket) => one("bucket", le, at + 1, at + 2 + bucket));
-  return [...buckets, one("sum", null, at, at + 1), one("count", null, at + 1, end)];
+  const buckets = [...bounds.map((bound) => String(bound / unit)), "+Inf"].map((le, bucket) =>
+    one("bucket", le, at + 1, at + 2 + bucket),
+  );
+  return [...buckets, one("sum", null, at, at + 1, unit), one("count", null, at + 1, end)];
 }
 
 function counter(name: string): Exposed {
-  return { name, le: null, from: 0, to: 1, presentFrom: 0, presentTo: 1 };
+  return { name, le: null, from: 0, to: 1, presentFrom: 0, presentTo: 1, unit: 1 };
 }
 
 const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter" | "histogram">, readonly Exposed[]>> = {
@@ -102,7 +108,7 @@ const EXPOSED: Readonly<Record<Exclude<RollupKind, "counter" | "histogram">, rea
   ],
   route: [
     counter("tulle_route_requests_total"),
-    ...histogram("tulle_route_request_duration_milliseconds", DURATION_AT, [0, 1]),
+    ...histogram("tulle_route_request_duration_seconds", DURATION_AT, [0, 1], BUCKETS, 1_000),
   ],
   dropped: [counter("tulle_telemetry_dropped_total")],
   // It is shown from the start.

@@ -690,7 +690,7 @@ spec: { host: ratings, trafficPolicy: { connectionPool: { tcp: { maxConnections:
     expect(text).toMatch(/^istio_response_bytes_bucket\{.*="of-bodies".*,le="10"\} 2$/m);
     expect(text).not.toMatch(/^istio_request_bytes_bucket\{.*="of-bodies"/m);
     expect(text).toMatch(/^tulle_route_requests_total\{route="default\/shop\/0",.*\} 2$/m);
-    expect(text).toMatch(/^tulle_route_request_duration_milliseconds_sum\{route="default\/shop\/0",.*\} 45$/m);
+    expect(text).toMatch(/^tulle_route_request_duration_seconds_sum\{route="default\/shop\/0",.*\} 0.045$/m);
     const accept = { accept: "application/openmetrics-text;version=1.0.0,text/plain;q=0.5" };
     const open = await control.raw("GET", "/metrics", { ...control.auth(), ...accept });
     expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");

@@ -169,7 +169,7 @@ describe("golden signals", () => {
       'sum by (response_code) (rate(istio_requests_total{reporter="destination",destination_workload="reviews"}[1m]))',
     );
     expect(goldenQueries({ route: "a/b/0" }, true).p95).toContain(
-      'tulle_route_request_duration_milliseconds_bucket{route="a/b/0"}',
+      'tulle_route_request_duration_seconds_bucket{route="a/b/0"}',
     );
   });
 
