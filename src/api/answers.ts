@@ -376,7 +376,7 @@ export const Decided = z.strictObject({
   trace: z
     .array(
       z.strictObject({
-        stage: z.enum(["host", "token", "gateway", "route", "destination", "filter", "mirror"]),
+        stage: z.enum(["host", "token", "gateway", "route", "destination", "filter", "limit", "mirror"]),
         name: z.string(),
         outcome: z.string(),
       }),

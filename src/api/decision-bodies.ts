@@ -109,6 +109,16 @@ const Hypothetical = z.strictObject({
   seed: z.int().min(-2_147_483_648).max(4_294_967_295).default(0).describe("What all draws are worked out of."),
 });
 
+const takenLimit = z.strictObject({
+  name: z.string(),
+  verdict: z.enum(["taken", "over", "failed"]),
+  quota: z.number(),
+  windowMs: z.number(),
+  left: z.number(),
+  resetMs: z.number(),
+  retryAfterMs: z.number(),
+});
+
 const fact = z.discriminatedUnion("ok", [
   z.strictObject({
     ok: z.literal(true),
@@ -169,6 +179,7 @@ const Recorded = z.strictObject({
   seed: z.int(),
   tokens: z.record(z.string(), fact.nullable()),
   checks: z.record(z.string(), check).exactOptional(),
+  limits: z.strictObject({ limits: z.array(takenLimit).max(100) }).exactOptional(),
   conclusions: z.record(z.string(), z.boolean()),
 }) satisfies z.ZodType<WrittenFacts>;
 

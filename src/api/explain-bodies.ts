@@ -42,6 +42,7 @@ const ExplainedStage = z.strictObject({
     "mtls",
     "route",
     "filter",
+    "limit",
     "mirror",
     "shadow",
     "breakers",

@@ -48,6 +48,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         ...(outlier && { outlier }),
         ...((tls || (isOutside(service) && !isMutual)) && { anonymous: true as const }),
         ...((!isServed || labels === null) && { unknown: true as const }),
+        ...limitsFor(world, endpoints),
       },
       endpoints: endpoints
         .filter((endpoint) => selects(labels ?? {}, endpoint.labels))
@@ -74,6 +75,12 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
         }),
     };
   });
+}
+
+/** Limits are of the service, whichever of its endpoints is called: each once. */
+function limitsFor(world: World, endpoints: readonly ServiceEndpoint[]): Pick<Cluster, "limits"> {
+  const all = endpoints.flatMap(({ key, port }) => world.policies.limitsOfEndpoint(world, key, port));
+  return all.length === 0 ? {} : { limits: [...new Set(all)] };
 }
 
 /** What stands outside of the mesh speaks none of its mTLS in Istio, and so is not told who calls. */

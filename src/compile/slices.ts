@@ -78,6 +78,9 @@ export function assemble(
     ...(front && { front }),
     ...(head.ports && { ports: head.ports }),
     ...(head.outside && { outside: true as const }),
+    ...([front, ...routes, ...Object.values(clusters)].some((of) => of?.limits !== undefined) && {
+      limited: true as const,
+    }),
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),

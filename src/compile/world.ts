@@ -10,7 +10,9 @@ import type {
   Route,
   Warmup,
 } from "../snapshot/model.ts";
+import type { LimitModel } from "../snapshot/limit-model.ts";
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
+import type { LimitedPlace } from "./limited-place.ts";
 import type { Entries, Inventory } from "./inventory.ts";
 import type { Memo } from "./memo.ts";
 
@@ -93,6 +95,10 @@ export interface Policies {
   readonly ofEndpoint: (world: World, key: string, port: number) => PolicySet;
   /** What is told of calls to an endpoint; null: what its namespace says. @param key as of `ofEndpoint` */
   readonly telemetryOf: (world: World, key: string, port: number) => TelemetrySettings | null;
+  /** Those of a Gateway, or of a route of a VirtualService. @param section name of the route; absent: it has none */
+  readonly limitsOf: (world: World, target: LimitedPlace, section?: string) => readonly LimitModel[];
+  /** Those of the services of an endpoint. @param key as of `ofEndpoint` */
+  readonly limitsOfEndpoint: (world: World, key: string, port: number) => readonly LimitModel[];
   /**
    * How calls to a service, or to a part of it, are made.
    *

@@ -81,6 +81,15 @@ const TEXTS = {
   ext_authz_error: { status: 403, flag: "UAEX" },
   ext_authz_body_too_large: { status: 413, flag: "UAEX" },
   jwt_audience: { status: 403, body: "Audiences in Jwt are not allowed", flag: "UAEX" },
+  // Limits, by Envoy's words: of its local filter the body, of its rate limit service the flags.
+  request_rate_limited: {
+    status: 429,
+    body: "local_rate_limited",
+    flag: "RL",
+    headers: [["x-envoy-ratelimited", "true"]],
+  },
+  // A limit that is closed, and nobody can be asked.
+  rate_limiter_error: { status: 503, flag: "RLSE" },
   // Endpoints.
   cluster_not_found: { status: 503, flag: "NC" },
   no_endpoint: { status: 503, body: "no healthy upstream", flag: "UH" },

@@ -1,8 +1,9 @@
 import { authorize } from "../policy/authorization.ts";
-import { authenticate, type Authenticated, withOutputs } from "../policy/request-authentication.ts";
+import { authenticate, type Authenticated, NO_TOKENS, withOutputs } from "../policy/request-authentication.ts";
 import { shadowNotes } from "../policy/shadow.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedCluster, LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
 import { askProviders } from "./external-checks.ts";
@@ -80,6 +81,8 @@ export interface Checked {
   readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
   readonly dropParams: readonly string[];
   readonly principal: string | null;
+  /** Those that the first set accepted which accepted any. */
+  readonly tokens: readonly VerifiedToken[];
   readonly toClient: readonly HeaderChange[];
 }
 
@@ -101,7 +104,7 @@ export function checkDestination(
   let bySet: Map<number, readonly HeaderChange[]> | null = null;
   let needs: MissingFact[] | null = null;
   let dropParams: string[] | null = null;
-  let principal: string | null = null;
+  let tokens: readonly VerifiedToken[] = NO_TOKENS.tokens;
   let toClient: readonly HeaderChange[] = NOTHING;
   for (const index of cluster.sets) {
     const set = slice.policySets[index];
@@ -118,7 +121,7 @@ export function checkDestination(
       else (refusals ??= new Map<number, Answer>()).set(index, checked);
       continue;
     }
-    principal ??= checked.tokens[0]?.principal ?? null;
+    if (tokens.length === 0) ({ tokens } = checked);
     if (checked.toClient !== undefined) toClient = joined(toClient, checked.toClient);
     if (checked.changes.length > 0) (bySet ??= new Map<number, readonly HeaderChange[]>()).set(index, checked.changes);
     if (checked.dropParams.length > 0) (dropParams ??= []).push(...checked.dropParams);
@@ -128,7 +131,7 @@ export function checkDestination(
     const [first] = refusals.values();
     if (first) return first;
   }
-  return { refusals, bySet, dropParams: dropParams ?? NONE, principal, toClient };
+  return { refusals, bySet, dropParams: dropParams ?? NONE, principal: tokens[0]?.principal ?? null, tokens, toClient };
 }
 
 /** What one provider gives the client comes once, whatever endpoints it was asked for. */

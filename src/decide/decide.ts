@@ -17,6 +17,7 @@ import { dynamicOrigin } from "./dynamic-origin.ts";
 import { OF_PROVIDER } from "./external-checks.ts";
 import { filtered, refused } from "./filters.ts";
 import { httpsRedirect, localAnswer } from "./local-answer.ts";
+import { limited } from "./limits.ts";
 import { drawMirrors } from "./mirrors.ts";
 import { Notes } from "./notes.ts";
 import type { Trace } from "./trace.ts";
@@ -71,8 +72,10 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
   trace?.saw("route", matched?.route.model.name ?? "none", matched ? "matched" : "no route");
   if (!matched) return answerOf("no_route");
   const { route } = matched;
-  if (route.answer !== null)
-    return filtered(route, routed, localAnswer(route, route.answer, routed, matched.model), trace);
+  if (route.answer !== null) {
+    const answer = filtered(route, routed, localAnswer(route, route.answer, routed, matched.model), trace);
+    return route.limits === null ? answer : limited(route.limits, route, routed, entered.tokens, answer, trace);
+  }
   const destination = pickDestination(route, facts.seed);
   if (!destination) return answerOf("no_route");
   const { cluster } = destination;
@@ -92,11 +95,18 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
   if ("effect" in checked) return checked.effect === "need" ? checked : refused(route, routed, checked, trace);
   const sending = sendTo(route, cluster, ops, sent, entered, checked);
   if (sending.effect === "answer") return sending;
-  if (route.mirrors === null) return filtered(route, routed, sending, trace);
-  const mirrors = drawMirrors(route.mirrors, facts.seed, (to) => copyTo(slice, route, to, ops, sent, entered));
+  if (route.mirrors === null && destination.limits === null) return filtered(route, routed, sending, trace);
+  const mirrors =
+    route.mirrors === null
+      ? NO_MIRRORS
+      : drawMirrors(route.mirrors, facts.seed, (to) => copyTo(slice, route, to, ops, sent, entered));
   for (const { cluster: to, copy } of mirrors)
     trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
-  return filtered(route, routed, { ...sending, mirrors }, trace);
+  const decision = filtered(route, routed, mirrors === NO_MIRRORS ? sending : { ...sending, mirrors }, trace);
+  // A preflight that is answered here and an abort call nobody.
+  if (destination.limits === null || decision.effect === "answer") return decision;
+  const tokens = entered.tokens.length === 0 ? checked.tokens : [...entered.tokens, ...checked.tokens];
+  return limited(destination.limits, route, routed, tokens, decision, trace);
 }
 
 /** @returns null where they are too long */

@@ -2,6 +2,8 @@ import type { LinkedSlice } from "../snapshot/link.ts";
 import type { CheckFact } from "../request/check-fact.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import { err, ok, type Result } from "../result.ts";
+import type { LimitAsk } from "../limits/limit-book.ts";
+import type { LimitsFact } from "../limits/limits-fact.ts";
 import { answerOf } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { factsFor, type HypotheticalRequest } from "./hypothetical.ts";
@@ -56,10 +58,15 @@ export function decideHypothetical(
   for (const name of unwanted) into.steps.push({ stage: "token", name, outcome: "no rule looks for it" });
   const tokens: RequestFacts["tokens"][number][] = [];
   const checks = new Map<string, CheckFact>();
-  for (let round = 0; round < MAX_ROUNDS + checks.size; round += 1) {
+  let limits: LimitsFact | undefined;
+  for (let round = 0; round < MAX_ROUNDS + 1 + checks.size; round += 1) {
     const seen = new Explanation(slice, into.assumed);
     seen.sawFacts(facts);
-    const decision = decide(slice, { ...facts, tokens, checks }, seen);
+    const decision = decide(slice, { ...facts, tokens, checks, limits }, seen);
+    if (decision.effect === "need" && decision.limits !== undefined) {
+      limits = roomFor(decision.limits);
+      continue;
+    }
     const missing = missingFacts(decision);
     if (decision.effect !== "need" && missing.length === 0) {
       into.add(seen);
@@ -79,6 +86,16 @@ export function decideHypothetical(
     }
   }
   return ok(answerOf("decision_failed"));
+}
+
+/** Nobody counts a request that was never sent: each limit has room. */
+function roomFor(asks: readonly LimitAsk[]): LimitsFact {
+  return {
+    limits: asks.map(({ name, rates }) => {
+      const { limit = 0, windowMs = 0 } = rates[0] ?? {};
+      return { name, verdict: "taken", quota: limit, windowMs, left: limit, resetMs: 0, retryAfterMs: 0 };
+    }),
+  };
 }
 
 function untold(kind: string, name: string, rule: string): Problem {

@@ -48,6 +48,7 @@ export type StageName =
   | "mtls"
   | "route"
   | "filter"
+  | "limit"
   | "mirror"
   | "shadow"
   | "breakers"
@@ -123,6 +124,14 @@ export class Explanation implements Trace {
     if (stage === "filter")
       this.stages.push(
         plainStage("filter", outcome === "origin allowed" ? "passed" : "matched", outcome, null, origin),
+      );
+    else if (stage === "limit" && !LIMIT_CODES.has(outcome))
+      this.stages.push(
+        plainStage("limit", outcome === "taken" ? "passed" : "refused", LIMIT_WORDS[outcome] ?? outcome, null, {
+          kind: "policy",
+          name: name.slice(0, name.lastIndexOf("/")),
+          rule: null,
+        }),
       );
     else if (stage === "mirror")
       this.stages.push(plainStage("mirror", outcome === "forward" ? "passed" : "refused", `${name}: ${outcome}`));
@@ -256,6 +265,13 @@ const GATEWAY_CODES = new Set([
   "client_certificate_refused",
   "tls_refused",
 ]);
+/** The answers, of which the limit before has told. */
+const LIMIT_CODES = new Set(["request_rate_limited", "rate_limiter_error"]);
+const LIMIT_WORDS: Readonly<Record<string, string>> = {
+  taken: "there is room",
+  over: "it is used up",
+  failed: "nobody could be asked, and it is closed then",
+};
 const SHADOW = /^(audit$|dry-run |observed )/;
 
 function blockStage(isIt: boolean, origin: Origin, compared: readonly Compared[]): Stage {

@@ -7,7 +7,7 @@ import type { Trace } from "./trace.ts";
 
 /** One thing that was looked at on the way to a decision. */
 export interface Step {
-  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter" | "mirror";
+  readonly stage: "host" | "token" | "gateway" | "route" | "destination" | "filter" | "limit" | "mirror";
   readonly name: string;
   readonly outcome: string;
 }

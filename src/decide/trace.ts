@@ -6,7 +6,7 @@ import type { LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link
 
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
-  saw(stage: "gateway" | "route" | "destination" | "filter" | "mirror", name: string, outcome: string): void;
+  saw(stage: "gateway" | "route" | "destination" | "filter" | "limit" | "mirror", name: string, outcome: string): void;
   /** @param matched the match block that holds; null: none */
   routed(
     slice: LinkedSlice,

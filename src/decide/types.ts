@@ -1,3 +1,4 @@
+import type { LimitAsk } from "../limits/limit-book.ts";
 import type { TokenNeed } from "../policy/request-authentication.ts";
 import type { LinkedAuthorizer } from "../policy/external-authorization.ts";
 import type { ShadowNote } from "../policy/shadow.ts";
@@ -10,10 +11,12 @@ import type { Answer } from "./answers.ts";
 /** Everything that will be done with a request, as plain data with the reason. */
 export type Decision = Forward | Answer;
 
-/** Facts that are missing and cost I/O: get them and ask again. Later kinds: limits (those last). */
+/** Facts that are missing and cost I/O: get them and ask again. Limits come last: what they charge is used then. */
 export interface Need {
   readonly effect: "need";
   readonly needs: readonly MissingFact[];
+  /** Limits that must be charged, all of them or none; absent: nothing was come to them yet. */
+  readonly limits?: readonly LimitAsk[];
 }
 
 export type MissingFact = TokenNeed | CheckNeed;

@@ -17,7 +17,7 @@ export type Parsed =
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
   ["networking.istio.io/EnvoyFilter", never("there is no Envoy")],
   ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
-  ["tulle.dev/RateLimitPolicy", later()],
+  ["gateway.envoyproxy.io/BackendTrafficPolicy", later("write a `RateLimitPolicy` of `tulle.dev/v1alpha1`")],
 ]);
 
 /**

@@ -23,6 +23,7 @@ import type { Kind } from "./kind.ts";
 import { type KeyedLists, lists } from "./list-keys.ts";
 import { ENROLMENT_RULE } from "./tulle/enrolment-rule/kind.ts";
 import { MESH_CONFIG } from "./tulle/mesh-config/kind.ts";
+import { RATE_LIMIT_POLICY } from "./tulle/rate-limit-policy/kind.ts";
 
 /** Every kind that is served, by group and kind: in this order clients are told of them. */
 export const KINDS: readonly Kind[] = [
@@ -47,6 +48,7 @@ export const KINDS: readonly Kind[] = [
   TELEMETRY,
   MESH_CONFIG,
   ENROLMENT_RULE,
+  RATE_LIMIT_POLICY,
 ];
 
 function served(name: (kind: Kind) => string): ReadonlyMap<string, Kind> {

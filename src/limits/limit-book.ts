@@ -13,14 +13,16 @@ export interface LimitAsk {
   /** The counter of its key; and that of all keys for which there is no room. */
   readonly counter: string;
   readonly shared: string;
-  /** The key as the operator may see it. */
-  readonly key: string;
   readonly rates: readonly Rate[];
   readonly cost: number;
   /** What is over is told, and refuses nothing. */
   readonly audit: boolean;
   /** Where nobody can be asked it refuses. */
   readonly closed: boolean;
+  /** Its key may be a secret: no one writes it down. */
+  readonly hidden: boolean;
+  /** A request waits so long for it. */
+  readonly timeoutMs: number;
 }
 
 /** What must be asked of the limiter. What the isolate counts by itself is charged meanwhile. */

@@ -1,3 +1,4 @@
+import type { LimitsFact } from "../limits/limits-fact.ts";
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { Peer } from "../identity/peer.ts";
 import type { CheckFact } from "./check-fact.ts";
@@ -46,6 +47,8 @@ export interface RequestFacts {
   readonly tokens: readonly (TokenFact | null | undefined)[];
   /** What external authorizers said, by the place and the providers that were asked; absent: nobody was. */
   readonly checks?: ReadonlyMap<string, CheckFact> | undefined;
+  /** What came of its limits; absent: nobody was asked. */
+  readonly limits?: LimitsFact | undefined;
   /** What rules concluded about values that no record holds; null: the values are here, nothing is written down. */
   readonly conclusions: Conclusions | null;
 }

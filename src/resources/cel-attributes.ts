@@ -35,6 +35,49 @@ export const ATTRIBUTE_TYPES: Readonly<Record<string, Readonly<Record<string, At
   xds: { cluster_name: "string", route_name: "string" },
 };
 
+/** Of one root, by its fields. */
+interface Schema {
+  readonly [field: string]: AttributeType | Schema;
+}
+
+/** What an expression of a limit may name: what is known of a request before it is sent. `src/limits/link.ts` says what each is worth. */
+export const LIMIT_TYPES: Readonly<Record<string, Schema>> = {
+  request: {
+    url_path: "string",
+    host: "string",
+    scheme: "string",
+    method: "string",
+    headers: "map<string, string>",
+    useragent: "string",
+    auth: { principal: "string", claims: "map<string, string>" },
+  },
+  source: { address: "string", principal: "string", namespace: "string" },
+  destination: { port: "int" },
+  xds: { route_name: "string" },
+};
+
+const OF_LIMITS: ReadonlySet<string> = new Set(
+  Object.entries(LIMIT_TYPES).flatMap(([root, fields]) => Object.keys(fields).map((field) => `${root}.${field}`)),
+);
+
+/** @param path in its parts */
+export function isLimitAttribute(path: readonly string[]): boolean {
+  const [root = "", field = "", ...more] = path;
+  if (!OF_LIMITS.has(`${root}.${field}`)) return false;
+  if (field === "auth") return more[0] === "principal" ? more.length === 1 : more[0] === "claims" && more.length === 2;
+  return field === "headers" || more.length === 0;
+}
+
+/** @param name as it is written */
+export function unknownToLimits(name: string): string {
+  if (name === "request.path" || name === "request.query")
+    return `\`${name}\`: clients make as many as they like of what stands in a query; use \`request.url_path\``;
+  const all = [...OF_LIMITS].map((one) =>
+    one === "request.auth" ? 'request.auth.principal, request.auth.claims["x"]' : one,
+  );
+  return `\`${name.slice(0, 100)}\` is nothing that a limit can count by; there are ${all.join(", ")}`;
+}
+
 /** No label tells them: they hold values of the query, or what a call's other side concluded, and its callers see the label. */
 export const UNTOLD_ATTRIBUTES: ReadonlyMap<string, string> = new Map([
   ["request.path", "it holds the query's values, which nothing outside of a decision tells; use `request.url_path`"],

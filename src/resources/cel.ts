@@ -1,14 +1,25 @@
 import { type ASTNode, Environment } from "@marcbachmann/cel-js";
 import { err, ok, type Result } from "../result.ts";
+import { leavesOf } from "../match/expression.ts";
 import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
 import type { BinaryOperator, CompiledExpression, ExpressionCall } from "../snapshot/telemetry-model.ts";
-import { ATTRIBUTE_TYPES, UNTOLD_ATTRIBUTES, whyRefused } from "./cel-attributes.ts";
+import {
+  ATTRIBUTE_TYPES,
+  isLimitAttribute,
+  LIMIT_TYPES,
+  UNTOLD_ATTRIBUTES,
+  unknownToLimits,
+  whyRefused,
+} from "./cel-attributes.ts";
 import { parseDuration } from "./duration.ts";
 import { nearest } from "./nearest.ts";
 import { regexProblem } from "./string-match.ts";
 
-/** What an expression is for: it says whether a line is logged, or fills a label. */
-export type ExpressionUse = "filter" | "label";
+/** What an expression is for: it says whether a line is logged, or fills a label; whether a limit counts, by what, and how much. */
+export type ExpressionUse = "filter" | "label" | "condition" | "key" | "cost";
+
+/** Of a limit, which is asked before there is an answer. */
+const OF_LIMITS: ReadonlySet<ExpressionUse> = new Set<ExpressionUse>(["condition", "key", "cost"]);
 
 /** What stands in a slice, and what it names that nobody knows: there it is never worth anything. */
 interface ReadExpression {
@@ -39,7 +50,7 @@ const MAX_TEXT = 1_024;
 export function compileExpression(source: string, use: ExpressionUse): Result<ReadExpression, ExpressionError> {
   if (source.length > MAX_LENGTH) return invalid(`must not be longer than ${MAX_LENGTH} characters`);
   try {
-    const parsed = ENVIRONMENT.parse(source);
+    const parsed = (OF_LIMITS.has(use) ? LIMIT_ENVIRONMENT : ENVIRONMENT).parse(source);
     const reading: Reading = { use, unknown: new Set(), variable: null, nodes: 0, patterns: 0 };
     const tree = treeOf(parsed.ast, reading);
     const unknown = [...reading.unknown];
@@ -47,12 +58,10 @@ export function compileExpression(source: string, use: ExpressionUse): Result<Re
       return use === "label" ? ok({ tree, unknown }) : invalid(unknownAttribute(unknown[0] ?? ""));
     const { valid, type, error } = parsed.check();
     if (!valid) return invalid(firstLine(error?.message ?? "its types do not fit"));
-    const wanted = use === "filter" ? ["bool"] : ["string", "int", "bool"];
+    const [wanted, words] = RESULTS[use];
     return wanted.includes(type ?? "")
       ? ok({ tree, unknown })
-      : invalid(
-          `must be ${use === "filter" ? "true or false" : "a text, a whole number, or true or false"}; it is ${type ?? "something else"}`,
-        );
+      : invalid(`must be ${words}; it is ${type ?? "something else"}`);
   } catch (error) {
     return invalid(
       error instanceof Refused
@@ -64,17 +73,7 @@ export function compileExpression(source: string, use: ExpressionUse): Result<Re
 
 /** What it asks each call for: attributes by their names, and headers as `request.headers` and `response.headers`. */
 export function askedBy(tree: CompiledExpression): readonly string[] {
-  if (tree.kind === "attribute") return [tree.name];
-  if (tree.kind === "header") return [`${tree.of}.headers`];
-  return partsOf(tree).flatMap(askedBy);
-}
-
-function partsOf(tree: Exclude<CompiledExpression, { kind: "attribute" | "header" }>): readonly CompiledExpression[] {
-  if ("left" in tree) return [tree.left, tree.right];
-  if ("items" in tree) return tree.items;
-  if ("args" in tree) return tree.args;
-  if ("test" in tree) return [tree.test, tree.one, tree.other];
-  return "of" in tree ? [tree.of] : [];
+  return leavesOf(tree).map((leaf) => (leaf.kind === "attribute" ? leaf.name : `${leaf.of}.headers`));
 }
 
 export function describeExpressionError({ reason }: ExpressionError): string {
@@ -92,16 +91,29 @@ function firstLine(text: string): string {
 /** What an author is told; thrown within this file alone. */
 class Refused extends Error {}
 
-const ENVIRONMENT = environment();
+const TRUTH = [["bool"], "true or false"] as const;
+const VALUE = [["string", "int", "bool"], "a text, a whole number, or true or false"] as const;
 
-function environment(): Environment {
+/** Types that an expression may have, and what they are called. */
+const RESULTS: Readonly<Record<ExpressionUse, readonly [readonly string[], string]>> = {
+  filter: TRUTH,
+  condition: TRUTH,
+  label: VALUE,
+  key: VALUE,
+  cost: [["int"], "a whole number"],
+};
+
+const ENVIRONMENT = environment(ATTRIBUTE_TYPES);
+const LIMIT_ENVIRONMENT = environment(LIMIT_TYPES);
+
+function environment(types: typeof LIMIT_TYPES): Environment {
   const made = new Environment({
     unlistedVariablesAreDyn: true,
     limits: { maxAstNodes: MAX_NODES * 2, maxDepth: MAX_DEPTH },
   });
   // Of the standard's two forms it knows the method; nothing is ever evaluated here.
   made.registerFunction("matches(string, string): bool", () => false);
-  for (const [name, schema] of Object.entries(ATTRIBUTE_TYPES)) made.registerVariable(name, { schema });
+  for (const [name, schema] of Object.entries(types)) made.registerVariable(name, { schema });
   return made;
 }
 
@@ -207,10 +219,14 @@ function pathOf(node: ASTNode): readonly string[] | null {
 function namedBy(node: ASTNode, { use, unknown, variable }: Reading): CompiledExpression {
   const path = pathOf(node);
   if (path === null) throw new Refused('only headers are looked up, by a written name: `request.headers["x-a"]`');
+  if (variable !== null && path.length === 1 && path[0] === variable.name) return variable.value;
+  if (OF_LIMITS.has(use) && !isLimitAttribute(path)) throw new Refused(unknownToLimits(path.join(".")));
+  const ofToken = OF_LIMITS.has(use) && path[1] === "auth";
   const [root = "", field = "", ...more] = path;
-  if (variable !== null && root === variable.name && path.length === 1) return variable.value;
   const name = path.join(".");
-  const fields = Object.hasOwn(ATTRIBUTE_TYPES, root) ? ATTRIBUTE_TYPES[root] : undefined;
+  if (ofToken) return { kind: "attribute", name };
+  const types = OF_LIMITS.has(use) ? LIMIT_TYPES : ATTRIBUTE_TYPES;
+  const fields = Object.hasOwn(types, root) ? types[root] : undefined;
   const type = fields !== undefined && Object.hasOwn(fields, field) ? fields[field] : undefined;
   if (type === undefined || (type === "map<string, string>" ? more.length > 1 : more.length > 0)) {
     const why = whyRefused(name);

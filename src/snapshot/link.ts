@@ -31,6 +31,8 @@ import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } fro
 import { linkRewriter } from "../routing/rewrite.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
+import { limitHeaders, type LinkedLimit, linkLimits } from "../limits/link.ts";
+import type { LimitModel } from "./limit-model.ts";
 import { base64ToBytes } from "./bytes.ts";
 import type { Cluster, Endpoint, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
@@ -80,6 +82,8 @@ export interface LinkedRoute {
   readonly filters: LinkedFilters | null;
   /** Null: nobody gets copies. */
   readonly mirrors: readonly LinkedMirror[] | null;
+  /** Of what it answers by itself; null: none. */
+  readonly limits: readonly LinkedLimit[] | null;
 }
 
 export interface LinkedMirror {
@@ -103,6 +107,8 @@ export interface LinkedDestination {
   /** Upper end of its share of [0, 1). */
   readonly upTo: number;
   readonly ops: LinkedOps;
+  /** Those of the Gateway, of the route and of what is called; null: none. */
+  readonly limits: readonly LinkedLimit[] | null;
 }
 
 export interface LinkedCluster {
@@ -149,7 +155,7 @@ function linkParts(slice: Slice): LinkedSlice {
   const clusters = new Map(
     Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, callers, secret)]),
   );
-  const routes = slice.routes.map((route) => linkRoute(route, clusters));
+  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front?.limits));
   const sets = linkSets(slice, secret, authorizers);
   return {
     model: slice,
@@ -157,7 +163,9 @@ function linkParts(slice: Slice): LinkedSlice {
     headers: namedHeaders(named),
     claims: claimNames(slice),
     secret,
-    isShadowed: sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
+    isShadowed:
+      limitsIn(slice).some(({ audit }) => audit) ||
+      sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
     asked: new Map([...authorizers.values()].map(({ model: { cluster: id } }) => [id, clusterIn(clusters, id)])),
     provided,
     ...sets,
@@ -262,9 +270,22 @@ function headerNames(slice: Slice): string[] {
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
   const provided = providedHeaders(slice);
-  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed, ...provided].filter(
-    (name) => !name.startsWith(":"),
-  );
+  const counted = limitHeaders(limitsIn(slice));
+  return [
+    ...matched,
+    ...changed,
+    ...sources,
+    ...conditions,
+    ...ofTokens,
+    ...ofCors,
+    ...hashed,
+    ...provided,
+    ...counted,
+  ].filter((name) => !name.startsWith(":"));
+}
+
+function limitsIn({ front, routes, clusters }: Slice): readonly LimitModel[] {
+  return [...(front ? [front] : []), ...routes, ...Object.values(clusters)].flatMap(({ limits = [] }) => limits);
 }
 
 function claimNames({ routes, policySets }: Slice): ReadonlySet<string> {
@@ -308,7 +329,11 @@ function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<strin
   };
 }
 
-function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): LinkedRoute {
+function linkRoute(
+  model: Route,
+  clusters: ReadonlyMap<string, LinkedCluster>,
+  ofFront: readonly LimitModel[] | undefined,
+): LinkedRoute {
   const single = model.destinations.length === 1;
   const total = model.destinations.reduce((sum, { weight }) => sum + weight, 0);
   let reached = 0;
@@ -316,7 +341,8 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     const cluster = clusterIn(clusters, destination.cluster);
     const share = single ? 1 : destination.weight / total;
     reached += share;
-    return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination) }] : [];
+    const limits = linkLimits(ofFront, model.limits, cluster.model.limits);
+    return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination), limits }] : [];
   });
   const mirrors =
     model.mirrors?.map(({ cluster, share }) => ({ cluster: clusterIn(clusters, cluster), share })) ?? null;
@@ -328,6 +354,7 @@ function linkRoute(model: Route, clusters: ReadonlyMap<string, LinkedCluster>): 
     answer: linkAnswer(model),
     filters: linkFilters(model),
     mirrors,
+    limits: linkLimits(ofFront, model.limits),
   };
 }
 

@@ -3,6 +3,7 @@ import type { StringMatch, Route } from "./route-model.ts";
 import type { ExternalAuthorizer } from "./authorizer-model.ts";
 import type { Programs } from "./program-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
+import type { LimitModel } from "./limit-model.ts";
 import type { MeshTracing } from "./tracing-model.ts";
 
 export type {
@@ -214,6 +215,8 @@ export interface Front {
   readonly trustedProxies?: number;
   /** 301 to https for plain http. */
   readonly httpsRedirect?: true;
+  /** Those of the Gateway; absent: none. */
+  readonly limits?: readonly LimitModel[];
 }
 
 /** Versions are written `TLSv1.2`. Of `hashes` and `keys` one must fit. */
@@ -243,6 +246,8 @@ export interface Slice {
   readonly ports?: readonly number[];
   /** It is for hosts that the mesh does not know. */
   readonly outside?: true;
+  /** Its front, routes or clusters have rate limits. A gateway that does not know this field refuses the slice whole, and so serves nobody without them. */
+  readonly limited?: true;
   readonly path: PathOptions;
   /** In order; the first whose any match holds wins. None: 404 `NR`. */
   readonly routes: readonly Route[];

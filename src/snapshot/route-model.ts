@@ -1,5 +1,7 @@
 // What a slice says of requests: which ones a route takes, and what becomes of them. Plain JSON, as all of the model.
 
+import type { LimitModel } from "./limit-model.ts";
+
 /** How one string is matched. Case matters unless `ignoreCase` is set. Nothing a user wrote becomes a `RegExp`: `regex` is RE2, on the whole value. */
 export type StringMatch =
   | { readonly kind: "exact"; readonly value: string; readonly ignoreCase?: true }
@@ -77,6 +79,8 @@ export interface Route {
   readonly fault?: Fault;
   readonly cors?: CorsPolicy;
   readonly mirrors?: readonly Mirror[];
+  /** Absent: none. */
+  readonly limits?: readonly LimitModel[];
   /** Answered here, by a redirect; `destinations` is then empty. */
   readonly redirect?: Redirect;
   /** Answered here, as given; `destinations` is then empty. */

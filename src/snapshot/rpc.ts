@@ -1,4 +1,5 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
+import type { Ask, Taken } from "../limits/limiter.ts";
 import type { OutlierSettings, ProbeSettings, SignedRoot } from "./model.ts";
 import type { Tailed, TailNews, TailOrder } from "./tail-model.ts";
 
@@ -180,6 +181,25 @@ export interface Exemplar {
 /** Gateway -> State Worker: the only talk between an isolate and its cell. */
 export interface StateRpc {
   exchange(up: ExchangeUp): Promise<ExchangeDown>;
+  /** Charges the limits of a request, all of them or none. An older state Worker lacks it: the limits cannot be asked then. */
+  take(up: LimitsUp): Promise<Taken>;
+}
+
+export interface LimitsUp {
+  /** As of `ExchangeUp`. */
+  readonly location: string | null;
+  readonly asks: readonly RemoteAsk[];
+}
+
+/** What is asked of a counter that isolates share. */
+export interface RemoteAsk extends Ask {
+  /** `namespace/policy/limit`. */
+  readonly name: string;
+  readonly scope: "GLOBAL" | "LOCATION";
+  /** The counter of all keys for which there is no room. */
+  readonly shared: string;
+  /** Its key may be a secret. */
+  readonly hidden: boolean;
 }
 
 export interface ExchangeUp {

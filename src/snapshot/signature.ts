@@ -155,6 +155,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   front: optional(isObject),
   ports: optional(isList),
   outside: optional((value) => value === true),
+  limited: optional((value) => value === true),
   path: isObject,
   routes: isList,
   clusters: isObject,

@@ -1,10 +1,17 @@
+import { type Expression as ExpressionOf, type Leaf, linkExpression, type Value } from "../match/expression.ts";
+import type { CompiledExpression } from "../snapshot/telemetry-model.ts";
 import type { Journal } from "./journal.ts";
 
-/** What an expression is worth; undefined: it cannot be worked out, as where what it names is not there. A duration is its milliseconds. */
-export type Value = string | number | boolean | undefined;
+/** Of a call that has ended, and when. */
+export type Expression = ExpressionOf<Journal>;
 
-/** @param now epoch ms: the end of the call */
-export type Expression = (journal: Journal, now: number) => Value;
+export function linkOfCall(tree: CompiledExpression): Expression {
+  return linkExpression(tree, readerOf);
+}
+
+function readerOf(leaf: Leaf): Expression {
+  return leaf.kind === "attribute" ? attributeReader(leaf.name) : (journal) => headerOf(journal, leaf.of, leaf.name);
+}
 
 /**
  * A header of the request as it was decided on, or of the answer.
@@ -19,7 +26,7 @@ export function headerOf(journal: Journal, of: "request" | "response", name: str
 }
 
 /** Whatever nobody knows is never there. @param name as Envoy calls it */
-export function attributeReader(name: string): Expression {
+function attributeReader(name: string): Expression {
   const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
   return read === undefined ? () => undefined : (journal, now) => read(journal, now) ?? undefined;
 }

@@ -22,6 +22,14 @@ const COUNTERS = {
     help: "Questions to external authorizers, by what came of them.",
     labels: ["provider", "result"],
   },
+  tulle_rate_limited_total: {
+    help: "Requests that were over a rate limit, audited ones too, or whose limit is closed and could not be asked.",
+    labels: ["limit", "verdict"],
+  },
+  tulle_limiter_failures_total: {
+    help: "Calls of the objects that count requests which failed, or took too long.",
+    labels: [],
+  },
   tulle_body_length_unknown_total: {
     help: "Bodies of requests and of answers whose length is not known: they are in no histogram of bytes.",
     labels: ["body", "destination_service"],

@@ -1,6 +1,5 @@
 import type { IstioMetric, MetricsSettings, TagOverride } from "../snapshot/telemetry-model.ts";
-import type { Expression } from "./attributes.ts";
-import { linkExpression } from "./expression.ts";
+import { type Expression, linkOfCall } from "./attributes.ts";
 import type { Journal } from "./journal.ts";
 import { UNKNOWN } from "./labels.ts";
 import { type MetricLabels, METRIC_LABELS, type MetricSums, ownerOf, type Series, seriesKey } from "./metrics.ts";
@@ -47,7 +46,7 @@ export function linkMetrics({ off, overrides }: MetricsSettings): ToldMetrics | 
 
 function linkTag({ name, value }: TagOverride): Tag {
   if (value === undefined) return { name, fixed: "", value: () => "" };
-  return { name, fixed: value.kind === "value" ? String(value.value) : null, value: linkExpression(value) };
+  return { name, fixed: value.kind === "value" ? String(value.value) : null, value: linkOfCall(value) };
 }
 
 /** A label that calls fill is not a place for texts. */

@@ -3,8 +3,7 @@ import type { Peer } from "../identity/peer.ts";
 import type { Endpoint, Root, Slice, Workload } from "../snapshot/model.ts";
 import type { Programs } from "../snapshot/program-model.ts";
 import type { LogSink, MeshTelemetry, TelemetrySettings, TelemetrySides } from "../snapshot/telemetry-model.ts";
-import type { Expression } from "./attributes.ts";
-import { linkExpression } from "./expression.ts";
+import { type Expression, linkOfCall } from "./attributes.ts";
 import type { Journal } from "./journal.ts";
 import { linkLogFormat, type LogWriter } from "./log-format.ts";
 import { type TracePlan, tracePlan } from "./trace-plan.ts";
@@ -144,7 +143,7 @@ const DEFAULT_SINKS: readonly LogSink[] = [{ provider: "envoy" }];
 function linkSink({ provider, filter, format }: LogSink): Sink {
   return {
     provider,
-    filters: filter === undefined ? null : [linkExpression(filter)],
+    filters: filter === undefined ? null : [linkOfCall(filter)],
     write: format === undefined ? null : linkLogFormat(format),
   };
 }

@@ -58,6 +58,13 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
           serviceAccount: "held",
         },
       };
+    case "RateLimitPolicy":
+      return {
+        spec: {
+          targetRefs: [{ kind: "Service", name: "held" }],
+          limits: [{ name: "all", rates: [{ limit: 10, window: "1m" }] }],
+        },
+      };
     default:
       return {};
   }

@@ -178,6 +178,11 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "EnrolmentRule",
     "spec: {issuer: 'https://a.example.com', audience: 'tulle://cluster.local', jwksUri: 'https://a.example.com/keys', subject: 'a:{b}', namespace: '{b}', serviceAccount: web}",
   ],
+  [
+    "tulle.dev/v1alpha1",
+    "RateLimitPolicy",
+    "spec: {targetRefs: [{kind: Service, name: a}], limits: [{name: a, when: 'request.method == \"GET\"', key: [source.address], onMissingKey: Skip, rates: [{limit: 1, window: 1m, burst: 2}], scope: Location, onError: Refuse}]}",
+  ],
 ];
 
 function written([apiVersion, kind, fields]: (typeof EXAMPLES)[number]): string {

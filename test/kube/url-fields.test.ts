@@ -80,6 +80,8 @@ const UNASKED: Readonly<Record<string, RegExp>> = {
 
 /** Fields that name a service of the mesh, or what a client is told: nobody calls what they say as it stands there. */
 const NAMES = new Set([
+  // One of a VirtualService's hosts, which requests are compared with.
+  "RateLimitPolicy.targetRefs.host",
   // Its hosts are called only as endpoints of a ServiceEntry are, and looked at as those.
   "ServiceEntry.hosts",
   "EndpointSlice.endpoints.addresses",

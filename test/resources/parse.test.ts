@@ -91,7 +91,7 @@ describe("parseObject", () => {
   });
 
   it("says that a kind is not built yet, or never can be", () => {
-    const messages = ["tulle.dev/v1alpha1, kind: RateLimitPolicy", `${ISTIO}, kind: EnvoyFilter`].map(
+    const messages = ["gateway.envoyproxy.io/v1alpha1, kind: BackendTrafficPolicy", `${ISTIO}, kind: EnvoyFilter`].map(
       (kind) => parsed(`{apiVersion: ${kind}, metadata: {name: a}}`).findings[0]?.message,
     );
     expect(messages).toEqual([

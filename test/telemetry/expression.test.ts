@@ -3,8 +3,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ATTRIBUTE_TYPES } from "../../src/resources/cel-attributes.ts";
 import { compileExpression, describeExpressionError, type ExpressionUse } from "../../src/resources/cel.ts";
-import { ATTRIBUTES, type Value } from "../../src/telemetry/attributes.ts";
-import { linkExpression } from "../../src/telemetry/expression.ts";
+import type { Value } from "../../src/match/expression.ts";
+import { ATTRIBUTES, linkOfCall } from "../../src/telemetry/attributes.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
 import { linkPart } from "../support/link-with.ts";
 
@@ -38,7 +38,7 @@ function journalOf(call: Call): Journal {
 function valueOf(source: string, call: Call, use: ExpressionUse = "label"): Value {
   const compiled = compileExpression(source, use);
   if (!compiled.ok) throw new Error(describeExpressionError(compiled.error));
-  return linkPart(compiled.value.tree, linkExpression)(journalOf(call), NOW);
+  return linkPart(compiled.value.tree, linkOfCall)(journalOf(call), NOW);
 }
 
 function problemOf(source: string, use: ExpressionUse = "filter"): string | null {
@@ -222,7 +222,7 @@ describe("compiled", () => {
             request: { url_path: "/a", id: "id-1", headers },
             response: { code: BigInt(status), headers: answer, ...(size !== null && { size: BigInt(size) }) },
           };
-          expect([source, linkPart(compiled.value.tree, linkExpression)(journal, NOW)]).toEqual([
+          expect([source, linkPart(compiled.value.tree, linkOfCall)(journal, NOW)]).toEqual([
             source,
             worth(() => reference.evaluate(source, context)),
           ]);

@@ -5,7 +5,7 @@ import { filledBy, linkAuthorizers } from "../../src/policy/external-authorizati
 import type { Cluster, Endpoint, Slice } from "../../src/snapshot/model.ts";
 import type { CompiledExpression, MeshTelemetry, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
-import { linkExpression } from "../../src/telemetry/expression.ts";
+import { linkOfCall } from "../../src/telemetry/attributes.ts";
 import { linkLogFormat } from "../../src/telemetry/log-format.ts";
 import { foldedKey, MetricSums, sumOf, underLabels } from "../../src/telemetry/metrics.ts";
 import type { MetricDelta } from "../../src/snapshot/rpc.ts";
@@ -128,7 +128,7 @@ describe("a format of the log", () => {
       ["instead", "none"],
       ["tier", "gold"],
     ]);
-    const label = linkExpression({ kind: "header", of: "request", name: "x-user-jwt" });
+    const label = linkOfCall({ kind: "header", of: "request", name: "x-user-jwt" });
     expect(label(journal, NOW)).toBeUndefined();
   });
 

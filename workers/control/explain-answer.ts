@@ -154,6 +154,7 @@ const NOT_SHOWN: Explained["verdict"] = {
 /** Stages that a request may come to once the policies of what it calls let it through. */
 const BEHIND_POLICIES: ReadonlySet<Explained["stages"][number]["stage"]> = new Set([
   "filter",
+  "limit",
   "mirror",
   "breakers",
   "endpoint",

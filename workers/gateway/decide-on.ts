@@ -1,6 +1,7 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { decide } from "../../src/decide/decide.ts";
 import type { Decision, Need } from "../../src/decide/types.ts";
+import type { LimitsFact } from "../../src/limits/limits-fact.ts";
 import { tokenAt } from "../../src/request/credentials.ts";
 import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
@@ -52,15 +53,19 @@ async function gather<Reply, C extends Call<Reply>>(
   bodyOf: BodyOf<C>,
 ): Promise<Reply | null> {
   const checks = new Map<string, CheckFact>();
-  let { needs } = first;
-  for (let round = 1; round < MAX_ROUNDS + checks.size; round += 1) {
+  let limits: LimitsFact | undefined;
+  let { needs, limits: asks } = first;
+  // The limits come last, and take a round.
+  for (let round = 0; round < MAX_ROUNDS + checks.size; round += 1) {
     const refused = await getFacts(call, needs, tokens, checks, bodyOf);
+    if (asks !== undefined) limits = await call.mesh.limits.take(asks);
     if (call.signal?.aborted === true) return call.gone();
     if (refused !== null) return call.answer(answerOf(refused));
-    if (checks.size > 0) call.facts = { ...facts, checks };
+    if (checks.size > 0 || limits !== undefined)
+      call.facts = { ...facts, checks: checks.size > 0 ? checks : undefined, limits };
     const decision = decide(call.slice, call.facts);
     if (decision.effect !== "need") return take(call, decision);
-    ({ needs } = decision);
+    ({ needs, limits: asks } = decision);
   }
   return call.answer(answerOf("decision_failed"));
 }

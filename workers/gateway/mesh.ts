@@ -13,6 +13,7 @@ import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import { Authorizers } from "./authorizers.ts";
+import { Limits } from "./limits.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
@@ -34,6 +35,7 @@ export interface Mesh {
   /** Null: this gateway has no key to sign with. */
   readonly assertions: Assertions | null;
   readonly callers: Callers;
+  readonly limits: Limits;
   readonly spans: SpanExporter;
   /** Of Workers RPC. */
   readonly openCalls: OpenCalls;
@@ -96,6 +98,11 @@ export function createMesh(env: Env): Mesh {
     assertions: env.ASSERTION_KEY === undefined ? null : new Assertions(env.ASSERTION_KEY, env.GATEWAY_NAME),
     authorizers: new Authorizers(configuration),
     callers: new Callers(configuration),
+    limits: new Limits({
+      state: env.STATE,
+      location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
+      count: (key) => configuration.count(key),
+    }),
     spans: new SpanExporter({
       whence: () => ({ gateway: env.GATEWAY_NAME, location: mesh.location }),
       send: async (collector, body) => sendSpans(mesh, collector, body),

@@ -1,8 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { ExchangeDown, ExchangeUp, StateProps, StateRpc } from "../../src/snapshot/rpc.ts";
+import type { Taken } from "../../src/limits/limiter.ts";
+import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
+import { takeLimits } from "./take-limits.ts";
 
 export { Cell } from "./cell.ts";
+export { Limiter } from "./limiter.ts";
 
 /** The way to the cell: gateways bind this, never its class, so none can ask in another's name. */
 export class State extends WorkerEntrypoint<Env, StateProps> implements StateRpc {
@@ -19,6 +22,11 @@ export class State extends WorkerEntrypoint<Env, StateProps> implements StateRpc
       if (!isPassing(error)) throw error;
       return cell().exchange(gateway, up);
     }
+  }
+
+  /** Never repeated: what failed may have been charged, and who asked has a limit of its own then. */
+  async take(up: LimitsUp): Promise<Taken> {
+    return takeLimits(up, (name) => this.env.LIMITER.getByName(name));
   }
 }
 

@@ -8,6 +8,7 @@ import { GATEWAY_NAMESPACE, meshConfig, namespaceOf, narrowerOf, patternsIn, tru
 import { gatewayViewer } from "../viewer.ts";
 import type { FrontDraft, GatewayEntry, GatewayHost, World } from "../world.ts";
 import { clientTlsOf } from "./gateway-tls.ts";
+import { limitsOf } from "./limits.ts";
 import { mergeRoutes } from "./merge.ts";
 import { workloadPolicies } from "./policies.ts";
 import { compileRoutes } from "./routes.ts";
@@ -158,6 +159,7 @@ type GatewayLabels = Readonly<Record<string, string>> & { readonly app: string }
 
 function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, labels: GatewayLabels): FrontDraft {
   const proxies = meshConfig(world).defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0;
+  const limits = limitsOf(world, `${namespaceOf(gateway)}/Gateway/${gateway.metadata.name}`);
   return {
     gateway: `${namespaceOf(gateway)}/${gateway.metadata.name}`,
     workload: {
@@ -171,5 +173,6 @@ function frontOf(world: World, gateway: KubeObject, { tls, port }: Server, label
     ...clientTlsOf(tls),
     ...(tls?.httpsRedirect === true && { httpsRedirect: true }),
     ...(proxies > 0 && { trustedProxies: proxies }),
+    ...(limits.length > 0 && { limits }),
   };
 }

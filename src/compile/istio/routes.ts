@@ -23,11 +23,11 @@ const REQUEST_PORT = 0;
 
 /** The HTTP routes of one VirtualService at a place, in order. */
 export function compileRoutes(world: World, object: KubeObject, place: Place): CompiledRoutes {
-  const parts = rulesOf(world, object).flatMap(({ rule, label }) => {
+  const parts = rulesOf(world, object).flatMap(({ rule, label, from }) => {
     const base = `${namespaceOf(object)}/${object.metadata.name}/${label}`;
     return groupsAt(world, object, rule, place).map(({ name, statPrefix, matches }) => {
       const head = { name: name === undefined ? base : `${base}.${name}`, ...(statPrefix && { statPrefix }) };
-      return compileRule(world, object, rule, place, head, matches);
+      return compileRule(world, object, rule, place, head, matches, from);
     });
   });
   return { routes: parts.flatMap(({ routes }) => routes), targets: parts.flatMap(({ targets }) => targets) };
@@ -41,6 +41,7 @@ function compileRule(
   place: Place,
   head: Pick<Route, "name" | "statPrefix">,
   matches: readonly RouteMatch[],
+  from: KubeObject,
 ): CompiledRoutes {
   const routes: Route[] = [];
   const targets: Target[] = [];
@@ -75,10 +76,24 @@ function compileRule(
       ...(route.length > 0 && { ...timeouts(object, rule), ...retriesOf(world, rule.retries) }),
       ...localAnswer(rule),
       ...filterModels(rule),
+      ...limitsFor(world, object, rule, from),
       ...(copies.length > 0 && { mirrors: copies.map(({ share, target }) => ({ cluster: idOf(target), share })) }),
     });
   }
   return { routes, targets };
+}
+
+/** Those of the VirtualService, and of the delegate that the rule is written in. */
+function limitsFor(
+  world: World,
+  object: KubeObject,
+  { name = "" }: HttpRouteSpec,
+  from: KubeObject,
+): Pick<Route, "limits"> {
+  const all = [...new Set([object, from])].flatMap((one) =>
+    world.policies.limitsOf(world, `${namespaceOf(one)}/VirtualService/${one.metadata.name}`, name),
+  );
+  return all.length === 0 ? {} : { limits: all };
 }
 
 function idOf({ host, port, subset }: Target): string {

@@ -3,11 +3,13 @@ import { env as bound, exports as exported } from "cloudflare:workers";
 import type { CallerProps, ConfigApi, StateApi, StateProps, StateRpc } from "../../../src/snapshot/rpc.ts";
 import type { Env } from "../../../workers/gateway/env.ts";
 import type { Cell } from "../../../workers/state/cell.ts";
+import type { Limiter } from "../../../workers/state/limiter.ts";
 import type { Requests } from "./requests.ts";
 
 /** What vitest.config.ts binds to the Worker that the tests run in. */
 export interface TestEnv extends Env {
   readonly CELL: DurableObjectNamespace<Cell>;
+  readonly LIMITER: DurableObjectNamespace<Limiter>;
   readonly REQUESTS: DurableObjectNamespace<Requests>;
   readonly CONTROL: ConfigApi & StateApi;
   /** Ed25519, PKCS#8, base64: what `SNAPSHOT_KEYS` verifies. */

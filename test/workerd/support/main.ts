@@ -1,5 +1,5 @@
 /** The Worker that the tests run in: gateway and state as deployed, and a control that does what a test says. */
-export { Cell, State } from "../../../workers/state/index.ts";
+export { Cell, Limiter, State } from "../../../workers/state/index.ts";
 export { default, MeshEntrypoint } from "../../../workers/gateway/index.ts";
 export { Control } from "./control.ts";
 export { Requests } from "./requests.ts";

@@ -1,11 +1,15 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { ExchangeDown, ExchangeUp, StateProps, StateRpc } from "../../../src/snapshot/rpc.ts";
+import type { Taken } from "../../../src/limits/limiter.ts";
+import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../../src/snapshot/rpc.ts";
 import { exports, type TestEnv } from "./env.ts";
 
 /** What a test does to the talk of one gateway with its cell, and what it saw of it. */
 export interface Tap {
   /** What went up, in order, also where it got lost. */
   readonly ups: ExchangeUp[];
+  /** How often limits were asked for. */
+  takes: number;
+  limiterIsAway: boolean;
   /** `cut`: fails at once, `cut_once`: the next alone. `answer_lost`: arrives, but the answer doesn't. `frozen`: neither answers nor fails. */
   way: "open" | "cut" | "cut_once" | "answer_lost" | "frozen";
   /** Alters what comes down. */
@@ -16,7 +20,7 @@ const taps = new Map<string, Tap>();
 
 export function tapOf(gateway: string): Tap {
   let tap = taps.get(gateway);
-  if (!tap) taps.set(gateway, (tap = { ups: [], way: "open", tamper: null }));
+  if (!tap) taps.set(gateway, (tap = { ups: [], takes: 0, limiterIsAway: false, way: "open", tamper: null }));
   return tap;
 }
 
@@ -34,5 +38,12 @@ export class Wire extends WorkerEntrypoint<TestEnv, StateProps> implements State
     const down = await exports.State({ props: { gateway } }).exchange(up);
     if (tap.way === "answer_lost") throw new Error("the answer is lost");
     return tap.tamper?.(down) ?? down;
+  }
+
+  async take(up: LimitsUp): Promise<Taken> {
+    const tap = tapOf(this.ctx.props.gateway);
+    tap.takes += 1;
+    if (tap.limiterIsAway) throw new Error("the limiter is away");
+    return exports.State({ props: this.ctx.props }).take(up);
   }
 }

@@ -1,12 +1,24 @@
-import { machineOf } from "../match/machine.ts";
+import { machineOf } from "./machine.ts";
 import type { CompiledExpression } from "../snapshot/telemetry-model.ts";
-import { attributeReader, type Expression, headerOf, type Value } from "./attributes.ts";
+
+/** What an expression is worth; undefined: it cannot be worked out, as where what it names is not there. A duration is its milliseconds. */
+export type Value = string | number | boolean | undefined;
+
+/** @param now epoch ms */
+export type Expression<C> = (context: C, now: number) => Value;
+
+/** What an expression asks its context for. */
+export type Leaf = Extract<CompiledExpression, { readonly kind: "attribute" | "header" }>;
 
 /** No text that is put together is longer, and no longer one is looked through by a pattern. */
 const MAX_TEXT = 4_096;
 
-/** Makes an expression ready: what it costs is bounded by its nodes. */
-export function linkExpression(tree: CompiledExpression): Expression {
+/**
+ * Makes an expression ready: what it costs is bounded by its nodes.
+ *
+ * @param read says how what it names is found
+ */
+export function linkExpression<C>(tree: CompiledExpression, read: (leaf: Leaf) => Expression<C>): Expression<C> {
   switch (tree.kind) {
     case "value": {
       const value = tree.value ?? undefined;
@@ -15,37 +27,38 @@ export function linkExpression(tree: CompiledExpression): Expression {
     case "duration":
       return () => tree.ms;
     case "attribute":
-      return attributeReader(tree.name);
     case "header":
-      return (journal) => headerOf(journal, tree.of, tree.name);
+      return read(tree);
     case "has": {
-      const of = linkExpression(tree.of);
-      return (journal, now) => of(journal, now) !== undefined;
+      const of = linkExpression(tree.of, read);
+      return (context, now) => of(context, now) !== undefined;
     }
     case "matches": {
-      const [of, pattern] = [linkExpression(tree.of), machineOf(tree.regex)];
-      return (journal, now) => {
-        const text = of(journal, now);
+      const [of, pattern] = [linkExpression(tree.of, read), machineOf(tree.regex)];
+      return (context, now) => {
+        const text = of(context, now);
         return typeof text === "string" && text.length <= MAX_TEXT ? pattern?.finds(text) : undefined;
       };
     }
     case "if": {
-      const [test, one, other] = [tree.test, tree.one, tree.other].map(linkExpression) as Three;
-      return (journal, now) => {
-        const holds = test(journal, now);
-        return typeof holds !== "boolean" ? undefined : (holds ? one : other)(journal, now);
+      const [test, one, other] = [tree.test, tree.one, tree.other].map((part) =>
+        linkExpression(part, read),
+      ) as Three<C>;
+      return (context, now) => {
+        const holds = test(context, now);
+        return typeof holds !== "boolean" ? undefined : (holds ? one : other)(context, now);
       };
     }
     case "not":
     case "negate":
-      return linkCall(tree.kind, [tree.of]);
+      return linkCall(tree.kind, [tree.of], read);
     case "call":
-      return linkCall(tree.name, tree.args);
+      return linkCall(tree.name, tree.args, read);
     case "and":
     case "or":
-      return linkLogic(tree.kind === "or", linkExpression(tree.left), linkExpression(tree.right));
+      return linkLogic(tree.kind === "or", linkExpression(tree.left, read), linkExpression(tree.right, read));
     case "in":
-      return linkCall("in", tree.right.kind === "list" ? [tree.left, ...tree.right.items] : []);
+      return linkCall("in", tree.right.kind === "list" ? [tree.left, ...tree.right.items] : [], read);
     case "list":
       return () => undefined;
     case "==":
@@ -59,30 +72,47 @@ export function linkExpression(tree: CompiledExpression): Expression {
     case "*":
     case "/":
     case "%":
-      return linkCall(tree.kind, [tree.left, tree.right]);
+      return linkCall(tree.kind, [tree.left, tree.right], read);
   }
 }
 
-type Three = [Expression, Expression, Expression];
+/** All that an expression asks for. */
+export function leavesOf(tree: CompiledExpression): readonly Leaf[] {
+  return tree.kind === "attribute" || tree.kind === "header" ? [tree] : partsOf(tree).flatMap(leavesOf);
+}
+
+function partsOf(tree: Exclude<CompiledExpression, Leaf>): readonly CompiledExpression[] {
+  if ("left" in tree) return [tree.left, tree.right];
+  if ("items" in tree) return tree.items;
+  if ("args" in tree) return tree.args;
+  if ("test" in tree) return [tree.test, tree.one, tree.other];
+  return "of" in tree ? [tree.of] : [];
+}
+
+type Three<C> = [Expression<C>, Expression<C>, Expression<C>];
 
 /** As CEL has it: one side that decides by itself makes up for one that cannot be worked out. @param decides what the other side's does not matter beside */
-function linkLogic(decides: boolean, left: Expression, right: Expression): Expression {
-  return (journal, now) => {
-    const first = left(journal, now);
+function linkLogic<C>(decides: boolean, left: Expression<C>, right: Expression<C>): Expression<C> {
+  return (context, now) => {
+    const first = left(context, now);
     if (first === decides) return decides;
-    const second = right(journal, now);
+    const second = right(context, now);
     if (second === decides) return decides;
     return first === !decides && second === !decides ? !decides : undefined;
   };
 }
 
 /** Where one of its parts cannot be worked out, it cannot. */
-function linkCall(name: string, parts: readonly CompiledExpression[]): Expression {
-  const args = parts.map(linkExpression);
-  return (journal, now) => {
+function linkCall<C>(
+  name: string,
+  parts: readonly CompiledExpression[],
+  read: (leaf: Leaf) => Expression<C>,
+): Expression<C> {
+  const args = parts.map((part) => linkExpression(part, read));
+  return (context, now) => {
     const values: Known[] = [];
     for (const arg of args) {
-      const value = arg(journal, now);
+      const value = arg(context, now);
       if (value === undefined) return undefined;
       values.push(value);
     }

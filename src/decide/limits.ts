@@ -1,0 +1,120 @@
+import type { HeaderChange } from "../request/changes.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import { limitAsks, type LinkedLimit } from "../limits/link.ts";
+import type { LimitsFact, TakenLimit } from "../limits/limits-fact.ts";
+import type { ShadowNote } from "../policy/shadow.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
+import type { LinkedRoute } from "../snapshot/link.ts";
+import { type Answer, answerOf } from "./answers.ts";
+import type { Trace } from "./trace.ts";
+import type { Decision, Need } from "./types.ts";
+
+/**
+ * The limits of a request that nothing else has refused, the last that is asked: all of them are charged, or none is.
+ *
+ * @param facts the request as it was routed
+ * @param decision what becomes of it behind them
+ */
+export function limited(
+  limits: readonly LinkedLimit[],
+  route: LinkedRoute,
+  facts: RequestFacts,
+  tokens: readonly VerifiedToken[],
+  decision: Decision,
+  trace: Trace | undefined,
+): Decision | Need {
+  const { limits: taken, conclusions } = facts;
+  // A record that holds nothing of limits is of a request that met none.
+  if (taken === undefined && conclusions?.mode === "read") return decision;
+  if (taken === undefined) {
+    const asks = limitAsks(limits, { facts, tokens, route: route.model.name });
+    if (typeof asks === "string") return refusal(decision, asks, [], trace);
+    return asks.length === 0 ? decision : { effect: "need", needs: [], limits: asks };
+  }
+  return obeyed(limits, taken, decision, trace);
+}
+
+function obeyed(
+  limits: readonly LinkedLimit[],
+  { limits: all }: LimitsFact,
+  decision: Decision,
+  trace: Trace | undefined,
+): Decision {
+  const told: TakenLimit[] = [];
+  let over: TakenLimit | null = null;
+  for (const one of all) {
+    const limit = limits.find(({ model }) => model.name === one.name);
+    // It was taken away since.
+    if (limit === undefined) continue;
+    trace?.saw("limit", one.name, one.verdict);
+    if (limit.model.told) told.push(one);
+    if (one.verdict === "taken") continue;
+    if (limit.model.audit === true) trace?.noted?.([noteOf(one.name)]);
+    else over ??= one;
+  }
+  const lines = [...linesOf(told), ...older(limits, told)];
+  if (over === null) return lines.length === 0 ? decision : withLines(decision, lines);
+  const wait = over.verdict === "failed" ? 1 : Math.max(1, Math.ceil(over.retryAfterMs / 1_000));
+  const retry = Number.isFinite(wait) ? [["retry-after", String(wait)] as const] : [];
+  return refusal(decision, over.name, [...retry, ...lines], trace, over.verdict === "failed");
+}
+
+/** As what a namespace that observes would have refused. */
+function noteOf(policy: string): ShadowNote {
+  const code = "request_rate_limited";
+  return { stage: "destination", action: "OBSERVE", dryRun: false, result: "denied", policy, code };
+}
+
+type Lines = readonly (readonly [name: string, value: string])[];
+
+function refusal(decision: Decision, name: string, lines: Lines, trace: Trace | undefined, failed = false): Answer {
+  const { route, cluster } = decision;
+  const answer = answerOf(failed ? "rate_limiter_error" : "request_rate_limited", name, route, cluster);
+  trace?.saw("limit", name, answer.code);
+  const cors =
+    decision.effect === "forward"
+      ? decision.cors.flatMap((line) => ("value" in line ? [[line.name, line.value] as const] : []))
+      : [];
+  return { ...answer, headers: [...answer.headers, ...lines, ...cors], delayMs: decision.delayMs };
+}
+
+function withLines(decision: Decision, lines: Lines): Decision {
+  if (decision.effect === "answer") return { ...decision, headers: [...decision.headers, ...lines] };
+  const changes = lines.map(([name, value]): HeaderChange => ({ op: "set", name, value }));
+  return { ...decision, response: [...decision.response, ...changes] };
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10: a list of policies, and of what is left of them. */
+function linesOf(told: readonly TakenLimit[]): Lines {
+  if (told.length === 0) return [];
+  const policies = told.map(
+    ({ name, quota, windowMs }) => `${quoted(name)};q=${quota};w=${Math.ceil(windowMs / 1_000)}`,
+  );
+  const left = told.map((one) => `${quoted(one.name)};r=${one.left};t=${secondsOf(one)}`);
+  return [
+    ["ratelimit-policy", policies.join(", ")],
+    ["ratelimit", left.join(", ")],
+  ];
+}
+
+/** The older names, which have room for one: that of which the least is left. */
+function older(limits: readonly LinkedLimit[], told: readonly TakenLimit[]): Lines {
+  const least = told
+    .filter(({ name }) => limits.some(({ model }) => model.name === name && model.toldOlder === true))
+    .reduce<TakenLimit | null>((best, one) => (best === null || one.left < best.left ? one : best), null);
+  if (least === null) return [];
+  return [
+    ["x-ratelimit-limit", String(least.quota)],
+    ["x-ratelimit-remaining", String(least.left)],
+    ["x-ratelimit-reset", String(secondsOf(least))],
+  ];
+}
+
+function secondsOf({ resetMs, retryAfterMs }: TakenLimit): number {
+  return Math.ceil((retryAfterMs > 0 && Number.isFinite(retryAfterMs) ? retryAfterMs : resetMs) / 1_000);
+}
+
+/** Clients know a limit by its own name alone, which its author gave for them. */
+function quoted(name: string): string {
+  return `"${name.slice(name.lastIndexOf("/") + 1)}"`;
+}

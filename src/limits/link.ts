@@ -1,0 +1,178 @@
+import { formatIp, parseIp } from "../match/ip.ts";
+import { type Expression, leavesOf, linkExpression, type Leaf, type Value } from "../match/expression.ts";
+import type { RequestFacts } from "../request/facts.ts";
+import type { VerifiedToken } from "../request/token-fact.ts";
+import type { LimitModel } from "../snapshot/limit-model.ts";
+import { keyText } from "./key-text.ts";
+import type { LimitAsk } from "./limit-book.ts";
+import type { Rate } from "./rate.ts";
+
+/** What the expressions of a limit see: the request as it was routed, and who was proven to have sent it. */
+export interface LimitContext {
+  readonly facts: RequestFacts;
+  readonly tokens: readonly VerifiedToken[];
+  readonly route: string;
+}
+
+type OfRequest = Expression<LimitContext>;
+
+/** A limit made ready. */
+export interface LinkedLimit {
+  readonly model: LimitModel;
+  /** Null: each request. */
+  readonly when: OfRequest | null;
+  readonly key: readonly OfRequest[];
+  readonly tiers: readonly { readonly when: OfRequest; readonly rates: readonly Rate[] }[];
+  readonly overrides: ReadonlyMap<string, readonly Rate[]>;
+  /** Null: 1. */
+  readonly cost: OfRequest | null;
+  /** Of the counter: policy, limit and target. */
+  readonly prefix: string;
+}
+
+/** Headers that they name. */
+export function limitHeaders(limits: readonly LimitModel[]): readonly string[] {
+  return limits
+    .flatMap(({ when, key, tiers = [], cost }) => [when, ...key, ...tiers.map((tier) => tier.when), cost])
+    .flatMap((tree) => (tree === undefined ? [] : leavesOf(tree)))
+    .flatMap((leaf) => (leaf.kind === "header" ? leaf.name : []));
+}
+
+/** @returns null where there is none: a request pays nothing then */
+export function linkLimits(...lists: readonly (readonly LimitModel[] | undefined)[]): readonly LinkedLimit[] | null {
+  const all = new Map(lists.flatMap((list) => list ?? []).map((model) => [prefixOf(model), model]));
+  return all.size === 0
+    ? null
+    : [...all].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([prefix, model]) => ofModel(prefix, model));
+}
+
+function ofModel(prefix: string, model: LimitModel): LinkedLimit {
+  const { when, key, tiers = [], overrides = {}, cost } = model;
+  return {
+    model,
+    when: when === undefined ? null : linkExpression(when, readerOf),
+    key: key.map((part) => linkExpression(part, readerOf)),
+    tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, readerOf), rates: tier.rates })),
+    overrides: new Map(Object.entries(overrides)),
+    cost: cost === undefined ? null : linkExpression(cost, readerOf),
+    prefix,
+  };
+}
+
+function prefixOf({ name, target = "" }: LimitModel): string {
+  return `${name}|${target}|`;
+}
+
+/** The objects of a location are close by. */
+const LOCATION_TIMEOUT_MS = 50;
+const GLOBAL_TIMEOUT_MS = 400;
+
+/** Longer keys are as good as none: nobody makes a counter as large as they like. */
+const MAX_KEY = 256;
+
+/**
+ * What a request is asked about.
+ *
+ * @returns the name of a limit that refuses it, since it lacks what is counted by
+ */
+export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext): readonly LimitAsk[] | string {
+  const asks: LimitAsk[] = [];
+  for (const limit of limits) {
+    const { model, when, prefix } = limit;
+    if (when !== null && when(context, 0) !== true) continue;
+    const parts = keyOf(limit, context);
+    if (parts === null && model.missing === "SKIP") continue;
+    if (parts === null && model.missing === "REFUSE") return model.name;
+    const cost = costOf(limit, context);
+    if (cost === 0) continue;
+    const key = parts === null ? "" : keyText(parts);
+    asks.push({
+      name: model.name,
+      scope: model.scope,
+      counter: `${prefix}${key}`,
+      shared: `${prefix}+`,
+      rates: ratesOf(limit, key, context),
+      cost,
+      audit: model.audit === true,
+      closed: model.closed === true,
+      hidden: model.hidden === true,
+      timeoutMs: model.timeoutMs ?? (model.scope === "GLOBAL" ? GLOBAL_TIMEOUT_MS : LOCATION_TIMEOUT_MS),
+    });
+  }
+  return asks;
+}
+
+/** @returns null where a part is not there */
+function keyOf({ key }: LinkedLimit, context: LimitContext): readonly string[] | null {
+  const parts: string[] = [];
+  let length = 0;
+  for (const part of key) {
+    const value = part(context, 0);
+    if (value === undefined || value === "") return null;
+    const text = String(value);
+    length += text.length;
+    if (length > MAX_KEY) return null;
+    parts.push(text);
+  }
+  return parts;
+}
+
+function ratesOf({ model, tiers, overrides }: LinkedLimit, key: string, context: LimitContext): readonly Rate[] {
+  const own = overrides.get(key);
+  if (own !== undefined) return own;
+  for (const { when, rates } of tiers) if (when(context, 0) === true) return rates;
+  return model.rates;
+}
+
+function costOf({ cost }: LinkedLimit, context: LimitContext): number {
+  if (cost === null) return 1;
+  const value = cost(context, 0);
+  return typeof value === "number" && value >= 0 ? value : 1;
+}
+
+/** What their expressions may name (`LIMIT_ATTRIBUTES` in src/resources/cel-attributes.ts). */
+function readerOf(leaf: Leaf): OfRequest {
+  if (leaf.kind === "header") return ({ facts }) => single(facts.headers[leaf.name]);
+  const claim = /^request\.auth\.claims\.(.+)$/s.exec(leaf.name)?.[1];
+  if (claim !== undefined) return ({ tokens }) => claimOf(tokens, claim);
+  const read = Object.hasOwn(READERS, leaf.name) ? READERS[leaf.name] : undefined;
+  return read === undefined ? () => undefined : (context) => read(context) ?? undefined;
+}
+
+const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>> = {
+  "request.url_path": ({ facts }) => facts.path,
+  // What a target's host is compared with: no author names it.
+  host: ({ facts }) => facts.host,
+  "request.host": ({ facts }) => facts.authority,
+  "request.scheme": ({ facts }) => facts.scheme,
+  "request.method": ({ facts }) => facts.method,
+  "request.useragent": ({ facts }) => facts.headers["user-agent"],
+  "request.auth.principal": ({ tokens }) => tokens[0]?.principal,
+  "source.address": ({ facts }) => network(facts.clientIp),
+  "source.principal": ({ facts }) => facts.peer.principal,
+  "source.namespace": ({ facts }) => facts.peer.namespace,
+  "destination.port": ({ facts }) => facts.port,
+  "xds.route_name": ({ route }) => route,
+};
+
+/** A header that came more than once, or holds a list, names nobody. */
+function single(value: string | undefined): string | undefined {
+  return value === undefined || value.includes(",") ? undefined : value.trim();
+}
+
+function claimOf(tokens: readonly VerifiedToken[], name: string): Value {
+  for (const { claims } of tokens) {
+    const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
+    if (typeof value === "string" || typeof value === "boolean") return value;
+    if (typeof value === "number") return String(value);
+  }
+  return undefined;
+}
+
+/** An IPv6 address is cut to /64, which one customer has whole (R33). */
+function network(address: string | null): string | null {
+  const ip = address === null ? null : parseIp(address);
+  if (ip === null) return address;
+  if (ip.length === 4) return formatIp(ip);
+  return `${formatIp(ip.map((byte, at) => (at < 8 ? byte : 0)))}/64`;
+}

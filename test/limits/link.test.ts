@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { keyText } from "../../src/limits/key-text.ts";
+import { limitAsks, linkLimits } from "../../src/limits/link.ts";
+import type { RequestFacts } from "../../src/request/facts.ts";
+import { compileExpression } from "../../src/resources/cel.ts";
+import type { LimitModel } from "../../src/snapshot/limit-model.ts";
+import { facts, headers, peer } from "../decide/requests.ts";
+import { eachSeed } from "./random.ts";
+
+function tree(source: string, use: "key" | "condition" | "cost" = "key") {
+  const read = compileExpression(source, use);
+  if (!read.ok) throw new Error(read.error.reason);
+  return read.value.tree;
+}
+
+function asked(model: Partial<LimitModel>, request: Partial<RequestFacts> = {}, claims?: Record<string, unknown>) {
+  const limits = linkLimits([
+    { name: "ns/p/l", scope: "GLOBAL", key: [], missing: "SHARE", rates: [{ limit: 1, windowMs: 1_000 }], ...model },
+  ]);
+  const token = {
+    ok: true,
+    principal: "iss/sub",
+    issuer: "iss",
+    subject: "sub",
+    audiences: [],
+    presenter: null,
+  } as const;
+  const tokens = claims === undefined ? [] : [{ ...token, claims, spaceDelimited: [], rule: 0 }];
+  const asks = limitAsks(limits ?? [], { facts: facts(request), tokens, route: "r" });
+  return typeof asks === "string" ? asks : asks[0];
+}
+
+const counter = (...of: Parameters<typeof asked>) => {
+  const ask = asked(...of);
+  return typeof ask === "object" ? ask.counter : ask;
+};
+
+describe("the key of a limit", () => {
+  it.each([
+    ["source.address", { clientIp: "2001:db8:1:2:aaaa::1" }, { clientIp: "2001:db8:1:2::9" }, true],
+    ["source.address", { clientIp: "2001:db8:1:2::1" }, { clientIp: "2001:db8:1:3::1" }, false],
+    ["source.address", { clientIp: "::ffff:192.0.2.1" }, { clientIp: "192.0.2.1" }, true],
+    ["source.address", { clientIp: "192.0.2.1" }, { clientIp: "192.0.2.2" }, false],
+    ["source.principal", { peer: peer("a") }, { peer: peer("b") }, false],
+    ['request.headers["X-A"]', { headers: headers({ "x-a": " one " }) }, { headers: headers({ "x-a": "one" }) }, true],
+    ['request.headers["x-a"]', { headers: headers({ "x-a": "one,one" }) }, {}, true],
+    ['request.headers["x-a"]', { headers: headers({ "x-a": "a".repeat(300) }) }, {}, true],
+    ["request.url_path", { path: "/a" }, { path: "/b" }, false],
+  ] as const)("%s: is %j counted with %j? %j", (source, one, other, together) => {
+    const key = [tree(source)];
+    expect(counter({ key }, one) === counter({ key }, other)).toBe(together);
+  });
+
+  it("is of claims of verified tokens", () => {
+    const key = [tree('request.auth.claims["plan"]')];
+    expect(counter({ key }, {}, { plan: "gold" })).toBe("ns/p/l||4:gold");
+    expect(counter({ key }, {}, { plan: ["gold"] })).toBe(counter({ key }));
+  });
+
+  it("that is not there is counted with others, not counted, or refused", () => {
+    const key = [tree('request.headers["x-a"]')];
+    expect(counter({ key })).toBe("ns/p/l||");
+    expect(asked({ key, missing: "SKIP" })).toBeUndefined();
+    expect(asked({ key, missing: "REFUSE" })).toBe("ns/p/l");
+  });
+
+  it("is never that of other parts", () => {
+    eachSeed(20, (draws) => {
+      const known = new Map<string, string>();
+      for (let at = 0; at < 100; at += 1) {
+        const parts = Array.from({ length: draws.int(1, 3) }, () =>
+          Array.from({ length: draws.int(0, 3) }, () => "a:1|"[draws.int(0, 3)]).join(""),
+        );
+        const [text, written] = [keyText(parts), JSON.stringify(parts)];
+        expect(known.get(text) ?? written).toBe(written);
+        known.set(text, written);
+      }
+    });
+  });
+});
+
+describe("what a request is asked about", () => {
+  it("is nothing where `when` does not hold, or cannot be worked out", () => {
+    const when = tree('request.headers["x-a"] == "1"', "condition");
+    expect(asked({ when })).toBeUndefined();
+    expect(asked({ when }, { headers: headers({ "x-a": "2" }) })).toBeUndefined();
+    expect(asked({ when }, { headers: headers({ "x-a": "1" }) })).toMatchObject({ name: "ns/p/l" });
+  });
+
+  it("has the rates of its key, else of the first tier that holds", () => {
+    const rates = (limit: number) => [{ limit, windowMs: 1_000 }];
+    const model = {
+      key: [tree('request.headers["x-a"]')],
+      tiers: [
+        { when: tree('request.method == "POST"', "condition"), rates: rates(2) },
+        { when: tree("true", "condition"), rates: rates(3) },
+      ],
+      overrides: { [keyText(["vip"])]: rates(4) },
+    };
+    expect(asked(model, { headers: headers({ "x-a": "vip" }), method: "POST" })).toMatchObject({ rates: rates(4) });
+    expect(asked(model, { method: "POST" })).toMatchObject({ rates: rates(2) });
+    expect(asked(model)).toMatchObject({ rates: rates(3) });
+  });
+
+  it("costs what its author says, and nothing at 0", () => {
+    const cost = tree('request.method == "GET" ? 0 : 5', "cost");
+    expect(asked({ cost })).toBeUndefined();
+    expect(asked({ cost }, { method: "POST" })).toMatchObject({ cost: 5 });
+  });
+});

@@ -1,0 +1,116 @@
+import { DurableObject } from "cloudflare:workers";
+import type { CounterState } from "../../src/limits/counter.ts";
+import { type Ask, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
+import type { RemoteAsk } from "../../src/snapshot/rpc.ts";
+
+/** Keys of one limit that one object counts apart; all further ones are one, until others are as if nothing had been taken. */
+const MAX_KEYS = 10_000;
+/** What need not be kept is swept at most so often, */
+const SWEEP_EVERY_MS = 10_000;
+/** and, where nobody asks any more, this long after the last of it. */
+const REST_MS = 60_000;
+
+/**
+ * Counts a part of the keys of the mesh's limits, or of one location's. What it grants is stored before it answers, so that a new
+ * life of it, after an eviction or a failure, goes on where this one ended.
+ */
+export class Limiter extends DurableObject {
+  readonly #sql: SqlStorage;
+  #sweptAt = 0;
+  /** Keys of each limit, counted when it is first asked for after a sweep. */
+  readonly #keys = new Map<string, number>();
+  #hasAlarm = false;
+  #isReady = false;
+
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env as Cloudflare.Env);
+    this.#sql = ctx.storage.sql;
+  }
+
+  /** Of an object that was never asked, or not for long, nothing is stored. */
+  #begin(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS counters (counter TEXT PRIMARY KEY, name TEXT NOT NULL, rates TEXT NOT NULL, state TEXT NOT NULL, empty_at INTEGER NOT NULL) WITHOUT ROWID",
+    );
+    this.#sql.exec("CREATE INDEX IF NOT EXISTS counters_by_end ON counters (empty_at)");
+    this.#sql.exec("CREATE INDEX IF NOT EXISTS counters_by_name ON counters (name)");
+  }
+
+  /** Charges all of them, or none. */
+  async take(asks: readonly RemoteAsk[]): Promise<Taken> {
+    const now = Date.now();
+    this.#begin();
+    this.#sweep(now);
+    const own = asks.map((ask) => ({ ...ask, counter: this.#nameOf(ask) }));
+    const taken = this.ctx.storage.transactionSync(() => takeAll(this.#counters(own), own, now));
+    if (!this.#hasAlarm) await this.#setAlarm(now);
+    return taken;
+  }
+
+  /** Gives back what was charged for a request that another limit refused. */
+  refund(asks: readonly RemoteAsk[], taken: Taken): void {
+    this.#begin();
+    const own = asks.map((ask) => ({ ...ask, counter: this.#nameOf(ask) }));
+    this.ctx.storage.transactionSync(() => refundAll(this.#counters(own), own, taken, Date.now()));
+  }
+
+  /** Where nobody asks any more, nothing is kept. */
+  override async alarm(): Promise<void> {
+    this.#hasAlarm = false;
+    const now = Date.now();
+    this.#begin();
+    this.#sql.exec("DELETE FROM counters WHERE empty_at <= ?", now);
+    const { last } = this.#sql.exec<{ last: number | null }>("SELECT max(empty_at) AS last FROM counters").one();
+    if (last !== null) return this.#setAlarm(last);
+    this.#isReady = false;
+    this.#keys.clear();
+    await this.ctx.storage.deleteAll();
+  }
+
+  async #setAlarm(after: number): Promise<void> {
+    this.#hasAlarm = true;
+    await this.ctx.storage.setAlarm(after + REST_MS);
+  }
+
+  #counters(asks: readonly (Ask & Pick<RemoteAsk, "name">)[]): Counters {
+    const names = new Map(asks.map(({ counter, name }) => [counter, name]));
+    return {
+      get: (counter) => this.#read(counter),
+      set: ({ counter, rates }, state, emptyAt) =>
+        void this.#sql.exec(
+          "INSERT INTO counters (counter, name, rates, state, empty_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (counter) DO UPDATE SET rates = excluded.rates, state = excluded.state, empty_at = excluded.empty_at",
+          counter,
+          names.get(counter) ?? "",
+          JSON.stringify(rates),
+          JSON.stringify(state),
+          emptyAt,
+        ),
+    };
+  }
+
+  #read(counter: string): CounterState | undefined {
+    const [row] = this.#sql.exec<{ state: string }>("SELECT state FROM counters WHERE counter = ?", counter);
+    return row === undefined ? undefined : (JSON.parse(row.state) as CounterState);
+  }
+
+  #nameOf({ counter, shared, name }: RemoteAsk): string {
+    if (this.#read(counter) !== undefined) return counter;
+    const keys = this.#keys.get(name) ?? this.#keysOf(name);
+    if (keys >= MAX_KEYS) return shared;
+    this.#keys.set(name, keys + 1);
+    return counter;
+  }
+
+  #keysOf(name: string): number {
+    return this.#sql.exec<{ keys: number }>("SELECT count(*) AS keys FROM counters WHERE name = ?", name).one().keys;
+  }
+
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < SWEEP_EVERY_MS && now >= this.#sweptAt) return;
+    this.#sweptAt = now;
+    this.#keys.clear();
+    this.#sql.exec("DELETE FROM counters WHERE empty_at <= ?", now);
+  }
+}

@@ -1,0 +1,62 @@
+import type { Grant, Taken } from "../../src/limits/limiter.ts";
+import { bytesToHex } from "../../src/snapshot/bytes.ts";
+import type { LimitsUp, RemoteAsk } from "../../src/snapshot/rpc.ts";
+
+/** Objects among which the keys of a scope are divided: their number has a bound, whatever clients send (R33). */
+const SHARDS = 64;
+
+/** What is called of an object. */
+interface LimiterRpc {
+  take(asks: readonly RemoteAsk[]): Promise<Taken>;
+  refund(asks: readonly RemoteAsk[], taken: Taken): Promise<void>;
+}
+
+/**
+ * Asks the objects that count a request's keys, one after the other, always in the same order. Where one refuses, the others get
+ * back what they charged.
+ *
+ * @param limiter by its name
+ */
+export async function takeLimits({ location, asks }: LimitsUp, limiter: (name: string) => LimiterRpc): Promise<Taken> {
+  const groups = new Map<string, { readonly indexes: number[]; readonly asks: RemoteAsk[] }>();
+  for (const [index, ask] of asks.entries()) {
+    const digest = await digestOf(ask.counter);
+    const name = objectOf(ask, location ?? "unknown", digest);
+    const group = groups.get(name) ?? { indexes: [], asks: [] };
+    groups.set(name, group);
+    group.indexes.push(index);
+    // A key that may be a secret is nowhere written down.
+    group.asks.push(ask.hidden ? { ...ask, counter: hiddenName(ask, digest) } : ask);
+  }
+  const grants: Grant[] = [];
+  const done: { readonly name: string; readonly asks: RemoteAsk[]; readonly taken: Taken }[] = [];
+  for (const [name, group] of [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const taken = await limiter(name).take(group.asks);
+    group.indexes.forEach((index, at) => {
+      const grant = taken.grants[at];
+      if (grant) grants[index] = grant;
+    });
+    if (taken.ok) done.push({ name, asks: group.asks, taken });
+    else {
+      await Promise.all(done.map((one) => limiter(one.name).refund(one.asks, one.taken)));
+      return { ok: false, at: taken.at, grants: asks.map((_, index) => grants[index] ?? NOT_ASKED) };
+    }
+  }
+  return { ok: true, at: done[0]?.taken.at ?? 0, grants };
+}
+
+/** Of one behind another that refused: it may have room. */
+const NOT_ASKED: Grant = { amount: 1, left: 0, resetMs: 0, retryAfterMs: 0 };
+
+async function digestOf(counter: string): Promise<string> {
+  return bytesToHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(counter))).slice(0, 32);
+}
+
+function objectOf({ scope }: RemoteAsk, location: string, digest: string): string {
+  const shard = Number.parseInt(digest.slice(0, 4), 16) % SHARDS;
+  return scope === "GLOBAL" ? `global/${shard}` : `location/${location}/${shard}`;
+}
+
+function hiddenName({ shared }: RemoteAsk, digest: string): string {
+  return `${shared.slice(0, -1)}#${digest}`;
+}
