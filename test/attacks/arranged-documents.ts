@@ -9,6 +9,22 @@ export function requestAuthentication(index: number, name: string, issuer: strin
   return policy("RequestAuthentication", index, name, { selector: { matchLabels: { app: "api" } }, jwtRules });
 }
 
+const WINDOWS: Readonly<Record<string, readonly string[]>> = {
+  second: ["1s"],
+  // A window of a minute alone would let a request more in after 6 s, however many there were: no minute has more than these.
+  minute: ["1m", "61s"],
+  hour: ["1h"],
+  day: ["24h"],
+};
+
+/** So many requests of each key, counted for the whole mesh: no pause of a busy machine is taken for a limiter that is away. */
+export function rateLimit(index: number, limit: number, per: string, key: readonly string[]): object {
+  const rates = (WINDOWS[per] ?? []).map((window) => ({ limit, window }));
+  const targetRefs = [{ group: "", kind: "Service", name: "api" }];
+  const limits = [{ name: "limit", key, rates, timeout: "60s" }];
+  return policy("RateLimitPolicy", index, "limit", { targetRefs, limits }, "tulle.dev/v1alpha1");
+}
+
 function destinationRule(index: number, trafficPolicy: object): object {
   return policy("DestinationRule", index, "api", { host: "api", trafficPolicy }, "networking.istio.io/v1");
 }

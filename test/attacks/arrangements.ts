@@ -3,6 +3,7 @@ import {
   mirrorTo,
   outliers,
   prefixRoutes,
+  rateLimit,
   redirectsToHttps,
   requestAuthentication,
   rewrites,
@@ -99,6 +100,12 @@ const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrangement>(
   ["base", NOTHING],
   ["routes: secret.test and api.test both go to the echo service", NOTHING],
   ["no AuthorizationPolicy anywhere; mesh default allow", NOTHING],
+  [
+    "tenant 'a:b' + route 'c' and tenant 'a' + route 'b:c'",
+    {
+      documents: (index) => [rateLimit(index, 10, "minute", ['request.headers["x-tenant"]', "request.url_path"])],
+    },
+  ],
   ["rule has fromParams [access_token]", { policies: fromParams }],
   ["service answers with Connection, Keep-Alive, x-mesh-identity, x-envoy-upstream-service-time", NOTHING],
   ["upstream sends Cache-Control: public", NOTHING],
@@ -238,6 +245,16 @@ const PATTERNS: readonly (readonly [RegExp, Made])[] = [
     }),
   ],
   [/^upstream always (\d{3})\b/, (status) => ({ behaviour: () => ({ status: Number(status) }) })],
+  [
+    /^rate limit: (\d+) per (second|minute|hour|day) per client IP$/,
+    (limit, per = "") => ({ documents: (index) => [rateLimit(index, Number(limit), per, ["source.address"])] }),
+  ],
+  [
+    /^limit (\d+) per (second|minute|hour|day) keyed by header ([\w-]+)$/,
+    (limit, per = "", header = "") => ({
+      documents: (index) => [rateLimit(index, Number(limit), per, [`request.headers["${header}"]`])],
+    }),
+  ],
   [
     /^mirror (?:100 % )?to (?:a|an|another|the) (?:\w+ )?service$/,
     () => ({ documents: (index) => mirrorTo(index, MIRROR_HOST) }),

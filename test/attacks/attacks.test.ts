@@ -71,10 +71,12 @@ describe("the runner", () => {
     expect(arrangementOf("it rains")).toBeNull();
   });
 
-  it("lets cases of rate limits wait, whatever they are called, and no others", () => {
+  it("lets no case wait for what is there, and arranges rate limits of any number", () => {
     expect(waitOf(attack({ target: "ui" }))).toBeNull();
-    expect(waitOf(attack({ setup: { words: "rate limit: 3 per hour per client IP" } }))).toBe("rate limits");
-    expect(waitOf(attack({}))).toBeNull();
+    for (const words of ["rate limit: 3 per hour per client IP", "limit 5 per day keyed by header x-user"]) {
+      expect(waitOf(attack({ setup: { words } }))).toBeNull();
+      expect(arrangementOf(words)?.documents?.(1)).toMatchObject([{ kind: "RateLimitPolicy" }]);
+    }
   });
 
   it("reads past interim answers, and not past the last one", () => {

@@ -158,17 +158,9 @@ export const WAITING = JSON.parse(readFileSync(join(import.meta.dirname, "waits.
 
 const WAITS: ReadonlyMap<string, Wait> = new Map(WAITING.map((wait) => [wait.case, wait]));
 
-/** Features that are built later than what decides: a case of them is told by what it says. */
-const LATER: readonly (readonly [feature: string, (attack: AttackCase) => boolean])[] = [
-  [
-    "rate limits",
-    ({ setup, must }) => /\brate limit|\blimit \d+ per\b|\bbuckets?\b/i.test(`${setup?.words} ${must.words}`),
-  ],
-];
-
 /** The feature that a case waits for, or null. */
 export function waitOf(attack: AttackCase): string | null {
-  return WAITS.get(attack.id)?.missing ?? LATER.find(([, says]) => says(attack))?.[0] ?? null;
+  return WAITS.get(attack.id)?.missing ?? null;
 }
 
 /** `{{repeat:TEXT:N}}` written out. */

@@ -180,6 +180,21 @@ const HELD_WORDS: ReadonlyMap<string, Held> = new Map<string, Held>([
       }
     },
   ],
+  [
+    "at most 10 pass for the same key; a missing or multi-valued key uses one shared strict bucket",
+    ({ seen }) => {
+      const passed = (isOne: boolean) =>
+        seen.filter(({ request, reply }) => (request.headers?.length === 1) === isOne && reply.status === 200).length;
+      demandEqual(
+        "of one key, and of none or many",
+        [passed(true), passed(false)],
+        [10, 10],
+        String(seen.at(-1)?.said),
+      );
+    },
+  ],
+  ["two separate buckets (length-prefixed or hashed JSON keys)", separateBuckets],
+  ["no effect on counters", noEffectOnCounters],
   ["label values only from configuration; number of series <= 200 x routes", fewSeries],
   ["exposition format escapes", exposition],
   ["names policy prod/deny-admin, rule 0, generation, canonical path", explains],
@@ -247,6 +262,26 @@ function reference(path: string): string {
 function onlyOne(hits: Trial["hits"], target: string): void {
   demand(hits.length <= 1, "more than one request", JSON.stringify(hits));
   for (const hit of hits) demandEqual("the target", hit.target, target, JSON.stringify(hit));
+}
+
+/** Each of the two has all of its ten, and no more. */
+async function separateBuckets({ seen, send }: Trial): Promise<void> {
+  for (const { reply, said } of seen) demandEqual("the status", reply.status, 200, said);
+  for (const { request } of seen.slice(0, 2)) {
+    const { reply, said } = await send(request);
+    demandEqual("the status of one more", reply.status, 429, said);
+  }
+}
+
+/** Both requests counted as any other, so eight more pass; and neither brings the count back. */
+async function noEffectOnCounters({ attack, send }: Trial): Promise<void> {
+  const statuses: number[] = [];
+  for (let at = 0; at < 10; at += 1) statuses.push((await send({ target: "/x", host: "api.test" })).reply.status);
+  demandEqual("requests that pass beside the two", statuses, [...Array<number>(8).fill(200), 429, 429], attack.title);
+  for (const request of attack.requests) {
+    const { reply, said } = await send(request);
+    demandEqual("the status once all is used", reply.status, 429, said);
+  }
 }
 
 /** Of three endpoints at most one is out, for whoever poisoned it, and everybody is served. */
