@@ -84,6 +84,11 @@ export class LimitBook {
     return remote.length === 0 ? this.settle(asking, { ok: true, grants: [], at: now }, now) : asking;
   }
 
+  /** Nobody is asked after all: what was charged here is given back. */
+  cancel(asking: Asking, now: number): void {
+    this.#giveBack(asking, now);
+  }
+
   /** The limiter has answered. */
   settle(asking: Asking, taken: Taken, now: number): LimitsFact {
     const { asks, remote } = asking;

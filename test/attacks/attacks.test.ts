@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { arrangementOf } from "./arrangements.ts";
 import { type AttackCase, expanded, WAITING, waitOf } from "./corpus.ts";
+import { written } from "./generators.ts";
 import { strangerIn } from "./known.ts";
 import { demand, NotCovered, type Outcome } from "./outcome.ts";
 import { final } from "./raw-answer.ts";
@@ -77,6 +78,11 @@ describe("the runner", () => {
       expect(waitOf(attack({ setup: { words } }))).toBeNull();
       expect(arrangementOf(words)?.documents?.(1)).toMatchObject([{ kind: "RateLimitPolicy" }]);
     }
+  });
+
+  it("sends all requests of a case that counts those which pass, and a part of other floods", () => {
+    expect(written([{ generator: "burst", n: 11 }], 20)).toHaveLength(11);
+    expect(written([{ generator: "load", n: 1_000 }], 20)).toHaveLength(50);
   });
 
   it("reads past interim answers, and not past the last one", () => {

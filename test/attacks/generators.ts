@@ -10,6 +10,8 @@ const METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "BR
 export interface Generator {
   /** One after the other: what comes of one depends on those before. */
   readonly ordered?: boolean;
+  /** The case says how many of them pass: a part of them would say something else. */
+  readonly counted?: boolean;
   requests(count: number, seed: number, request: AttackRequest): readonly AttackRequest[];
 }
 
@@ -79,11 +81,12 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
     },
   ],
   ["load", { requests: (count) => repeat(count, (at) => ({ target: `/x?${at}`, host: HOST })) }],
-  ["burst", { ordered: true, requests: (count) => repeat(count, () => ({ target: "/x", host: HOST })) }],
+  ["burst", { ordered: true, counted: true, requests: (count) => repeat(count, () => ({ target: "/x", host: HOST })) }],
   [
     "rotate-xff",
     {
       ordered: true,
+      counted: true,
       requests: (count, _, { from_ip }) =>
         repeat(count, (at) => ({
           target: "/x",
@@ -97,6 +100,7 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
     "rotate-header-spelling",
     {
       ordered: true,
+      counted: true,
       requests: (count) => {
         const spellings: readonly (readonly (readonly [string, string])[])[] = [
           [["x-api-key", "one"]],
@@ -117,6 +121,7 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
     "collide",
     {
       ordered: true,
+      counted: true,
       requests: (count) =>
         repeat(count, (at) => ({
           target: at % 2 === 0 ? "/c" : "/b:c",
@@ -127,12 +132,13 @@ export const GENERATORS: ReadonlyMap<string, Generator> = new Map<string, Genera
   ],
 ]);
 
-/** The requests of a case, those that it generates written out: one in `oneIn` of them. */
+/** The requests of a case, those that it generates written out: one in `oneIn` of them, but all where they are counted. */
 export function written(requests: readonly AttackRequest[], oneIn: number): readonly AttackRequest[] {
   return requests.flatMap((request) => {
     const { generator, n = 1, seed = 0 } = request;
     if (generator === undefined) return [request];
-    return GENERATORS.get(generator)?.requests(Math.ceil(n / oneIn), seed, request) ?? [];
+    const known = GENERATORS.get(generator);
+    return known?.requests(known.counted === true ? n : Math.ceil(n / oneIn), seed, request) ?? [];
   });
 }
 

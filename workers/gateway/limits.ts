@@ -11,7 +11,7 @@ const AWAY_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;
 
 interface Deps {
-  readonly state: StateRpc;
+  readonly state: Pick<StateRpc, "take">;
   readonly location: () => string | null;
   readonly count: (key: string) => void;
 }
@@ -20,7 +20,9 @@ interface Deps {
 export class Limits {
   readonly #deps: Deps;
   readonly #book = new LimitBook();
-  /** Epoch ms until which nobody is asked. */
+  /** Calls that will bring a part of a count, by the count. */
+  readonly #coming = new Map<string, Promise<unknown>>();
+  /** Epoch ms until which nobody is asked; 0: all is well. */
   #awayUntil = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
 
@@ -33,34 +35,55 @@ export class Limits {
     const now = Date.now();
     const begun = this.#book.begin(asks, now);
     if (!("kind" in begun)) return this.#counted(begun);
-    return now < this.#awayUntil ? this.#counted(this.#book.fail(begun, now)) : this.#ask(begun);
+    return this.#finish(begun, now);
+  }
+
+  /** Where a larger part of a count is under way it is waited for, by each with a timer of its own: one call brings it for all. */
+  async #finish(first: Asking, startedAt: number): Promise<LimitsFact> {
+    const until = startedAt + patienceOf(first);
+    let asking = first;
+    for (let now = startedAt; now >= this.#awayUntil; now = Date.now()) {
+      const coming = now < until ? this.#comingFor(asking) : undefined;
+      if (coming === undefined) return this.#ask(asking);
+      this.#book.cancel(asking, now);
+      await within(until - now, coming);
+      const again = this.#book.begin(asking.asks, Date.now());
+      if (!("kind" in again)) return this.#counted(again);
+      asking = again;
+    }
+    return this.#counted(this.#book.fail(asking, Date.now()));
+  }
+
+  #comingFor({ remote }: Asking): Promise<unknown> | undefined {
+    for (const { ask } of remote) {
+      const coming = ask.leaseMs > 0 ? this.#coming.get(ask.counter) : undefined;
+      if (coming !== undefined) return coming;
+    }
+    return undefined;
   }
 
   async #ask(asking: Asking): Promise<LimitsFact> {
-    const taken = await this.#limiter(asking);
+    const answer = this.#limiter(asking);
+    const leased = asking.remote.flatMap(({ ask }) => (ask.leaseMs > 0 ? ask.counter : []));
+    for (const counter of leased) this.#coming.set(counter, answer);
+    const taken = await answer;
+    for (const counter of leased) if (this.#coming.get(counter) === answer) this.#coming.delete(counter);
     const now = Date.now();
     return this.#counted(taken === null ? this.#book.fail(asking, now) : this.#book.settle(asking, taken, now));
   }
 
   /** @returns null where it cannot be asked */
   async #limiter(asking: Asking): Promise<Taken | null> {
-    const up = this.#upOf(asking);
-    const { promise: late, resolve } = Promise.withResolvers<null>();
-    const patience = Math.max(...asking.remote.map(({ index }) => asking.asks[index]?.timeoutMs ?? 0));
     // Until it has answered nobody else tries again.
-    const wasAway = this.#awayUntil > 0;
-    if (wasAway) this.#awayUntil = Date.now() + AWAY_MS;
-    const timer = setTimeout(resolve, patience, null);
+    if (this.#awayUntil > 0) this.#awayUntil = Date.now() + AWAY_MS;
     try {
-      const taken = await Promise.race([this.#deps.state.take(up), late]);
+      const taken = await within(patienceOf(asking), this.#deps.state.take(this.#upOf(asking)));
       if (taken === null) this.#failed("timeout");
       else this.#awayUntil = 0;
       return taken;
     } catch (error) {
       this.#failed(String(error));
       return null;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -90,5 +113,20 @@ export class Limits {
     for (const { name, verdict } of fact.limits)
       if (verdict !== "taken") this.#deps.count(counterKey("tulle_rate_limited_total", { limit: name, verdict }));
     return fact;
+  }
+}
+
+function patienceOf({ asks, remote }: Asking): number {
+  return Math.max(...remote.map(({ index }) => asks[index]?.timeoutMs ?? 0));
+}
+
+/** @returns null where it takes longer */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, ms, null);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
