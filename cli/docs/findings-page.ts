@@ -1,5 +1,6 @@
 import { PROJECT_FINDINGS } from "../../src/deployment/project-finding-codes.ts";
-import { FINDINGS, type FindingCode, kindOfFinding, SEVERITIES } from "../../src/resources/finding-codes.ts";
+import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
+import { SEVERITIES } from "../../src/resources/finding-kind.ts";
 import { ISTIO_CODES } from "./istio-codes.ts";
 
 const HEAD = `# Findings

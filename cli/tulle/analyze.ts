@@ -1,12 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import {
-  FINDINGS,
-  type FindingCode,
-  kindOfFinding,
-  SEVERITIES,
-  type Severity,
-} from "../../src/resources/finding-codes.ts";
+import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
+import { SEVERITIES, type Severity } from "../../src/resources/finding-kind.ts";
 import { codesIn, isSilenced } from "../../src/resources/finding.ts";
 import { analyzeFiles, type Analysis, type Told } from "./analyze-files.ts";
 import { ask, connect } from "./client.ts";

@@ -5,7 +5,7 @@ import { type InitResult, planInit } from "../../project/init-project.ts";
 import { ProjectError } from "../../project/mesh-file.ts";
 import { callsOf, drawGraph } from "../../src/deployment/call-graph.ts";
 import { PROJECT_FINDINGS, type ProjectFinding } from "../../src/deployment/project-finding-codes.ts";
-import type { Severity } from "../../src/resources/finding-codes.ts";
+import type { Severity } from "../../src/resources/finding-kind.ts";
 import { CommandError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
 import { complain, paint, print, printable, printStructured, type Style, tell } from "./output.ts";

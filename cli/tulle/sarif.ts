@@ -1,5 +1,6 @@
 import { VERSION } from "../../project/built.ts";
-import { FINDINGS, type FindingCode, kindOfFinding, type Severity } from "../../src/resources/finding-codes.ts";
+import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
+import type { Severity } from "../../src/resources/finding-kind.ts";
 import type { Told } from "./analyze-files.ts";
 
 const LEVELS: Readonly<Record<Severity, string>> = { error: "error", warning: "warning", info: "note" };

@@ -1,4 +1,4 @@
-import type { FindingKind } from "../resources/finding-codes.ts";
+import type { FindingKind } from "../resources/finding-kind.ts";
 
 /**
  * What can be said of a folder of Workers: 10 a configuration or its Worker, 11 what passes the mesh by, 12 the ways in.

@@ -1,4 +1,5 @@
-import { kindOfFinding, type Severity } from "../resources/finding-codes.ts";
+import { kindOfFinding } from "../resources/finding-codes.ts";
+import type { Severity } from "../resources/finding-kind.ts";
 import { conditionsOf } from "../resources/conditions.ts";
 import { type Finding, unsuppressed, warningAt } from "../resources/finding.ts";
 import { isSecret, type KubeObject, refOf } from "../resources/object.ts";

@@ -1,4 +1,5 @@
-import { type ErrorCode, type FindingCode, kindOfFinding, type RemarkCode, type Severity } from "./finding-codes.ts";
+import { type ErrorCode, type FindingCode, kindOfFinding, type RemarkCode } from "./finding-codes.ts";
+import type { Severity } from "./finding-kind.ts";
 import type { ObjectMeta } from "./object.ts";
 
 /** Something to tell the author of an object. */
