@@ -1,5 +1,6 @@
 import { err, ok, type Result } from "../result.ts";
 import type { RequestFacts } from "./facts.ts";
+import { type FormatOperator, readFormat } from "./format-operators.ts";
 import { formatTime, isTimeFormat } from "./start-time.ts";
 
 /** A header's value as Envoy writes it: text, and variables that each request fills. */
@@ -7,7 +8,12 @@ export type HeaderFormat = readonly (string | Variable)[];
 
 type Variable =
   /** The first of the headers that is there, cut to so many characters. */
-  | { readonly kind: "header"; readonly names: readonly string[]; readonly longest: number; readonly query: boolean }
+  | {
+      readonly kind: "header";
+      readonly names: readonly string[];
+      readonly longest: number;
+      readonly query: boolean;
+    }
   | { readonly kind: "client"; readonly port: boolean }
   | { readonly kind: "peer" }
   | { readonly kind: "route" }
@@ -20,42 +26,34 @@ type Variable =
 /** What is wrong with a format: a percent sign that begins no variable, or a variable that is not filled here, by its name. */
 type FormatError = { readonly code: "lone_percent" } | { readonly code: "unknown_variable"; readonly variable: string };
 
-const VARIABLE = /%([A-Z][A-Z0-9_]*)(?:\(([^()]*)\))?(?::(\d{1,5}))?%/y;
-
 /** @param text `%REQ(x-a?x-b):10%` and other variables; `%%` is a percent sign */
 export function parseFormat(text: string): Result<HeaderFormat, FormatError> {
+  const read = readFormat(text);
+  if (read === null) return err({ code: "lone_percent" });
   const parts: (string | Variable)[] = [];
-  let plain = "";
-  for (let at = 0; at < text.length;) {
-    if (text[at] !== "%" || text[at + 1] === "%") {
-      plain += text[at];
-      at += text[at] === "%" ? 2 : 1;
-      continue;
-    }
-    VARIABLE.lastIndex = at;
-    const found = VARIABLE.exec(text);
-    if (found === null) return err({ code: "lone_percent" });
-    const variable = variableOf(found);
-    if (variable === null) return err({ code: "unknown_variable", variable: found[0] });
-    if (plain !== "") parts.push(plain);
-    parts.push(variable);
-    plain = "";
-    at += found[0].length;
+  for (const part of read) {
+    const known = typeof part === "string" ? part : variableOf(part);
+    if (known === null)
+      return err({
+        code: "unknown_variable",
+        variable: typeof part === "string" ? part : part.text,
+      });
+    parts.push(known);
   }
-  return ok(plain === "" ? parts : [...parts, plain]);
+  return ok(parts);
 }
 
-function variableOf([, name, argument, length]: RegExpExecArray): Variable | null {
+function variableOf({ name, argument, longest: length }: FormatOperator): Variable | null {
   if (name === "REQ" || name === "REQ_WITHOUT_QUERY") {
     const names = (argument ?? "").toLowerCase().split("?");
     if (names.length > 2 || !names.every((one) => /^:?[!#$&'*+\-.^_`|~0-9a-z]+$/.test(one))) return null;
-    const longest = length === undefined ? Number.POSITIVE_INFINITY : Number(length);
+    const longest = length ?? Number.POSITIVE_INFINITY;
     return names.every(isReadable) ? { kind: "header", names, longest, query: name === "REQ" } : null;
   }
   if (name === "START_TIME" && length === undefined)
     return isTimeFormat(argument ?? "") ? { kind: "time", format: argument ?? "" } : null;
   if (argument !== undefined || length !== undefined) return null;
-  return SIMPLE.get(name ?? "") ?? null;
+  return SIMPLE.get(name) ?? null;
 }
 
 const SIMPLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([

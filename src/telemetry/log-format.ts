@@ -1,4 +1,5 @@
 import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
+import { readFormat } from "../request/format-operators.ts";
 import { formatTime } from "../request/start-time.ts";
 import type { LogFormat } from "../snapshot/telemetry-model.ts";
 import { addressOf, headerOf, pathOf, spiffeId } from "./attributes.ts";
@@ -19,28 +20,17 @@ const MAX_VALUE = 1_536;
 /** Stands before such a line in the local mesh alone, where one stream holds the log of requests and whatever else Workers print. */
 export const LOCAL_MARK = "access: ";
 
-const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\(([^()]*)\))?(?::(\d{1,5}))?%/y;
-
 /** @returns texts and operators; null where a percent sign begins no operator */
 export function readLogFormat(text: string): readonly (string | LogOperator)[] | null {
-  const parts: (string | LogOperator)[] = [];
-  let plain = "";
-  for (let at = 0; at < text.length;) {
-    if (text[at] !== "%" || text[at + 1] === "%") {
-      plain += text[at];
-      at += text[at] === "%" ? 2 : 1;
-      continue;
-    }
-    OPERATOR.lastIndex = at;
-    const [whole, name, argument = "", length] = OPERATOR.exec(text) ?? [];
-    if (whole === undefined || name === undefined) return null;
-    if (plain !== "") parts.push(plain);
-    plain = "";
-    parts.push({ name, argument, longest: length === undefined ? MAX_VALUE : Number(length) });
-    at += whole.length;
-  }
-  if (plain !== "") parts.push(plain);
-  return parts;
+  const parts = readFormat(text);
+  return (
+    parts &&
+    parts.map((part) => {
+      if (typeof part === "string") return part;
+      const { name, argument = "", longest = MAX_VALUE } = part;
+      return { name, argument, longest };
+    })
+  );
 }
 
 /** Writes a call's line. @param now epoch ms: the end of the call */
