@@ -19,11 +19,12 @@ import type { BreakerKey, Ejection, EjectionCause, OutcomeReport, Streaks } from
 /** One endpoint as one caller's calls from this isolate saw it. */
 interface Judged extends BreakerKey {
   settings: OutlierSettings | null;
+  /** Endpoints of the cluster, as of the last call. */
+  hosts: number;
   health: EndpointHealth;
   /** Since the last exchange; null: nothing. */
   seen: {
     streaks: Required<Streaks>;
-    hosts: number;
     lastErrorAt: number;
     ejection: { readonly at: number; readonly cause: EjectionCause } | null;
   } | null;
@@ -54,11 +55,12 @@ export class Breakers {
     let judged = this.#judged.get(key.caller, key.cluster, key.endpoint);
     if (!judged) {
       if (success) return;
-      judged = { ...keyOf(key), settings, health: healthy(now), seen: null };
+      judged = { ...keyOf(key), settings, hosts, health: healthy(now), seen: null };
       if (this.#judged.size >= MAX_JUDGED) this.#judged.deleteOldest();
       this.#judged.set(judged);
     }
     judged.settings = settings;
+    judged.hosts = hosts;
     const before = sweep(judged.health, settings, now);
     if (before.ejection !== null) {
       judged.health = before; // a straggler, sent before it was ejected
@@ -66,7 +68,7 @@ export class Breakers {
     }
     const allowed = mayEject(settings, hosts, this.#ejectedIn(key, now));
     judged.health = recordOutcome(before, outcome, settings, now, allowed);
-    this.#see(judged, outcome, settings, hosts, now);
+    this.#see(judged, outcome, settings, now);
   }
 
   isEjected(caller: string, cluster: string, endpoint: string, now: number): boolean {
@@ -78,7 +80,10 @@ export class Breakers {
     return judged.health.ejection !== null;
   }
 
-  /** What the next exchange tells; it is then forgotten here. */
+  /**
+   * What the next exchange tells; it is then forgotten here. Ejections come first, in their order: else the cell could choose
+   * another endpoint with as many errors, for which there was no room any more here.
+   */
   take(now: number): readonly OutcomeReport[] {
     const reports: OutcomeReport[] = [];
     for (const judged of this.#judged.values()) {
@@ -87,14 +92,14 @@ export class Breakers {
       const health = settings === null ? judged.health : sweep(judged.health, settings, now);
       judged.health = health;
       if (seen && settings) {
-        const { streaks, hosts, lastErrorAt, ejection } = seen;
+        const { streaks, lastErrorAt, ejection } = seen;
         const ejected = ejection && { ejectedAt: ejection.at, ejectedFor: ejection.cause };
-        reports.push({ ...keyOf(judged), settings, ...streaks, hosts, lastErrorAt, ...ejected });
+        reports.push({ ...keyOf(judged), settings, ...streaks, hosts: judged.hosts, lastErrorAt, ...ejected });
       }
       judged.seen = null;
       if (!isCounting(health) && health.ejection === null && health.multiplier === 0) this.#judged.delete(judged);
     }
-    return reports;
+    return reports.toSorted((one, other) => (one.ejectedAt ?? now + 1) - (other.ejectedAt ?? now + 1));
   }
 
   /** What the cell knows: everything that is out now, and what must be watched for a success. */
@@ -106,22 +111,34 @@ export class Breakers {
       const judged = this.#judged.get(ejection.caller, ejection.cluster, ejection.endpoint);
       if (judged) judged.health = { ...judged.health, ...NO_ERRORS };
     }
+    this.#yieldToCell(now);
     for (const key of suspects) {
       if (this.#judged.size >= MAX_JUDGED) return;
       if (this.#judged.get(key.caller, key.cluster, key.endpoint)) continue;
-      this.#judged.set({ ...keyOf(key), settings: null, health: healthy(now), seen: null });
+      this.#judged.set({ ...keyOf(key), settings: null, hosts: 0, health: healthy(now), seen: null });
     }
   }
 
-  #see(judged: Judged, outcome: Outcome, settings: OutlierSettings, hosts: number, now: number): void {
+  #see(judged: Judged, outcome: Outcome, settings: OutlierSettings, now: number): void {
     const streaks = streaksOf(outcome, settings);
     const { seen, health } = judged;
     judged.seen = {
       streaks: seen ? appendStreaks(seen.streaks, streaks) : streaks,
-      hosts,
       lastErrorAt: isSuccess(outcome, settings) ? (seen?.lastErrorAt ?? now) : now,
       ejection: health.ejection,
     };
+  }
+
+  /** Isolates that each ejected another endpoint would leave too few between them: where the cell chose, theirs come back. */
+  #yieldToCell(now: number): void {
+    if (this.#fromCell.size === 0) return;
+    for (const judged of this.#judged.values()) {
+      const { caller, cluster, endpoint, settings, hosts, health } = judged;
+      if (settings === null || health.ejection === null || this.#isOutByCell(caller, cluster, endpoint, now)) continue;
+      const others = this.#ejectedIn(judged, now) - 1;
+      if (others > 0 && !mayEject(settings, hosts, others))
+        judged.health = { ...health, ejection: null, multiplier: health.multiplier - 1 };
+    }
   }
 
   #isOutByCell(caller: string, cluster: string, endpoint: string, now: number): boolean {

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { OutcomeReport } from "../../src/snapshot/rpc.ts";
 import { Breakers } from "../../src/resilience/breakers.ts";
@@ -94,6 +95,69 @@ describe("what the cell joins of several isolates", () => {
     for (const report of errors(new Breakers(), 5, T0 + 1)) cell.take(report, T0 + 1);
     expect(cell.ejections(CLUSTERS, T0 + 60_000)).toEqual([]);
     expect(cell.suspects(CLUSTERS, T0 + 120_000)).toEqual([]);
+  });
+});
+
+describe("an isolate and the cell, which each eject by what they know", () => {
+  const ENDPOINTS = ["a", "b", "c"];
+  const outIn = (breakers: Breakers, now: number): readonly string[] =>
+    ENDPOINTS.filter((endpoint) => breakers.isEjected("order", "c", endpoint, now));
+  const record = (breakers: Breakers, endpoint: string, times: number): void => {
+    for (let at = 0; at < times; at += 1) breakers.record({ ...KEY, endpoint }, SETTINGS, 3, 500, T0 + 1);
+  };
+  const exchange = (breakers: Breakers, cell: Judgement, now: number): void => {
+    for (const report of breakers.take(now)) cell.take(report, now);
+    breakers.learn(cell.ejections(CLUSTERS, now), cell.suspects(CLUSTERS, now), now);
+  };
+
+  it("choose the same of two that had as many errors", () => {
+    const [isolate, cell] = [new Breakers(), new Judgement()];
+    record(isolate, "b", 1);
+    record(isolate, "a", 5);
+    record(isolate, "b", 6);
+    exchange(isolate, cell, T0 + 2);
+    expect(outIn(isolate, T0 + 3)).toEqual(["a"]);
+    expect(cell.ejections(CLUSTERS, T0 + 3).map(({ endpoint }) => endpoint)).toEqual(["a"]);
+  });
+
+  it("take one back where two isolates chose differently", () => {
+    const [first, second, cell] = [new Breakers(), new Breakers(), new Judgement()];
+    record(first, "a", 5);
+    record(second, "b", 5);
+    exchange(first, cell, T0 + 2);
+    exchange(second, cell, T0 + 3);
+    expect([outIn(first, T0 + 4), outIn(second, T0 + 4)]).toEqual([["a"], ["a"]]);
+  });
+
+  it("never leave more out than may be, whatever isolates saw and in whatever order they told of it", () => {
+    const step = fc.record({
+      isolate: fc.integer({ min: 0, max: 2 }),
+      endpoint: fc.constantFrom(...ENDPOINTS),
+      what: fc.oneof(
+        { weight: 8, arbitrary: fc.constantFrom(500, 503) },
+        { weight: 1, arbitrary: fc.constant(200) },
+        { weight: 2, arbitrary: fc.constant("exchange" as const) },
+      ),
+      afterMs: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constant(20_000) }),
+    });
+    let out = 0;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 20, maxLength: 150, size: "max" }), (steps) => {
+        const [isolates, cell] = [[new Breakers(), new Breakers(), new Breakers()], new Judgement()];
+        let now = T0;
+        for (const { isolate, endpoint, what, afterMs } of steps) {
+          now += afterMs;
+          const breakers = isolates[isolate] as Breakers;
+          if (what === "exchange") exchange(breakers, cell, now);
+          else breakers.record({ ...KEY, endpoint }, SETTINGS, ENDPOINTS.length, what, now);
+          const seen = outIn(breakers, now);
+          expect(seen.length).toBeLessThanOrEqual(1);
+          out += seen.length;
+        }
+      }),
+      { seed: 9, numRuns: 500 },
+    );
+    expect(out).toBeGreaterThan(1_000);
   });
 });
 
