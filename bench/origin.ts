@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 
 /**
  * The upstream over TCP, in a process of its own: 1 KB with its length; under `/chunked` 100 KB in chunks; a body that
- * is sent is read to its end. Also the issuer's key set, on `/jwks.json`. Prints its port.
+ * is sent is read to its end; `/hang` never answers. Also the issuer's key set, on `/jwks.json`. Prints its port.
  */
 const SMALL = Buffer.alloc(1_024, "x");
 const CHUNK = Buffer.alloc(10_240, "y");
@@ -17,6 +17,8 @@ const server = createServer((request, response) => {
       response.writeHead(200, { "content-type": "application/json" }).end(jwks);
       return;
     }
+    // A collector that takes what comes and never answers.
+    if (request.url === "/hang") return;
     if (!request.url?.startsWith("/api/v1/chunked")) {
       response.writeHead(200, { "content-type": "text/plain", "content-length": SMALL.length }).end(SMALL);
       return;

@@ -17,7 +17,7 @@ export interface Line {
 export interface Sampled {
   readonly row: string;
   readonly what: string;
-  readonly unit: "ms" | "KB";
+  readonly unit: "ms" | "KB" | "MB";
   /** At most this. */
   readonly bar: number;
   readonly goal: number | null;

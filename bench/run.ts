@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { attackTimes, boundedCases } from "./attacks.ts";
 import { gatewayBundleKb } from "./bundle-size.ts";
 import { checkLog, checkRpcLog } from "./check-log.ts";
+import { collectorCosts } from "./collector.ts";
 import { coldTimes } from "./cold.ts";
 import { compileTimes } from "./compile-time.ts";
 import { loadFlat } from "./flat.ts";
@@ -24,6 +25,7 @@ import { isSelected, keyOf, measuresOf, type Target, TARGETS, WHOLE_JOB } from "
 
 /** Isolates for the row `cold`: each answers a first time once. */
 const COLD = 7;
+const COLLECTOR_ROUNDS = 7;
 
 const options = readOptions();
 const flat = loadFlat();
@@ -77,6 +79,13 @@ async function coldLine({ mesh, issuer }: Stage): Promise<Line> {
 /** What needs no load. */
 async function sampled(): Promise<readonly Line[]> {
   const lines: Line[] = [];
+  if (wants("collector")) {
+    const { p99Ms, memoryMb } = await collectorCosts(flat, COLLECTOR_ROUNDS, options.seconds);
+    const p99 = "a collector that hangs: p99 at 1,000 req/s, beside none";
+    lines.push(lineOfSampled({ row: "collector", what: p99, unit: "ms", bar: 1, goal: 0.5, values: p99Ms }));
+    const memory = "the same: memory of the isolate";
+    lines.push(lineOfSampled({ row: "collector-memory", what: memory, unit: "MB", bar: 5, goal: 3, values: memoryMb }));
+  }
   if (wants("compile")) {
     tell("compiling 10,000 objects");
     const what = "one change among 10,000 objects, to the signed root";

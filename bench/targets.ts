@@ -235,6 +235,7 @@ export const TARGETS: readonly Target[] = [
 export const ROWS: readonly string[] = [
   ...TARGETS.map(({ row }) => row),
   "cold",
+  "collector",
   "compile",
   "gzip",
   "reload",

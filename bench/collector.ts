@@ -1,0 +1,98 @@
+import type { Flat } from "./flat.ts";
+import { tell } from "./runner.ts";
+import { onStage } from "./stage.ts";
+import { keyOf, type Measure } from "./targets.ts";
+
+/** What a collector that takes connections and never answers costs the calls whose spans wait for it (F43). */
+export interface CollectorCosts {
+  /** By how much the 99th percentile of a round is longer than that of the same round without spans, ms. */
+  readonly p99Ms: readonly number[];
+  /** By how much the gateway's isolate is larger, MB, after its garbage was collected. */
+  readonly memoryMb: readonly number[];
+}
+
+const PACED: Measure = { contestant: "tulle", host: "one.bench", shape: "get", connections: 64, rate: 1_000 };
+/** Until a change has come to the isolate, and the queue of spans is full: it holds those of a second. */
+const SETTLE_SECONDS = 3;
+
+export async function collectorCosts(flat: Flat, rounds: number, seconds: number): Promise<CollectorCosts> {
+  const [p99Ms, memoryMb]: number[][] = [[], []];
+  await onStage({ flat, inspect: true, cold: 0, hosts: new Set([PACED.host]) }, async ({ mesh, runner }) => {
+    const measured = async (text: string) => {
+      await mesh.apply(text);
+      await runner.run(PACED, SETTLE_SECONDS);
+      const [round] = await runner.rounds([PACED], 1, seconds);
+      return { p99Ms: round?.get(keyOf(PACED))?.p99Ms ?? Number.NaN, mb: (await heapOf(mesh.inspectorPort)) / 1e6 };
+    };
+    await mesh.apply(COLLECTOR);
+    await runner.warm([PACED]);
+    for (let round = 1; round <= rounds; round += 1) {
+      tell(`round ${round}/${rounds}: without spans, then with a collector that hangs`);
+      const [without, hung] = [await measured(meshConfig(0)), await measured(meshConfig(100))];
+      p99Ms?.push(hung.p99Ms - without.p99Ms);
+      memoryMb?.push(hung.mb - without.mb);
+    }
+  });
+  return { p99Ms: p99Ms ?? [], memoryMb: memoryMb ?? [] };
+}
+
+/** The upstream answers everything but spans. */
+const COLLECTOR = `
+apiVersion: v1
+kind: Service
+metadata: { name: otel, namespace: default }
+spec: { selector: { app: otel }, ports: [{ name: http, port: 4318 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: otel, namespace: default }
+spec: { address: 10.77.0.9, labels: { app: otel }, serviceAccount: otel }
+`;
+
+function meshConfig(sampling: number): string {
+  const opentelemetry = {
+    service: "otel.default.svc.cluster.local",
+    port: 4318,
+    http: { path: "/hang", timeout: "10s" },
+  };
+  return JSON.stringify({
+    apiVersion: "tulle.dev/v1alpha1",
+    kind: "MeshConfig",
+    metadata: { name: "default", namespace: "istio-system" },
+    spec: {
+      privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
+      extensionProviders: [{ name: "otel", opentelemetry }],
+      ...(sampling > 0 && { defaultProviders: { tracing: ["otel"] }, defaultConfig: { tracing: { sampling } } }),
+    },
+  });
+}
+
+/** Bytes that the gateway's isolate uses, by the runtime's inspector. */
+async function heapOf(port: number | null): Promise<number> {
+  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as readonly Record<string, string>[];
+  const url = targets.find(({ id = "" }) => /(^|:)tulle-gateway$/.test(id))?.["webSocketDebuggerUrl"];
+  if (url === undefined) throw new Error("the gateway's isolate has no inspector");
+  const socket = new WebSocket(url);
+  try {
+    await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
+    await asked(socket, "HeapProfiler.collectGarbage");
+    const { usedSize = NaN, backingStorageSize = 0 } = await asked(socket, "Runtime.getHeapUsage");
+    return usedSize + backingStorageSize;
+  } finally {
+    socket.close();
+  }
+}
+
+async function asked(socket: WebSocket, method: string): Promise<Readonly<Record<string, number>>> {
+  const id = method.length;
+  return new Promise((resolve) => {
+    const hear = ({ data }: MessageEvent): void => {
+      const answer = JSON.parse(String(data)) as { id?: number; result?: Readonly<Record<string, number>> };
+      if (answer.id !== id) return;
+      socket.removeEventListener("message", hear);
+      resolve(answer.result ?? {});
+    };
+    socket.addEventListener("message", hear);
+    socket.send(JSON.stringify({ id, method }));
+  });
+}
