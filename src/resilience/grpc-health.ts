@@ -22,8 +22,10 @@ const FRAME_HEADER_BYTES = 9;
 const STREAM = 1;
 /** `HealthCheckResponse { status: SERVING }` as a message of gRPC: not compressed, of two bytes. */
 const SERVING = [0, 0, 0, 0, 2, 8, 1];
-/** A server sends settings, a few headers and seven bytes; one that sends more speaks something else. */
+/** A server sends settings, a few headers and seven bytes; one that sends more, in all, speaks something else. */
 const MAX_BYTES = 65_536;
+/** And no more than some ten of these. */
+const MAX_FRAMES = 32;
 /** So that each length of the request fits into one byte. */
 export const MAX_SERVICE_CHARACTERS = 100;
 
@@ -73,37 +75,52 @@ interface Heard {
   readonly serving: boolean | null;
 }
 
-/** Reads what a server answers. Its status at the end is not looked at: who said SERVING has answered. */
+/**
+ * Reads what a server answers. Its status at the end is not looked at: who said SERVING has answered. The server may be anybody's:
+ * what it sends is read once and in place, up to bounds.
+ */
 export class HealthAnswer {
-  #bytes: readonly number[] = [];
+  readonly #bytes = new Uint8Array(MAX_BYTES);
+  /** Where what came ends, and where the frame that is read next begins. */
+  #end = 0;
+  #next = 0;
+  #frames = 0;
   #message: readonly number[] = [];
 
   /** @param chunk as it came, cut anywhere */
   take(chunk: Uint8Array): Heard {
-    this.#bytes = [...this.#bytes, ...chunk];
+    const fitting = chunk.subarray(0, MAX_BYTES - this.#end);
+    this.#bytes.set(fitting, this.#end);
+    this.#end += fitting.length;
     const reply: number[] = [];
     let serving: boolean | null = null;
-    while (serving === null && this.#bytes.length >= FRAME_HEADER_BYTES) {
-      const [high = 0, middle = 0, low = 0, type = 0, flags = 0, , , , stream = 0] = this.#bytes;
-      const end = FRAME_HEADER_BYTES + (high << 16) + (middle << 8) + low;
-      if (end > MAX_BYTES) return { reply: null, serving: false };
-      if (this.#bytes.length < end) break;
-      const payload = this.#bytes.slice(FRAME_HEADER_BYTES, end);
-      this.#bytes = this.#bytes.slice(end);
+    while (serving === null && this.#end - this.#next >= FRAME_HEADER_BYTES) {
+      const start = this.#next + FRAME_HEADER_BYTES;
+      const [high = 0, middle = 0, low = 0, type = 0, flags = 0, , , , stream = 0] = this.#bytes.subarray(
+        this.#next,
+        start,
+      );
+      const end = start + (high << 16) + (middle << 8) + low;
+      if (end > MAX_BYTES || this.#frames === MAX_FRAMES) return { reply: null, serving: false };
+      if (this.#end < end) break;
+      this.#next = end;
+      this.#frames += 1;
+      const payload = this.#bytes.subarray(start, end);
       if (stream === 0) reply.push(...acknowledged(type, flags, payload));
       serving = this.#judge(type, flags, stream, payload);
     }
+    if (fitting.length < chunk.length) serving ??= false;
     return { reply: reply.length === 0 ? null : Uint8Array.from(reply), serving };
   }
 
-  #judge(type: number, flags: number, stream: number, payload: readonly number[]): boolean | null {
+  #judge(type: number, flags: number, stream: number, payload: Uint8Array): boolean | null {
     if (type === GOAWAY) return false;
     if (stream !== STREAM) return null;
     if (type === RST_STREAM) return false;
     if (type === DATA) {
-      const [padding = 0] = (flags & PADDED) === 0 ? [] : payload;
-      const data = (flags & PADDED) === 0 ? payload : payload.slice(1, payload.length - padding);
-      this.#message = [...this.#message, ...data];
+      const padding = (flags & PADDED) === 0 ? null : (payload[0] ?? 0);
+      const data = padding === null ? payload : payload.subarray(1, Math.max(1, payload.length - padding));
+      this.#message = [...this.#message, ...data.subarray(0, SERVING.length)];
       if (this.#message.length >= SERVING.length) return SERVING.every((byte, at) => this.#message[at] === byte);
     }
     // Nothing more comes: an error, or an empty answer, which means UNKNOWN.
@@ -112,8 +129,8 @@ export class HealthAnswer {
 }
 
 /** RFC 9113 §6.5, §6.7: a server may close the connection of who does not. */
-function acknowledged(type: number, flags: number, payload: readonly number[]): readonly number[] {
+function acknowledged(type: number, flags: number, payload: Uint8Array): readonly number[] {
   if ((flags & ACK) !== 0) return [];
   if (type === SETTINGS) return frame(SETTINGS, ACK, 0, []);
-  return type === PING ? frame(PING, ACK, 0, payload) : [];
+  return type === PING ? frame(PING, ACK, 0, [...payload]) : [];
 }

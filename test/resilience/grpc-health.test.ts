@@ -61,13 +61,35 @@ describe("the answer to gRPC's health check", () => {
     expect(replies).toEqual([...frame(4, 1, 0), ...frame(6, 1, 0, ...ping)]);
   });
 
-  it("never throws, and holds no more than a frame of 64 KiB, whatever comes", () => {
+  it("never throws, and holds no more than 64 KiB, whatever comes", () => {
     const answer = new HealthAnswer();
     expect(answer.take(Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 1)).serving).toBe(false);
     let seed = 7;
     for (let run = 0; run < 2_000; run++) {
       const bytes = Array.from({ length: 40 }, () => (seed = (seed * 48_271) % 2_147_483_647) & 255);
       expect([true, false, null]).toContain(heard([bytes], 5).serving);
+    }
+  });
+
+  it("is over after 32 frames, each of which is small", () => {
+    const empty = frame(2, 0, 3);
+    const before = (count: number) => [...Array.from({ length: count }, () => empty), data(...message(1))];
+    for (const cut of [1, 100, Infinity]) {
+      expect(heard(before(31), cut).serving).toBe(true);
+      expect(heard(before(32), cut).serving).toBe(false);
+    }
+  });
+
+  it("is over after 64 KiB in all, however they are cut", () => {
+    const ignored = (bytes: number) => frame(200, 0, 3, ...Array.from({ length: bytes - 9 }, () => 0));
+    const serving = data(...message(1));
+    const most = Array.from({ length: 7 }, () => ignored(8_192));
+    for (const cut of [1, 100, 4_096, Infinity]) {
+      expect(heard([...most, ignored(8_192 - serving.length), serving], cut).serving).toBe(true);
+      expect(heard([...most, ignored(8_193 - serving.length), serving], cut).serving).toBe(false);
+      expect(heard([...most, ignored(8_192), serving], cut).serving).toBe(false);
+      // Of what comes in one chunk, the answer counts first.
+      expect(heard([serving, ...most, ignored(8_192)], cut).serving).toBe(true);
     }
   });
 });
