@@ -1,5 +1,5 @@
-import { type Bucket, gcraCharge, gcraEmptyIn, gcraRefund, gcraRoom, gcraWait } from "./gcra.ts";
-import { isGcra, type Rate } from "./rate.ts";
+import { type Bucket, gcraCharge, gcraDebt, gcraEmptyIn, gcraRefund, gcraRoom, gcraWait } from "./gcra.ts";
+import { burstOf, isGcra, type Rate } from "./rate.ts";
 import {
   slidingCharge,
   slidingEmptyIn,
@@ -9,8 +9,11 @@ import {
   type Slots,
 } from "./sliding-counter.ts";
 
-/** What was taken of one key, by the length of each rate's window: other numbers in place of a rate's keep its count. */
-export type CounterState = Readonly<Record<string, Bucket | Slots>>;
+/** What was taken, by one rate: of several that were in force, as of tiers, each is kept until nothing of it is used. */
+type Count = (Bucket | Slots) & { readonly rate: Rate };
+
+/** What was taken of one key. In one length of window it is one count, which each rate empties at its own pace. */
+export type CounterState = Readonly<Record<string, Count>>;
 
 export const NOTHING_TAKEN: CounterState = {};
 
@@ -34,7 +37,7 @@ export function room(state: CounterState, rates: readonly Rate[], now: number, l
   return least;
 }
 
-/** Charges each rate, whether there is room or not. @param leaseMs as of `room` */
+/** Charges each rate, whether there is room or not, and what other rates of the same windows count. @param leaseMs as of `room` */
 export function charge(
   state: CounterState,
   rates: readonly Rate[],
@@ -42,17 +45,26 @@ export function charge(
   now: number,
   leaseMs = 0,
 ): CounterState {
-  const next: Record<string, Bucket | Slots> = {};
+  const next: Record<string, Count> = {};
+  for (const [name, of] of Object.entries(state)) {
+    if (emptyOf(of, now) === 0) continue;
+    next[name] =
+      "debt" in of && rates.some(({ windowMs }) => windowMs === of.rate.windowMs) ? filled(of, cost, now) : of;
+  }
   for (const rate of rates) {
-    const of = state[rate.windowMs];
-    next[rate.windowMs] = isGcra(rate)
-      ? gcraCharge(bucketOf(of), rate, cost, now)
-      : slidingCharge(slotsOf(of), rate, cost, now, now + leaseMs);
+    const count = isGcra(rate)
+      ? gcraCharge(bucketOf(state, rate, now), rate, cost, now)
+      : slidingCharge(slotsOf(state, rate), rate, cost, now, now + leaseMs);
+    next[nameOf(rate)] = { ...count, rate };
   }
   return next;
 }
 
-/** @param takenAt epoch ms at which it was charged */
+/**
+ * Of what other rates of the same windows count nothing is given back: they may have had less room than was taken.
+ *
+ * @param takenAt epoch ms at which it was charged
+ */
 export function refund(
   state: CounterState,
   rates: readonly Rate[],
@@ -61,12 +73,13 @@ export function refund(
   now: number,
   leaseMs = 0,
 ): CounterState {
-  const next: Record<string, Bucket | Slots> = {};
+  const next: Record<string, Count> = { ...state };
   for (const rate of rates) {
-    const of = state[rate.windowMs];
+    const of = state[nameOf(rate)];
     if (of === undefined) continue;
-    next[rate.windowMs] =
+    const left =
       "debt" in of ? gcraRefund(of, rate, cost, takenAt, now) : slidingRefund(of, rate, cost, takenAt + leaseMs);
+    next[nameOf(rate)] = { ...left, rate };
   }
   return next;
 }
@@ -75,10 +88,9 @@ export function refund(
 export function waitFor(state: CounterState, rates: readonly Rate[], cost: number, now: number, leaseMs = 0): number {
   let longest = 0;
   for (const rate of rates) {
-    const of = state[rate.windowMs];
     const wait = isGcra(rate)
-      ? gcraWait(bucketOf(of), rate, cost, now, leaseMs)
-      : slidingWait(slotsOf(of), rate, cost, now);
+      ? gcraWait(bucketOf(state, rate, now), rate, cost, now, leaseMs)
+      : slidingWait(slotsOf(state, rate), rate, cost, now);
     longest = Math.max(longest, wait);
   }
   return longest;
@@ -88,30 +100,58 @@ export function standing(state: CounterState, rates: readonly Rate[], now: numbe
   let worst: Standing = { rate: 0, left: Infinity, resetMs: 0 };
   rates.forEach((rate, index) => {
     const left = roomOf(state, rate, now, 0);
-    if (left < worst.left) worst = { rate: index, left, resetMs: emptyOf(state, rate, now) };
+    if (left < worst.left) worst = { rate: index, left, resetMs: resetOf(state, rate, now) };
   });
   return worst;
 }
 
 /** Milliseconds until it need not be kept: nothing of any rate is used then. */
-export function emptyIn(state: CounterState, rates: readonly Rate[], now: number): number {
-  return rates.reduce((longest, rate) => Math.max(longest, emptyOf(state, rate, now)), 0);
+export function emptyIn(state: CounterState, now: number): number {
+  return Object.values(state).reduce((longest, of) => Math.max(longest, emptyOf(of, now)), 0);
 }
 
 function roomOf(state: CounterState, rate: Rate, now: number, leaseMs: number): number {
-  const of = state[rate.windowMs];
-  return isGcra(rate) ? gcraRoom(bucketOf(of), rate, now, leaseMs) : slidingRoom(slotsOf(of), rate, now);
+  return isGcra(rate)
+    ? gcraRoom(bucketOf(state, rate, now), rate, now, leaseMs)
+    : slidingRoom(slotsOf(state, rate), rate, now);
 }
 
-function emptyOf(state: CounterState, rate: Rate, now: number): number {
-  const of = state[rate.windowMs];
-  return isGcra(rate) ? gcraEmptyIn(bucketOf(of), rate, now) : slidingEmptyIn(slotsOf(of), rate, now);
+function resetOf(state: CounterState, rate: Rate, now: number): number {
+  return isGcra(rate)
+    ? gcraEmptyIn(bucketOf(state, rate, now), rate, now)
+    : slidingEmptyIn(slotsOf(state, rate), rate, now);
 }
 
-function bucketOf(of: Bucket | Slots | undefined): Bucket | undefined {
-  return of !== undefined && "debt" in of ? of : undefined;
+function emptyOf(of: Count, now: number): number {
+  return "debt" in of ? gcraEmptyIn(of, of.rate, now) : slidingEmptyIn(of, of.rate, now);
 }
 
-function slotsOf(of: Bucket | Slots | undefined): Slots | undefined {
+/** A sliding counter is the same for each limit; a bucket is emptied as fast as its limit says. */
+function nameOf(rate: Rate): string {
+  return isGcra(rate) ? `${rate.windowMs}/${rate.limit}` : String(rate.windowMs);
+}
+
+/** Where a rate is new it goes on from what others of its window count: other numbers do not begin anew. */
+function bucketOf(state: CounterState, rate: Rate, now: number): Bucket | undefined {
+  const own = state[nameOf(rate)];
+  if (own !== undefined) return "debt" in own ? own : undefined;
+  let debt = 0;
+  for (const of of Object.values(state))
+    if ("debt" in of && of.rate.windowMs === rate.windowMs) debt = Math.max(debt, gcraDebt(of, of.rate, now));
+  return debt === 0 ? undefined : { at: now, debt: Math.min(debt, fullOf(rate)) };
+}
+
+function slotsOf(state: CounterState, rate: Rate): Slots | undefined {
+  const of = state[nameOf(rate)];
   return of !== undefined && "slots" in of ? of : undefined;
+}
+
+/** By what another rate took: full at most, so that it has room again as soon as it would have by itself. */
+function filled(of: Bucket & { readonly rate: Rate }, cost: number, now: number): Count {
+  const { at, debt } = gcraCharge(of, of.rate, cost, now);
+  return { rate: of.rate, at, debt: Math.min(debt, Math.max(fullOf(of.rate), gcraDebt(of, of.rate, now))) };
+}
+
+function fullOf(rate: Rate): number {
+  return burstOf(rate) * rate.windowMs;
 }

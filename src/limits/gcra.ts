@@ -12,13 +12,13 @@ export interface Bucket {
 
 /** @param held back from the burst: what leases that were handed out may still use */
 export function gcraRoom(bucket: Bucket | undefined, rate: Rate, now: number, held = 0): number {
-  const free = burstOf(rate) * rate.windowMs - held * rate.limit - debtAt(bucket, rate, now);
+  const free = burstOf(rate) * rate.windowMs - held * rate.limit - gcraDebt(bucket, rate, now);
   return Math.max(0, Math.floor(free / rate.windowMs));
 }
 
 /** Charges, whether there is room or not. */
 export function gcraCharge(bucket: Bucket | undefined, rate: Rate, cost: number, now: number): Bucket {
-  return { at: now, debt: debtAt(bucket, rate, now) + cost * rate.windowMs };
+  return { at: now, debt: gcraDebt(bucket, rate, now) + cost * rate.windowMs };
 }
 
 /**
@@ -27,22 +27,22 @@ export function gcraCharge(bucket: Bucket | undefined, rate: Rate, cost: number,
  */
 export function gcraRefund(bucket: Bucket, rate: Rate, cost: number, takenAt: number, now: number): Bucket {
   const back = Math.max(0, cost * rate.windowMs - Math.max(0, now - takenAt) * rate.limit);
-  return { at: now, debt: Math.max(0, debtAt(bucket, rate, now) - back) };
+  return { at: now, debt: Math.max(0, gcraDebt(bucket, rate, now) - back) };
 }
 
 /** Milliseconds until there is room for `cost`; infinite where there never is. */
 export function gcraWait(bucket: Bucket | undefined, rate: Rate, cost: number, now: number, held = 0): number {
   const most = burstOf(rate) * rate.windowMs - held * rate.limit;
   if (cost * rate.windowMs > most) return Infinity;
-  return Math.max(0, Math.ceil((debtAt(bucket, rate, now) + cost * rate.windowMs - most) / rate.limit));
+  return Math.max(0, Math.ceil((gcraDebt(bucket, rate, now) + cost * rate.windowMs - most) / rate.limit));
 }
 
 /** Milliseconds until it is as if nothing had ever been taken. */
 export function gcraEmptyIn(bucket: Bucket | undefined, rate: Rate, now: number): number {
-  return Math.ceil(debtAt(bucket, rate, now) / rate.limit);
+  return Math.ceil(gcraDebt(bucket, rate, now) / rate.limit);
 }
 
-/** A clock that went back takes nothing away. */
-function debtAt(bucket: Bucket | undefined, { limit }: Rate, now: number): number {
+/** What is left of it: a clock that went back takes nothing away. */
+export function gcraDebt(bucket: Bucket | undefined, { limit }: Rate, now: number): number {
   return bucket === undefined ? 0 : Math.max(0, bucket.debt - Math.max(0, now - bucket.at) * limit);
 }

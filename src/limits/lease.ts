@@ -2,6 +2,8 @@
 const REST = 0.8;
 /** What has not come by then is not waited for. */
 const PENDING_MS = 500;
+/** Nobody is refused longer without the limiter being asked: somebody may have taken the count back to zero. */
+export const MAX_REST_MS = 1_000;
 
 /**
  * What an isolate took of one counter in advance. The limiter wrote it down before it handed it out; what is not used in time is lost.
@@ -15,8 +17,11 @@ export class Lease {
   /** Epoch ms, as all of these: when it was asked for, by which its time is counted; */
   #askedAt = 0;
   #want = 1;
-  /** nobody asks before that: it would be refused. */
+  /** who costs so much does not ask before that: it would be refused, */
+  #restCost = 0;
   #restUntil = 0;
+  /** since there is room then. */
+  #freeAt = 0;
   /** A larger part is under way; meanwhile each asks for itself. */
   #pendingUntil = 0;
 
@@ -39,9 +44,9 @@ export class Lease {
     this.#left = Math.min(this.#size, this.#left + cost);
   }
 
-  /** Milliseconds until it makes sense to ask; 0: now. */
-  rest(now: number): number {
-    return Math.max(0, this.#restUntil - now);
+  /** Milliseconds until there is room; 0: ask now. */
+  rest(cost: number, now: number): number {
+    return cost >= this.#restCost && now < this.#restUntil ? Math.max(1, this.#freeAt - now) : 0;
   }
 
   /** How much to ask for. */
@@ -66,11 +71,19 @@ export class Lease {
     this.#left = isAlive ? this.#left + amount : amount;
     this.#size = isAlive ? this.#size + amount : amount;
     this.#askedAt = isAlive ? Math.min(this.#askedAt, askedAt) : askedAt;
-    if (amount < wanted) this.#restUntil = askedAt + Math.floor(this.#ms * REST);
+    if (amount < wanted) this.#restFor(0, askedAt + Math.floor(this.#ms * REST), Infinity);
   }
 
-  refused(retryAfterMs: number, now: number): void {
+  /** What there is never room for says nothing of others, nor does a dear one of cheaper ones. */
+  refused(cost: number, retryAfterMs: number, now: number): void {
     this.#pendingUntil = 0;
-    this.#restUntil = now + Math.max(retryAfterMs, Math.floor(this.#ms * REST));
+    if (retryAfterMs === Infinity || (now < this.#restUntil && this.#restCost < cost)) return;
+    this.#restFor(cost, now + Math.max(retryAfterMs, Math.floor(this.#ms * REST)), now + MAX_REST_MS);
+  }
+
+  #restFor(cost: number, until: number, most: number): void {
+    this.#restCost = cost;
+    this.#freeAt = until;
+    this.#restUntil = Math.min(until, most);
   }
 }

@@ -1,9 +1,9 @@
 import { NOTHING_TAKEN, standing } from "./counter.ts";
 import { KeptCounters } from "./kept-counters.ts";
-import { Lease } from "./lease.ts";
+import { Lease, MAX_REST_MS } from "./lease.ts";
 import { type Ask, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
 import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
-import { leaseMs, type Rate, usedIn } from "./rate.ts";
+import { leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
 
 /** One limit that a request is asked about. */
 export interface LimitAsk {
@@ -34,6 +34,8 @@ export interface Asking {
   readonly own: { readonly asks: readonly Ask[]; readonly taken: Taken; readonly indexes: readonly number[] };
   /** Of leases. */
   readonly used: readonly { readonly index: number; readonly lease: Lease; readonly cost: number }[];
+  /** Of those that are audited: known to be over. */
+  readonly known: readonly { readonly index: number; readonly retryAfterMs: number }[];
   readonly at: number;
 }
 
@@ -43,30 +45,44 @@ const MAX_OWN = 20_000;
 const MAX_LEASES = 1_000;
 /** and of which it knows that they are used up. The oldest of these two are forgotten. */
 const MAX_REFUSED = 20_000;
-/** Nobody is refused longer without the limiter being asked: somebody may have taken the count back to zero. */
-const MAX_REFUSED_MS = 1_000;
+
+/** What is known of a count that is used up. */
+interface Refused {
+  /** Who costs less may have room. */
+  readonly cost: number;
+  /** Epoch ms: when there is room, */
+  readonly freeAt: number;
+  /** and until when nobody asks whether there is. */
+  readonly until: number;
+}
+
+/** What is known of a count is known of it by these rates alone: others leave other room. */
+export function nameOfRated({ counter, rates }: Pick<Ask, "counter" | "rates">): string {
+  return `${ratesText(rates)}|${counter}`;
+}
 
 /** What one isolate knows of limits: its own counters, what it took in advance, and what it knows to be used up. */
 export class LimitBook {
   readonly #own = new KeptCounters(MAX_OWN);
   readonly #leases = new Map<string, Lease>();
-  readonly #refused = new Map<string, number>();
+  readonly #refused = new Map<string, Refused>();
 
   /** Takes what can be taken here. @returns what came of it, or what must be asked of the limiter */
   begin(asks: readonly LimitAsk[], now: number): LimitsFact | Asking {
     const here: number[] = [];
     const remote: { index: number; ask: Ask }[] = [];
     const used: { index: number; lease: Lease; cost: number }[] = [];
-    let refused: { readonly index: number; readonly retryAfterMs: number } | null = null;
+    const known: { index: number; retryAfterMs: number }[] = [];
     asks.forEach((one, index) => {
       if (one.scope === "LOCAL") return void here.push(index);
       const wait = this.#knownWait(one, now);
-      if (wait > 0) return void (refused ??= one.audit ? null : { index, retryAfterMs: wait });
+      if (wait > 0) return void known.push({ index, retryAfterMs: wait });
       const lease = this.#leaseFor(one);
       if (lease !== null && lease.left(now) >= one.cost) used.push({ index, lease, cost: one.cost });
       else remote.push({ index, ask: askOf(one, lease, now) });
     });
-    if (refused !== null) return this.#refusal(asks, refused, now);
+    const refused = known.find(({ index }) => asks[index]?.audit === false);
+    if (refused !== undefined) return this.#refusal(asks, refused, now);
     const ownAsks = here.flatMap((index) => this.#ownAsk(asks[index], now));
     const taken = takeAll(this.#own, ownAsks, now);
     const over = taken.grants.findIndex(({ amount }, at) => amount === 0 && ownAsks[at]?.audit === false);
@@ -79,6 +95,7 @@ export class LimitBook {
       remote,
       own: { asks: ownAsks, taken, indexes: here },
       used,
+      known,
       at: now,
     };
     return remote.length === 0 ? this.settle(asking, { ok: true, grants: [], at: now }, now) : asking;
@@ -98,9 +115,9 @@ export class LimitBook {
       const one = asks[index];
       if (grant === undefined || one === undefined) return;
       grants[index] = grant;
-      const lease = this.#leases.get(one.counter);
+      const lease = ask.leaseMs > 0 ? this.#leases.get(nameOfRated(one)) : undefined;
       if (grant.amount === 0) this.#note(one, lease, grant.retryAfterMs, now);
-      else if (taken.ok && ask.leaseMs > 0 && lease !== undefined) {
+      else if (taken.ok && lease !== undefined) {
         lease.granted(grant.amount, ask.want, asking.at);
         lease.use(one.cost);
       }
@@ -126,27 +143,37 @@ export class LimitBook {
   }
 
   #knownWait(one: LimitAsk, now: number): number {
-    const rest = (this.#refused.get(one.counter) ?? 0) - now;
-    if (rest > 0) return Math.min(rest, MAX_REFUSED_MS);
-    const lease = this.#leases.get(one.counter);
-    return lease !== undefined && lease.left(now) < one.cost ? lease.rest(now) : 0;
+    const name = nameOfRated(one);
+    const refused = this.#refused.get(name);
+    // A clock that went back would keep it for ever.
+    if (refused !== undefined && one.cost >= refused.cost && now < refused.until && refused.until <= now + MAX_REST_MS)
+      return Math.max(1, refused.freeAt - now);
+    const lease = this.#leases.get(name);
+    return lease !== undefined && lease.left(now) < one.cost ? lease.rest(one.cost, now) : 0;
   }
 
-  #leaseFor({ counter, rates }: LimitAsk): Lease | null {
-    const known = this.#leases.get(counter);
-    if (known !== undefined) return known;
-    const ms = leaseMs(rates);
+  #leaseFor(one: LimitAsk): Lease | null {
+    const ms = leaseMs(one.rates);
     if (ms === 0) return null;
-    const lease = new Lease(ms, usedIn(rates, ms));
-    this.#leases.set(counter, lease);
+    const name = nameOfRated(one);
+    const known = this.#leases.get(name);
+    if (known !== undefined) return known;
+    const lease = new Lease(ms, usedIn(one.rates, ms));
+    this.#leases.set(name, lease);
     forgetOldest(this.#leases, MAX_LEASES);
     return lease;
   }
 
   #note(one: LimitAsk, lease: Lease | undefined, retryAfterMs: number, now: number): void {
-    if (lease !== undefined) return lease.refused(retryAfterMs, now);
-    this.#refused.delete(one.counter);
-    this.#refused.set(one.counter, now + Math.min(retryAfterMs, MAX_REFUSED_MS));
+    if (lease !== undefined) return lease.refused(one.cost, retryAfterMs, now);
+    // There is never room for it: that says nothing of others.
+    if (retryAfterMs === Infinity) return;
+    const name = nameOfRated(one);
+    const before = this.#refused.get(name);
+    if (before !== undefined && now < before.until && before.cost < one.cost) return;
+    this.#refused.delete(name);
+    const [freeAt, until] = [now + retryAfterMs, now + Math.min(retryAfterMs, MAX_REST_MS)];
+    this.#refused.set(name, { cost: one.cost, freeAt, until });
     forgetOldest(this.#refused, MAX_REFUSED);
   }
 
@@ -178,7 +205,9 @@ export class LimitBook {
     };
   }
 
-  #fact({ asks, own }: Asking, grants: (Grant | undefined)[], now: number): LimitsFact {
+  #fact({ asks, own, known }: Asking, grants: (Grant | undefined)[], now: number): LimitsFact {
+    for (const { index, retryAfterMs } of known)
+      grants[index] = { amount: 0, left: 0, resetMs: retryAfterMs, retryAfterMs };
     own.indexes.forEach((index, at) => (grants[index] = own.taken.grants[at]));
     return {
       limits: asks.map((one, index) => {
@@ -189,10 +218,8 @@ export class LimitBook {
   }
 
   /** Of what was taken in advance the isolate knows no more than what it has itself. */
-  #leaseGrant({ counter }: LimitAsk, now: number): Grant {
-    const wait = (this.#refused.get(counter) ?? 0) - now;
-    if (wait > 0) return { amount: 0, left: 0, resetMs: wait, retryAfterMs: wait };
-    return { amount: 1, left: this.#leases.get(counter)?.left(now) ?? 0, resetMs: 0, retryAfterMs: 0 };
+  #leaseGrant(one: LimitAsk, now: number): Grant {
+    return { amount: 1, left: this.#leases.get(nameOfRated(one))?.left(now) ?? 0, resetMs: 0, retryAfterMs: 0 };
   }
 }
 

@@ -51,7 +51,7 @@ export function takeAll(counters: Counters, asks: readonly Ask[], now: number): 
     const retryAfterMs = amount > 0 ? 0 : waitFor(state, ask.rates, ask.cost, now, ask.leaseMs);
     if (!ok || amount === 0) return grantOf(amount, state, ask, now, retryAfterMs);
     const charged = charge(state, ask.rates, amount, now, ask.leaseMs);
-    counters.set(ask, charged, now + emptyIn(charged, ask.rates, now));
+    counters.set(ask, charged, now + emptyIn(charged, now));
     return grantOf(amount, charged, ask, now, 0);
   });
   return { ok, grants, at: now };
@@ -64,7 +64,7 @@ export function refundAll(counters: Counters, asks: readonly Ask[], taken: Taken
     const amount = taken.grants[index]?.amount ?? 0;
     if (state === undefined || amount === 0) return;
     const left = refund(state, ask.rates, amount, taken.at, now, ask.leaseMs);
-    counters.set(ask, left, now + emptyIn(left, ask.rates, now));
+    counters.set(ask, left, now + emptyIn(left, now));
   });
 }
 

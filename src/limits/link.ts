@@ -5,7 +5,7 @@ import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
 import { keyText } from "./key-text.ts";
 import type { LimitAsk } from "./limit-book.ts";
-import type { Rate } from "./rate.ts";
+import { burstOf, type Rate } from "./rate.ts";
 
 /** What the expressions of a limit see: the request as it was routed, and who was proven to have sent it. */
 export interface LimitContext {
@@ -40,10 +40,21 @@ export function limitHeaders(limits: readonly LimitModel[]): readonly string[] {
 
 /** @returns null where there is none: a request pays nothing then */
 export function linkLimits(...lists: readonly (readonly LimitModel[] | undefined)[]): readonly LinkedLimit[] | null {
-  const all = new Map(lists.flatMap((list) => list ?? []).map((model) => [prefixOf(model), model]));
+  const all = new Map<string, LimitModel>();
+  for (const model of lists.flatMap((list) => list ?? [])) {
+    const prefix = prefixOf(model);
+    const same = all.get(prefix);
+    all.set(prefix, same === undefined ? model : joined(same, model));
+  }
   return all.size === 0
     ? null
     : [...all].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([prefix, model]) => ofModel(prefix, model));
+}
+
+/** One limit that is for several targets: it counts a request once, whichever of them it is to. */
+function joined({ when: left, ...model }: LimitModel, { when: right }: LimitModel): LimitModel {
+  if (left === undefined || right === undefined) return model;
+  return { ...model, when: left === right ? left : { kind: "or", left, right } };
 }
 
 function ofModel(prefix: string, model: LimitModel): LinkedLimit {
@@ -51,7 +62,7 @@ function ofModel(prefix: string, model: LimitModel): LinkedLimit {
   return {
     model,
     when: when === undefined ? null : linkExpression(when, readerOf),
-    key: key.map((part) => linkExpression(part, readerOf)),
+    key: key.map((part) => linkExpression(part, keyReaderOf)),
     tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, readerOf), rates: tier.rates })),
     overrides: new Map(Object.entries(overrides)),
     cost: cost === undefined ? null : linkExpression(cost, readerOf),
@@ -79,7 +90,8 @@ export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext)
   const asks: LimitAsk[] = [];
   for (const limit of limits) {
     const { model, when, prefix } = limit;
-    if (when !== null && when(context, 0) !== true) continue;
+    // What cannot be worked out counts as holding: else whoever leaves a header out would leave the limit out.
+    if (when !== null && when(context, 0) === false) continue;
     const parts = keyOf(limit, context);
     if (parts === null && model.missing === "SKIP") continue;
     if (parts === null && model.missing === "REFUSE") return model.name;
@@ -120,8 +132,29 @@ function keyOf({ key }: LinkedLimit, context: LimitContext): readonly string[] |
 function ratesOf({ model, tiers, overrides }: LinkedLimit, key: string, context: LimitContext): readonly Rate[] {
   const own = overrides.get(key);
   if (own !== undefined) return own;
-  for (const { when, rates } of tiers) if (when(context, 0) === true) return rates;
-  return model.rates;
+  let strictest: readonly Rate[] | null = null;
+  for (const { when, rates } of tiers) {
+    const holds = when(context, 0);
+    if (holds === false) continue;
+    strictest = stricter(strictest, rates);
+    if (holds === true) return strictest;
+  }
+  return stricter(strictest, model.rates);
+}
+
+/** Where a tier's condition cannot be worked out, nobody gains by it: of the rates in question those hold that let the least through in the long run. */
+function stricter(one: readonly Rate[] | null, other: readonly Rate[]): readonly Rate[] {
+  if (one === null) return other;
+  const [pace, otherPace] = [paceOf(one), paceOf(other)];
+  return pace < otherPace || (pace === otherPace && leastBurst(one) <= leastBurst(other)) ? one : other;
+}
+
+function leastBurst(rates: readonly Rate[]): number {
+  return rates.reduce((least, rate) => Math.min(least, burstOf(rate)), Infinity);
+}
+
+function paceOf(rates: readonly Rate[]): number {
+  return rates.reduce((least, { limit, windowMs }) => Math.min(least, limit / windowMs), Infinity);
 }
 
 function costOf({ cost }: LinkedLimit, context: LimitContext): number {
@@ -132,18 +165,24 @@ function costOf({ cost }: LinkedLimit, context: LimitContext): number {
 
 /** What their expressions may name (`LIMIT_ATTRIBUTES` in src/resources/cel-attributes.ts). */
 function readerOf(leaf: Leaf): OfRequest {
-  if (leaf.kind === "header") return ({ facts }) => single(facts.headers[leaf.name]);
+  if (leaf.kind === "header") return ({ facts }) => facts.headers[leaf.name];
   const claim = /^request\.auth\.claims\.(.+)$/s.exec(leaf.name)?.[1];
   if (claim !== undefined) return ({ tokens }) => claimOf(tokens, claim);
   const read = Object.hasOwn(READERS, leaf.name) ? READERS[leaf.name] : undefined;
   return read === undefined ? () => undefined : (context) => read(context) ?? undefined;
 }
 
+/** A key is of one: a header that came more than once, or holds a list, names nobody. */
+function keyReaderOf(leaf: Leaf): OfRequest {
+  return leaf.kind === "header" ? ({ facts }) => single(facts.headers[leaf.name]) : readerOf(leaf);
+}
+
 const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>> = {
   "request.url_path": ({ facts }) => facts.path,
   // What a target's host is compared with: no author names it.
   host: ({ facts }) => facts.host,
-  "request.host": ({ facts }) => facts.authority,
+  // Without the port and the trailing dot, which clients choose.
+  "request.host": ({ facts }) => facts.host,
   "request.scheme": ({ facts }) => facts.scheme,
   "request.method": ({ facts }) => facts.method,
   "request.useragent": ({ facts }) => facts.headers["user-agent"],
@@ -155,7 +194,6 @@ const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>>
   "xds.route_name": ({ route }) => route,
 };
 
-/** A header that came more than once, or holds a list, names nobody. */
 function single(value: string | undefined): string | undefined {
   return value === undefined || value.includes(",") ? undefined : value.trim();
 }

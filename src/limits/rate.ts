@@ -16,6 +16,18 @@ export function burstOf({ limit, burst = limit }: Rate): number {
   return burst;
 }
 
+const texts = new WeakMap<readonly Rate[], string>();
+
+/** The same for the same rates, worked out once for each list of them. */
+export function ratesText(rates: readonly Rate[]): string {
+  let text = texts.get(rates);
+  if (text === undefined) {
+    text = rates.map((rate) => `${rate.limit}/${rate.windowMs}/${burstOf(rate)}`).join();
+    texts.set(rates, text);
+  }
+  return text;
+}
+
 /** Up to this each request asks the limiter; above, an isolate takes some in advance. */
 const EXACT_UP_TO_PER_SECOND = 100;
 const MAX_LEASE_MS = 1_000;

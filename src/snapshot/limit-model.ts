@@ -10,14 +10,14 @@ export interface LimitModel {
   readonly target?: string;
   /** GLOBAL: of the whole mesh; LOCATION: of one location; LOCAL: of one isolate. */
   readonly scope: "GLOBAL" | "LOCATION" | "LOCAL";
-  /** Absent: each request. One that cannot be worked out does not hold. */
+  /** Absent: each request. One that cannot be worked out holds. */
   readonly when?: CompiledExpression;
   /** Parts of what is counted apart; empty: all requests are one. */
   readonly key: readonly CompiledExpression[];
   /** Where a part is not there: all such requests are one, are not counted, or are refused. */
   readonly missing: "SHARE" | "SKIP" | "REFUSE";
   readonly rates: readonly Rate[];
-  /** In place of `rates`: the first that holds. */
+  /** In place of `rates`: the first that holds; beside one that cannot be worked out, the strictest of those in question. */
   readonly tiers?: readonly { readonly when: CompiledExpression; readonly rates: readonly Rate[] }[];
   /** In place of both, by the parts of a key, joined as `keyText` does. */
   readonly overrides?: Readonly<Record<string, readonly Rate[]>>;

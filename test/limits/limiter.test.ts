@@ -4,7 +4,7 @@ import { KeptCounters } from "../../src/limits/kept-counters.ts";
 import { LimitBook, type LimitAsk } from "../../src/limits/limit-book.ts";
 import { type Ask, refundAll, takeAll } from "../../src/limits/limiter.ts";
 import type { Rate } from "../../src/limits/rate.ts";
-import { overshoot, type Use } from "./naive.ts";
+import { overshoot, type Use, usedWithin } from "./naive.ts";
 import { type Draws, eachSeed } from "./random.ts";
 
 const START = 1_780_000_000_000;
@@ -166,6 +166,80 @@ describe("leases", () => {
   });
 });
 
+describe("two sets of rates on one counter, as of tiers", () => {
+  const counted = (counters: KeptCounters, rates: readonly Rate[], now: number) =>
+    takeAll(counters, [{ counter: "key", rates, cost: 1, want: 1, leaseMs: 0, audit: false }], now).ok;
+
+  it("do not take each other's count back, whatever their windows", () => {
+    const counters = new KeptCounters(10);
+    const [slow, fast] = [[{ limit: 5, windowMs: 60_000 }], [{ limit: 100, windowMs: 1_000 }]];
+    let passed = 0;
+    for (let at = 0; at < 200; at += 1) {
+      if (counted(counters, slow, START + at * 20)) passed += 1;
+      counted(counters, fast, START + at * 20 + 10);
+    }
+    expect(passed).toBe(5);
+  });
+
+  it("go on from one another's count in the same window", () => {
+    const counters = new KeptCounters(10);
+    const [few, many] = [[{ limit: 5, windowMs: 60_000 }], [{ limit: 8, windowMs: 60_000 }]];
+    const passed = (rates: readonly Rate[]) => Array.from({ length: 10 }, () => counted(counters, rates, START));
+    expect([few, many, few].map((rates) => passed(rates).filter(Boolean).length)).toEqual([5, 3, 0]);
+  });
+
+  it("are each kept, whatever is taken by the other, given back, and used in advance by several isolates", () => {
+    eachSeed(40, (draws) => {
+      const counters = new KeptCounters(10);
+      const books = [new LimitBook(), new LimitBook()];
+      const sets = [rateSet(draws), rateSet(draws)];
+      const uses: Use[][] = [[], []];
+      const mostly = Math.max(1, Math.floor(8_000 / draws.int(20, 1_000)));
+      for (let step = 0, now = START; step < 400; step += 1, now += draws.int(0, mostly)) {
+        const which = draws.int(0, 1);
+        const cost = draws.chance(0.1) ? draws.int(1, 5) : 1;
+        const other = draws.chance(0.1) ? [limitAsk("full", { limit: 1, windowMs: 60_000 })] : [];
+        const asks = [limitAsk("key", { limit: 1, windowMs: 1_000 }, { rates: sets[which] ?? [], cost }), ...other];
+        if (passes(books[draws.int(0, 1)] ?? new LimitBook(), counters, asks, now))
+          uses[which]?.push({ at: now, cost });
+      }
+      for (const [which, rates] of sets.entries())
+        for (const rate of rates) {
+          const of = uses[which] ?? [];
+          if (rate.windowMs <= 60_000) expect(overshoot(of, rate)).toBeLessThanOrEqual(0);
+          else for (const { at } of of) expect(usedWithin(of, rate.windowMs, at)).toBeLessThanOrEqual(rate.limit);
+        }
+    });
+  });
+
+  it("have no lease in common, and one that is lowered goes on without that of before", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const of = (limit: number) => limitAsk("key", { limit, windowMs: 1_000 });
+    const some = (limit: number, now: number, requests: number) =>
+      Array.from({ length: requests }, () => passes(book, counters, [of(limit)], now)).filter(Boolean).length;
+    for (let at = 0; at < 10; at += 1) some(10_000, START + at * 30, 1_000);
+    expect(some(101, START + 300, 1_000)).toBeLessThanOrEqual(101);
+    let passed = 0;
+    for (let at = 0; at < 200; at += 1) passed += some(50, START + 60_000 + at * 20, 1);
+    expect(passed).toBe(200);
+  });
+});
+
+/** Short and long windows, few and so many that an isolate takes some in advance. */
+function rateSet(draws: Draws): readonly Rate[] {
+  const limit = draws.chance(0.5) ? draws.int(1, 20) : draws.int(101, 1_000);
+  const short = { limit, windowMs: draws.int(1, 2) * 1_000, burst: draws.int(1, 2 * limit) };
+  const long = { limit: draws.int(20, 100), windowMs: draws.chance(0.5) ? 90_000 : 60_000 };
+  return draws.chance(0.5) ? [short] : [short, long];
+}
+
+function passes(book: LimitBook, counters: KeptCounters, asks: readonly LimitAsk[], now: number): boolean {
+  const asking = book.begin(asks, now);
+  if (!("kind" in asking)) return asking.limits.every(({ verdict }) => verdict === "taken");
+  const remote = asking.remote.map(({ ask }) => ask);
+  return book.settle(asking, takeAll(counters, remote, now), now).limits.every(({ verdict }) => verdict === "taken");
+}
+
 describe("what is known to be used up", () => {
   it("is refused without asking, for a second at most: somebody may have taken the count back to zero", () => {
     const [book, counters] = [new LimitBook(), new KeptCounters(10)];
@@ -182,6 +256,28 @@ describe("what is known to be used up", () => {
     };
     expect([START, START + 1, START + 2, START + 1_000].map(verdict)).toEqual(["taken", "over", "known", "known"]);
     expect(verdict(START + 1_001)).toBe("over");
+  });
+});
+
+describe("a dear request that has no room", () => {
+  it.each([
+    ["asked for one by one", { limit: 100, windowMs: 60_000 }],
+    ["taken in advance", { limit: 200, windowMs: 1_000 }],
+  ])("refuses no cheaper one, nor one by other rates: %s", (_, rate) => {
+    for (const dear of [90, 1_000_000]) {
+      const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+      const pass = (change: Partial<LimitAsk>) => passes(book, counters, [limitAsk("key", rate, change)], START);
+      expect(pass({ cost: rate.limit / 4 })).toBe(true);
+      expect([pass({ cost: dear + rate.limit / 4 }), pass({ cost: dear + rate.limit / 4 })]).toEqual([false, false]);
+      expect([pass({ cost: 1 }), pass({ cost: 2 })]).toEqual([true, true]);
+      expect(pass({ cost: 90, rates: [{ limit: 1_000, windowMs: 60_000 }] })).toBe(true);
+    }
+  });
+
+  it("that is audited is told as over each time", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const ask = limitAsk("key", { limit: 1, windowMs: 60_000 }, { audit: true });
+    expect([0, 1, 2].map((at) => passes(book, counters, [ask], START + at))).toEqual([true, false, false]);
   });
 });
 

@@ -46,6 +46,7 @@ describe("the key of a limit", () => {
     ['request.headers["x-a"]', { headers: headers({ "x-a": "one,one" }) }, {}, true],
     ['request.headers["x-a"]', { headers: headers({ "x-a": "a".repeat(300) }) }, {}, true],
     ["request.url_path", { path: "/a" }, { path: "/b" }, false],
+    ["request.host", { host: "a.test", authority: "a.test:443" }, { host: "a.test", authority: "a.test." }, true],
   ] as const)("%s: is %j counted with %j? %j", (source, one, other, together) => {
     const key = [tree(source)];
     expect(counter({ key }, one) === counter({ key }, other)).toBe(together);
@@ -80,11 +81,58 @@ describe("the key of a limit", () => {
 });
 
 describe("what a request is asked about", () => {
-  it("is nothing where `when` does not hold, or cannot be worked out", () => {
+  it("is nothing where `when` does not hold", () => {
     const when = tree('request.headers["x-a"] == "1"', "condition");
-    expect(asked({ when })).toBeUndefined();
     expect(asked({ when }, { headers: headers({ "x-a": "2" }) })).toBeUndefined();
     expect(asked({ when }, { headers: headers({ "x-a": "1" }) })).toMatchObject({ name: "ns/p/l" });
+    const there = tree('"x-a" in request.headers && request.headers["x-a"] == "1"', "condition");
+    expect(asked({ when: there })).toBeUndefined();
+  });
+
+  it.each([
+    ["a header that is not there", 'request.headers["x-plan"] != "gold"', {}],
+    ["a header that came twice", 'request.headers["x-plan"] != "gold"', { headers: headers({ "x-plan": "gold, a" }) }],
+    ["no claim", 'request.auth.claims["plan"] == "free"', {}],
+    ["a text too long", '(request.url_path + "?").contains("login?")', { path: `/login/${"a".repeat(5_000)}` }],
+  ])(
+    "is the limit where `when` cannot be worked out, so that clients cannot choose to be free: %s",
+    (_, source, request) => {
+      expect(asked({ when: tree(source, "condition") }, request)).toMatchObject({ name: "ns/p/l" });
+    },
+  );
+
+  it("is once what several targets share, for whichever of them it is", () => {
+    const of = (host: string) => ({
+      name: "ns/p/l",
+      scope: "GLOBAL" as const,
+      key: [],
+      missing: "SHARE" as const,
+      rates: [{ limit: 1, windowMs: 1_000 }],
+      when: {
+        kind: "==" as const,
+        left: { kind: "attribute" as const, name: "host" },
+        right: { kind: "value" as const, value: host },
+      },
+    });
+    const limits = linkLimits([of("a.test"), of("b.test")], [of("a.test")]) ?? [];
+    const askedAt = (host: string) => limitAsks(limits, { facts: facts({ host }), tokens: [], route: "r" });
+    expect(["a.test", "b.test", "c.test"].map((host) => askedAt(host).length)).toEqual([1, 1, 0]);
+  });
+
+  it("has the strictest of the rates in question where a tier's condition cannot be worked out", () => {
+    const rates = (limit: number) => [{ limit, windowMs: 1_000 }];
+    const model = (strict: number) => ({
+      rates: rates(2),
+      tiers: [
+        { when: tree('request.headers["x-plan"] == "gold"', "condition"), rates: rates(9) },
+        { when: tree('request.headers["x-abuse"] == "yes"', "condition"), rates: rates(strict) },
+      ],
+    });
+    const plan = (value: string) => ({ headers: headers({ "x-plan": value, "x-abuse": "no" }) });
+    expect(asked(model(1))).toMatchObject({ rates: rates(1) });
+    expect(asked(model(5))).toMatchObject({ rates: rates(2) });
+    expect(asked(model(1), plan("gold"))).toMatchObject({ rates: rates(9) });
+    expect(asked(model(1), plan("gold,gold"))).toMatchObject({ rates: rates(2) });
   });
 
   it("has the rates of its key, else of the first tier that holds", () => {

@@ -1,4 +1,4 @@
-import { type Asking, type LimitAsk, LimitBook } from "../../src/limits/limit-book.ts";
+import { type Asking, type LimitAsk, LimitBook, nameOfRated } from "../../src/limits/limit-book.ts";
 import type { Taken } from "../../src/limits/limiter.ts";
 import type { LimitsFact } from "../../src/limits/limits-fact.ts";
 import type { LimitsUp, StateRpc } from "../../src/snapshot/rpc.ts";
@@ -20,7 +20,7 @@ interface Deps {
 export class Limits {
   readonly #deps: Deps;
   readonly #book = new LimitBook();
-  /** Calls that will bring a part of a count, by the count. */
+  /** Calls that will bring a part of a count, by the count and its rates. */
   readonly #coming = new Map<string, Promise<unknown>>();
   /** Epoch ms until which nobody is asked; 0: all is well. */
   #awayUntil = 0;
@@ -56,7 +56,7 @@ export class Limits {
 
   #comingFor({ remote }: Asking): Promise<unknown> | undefined {
     for (const { ask } of remote) {
-      const coming = ask.leaseMs > 0 ? this.#coming.get(ask.counter) : undefined;
+      const coming = ask.leaseMs > 0 ? this.#coming.get(nameOfRated(ask)) : undefined;
       if (coming !== undefined) return coming;
     }
     return undefined;
@@ -64,10 +64,10 @@ export class Limits {
 
   async #ask(asking: Asking): Promise<LimitsFact> {
     const answer = this.#limiter(asking);
-    const leased = asking.remote.flatMap(({ ask }) => (ask.leaseMs > 0 ? ask.counter : []));
-    for (const counter of leased) this.#coming.set(counter, answer);
+    const leased = asking.remote.flatMap(({ ask }) => (ask.leaseMs > 0 ? nameOfRated(ask) : []));
+    for (const name of leased) this.#coming.set(name, answer);
     const taken = await answer;
-    for (const counter of leased) if (this.#coming.get(counter) === answer) this.#coming.delete(counter);
+    for (const name of leased) if (this.#coming.get(name) === answer) this.#coming.delete(name);
     const now = Date.now();
     return this.#counted(taken === null ? this.#book.fail(asking, now) : this.#book.settle(asking, taken, now));
   }
