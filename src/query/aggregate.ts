@@ -5,13 +5,11 @@ import {
   OwnLabels,
   ChangedLabels,
   keyOf,
+  valuesOf,
   type VectorSeries,
   type VectorValue,
 } from "./series.ts";
 import type { Aggregation, AggregationName } from "./syntax.ts";
-
-/** Finding one label of one series, in points of the budget. */
-const LOOK_UP = 3;
 
 interface Group {
   readonly labels: Labels;
@@ -42,11 +40,11 @@ function grouped(
   budget: Budget,
 ): Map<string, Group> {
   if (without) budget.spendKeys(series.length);
-  budget.spend(series.length * names.length * LOOK_UP);
+  budget.spendLookUps(series.length * names.length);
   const groups = new Map<string, Group>();
   const left = [...names, METRIC_NAME];
   for (const one of series) {
-    const key = without ? keyOf(one.labels, ...left) : JSON.stringify(names.map((name) => one.labels.get(name) ?? ""));
+    const key = budget.key(without ? keyOf(one.labels, ...left) : valuesOf(one.labels, names));
     const group = groups.get(key);
     if (group !== undefined) group.members.push(one);
     else groups.set(key, { labels: labelsOf(one.labels, without ? left : names, without), members: [one] });

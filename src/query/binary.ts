@@ -6,6 +6,7 @@ import {
   METRIC_NAME,
   type Value,
   type VectorSeries,
+  valuesOf,
   type VectorValue,
   withoutName,
 } from "./series.ts";
@@ -73,7 +74,7 @@ function matched(
   const taken = new Map<string, Uint8Array>();
   budget.spendKeys(left.series.length);
   const series = left.series.flatMap((one) => {
-    const key = keyOf(one.labels, METRIC_NAME);
+    const key = budget.key(keyOf(one.labels, METRIC_NAME));
     const result = emptySeries(filters ? one.labels : withoutName(one.labels), one.values.length);
     for (const other of others.get(key) ?? [])
       for (let step = 0; step < one.values.length; step += 1) {
@@ -99,7 +100,7 @@ function claim(taken: Map<string, Uint8Array>, key: string, step: number, steps:
 
 function bySignature({ series }: VectorValue, budget: Budget): Map<string, VectorSeries[]> {
   budget.spendKeys(series.length);
-  return Map.groupBy(series, ({ labels }) => keyOf(labels, METRIC_NAME));
+  return Map.groupBy(series, ({ labels }) => budget.key(keyOf(labels, METRIC_NAME)));
 }
 
 function refuseTwins(groups: ReadonlyMap<string, readonly VectorSeries[]>): void {
@@ -121,16 +122,18 @@ function severalOf(side: "left" | "right"): QueryFailure {
 /** All of the left, and of the right what the left has not. */
 function united(left: VectorValue, right: VectorValue, matching: Matching | null, budget: Budget): VectorValue {
   const signature = signatureBy(matching);
+  const many = left.series.length + right.series.length;
   const lefts = new Map<string, Uint8Array>();
-  budget.spendKeys(left.series.length + right.series.length);
+  budget.spendKeys(many);
+  budget.spendLookUps(many * (matching?.labels.length ?? 0));
   for (const { labels, present } of left.series) {
-    const key = signature(labels);
+    const key = budget.key(signature(labels));
     const seen = lefts.get(key);
     if (seen === undefined) lefts.set(key, present.slice());
     else for (const [step, is] of present.entries()) if (is === 1) seen[step] = 1;
   }
   const rest = right.series.flatMap((one) => {
-    const seen = lefts.get(signature(one.labels));
+    const seen = lefts.get(budget.key(signature(one.labels)));
     const present = one.present.map((is, step) => (seen?.[step] === 1 ? 0 : is));
     return present.includes(1) ? [{ ...one, present }] : [];
   });
@@ -142,7 +145,7 @@ function signatureBy(matching: Matching | null): (labels: Labels) => string {
   if (matching === null) return (labels) => keyOf(labels, METRIC_NAME);
   const { on, labels: names } = matching;
   if (!on) return (labels) => keyOf(labels, METRIC_NAME, ...names);
-  return (labels) => JSON.stringify(names.map((name) => labels.get(name) ?? ""));
+  return (labels) => valuesOf(labels, names);
 }
 
 /** Of a comparison 0 or 1. */

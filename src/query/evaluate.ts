@@ -18,6 +18,9 @@ import {
 } from "./series.ts";
 import { type Call, type Expression, type QueryError, QueryFailure, typeOf } from "./syntax.ts";
 
+/** Of a label that a query makes: calls nest, and each could make one many times as long as the last. */
+const MAX_LABEL_CHARACTERS = 4_096;
+
 export type Evaluated = Value | { readonly kind: "range"; readonly series: readonly SampledSeries[] };
 
 /** Works an expression out at each step of the frame; of a range vector at the first. */
@@ -88,6 +91,7 @@ function called({ name, of, texts }: Call, frame: Frame): VectorValue {
     case "label_join":
       return withJoined(vectorOf(first, frame), texts, frame);
     case "vector": {
+      frame.budget.spend(frame.steps.length);
       const series = { ...emptySeries(new OwnLabels([]), frame.steps.length), values: scalarOf(first, frame) };
       series.present.fill(1);
       return { kind: "vector", series: [series], distinct: true };
@@ -112,10 +116,19 @@ function withJoined(vector: VectorValue, texts: readonly string[], frame: Frame)
   spend(vector, frame);
   frame.budget.spend(vector.series.length * from.length);
   const series = vector.series.map((one) => {
-    const joined = from.map((name) => one.labels.get(name) ?? "").join(separator);
+    const values = from.map((name) => one.labels.get(name) ?? "");
+    const length = values.reduce((sum, value) => sum + value.length, separator.length * Math.max(0, from.length - 1));
+    if (length > MAX_LABEL_CHARACTERS) throw tooLong(to, length);
+    frame.budget.spendCharacters(length);
+    const joined = values.join(separator);
     return { ...one, labels: new ChangedLabels(one.labels, to, joined === "" ? undefined : joined) };
   });
   return merged({ kind: "vector", series, distinct: false }, frame);
+}
+
+function tooLong(label: string, length: number): QueryFailure {
+  const message = `\`label_join\` would make the label \`${label}\` ${length} characters long, and a label has at most ${MAX_LABEL_CHARACTERS}; join fewer labels`;
+  return new QueryFailure("query_too_large", message);
 }
 
 function vectorOf(expression: Expression, frame: Frame): VectorValue {
@@ -138,7 +151,7 @@ function spend(value: Value, { budget, steps }: Frame): void {
 function merged(vector: VectorValue, { budget }: Frame): VectorValue {
   if (vector.distinct) return vector;
   budget.spendKeys(vector.series.length);
-  const groups = Map.groupBy(vector.series, ({ labels }) => keyOf(labels));
+  const groups = Map.groupBy(vector.series, ({ labels }) => budget.key(keyOf(labels)));
   return { ...vector, series: [...groups.values()].map(oneOf) };
 }
 

@@ -26,7 +26,7 @@ export function histogramQuantile(wanted: Float64Array, { series }: VectorValue,
     const bound = boundOf(one.labels.get("le") ?? "");
     return Number.isNaN(bound) ? [] : [{ bound, one }];
   });
-  const groups = Map.groupBy(buckets, ({ one }) => keyOf(one.labels, METRIC_NAME, "le"));
+  const groups = Map.groupBy(buckets, ({ one }) => budget.key(keyOf(one.labels, METRIC_NAME, "le")));
   const quantiles = [...groups.values()].map((group): VectorSeries => {
     const [first] = group;
     const labels = new ChangedLabels(withoutName(first?.one.labels ?? NONE), "le", undefined);

@@ -57,6 +57,11 @@ export function keyOf(labels: Labels, ...except: readonly string[]): string {
   return JSON.stringify(names.map((name) => [name, labels.get(name)]));
 }
 
+/** The same text for the same values of these. */
+export function valuesOf(labels: Labels, names: readonly string[]): string {
+  return JSON.stringify(names.map((name) => labels.get(name) ?? ""));
+}
+
 /** What was measured of one series, in the order of time. */
 export interface SampledSeries {
   readonly labels: Labels;

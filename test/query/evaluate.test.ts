@@ -280,6 +280,52 @@ describe("what a query may cost", () => {
     });
   });
 
+  it("counts what `or` takes to look at many labels", () => {
+    const series = Array.from({ length: 2_000 }, (_, at): NaiveSeries => ({
+      labels: { __name__: "requests_total", at: String(at) },
+      samples: [[0, 1]],
+    }));
+    const names = Array.from({ length: 490 }, (_, at) => `l${at}`).join(",");
+    for (const matching of [`on (${names})`, `ignoring (${names})`])
+      expect(valueAt(`requests_total or ${matching} requests_total`, 1, series)).toMatchObject({
+        code: "query_too_large",
+      });
+    expect(valueAt("requests_total or on (l1, l2, l3) requests_total", 1, series)).toHaveLength(2_000);
+  });
+
+  it("joins labels to one of 4,096 characters, and names one that would be longer", () => {
+    const joined = (values: number, of = "vector(1)") =>
+      `label_join(${of},"a","${"x".repeat(16)}"${',"b"'.repeat(values)})`;
+    expect(valueAt(joined(257), 1)).toMatchObject([{ metric: { a: "x".repeat(4_096) } }]);
+    expect(valueAt(joined(258), 1)).toEqual({
+      code: "query_too_large",
+      message: expect.stringContaining("make the label `a` 4112 characters long, and a label has at most 4096"),
+    });
+    const nested = [3, 2, 1].reduce((of) => `label_join(${of},"a",""${',"a"'.repeat(40)})`, joined(2));
+    expect(valueAt(nested, 1)).toMatchObject({ code: "query_too_large", message: /the label `a` 25600 characters/ });
+  });
+
+  it("counts the characters of labels that it makes, and what it takes to tell series by them", () => {
+    const series = Array.from({ length: 40 }, (_, at): NaiveSeries => ({
+      labels: { __name__: "requests_total", at: String(at), long: "x".repeat(2_000) },
+      samples: [[0, 1]],
+    }));
+    const answered = (text: string) => {
+      const parsed = parseQuery(text);
+      if (!parsed.ok) throw new Error(parsed.error.message);
+      const frame = { source: sourceOf(series), steps: Float64Array.of(1), budget: new Budget(400_000) };
+      const value = evaluate(parsed.value, frame);
+      return value.ok ? "answered" : value.error.code;
+    };
+    const join = (of: string, at: number) => `label_join(${of},"l${at}","","long","long")`;
+    const joins = (count: number) =>
+      Array.from({ length: count }).reduce<string>((of, _, at) => join(of, at), "requests_total");
+    expect([3, 8].map((count) => answered(joins(count)))).toEqual(["answered", "query_too_large"]);
+    const sums = (count: number) =>
+      Array.from({ length: count }, () => `sum by (l0,at) (${joins(1)})`).join(" or on (at) ");
+    expect([2, 8].map((count) => answered(sums(count)))).toEqual(["answered", "query_too_large"]);
+  });
+
   it("counts what an expression takes to look at values", () => {
     let spent = 0;
     const matches = linkMatcher(
