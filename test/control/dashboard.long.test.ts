@@ -196,6 +196,19 @@ describe("a browser's session", () => {
     expect((await enter({ code: theirs }, { cookie: cookieOf(again) })).status).toBe(401);
   });
 
+  it("ends where its browser signs in anew by a pasted token, with the tails that it has open; a token that is unknown ends none", async () => {
+    const [cookie, { token }] = [await signedIn(), await made({ role: "viewer" })];
+    const tail = await EventReader.open(new URL("/ui/api/v1/tail", await control.url()), { cookie });
+    for (const unknown of [`${token}x`, "no.such.jwt", heldBy(cookie)])
+      expect((await enter({ token: unknown }, { cookie })).status).toBe(401);
+    expect(await statusOf("GET", "/ui/session", { cookie })).toBe(200);
+    const anew = await enter({ token }, { cookie });
+    expect([anew.status, await anew.json()]).toEqual([201, expect.objectContaining({ role: "viewer" })]);
+    expect(await statusOf("GET", "/ui/session", { cookie })).toBe(401);
+    await tail.end();
+    expect(await statusOf("GET", "/ui/session", { cookie: cookieOf(anew) })).toBe(200);
+  });
+
   it("makes no other session: none would ever end", async () => {
     const cookie = await signedIn();
     const more = await control.at(HERE, "POST", "/ui/api/v1/sign-in-codes", { ...ORIGIN, ...JSON_TYPE, cookie }, "{}");

@@ -227,6 +227,21 @@ describe("a session", () => {
     expect(await (await open(short.token))()).toBe("ended");
   });
 
+  it("takes the place of the one that the browser had", async () => {
+    const here = "http://localhost";
+    const headers = { origin: here, "sec-fetch-site": "same-origin", "content-type": "application/json" };
+    const enter = async (cookie: string) => {
+      const body = JSON.stringify({ token: await idToken() });
+      const answer = await control.at(here, "POST", "/ui/session", { ...headers, cookie }, body);
+      expect(answer.status).toBe(201);
+      return (answer.headers.get("set-cookie") ?? "").split(";", 1).join("");
+    };
+    const first = await enter("");
+    const second = await enter(first);
+    const status = async (cookie: string) => (await control.at(here, "GET", "/ui/session", { cookie })).status;
+    expect([await status(first), await status(second)]).toEqual([401, 200]);
+  });
+
   it("is not made, nor ended, where the audit cannot be written", async () => {
     const { id } = await session();
     await control.sql("ALTER TABLE audit RENAME TO audit_away");

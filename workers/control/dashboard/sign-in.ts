@@ -54,7 +54,6 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
   if (code !== undefined) {
     const other = replace ? null : await replacedBy(c, code);
     if (other !== null) return other;
-    const before = cookieToken(c);
     const made = await browserSessionStore(c.env.DB).exchange(code, Date.now());
     const account = made && (await accountOf(c.env.DB, made.token));
     if (made === null || account === null) {
@@ -64,8 +63,7 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
     }
     const entry = { verb: "sign-in", targets: [`browser/${made.id}`], at: Date.now(), detail: { by: "code" } };
     await auditLog(c.env.DB).add({ ...writerFor(account), ...entry });
-    if (before !== null) await endSession(c, before, call);
-    return welcome(c, account, made.token);
+    return welcome(c, account, made.token, call);
   }
   // Another browser's session makes none: it would renew itself for ever.
   if (token?.startsWith(BROWSER_PREFIX) === true) return unknown;
@@ -73,7 +71,7 @@ export async function signIn(c: Context<Api>, call: Call): Promise<Response> {
     const account = await accountOf(c.env.DB, token);
     if (account === null) return unknown;
     const own = await browserSessionStore(c.env.DB).create(account.id, Date.now(), writerFor(account));
-    return welcome(c, account, own);
+    return welcome(c, account, own, call);
   }
   return byProvider(c, token, call);
 }
@@ -110,10 +108,13 @@ async function byProvider(c: Context<Api>, token: string | null, call: Call): Pr
   if (!made.ok) return made;
   const { token: session } = (await made.json()) as { readonly token: string };
   const account = await accountOf(c.env.DB, session);
-  return account === null ? answer(c, failure("Unauthorized", "Unauthorized")) : welcome(c, account, session);
+  return account === null ? answer(c, failure("Unauthorized", "Unauthorized")) : welcome(c, account, session, call);
 }
 
-function welcome(c: Context<Api>, account: Account, token: string): Response {
+/** The session that the cookie stood for until now ends: nobody could sign out of it any more. */
+async function welcome(c: Context<Api>, account: Account, token: string, call: Call): Promise<Response> {
+  const before = cookieToken(c);
+  if (before !== null) await endSession(c, before, call);
   setCookie(c, cookieName(c), token, cookiePlace(c));
   return c.json(whois(account), 201);
 }
