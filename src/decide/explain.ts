@@ -88,12 +88,13 @@ export function decideHypothetical(
   return ok(answerOf("decision_failed"));
 }
 
-/** Nobody counts a request that was never sent: each limit has room. */
+/** Nobody counts a request that was never sent: each limit has room that does not refuse it for what it lacks. */
 function roomFor(asks: readonly LimitAsk[]): LimitsFact {
   return {
-    limits: asks.map(({ name, rates }) => {
+    limits: asks.map(({ name, rates, missing }) => {
       const { limit = 0, windowMs = 0 } = rates[0] ?? {};
-      return { name, verdict: "taken", quota: limit, windowMs, left: limit, resetMs: 0, retryAfterMs: 0 };
+      const verdict = missing ? "missing" : "taken";
+      return { name, verdict, quota: limit, windowMs, left: limit, resetMs: 0, retryAfterMs: 0 };
     }),
   };
 }

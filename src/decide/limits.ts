@@ -28,7 +28,6 @@ export function limited(
   if (taken === undefined && conclusions?.mode === "read") return decision;
   if (taken === undefined) {
     const asks = limitAsks(limits, { facts, tokens, route: route.model.name });
-    if (typeof asks === "string") return refusal(decision, asks, [], trace);
     return asks.length === 0 ? decision : { effect: "need", needs: [], limits: asks };
   }
   return obeyed(limits, taken, decision, trace);
@@ -47,15 +46,17 @@ function obeyed(
     // It was taken away since.
     if (limit === undefined) continue;
     trace?.saw("limit", one.name, one.verdict);
-    if (limit.model.told) told.push(one);
+    if (limit.model.told && one.verdict !== "missing") told.push(one);
     if (one.verdict === "taken") continue;
     if (limit.model.audit === true) trace?.noted?.([noteOf(one.name)]);
     else over ??= one;
   }
   const lines = [...linesOf(told), ...older(limits, told)];
   if (over === null) return lines.length === 0 ? decision : withLines(decision, lines);
-  const wait = over.verdict === "failed" ? 1 : Math.max(1, Math.ceil(over.retryAfterMs / 1_000));
-  const retry = Number.isFinite(wait) ? [["retry-after", String(wait)] as const] : [];
+  if (over.verdict === "missing") return refusal(decision, over.name, [], trace);
+  const wait = over.verdict === "failed" ? 1 : Math.ceil(over.retryAfterMs / 1_000);
+  // There is never room for what costs more than may be taken at once.
+  const retry = wait > 0 ? [["retry-after", String(wait)] as const] : [];
   return refusal(decision, over.name, [...retry, ...lines], trace, over.verdict === "failed");
 }
 
@@ -111,7 +112,7 @@ function older(limits: readonly LinkedLimit[], told: readonly TakenLimit[]): Lin
 }
 
 function secondsOf({ resetMs, retryAfterMs }: TakenLimit): number {
-  return Math.ceil((retryAfterMs > 0 && Number.isFinite(retryAfterMs) ? retryAfterMs : resetMs) / 1_000);
+  return Math.ceil((retryAfterMs > 0 ? retryAfterMs : resetMs) / 1_000);
 }
 
 /** Clients know a limit by its own name alone, which its author gave for them. */

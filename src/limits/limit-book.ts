@@ -19,8 +19,8 @@ export interface LimitAsk {
   readonly audit: boolean;
   /** Where nobody can be asked it refuses. */
   readonly closed: boolean;
-  /** Its key may be a secret: no one writes it down. */
-  readonly hidden: boolean;
+  /** What it counts by is not there: it refuses, and charges nothing. */
+  readonly missing: boolean;
   /** A request waits so long for it. */
   readonly timeoutMs: number;
 }
@@ -34,7 +34,7 @@ export interface Asking {
   readonly own: { readonly asks: readonly Ask[]; readonly taken: Taken; readonly indexes: readonly number[] };
   /** Of leases. */
   readonly used: readonly { readonly index: number; readonly lease: Lease; readonly cost: number }[];
-  /** Of those that are audited: known to be over. */
+  /** Of those that are audited: known to be over, or to lack what they count by. */
   readonly known: readonly { readonly index: number; readonly retryAfterMs: number }[];
   readonly at: number;
 }
@@ -74,6 +74,7 @@ export class LimitBook {
     const used: { index: number; lease: Lease; cost: number }[] = [];
     const known: { index: number; retryAfterMs: number }[] = [];
     asks.forEach((one, index) => {
+      if (one.missing) return void known.push({ index, retryAfterMs: 0 });
       if (one.scope === "LOCAL") return void here.push(index);
       const wait = this.#knownWait(one, now);
       if (wait > 0) return void known.push({ index, retryAfterMs: wait });
@@ -232,10 +233,17 @@ function isClosed(ask: LimitAsk | undefined): boolean {
   return ask !== undefined && ask.closed && !ask.audit;
 }
 
-function takenOf({ name, rates }: LimitAsk, grant: Grant | undefined, verdict: TakenLimit["verdict"]): TakenLimit {
-  const { limit = 0, windowMs = 0 } = rates[0] ?? {};
+function takenOf(one: LimitAsk, grant: Grant | undefined, verdict: TakenLimit["verdict"]): TakenLimit {
+  const { limit = 0, windowMs = 0 } = one.rates[0] ?? {};
+  const quota = { name: one.name, quota: limit, windowMs };
+  if (one.missing) return { ...quota, verdict: "missing", left: limit, resetMs: 0, retryAfterMs: 0 };
   const { left = limit, resetMs = 0, retryAfterMs = 0 } = grant ?? {};
-  return { name, verdict, quota: limit, windowMs, left, resetMs, retryAfterMs };
+  return { ...quota, verdict, left, resetMs: finite(resetMs), retryAfterMs: finite(retryAfterMs) };
+}
+
+/** Facts are written down as JSON. */
+function finite(ms: number): number {
+  return Number.isFinite(ms) ? ms : 0;
 }
 
 function forgetOldest(map: Map<string, unknown>, most: number): void {

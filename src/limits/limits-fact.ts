@@ -7,8 +7,8 @@ export interface LimitsFact {
 export interface TakenLimit {
   /** `namespace/policy/limit`. */
   readonly name: string;
-  /** `over`: it has no room, and the request is refused unless it is audited. `failed`: nobody could be asked, and it is closed then. `taken`: also where another one refused. */
-  readonly verdict: "taken" | "over" | "failed";
+  /** `over`: it has no room, and the request is refused unless it is audited. `failed`: nobody could be asked, and it is closed then. `missing`: what it counts by is not there, and it refuses then. `taken`: also where another one refused. */
+  readonly verdict: "taken" | "over" | "failed" | "missing";
   /** Of the rate that leaves the least: its number and window, */
   readonly quota: number;
   readonly windowMs: number;
@@ -16,6 +16,6 @@ export interface TakenLimit {
   readonly left: number;
   /** and milliseconds until nothing of it is used. */
   readonly resetMs: number;
-  /** Milliseconds until there is room; 0: there is. */
+  /** Of one that is over: milliseconds until there is room; 0: there never is. */
   readonly retryAfterMs: number;
 }

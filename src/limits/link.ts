@@ -81,12 +81,8 @@ const GLOBAL_TIMEOUT_MS = 400;
 /** Longer keys are as good as none: nobody makes a counter as large as they like. */
 const MAX_KEY = 256;
 
-/**
- * What a request is asked about.
- *
- * @returns the name of a limit that refuses it, since it lacks what is counted by
- */
-export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext): readonly LimitAsk[] | string {
+/** What a request is asked about. */
+export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext): readonly LimitAsk[] {
   const asks: LimitAsk[] = [];
   for (const limit of limits) {
     const { model, when, prefix } = limit;
@@ -94,9 +90,9 @@ export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext)
     if (when !== null && when(context, 0) === false) continue;
     const parts = keyOf(limit, context);
     if (parts === null && model.missing === "SKIP") continue;
-    if (parts === null && model.missing === "REFUSE") return model.name;
+    const missing = parts === null && model.missing === "REFUSE";
     const cost = costOf(limit, context);
-    if (cost === 0) continue;
+    if (cost === 0 && !missing) continue;
     const key = parts === null ? "" : keyText(parts);
     asks.push({
       name: model.name,
@@ -107,7 +103,7 @@ export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext)
       cost,
       audit: model.audit === true,
       closed: model.closed === true,
-      hidden: model.hidden === true,
+      missing,
       timeoutMs: model.timeoutMs ?? (model.scope === "GLOBAL" ? GLOBAL_TIMEOUT_MS : LOCATION_TIMEOUT_MS),
     });
   }

@@ -33,6 +33,4 @@ export interface LimitModel {
   readonly told?: true;
   /** And by `X-RateLimit-*`. */
   readonly toldOlder?: true;
-  /** Its key may be a secret: nobody is shown it. */
-  readonly hidden?: true;
 }

@@ -198,8 +198,6 @@ export interface RemoteAsk extends Ask {
   readonly scope: "GLOBAL" | "LOCATION";
   /** The counter of all keys for which there is no room. */
   readonly shared: string;
-  /** Its key may be a secret. */
-  readonly hidden: boolean;
 }
 
 export interface ExchangeUp {

@@ -23,7 +23,7 @@ const COUNTERS = {
     labels: ["provider", "result"],
   },
   tulle_rate_limited_total: {
-    help: "Requests that were over a rate limit, audited ones too, or whose limit is closed and could not be asked.",
+    help: "Requests that were over a rate limit, audited ones too, lacked what it counts by, or whose limit is closed and could not be asked.",
     labels: ["limit", "verdict"],
   },
   tulle_limiter_failures_total: {

@@ -23,7 +23,7 @@ function limitAsk(counter: string, rate: Rate, change: Partial<LimitAsk> = {}): 
     cost: 1,
     audit: false,
     closed: false,
-    hidden: false,
+    missing: false,
     timeoutMs: 400,
     ...change,
   };
@@ -278,6 +278,38 @@ describe("a dear request that has no room", () => {
     const [book, counters] = [new LimitBook(), new KeptCounters(10)];
     const ask = limitAsk("key", { limit: 1, windowMs: 60_000 }, { audit: true });
     expect([0, 1, 2].map((at) => passes(book, counters, [ask], START + at))).toEqual([true, false, false]);
+  });
+});
+
+describe("a request that lacks what is counted by", () => {
+  const rate = { limit: 5, windowMs: 60_000 };
+  const lacking = (change: Partial<LimitAsk>) => limitAsk("key", rate, { missing: true, ...change });
+
+  it("is refused without anybody being asked, and nothing is charged", () => {
+    const book = new LimitBook();
+    const own = limitAsk("own", { limit: 1, windowMs: 60_000 }, { scope: "LOCAL" });
+    const fact = book.begin([own, limitAsk("other", rate), lacking({})], START);
+    expect("kind" in fact ? [] : fact.limits.map(({ verdict }) => verdict)).toEqual(["taken", "taken", "missing"]);
+    expect(passes(book, new KeptCounters(10), [own], START)).toBe(true);
+  });
+
+  it("passes where that is audited, which is told, and other limits are charged", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const asking = book.begin([lacking({ audit: true }), limitAsk("other", rate)], START);
+    if (!("kind" in asking)) throw new Error("the other one is asked about");
+    const remote = asking.remote.map(({ ask }) => ask);
+    const fact = book.settle(asking, takeAll(counters, remote, START), START);
+    expect(fact.limits.map(({ verdict }) => verdict)).toEqual(["missing", "taken"]);
+    expect(remote.map(({ counter }) => counter)).toEqual(["other"]);
+  });
+
+  it("has a fact of finite numbers, as has one that there is never room for", () => {
+    const book = new LimitBook();
+    for (const ask of [lacking({}), limitAsk("key", rate, { cost: 9, scope: "LOCAL" })]) {
+      const fact = book.begin([ask], START);
+      expect(JSON.parse(JSON.stringify(fact))).toEqual(fact);
+      expect("kind" in fact ? null : fact.limits[0]?.retryAfterMs).toBe(0);
+    }
   });
 });
 

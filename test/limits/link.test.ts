@@ -27,13 +27,10 @@ function asked(model: Partial<LimitModel>, request: Partial<RequestFacts> = {}, 
   } as const;
   const tokens = claims === undefined ? [] : [{ ...token, claims, spaceDelimited: [], rule: 0 }];
   const asks = limitAsks(limits ?? [], { facts: facts(request), tokens, route: "r" });
-  return typeof asks === "string" ? asks : asks[0];
+  return asks[0];
 }
 
-const counter = (...of: Parameters<typeof asked>) => {
-  const ask = asked(...of);
-  return typeof ask === "object" ? ask.counter : ask;
-};
+const counter = (...of: Parameters<typeof asked>) => asked(...of)?.counter;
 
 describe("the key of a limit", () => {
   it.each([
@@ -62,7 +59,8 @@ describe("the key of a limit", () => {
     const key = [tree('request.headers["x-a"]')];
     expect(counter({ key })).toBe("ns/p/l||");
     expect(asked({ key, missing: "SKIP" })).toBeUndefined();
-    expect(asked({ key, missing: "REFUSE" })).toBe("ns/p/l");
+    expect(asked({ key, missing: "REFUSE" })).toMatchObject({ name: "ns/p/l", missing: true });
+    expect(asked({ key, missing: "REFUSE" }, { headers: headers({ "x-a": "1" }) })).toMatchObject({ missing: false });
   });
 
   it("is never that of other parts", () => {

@@ -67,7 +67,7 @@ async function run(counter: string, rate: Rate, disturb: () => Promise<unknown>)
     () => new Limits({ state, location: () => "LOC", count: () => undefined }),
   );
   // Closed, so that nothing passes by a limit of an isolate's own.
-  const how = { scope: "GLOBAL", audit: false, closed: true, hidden: false, timeoutMs: 60_000 } as const;
+  const how = { scope: "GLOBAL", audit: false, closed: true, missing: false, timeoutMs: 60_000 } as const;
   const ask: LimitAsk = { name: "ns/p/l", counter, shared: `${counter}+`, rates: [rate], cost: 1, ...how };
   const one = async (isolate: Limits): Promise<void> => {
     const { limits } = await isolate.take([ask]);

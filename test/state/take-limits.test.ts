@@ -26,7 +26,7 @@ function objects() {
 
 function ask(counter: string, limit: number, change: Partial<RemoteAsk> = {}): RemoteAsk {
   const rates = [{ limit, windowMs: 60_000 }];
-  const how = { scope: "GLOBAL", hidden: false, cost: 1, want: 1, leaseMs: 0, audit: false } as const;
+  const how = { scope: "GLOBAL", cost: 1, want: 1, leaseMs: 0, audit: false } as const;
   return { counter, name: "ns/p/l", shared: "ns/p/l||+", rates, ...how, ...change };
 }
 
@@ -55,7 +55,26 @@ describe("takeLimits", () => {
     expect((await takeLimits({ ...here, location: "AMS" }, limiter)).ok).toBe(true);
   });
 
-  it("writes down no key that may be a secret, and still tells keys apart", async () => {
+  it("gives back what others charged where one fails, and says so", async () => {
+    const { asked, limiter } = objects();
+    const refunded: string[] = [];
+    const failing = (name: string) => ({
+      take: async (asks: readonly RemoteAsk[]) => {
+        if (asked.length === 2) throw new Error("overloaded");
+        return limiter(name).take(asks);
+      },
+      refund: async (asks: readonly RemoteAsk[], taken: Taken) => {
+        refunded.push(name);
+        await limiter(name).refund(asks, taken);
+      },
+    });
+    const asks = Array.from({ length: 6 }, (_, at) => ask(`counter ${at}`, 1));
+    await expect(takeLimits({ location: null, asks }, failing)).rejects.toThrow("overloaded");
+    expect(refunded).toEqual(asked);
+    expect((await takeLimits({ location: null, asks }, limiter)).ok).toBe(true);
+  });
+
+  it("writes down no key, and still tells keys apart", async () => {
     const names: string[] = [];
     const seen = (asks: readonly RemoteAsk[]) => {
       names.push(...asks.map(({ counter }) => counter));
@@ -63,7 +82,7 @@ describe("takeLimits", () => {
     };
     const limiter = () => ({ take: async (asks: readonly RemoteAsk[]) => seen(asks), refund: async () => undefined });
     for (const key of ["5:s3cr3", "5:0ther"])
-      await takeLimits({ location: null, asks: [ask(`ns/p/l||${key}`, 1, { hidden: true })] }, limiter);
+      await takeLimits({ location: null, asks: [ask(`ns/p/l||${key}`, 1)] }, limiter);
     expect(new Set(names).size).toBe(2);
     for (const name of names) expect(name).toMatch(/^ns\/p\/l\|\|#[0-9a-f]{32}$/);
   });

@@ -127,7 +127,6 @@ describe("the limiter", () => {
     name: "ns/p/l",
     scope: "GLOBAL",
     shared: "ns/p/l||+",
-    hidden: false,
     rates: RATES,
     cost: 1,
     want: 1,
@@ -155,6 +154,15 @@ describe("the limiter", () => {
     expect(one.grants[0]?.amount).toBe(400);
     // Half of the burst is held back for what leases may still use.
     expect(next.grants[0]?.amount ?? 0).toBeLessThanOrEqual(100 + elapsed);
+  });
+
+  it("counts a new key apart, however many were asked for and refused before", async () => {
+    const object = env.LIMITER.getByName("refused");
+    for (let at = 0; at < 3; at += 1) await object.take([ask("k")]);
+    const many = Array.from({ length: 10_000 }, (_, at) => ask(`other ${at}`));
+    expect((await object.take([ask("k"), ...many])).ok).toBe(false);
+    const once = { rates: [{ limit: 1, windowMs: 60_000 }] };
+    for (const key of ["new", "newer"]) expect((await object.take([ask(key, once)])).ok, key).toBe(true);
   });
 
   it("keeps nothing of keys that nobody has asked for any more", async () => {

@@ -93,8 +93,8 @@ export class Limits {
       asks: remote.flatMap(({ index, ask }) => {
         const one = asks[index];
         if (one === undefined || one.scope === "LOCAL") return [];
-        const { name, scope, shared, hidden } = one;
-        return [{ ...ask, name, scope, shared, hidden }];
+        const { name, scope, shared } = one;
+        return [{ ...ask, name, scope, shared }];
       }),
     };
   }

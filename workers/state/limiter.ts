@@ -76,17 +76,26 @@ export class Limiter extends DurableObject {
 
   #counters(asks: readonly (Ask & Pick<RemoteAsk, "name">)[]): Counters {
     const names = new Map(asks.map(({ counter, name }) => [counter, name]));
+    const stored = new Set<string>();
     return {
-      get: (counter) => this.#read(counter),
-      set: ({ counter, rates }, state, emptyAt) =>
-        void this.#sql.exec(
+      get: (counter) => {
+        const state = this.#read(counter);
+        if (state !== undefined) stored.add(counter);
+        return state;
+      },
+      set: ({ counter, rates }, state, emptyAt) => {
+        const name = names.get(counter) ?? "";
+        if (!stored.has(counter)) this.#keys.set(name, this.#keysOf(name) + 1);
+        stored.add(counter);
+        this.#sql.exec(
           "INSERT INTO counters (counter, name, rates, state, empty_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (counter) DO UPDATE SET rates = excluded.rates, state = excluded.state, empty_at = excluded.empty_at",
           counter,
-          names.get(counter) ?? "",
+          name,
           JSON.stringify(rates),
           JSON.stringify(state),
           emptyAt,
-        ),
+        );
+      },
     };
   }
 
@@ -97,14 +106,18 @@ export class Limiter extends DurableObject {
 
   #nameOf({ counter, shared, name }: RemoteAsk): string {
     if (this.#read(counter) !== undefined) return counter;
-    const keys = this.#keys.get(name) ?? this.#keysOf(name);
-    if (keys >= MAX_KEYS) return shared;
-    this.#keys.set(name, keys + 1);
-    return counter;
+    return this.#keysOf(name) >= MAX_KEYS ? shared : counter;
   }
 
+  /** Those of which something is stored: a key that was only refused takes nobody's place. */
   #keysOf(name: string): number {
-    return this.#sql.exec<{ keys: number }>("SELECT count(*) AS keys FROM counters WHERE name = ?", name).one().keys;
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const { keys } = this.#sql
+      .exec<{ keys: number }>("SELECT count(*) AS keys FROM counters WHERE name = ?", name)
+      .one();
+    this.#keys.set(name, keys);
+    return keys;
   }
 
   #sweep(now: number): void {

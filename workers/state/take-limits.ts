@@ -12,8 +12,8 @@ interface LimiterRpc {
 }
 
 /**
- * Asks the objects that count a request's keys, one after the other, always in the same order. Where one refuses, the others get
- * back what they charged.
+ * Asks the objects that count a request's keys, one after the other, always in the same order. Where one refuses, or fails,
+ * the others get back what they charged.
  *
  * @param limiter by its name
  */
@@ -25,20 +25,25 @@ export async function takeLimits({ location, asks }: LimitsUp, limiter: (name: s
     const group = groups.get(name) ?? { indexes: [], asks: [] };
     groups.set(name, group);
     group.indexes.push(index);
-    // A key that may be a secret is nowhere written down.
-    group.asks.push(ask.hidden ? { ...ask, counter: hiddenName(ask, digest) } : ask);
+    // Keys are of people, or secrets: none is written down.
+    group.asks.push({ ...ask, counter: hiddenName(ask, digest) });
   }
+  const take = async (name: string, of: readonly RemoteAsk[]) => limiter(name).take(of);
   const grants: Grant[] = [];
   const done: { readonly name: string; readonly asks: RemoteAsk[]; readonly taken: Taken }[] = [];
+  const giveBack = async () => Promise.allSettled(done.map((one) => limiter(one.name).refund(one.asks, one.taken)));
   for (const [name, group] of [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    const taken = await limiter(name).take(group.asks);
+    const taken = await take(name, group.asks).catch(async (error: unknown) => {
+      await giveBack();
+      throw error;
+    });
     group.indexes.forEach((index, at) => {
       const grant = taken.grants[at];
       if (grant) grants[index] = grant;
     });
     if (taken.ok) done.push({ name, asks: group.asks, taken });
     else {
-      await Promise.all(done.map((one) => limiter(one.name).refund(one.asks, one.taken)));
+      await giveBack();
       return { ok: false, at: taken.at, grants: asks.map((_, index) => grants[index] ?? NOT_ASKED) };
     }
   }

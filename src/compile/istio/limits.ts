@@ -5,8 +5,6 @@ import type { KubeObject } from "../../resources/object.ts";
 import type { LimitSpec, LimitTargetSpec, RateLimitPolicySpec, RateSpec } from "../../resources/rate-limit-policy.ts";
 import { keyText } from "../../limits/key-text.ts";
 import type { Rate } from "../../limits/rate.ts";
-import { leavesOf } from "../../match/expression.ts";
-import { isSecretHeader } from "../../match/secret-test.ts";
 import type { LimitModel } from "../../snapshot/limit-model.ts";
 import type { CompiledExpression } from "../../snapshot/telemetry-model.ts";
 import { registrationsOf } from "../addresses.ts";
@@ -58,14 +56,13 @@ function modelsFor(
 function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, observed: boolean): LimitModel {
   const { key = [], tiers = [], overrides = [], cost, headers = "Standard" } = limit;
   const when = conditionOf(ref, limit);
-  const parts = key.map((part) => compiled(part, "key"));
   const place = [ref.kind, ref.name, ref.sectionName, ref.host].filter((part) => part !== undefined).join("/");
   return {
     name: `${namespaceOf(policy)}/${policy.metadata.name}/${limit.name}`,
     ...(limit.shared !== true && { target: place }),
     scope: ({ Global: "GLOBAL", Location: "LOCATION", Local: "LOCAL" } as const)[limit.scope ?? "Global"],
     ...(when && { when }),
-    key: parts,
+    key: key.map((part) => compiled(part, "key")),
     missing: ({ Share: "SHARE", Skip: "SKIP", Refuse: "REFUSE" } as const)[limit.onMissingKey ?? "Share"],
     rates: limit.rates.map(rateOf),
     ...(tiers.length > 0 && {
@@ -80,7 +77,6 @@ function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, obs
     ...(limit.onError === "Refuse" && { closed: true as const }),
     ...(headers !== "None" && { told: true as const }),
     ...(headers === "Both" && { toldOlder: true as const }),
-    ...(parts.some(mayBeSecret) && { hidden: true as const }),
   };
 }
 
@@ -104,10 +100,4 @@ function conditionOf({ host }: LimitTargetSpec, { when }: LimitSpec): CompiledEx
     ? { kind: "call", name: "endsWith", args: [of, { kind: "value", value: name.slice(1) }] }
     : { kind: "==", left: of, right: { kind: "value", value: name } };
   return own === null ? test : { kind: "and", left: test, right: own };
-}
-
-const NO_PLACES: ReadonlySet<string> = new Set();
-
-function mayBeSecret(tree: CompiledExpression): boolean {
-  return leavesOf(tree).some((leaf) => leaf.kind === "header" && isSecretHeader(leaf.name, NO_PLACES));
 }

@@ -2,7 +2,8 @@ import { at, type Descriptions } from "../../descriptions.ts";
 
 const RATES: Descriptions = {
   rates: "How much, in which time; all of them hold.",
-  "rates.limit": "So much in any window.",
+  "rates.limit":
+    "So much in each window, as `burst` comes back: in any window up to a minute never more than `limit` and `burst` together, in any longer one never more than `limit`.",
   "rates.window": "How long a window is, in whole seconds: `1s`, `1m`, `24h`.",
   "rates.burst": "So much at once, of a window up to a minute; `limit` without it.",
 };
