@@ -1,16 +1,18 @@
 import { Assertion, Op } from "../snapshot/program-model.ts";
 import { Alphabet } from "./alphabet.ts";
 import { between, type Code, takes } from "./program.ts";
+import { Reached } from "./reached.ts";
+import { Room, type State, StateTable, UNKNOWN } from "./state-table.ts";
 
-/** What the table says in place of a state: nothing yet, */
-const UNKNOWN = 0;
-/** it cannot match any more, */
+/** What the table says in place of a state: it cannot match any more, */
 const NO = -1;
 /** it matches. */
 const YES = -2;
 
 /** Numbers that the states of one automaton take at most; with more it forgets them all and begins anew. */
 const MAX_CELLS = 32_768;
+/** Of all automata of an isolate, which has 128 MB: they come to about a tenth of it. */
+export const ROOM = new Room(1_000_000);
 /** A text may make so many new states, and one more for each few characters: past that it is walked without keeping any. */
 const MAX_LEARNED = 64;
 const CHARACTERS_A_STATE = 4;
@@ -20,12 +22,6 @@ const BEGIN = -1;
 const LINE_FEED = 10;
 const LETTER = 97;
 const OTHER = 32;
-
-/** Where the threads of a program stand, before those assertions that depend on the next character are looked at. */
-interface State {
-  readonly threads: Int32Array;
-  readonly before: number;
-}
 
 /**
  * Says whether a program matches a text, without where: its threads run side by side, one character after the other, so the time
@@ -38,17 +34,13 @@ export class Automaton {
   readonly #isSearch: boolean;
   readonly #assertions: number;
   readonly #alphabet: Alphabet;
-  /** A state's row: where each of the alphabet leads, and the text's end. */
-  readonly #width: number;
-  #table: Int32Array;
-  #states: State[] = [];
-  #numbers = new Map<string, number>();
-  #kept = 0;
-  /** Of the step that is worked out: by instruction the round that reached it, those that wait, those that take a character. */
-  readonly #reached: Int32Array;
+  readonly #table: StateTable;
+  /** Of the step that is worked out: the instructions that it reached, those that wait, those that take a character. */
+  readonly #reached: Reached;
   readonly #waiting: Int32Array;
   readonly #takers: Int32Array;
-  #round = 0;
+  /** Where every text begins: of its table the first state. */
+  readonly #begin: State;
   #isMatch = false;
 
   constructor(code: Code, isSearch: boolean) {
@@ -57,54 +49,62 @@ export class Automaton {
     this.#isSearch = isSearch;
     this.#assertions = args.reduce((all, argument, pc) => (ops[pc] === Op.ASSERT ? all | argument : all), 0);
     this.#alphabet = new Alphabet(code, this.#assertions);
-    this.#width = this.#alphabet.size + 1;
-    this.#table = new Int32Array(8 * this.#width);
-    this.#reached = new Int32Array(count);
+    this.#table = new StateTable(this.#alphabet.size + 1, ROOM);
+    this.#reached = new Reached(count);
     this.#waiting = new Int32Array(count);
     this.#takers = new Int32Array(count);
-    this.#forget();
+    this.#begin = { threads: new Int32Array(1), before: this.#assertions === 0 ? OTHER : BEGIN };
   }
 
   test(text: string): boolean {
     const { ascii } = this.#alphabet;
-    let row = this.#width;
+    const { width } = this.#table;
+    if (this.#table.isEmpty) this.#table.rowOf(this.#begin);
+    let { cells } = this.#table;
+    let row = width;
     let learned = 0;
     for (let at = 0; at < text.length; at += 1) {
       const unit = text.charCodeAt(at);
       const letter = unit < 128 ? (ascii[unit] ?? 0) : this.#alphabet.of(text.codePointAt(at) ?? 0);
-      let next = this.#table[row + letter] ?? UNKNOWN;
+      let next = cells[row + letter] ?? UNKNOWN;
       if (next === UNKNOWN) {
         learned += 1;
         if (learned > MAX_LEARNED + at / CHARACTERS_A_STATE) return this.#walk(text, at, row);
         next = this.#learn(row, letter);
+        cells = this.#table.cells;
       }
       if (next < 0) return next === YES;
       row = next;
       if (unit > 0xd7ff && (text.codePointAt(at) ?? 0) > 0xffff) at += 1;
     }
-    const end = this.#table[row + this.#width - 1] ?? UNKNOWN;
-    return (end === UNKNOWN ? this.#learn(row, this.#width - 1) : end) === YES;
+    const end = cells[row + width - 1] ?? UNKNOWN;
+    return (end === UNKNOWN ? this.#learn(row, width - 1) : end) === YES;
   }
 
   /** Works out where a character leads from a state, and keeps it. */
   #learn(row: number, letter: number): number {
-    const state = this.#states[row / this.#width];
+    const table = this.#table;
+    const state = table.at(row);
     if (state === undefined) return NO;
     const rune = this.#alphabet.samples[letter] ?? -1;
     const threads = this.#step(state, rune);
     if (typeof threads === "number") {
-      this.#table[row + letter] = threads;
+      table.cells[row + letter] = threads;
       return threads;
     }
-    const next = this.#rowOf({ threads: threads.sort(), before: this.#beforeOf(rune) });
+    if (table.taken > MAX_CELLS) {
+      table.empty();
+      table.rowOf(this.#begin);
+    }
+    const next = table.rowOf({ threads: threads.sort(), before: this.#beforeOf(rune) });
     // Where all was forgotten for it, the row is another's by now.
-    if (this.#states[row / this.#width] === state) this.#table[row + letter] = next;
+    if (table.at(row) === state) table.cells[row + letter] = next;
     return next;
   }
 
   /** From here on without a table. */
   #walk(text: string, from: number, row: number): boolean {
-    let state = this.#states[row / this.#width];
+    let state = this.#table.at(row);
     for (let at = from; state !== undefined; at += 1) {
       const rune = text.codePointAt(at) ?? -1;
       const threads = this.#step(state, rune);
@@ -125,7 +125,7 @@ export class Automaton {
     if (this.#isMatch && (this.#isSearch || rune < 0)) return YES;
     if (rune < 0) return NO;
     const { outs } = this.#code;
-    this.#round += 1;
+    this.#reached.begin();
     let size = 0;
     for (let at = 0; at < takers; at += 1) {
       const pc = this.#takers[at] ?? 0;
@@ -140,7 +140,7 @@ export class Automaton {
     const { ops, outs, args } = this.#code;
     const waiting = this.#waiting;
     this.#isMatch = false;
-    this.#round += 1;
+    this.#reached.begin();
     let takers = 0;
     let size = 0;
     for (let at = 0; at < threads.length; at += 1) size = this.#put(threads[at] ?? 0, size);
@@ -171,8 +171,7 @@ export class Automaton {
 
   /** Each instruction is looked at once in a round. @returns how many wait then */
   #put(pc: number, size: number): number {
-    if (this.#reached[pc] === this.#round) return size;
-    this.#reached[pc] = this.#round;
+    if (!this.#reached.add(pc)) return size;
     this.#waiting[size] = pc;
     return size + 1;
   }
@@ -182,34 +181,5 @@ export class Automaton {
     if (rune === LINE_FEED && (this.#assertions & BEGIN_LINE) !== 0) return LINE_FEED;
     const isWord = rune < 128 && (this.#assertions & (WORD_BOUNDARY | NO_WORD_BOUNDARY)) !== 0;
     return isWord && (between(OTHER, rune) & WORD_BOUNDARY) !== 0 ? LETTER : OTHER;
-  }
-
-  #rowOf(state: State): number {
-    const { threads, before } = state;
-    let key = String.fromCharCode(before + 1);
-    for (const pc of threads) key += String.fromCharCode(pc);
-    const known = this.#numbers.get(key);
-    if (known !== undefined) return known;
-    if (this.#kept > MAX_CELLS) this.#forget();
-    this.#kept += this.#width + threads.length;
-    const row = this.#states.length * this.#width;
-    this.#states.push({ threads: threads.slice(), before });
-    this.#numbers.set(key, row);
-    if (row + this.#width > this.#table.length) {
-      const grown = new Int32Array(2 * this.#table.length);
-      grown.set(this.#table);
-      this.#table = grown;
-    }
-    return row;
-  }
-
-  /** No state is at row 0: it is what stands for none. */
-  #forget(): void {
-    this.#table.fill(UNKNOWN);
-    this.#numbers.clear();
-    this.#kept = 0;
-    const begin: State = { threads: new Int32Array(1), before: this.#assertions === 0 ? OTHER : BEGIN };
-    this.#states = [begin];
-    this.#rowOf(begin);
   }
 }
