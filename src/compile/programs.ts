@@ -1,4 +1,5 @@
 import { compilePattern } from "../match/pattern-compiler.ts";
+import { arePrograms } from "../match/program.ts";
 import { templatePattern } from "../match/string-match.ts";
 import { FORMAT, FORMAT_WITH_PROGRAMS, type Slice } from "../snapshot/model.ts";
 import type { Program, Programs } from "../snapshot/program-model.ts";
@@ -11,13 +12,18 @@ let kept = 0;
 
 /** Programs of all patterns that some part of the model names, wherever they stand. @returns undefined where it names none */
 export function programsOf(part: unknown): Programs | undefined {
-  const patterns = new Set<string>();
-  collect(part, patterns);
-  const programs = [...patterns].flatMap((pattern) => {
+  const programs = [...patternsIn(part)].flatMap((pattern) => {
     const program = programFor(pattern);
     return program === null ? [] : [[pattern, program] as const];
   });
   return programs.length === 0 ? undefined : Object.fromEntries(programs);
+}
+
+/** Patterns that some part of the model names, each once. */
+export function patternsIn(part: unknown): ReadonlySet<string> {
+  const patterns = new Set<string>();
+  collect(part, patterns);
+  return patterns;
 }
 
 /** A slice of an older control, as it is read now. */
@@ -53,7 +59,7 @@ function patternOf({ kind, value, regex, match, rewrite }: MayHavePattern): stri
 function programFor(pattern: string): Program | null {
   const before = known.get(pattern);
   if (before !== undefined) return before;
-  const program = compilePattern(pattern);
+  const program = runnable(compilePattern(pattern));
   for (const oldest of known.keys()) {
     if (kept + sizeOf(program) <= MAX_KEPT) break;
     kept -= sizeOf(known.get(oldest) ?? null);
@@ -62,6 +68,11 @@ function programFor(pattern: string): Program | null {
   kept += sizeOf(program);
   known.set(pattern, program);
   return program;
+}
+
+/** One that gateways would not take is left out, as those that cannot be compiled: they would refuse all that it stands in. */
+function runnable(program: Program | null): Program | null {
+  return program !== null && arePrograms({ program }) ? program : null;
 }
 
 function sizeOf(program: Program | null): number {

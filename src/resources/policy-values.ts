@@ -1,5 +1,7 @@
 import { formatIp, parseBlock, parseCidr } from "../match/ip.ts";
 import { neverCanonical } from "./canonical-path.ts";
+import { isAffordable, MAX_REGEX_LENGTH, MAX_WRITE_COST } from "../match/regex-cost.ts";
+import { templatePattern } from "../match/string-match.ts";
 import { PROTOCOLS } from "./condition-keys.ts";
 import { neverMethod } from "./never-matches.ts";
 import type { Report } from "./report.ts";
@@ -107,6 +109,8 @@ export function isTemplate(value: string): boolean {
 /** @returns what is wrong with a path template (`/a/{*}/b`, `/a/{**}`), or null; also null for a plain value */
 function templateProblem(value: string): string | null {
   if (!isTemplate(value)) return null;
+  if (value.length > MAX_REGEX_LENGTH)
+    return `the path template is longer than ${MAX_REGEX_LENGTH} characters: end it earlier, with \`{**}\``;
   const segments = value.split("/");
   if (segments[0] !== "") return "a path template begins with `/`";
   for (const [index, segment] of segments.entries()) {
@@ -115,5 +119,7 @@ function templateProblem(value: string): string | null {
     if (/[{}*]/.test(segment))
       return "in a path template `{*}` and `{**}` are whole segments, and no other `{`, `}` or `*` may stand in it";
   }
+  if (!isAffordable(templatePattern(value)))
+    return `the path templates and regular expressions of this write cost more than ${MAX_WRITE_COST} instructions together: write it in parts, or make them simpler`;
   return null;
 }

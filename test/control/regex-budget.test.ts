@@ -43,4 +43,29 @@ describe("regular expressions that take too long to compile", () => {
     ]);
     expect((await control.apply(JSON.stringify(route("two", costly(0, 20))))).status).toBe(200);
   });
+
+  it("are refused in Telemetry that would fill the configuration of all gateways, by its namespace", async () => {
+    const telemetry = (tags: number) => {
+      const classes = (tag: number) =>
+        Array.from({ length: 20 }, (_, at) => `[^\\pL${String.fromCodePoint(0x2190 + tag * 20 + at)}]`).join("");
+      const tagOverrides = Object.fromEntries(
+        Array.from({ length: tags }, (_, tag) => [
+          `t${tag}`,
+          { operation: "UPSERT", value: `request.url_path.matches(r'${classes(tag)}') ? 'a' : 'b'` },
+        ]),
+      );
+      return JSON.stringify({
+        apiVersion: "telemetry.istio.io/v1",
+        kind: "Telemetry",
+        metadata: { name: "t", namespace: "default" },
+        spec: { metrics: [{ providers: [{ name: "prometheus" }], overrides: [{ tagOverrides }] }] },
+      });
+    };
+    const { status, json } = await control.apply(telemetry(4));
+    expect([status, json["message"]]).toEqual([
+      422,
+      expect.stringMatching(/in the Telemetry of the namespace `default` would take \d+ characters .* at most 262144/),
+    ]);
+    expect((await control.apply(telemetry(1))).status).toBe(200);
+  });
 });

@@ -8,7 +8,6 @@ import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { namesLike, unmetConditions } from "../../src/kube/known-names.ts";
 import { fieldSelector, labelSelector } from "../../src/kube/selectors.ts";
-import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { failure, invalid, type Status } from "../../src/kube/status.ts";
 import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import {
@@ -42,6 +41,7 @@ import type { FederatedAuthorities } from "./federation-status.ts";
 import { History } from "./history.ts";
 import type { FoundSlice, HubApi, HubFindings, HubStandings, HubStatus, WriteOptions, WriteResult } from "./hub-api.ts";
 import { Publisher } from "./publisher.ts";
+import { tooMuch } from "./too-much.ts";
 import { restore } from "./restore.ts";
 import { seenBy } from "./seen-by.ts";
 import { identify, type Identified, type SignInRefusal, type SignInSettings } from "./sign-in/identify.ts";
@@ -562,16 +562,6 @@ export class Hub extends DurableObject<Env> implements HubApi {
 }
 
 /** A deleted object's last state gets a version of its own, like any other change. */
-/** No object by itself is wrong: together they are more than a gateway takes. */
-function tooMuch({ place, patternCost }: NonNullable<ReturnType<Publisher["oversized"]>>): Status {
-  if (patternCost === null) {
-    const message = `the configuration of \`${place}\` would be larger than a gateway reads; split the host`;
-    return failure("RequestEntityTooLarge", message);
-  }
-  const message = `the regular expressions of \`${place}\` would cost ${patternCost} instructions of at most ${MAX_SLICE_COST}: make them simpler, or split the host`;
-  return failure("Invalid", message);
-}
-
 function loggedOf({ ref, before, after, rv }: PlannedChange, at: number): LoggedChange {
   const previousLabels = before && (before.metadata.labels ?? {});
   if (after) return { type: before ? "MODIFIED" : "ADDED", ref, object: after, previousLabels, at };

@@ -9,10 +9,12 @@ import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
+import { tooManyPrograms } from "../../src/compile/istio/telemetry-size.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
 import { RetiredSlices } from "./retired-slices.ts";
+import type { Oversized } from "./too-much.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
@@ -65,6 +67,9 @@ interface Content {
   readonly telemetry: MeshTelemetry | null;
   readonly format: number;
 }
+
+/** Of a root's characters those that the configuration fills. */
+const MAX_CONTENT = MAX_ROOT_BYTES - 10_000;
 
 /** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
 const SIGN_AGAIN_MS = 5 * 60_000;
@@ -174,16 +179,31 @@ export class Publisher {
     return { scopes, slice: null };
   }
 
-  /** @returns the first host whose slice is too much for gateways, by its size or by what it takes to link it; null: none */
-  oversized(): { readonly place: string; readonly patternCost: number | null } | null {
+  /** @returns what is too much for gateways: a host's slice, by its size or by what it takes to link it, or Telemetry; null: nothing */
+  oversized(): Oversized | null {
+    const { telemetry } = this.#compiler;
+    const large = telemetry && this.#largeTelemetry(telemetry);
+    if (large !== null) return large;
     for (const [scope, hosts] of this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] }))
       for (const [host, slice] of hosts) {
         if (slice === null) continue;
         const place = `${scope} ${host}`;
-        if (slice.text.length > MAX_SLICE_BYTES) return { place, patternCost: null };
+        if (slice.text.length > MAX_SLICE_BYTES) return { kind: "slice", place };
         const patternCost = patternCostOf(slice);
-        if (patternCost > MAX_SLICE_COST) return { place, patternCost };
+        if (patternCost > MAX_SLICE_COST) return { kind: "cost", place, patternCost };
       }
+    return null;
+  }
+
+  /** Telemetry stands in the root of every gateway: what makes one too large would keep all of them from what is newer. */
+  #largeTelemetry(telemetry: MeshTelemetry): Oversized | null {
+    const programs = tooManyPrograms(telemetry);
+    if (programs !== null) return { kind: "programs", ...programs };
+    const size = canonicalJson(telemetry).length;
+    for (const { deployment } of this.#deployments.values()) {
+      const others = sizeOfScopes(this.#compiler.scopes(deployment.props));
+      if (others <= MAX_CONTENT && others + size > MAX_CONTENT) return { kind: "telemetry", size };
+    }
     return null;
   }
 
@@ -321,7 +341,7 @@ export class Publisher {
       telemetry: telemetryFor(this.#compiler.telemetry, published.deployment.registration),
       format: formatFor(published.deployment.registration),
     } satisfies Content);
-    if (content.length > MAX_ROOT_BYTES - 10_000) {
+    if (content.length > MAX_CONTENT) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
       published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
       published.version = version;
@@ -405,6 +425,19 @@ export class Publisher {
     return id;
   }
 }
+
+/** About as many characters as they take in a root. */
+function sizeOfScopes(scopes: Scopes): number {
+  let size = 0;
+  for (const [scope, hosts] of scopes) {
+    size += scope.length + ENTRY_SIZE;
+    for (const host of hosts.keys()) size += host.length + ENTRY_SIZE;
+  }
+  return size;
+}
+
+/** A slice's id, quotes and commas. */
+const ENTRY_SIZE = 72;
 
 /** A cell looks so often where requests come: one that was silent for longer has none. */
 const TAKES_REQUESTS_MS = 2_500;
