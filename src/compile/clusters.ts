@@ -6,11 +6,11 @@ import { byMutualTls, hasAgent } from "./agents.ts";
 import { inboundLimit } from "./inbound.ts";
 import { endpointsOf, type ServiceEndpoint, serviceFor, type ServiceInfo } from "./services.ts";
 import { selects } from "./view.ts";
-import type { ClientTls, Target, Viewer, World } from "./world.ts";
+import type { ClientTls, Target, Viewer, WithLimits, World } from "./world.ts";
 
 /** A cluster whose endpoints name their policies and settings by content; a slice numbers them. */
 export interface ClusterDraft {
-  readonly cluster: Omit<Cluster, "endpoints">;
+  readonly cluster: WithLimits<Omit<Cluster, "endpoints">>;
   readonly endpoints: readonly DraftEndpoint[];
 }
 
@@ -78,7 +78,7 @@ export function clusterFor(world: World, viewer: Viewer, target: Target): Cluste
 }
 
 /** Limits are of the service, whichever of its endpoints is called: each once. */
-function limitsFor(world: World, endpoints: readonly ServiceEndpoint[]): Pick<Cluster, "limits"> {
+function limitsFor(world: World, endpoints: readonly ServiceEndpoint[]): Pick<ClusterDraft["cluster"], "limits"> {
   const all = endpoints.flatMap(({ key, port }) => world.policies.limitsOfEndpoint(world, key, port));
   return all.length === 0 ? {} : { limits: [...new Set(all)] };
 }

@@ -1,13 +1,13 @@
 import { parseIp } from "../match/ip.ts";
 import type { SidecarSpec } from "../resources/sidecar.ts";
-import type { Route, Workload } from "../snapshot/model.ts";
+import type { Workload } from "../snapshot/model.ts";
 import { endpointAt } from "./addresses.ts";
 import { type ClusterDraft, clusterId } from "./clusters.ts";
 import { addressOfHost } from "./entries.ts";
 import { sidecarOf } from "./imports.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
 import { meshConfig, namespaceOf, qualified } from "./view.ts";
-import type { Target, Viewer, World } from "./world.ts";
+import type { RouteDraft, Target, Viewer, World } from "./world.ts";
 
 /** What becomes of calls to hosts that a caller does not see. */
 type Policy =
@@ -73,14 +73,14 @@ export function outsideSlice(world: World, host: string, viewer: Viewer): Compil
   return draft && assemble(world, { ...head, ports: PORTS }, { routes: [allowAny(PASSTHROUGH)], targets: [] }, [draft]);
 }
 
-const BLOCK_ALL: Route = {
+const BLOCK_ALL: RouteDraft = {
   name: "block_all",
   matches: [],
   destinations: [],
   direct: { status: 502, body: "", blocked: true },
 };
 
-function allowAny(cluster: string): Route {
+function allowAny(cluster: string): RouteDraft {
   return { name: "allow_any", matches: [], destinations: [{ cluster, weight: 1 }] };
 }
 

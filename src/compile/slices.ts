@@ -6,8 +6,10 @@ import {
   type EndpointAddress,
   type Front,
   type PolicySet,
+  type Route,
   type Slice,
 } from "../snapshot/model.ts";
+import type { LimitModel } from "../snapshot/limit-model.ts";
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
@@ -47,17 +49,23 @@ export interface SliceHead {
 export function assemble(
   world: World,
   head: SliceHead,
-  { routes, targets }: CompiledRoutes,
+  { routes: drawn, targets }: CompiledRoutes,
   drafts: readonly ClusterDraft[] = [],
 ): CompiledSlice {
   const { list: sets, numberOf } = numbered<PolicySet>();
   const told = numbered<TelemetrySettings>();
 
-  const front = head.front && withNumber(head.front, numberOf);
+  const limits = numbered<LimitModel>();
+  const numbersOf = (own: readonly LimitModel[] | undefined): Pick<Route, "limits"> =>
+    own === undefined ? {} : { limits: own.map(limits.numberOf) };
+
+  const front = head.front && frontWith(head.front, numberOf, numbersOf);
+  const routes = drawn.map(({ limits: own, ...route }): Route => ({ ...route, ...numbersOf(own) }));
   const clusters: Record<string, Cluster> = {};
-  const put = ({ cluster, endpoints }: ClusterDraft): void => {
+  const put = ({ cluster: { limits: own, ...cluster }, endpoints }: ClusterDraft): void => {
     clusters[cluster.id] = {
       ...cluster,
+      ...numbersOf(own),
       endpoints: endpoints.map(({ policies, settings, ...endpoint }) => ({
         ...endpoint,
         policySet: numberOf(policies),
@@ -78,9 +86,7 @@ export function assemble(
     ...(front && { front }),
     ...(head.ports && { ports: head.ports }),
     ...(head.outside && { outside: true as const }),
-    ...([front, ...routes, ...Object.values(clusters)].some((of) => of?.limits !== undefined) && {
-      limited: true as const,
-    }),
+    ...(limits.list.length > 0 && { limits: limits.list }),
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),
@@ -105,10 +111,15 @@ export function assemble(
 function numbered<T>(): { readonly list: readonly T[]; readonly numberOf: (one: T) => number } {
   const list: T[] = [];
   const numbers = new Map<string, number>();
+  // Many routes have the same ones, of which each is written out once.
+  const seen = new Map<T, number>();
   const numberOf = (one: T): number => {
+    const before = seen.get(one);
+    if (before !== undefined) return before;
     const text = canonicalJson(one);
     const number = numbers.get(text) ?? list.push(one) - 1;
     numbers.set(text, number);
+    seen.set(one, number);
     return number;
   };
   return { list, numberOf };
@@ -120,8 +131,12 @@ function callersFor(world: World, clusters: Slice["clusters"]): Pick<Slice, "cal
   return localities === undefined || !isAsked ? {} : { callers: localities };
 }
 
-function withNumber({ policies, ...front }: FrontDraft, numberOf: (set: PolicySet) => number): Front {
-  return { ...front, policySet: numberOf(policies) };
+function frontWith(
+  { policies, limits, ...front }: FrontDraft,
+  numberOf: (set: PolicySet) => number,
+  numbersOf: (limits: readonly LimitModel[] | undefined) => Pick<Route, "limits">,
+): Front {
+  return { ...front, policySet: numberOf(policies), ...numbersOf(limits) };
 }
 
 function compiled(slice: Slice, service: string | null, text = canonicalJson(slice)): CompiledSlice {

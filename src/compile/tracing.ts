@@ -49,7 +49,11 @@ function collectorOf(
   if (http === undefined) return undefined;
   const place = placeOf(world, service, port);
   const { viewer, target } = place ?? { viewer: "*", target: { host: service, port, subset: undefined } };
-  const { cluster, endpoints } = clusterFor(world, viewer, target);
+  // Nor are its limits any of the mesh's own calls.
+  const {
+    cluster: { limits: _, ...cluster },
+    endpoints,
+  } = clusterFor(world, viewer, target);
   const headers = (http.headers ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const);
   return {
     cluster: {

@@ -139,8 +139,13 @@ export interface Target {
   readonly subset: string | undefined;
 }
 
+/** What has its limits whole; a slice numbers them. */
+export type WithLimits<T> = Omit<T, "limits"> & { readonly limits?: readonly LimitModel[] };
+
+export type RouteDraft = WithLimits<Route>;
+
 export interface CompiledRoutes {
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteDraft[];
   readonly targets: readonly Target[];
 }
 
@@ -159,4 +164,4 @@ export interface GatewayEntry {
 }
 
 /** A front that names its policies by content; a slice numbers them. */
-export type FrontDraft = Omit<Front, "policySet"> & { readonly policies: PolicySet };
+export type FrontDraft = WithLimits<Omit<Front, "policySet">> & { readonly policies: PolicySet };

@@ -39,25 +39,24 @@ export function limitHeaders(limits: readonly LimitModel[]): readonly string[] {
 }
 
 /** @returns null where there is none: a request pays nothing then */
-export function linkLimits(...lists: readonly (readonly LimitModel[] | undefined)[]): readonly LinkedLimit[] | null {
-  const all = new Map<string, LimitModel>();
-  for (const model of lists.flatMap((list) => list ?? [])) {
-    const prefix = prefixOf(model);
-    const same = all.get(prefix);
-    all.set(prefix, same === undefined ? model : joined(same, model));
+export function joinLimits(limits: readonly LinkedLimit[]): readonly LinkedLimit[] | null {
+  const all = new Map<string, LinkedLimit>();
+  for (const limit of limits) {
+    const same = all.get(limit.prefix);
+    all.set(limit.prefix, same === undefined ? limit : joined(same, limit));
   }
-  return all.size === 0
-    ? null
-    : [...all].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([prefix, model]) => ofModel(prefix, model));
+  return all.size === 0 ? null : [...all.values()].toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
 }
 
 /** One limit that is for several targets: it counts a request once, whichever of them it is to. */
-function joined({ when: left, ...model }: LimitModel, { when: right }: LimitModel): LimitModel {
-  if (left === undefined || right === undefined) return model;
-  return { ...model, when: left === right ? left : { kind: "or", left, right } };
+function joined(limit: LinkedLimit, { when: other }: LinkedLimit): LinkedLimit {
+  const { when: one } = limit;
+  if (one === other || one === null) return limit;
+  const when: OfRequest | null = other && ((context, now) => one(context, now) !== false || other(context, now));
+  return { ...limit, when };
 }
 
-function ofModel(prefix: string, model: LimitModel): LinkedLimit {
+export function linkLimit(model: LimitModel): LinkedLimit {
   const { when, key, tiers = [], overrides = {}, cost } = model;
   return {
     model,
@@ -66,7 +65,7 @@ function ofModel(prefix: string, model: LimitModel): LinkedLimit {
     tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, readerOf), rates: tier.rates })),
     overrides: new Map(Object.entries(overrides)),
     cost: cost === undefined ? null : linkExpression(cost, readerOf),
-    prefix,
+    prefix: prefixOf(model),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { keyText } from "../limits/key-text.ts";
 import { compileExpression, describeExpressionError, type ExpressionUse } from "./cel.ts";
 import { duration, parseDuration } from "./duration.ts";
 import { choice, later, list, strict, text } from "./fields.ts";
@@ -9,6 +10,7 @@ const MAX_LIMITS = 16;
 const MAX_RATES = 4;
 const MAX_PARTS = 5;
 const MAX_TIERS = 16;
+/** Of one policy: all of them stand in each configuration of a host that it limits. */
 const MAX_OVERRIDES = 1_000;
 /** So many at most in a window: what is worked out with it stays a whole number. */
 const MAX_LIMIT = 10_000_000;
@@ -84,6 +86,11 @@ export function checkRateLimitPolicy({ targetRefs, limits }: RateLimitPolicySpec
       place.at("name").error(`\`${limit.name}\` is the name of another limit`, "FieldValueDuplicate");
     checkLimit(limit, place);
   }
+  const count = limits.reduce((sum, { overrides = [] }) => sum + overrides.length, 0);
+  if (count > MAX_OVERRIDES)
+    report
+      .at("limits")
+      .error(`have ${count} overrides; a policy has ${MAX_OVERRIDES} at most: use \`tiers\`, by a claim or a header`);
 }
 
 const ISTIO = "networking.istio.io";
@@ -123,12 +130,14 @@ function checkLimit(limit: LimitSpec, report: Report): void {
     checkExpression(tier.when, "condition", report.at("tiers", index, "when"));
     checkRates(tier.rates, report.at("tiers", index, "rates"));
   }
+  const keys = new Set<string>();
   for (const [index, override] of overrides.entries()) {
     const place = report.at("overrides", index);
     if (override.key.length !== key.length)
       place.at("key").error(`must have as many parts as the limit's \`key\`, ${key.length}`);
-    if (overrides.findIndex((one) => one.key.join("\n") === override.key.join("\n")) < index)
-      place.at("key").error("is given twice", "FieldValueDuplicate");
+    const text = keyText(override.key);
+    if (keys.has(text)) place.at("key").error("is given twice", "FieldValueDuplicate");
+    keys.add(text);
     checkRates(override.rates, place.at("rates"));
   }
   if (cost?.request !== undefined) checkExpression(cost.request, "cost", report.at("cost", "request"));

@@ -1,7 +1,5 @@
 // What a slice says of destinations: where endpoints are, how one is picked, how failure is judged. Plain JSON, as all of the model.
 
-import type { LimitModel } from "./limit-model.ts";
-
 /** Where an endpoint is. Only `endpoint.id` names it elsewhere. */
 export type EndpointAddress =
   /** A service binding of the gateway Worker; its name begins with `EP_`. Host is kept. */
@@ -219,7 +217,7 @@ export interface Cluster {
   readonly anonymous?: true;
   /** No such service, port or subset, as far as the caller sees: no endpoint is missing, the name is wrong. */
   readonly unknown?: true;
-  /** Of the services that its endpoints are registered for; absent: none. */
-  readonly limits?: readonly LimitModel[];
+  /** Of the services that its endpoints are registered for, as indexes into `Slice.limits`; absent: none. */
+  readonly limits?: readonly number[];
   readonly endpoints: readonly Endpoint[];
 }

@@ -31,8 +31,7 @@ import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } fro
 import { linkRewriter } from "../routing/rewrite.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
-import { limitHeaders, type LinkedLimit, linkLimits } from "../limits/link.ts";
-import type { LimitModel } from "./limit-model.ts";
+import { joinLimits, limitHeaders, type LinkedLimit, linkLimit } from "../limits/link.ts";
 import { base64ToBytes } from "./bytes.ts";
 import type { Cluster, Endpoint, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
@@ -155,7 +154,9 @@ function linkParts(slice: Slice): LinkedSlice {
   const clusters = new Map(
     Object.entries(slice.clusters).map(([id, model]) => [id, linkCluster(model, callers, secret)]),
   );
-  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front?.limits));
+  const limits = (slice.limits ?? []).map(linkLimit);
+  const limitsOf = ({ limits: numbers = [] }: Limited) => numbers.map((number) => limitIn(limits, number));
+  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front ?? {}, limitsOf));
   const sets = linkSets(slice, secret, authorizers);
   return {
     model: slice,
@@ -164,7 +165,7 @@ function linkParts(slice: Slice): LinkedSlice {
     claims: claimNames(slice),
     secret,
     isShadowed:
-      limitsIn(slice).some(({ audit }) => audit) ||
+      limits.some(({ model }) => model.audit) ||
       sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
     asked: new Map([...authorizers.values()].map(({ model: { cluster: id } }) => [id, clusterIn(clusters, id)])),
     provided,
@@ -270,7 +271,7 @@ function headerNames(slice: Slice): string[] {
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
   const provided = providedHeaders(slice);
-  const counted = limitHeaders(limitsIn(slice));
+  const counted = limitHeaders(slice.limits ?? []);
   return [
     ...matched,
     ...changed,
@@ -282,10 +283,6 @@ function headerNames(slice: Slice): string[] {
     ...provided,
     ...counted,
   ].filter((name) => !name.startsWith(":"));
-}
-
-function limitsIn({ front, routes, clusters }: Slice): readonly LimitModel[] {
-  return [...(front ? [front] : []), ...routes, ...Object.values(clusters)].flatMap(({ limits = [] }) => limits);
 }
 
 function claimNames({ routes, policySets }: Slice): ReadonlySet<string> {
@@ -332,16 +329,18 @@ function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<strin
 function linkRoute(
   model: Route,
   clusters: ReadonlyMap<string, LinkedCluster>,
-  ofFront: readonly LimitModel[] | undefined,
+  front: Limited,
+  limitsOf: (of: Limited) => readonly LinkedLimit[],
 ): LinkedRoute {
   const single = model.destinations.length === 1;
   const total = model.destinations.reduce((sum, { weight }) => sum + weight, 0);
+  const own = [...limitsOf(front), ...limitsOf(model)];
   let reached = 0;
   const destinations = model.destinations.flatMap((destination) => {
     const cluster = clusterIn(clusters, destination.cluster);
     const share = single ? 1 : destination.weight / total;
     reached += share;
-    const limits = linkLimits(ofFront, model.limits, cluster.model.limits);
+    const limits = joinLimits([...own, ...limitsOf(cluster.model)]);
     return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination), limits }] : [];
   });
   const mirrors =
@@ -354,8 +353,17 @@ function linkRoute(
     answer: linkAnswer(model),
     filters: linkFilters(model),
     mirrors,
-    limits: linkLimits(ofFront, model.limits),
+    limits: joinLimits(own),
   };
+}
+
+/** What names its limits by number. */
+type Limited = Pick<Route, "limits">;
+
+function limitIn(limits: readonly LinkedLimit[], number: number): LinkedLimit {
+  const limit = limits[number];
+  if (!limit) throw new Error(`the slice names a limit that it does not hold: ${number}`);
+  return limit;
 }
 
 function clusterIn(clusters: ReadonlyMap<string, LinkedCluster>, id: string): LinkedCluster {

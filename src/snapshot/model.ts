@@ -215,8 +215,8 @@ export interface Front {
   readonly trustedProxies?: number;
   /** 301 to https for plain http. */
   readonly httpsRedirect?: true;
-  /** Those of the Gateway; absent: none. */
-  readonly limits?: readonly LimitModel[];
+  /** Those of the Gateway, as indexes into `Slice.limits`; absent: none. */
+  readonly limits?: readonly number[];
 }
 
 /** Versions are written `TLSv1.2`. Of `hashes` and `keys` one must fit. */
@@ -246,8 +246,8 @@ export interface Slice {
   readonly ports?: readonly number[];
   /** It is for hosts that the mesh does not know. */
   readonly outside?: true;
-  /** Its front, routes or clusters have rate limits. A gateway that does not know this field refuses the slice whole, and so serves nobody without them. */
-  readonly limited?: true;
+  /** Rate limits, which its front, routes and clusters name by number. A gateway that does not know this field refuses the slice whole, and so serves nobody without them. */
+  readonly limits?: readonly LimitModel[];
   readonly path: PathOptions;
   /** In order; the first whose any match holds wins. None: 404 `NR`. */
   readonly routes: readonly Route[];

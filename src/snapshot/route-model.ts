@@ -1,7 +1,5 @@
 // What a slice says of requests: which ones a route takes, and what becomes of them. Plain JSON, as all of the model.
 
-import type { LimitModel } from "./limit-model.ts";
-
 /** How one string is matched. Case matters unless `ignoreCase` is set. Nothing a user wrote becomes a `RegExp`: `regex` is RE2, on the whole value. */
 export type StringMatch =
   | { readonly kind: "exact"; readonly value: string; readonly ignoreCase?: true }
@@ -79,8 +77,8 @@ export interface Route {
   readonly fault?: Fault;
   readonly cors?: CorsPolicy;
   readonly mirrors?: readonly Mirror[];
-  /** Absent: none. */
-  readonly limits?: readonly LimitModel[];
+  /** Indexes into `Slice.limits`; absent: none. */
+  readonly limits?: readonly number[];
   /** Answered here, by a redirect; `destinations` is then empty. */
   readonly redirect?: Redirect;
   /** Answered here, as given; `destinations` is then empty. */

@@ -155,7 +155,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   front: optional(isObject),
   ports: optional(isList),
   outside: optional((value) => value === true),
-  limited: optional((value) => value === true),
+  limits: optional(isList),
   path: isObject,
   routes: isList,
   clusters: isObject,

@@ -151,10 +151,10 @@ function checkApplied(
   checkWarning(must, text);
 }
 
-function checkControlReply({ must }: AttackCase, reply: Reply): void {
+function checkControlReply({ title, must }: AttackCase, reply: Reply): void {
   const said = `${reply.status} ${reply.body.slice(0, 500)}`;
   if (must.status !== undefined) demandOneOf("the status", statusOf(reply), must.status, said);
-  checkReply(must, reply, said);
+  checkReply({ title, must }, reply, said);
 }
 
 /** An apply is refused as a whole, and says of each document why. */

@@ -251,24 +251,24 @@ class RunningCase implements Trial {
 
   /** One after the other: what each leads to is told apart. */
   async #next(request: AttackRequest, count: number): Promise<void> {
-    const { must } = this.attack;
+    const { title, must } = this.attack;
     await this.#arrangement.beforeRequest?.(this, this.seen.length);
     const one = await this.send(request);
     const isGenerated = this.attack.requests.some(({ generator }) => generator !== undefined);
-    if (isGenerated || count === 0) checkOne(must, one);
-    else checkRequest(must, one, this.seen.length);
+    if (isGenerated || count === 0) checkOne({ title, must }, one);
+    else checkRequest({ title, must }, one, this.seen.length);
     this.seen.push(one);
   }
 
   async #flood(requests: readonly AttackRequest[]): Promise<void> {
     let at = 0;
-    const { must } = this.attack;
+    const { title, must } = this.attack;
     const worker = async (): Promise<void> => {
       for (let request = requests[at]; request !== undefined; request = requests[at]) {
         at += 1;
         const { bytes, reply } = await this.#sent(request);
         const one = { request, reply, said: `${bytes.slice(0, 200)} -> ${reply.status}`, hits: [], lines: [] };
-        checkOne(must, one);
+        checkOne({ title, must }, one);
         this.seen.push(one);
       }
     };
@@ -309,10 +309,10 @@ class RunningCase implements Trial {
 }
 
 /** What holds of each of many requests, of which hits are counted over all. */
-function checkOne(must: AttackCase["must"], seen: Seen): void {
+function checkOne({ title, must }: Pick<AttackCase, "title" | "must">, seen: Seen): void {
   const { status, status_seq: _, upstream_hits: __, upstream_hits_max: ___, ...rest } = must;
   if (status !== undefined) demand(status.includes(seen.reply.status), `the status is ${seen.reply.status}`, seen.said);
-  checkAnswer(rest, seen);
+  checkAnswer({ title, must: rest }, seen);
 }
 
 const bombs = new Map<string, Buffer>();

@@ -20,7 +20,8 @@ const PER_USER: LimitModel = {
 
 function limited(change: Partial<LimitModel> = {}): LinkedSlice {
   const destinations = [{ cluster: "a", weight: 1 }];
-  return slice({ routes: [{ name: "r", matches: [], destinations, limits: [{ ...PER_USER, ...change }] }] });
+  const routes = [{ name: "r", matches: [], destinations, limits: [0] }];
+  return slice({ routes, limits: [{ ...PER_USER, ...change }] });
 }
 
 /** As a gateway does: what must be charged is charged by one isolate's book. */

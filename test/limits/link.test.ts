@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { keyText } from "../../src/limits/key-text.ts";
-import { limitAsks, linkLimits } from "../../src/limits/link.ts";
+import { joinLimits, limitAsks, linkLimit } from "../../src/limits/link.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import { compileExpression } from "../../src/resources/cel.ts";
 import type { LimitModel } from "../../src/snapshot/limit-model.ts";
@@ -14,9 +14,8 @@ function tree(source: string, use: "key" | "condition" | "cost" = "key") {
 }
 
 function asked(model: Partial<LimitModel>, request: Partial<RequestFacts> = {}, claims?: Record<string, unknown>) {
-  const limits = linkLimits([
-    { name: "ns/p/l", scope: "GLOBAL", key: [], missing: "SHARE", rates: [{ limit: 1, windowMs: 1_000 }], ...model },
-  ]);
+  const rates = [{ limit: 1, windowMs: 1_000 }];
+  const limit = linkLimit({ name: "ns/p/l", scope: "GLOBAL", key: [], missing: "SHARE", rates, ...model });
   const token = {
     ok: true,
     principal: "iss/sub",
@@ -26,7 +25,7 @@ function asked(model: Partial<LimitModel>, request: Partial<RequestFacts> = {}, 
     presenter: null,
   } as const;
   const tokens = claims === undefined ? [] : [{ ...token, claims, spaceDelimited: [], rule: 0 }];
-  const asks = limitAsks(limits ?? [], { facts: facts(request), tokens, route: "r" });
+  const asks = limitAsks([limit], { facts: facts(request), tokens, route: "r" });
   return asks[0];
 }
 
@@ -112,7 +111,7 @@ describe("what a request is asked about", () => {
         right: { kind: "value" as const, value: host },
       },
     });
-    const limits = linkLimits([of("a.test"), of("b.test")], [of("a.test")]) ?? [];
+    const limits = joinLimits([of("a.test"), of("b.test"), of("a.test")].map(linkLimit)) ?? [];
     const askedAt = (host: string) => limitAsks(limits, { facts: facts({ host }), tokens: [], route: "r" });
     expect(["a.test", "b.test", "c.test"].map((host) => askedAt(host).length)).toEqual([1, 1, 0]);
   });

@@ -59,7 +59,26 @@ describe("RateLimitPolicy", () => {
       { key: ["source.address"], overrides: [{ key: ["a", "b"], rates: RATES }] },
       "error spec.limits[0].overrides[0].key",
     ],
+    [
+      { key: ["source.address"], overrides: ["a", "b", "a"].map((key) => ({ key: [key], rates: RATES })) },
+      "error spec.limits[0].overrides[2].key",
+    ],
     [{ scope: "Local", onError: "Refuse" }, "error spec.limits[0].onError"],
     [{ scope: "Local", timeout: "1s" }, "error spec.limits[0].timeout"],
   ])("refuses the limit %j", (limit, finding) => expect(ofLimit(limit)).toEqual([finding]));
+
+  it("takes overrides whose parts only look alike, and refuses more than 1,000 of all its limits together", () => {
+    const key = ["source.address", "request.method"];
+    const of = (...keys: readonly (readonly string[])[]) => keys.map((parts) => ({ key: parts, rates: RATES }));
+    expect(ofLimit({ key, overrides: of(["a\n", "b"], ["a", "\nb"]) })).toEqual([]);
+    const limits = (count: number) =>
+      ["a", "b"].map((name) => ({
+        name,
+        key: ["source.address"],
+        rates: RATES,
+        overrides: of(...Array.from({ length: count / 2 }, (_, at) => [`k${at}`])),
+      }));
+    expect(ofSpec({ targetRefs: [TARGET], limits: limits(1_000) })).toEqual([]);
+    expect(ofSpec({ targetRefs: [TARGET], limits: limits(1_002) })).toEqual(["error spec.limits"]);
+  });
 });

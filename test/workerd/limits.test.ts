@@ -43,13 +43,14 @@ beforeAll(async () => {
   const slice = sliceOf(HOST);
   const [route] = slice.routes;
   if (route === undefined) throw new Error("a slice has a route");
+  const all = Object.values(LIMITS).flat();
   const routes = Object.entries(LIMITS).map(([value, limits]) => ({
     ...route,
     name: value,
     matches: [{ uri: { kind: "exact", value } as const }],
-    ...(limits.length > 0 && { limits }),
+    ...(limits.length > 0 && { limits: limits.map((limit) => all.indexOf(limit)) }),
   }));
-  await serveSlices({ "mesh/*": { [HOST]: { ...slice, routes, limited: true } } });
+  await serveSlices({ "mesh/*": { [HOST]: { ...slice, routes, limits: all } } });
 });
 
 const call = (path: string, user?: string) =>

@@ -1,12 +1,11 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
 import { canonicalHost } from "../../resources/host.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { Route } from "../../snapshot/model.ts";
 import { registrationsOf } from "../addresses.ts";
 import { endpointsOf, type ServiceEndpoint, type ServiceInfo, servicesOf } from "../services.ts";
 import { targetLabels } from "../targets.ts";
 import { meshConfig, meshConfigObject, namespaceOf, serviceHost } from "../view.ts";
-import type { World } from "../world.ts";
+import type { RouteDraft, World } from "../world.ts";
 import { rulesOf } from "./delegates.ts";
 import { guardParts } from "./describe-guards.ts";
 import { type Described, type DescribedPart, labelsText, matchesText, part } from "./described.ts";
@@ -95,7 +94,7 @@ function meshRouteParts(world: World, { host, ports, object }: ServiceInfo): Des
 }
 
 /** @param object the VirtualService that has the hosts */
-export function routePart(world: World, object: KubeObject, route: Route): DescribedPart {
+export function routePart(world: World, object: KubeObject, route: RouteDraft): DescribedPart {
   const { from, index } = originOf(world, object, route.name);
   return part(`route ${route.name}`, `${matchesText(route.matches)}: ${goesTo(route)}`, from, `spec.http[${index}]`);
 }
@@ -111,7 +110,7 @@ function originOf(
   return fitting.toSorted((a, b) => b.label.length - a.label.length)[0] ?? { from: object, index: 0 };
 }
 
-function goesTo({ destinations, ...route }: Route): string {
+function goesTo({ destinations, ...route }: RouteDraft): string {
   if (destinations.length > 0)
     return destinations
       .map(({ cluster, weight }) => (destinations.length === 1 ? cluster : `${cluster} (${weight})`))

@@ -44,13 +44,29 @@ function modelsFor(
   target: LimitedPlace,
   section: string | undefined,
 ): readonly LimitModel[] {
-  const { targetRefs, limits } = policy.spec as RateLimitPolicySpec;
+  const { targetRefs } = policy.spec as RateLimitPolicySpec;
   const [, kind, name] = target.split("/");
-  const refs = targetRefs.filter(
-    (ref) => ref.kind === kind && ref.name === name && (ref.sectionName === undefined || ref.sectionName === section),
-  );
   const observed = observes(world, namespaceOf(policy));
-  return refs.flatMap((ref) => limits.map((limit) => modelOf(policy, ref, limit, observed)));
+  return targetRefs.flatMap((ref, index) => {
+    const isMeant =
+      ref.kind === kind && ref.name === name && (ref.sectionName === undefined || ref.sectionName === section);
+    if (!isMeant) return [];
+    return modelsOf(policy, index, observed);
+  });
+}
+
+/** An object never changes: its models are the same for all routes that it limits, which may be many. */
+const known = new WeakMap<KubeObject, Map<string, readonly LimitModel[]>>();
+
+function modelsOf(policy: KubeObject, index: number, observed: boolean): readonly LimitModel[] {
+  const { targetRefs, limits } = policy.spec as RateLimitPolicySpec;
+  const ref = targetRefs[index];
+  const of = known.get(policy) ?? new Map<string, readonly LimitModel[]>();
+  known.set(policy, of);
+  const name = `${index} ${observed}`;
+  const models = of.get(name) ?? (ref ? limits.map((limit) => modelOf(policy, ref, limit, observed)) : []);
+  of.set(name, models);
+  return models;
 }
 
 function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, observed: boolean): LimitModel {

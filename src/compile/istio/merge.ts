@@ -1,6 +1,6 @@
-import type { Route, RouteMatch, StringMatch } from "../../snapshot/model.ts";
+import type { RouteMatch, StringMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
-import type { CompiledRoutes } from "../world.ts";
+import type { CompiledRoutes, RouteDraft } from "../world.ts";
 
 /**
  * Istio's merge of the VirtualServices of one host at a Gateway: block by block in order, then the blocks that match every
@@ -9,8 +9,8 @@ import type { CompiledRoutes } from "../world.ts";
  * @param parts one for each VirtualService, the oldest first
  */
 export function mergeRoutes(parts: readonly CompiledRoutes[]): CompiledRoutes {
-  const routes: Route[] = [];
-  const catchAlls: Route[] = [];
+  const routes: RouteDraft[] = [];
+  const catchAlls: RouteDraft[] = [];
   for (const part of parts) {
     for (const route of part.routes) {
       const at = route.matches.length === 0 ? 0 : route.matches.findIndex(matchesAll);

@@ -9,7 +9,7 @@ import { clusterId } from "../clusters.ts";
 import { idleTimeoutOf } from "../../resources/retries.ts";
 import { retriesOf } from "../retries.ts";
 import { namespaceOf, qualified } from "../view.ts";
-import type { CompiledRoutes, Target, World } from "../world.ts";
+import type { CompiledRoutes, RouteDraft, Target, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
 import { filterModels } from "./filters.ts";
@@ -43,7 +43,7 @@ function compileRule(
   matches: readonly RouteMatch[],
   from: KubeObject,
 ): CompiledRoutes {
-  const routes: Route[] = [];
+  const routes: RouteDraft[] = [];
   const targets: Target[] = [];
   const { route = [] } = rule;
   const destinations = route.map((destination) => ({
@@ -89,7 +89,7 @@ function limitsFor(
   object: KubeObject,
   { name = "" }: HttpRouteSpec,
   from: KubeObject,
-): Pick<Route, "limits"> {
+): Pick<RouteDraft, "limits"> {
   const all = [...new Set([object, from])].flatMap((one) =>
     world.policies.limitsOf(world, `${namespaceOf(one)}/VirtualService/${one.metadata.name}`, name),
   );
