@@ -3,7 +3,7 @@ import {
   type Labels,
   METRIC_NAME,
   OwnLabels,
-  ChangedLabels,
+  RemainingLabels,
   keyOf,
   valuesOf,
   type VectorSeries,
@@ -43,17 +43,21 @@ function grouped(
   budget.spendLookUps(series.length * names.length);
   const groups = new Map<string, Group>();
   const left = [...names, METRIC_NAME];
+  const leftOut = new Set(left);
   for (const one of series) {
     const key = budget.key(without ? keyOf(one.labels, ...left) : valuesOf(one.labels, names));
     const group = groups.get(key);
     if (group !== undefined) group.members.push(one);
-    else groups.set(key, { labels: labelsOf(one.labels, without ? left : names, without), members: [one] });
+    else
+      groups.set(key, {
+        labels: without ? new RemainingLabels(one.labels, leftOut) : only(one.labels, names),
+        members: [one],
+      });
   }
   return groups;
 }
 
-function labelsOf(labels: Labels, names: readonly string[], without: boolean): Labels {
-  if (without) return names.reduce((rest, name) => new ChangedLabels(rest, name, undefined), labels);
+function only(labels: Labels, names: readonly string[]): Labels {
   return new OwnLabels(names.map((name) => [name, labels.get(name) ?? ""] as const));
 }
 

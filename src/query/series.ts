@@ -47,6 +47,26 @@ export class ChangedLabels implements Labels {
   }
 }
 
+/** Those of another but some: in one step, however many these are. */
+export class RemainingLabels implements Labels {
+  readonly #base: Labels;
+  readonly #left: ReadonlySet<string>;
+
+  /** @param left may be shared by many series */
+  constructor(base: Labels, left: ReadonlySet<string>) {
+    this.#base = base;
+    this.#left = left;
+  }
+
+  get(name: string): string | undefined {
+    return this.#left.has(name) ? undefined : this.#base.get(name);
+  }
+
+  *names(): Iterable<string> {
+    for (const name of this.#base.names()) if (!this.#left.has(name)) yield name;
+  }
+}
+
 export function withoutName(labels: Labels): Labels {
   return labels.get(METRIC_NAME) === undefined ? labels : new ChangedLabels(labels, METRIC_NAME, undefined);
 }
