@@ -1,4 +1,4 @@
-import type { Program, Programs } from "../snapshot/program-model.ts";
+import type { CharacterSet, Program, Programs } from "../snapshot/program-model.ts";
 import { Automaton } from "./automaton.ts";
 import { Captures } from "./captures.ts";
 import { type Code, readCode } from "./program.ts";
@@ -10,8 +10,9 @@ export class Machine {
   #anywhere: Automaton | null = null;
   #captures: Captures | null = null;
 
-  constructor(program: Program) {
-    this.#code = readCode(program);
+  /** @param sets those that the program names, maybe among others */
+  constructor(program: Program, sets: readonly CharacterSet[]) {
+    this.#code = readCode(program, sets);
   }
 
   /** The whole text. */
@@ -40,7 +41,7 @@ let linking: { readonly programs: Programs; readonly machines: Map<string, Machi
  * @param link synchronous
  */
 export function linkWith<T>(programs: Programs | undefined, link: () => T): T {
-  linking = { programs: programs ?? {}, machines: new Map() };
+  linking = { programs: programs ?? { code: {} }, machines: new Map() };
   try {
     return link();
   } finally {
@@ -53,7 +54,8 @@ export function machineOf(pattern: string): Machine | null {
   if (linking === null) throw new Error("a pattern is linked together with its programs");
   const { programs, machines } = linking;
   let machine = machines.get(pattern) ?? null;
-  const program = Object.hasOwn(programs, pattern) ? programs[pattern] : undefined;
-  if (machine === null && program !== undefined) machines.set(pattern, (machine = new Machine(program)));
+  const program = Object.hasOwn(programs.code, pattern) ? programs.code[pattern] : undefined;
+  if (machine === null && program !== undefined)
+    machines.set(pattern, (machine = new Machine(program, programs.sets ?? [])));
   return machine;
 }

@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { Op, type Program } from "../snapshot/program-model.ts";
+import { type CharacterSet, Op, type Program } from "../snapshot/program-model.ts";
 import { MAX_RUNE } from "./program.ts";
 
 /** As RE2JS numbers instructions. */
@@ -24,8 +24,13 @@ interface Instruction {
   readonly runes: Int32Array;
 }
 
+/** A program by itself, with the sets that it names. */
+export interface CompiledPattern extends Program {
+  readonly sets: readonly CharacterSet[];
+}
+
 /** Compiles a pattern for the machine of gateways, which holds no parser. @returns null where it is no expression of RE2 */
-export function compilePattern(pattern: string): Program | null {
+export function compilePattern(pattern: string): CompiledPattern | null {
   try {
     const compiled = RE2JS.compile(pattern);
     const { inst, start } = compiled.re2().prog as { readonly inst: readonly Instruction[]; readonly start: number };
@@ -36,7 +41,7 @@ export function compilePattern(pattern: string): Program | null {
 }
 
 /** Instructions in the order in which they are reached; those that do nothing are left out. */
-function programOf(instructions: readonly Instruction[], start: number, groups: number): Program {
+function programOf(instructions: readonly Instruction[], start: number, groups: number): CompiledPattern {
   const numbers = new Map<number, number>();
   const reached: Instruction[] = [];
   const numberOf = (pc: number): number => {
@@ -51,7 +56,7 @@ function programOf(instructions: readonly Instruction[], start: number, groups: 
   for (const instruction of reached) code.push(...translated(instruction, numberOf, sets));
   return {
     code,
-    ...(sets.size > 0 && { sets: Array.from(sets.keys(), (steps) => JSON.parse(steps) as number[]) }),
+    sets: Array.from(sets.keys(), (steps) => JSON.parse(steps) as number[]),
     groups,
   };
 }

@@ -1,4 +1,4 @@
-import { Op, type Program, type Programs } from "../snapshot/program-model.ts";
+import { type CharacterSet, Op, type Program, type Programs } from "../snapshot/program-model.ts";
 
 /** Of Unicode the last character. */
 export const MAX_RUNE = 0x10ffff;
@@ -9,18 +9,21 @@ const ALL_ASSERTIONS = 63;
 
 /** Whether a machine can run all of them: every number is in its range, so that none leads out of its program. */
 export function arePrograms(value: unknown): value is Programs {
-  return isRecord(value) && Object.values(value).every(isProgram);
+  if (!isRecord(value)) return false;
+  const { sets = [], code } = value;
+  if (!Array.isArray(sets) || !sets.every(isSet) || !isRecord(code)) return false;
+  return Object.values(code).every((program) => isProgram(program, sets.length));
 }
 
-function isProgram(value: unknown): value is Program {
+function isProgram(value: unknown, sets: number): value is Program {
   if (!isRecord(value)) return false;
-  const { code, sets = [], groups } = value;
-  if (!Array.isArray(code) || !Array.isArray(sets) || !isBelow(groups, MAX_GROUPS)) return false;
+  const { code, groups } = value;
+  if (!Array.isArray(code) || !isBelow(groups, MAX_GROUPS)) return false;
   const count = code.length / 3;
-  if (!Number.isInteger(count) || count < 1 || count > MAX_INSTRUCTIONS || !sets.every(isSet)) return false;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_INSTRUCTIONS) return false;
   for (let pc = 0; pc < count; pc += 1) {
     const [op, out, argument] = code.slice(3 * pc, 3 * pc + 3) as unknown[];
-    if (!isBelow(out, count) || !isBelow(argument, limitOf(op, count, sets.length, groups))) return false;
+    if (!isBelow(out, count) || !isBelow(argument, limitOf(op, count, sets, groups))) return false;
   }
   return true;
 }
@@ -79,19 +82,32 @@ export interface Code {
   readonly asserted: number;
 }
 
-/** @param program one of those that `arePrograms` let pass */
-export function readCode({ code, sets = [], groups }: Program): Code {
+/**
+ * @param program one of those that `arePrograms` let pass
+ * @param table of the sets that it names, maybe among others
+ */
+export function readCode({ code, groups }: Program, table: readonly CharacterSet[]): Code {
   const count = code.length / 3;
   const column = (of: number): number[] => Array.from({ length: count }, (_, pc) => code[3 * pc + of] ?? 0);
   const ops = Uint8Array.from(column(0));
   const outs = Uint16Array.from(column(1));
   const args = Int32Array.from(column(2));
-  return { count, ops, outs, args, sets: sets.map(readSet), groups, asserted: assertedBy(ops, outs, args) };
+  const named = [...new Set(args.filter((_, pc) => ops[pc] === Op.SET))];
+  const sets = named.map((number) => readSet(table[number] ?? []));
+  args.forEach((argument, pc) => {
+    if (ops[pc] === Op.SET) args[pc] = named.indexOf(argument);
+  });
+  return { count, ops, outs, args, sets, groups, asserted: assertedBy(ops, outs, args) };
 }
 
-function readSet(steps: readonly number[]): Int32Array {
+/** Each is read once, however many programs name it. */
+const read = new WeakMap<CharacterSet, Int32Array>();
+
+function readSet(steps: CharacterSet): Int32Array {
+  let set = read.get(steps);
   let at = 0;
-  return Int32Array.from(steps, (step) => (at += step));
+  if (set === undefined) read.set(steps, (set = Int32Array.from(steps, (step) => (at += step))));
+  return set;
 }
 
 function assertedBy(ops: Uint8Array, outs: Uint16Array, args: Int32Array): number {

@@ -5,17 +5,20 @@
 export interface Program {
   /** Three numbers an instruction: its `Op`, where it goes on, and its argument, 0 where it has none. */
   readonly code: readonly number[];
-  /**
-   * Sets of characters that instructions name by number: first and last character of each range in order, every number by how much
-   * it is more than the one before it.
-   */
-  readonly sets?: readonly (readonly number[])[];
   /** How many groups there are beside the whole match. */
   readonly groups: number;
 }
 
-/** By the pattern. One that is not there could not be compiled. */
-export type Programs = Readonly<Record<string, Program>>;
+/** First and last character of each range in order, every number by how much it is more than the one before it. */
+export type CharacterSet = readonly number[];
+
+/** All of a root or slice. */
+export interface Programs {
+  /** Those that instructions name by number: each once, for one of Unicode's is thousands of characters long. */
+  readonly sets?: readonly CharacterSet[];
+  /** By the pattern. One that is not there could not be compiled. */
+  readonly code: Readonly<Record<string, Program>>;
+}
 
 export const Op = {
   /** It ends here, without a match. */
@@ -29,7 +32,7 @@ export const Op = {
   MATCH: 4,
   /** The argument's character comes next; */
   CHAR: 5,
-  /** one of the argument's set; */
+  /** one of the set with the argument's number; */
   SET: 6,
   /** any; */
   ANY: 7,

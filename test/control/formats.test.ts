@@ -74,8 +74,8 @@ describe("configuration for a gateway", () => {
     const { root, id, text, slice } = await given();
     expect([root.format, slice.format, root.generation]).toEqual([FORMAT, FORMAT, before.root.generation]);
     expect(root.issuedAt).toBeGreaterThan(before.root.issuedAt);
-    expect(Object.keys(root.telemetry?.programs ?? {})).toEqual(["^/b"]);
-    expect(Object.keys(slice.programs ?? {})).toEqual([SERVED]);
+    expect(Object.keys(root.telemetry?.programs?.code ?? {})).toEqual(["^/b"]);
+    expect(Object.keys(slice.programs?.code ?? {})).toEqual([SERVED]);
     expect(await readSlice(text, id)).toMatchObject({ ok: true });
   });
 

@@ -1,7 +1,7 @@
 import { RE2JS } from "re2js";
 import { describe, expect, it } from "vitest";
 import { programsOf } from "../../src/compile/programs.ts";
-import { Machine } from "../../src/match/machine.ts";
+import { linkWith, Machine, machineOf } from "../../src/match/machine.ts";
 import { compilePattern } from "../../src/match/pattern-compiler.ts";
 import { arePrograms } from "../../src/match/program.ts";
 import { times } from "../support/scale.ts";
@@ -10,9 +10,9 @@ import { times } from "../support/scale.ts";
 function machineFor(pattern: string): Machine {
   const program = compilePattern(pattern);
   if (program === null) throw new Error(`no program of ${pattern}`);
-  const sent: unknown = JSON.parse(JSON.stringify({ program }));
+  const sent: unknown = JSON.parse(JSON.stringify({ sets: program.sets, code: { program } }));
   if (!arePrograms(sent)) throw new Error(`no gateway takes the program of ${pattern}`);
-  return new Machine(sent["program"] ?? program);
+  return new Machine(sent.code["program"] ?? program, sent.sets ?? []);
 }
 
 /** All matches, one behind the other, with their groups. */
@@ -210,8 +210,21 @@ describe("the programs of a part of the model", () => {
       filter: { kind: "not", of: { kind: "matches", of: { kind: "value", value: "x" }, regex: "c" } },
       other: [{ kind: "exact", value: "d" }, { kind: "regex", value: "(" }, null],
     });
-    expect(Object.keys(programs ?? {}).sort()).toEqual(["/[^/]+\\.x/.*", "a", "b", "c"]);
+    expect(Object.keys(programs?.code ?? {}).sort()).toEqual(["/[^/]+\\.x/.*", "a", "b", "c"]);
     expect(programsOf({ kind: "exact", value: "d" })).toBeUndefined();
+  });
+
+  it("name each set of characters once, however many of them have it", () => {
+    const alone = programsOf([{ kind: "regex", value: "\\pL+" }]);
+    const patterns = ["\\pL+", "\\pL\\d", "[a-z]\\pL", "x\\d"];
+    const programs = programsOf(patterns.map((value) => ({ kind: "regex", value })));
+    expect(programs?.sets?.length).toBe(3);
+    expect(JSON.stringify(programs).length).toBeLessThan(JSON.stringify(alone).length + 600);
+    for (const pattern of patterns) {
+      const machine = linkWith(programs, () => machineOf(pattern));
+      for (const text of ["é", "é1", "aé", "x1", "1", ""])
+        expect([pattern, text, machine?.matches(text)]).toEqual([pattern, text, RE2JS.compile(pattern).matches(text)]);
+    }
   });
 
   const PROGRAM = { code: [6, 1, 0, 4, 0, 0], sets: [[48, 9]], groups: 0 };
@@ -224,7 +237,7 @@ describe("the programs of a part of the model", () => {
     ["a way in front of it", { ...PROGRAM, code: [6, -1, 0, 4, 0, 0] }],
     ["a second way out of it", { ...PROGRAM, code: [1, 1, 2, 4, 0, 0] }],
     ["a set that there is not", { ...PROGRAM, code: [6, 1, 1, 4, 0, 0] }],
-    ["no set", { code: [6, 1, 0, 4, 0, 0], groups: 0 }],
+    ["no set", { ...PROGRAM, sets: [] }],
     ["a set of one end", { ...PROGRAM, sets: [[48]] }],
     ["a set that goes back", { ...PROGRAM, sets: [[48, -1]] }],
     ["a set beyond Unicode", { ...PROGRAM, sets: [[0x10ffff, 1]] }],
@@ -234,14 +247,18 @@ describe("the programs of a part of the model", () => {
     ["no groups", { code: PROGRAM.code, sets: PROGRAM.sets }],
     ["nothing", null],
   ])("are refused with %s", (_, program) => {
-    expect(arePrograms({ a: PROGRAM })).toBe(true);
-    expect(arePrograms({ a: PROGRAM, b: program })).toBe(false);
-    expect(arePrograms([PROGRAM])).toBe(false);
+    const { sets } = PROGRAM;
+    const own = program !== null && "sets" in program ? program.sets : sets;
+    expect(arePrograms({ sets, code: { a: PROGRAM } })).toBe(true);
+    expect(arePrograms({ sets: own, code: { a: PROGRAM, b: program } })).toBe(false);
+    expect(arePrograms({ sets, code: [PROGRAM] })).toBe(false);
+    expect(arePrograms({ sets, a: PROGRAM })).toBe(false);
+    expect(arePrograms({ sets: {}, code: {} })).toBe(false);
   });
 
   it("end whatever they say: one that goes round and round matches nothing", () => {
     const program = { code: [1, 0, 1, 2, 0, 0], groups: 0 };
-    expect(arePrograms({ program })).toBe(true);
-    expect(said(new Machine(program), "ab")).toEqual({ matches: false, finds: false, all: [] });
+    expect(arePrograms({ code: { program } })).toBe(true);
+    expect(said(new Machine(program, []), "ab")).toEqual({ matches: false, finds: false, all: [] });
   });
 });

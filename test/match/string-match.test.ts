@@ -18,7 +18,7 @@ describe("the patterns of a slice", () => {
     const made = slice({ routes: [{ name: "r", matches, destinations: [], direct: { status: 200, body: "" } }] });
     link(made.model);
     expect(compiling.mock.calls.map(([pattern]) => pattern).sort()).toEqual(["/(a|b)+", "0|y", "1|y"]);
-    expect(Object.keys(made.model.programs ?? {}).sort()).toEqual(["/(a|b)+", "0|y", "1|y"]);
+    expect(Object.keys(made.model.programs?.code ?? {}).sort()).toEqual(["/(a|b)+", "0|y", "1|y"]);
     const at = (path: string, block: string) => decided(made, facts({ path, headers: headers({ "x-block": block }) }));
     expect(at("/abab", "1")).toMatchObject({ code: "direct_response" });
     expect(at("/abab", "2")).toMatchObject({ code: "no_route" });
@@ -33,7 +33,7 @@ describe("the patterns of a slice", () => {
   });
 
   it("answer as a denial or a permission must where control could not compile them", () => {
-    linkWith({}, () => {
+    linkWith({ code: {} }, () => {
       for (const onError of [true, false]) {
         expect(linkMatch({ kind: "regex", value: "a" }, onError)("b")).toBe(onError);
         expect(linkAny([{ kind: "template", value: "/{*}" }], onError)("b")).toBe(onError);

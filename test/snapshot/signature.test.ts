@@ -77,7 +77,7 @@ describe("a signed root", () => {
     },
     {
       name: "with a program that leads out of itself",
-      root: { ...ROOT, telemetry: { ...TELEMETRY, programs: { a: { ...PROGRAM, code: [4, 1, 0] } } } },
+      root: { ...ROOT, telemetry: { ...TELEMETRY, programs: { code: { a: { ...PROGRAM, code: [4, 1, 0] } } } } },
       code: "snapshot_unreadable",
     },
   ])("$name is refused though it is signed", async ({ root, code }) => {
@@ -139,7 +139,7 @@ describe("a slice", () => {
     { name: "without routes", slice: { ...SLICE, routes: undefined }, code: "snapshot_unreadable" },
     {
       name: "with a program that leads out of itself",
-      slice: { ...SLICE, programs: { a: { ...PROGRAM, code: [4, 1, 0] } } },
+      slice: { ...SLICE, programs: { code: { a: { ...PROGRAM, code: [4, 1, 0] } } } },
       code: "snapshot_unreadable",
     },
   ])("$name is refused", async ({ slice, code }) => {

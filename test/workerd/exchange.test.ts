@@ -90,7 +90,7 @@ describe.concurrent("an isolate that took the place of one of before programs", 
   const newer = {
     ...older,
     format: FORMAT,
-    programs: { "/a+": { code: [5, 1, 47, 5, 2, 97, 1, 1, 3, 4, 0, 0], groups: 0 } },
+    programs: { code: { "/a+": { code: [5, 1, 47, 5, 2, 97, 1, 1, 3, 4, 0, 0], groups: 0 } } },
   };
 
   it("tells control what it reads, and serves its first request", async ({ expect }) => {

@@ -1,4 +1,5 @@
 import type { MeshTelemetry } from "../../snapshot/telemetry-model.ts";
+import { Op, type Program } from "../../snapshot/program-model.ts";
 import { patternsIn } from "../programs.ts";
 import { GATEWAY_NAMESPACE } from "../view.ts";
 
@@ -15,14 +16,16 @@ export function tooManyPrograms(
   if (programs === undefined) return null;
   const patternsOf = (numbers: readonly number[]): ReadonlySet<string> =>
     patternsIn(numbers.map((number) => settings[number]));
-  const sizeOf = (patterns: Iterable<string>): number => {
-    let size = 0;
-    for (const pattern of patterns)
-      if (Object.hasOwn(programs, pattern)) size += JSON.stringify([pattern, programs[pattern]]).length;
-    return size;
+  const setsOf = (patterns: Iterable<string>): Set<number> =>
+    new Set([...patterns].flatMap((pattern) => setsIn(programs.code[pattern])));
+  const sizeOf = (patterns: ReadonlySet<string>, others: ReadonlySet<string>): number => {
+    const own = [...patterns].filter((pattern) => !others.has(pattern) && Object.hasOwn(programs.code, pattern));
+    const known = setsOf(others);
+    const sets = [...setsOf(own)].filter((number) => !known.has(number)).map((number) => programs.sets?.[number]);
+    return JSON.stringify([own.map((pattern) => [pattern, programs.code[pattern]]), sets]).length;
   };
   const common = patternsOf([mesh.client, mesh.server]);
-  const size = sizeOf(common);
+  const size = sizeOf(common, new Set());
   if (size > MAX_MESH_PROGRAMS) return { namespace: null, size, limit: MAX_MESH_PROGRAMS };
   const own = new Map<string, number[]>();
   const add = (namespace: string, ...numbers: readonly number[]): void => {
@@ -32,8 +35,14 @@ export function tooManyPrograms(
   for (const [caller, number] of Object.entries(callers))
     add(caller.startsWith("gw/") ? GATEWAY_NAMESPACE : caller.slice(0, caller.indexOf("/")), number);
   for (const [namespace, numbers] of own) {
-    const its = sizeOf([...patternsOf(numbers)].filter((pattern) => !common.has(pattern)));
+    const its = sizeOf(patternsOf(numbers), common);
     if (its > MAX_NAMESPACE_PROGRAMS) return { namespace, size: its, limit: MAX_NAMESPACE_PROGRAMS };
   }
   return null;
+}
+
+/** Numbers of the sets of characters that a program names. */
+function setsIn(program: Program | undefined): readonly number[] {
+  const { code = [] } = program ?? {};
+  return code.filter((_, at) => at % 3 === 2 && code[at - 2] === Op.SET);
 }
