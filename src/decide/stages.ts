@@ -160,7 +160,7 @@ export class Explanation implements Trace {
         looked += 1;
         if (isIt || looked <= MAX_BLOCKS) {
           const origin = { kind: "route", name: route.name, block, blocks: route.matches.length } as const;
-          this.stages.push(blockStage(isIt, origin, whyBlock(model, facts, tokens, slice.secret)));
+          this.stages.push(blockStage(isIt, origin, whyBlock(model, facts, tokens, slice)));
         }
         if (isIt) return;
       }
@@ -226,7 +226,8 @@ export class Explanation implements Trace {
     { policy: decided, facts, tokens }: Look,
     deny: boolean,
   ): void {
-    const asked = { facts, tokens, deny, context: { stage: this.#at, secretHeaders: this.#slice?.secret ?? NO_NAMES } };
+    const context = { stage: this.#at, secretHeaders: this.#slice?.secret ?? NO_NAMES };
+    const asked = { facts, tokens, deny, context, programs: this.#slice?.model.programs };
     const end = policies.findIndex(({ name }) => name === decided);
     const looked = end < 0 ? policies : policies.slice(0, end + 1);
     for (const policy of [...looked.slice(0, MAX_POLICIES), ...looked.slice(MAX_POLICIES).slice(-1)]) {

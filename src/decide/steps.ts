@@ -25,12 +25,12 @@ export function traceInto(steps: Step[]): Trace {
 
 /** The match blocks before the one that holds, each with what fails in it. */
 function missedBlocks(
-  { model, secret }: LinkedSlice,
+  slice: LinkedSlice,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
   matched: LinkedMatch<LinkedRoute> | null,
 ): readonly Step[] {
-  const all = model.routes.flatMap((route) =>
+  const all = slice.model.routes.flatMap((route) =>
     // A route without blocks has one that always holds.
     (route.matches.length === 0 ? [null] : route.matches).map((block) => ({ route, block })),
   );
@@ -39,7 +39,7 @@ function missedBlocks(
   );
   const missed = end < 0 ? all : all.slice(0, end);
   const steps = missed.slice(0, MAX_MISSED).flatMap(({ route: { name }, block }): Step[] => {
-    const part = block && failureIn(block, facts, tokens, secret);
+    const part = block && failureIn(block, facts, tokens, slice);
     return part === null ? [] : [{ stage: "route", name, outcome: part }];
   });
   const more = missed.length - MAX_MISSED;
@@ -50,10 +50,10 @@ function failureIn(
   block: RouteMatch,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
-  secret: ReadonlySet<string>,
+  slice: LinkedSlice,
 ): string | null {
   try {
-    const part = failedPart(block, facts, tokens, secret);
+    const part = failedPart(block, facts, tokens, slice);
     return part === null ? null : `${part} does not match`;
   } catch (error) {
     if (error instanceof ConclusionMissing) return "the record does not say why it does not match";

@@ -1,4 +1,5 @@
 import { type Compared, matchText, wantedTexts } from "../match/compared.ts";
+import { linkWith } from "../match/machine.ts";
 import { isSecretHeader } from "../match/secret-test.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
@@ -11,6 +12,7 @@ import type {
   Source,
   StringMatch,
 } from "../snapshot/model.ts";
+import type { Programs } from "../snapshot/program-model.ts";
 import { claimValues } from "./claims.ts";
 import type { LinkContext } from "./conditions.ts";
 import { linkRule } from "./rules.ts";
@@ -32,6 +34,8 @@ interface Asked {
   readonly tokens: readonly VerifiedToken[];
   readonly deny: boolean;
   readonly context: LinkContext;
+  /** Of the slice that the policy stands in. */
+  readonly programs: Programs | undefined;
 }
 
 /** Rules of one policy that are told of, and comparisons of one rule. */
@@ -71,9 +75,9 @@ function anyOf(alternatives: readonly (readonly Compared[])[]): readonly Compare
   });
 }
 
-function holdsFor(rule: AuthorizationRule, { facts, tokens, deny, context }: Asked): boolean | null {
+function holdsFor(rule: AuthorizationRule, { facts, tokens, deny, context, programs }: Asked): boolean | null {
   try {
-    return linkRule(rule, deny, context)(facts, tokens);
+    return linkWith(programs, () => linkRule(rule, deny, context))(facts, tokens);
   } catch (error) {
     if (error instanceof ConclusionMissing) return null;
     throw error;

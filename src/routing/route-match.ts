@@ -1,10 +1,11 @@
+import { linkWith } from "../match/machine.ts";
 import { allOf, type Anchors, type Key, type Rule, RuleIndex, type Test } from "../match/rule-index.ts";
 import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { isPlainExact, linkMatch, type Matcher } from "../match/string-match.ts";
 import { claimValues } from "../policy/claims.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
-import type { Route, RouteMatch } from "../snapshot/model.ts";
+import type { Route, RouteMatch, Slice } from "../snapshot/model.ts";
 
 /** One match block of one route; a route without blocks has one that always holds. */
 export interface LinkedMatch<R> extends Rule {
@@ -105,9 +106,15 @@ export function blockHolds(
   model: RouteMatch,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
-  secret: ReadonlySet<string>,
+  { secret, model: { programs } }: BlockSlice,
 ): boolean {
-  return linkBlock(model, secret)(facts, tokens);
+  return linkWith(programs, () => linkBlock(model, secret))(facts, tokens);
+}
+
+/** What of the linked slice that a block stands in it takes to link it anew. */
+export interface BlockSlice {
+  readonly secret: ReadonlySet<string>;
+  readonly model: Pick<Slice, "programs">;
 }
 
 /**
@@ -120,9 +127,9 @@ export function failedPart(
   model: RouteMatch,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
-  secret: ReadonlySet<string>,
+  slice: BlockSlice,
 ): string | null {
-  return partsOf(model).find(([, part]) => !blockHolds(part, facts, tokens, secret))?.[0] ?? null;
+  return partsOf(model).find(([, part]) => !blockHolds(part, facts, tokens, slice))?.[0] ?? null;
 }
 
 function on(match: RouteMatch["uri"] & object, valueOf: (facts: RequestFacts) => string): Test {

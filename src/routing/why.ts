@@ -4,19 +4,19 @@ import { claimValues } from "../policy/claims.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { RouteMatch } from "../snapshot/model.ts";
-import { blockHolds, partsOf } from "./route-match.ts";
+import { blockHolds, type BlockSlice, partsOf } from "./route-match.ts";
 
 /** The parts of a match block as they stand to a request, up to the first that fails. */
 export function whyBlock(
   model: RouteMatch,
   facts: RequestFacts,
   tokens: readonly VerifiedToken[],
-  secret: ReadonlySet<string>,
+  slice: BlockSlice,
 ): readonly Compared[] {
   const compared: Compared[] = [];
   for (const [, part] of partsOf(model)) {
-    const holds = holdsFor(part, facts, tokens, secret);
-    compared.push({ ...sides(part, facts, tokens, secret), holds });
+    const holds = holdsFor(part, facts, tokens, slice);
+    compared.push({ ...sides(part, facts, tokens, slice.secret), holds });
     if (holds === false) break;
   }
   return compared;

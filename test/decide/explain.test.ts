@@ -53,6 +53,28 @@ describe("the trace of a decision", () => {
     ]);
   });
 
+  it("of patterns and templates is as of all else", () => {
+    const routes = [
+      route("pattern", { uri: { kind: "regex", value: "/b+" } }, { method: { kind: "regex", value: "P.*" } }),
+      route("template", { uri: { kind: "template", value: "/b/{*}" } }),
+      route("second", { uri: { kind: "regex", value: "/a*" } }),
+    ];
+    const of = slice({ routes });
+    expect(traced(of, facts({ path: "/a" }))).toEqual([
+      { stage: "route", name: "pattern", outcome: "uri does not match" },
+      { stage: "route", name: "pattern", outcome: "method does not match" },
+      { stage: "route", name: "template", outcome: "uri does not match" },
+      { stage: "route", name: "second", outcome: "matched" },
+    ]);
+    const deny = [
+      { name: "default/none", rules: [{ to: [{ paths: [{ kind: "template", value: "/b/{*}" } as const] }] }] },
+    ];
+    const guarded = slice({ routes, policySets: [{ ...OPEN, deny }] });
+    const explanation = new Explanation(guarded);
+    expect(decide(guarded, facts({ path: "/a" }), explanation).effect).toBe("forward");
+    expect(explanation.stages.find(({ stage }) => stage === "deny")?.outcome).toBe("missed");
+  });
+
   it("is bounded where routes are many", () => {
     const routes = Array.from({ length: 1_000 }, (_, at) =>
       route(`r${at}`, { uri: { kind: "exact", value: `/${at}` } }),
