@@ -47,8 +47,12 @@ export class OtlpReceiver {
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
-    request.on("error", () => undefined);
-    for await (const part of request) parts.push(part as Buffer);
+    try {
+      for await (const part of request) parts.push(part as Buffer);
+    } catch {
+      // The sender went away, or `kill` ended its connection.
+      return;
+    }
     if (this.mode === "hangs") return;
     if (this.mode === "refuses") return void response.writeHead(500).end("<html>");
     if (this.mode === "slow") await Promise.race([once(response, "close"), once(this.#events, "mode")]);
