@@ -81,21 +81,39 @@ function refusal(decision: Decision, name: string, lines: Lines, trace: Trace | 
 
 function withLines(decision: Decision, lines: Lines): Decision {
   if (decision.effect === "answer") return { ...decision, headers: [...decision.headers, ...lines] };
-  const changes = lines.map(([name, value]): HeaderChange => ({ op: "set", name, value }));
+  const changes = lines.map(([name, value]): HeaderChange => ({ op: LISTS.has(name) ? "add" : "set", name, value }));
   return { ...decision, response: [...decision.response, ...changes] };
 }
 
-/** draft-ietf-httpapi-ratelimit-headers-10: a list of policies, and of what is left of them. */
+/** Lists, which a service may have begun with limits of its own: it knows better than we whether they still hold. */
+const LISTS: ReadonlySet<string> = new Set(["ratelimit-policy", "ratelimit"]);
+
+/**
+ * A list of policies, and of what is left of them: each rate is a policy, since one has one window.
+ *
+ * @see draft-ietf-httpapi-ratelimit-headers-11, sections 3 and 4
+ */
 function linesOf(told: readonly TakenLimit[]): Lines {
   if (told.length === 0) return [];
-  const policies = told.map(
-    ({ name, quota, windowMs }) => `${quoted(name)};q=${quota};w=${Math.ceil(windowMs / 1_000)}`,
+  const policies = told.flatMap((one) =>
+    (one.rates ?? [{ limit: one.quota, windowMs: one.windowMs }]).map(
+      ({ limit, windowMs }) => `${nameOf(one, windowMs)};q=${limit};w=${Math.ceil(windowMs / 1_000)}`,
+    ),
   );
-  const left = told.map((one) => `${quoted(one.name)};r=${one.left};t=${secondsOf(one)}`);
+  const left = told.map((one) => `${nameOf(one, one.windowMs)};r=${one.left};t=${windowOf(one)}`);
   return [
     ["ratelimit-policy", policies.join(", ")],
     ["ratelimit", left.join(", ")],
   ];
+}
+
+/**
+ * Seconds in which no more than what is left may be used: so many that whoever does is not faster than the limit in the long run
+ * (section 8.5), and that `Retry-After` does not name an earlier time (section 6).
+ */
+function windowOf({ quota, windowMs, left, resetMs, retryAfterMs }: TakenLimit): number {
+  if (retryAfterMs > 0) return Math.ceil(retryAfterMs / 1_000);
+  return Math.ceil(Math.max(resetMs, (left * windowMs) / quota) / 1_000);
 }
 
 /** The older names, which have room for one: that of which the least is left. */
@@ -115,7 +133,8 @@ function secondsOf({ resetMs, retryAfterMs }: TakenLimit): number {
   return Math.ceil((retryAfterMs > 0 ? retryAfterMs : resetMs) / 1_000);
 }
 
-/** Clients know a limit by its own name alone, which its author gave for them. */
-function quoted(name: string): string {
-  return `"${name.slice(name.lastIndexOf("/") + 1)}"`;
+/** Clients know a limit by its own name alone, which its author gave for it; its further rates by that and their seconds. */
+function nameOf({ name, rates, windowMs: first }: TakenLimit, windowMs: number): string {
+  const own = name.slice(name.lastIndexOf("/") + 1);
+  return windowMs === (rates?.[0]?.windowMs ?? first) ? `"${own}"` : `"${own}/${Math.ceil(windowMs / 1_000)}"`;
 }

@@ -1,4 +1,4 @@
-import { type Bucket, gcraCharge, gcraDebt, gcraEmptyIn, gcraRefund, gcraRoom, gcraWait } from "./gcra.ts";
+import { type Bucket, gcraCharge, gcraDebt, gcraEmptyIn, gcraRefund, gcraResetIn, gcraRoom, gcraWait } from "./gcra.ts";
 import { burstOf, isGcra, type Rate } from "./rate.ts";
 import {
   slidingCharge,
@@ -29,7 +29,7 @@ export interface Standing {
  * How much may be taken at once, of all rates.
  *
  * @param leaseMs for how long what is taken may be kept before it is used: so much of each burst is left untouched, so that in no window
- * more is used than the rate allows
+ * more is used than the rate allows; 0: it is used at once
  */
 export function room(state: CounterState, rates: readonly Rate[], now: number, leaseMs = 0): number {
   let least = Infinity;
@@ -53,7 +53,7 @@ export function charge(
   }
   for (const rate of rates) {
     const count = isGcra(rate)
-      ? gcraCharge(bucketOf(state, rate, now), rate, cost, now)
+      ? gcraCharge(bucketOf(state, rate, now), rate, cost, now, leaseMs)
       : slidingCharge(slotsOf(state, rate), rate, cost, now, now + leaseMs);
     next[nameOf(rate)] = { ...count, rate };
   }
@@ -118,7 +118,7 @@ function roomOf(state: CounterState, rate: Rate, now: number, leaseMs: number): 
 
 function resetOf(state: CounterState, rate: Rate, now: number): number {
   return isGcra(rate)
-    ? gcraEmptyIn(bucketOf(state, rate, now), rate, now)
+    ? gcraResetIn(bucketOf(state, rate, now), rate, now)
     : slidingEmptyIn(slotsOf(state, rate), rate, now);
 }
 
@@ -148,8 +148,8 @@ function slotsOf(state: CounterState, rate: Rate): Slots | undefined {
 
 /** By what another rate took: full at most, so that it has room again as soon as it would have by itself. */
 function filled(of: Bucket & { readonly rate: Rate }, cost: number, now: number): Count {
-  const { at, debt } = gcraCharge(of, of.rate, cost, now);
-  return { rate: of.rate, at, debt: Math.min(debt, Math.max(fullOf(of.rate), gcraDebt(of, of.rate, now))) };
+  const { debt, ...rest } = gcraCharge(of, of.rate, cost, now);
+  return { rate: of.rate, ...rest, debt: Math.min(debt, Math.max(fullOf(of.rate), gcraDebt(of, of.rate, now))) };
 }
 
 function fullOf(rate: Rate): number {

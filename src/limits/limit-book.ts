@@ -3,7 +3,7 @@ import { KeptCounters } from "./kept-counters.ts";
 import { Lease, MAX_REST_MS } from "./lease.ts";
 import { type Ask, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
 import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
-import { leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
+import { isDear, leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
 
 /** One limit that a request is asked about. */
 export interface LimitAsk {
@@ -150,12 +150,14 @@ export class LimitBook {
     if (refused !== undefined && one.cost >= refused.cost && now < refused.until && refused.until <= now + MAX_REST_MS)
       return Math.max(1, refused.freeAt - now);
     const lease = this.#leases.get(name);
-    return lease !== undefined && lease.left(now) < one.cost ? lease.rest(one.cost, now) : 0;
+    if (lease === undefined || isDear(one.rates, one.cost, leaseMs(one.rates))) return 0;
+    return lease.left(now) < one.cost ? lease.rest(one.cost, now) : 0;
   }
 
+  /** What is too dear for a lease asks for itself. */
   #leaseFor(one: LimitAsk): Lease | null {
     const ms = leaseMs(one.rates);
-    if (ms === 0) return null;
+    if (ms === 0 || isDear(one.rates, one.cost, ms)) return null;
     const name = nameOfRated(one);
     const known = this.#leases.get(name);
     if (known !== undefined) return known;
@@ -200,7 +202,7 @@ export class LimitBook {
         if (at !== index) return takenOf(one, undefined, "taken");
         const own =
           one.scope === "LOCAL" ? standing(this.#own.get(one.counter) ?? NOTHING_TAKEN, one.rates, now) : null;
-        const grant = { amount: 0, left: own?.left ?? 0, resetMs: own?.resetMs ?? retryAfterMs, retryAfterMs };
+        const grant = { amount: 0, retryAfterMs, ...(own ?? { left: 0, resetMs: retryAfterMs }) };
         return takenOf(one, grant, "over");
       }),
     };
@@ -234,8 +236,8 @@ function isClosed(ask: LimitAsk | undefined): boolean {
 }
 
 function takenOf(one: LimitAsk, grant: Grant | undefined, verdict: TakenLimit["verdict"]): TakenLimit {
-  const { limit = 0, windowMs = 0 } = one.rates[0] ?? {};
-  const quota = { name: one.name, quota: limit, windowMs };
+  const { limit = 0, windowMs = 0 } = one.rates[grant?.rate ?? 0] ?? {};
+  const quota = { name: one.name, quota: limit, windowMs, ...(one.rates.length > 1 && { rates: one.rates }) };
   if (one.missing) return { ...quota, verdict: "missing", left: limit, resetMs: 0, retryAfterMs: 0 };
   const { left = limit, resetMs = 0, retryAfterMs = 0 } = grant ?? {};
   return { ...quota, verdict, left, resetMs: finite(resetMs), retryAfterMs: finite(retryAfterMs) };

@@ -19,6 +19,8 @@ export interface Ask {
 export interface Grant {
   /** 0: it was refused. */
   readonly amount: number;
+  /** The rate that leaves the least, by its place. Absent: the first. */
+  readonly rate?: number;
   readonly left: number;
   readonly resetMs: number;
   /** Of one that was refused: until there is room. */
@@ -74,6 +76,5 @@ function look(state: CounterState, { rates, cost, want, leaseMs }: Ask, now: num
 }
 
 function grantOf(amount: number, state: CounterState, { rates }: Ask, now: number, retryAfterMs: number): Grant {
-  const { left, resetMs } = standing(state, rates, now);
-  return { amount, left, resetMs, retryAfterMs };
+  return { amount, ...standing(state, rates, now), retryAfterMs };
 }

@@ -1,3 +1,5 @@
+import type { Rate } from "./rate.ts";
+
 /** What came of a request's limits: all were charged, or none. Plain data, without keys. */
 export interface LimitsFact {
   /** Those that the request was asked about, in their order. */
@@ -12,6 +14,8 @@ export interface TakenLimit {
   /** Of the rate that leaves the least: its number and window, */
   readonly quota: number;
   readonly windowMs: number;
+  /** where it is one of several: all of them, the first of which has the limit's own name, */
+  readonly rates?: readonly Rate[];
   /** what is left, */
   readonly left: number;
   /** and milliseconds until nothing of it is used. */

@@ -52,3 +52,8 @@ export function leaseMs(rates: readonly Rate[]): number {
 export function usedIn(rates: readonly Rate[], ms: number): number {
   return rates.reduce((least, { limit, windowMs }) => Math.min(least, Math.ceil((limit * ms) / windowMs)), Infinity);
 }
+
+/** Whether so much can never be taken in advance: what leases leave untouched of a burst is needed for it. */
+export function isDear(rates: readonly Rate[], cost: number, ms: number): boolean {
+  return rates.some((rate) => isGcra(rate) && cost * rate.windowMs > burstOf(rate) * rate.windowMs - ms * rate.limit);
+}

@@ -68,3 +68,65 @@ it("a request that costs more than may ever be taken is refused without a time t
   expect(decision.effect === "answer" ? decision.headers.map(([name]) => name) : []).not.toContain("retry-after");
   expect(JSON.parse(JSON.stringify(whole.limits))).toEqual(whole.limits);
 });
+
+describe("what clients are told", () => {
+  const DAILY = [
+    { limit: 20, windowMs: 1_000, burst: 40 },
+    { limit: 30, windowMs: 86_400_000 },
+  ];
+
+  /** After so many requests at once, by one isolate's book. */
+  function told(rates: LimitModel["rates"], requests: number) {
+    const of = limited({ key: [], rates });
+    const book = new LimitBook();
+    let lines: Record<string, string> = {};
+    for (let at = 0; at < requests; at += 1) {
+      const first = decide(of, facts());
+      const limits = book.begin(first.effect === "need" ? (first.limits ?? []) : [], 0);
+      if ("kind" in limits) throw new Error("nobody else is asked");
+      const decision = decide(of, { ...facts(), limits });
+      if (decision.effect === "need") throw new Error("a fact is missing");
+      lines = Object.fromEntries(
+        decision.effect === "answer"
+          ? decision.headers
+          : decision.response.map((change) => [change.name, "value" in change ? change.value : ""]),
+      );
+    }
+    return lines;
+  }
+
+  it("has a time in which who uses what is left is not faster than the limit", () => {
+    const { ratelimit, "ratelimit-policy": policy } = told([{ limit: 100, windowMs: 60_000 }], 1);
+    expect([policy, ratelimit]).toEqual(['"per-user";q=100;w=60', '"per-user";r=99;t=60']);
+  });
+
+  it("names each rate of several, and of what is left the one that leaves the least", () => {
+    const policy = '"per-user";q=20;w=1, "per-user/86400";q=30;w=86400';
+    expect(told(DAILY, 1)).toMatchObject({ "ratelimit-policy": policy, ratelimit: '"per-user/86400";r=29;t=87840' });
+    expect(told(DAILY.toReversed(), 1)["ratelimit"]).toMatch(/^"per-user";r=29;/);
+    expect(
+      told(
+        [
+          { limit: 2, windowMs: 1_000 },
+          { limit: 30, windowMs: 86_400_000 },
+        ],
+        1,
+      )["ratelimit"],
+    ).toBe('"per-user";r=1;t=1');
+  });
+
+  it("has no time to come again before that of what is left", () => {
+    const lines = told([{ limit: 2, windowMs: 60_000 }], 3);
+    expect([lines["ratelimit"], lines["retry-after"]]).toEqual(['"per-user";r=0;t=30', "30"]);
+  });
+
+  it("stands beside what the service says of limits of its own", () => {
+    const of = limited({ key: [] });
+    const { decision } = served(of, facts());
+    const changes = decision.effect === "forward" ? decision.response.map(({ op, name }) => [op, name]) : [];
+    expect(changes).toEqual([
+      ["add", "ratelimit-policy"],
+      ["add", "ratelimit"],
+    ]);
+  });
+});

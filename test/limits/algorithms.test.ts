@@ -48,6 +48,31 @@ describe("GCRA", () => {
     });
   });
 
+  it("is never above the rate where some is leased and used late, and some at once", () => {
+    let dear = 0;
+    eachSeed(150, (draws) => {
+      const limit = draws.int(100, 2_000);
+      const burst = draws.int(Math.ceil(limit / 8), 2 * limit);
+      const rate = { limit, windowMs: 1_000, burst };
+      const leaseMs = Math.floor((burst * 1_000) / limit / 2);
+      const uses: Use[] = [];
+      let bucket: Bucket | undefined;
+      for (let at = 0, now = START; at < 60; at += 1, now += draws.int(0, draws.chance(0.2) ? 2 * leaseMs : 3)) {
+        const ms = draws.chance(0.7) ? leaseMs : 0;
+        const wait = gcraWait(bucket, rate, 1, now, ms);
+        expect(gcraRoom(bucket, rate, now + wait, ms)).toBeGreaterThanOrEqual(1);
+        const cost = Math.min(gcraRoom(bucket, rate, now, ms), draws.int(1, burst));
+        if (cost === 0) continue;
+        bucket = gcraCharge(bucket, rate, cost, now, ms);
+        const usedAt = now + (draws.chance(0.7) ? ms : draws.int(0, ms));
+        uses.push({ at: usedAt, cost });
+        if (ms === 0 && cost > burst / 2) dear += 1;
+      }
+      expect(overshoot(uses, rate)).toBeLessThanOrEqual(0);
+    });
+    if (process.env["SEED"] === undefined) expect(dear).toBeGreaterThan(50);
+  });
+
   it("tells when there is room again, to the millisecond", () => {
     eachSeed(25, (draws) => {
       const rate = shortRate(draws);

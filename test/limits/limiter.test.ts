@@ -240,6 +240,21 @@ function passes(book: LimitBook, counters: KeptCounters, asks: readonly LimitAsk
   return book.settle(asking, takeAll(counters, remote, now), now).limits.every(({ verdict }) => verdict === "taken");
 }
 
+describe("a request that costs more than leases leave of the burst", () => {
+  const rate = { limit: 1_000, windowMs: 1_000, burst: 400 };
+
+  it("is asked about by itself, passes where there is room, and leaves leases alone", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const pass = (cost: number, now: number) => passes(book, counters, [limitAsk("key", rate, { cost })], now);
+    expect(pass(400, START)).toBe(true);
+    expect([pass(1, START), pass(400, START + 1)]).toEqual([false, false]);
+    expect(pass(1, START + 201)).toBe(true);
+    // The lease may be used late by as much as it lives.
+    expect(pass(400, START + 403)).toBe(false);
+    expect(pass(400, START + 803)).toBe(true);
+  });
+});
+
 describe("what is known to be used up", () => {
   it("is refused without asking, for a second at most: somebody may have taken the count back to zero", () => {
     const [book, counters] = [new LimitBook(), new KeptCounters(10)];

@@ -73,7 +73,7 @@ describe("limits of a route", () => {
     expect([first.status, first.headers.get("ratelimit-policy"), first.headers.get("ratelimit")]).toEqual([
       200,
       '"per-user";q=3;w=60',
-      '"per-user";r=2;t=20',
+      '"per-user";r=2;t=40',
     ]);
     expect(await statuses(3, "/users", "anna")).toEqual([200, 200, 429]);
     expect(await statuses(1, "/users", "bert")).toEqual([200]);
