@@ -5,6 +5,7 @@ import { CLOSED } from "../routing/host.ts";
 import type { EndpointAddress, Scope } from "../snapshot/model.ts";
 import type { MeshTelemetry } from "../snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../snapshot/tracing-model.ts";
+import { visible } from "./exports.ts";
 import { gatewayListings } from "./gateways.ts";
 import { type Entries, Inventory, type ObjectChange } from "./inventory.ts";
 import type { Described, DescribedKind } from "./istio/described.ts";
@@ -121,6 +122,11 @@ export class Compiler {
       const object = inventory.object(key);
       return object && unsuppressed(object.metadata, this.#world.kindOf(object)?.check(this.#world, object) ?? []);
     });
+  }
+
+  /** Whether an object is exported to a namespace. */
+  isExported(object: KubeObject, namespace: string): boolean {
+    return visible(this.#world, object, namespace);
   }
 
   /** What policies say now to callers that were seen, in their order. */

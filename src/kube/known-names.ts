@@ -50,22 +50,26 @@ export function namesLike(
  * Conditions of a tail that no request can meet as the mesh is now. What they name may come to be, so they are no error.
  *
  * @param reader the only namespace that is told of: of others it is not said what they have; null: all
+ * @param isSeen whether an object of another namespace is exported to the reader: one that is not is as good as not there
  * @returns a sentence for each
  */
 export function unmetConditions(
   objects: Iterable<KubeObject>,
   { service, route, policy }: TailFilter,
   reader: string | null,
+  isSeen: (object: KubeObject) => boolean,
 ): readonly string[] {
   const all = [...objects];
   const unmet: string[] = [];
   const isTold = (namespace: string): boolean => reader === null || namespace === reader;
   const has = (kind: DescribedKind, isMeant: (object: KubeObject) => boolean): boolean =>
     all.some((object) => KINDS[kind].includes(object.kind) && isMeant(object));
+  const isKnown = (object: KubeObject): boolean =>
+    reader === null || object.metadata.namespace === reader || isSeen(object);
   if (service !== undefined && (reader === null || service.split(".")[1] === reader)) {
     const isMeant = (host: string): boolean => host === service || host.startsWith(`${service}.`);
     const [name = "", namespace = ""] = service.split(".");
-    if (!has("service", (object) => servicesOf(object).some(({ host }) => isMeant(host))))
+    if (!has("service", (object) => servicesOf(object).some(({ host }) => isMeant(host)) && isKnown(object)))
       unmet.push(missing(all, "service", service, [namespace, name], reader));
   }
   for (const [kind, value] of [

@@ -147,6 +147,29 @@ describe("a tail", () => {
     await Promise.all([all, shop].map((reader) => reader.close()));
   });
 
+  it("tells a namespace nothing of a service that another one keeps to itself", async () => {
+    const entry = (name: string, exportTo: string): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: bank }
+spec:
+  hosts: [${name}.shop.corp]
+  exportTo: ["${exportTo}"]
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: "binding:EP_${name.toUpperCase()}" }]
+`;
+    const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: { name: bank }\n";
+    const { status } = await control.apply([namespace, entry("hidden", "."), entry("open", "*")].join("---\n"));
+    expect(status).toBe(200);
+    const { id: _, ...headers } = await token({ permissions: ["tail"], namespace: "shop" });
+    const readers = [await open("?service=hidden.shop", headers), await open("?service=open.shop", headers)];
+    await look((await look())?.revision);
+    const told = await Promise.all(readers.map(async (reader) => (await reader.wait("ready"))[0]?.["warnings"]));
+    expect(told).toEqual([["there is no service `hidden.shop`, and until there is no request meets that"], undefined]);
+    await Promise.all(readers.map((reader) => reader.close()));
+  });
+
   it("refuses a condition that it does not know, and another namespace", async () => {
     const { id: _, ...headers } = await token({ permissions: ["tail"], namespace: "shop" });
     const status = async (query: string) => (await control.raw("GET", `/api/v1/tail?${query}`, headers)).status;

@@ -14,6 +14,9 @@ const OBJECTS = [
   object("Service", "bank", "reviews"),
   object("Service", "bank", "accounts"),
   object("ServiceEntry", "shop", "outside", { hosts: ["api.example.com"] }),
+  object("ServiceEntry", "shop", "own", { hosts: ["own.shop.corp"], exportTo: ["bank"] }),
+  object("ServiceEntry", "bank", "open", { hosts: ["open.shop.corp"] }),
+  object("ServiceEntry", "bank", "hidden", { hosts: ["hidden.shop.corp"], exportTo: ["."] }),
   object("VirtualService", "shop", "reviews"),
   object("AuthorizationPolicy", "bank", "deny-all"),
   object("WorkloadEntry", "shop", "reviews-v1"),
@@ -47,9 +50,10 @@ describe("names like one that there is not", () => {
 });
 
 describe("conditions of a tail that no request meets as the mesh is", () => {
+  const isExported = ({ spec }: KubeObject): boolean => !Object.hasOwn(Object(spec), "exportTo");
   const unmet = (query: Readonly<Record<string, string>>, reader: string | null = null): readonly string[] => {
     const read = readTailFilter(query);
-    return read.ok ? unmetConditions(OBJECTS, read.value.filter, reader) : [read.error.message];
+    return read.ok ? unmetConditions(OBJECTS, read.value.filter, reader, isExported) : [read.error.message];
   };
 
   it.each([
@@ -88,6 +92,13 @@ describe("conditions of a tail that no request meets as the mesh is", () => {
     expect(unmet({ policy: "bank/deny-all" }, "shop")).toEqual([hidden]);
     expect(unmet({ policy: "bank/other" }, "shop")).toEqual([hidden]);
     expect(unmet({ service: "accounts.shop" }, "shop")).toEqual([expect.not.stringContaining("bank")]);
+  });
+
+  it("take another namespace's service for none where it is not exported to the reader", () => {
+    expect(unmet({ service: "hidden.shop" })).toEqual([]);
+    expect(unmet({ service: "hidden.shop" }, "shop")).toEqual([expect.stringMatching(/^there is no service `hidden/)]);
+    expect(unmet({ service: "open.shop" }, "shop")).toEqual([]);
+    expect(unmet({ service: "own.shop" }, "shop")).toEqual([]);
   });
 
   it.each(["999", "600", "099", "4xx,999", "6xx"])("are refused where no answer can have it: status %s", (status) => {

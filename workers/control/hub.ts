@@ -293,7 +293,15 @@ export class Hub extends DurableObject<Env> implements HubApi {
   }
 
   async unmetConditions(filter: TailFilter, reader: string | null): Promise<readonly string[]> {
-    return this.#inTurn(async () => unmetConditions((await this.#state()).objects.values(), filter, reader));
+    return this.#inTurn(async () => {
+      const { objects, publisher } = await this.#state();
+      return unmetConditions(
+        objects.values(),
+        filter,
+        reader,
+        (object) => reader !== null && publisher.isExported(object, reader),
+      );
+    });
   }
 
   async find(places: readonly Place[], have: readonly string[]): Promise<FoundSlice> {

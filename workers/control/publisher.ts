@@ -8,6 +8,7 @@ import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import type { Finding } from "../../src/resources/finding.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { tooManyPrograms } from "../../src/compile/istio/telemetry-size.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
@@ -113,6 +114,11 @@ export class Publisher {
   /** What policies say now, or would say under the attempt that is open, to callers that were seen. */
   judge(seen: readonly SeenCaller[]): readonly CallerVerdict[] {
     return this.#compiler.judge(seen);
+  }
+
+  /** Whether a namespace may know of an object of another one. */
+  isExported(object: KubeObject, namespace: string): boolean {
+    return this.#compiler.isExported(object, namespace);
   }
 
   /** @param key of an object: its `refKey` */
