@@ -40,11 +40,21 @@ export function foundIn(
 ): readonly FoundFinding[] {
   const { apiVersion, kind, metadata } = object;
   const named = { apiVersion, kind, namespace: metadata.namespace ?? "", name: metadata.name };
-  const standing = unsuppressed(metadata, [...unboundEndpoints(isUnbound, object), ...unmetConditions(object)]);
-  return [...findings, ...standing].map(({ code, severity, field, message }) => {
+  const others = unsuppressed(metadata, [...unboundEndpoints(isUnbound, object), ...unmetConditions(object)]);
+  return [...findings, ...others].map(({ code, severity, field, message }) => {
     const { name, istio = [] } = kindOfFinding(code);
     return { code, name, severity, istio, object: named, field, message };
   });
+}
+
+/** Of a stored object's form: what would refuse it now did not when it was written. @param findings as if it were written now */
+export function standing({ metadata }: KubeObject, findings: readonly Finding[]): readonly Finding[] {
+  const told = findings.map((finding) =>
+    finding.severity === "error"
+      ? warningAt(finding.field, `${finding.message}; it was stored before this was so`, "TULLE0011")
+      : finding,
+  );
+  return unsuppressed(metadata, told);
 }
 
 /** `Accepted` is what the compiler's findings say; what is pending is nobody's mistake. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { list, never, REASON, strict, text } from "./fields.ts";
+import { later, list, never, REASON, strict, text } from "./fields.ts";
 import { checkServerTls, ServerTls } from "./gateway-tls.ts";
 import { isHostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
@@ -40,8 +40,12 @@ export const Gateway = strict({ selector: labels.exactOptional(), servers: list(
 /** `tls.mode` is always set where the protocol is HTTPS. */
 export type GatewaySpec = z.infer<typeof Gateway>;
 
-/** Which ports of its pods a service in front of Istio's gateway leads to. */
+/** Written by Istio's controller into what it makes of a Gateway of Gateway API: whose Services' ports the listeners are. */
 const GATEWAY_SERVICE = "internal.istio.io/gateway-service";
+
+const NOT_BY_HAND = later(
+  "Gateway API, whose Gateways Istio's controller translates into such ones; leave it out of a Gateway of your own",
+);
 
 /** Ports at which Cloudflare's network takes requests, by whether they speak TLS. */
 const PLAIN_PORTS: ReadonlySet<number> = new Set([80, 8080, 8880, 2052, 2082, 2086, 2095]);
@@ -57,7 +61,7 @@ export function checkGateway(spec: GatewaySpec, report: Report, { metadata, obje
   if (!isDnsLabel(metadata.name))
     object.at("metadata", "name").error("a VirtualService could not name it: lower case, digits and `-`, at most 63");
   if (metadata.annotations?.[GATEWAY_SERVICE] !== undefined)
-    object.at("metadata", "annotations", GATEWAY_SERVICE).error(never(REASON.socket), "FieldValueNotSupported");
+    object.at("metadata", "annotations", GATEWAY_SERVICE).error(NOT_BY_HAND, "FieldValueNotSupported");
   if (Object.keys(spec.selector ?? {}).length === 0)
     report.at("selector").warn("no labels: it selects every gateway", "TULLE0005");
   const portNames = new Set<string>();

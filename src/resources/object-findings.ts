@@ -72,4 +72,12 @@ export const OBJECT_FINDINGS = {
     mend: "the message says what it takes",
     istio: ["IST0125"],
   },
+  TULLE0011: {
+    name: "NotTakenNow",
+    severity: "warning",
+    meaning:
+      "the object was stored by an older version, and this one would refuse it: it holds as far as it can be read, and a pattern that is too large to be run matches everything in a DENY, and nothing elsewhere",
+    mend: "write what the message tells, and apply the object again",
+    istio: ["IST0106"],
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

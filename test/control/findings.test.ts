@@ -130,4 +130,15 @@ spec: { ports: [{ name: http, port: 80 }] }`);
       ),
     ]);
   });
+
+  it("tell of what an older version stored, and this one would refuse: its pattern has no program", async () => {
+    const policy = (path: string): string =>
+      `{ apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: { name: old, namespace: shop }, spec: { action: DENY, rules: [{ to: [{ operation: { paths: ["${path}"] } }] }] } }`;
+    expect((await control.apply(policy("/aaa/{*}"))).status).toBe(200);
+    const about = async () => (await told("?namespace=shop")).filter((line) => line.includes("/shop/old "));
+    expect(await about()).toEqual([]);
+    await control.sql(`UPDATE objects SET json = replace(json, '/aaa/', '/${"a".repeat(1_100)}/') WHERE name = 'old'`);
+    await control.evict();
+    expect(await about()).toEqual(["AuthorizationPolicy/shop/old TULLE0011 spec.rules[0].to[0].operation.paths[0]"]);
+  });
 });

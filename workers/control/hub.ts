@@ -3,7 +3,7 @@ import type { Attempt } from "../../src/compile/compiler.ts";
 import { lockOuts, type SeenCaller } from "../../src/compile/seen-callers.ts";
 import type { DescribedKind } from "../../src/compile/istio/described.ts";
 import { type Description, descriptionFor } from "../../src/kube/description.ts";
-import { foundIn, isAnalyzed } from "../../src/kube/findings.ts";
+import { foundIn, isAnalyzed, standing } from "../../src/kube/findings.ts";
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { namesLike, unmetConditions } from "../../src/kube/known-names.ts";
@@ -413,8 +413,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
 
   readonly #parse = (value: unknown) => parseObject(value, { local: this.env.TULLE_LOCAL !== undefined });
 
-  readonly #warningsOf = (object: KubeObject): readonly Finding[] =>
-    this.#parse(object).findings.filter(({ severity }) => severity !== "error");
+  readonly #warningsOf = (object: KubeObject): readonly Finding[] => standing(object, this.#parse(object).findings);
 
   /** As `#warningsOf`; an object never changes, so that it is read once. */
   #formOf(object: KubeObject): readonly Finding[] {
