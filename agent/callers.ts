@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
+import type { Revocations } from "../net/revocations.ts";
 import { type PeerId, readPeerId } from "../net/svid.ts";
 import { ASSERTION_HEADER } from "../src/identity/assertion.ts";
 import { type Asserted, checkAssertion, isGatewayOf } from "../src/identity/assertion-check.ts";
@@ -29,13 +30,15 @@ export class Callers {
   readonly #proof: CallerProof;
   readonly #trustDomain: string;
   readonly #keys: AssertionKeys;
+  readonly #revoked: Pick<Revocations, "refusal">;
   readonly #peers = new WeakMap<object, PeerId | null>();
   readonly #known = new Map<string, Asserted>();
 
-  constructor(proof: CallerProof, trustDomain: string, keys: AssertionKeys) {
+  constructor(proof: CallerProof, trustDomain: string, keys: AssertionKeys, revoked: Pick<Revocations, "refusal">) {
     this.#proof = proof;
     this.#trustDomain = trustDomain;
     this.#keys = keys;
+    this.#revoked = revoked;
   }
 
   async judge(request: IncomingMessage, now: number): Promise<Result<Caller, CallerError>> {
@@ -45,12 +48,26 @@ export class Callers {
     if (peer !== null && now > peer.expiresAt) return err({ code: "certificate_expired", status: 401 });
     if (peer !== null && !isGatewayOf(peer.spiffeId, this.#trustDomain))
       return err({ code: `not_a_gateway: ${peer.spiffeId}`, status: 403 });
+    const revoked = peer && this.#refusalOf(peer.serial, peer.spiffeId, now);
+    if (revoked !== null) return err(revoked);
     const byCertificate = peer !== null;
     const text = request.headersDistinct[ASSERTION_HEADER];
     if (text === undefined)
       return assertion ? err({ code: "assertion_missing", status: 401 }) : ok({ byCertificate, asserted: null });
     const asserted = await this.#assertedBy(text.join(","), request, peer, now);
-    return asserted.ok ? ok({ byCertificate, asserted: asserted.value }) : asserted;
+    if (!asserted.ok) return asserted;
+    for (const id of [asserted.value?.issuer, asserted.value?.caller]) {
+      const refusal = typeof id === "string" ? this.#refusalOf(null, id, now) : null;
+      if (refusal !== null) return err(refusal);
+    }
+    return ok({ byCertificate, asserted: asserted.value });
+  }
+
+  /** At each call: a connection, or an assertion that is used again, may be older than the word on who was revoked. */
+  #refusalOf(serial: string | null, spiffeId: string, now: number): CallerError | null {
+    const code = this.#revoked.refusal(serial, spiffeId, now);
+    if (code === null) return null;
+    return code === "revocation_stale" ? { code, status: 503 } : { code: `${code}: ${spiffeId}`, status: 403 };
   }
 
   /** The handshake has verified the chain where a certificate was shown that counts. */

@@ -1,8 +1,10 @@
+import type { RevocationEvent } from "../net/revocations.ts";
 import type { SvidEvent } from "../net/svid-keeper.ts";
 
 /** What an agent tells of its life; of requests the gateway tells. */
 export type AgentEvent =
   | SvidEvent
+  | RevocationEvent
   | { readonly event: "agent_ready"; readonly spiffeId: string; readonly pid: number }
   | {
       readonly event: "agent_listening";

@@ -1,5 +1,6 @@
 import { MeshControl, Refused } from "../net/mesh-control.ts";
 import { renew } from "../net/renewal.ts";
+import { Revocations } from "../net/revocations.ts";
 import { SvidDialer } from "../net/svid-dialer.ts";
 import type { Svid } from "../net/svid.ts";
 import { SvidKeeper } from "../net/svid-keeper.ts";
@@ -22,6 +23,7 @@ export interface RunningAgent {
 }
 
 const GRACE_MS = 10_000;
+const REVOCATIONS_FILE = "revocations.txt";
 
 /** What one agent is made of while it runs. */
 interface Parts {
@@ -99,9 +101,16 @@ async function openWaysIn(
 ): Promise<void> {
   const id = parseSpiffeId(svid.spiffeId);
   const keys = new AssertionKeys(control, state);
+  const revoked = new Revocations({
+    control,
+    kept: state.read(REVOCATIONS_FILE),
+    keep: (text) => state.write(REVOCATIONS_FILE, text),
+    tell,
+  });
   onStop(() => keys.stop());
-  await keys.start();
-  const callers = new Callers(way.proof, id.ok ? id.value.trustDomain : "", keys);
+  onStop(() => revoked.stop());
+  await Promise.all([keys.start(), revoked.start()]);
+  const callers = new Callers(way.proof, id.ok ? id.value.trustDomain : "", keys, revoked);
   for (const listener of way.listeners) {
     const open = await openIn(listener, way, keeper.svid ?? svid, callers, tell);
     listening.push(open);

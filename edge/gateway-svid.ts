@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MeshControl } from "../net/mesh-control.ts";
+import { Revocations } from "../net/revocations.ts";
 import { type PooledTls, SvidDialer } from "../net/svid-dialer.ts";
 import { SvidKeeper } from "../net/svid-keeper.ts";
-import { readSvid, type Svid, writeSvid } from "../net/svid.ts";
+import { readSvid, replaceFile, type Svid, writeSvid } from "../net/svid.ts";
 import type { Layout } from "./layout.ts";
 
 const TTL_SECONDS = 3_600;
@@ -16,6 +17,7 @@ export class GatewaySvid {
   readonly #keeper: SvidKeeper;
   readonly #dialer: SvidDialer;
   readonly #control: MeshControl;
+  readonly #revoked: Revocations;
   #started: Promise<unknown> | null = null;
 
   /** @param complain is told why there is no new one */
@@ -30,18 +32,26 @@ export class GatewaySvid {
       },
     });
     this.#keeper.onChange((svid) => writeSvid(file, svid));
-    this.#dialer = new SvidDialer(() => this.#keeper.svid);
+    const listFile = join(layout.state, `${gateway}.revocations.txt`);
+    this.#revoked = new Revocations({
+      control: this.#control,
+      kept: existsSync(listFile) ? readFileSync(listFile, "utf8") : null,
+      keep: (text) => replaceFile(listFile, text, 0o600),
+      tell: () => undefined,
+    });
+    this.#dialer = new SvidDialer(() => this.#keeper.svid, this.#revoked);
   }
 
   /** @param ids of whom the endpoint may be @returns null where there is no certificate to show */
   async toPeers(ids: readonly string[]): Promise<PooledTls | null> {
-    this.#started ??= this.#keeper.start().catch(() => this.#keeper.startLater());
+    this.#started ??= Promise.all([this.#keeper.start().catch(() => this.#keeper.startLater()), this.#revoked.start()]);
     await this.#started;
     return this.#dialer.toPeers(ids);
   }
 
   close(): void {
     this.#keeper.stop();
+    this.#revoked.stop();
     this.#dialer.close();
     this.#control.close();
   }

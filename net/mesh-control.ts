@@ -24,6 +24,8 @@ export class Refused extends Error {
 interface Answer {
   readonly status: number;
   readonly text: string;
+  /** Null: control named no version of what it answered. */
+  readonly etag: string | null;
 }
 
 /** Each call has its own end: a frozen control holds up nothing. */
@@ -72,13 +74,28 @@ export class MeshControl {
     return (await this.#must("GET", path, null)).text;
   }
 
-  async #must(method: string, path: string, token: string | null, body?: string): Promise<Answer> {
-    const answer = await this.#send(method, path, token, body);
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw new Refused(answer.status, `control answered ${answer.status}: ${messageOf(answer.text)}`);
+  /**
+   * @param etag of what is known; null: nothing is
+   * @returns null where that is what there is now
+   * @throws as `enrol`
+   */
+  async getIfChanged(path: string, etag: string | null): Promise<Pick<Answer, "text" | "etag"> | null> {
+    const answer = await this.#send("GET", path, null, undefined, etag);
+    if (answer.status === 304) return null;
+    return told(answer);
   }
 
-  async #send(method: string, path: string, token: string | null, body: string | undefined): Promise<Answer> {
+  async #must(method: string, path: string, token: string | null, body?: string): Promise<Answer> {
+    return told(await this.#send(method, path, token, body));
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    token: string | null,
+    body: string | undefined,
+    etag: string | null = null,
+  ): Promise<Answer> {
     const { server } = this.#place;
     const url = `${server}/api/v1${path}`;
     const signal = AbortSignal.timeout(TIMEOUT_MS);
@@ -86,6 +103,7 @@ export class MeshControl {
       accept: "application/json",
       ...(token !== null && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { "content-type": "application/json" }),
+      ...(etag !== null && { "if-none-match": etag }),
     };
     return new Promise((resolve, reject) => {
       const failed = (error: Error): void =>
@@ -99,12 +117,20 @@ export class MeshControl {
           if (text.length > MAX_ANSWER_BYTES) response.destroy(new Error("its answer is too large"));
         });
         response.on("error", failed);
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, text, etag: response.headers.etag ?? null }),
+        );
       });
       sent.on("error", failed);
       sent.end(body);
     });
   }
+}
+
+/** @throws `Refused` where control said no */
+function told(answer: Answer): Answer {
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw new Refused(answer.status, `control answered ${answer.status}: ${messageOf(answer.text)}`);
 }
 
 /** @param answer that of control to a request for a certificate @throws where it is none */

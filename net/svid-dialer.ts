@@ -1,5 +1,6 @@
 import { Agent, type AgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import type { Revocations } from "./revocations.ts";
 import type { Svid } from "./svid.ts";
 import { readPeerId } from "./svid.ts";
 
@@ -34,12 +35,18 @@ class RetirableAgent extends Agent {
  */
 export class SvidDialer {
   readonly #current: () => Svid | null;
+  readonly #revoked: Pick<Revocations, "epoch" | "refusal"> | null;
   #svid: Svid | null = null;
+  #epoch = "";
   #pools = new Map<string, PooledTls & { readonly agent: RetirableAgent }>();
 
-  /** @param current null where there is none that holds */
-  constructor(current: () => Svid | null) {
+  /**
+   * @param current null where there is none that holds
+   * @param revoked whose certificates are not taken, though they verify; null: nobody's
+   */
+  constructor(current: () => Svid | null, revoked: Pick<Revocations, "epoch" | "refusal"> | null = null) {
     this.#current = current;
+    this.#revoked = revoked;
   }
 
   /**
@@ -55,9 +62,10 @@ export class SvidDialer {
       checkServerIdentity: (_, { raw }) => {
         const peer = readPeerId(raw);
         if (!peer.ok) return new Error(`its certificate is no SVID (${peer.error})`);
-        const { spiffeId } = peer.value;
-        if (ids.includes(spiffeId)) return undefined;
-        return new Error(`it is ${spiffeId}, and must be ${ids.join(" or ")}`);
+        const { spiffeId, serial } = peer.value;
+        if (!ids.includes(spiffeId)) return new Error(`it is ${spiffeId}, and must be ${ids.join(" or ")}`);
+        const refusal = this.#revoked?.refusal(serial, spiffeId, Date.now()) ?? null;
+        return refusal === null ? undefined : new Error(`it is ${spiffeId}, and ${WORDS[refusal]}`);
       },
     }));
   }
@@ -78,8 +86,11 @@ export class SvidDialer {
 
   #pool(name: string, whomToTrust: (svid: Svid) => AgentOptions): PooledTls | null {
     const svid = this.#current();
-    if (svid !== this.#svid) {
+    const epoch = this.#revoked?.epoch(Date.now()) ?? "";
+    // Whom a connection leads to was judged when it was opened.
+    if (svid !== this.#svid || epoch !== this.#epoch) {
       this.#svid = svid;
+      this.#epoch = epoch;
       for (const { agent } of this.#pools.values()) agent.retire();
       this.#pools.clear();
     }
@@ -95,3 +106,8 @@ export class SvidDialer {
     return pool;
   }
 }
+
+const WORDS = {
+  certificate_revoked: "its certificate was revoked",
+  revocation_stale: "who was revoked is not known any more: control was not heard for longer than `revocation.maxAge`",
+} as const;

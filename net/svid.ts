@@ -19,6 +19,8 @@ export interface Svid {
 /** Who is at the other end of a connection. */
 export interface PeerId {
   readonly spiffeId: string;
+  /** Of the certificate: lower-case hex without leading zeros. */
+  readonly serial: string;
   /** Epoch ms: afterwards it is nobody. */
   readonly expiresAt: number;
 }
@@ -33,12 +35,12 @@ export interface PeerId {
 export function readPeerId(der: Uint8Array): Result<PeerId, string> {
   const parsed = parseCertificate(der);
   if (!parsed.ok) return err(parsed.error.code);
-  const { uris, isCa, notAfter } = parsed.value;
+  const { uris, isCa, serial, notAfter } = parsed.value;
   if (isCa) return err("certificate_is_ca");
   const [uri, ...more] = uris;
   if (uri === undefined || more.length > 0) return err("certificate_uri_count");
   const id = parseSpiffeId(uri);
-  return id.ok ? ok({ spiffeId: uri, expiresAt: notAfter }) : err(id.error.code);
+  return id.ok ? ok({ spiffeId: uri, serial, expiresAt: notAfter }) : err(id.error.code);
 }
 
 /** @param file as `writeSvid` left it @returns null where there is none, or none that can be read: another one is asked for */

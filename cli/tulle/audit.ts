@@ -16,6 +16,9 @@ interface AuditOptions extends GlobalOptions {
   readonly since?: number;
   readonly verify?: true;
   readonly export?: true;
+  /** The row that had been seen before. */
+  readonly acceptRestore?: number;
+  readonly reason?: string;
 }
 
 const DEFAULT_LIMIT = 20;
@@ -35,11 +38,18 @@ const Entry = z.object({
 const Entries = z.object({ entries: z.array(Entry.loose()), next: z.number().nullable() });
 
 const Head = z.object({ id: z.number(), hash: z.string() });
+const Break = z.object({
+  at: z.number(),
+  seen: Head,
+  found: Head.nullable(),
+  kept: Head.nullable().default(null),
+  accepted: Head.nullable().default(null),
+});
 const Verified = z.object({
   checked: z.number(),
   last: Head.nullable(),
   broken: z.object({ id: z.number(), problem: z.string() }).nullable(),
-  breaks: z.array(z.object({ at: z.number(), seen: Head, found: Head.nullable() })),
+  breaks: z.array(Break),
   next: z.number().nullable(),
 });
 
@@ -67,13 +77,30 @@ export function addAudit(program: Command): void {
         ["before", "actor", "verb", "target", "since", "verify"],
       ),
     )
+    .addOption(
+      new Option(
+        "--accept-restore <row>",
+        "say that the database was restored, where --verify tells that this row was seen before",
+      )
+        .argParser(wholeNumber)
+        .conflicts(["before", "actor", "verb", "target", "since", "verify", "export"]),
+    )
+    .option("--reason <text>", "with --accept-restore: for the audit")
     .addHelpText(
       "after",
-      "\nExample:\n  $ tulle audit --verb create-token --since 7d\n  $ tulle audit --verify\n  $ tulle audit --export > audit.ndjson",
+      `
+A restore is a row of the audit, too: the chain goes on from what was restored, and what is done to it afterwards shows as before.
+
+Example:
+  $ tulle audit --verb create-token --since 7d
+  $ tulle audit --verify
+  $ tulle audit --accept-restore 812 --reason "database back to 12:00"
+  $ tulle audit --export > audit.ndjson`,
     )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<AuditOptions>();
       if (options.export) return exportAudit(connect(options));
+      if (options.acceptRestore !== undefined) return acceptRestore(options.acceptRestore, options);
       return options.verify ? verify(options) : list(options);
     });
 }
@@ -124,15 +151,13 @@ function targetsOf(targets: unknown): string {
 
 async function verify(options: GlobalOptions): Promise<void> {
   const found = await verified(connect(options));
-  const intact = found.broken === null && found.breaks.length === 0;
+  const standing = found.breaks.filter(({ accepted }) => accepted === null);
+  const intact = found.broken === null && standing.length === 0;
   if (await printStructured(options.output, { intact, ...found })) {
     if (!intact) process.exitCode = 1;
     return;
   }
-  for (const { at, seen, found: instead } of found.breaks)
-    tell(
-      `${timeOf(at)}: row ${seen.id}, seen before, was gone or another; the chain ended with ${instead === null ? "no row" : `row ${instead.id}`}`,
-    );
+  for (const one of found.breaks) tell(`${timeOf(one.at)}: ${toldOf(one)}`);
   const { broken } = found;
   if (broken !== null)
     throw new CommandError(
@@ -140,11 +165,31 @@ async function verify(options: GlobalOptions): Promise<void> {
     );
   if (!intact)
     throw new CommandError(
-      `the chain of ${found.checked} rows holds in itself, but rows were lost: the database was cut, or restored from a backup`,
+      `the chain of ${found.checked} rows holds in itself, but rows were lost: the database was cut, or restored from a backup${standing.some(({ kept }) => kept !== null) ? "; if you restored it, say so with --accept-restore and the row that was seen before" : ""}`,
     );
   print(
     `${found.checked} rows hold, up to ${found.last === null ? "none" : `row ${found.last.id}, ${found.last.hash}`}`,
   );
+}
+
+function toldOf({ seen, found, kept, accepted }: z.infer<typeof Break>): string {
+  const before = `row ${seen.id}, seen before, was gone or another; the chain ended with ${found === null ? "no row" : `row ${found.id}`}`;
+  if (accepted !== null) return `${before}: a restore to row ${kept?.id ?? 0}, as row ${accepted.id} says`;
+  return kept === null
+    ? `${before}, and none of its rows had been seen`
+    : `${before}, of those seen before with row ${kept.id}`;
+}
+
+async function acceptRestore(row: number, { reason, ...options }: AuditOptions): Promise<void> {
+  const client = connect(options);
+  const { value: told } = await ask(client, { path: "/audit/verify" }, Verified);
+  const meant = told.breaks.findLast(({ seen }) => seen.id === row);
+  if (meant === undefined)
+    throw new CommandError(`no break is known at which row ${row} had been seen: \`tulle audit --verify\` tells them`);
+  const body = JSON.stringify({ seen: meant.seen, reason });
+  const { value } = await ask(client, { method: "POST", path: "/audit/restores", body }, Break);
+  if (await printStructured(options.output, value)) return;
+  print(toldOf(value));
 }
 
 /** All of it, in as many calls as that takes. */

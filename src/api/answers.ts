@@ -204,6 +204,16 @@ export const AssertionKeys = z.strictObject({
   ),
 });
 
+export const RevokedList = z.strictObject({
+  version: z.int().describe("Grows with each change."),
+  serials: z.array(z.string()).describe("Of certificates: hex, lower case, without leading zeros."),
+  ids: z.array(z.string()).describe("Of identities: SHA-256 of the SPIFFE ID without `spiffe://`, base64url."),
+  maxAgeSeconds: z
+    .int()
+    .nullable()
+    .describe("`revocation.maxAge` of the MeshConfig: past it nobody counts on this word; null: it is not set."),
+});
+
 export const NonceMade = z.strictObject({
   nonce: z.string().describe("For one proof."),
   expiresAt: epochMs.describe("Epoch milliseconds."),
@@ -276,23 +286,32 @@ export const Audit = z.strictObject({
 
 const auditHead = z.strictObject({ id: z.int(), hash: z.string() });
 
+const auditBreak = z.strictObject({
+  at: epochMs.describe("Epoch milliseconds."),
+  seen: auditHead.describe("The chain's end that had been seen, and was no more."),
+  found: auditHead.nullable().describe("The chain's end in its place."),
+  kept: auditHead
+    .nullable()
+    .describe("The last row found that had been seen before: up to it the chain is the one that was written."),
+  accepted: auditHead
+    .nullable()
+    .describe("The row by which an administrator took it for a restore; null: nobody did, or it is no more."),
+});
+export const AuditRestored = auditBreak;
+
 export const AuditVerified = z.strictObject({
-  intact: z.boolean().describe("Nothing is broken in these rows, and no row that had been seen is gone."),
+  intact: z
+    .boolean()
+    .describe(
+      "Nothing is broken in these rows, and no row that had been seen is gone but by restores that were accepted.",
+    ),
   checked: z.int().min(0).describe("How many rows hold."),
   last: auditHead.nullable().describe("The last of them."),
   broken: z
     .strictObject({ id: z.int(), problem: z.enum(["missing", "changed", "unchained"]) })
     .nullable()
     .describe("The first row that does not hold."),
-  breaks: z
-    .array(
-      z.strictObject({
-        at: epochMs.describe("Epoch milliseconds."),
-        seen: auditHead.describe("The chain's end that had been seen, and was no more."),
-        found: auditHead.nullable().describe("The chain's end in its place."),
-      }),
-    )
-    .describe("Oldest first, at most 100."),
+  breaks: z.array(auditBreak).describe("Oldest first, at most 100."),
   next: z.int().nullable().describe("The `after` of the next call; null: all rows were looked at."),
 });
 

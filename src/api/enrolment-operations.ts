@@ -1,9 +1,17 @@
-import { AssertionKeys, Enrolled, JoinTokenMade, JwtSvid, NonceMade, SpiffeBundle } from "./answers.ts";
+import { AssertionKeys, Enrolled, JoinTokenMade, JwtSvid, NonceMade, RevokedList, SpiffeBundle } from "./answers.ts";
 import { WantedCertificate, WantedJoinToken, WantedJwtSvid, WantedRenewal } from "./bodies.ts";
 import { BARE_CURL, curl, errors, field, type Operations, referring } from "./operation.ts";
 
 export const ENROLMENT_SENT = { WantedJoinToken, WantedCertificate, WantedRenewal, WantedJwtSvid };
-export const ENROLMENT_ANSWERED = { JoinTokenMade, Enrolled, NonceMade, JwtSvid, SpiffeBundle, AssertionKeys };
+export const ENROLMENT_ANSWERED = {
+  JoinTokenMade,
+  Enrolled,
+  NonceMade,
+  JwtSvid,
+  SpiffeBundle,
+  AssertionKeys,
+  RevokedList,
+};
 
 const { body, answer } = referring<keyof typeof ENROLMENT_SENT, keyof typeof ENROLMENT_ANSWERED>();
 
@@ -189,6 +197,36 @@ export const ENROLMENT_OPERATIONS: Operations = {
           lang: "curl",
           source: `${BARE_CURL} "$TULLE/api/v1/assertion-keys"`,
           "x-expect": '"crv":"Ed25519"',
+        },
+      ],
+    },
+  },
+  "/api/v1/revoked": {
+    get: {
+      operationId: "revoked",
+      summary: "Which certificates count no more",
+      description:
+        "For whoever checks certificates of the mesh beside its gateways, which have it in their signed configuration: serial numbers, and digests of SPIFFE IDs, so that it names nobody. With `If-None-Match` 304 where nothing changed; `tulle agent` asks every ten seconds. It is public.",
+      tags: ["Access"],
+      security: [],
+      parameters: [
+        {
+          name: "If-None-Match",
+          in: "header",
+          description: "The `ETag` of what is known.",
+          schema: { type: "string" },
+        },
+      ],
+      responses: {
+        "200": answer("All of them.", "RevokedList"),
+        "304": { description: "Nothing changed." },
+      },
+      "x-tulle-role": null,
+      "x-codeSamples": [
+        {
+          lang: "curl",
+          source: `${BARE_CURL} "$TULLE/api/v1/revoked"`,
+          "x-expect": '"serials":[',
         },
       ],
     },

@@ -1,6 +1,6 @@
 import { Status } from "./answers.ts";
 import { CHANGE_ANSWERED, CHANGE_OPERATIONS, CHANGE_SENT } from "./change-operations.ts";
-import { AUDIT_ANSWERED, AUDIT_OPERATIONS } from "./audit-operations.ts";
+import { AUDIT_ANSWERED, AUDIT_OPERATIONS, AUDIT_SENT } from "./audit-operations.ts";
 import { DECIDE_ANSWERED, DECIDE_OPERATIONS, DECIDE_SENT } from "./decide-operations.ts";
 import { GATEWAY_OPERATIONS, GATEWAY_SENT } from "./gateway-operations.ts";
 import { WORKLOAD_ANSWERED, WORKLOAD_OPERATIONS, WORKLOAD_SENT } from "./workload-operations.ts";
@@ -23,6 +23,7 @@ const SENT = {
   ...WORKLOAD_SENT,
   ...ACCOUNT_SENT,
   ...ENROLMENT_SENT,
+  ...AUDIT_SENT,
   ...CA_SENT,
   ...EXPLAIN_SENT,
 };

@@ -225,6 +225,11 @@ describe("two agents and the gateway between them", () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     });
+    await mesh.control("/api/v1/revocations", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ spiffeId: "spiffe://cluster.local/gateway/nobody" }),
+    });
     const renewed = (agent: RunningAgent) => agent.count("svid_issued");
     const first = [renewed(calling), renewed(serving)];
     await until(
@@ -241,6 +246,8 @@ describe("two agents and the gateway between them", () => {
     await Promise.all(load);
     expect([...statuses.keys()]).toEqual([200]);
     expect(statuses.get(200)).toBeGreaterThan(500);
+    // Who was revoked is known there too by now: nobody of these.
+    expect(serving.events).toContainEqual({ event: "revocations_known", serials: 0, identities: 1 });
   });
 
   it("take the WorkloadEntry along at the end", async () => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, request as httpRequest, type Server } from "node:http";
-import { request as httpsRequest } from "node:https";
+import { Agent, request as httpsRequest } from "node:https";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import type { CallerProof } from "../../agent/options.ts";
 import { AgentState } from "../../agent/state.ts";
 import { startPrivateForwarder } from "../../edge/private-forwarder.ts";
 import { MeshControl } from "../../net/mesh-control.ts";
+import type { RevocationRefusal } from "../../net/revocations.ts";
 import { SvidDialer } from "../../net/svid-dialer.ts";
 import type { Svid } from "../../net/svid.ts";
 import { assertionClaims, assertionHeader } from "../../src/identity/assertion.ts";
@@ -40,6 +41,12 @@ describe("the agent's way in", () => {
   let published: string | null;
   let asked = 0;
   let seen: IncomingMessage[] = [];
+  /** By SPIFFE ID or serial. */
+  const refusals = new Map<string, RevocationRefusal>();
+  const revoked = {
+    refusal: (serial: string | null, spiffeId: string) => refusals.get(spiffeId) ?? refusals.get(serial ?? "") ?? null,
+    epoch: () => JSON.stringify([...refusals]),
+  };
   const told: AgentEvent[] = [];
   const closing: (() => Promise<unknown> | void)[] = [];
   const signer = generateKeyPairSync("ed25519");
@@ -49,7 +56,7 @@ describe("the agent's way in", () => {
     const keys = new AssertionKeys(new MeshControl(place), new AgentState(mkdtempSync(join(folder, "state-"))));
     await keys.start();
     const all = { certificate: true, assertion: false, services: [SERVICE], ...proof };
-    const callers = new Callers(all, "cluster.local", keys);
+    const callers = new Callers(all, "cluster.local", keys, revoked);
     const listener = { address: "127.0.0.1", port: 0, programPort };
     const open = await openIn(listener, { proof: all, certificate: null }, own, callers, (event) => told.push(event));
     closing.push(
@@ -67,7 +74,7 @@ describe("the agent's way in", () => {
     svid: Svid | null = gatewaySvid,
   ): Promise<Answered & { readonly failures: readonly string[] }> {
     const failures: string[] = [];
-    const dialer = new SvidDialer(() => svid);
+    const dialer = new SvidDialer(() => svid, revoked);
     const forwarder = await startPrivateForwarder(false, {
       toPeers: async (ids) => dialer.toPeers(ids),
       failed: (_, reason) => failures.push(reason),
@@ -94,6 +101,7 @@ describe("the agent's way in", () => {
     port: number,
     svid: Svid | null,
     headers: Readonly<Record<string, string>> = {},
+    connections: Agent | false = false,
   ): Promise<Answered> {
     return new Promise((resolve) => {
       const shown = svid === null ? {} : { cert: svid.certificate, key: svid.key };
@@ -102,7 +110,7 @@ describe("the agent's way in", () => {
         port,
         method: "POST",
         path: "/api",
-        agent: false,
+        agent: connections,
         ca: own.bundle,
         checkServerIdentity: () => undefined,
         headers: { host: "orders.shop", ...headers },
@@ -149,6 +157,7 @@ describe("the agent's way in", () => {
   beforeEach(() => {
     seen = [];
     told.length = 0;
+    refusals.clear();
     published = JSON.stringify({ keys: [{ ...signer.publicKey.export({ format: "jwk" }), kid: "one" }] });
   });
 
@@ -203,6 +212,79 @@ describe("the agent's way in", () => {
     expect((await direct(strict.port, gatewaySvid, { "x-tulle-assertion": assertion() })).status).toBe(200);
     const otherGateway = await svidBy(mesh, `${GATEWAY}b`);
     expect((await direct(strict.port, otherGateway, { "x-tulle-assertion": assertion() })).status).toBe(401);
+  });
+
+  it("takes no call of a gateway that was revoked, on a connection that stands either", async () => {
+    const { port } = await agent();
+    const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+    const call = async () => direct(port, gatewaySvid, {}, kept);
+    expect((await call()).status).toBe(200);
+    refusals.set(GATEWAY, "certificate_revoked");
+    expect((await call()).status).toBe(403);
+    expect(told).toMatchObject([{ event: "call_refused", code: `certificate_revoked: ${GATEWAY}` }]);
+    refusals.clear();
+    // The authority of this test gives each leaf this number.
+    refusals.set("2", "certificate_revoked");
+    expect((await direct(port, gatewaySvid)).status).toBe(403);
+    refusals.clear();
+    refusals.set(GATEWAY, "revocation_stale");
+    expect((await direct(port, gatewaySvid)).status).toBe(503);
+    refusals.clear();
+    expect((await direct(port, gatewaySvid)).status).toBe(200);
+    kept.destroy();
+    expect(seen).toHaveLength(2);
+  });
+
+  it("takes no assertion of a gateway or about a caller that was revoked, one that it took before either", async () => {
+    const { port } = await agent({ certificate: false, assertion: true });
+    const call = async () => direct(port, null, { "x-tulle-assertion": held });
+    const held = assertion();
+    expect((await call()).status).toBe(200);
+    for (const id of [GATEWAY, WEB]) {
+      refusals.set(id, "certificate_revoked");
+      expect((await call()).status).toBe(403);
+      refusals.clear();
+    }
+    expect((await call()).status).toBe(200);
+  });
+
+  it("is not called by a gateway once its own certificate was revoked", async () => {
+    const { port } = await agent();
+    expect((await forwarded(port, [ORDERS])).status).toBe(200);
+    refusals.set(ORDERS, "certificate_revoked");
+    expect(await forwarded(port, [ORDERS])).toMatchObject({
+      status: 0,
+      failures: [`it is ${ORDERS}, and its certificate was revoked`],
+    });
+    refusals.set(ORDERS, "revocation_stale");
+    expect((await forwarded(port, [ORDERS])).failures[0]).toContain("revocation.maxAge");
+    refusals.clear();
+    refusals.set("2", "certificate_revoked");
+    expect((await forwarded(port, [ORDERS])).status).toBe(0);
+    expect(seen).toHaveLength(1);
+  });
+
+  it("is not called on a connection from before that", async () => {
+    const { port } = await agent();
+    const dialer = new SvidDialer(() => gatewaySvid, revoked);
+    const forwarder = await startPrivateForwarder(false, {
+      toPeers: async (ids) => dialer.toPeers(ids),
+      failed: () => undefined,
+    });
+    const call = async (): Promise<number> =>
+      new Promise((resolve) => {
+        const headers = { host: "orders.shop", "mf-cf-blob": JSON.stringify({ tullePeers: [ORDERS] }) };
+        const path = `https://127.0.0.1:${port}/api`;
+        const sent = httpRequest({ host: "127.0.0.1", port: forwarder.port, path, headers, agent: false });
+        sent.on("response", (response) => read(response, ({ status }) => resolve(status)));
+        sent.on("error", () => resolve(0));
+        sent.end();
+      });
+    expect(await call()).toBe(200);
+    refusals.set(ORDERS, "certificate_revoked");
+    expect(await call()).toBe(0);
+    dialer.close();
+    await forwarder.close();
   });
 
   it("tells the program only what was signed, where no certificate comes", async () => {

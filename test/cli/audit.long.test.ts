@@ -119,6 +119,24 @@ describe("tulle audit", () => {
     expect((await tulle(folder, ["audit", "--verify", "-o", "json"])).code).toBe(1);
   });
 
+  it("takes a break for a restore by the row that was seen before, and tells what is left", async () => {
+    const kept = { id: 5, hash: "aa" };
+    const told = { at: ROW.at, seen: HEAD, found: { id: 6, hash: "bb" }, kept, accepted: null };
+    const accepted = { ...told, accepted: { id: 8, hash: "ee" } };
+    control.routes = {
+      "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, intact: false, breaks: [told] } }),
+      "POST /api/v1/audit/restores": () => ({ status: 201, body: accepted }),
+    };
+    const broken = await tulle(folder, ["audit", "--verify"]);
+    expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining("say so with --accept-restore")]);
+    const { code, stdout } = await tulle(folder, ["audit", "--accept-restore", "7", "--reason", "to noon"]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("a restore to row 5, as row 8 says")]);
+    expect(JSON.parse(control.asked.at(-1)?.body ?? "")).toEqual({ seen: HEAD, reason: "to noon" });
+    expect((await tulle(folder, ["audit", "--accept-restore", "3"])).stderr).toContain("no break is known");
+    control.routes = { "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, breaks: [accepted] } }) };
+    expect((await tulle(folder, ["audit", "--verify"])).code).toBe(0);
+  });
+
   it("verifies all or lists some", async () => {
     const { code, stderr } = await tulle(folder, ["audit", "--verify", "--actor", "ci"]);
     expect(code).toBe(2);

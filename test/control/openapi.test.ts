@@ -5,6 +5,7 @@ import {
   Applied,
   ApplyRefused,
   AssertionKeys,
+  RevokedList,
   Audit,
   AuditVerified,
   Decided,
@@ -242,6 +243,9 @@ describe("control", () => {
     await expectForm("jwtSvid", ["POST", "/api/v1/jwt-svid", wish, proof], 401, Status);
 
     await expectForm("assertionKeys", ["GET", "/api/v1/assertion-keys"], 200, AssertionKeys);
+    await expectForm("revoked", ["GET", "/api/v1/revoked"], 200, RevokedList);
+    const nothingSeen = { seen: { id: 1, hash: "0".repeat(64) } };
+    await expectForm("acceptRestore", ["POST", "/api/v1/audit/restores", nothingSeen], 404, Status);
 
     await expectForm("readCa", ["GET", "/api/v1/ca"], 200, CaStatus);
     const rotation = { what: "intermediate", afterSeconds: 600 };

@@ -1,15 +1,18 @@
+import { AcceptedRestore, RESTORED_FORM } from "../../src/api/audit-operations.ts";
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { failure } from "../../src/kube/status.ts";
 import { answer, type Api, needsPath, writerOf } from "./access.ts";
-import { type AuditRow, auditLog } from "./db/audit.ts";
+import type { AuditBreak } from "./audit-witness.ts";
+import { type AuditHead, type AuditRow, auditLog } from "./db/audit.ts";
+import { readJson } from "./json-body.ts";
 
 const LISTED = 100;
 const MAX_LISTED = 1_000;
 /** Hashes of one answer: some hundred milliseconds. */
 const VERIFIED = 5_000;
 
-/** The audit, for the administrator: its rows, and whether its chain holds. Nothing here writes. */
+/** The audit, for the administrator: its rows, and whether its chain holds. Nothing here changes a row. */
 export function auditRoutes(): Hono<Api> {
   const app = new Hono<Api>();
   for (const path of ["/audit", "/audit/*"]) app.use(path, needsPath);
@@ -30,12 +33,47 @@ export function auditRoutes(): Hono<Api> {
   app.get("/audit/verify", async (c) => {
     const after = wholeNumber(c.req.query("after"));
     if (after === null) return answer(c, failure("BadRequest", "after: must be the `id` of a row, or 0"));
-    const { breaks } = await c.env.HUB.getByName("hub").witness();
-    const { last, checked, broken } = await auditLog(c.env.DB).verify(after ?? 0, VERIFIED);
+    const log = auditLog(c.env.DB);
+    const { breaks: noticed } = await c.env.HUB.getByName("hub").witness();
+    const breaks = await Promise.all(noticed.map(async (one) => stillAccepted(one, log)));
+    const { last, checked, broken } = await log.verify(after ?? 0, VERIFIED);
     const next = broken === null && checked === VERIFIED ? (last?.id ?? null) : null;
-    return c.json({ intact: broken === null && breaks.length === 0, checked, last, broken, breaks, next });
+    const intact = broken === null && breaks.every(({ accepted }) => accepted !== null);
+    return c.json({ intact, checked, last, broken, breaks, next });
   });
+  app.post("/audit/restores", acceptRestore);
   return app;
+}
+
+/** What an administrator said counts for as long as the row that says so stands in the chain. */
+async function stillAccepted(one: AuditBreak, log: ReturnType<typeof auditLog>): Promise<AuditBreak> {
+  if (one.accepted === null) return one;
+  return { ...one, accepted: await log.newestOf([one.accepted]) };
+}
+
+/** An administrator says that the database was restored. Only where rows that were seen before are in it is that so. */
+async function acceptRestore(c: Context<Api>): Promise<Response> {
+  const wanted = await readJson(c.req.raw, AcceptedRestore, RESTORED_FORM);
+  if (!wanted.ok) return answer(c, wanted.error);
+  const { seen, reason } = wanted.value;
+  const hub = c.env.HUB.getByName("hub");
+  const { breaks } = await hub.witness();
+  const meant = breaks.find((one) => one.seen.id === seen.id && one.seen.hash === seen.hash);
+  if (meant === undefined)
+    return answer(c, failure("NotFound", "no break of the audit is known at which this row had been seen"));
+  const { found, kept } = meant;
+  if (kept === null || found === null)
+    return answer(c, failure("Conflict", "this was no restore: no row that had been seen before is in the audit"));
+  const words = ({ id, hash }: AuditHead): string => `${id} ${hash}`;
+  const accepted = await auditLog(c.env.DB).add({
+    ...writerOf(c),
+    verb: "accept-restore",
+    targets: [`audit/${kept.id}`],
+    at: Date.now(),
+    detail: { seen: words(seen), found: words(found), kept: words(kept), ...(reason !== "" && { reason }) },
+  });
+  await hub.acceptRestore(seen, accepted);
+  return c.json({ ...meant, accepted }, 201);
 }
 
 /**

@@ -56,6 +56,13 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     const { ASSERTION_KEYS, TRUST_DOMAIN } = c.env;
     return c.json(await assertionKeySet(ASSERTION_KEYS, TRUST_DOMAIN), 200, PUBLISHED);
   });
+  app.get("/revoked", async (c) => {
+    const list = await c.env.HUB.getByName("hub").revocationList();
+    const etag = `"${list.version}-${list.maxAgeSeconds ?? ""}"`;
+    const headers = { etag, "cache-control": "no-cache" };
+    if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);
+    return c.json(list, 200, headers);
+  });
   app.post("/enrol", async (c) => {
     const token = bearer(c.req.header("authorization"));
     if (token === null)

@@ -9,9 +9,11 @@ import type { Written } from "../../src/kube/write-results.ts";
 import type { Result } from "../../src/result.ts";
 import type { GatewayProps, Registration, StateApi } from "../../src/snapshot/rpc.ts";
 import type { Place } from "../../src/request/places.ts";
+import type { RevocationList } from "../../src/identity/revocation-list.ts";
 import type { TailFilter, TailOrder } from "../../src/snapshot/tail-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { Witnessed } from "./audit-witness.ts";
+import type { AuditHead } from "./db/audit.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
 import type { FederatedAuthorities, FederationStatus } from "./federation-status.ts";
 import type { GatewayStanding, GatewayStatus } from "./gateway-status.ts";
@@ -102,6 +104,10 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   identify(token: string, settings: SignInSettings): Promise<Result<Identified, SignInRefusal>>;
   /** Looks at the audit's end, and remembers it outside of the database. */
   witness(): Promise<Witnessed>;
+  /** @param row of the audit, which says that the break at which `seen` had been seen was a restore */
+  acceptRestore(seen: AuditHead, row: AuditHead): Promise<void>;
+  /** Who was revoked, for whoever checks certificates beside the gateways. */
+  revocationList(): Promise<RevocationList>;
   /** @param props from the gateway's binding, never from its own words */
   register(props: GatewayProps, registration: Registration): Promise<void>;
   status(): Promise<HubStatus>;

@@ -33,9 +33,10 @@ import { VERSION } from "../../src/version.ts";
 import { IssuerKeys } from "./authority/issuer-keys.ts";
 import { AuditWitness, type Witnessed } from "./audit-witness.ts";
 import { ControlMetrics } from "./control-metrics.ts";
-import { auditLog } from "./db/audit.ts";
+import { type AuditHead, auditLog } from "./db/audit.ts";
 import { type ObjectStore, objectStore } from "./db/store.ts";
 import type { Env } from "./env.ts";
+import type { RevocationList } from "../../src/identity/revocation-list.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { FederatedAuthorities } from "./federation-status.ts";
 import { History } from "./history.ts";
@@ -147,6 +148,10 @@ export class Hub extends DurableObject<Env> implements HubApi {
     return this.#witness.look(Date.now());
   }
 
+  async acceptRestore(seen: AuditHead, row: AuditHead): Promise<void> {
+    this.#witness.accept(seen, row);
+  }
+
   /** @param props from the gateway's binding, never from its own words */
   async register(props: GatewayProps, registration: Registration): Promise<void> {
     await this.#inTurn(async () => {
@@ -203,6 +208,14 @@ export class Hub extends DurableObject<Env> implements HubApi {
       (trust) => this.#takeTrust(publisher, trust),
       (error: unknown) => console.warn({ event: "authority_away", message: String(error) }),
     );
+  }
+
+  async revocationList(): Promise<RevocationList> {
+    return this.#inTurn(async () => {
+      const { publisher } = await this.#state();
+      await this.#askAuthority(publisher);
+      return publisher.revocationList();
+    });
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {

@@ -7,6 +7,7 @@ import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
 import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
+import { type RevocationList, revocationList } from "../../src/identity/revocation-list.ts";
 import type { Finding } from "../../src/resources/finding.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
@@ -142,6 +143,11 @@ export class Publisher {
     this.#authority = authority;
     this.#version += 1;
     return true;
+  }
+
+  async revocationList(): Promise<RevocationList> {
+    const { version, revoked } = this.#authority;
+    return revocationList(version, revoked, this.#compiler.revocationMaxAgeMs);
   }
 
   get trustDomain(): string {

@@ -75,13 +75,15 @@ export function auditLog(database: D1Database) {
      * A row for what is no change of objects.
      *
      * @param change what it tells of, where that is one in this database: neither lands without the other (R27)
+     * @returns the row, which is the chain's end now
      */
-    async add(entry: AuditEntry, change?: BatchItem<"sqlite">): Promise<void> {
-      await afterLastAudit(async () => {
+    async add(entry: AuditEntry, change?: BatchItem<"sqlite">): Promise<AuditHead> {
+      return afterLastAudit(async () => {
         const [counters] = await db.select().from(meta);
         const row = await this.next(entry, counters?.generation ?? 0);
         const insert = db.insert(audit).values(row);
         await (change ? db.batch([insert, change]) : insert);
+        return { id: row.id, hash: row.hash };
       });
     },
 
@@ -127,6 +129,18 @@ export function auditLog(database: D1Database) {
         .where(inArray(audit.id, sql`(SELECT max(id) FROM audit UNION SELECT ${id})`))
         .orderBy(desc(audit.id));
       return { last: rows[0] ?? null, at: rows.find((row) => row.id === id) ?? null };
+    },
+
+    /** @returns the last of these that is a row now; null: none is */
+    async newestOf(heads: readonly AuditHead[]): Promise<AuditHead | null> {
+      const asked = new Set(heads.map(({ id, hash }) => `${id} ${hash}`));
+      const ids = JSON.stringify(heads.map(({ id }) => id));
+      const rows = await db
+        .select({ id: audit.id, hash: audit.hash })
+        .from(audit)
+        .where(sql`${audit.id} IN (SELECT value FROM json_each(${ids}))`)
+        .orderBy(desc(audit.id));
+      return rows.find(({ id, hash }) => asked.has(`${id} ${hash}`)) ?? null;
     },
 
     /**
