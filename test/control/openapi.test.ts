@@ -282,6 +282,7 @@ const FORMS = {
   Applied,
   ApplyRefused,
   AssertionKeys,
+  RevokedList,
   RolledBack,
   Sessions,
   SessionsEnded,

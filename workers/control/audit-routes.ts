@@ -41,7 +41,7 @@ export function auditRoutes(): Hono<Api> {
     const intact = broken === null && breaks.every(({ accepted }) => accepted !== null);
     return c.json({ intact, checked, last, broken, breaks, next });
   });
-  app.post("/audit/restores", acceptRestore);
+  app.post("/audit/restores", async (c) => acceptRestore(c));
   return app;
 }
 
