@@ -2,13 +2,14 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { CONTROL, controlWorker, gatewayWorker, migrate, stateWorker } from "../../edge/miniflare-workers.ts";
 import { EDGE_HEADER } from "../../src/request/edge-proof.ts";
 import type { SignedRoot } from "../../src/snapshot/model.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { authorityKey } from "../support/authority-key.ts";
 import { until } from "../support/until.ts";
+import { Runtime } from "../support/runtime.ts";
 import type { Header } from "./corpus.ts";
 import { Echo } from "./echo.ts";
 import { Outside } from "./outside.ts";
@@ -88,7 +89,7 @@ export class AttackedMesh {
     this.issuer = issuer;
     this.snapshotKey = key;
     this.#folder = folder;
-    this.#miniflare = new Miniflare(
+    this.#miniflare = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

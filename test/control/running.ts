@@ -1,9 +1,10 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { COMPATIBILITY_DATE, CONTROL, controlWorker, migrate } from "../../edge/miniflare-workers.ts";
 import { FORMAT, type Root, type Trust } from "../../src/snapshot/model.ts";
 import type { RootAnswer } from "../../src/snapshot/rpc.ts";
 import { clockedModules } from "../support/clock.ts";
+import { Runtime } from "../support/runtime.ts";
 
 /**
  * Stands where gateways and the State Worker stand: passes calls on over the bindings that only they have. It also asks the
@@ -59,7 +60,7 @@ export class RunningControl {
     const control = (entrypoint: string, props: Record<string, unknown>) => ({ name: CONTROL, entrypoint, props });
     const deployed = await controlWorker(secrets, trustDomain, local);
     const controlled = clock ? { ...deployed, modules: clockedModules(deployed.modules) } : deployed;
-    const miniflare = new Miniflare(
+    const miniflare = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

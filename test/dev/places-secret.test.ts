@@ -1,7 +1,8 @@
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workerCode } from "../../project/built.ts";
 import { pushPlaces } from "../../edge/dev/places.ts";
+import { Runtime } from "../support/runtime.ts";
 
 const DATE = "2026-10-20";
 const gateway = {
@@ -36,7 +37,7 @@ beforeAll(async () => {
     modules: [{ type: "ESModule" as const, path: "index.js", contents }],
     compatibilityDate: DATE,
   });
-  miniflare = new Miniflare(
+  miniflare = new Runtime(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { send } from "../support/http.ts";
+import { listenerOf } from "../support/listener.ts";
 import { RunningMesh, type Svid } from "../support/mesh.ts";
 import { until } from "../support/until.ts";
 
@@ -280,7 +281,7 @@ async function listen(
   servers: Server[],
   handler: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>,
 ): Promise<number> {
-  const server = createServer((request, response) => void handler(request, response));
+  const server = createServer(listenerOf(handler));
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;

@@ -1,11 +1,12 @@
 import { createServer as createHttp2Server, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, createServer, type Server } from "node:net";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMPATIBILITY_DATE, GATEWAY_FLAGS } from "../../edge/miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwarder.ts";
 import { moduleFrom } from "../../edge/workers.ts";
 import type { EndpointAddress, Probe } from "../../src/snapshot/model.ts";
+import { Runtime } from "../support/runtime.ts";
 
 const settings = { initialDelayMs: 0, timeoutMs: 2_000, periodMs: 1, successThreshold: 1, failureThreshold: 1 };
 
@@ -27,7 +28,7 @@ describe("a probe by a TCP connection, as the runtime makes it", () => {
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     forwarder = await startPrivateForwarder(false);
-    runtime = new Miniflare(
+    runtime = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import {
   COMPATIBILITY_DATE,
   CONTROL,
@@ -14,6 +14,7 @@ import {
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { CALLING, SERVICE } from "./rpc-workers.ts";
+import { Runtime } from "../support/runtime.ts";
 
 const GATEWAY = "gateway";
 const CALLER = "caller";
@@ -76,7 +77,7 @@ export class RpcMesh {
       unsafeEvalBinding: "EVAL",
       serviceBindings: { ...Object.fromEntries(meshed), ...probes, DIRECT: "v1" },
     });
-    const miniflare = new Miniflare(
+    const miniflare = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

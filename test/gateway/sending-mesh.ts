@@ -9,7 +9,7 @@ import {
 } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import {
   COMPATIBILITY_DATE,
   CONTROL,
@@ -19,6 +19,7 @@ import {
   stateWorker,
 } from "../../edge/miniflare-workers.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
+import { Runtime } from "../support/runtime.ts";
 
 const GATEWAY = "gateway";
 const CALLER = "caller";
@@ -154,7 +155,7 @@ export class SendingMesh {
     const gateway = await gatewayWorker(GATEWAY, publicKey.export({ format: "jwk" }).x ?? "");
     const socket = { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] };
     const module = (contents: string) => [{ type: "ESModule" as const, path: "index.js", contents }];
-    const miniflare = new Miniflare(
+    const miniflare = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

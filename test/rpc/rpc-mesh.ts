@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import {
   COMPATIBILITY_DATE,
   CONTROL,
@@ -15,6 +15,7 @@ import { moduleFrom } from "../../edge/workers.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import type { AccessRecord } from "../../src/telemetry/record.ts";
 import { until } from "../support/until.ts";
+import { Runtime } from "../support/runtime.ts";
 
 export const GATEWAY = "gateway";
 
@@ -92,7 +93,7 @@ export class RpcMesh {
     };
     let mesh: RpcMesh | null = null;
     const gateway = await gatewayWorker(GATEWAY, publicKey.export({ format: "jwk" }).x ?? "");
-    const miniflare = new Miniflare(
+    const miniflare = new Runtime(
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMPATIBILITY_DATE } from "../../edge/miniflare-workers.ts";
 import { bundleWorker } from "../../project/bundle.ts";
 import { writeEntry } from "../../project/generated-entry.ts";
 import { CALLS } from "./calls.ts";
 import { until } from "../support/until.ts";
+import { Runtime } from "../support/runtime.ts";
 
 const SERVICE = join(import.meta.dirname, "service.ts");
 const OLD = join(import.meta.dirname, "old-service.ts");
@@ -38,7 +39,7 @@ beforeAll(async () => {
     queueProducers: { QUEUE: `${name}-queue` },
     queueConsumers: { [`${name}-queue`]: { maxBatchTimeout: 0 } },
   });
-  miniflare = new Miniflare(
+  miniflare = new Runtime(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,

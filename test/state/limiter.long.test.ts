@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { COMPATIBILITY_DATE, STATE, stateWorker } from "../../edge/miniflare-workers.ts";
 import type { LimitAsk } from "../../src/limits/limit-book.ts";
@@ -10,6 +10,7 @@ import type { Taken } from "../../src/limits/limiter.ts";
 import type { Rate } from "../../src/limits/rate.ts";
 import type { LimitsUp } from "../../src/snapshot/rpc.ts";
 import { Limits } from "../../workers/gateway/limits.ts";
+import { Runtime } from "../support/runtime.ts";
 
 /** Stands for the gateways' binding: what an isolate asks goes to the state Worker's entrypoint as it does there. */
 const WAY = `export default { fetch: async (request, env) => Response.json(await env.STATE.take(await request.json())) };`;
@@ -22,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), "tulle-limiter-"));
 
 beforeAll(async () => {
   const state = await stateWorker();
-  miniflare = new Miniflare(
+  miniflare = new Runtime(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { listenerOf } from "./listener.ts";
 import { type ToldSpan, toldSpans } from "./otlp.ts";
 
 /** What becomes of a batch: it is taken, taken when nobody waits for it any more or all goes well again, left waiting, or refused. */
@@ -30,7 +31,7 @@ export class OtlpReceiver {
   }
 
   async start(): Promise<this> {
-    const server = createServer((request, response) => void this.#take(request, response));
+    const server = createServer(listenerOf(async (request, response) => this.#take(request, response)));
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     this.#server = server;
     this.#port = (server.address() as AddressInfo).port;
@@ -47,12 +48,7 @@ export class OtlpReceiver {
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
-    try {
-      for await (const part of request) parts.push(part as Buffer);
-    } catch {
-      // The sender went away, or `kill` ended its connection.
-      return;
-    }
+    for await (const part of request) parts.push(part as Buffer);
     if (this.mode === "hangs") return;
     if (this.mode === "refuses") return void response.writeHead(500).end("<html>");
     if (this.mode === "slow") await Promise.race([once(response, "close"), once(this.#events, "mode")]);
