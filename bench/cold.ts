@@ -19,6 +19,7 @@ async function firstAnswer(port: number, { text, status, bytes }: Prepared): Pro
   const reader = new AnswerReader();
   const ended = new Promise<void>((resolve, reject) => {
     socket.on("data", (data) => reader.feed(data) && resolve());
+    socket.on("error", reject);
     socket.on("close", () => reject(new Error("a cold isolate closed the connection")));
   });
   const began = performance.now();

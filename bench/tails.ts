@@ -49,15 +49,12 @@ async function openTail(control: string, token: string, signal: AbortSignal): Pr
   const answer = await fetch(`${control}/api/v1/tail`, { headers: { authorization: `Bearer ${token}` }, signal });
   if (answer.status !== 200 || answer.body === null) throw new Error(`a tail: ${answer.status} ${await answer.text()}`);
   const tail: Tail = { isShown: false };
-  void readAway(answer.body, tail);
+  // It ends where the bench ends it.
+  readAway(answer.body, tail).catch(() => undefined);
   return tail;
 }
 
 async function readAway(body: ReadableStream<Uint8Array>, tail: Tail): Promise<void> {
   const text = new TextDecoder();
-  try {
-    for await (const part of body) tail.isShown ||= text.decode(part, { stream: true }).includes("event: line");
-  } catch {
-    // The bench has ended it.
-  }
+  for await (const part of body) tail.isShown ||= text.decode(part, { stream: true }).includes("event: line");
 }

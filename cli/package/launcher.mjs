@@ -12,8 +12,9 @@ const [ownMajor, ownMinor] = process.versions.node.split(".").map(Number);
 if (ownMajor > major || (ownMajor === major && ownMinor >= minor)) {
   // From the second run on a third of the start is saved.
   module.enableCompileCache();
-  // Top-level `await` is what the oldest do not know.
-  void import("./cli.js");
+  // Top-level `await` is what the oldest do not know; what cannot be loaded ends the program with its reason.
+  // oxlint-disable-next-line typescript/no-floating-promises
+  import("./cli.js");
 } else {
   process.stderr.write(`error: tulle needs Node ${needed} or newer; this is ${process.version}\n`);
   process.exitCode = 1;

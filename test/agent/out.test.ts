@@ -137,6 +137,7 @@ describe("the agent's way out", () => {
 
   it("carries WebSockets", async () => {
     const socket = connect(agent.port, "127.0.0.1");
+    socket.on("error", () => undefined);
     socket.write("GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
     let text = "";
     socket.setEncoding("utf8").on("data", (part: string) => (text += part));
@@ -170,6 +171,7 @@ describe("the agent's way out", () => {
     expect((await send(`${url}/`, { headers: { "sec-fetch-site": "cross-site" } })).status).toBe(403);
     expect((await send(`${url}/`, { headers: { "sec-fetch-site": "none" } })).status).toBe(200);
     const socket = connect(agent.port, "127.0.0.1");
+    socket.on("error", () => undefined);
     socket.write("CONNECT payments:80 HTTP/1.1\r\nhost: payments:80\r\n\r\n");
     const text = await new Promise<string>((resolve) =>
       socket.once("data", (data: Buffer) => resolve(data.toString())),

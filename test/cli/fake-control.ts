@@ -1,7 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
+import { listenerOf } from "../support/listener.ts";
 
 export interface Asked {
   readonly method: string;
@@ -31,25 +33,18 @@ export interface FakeControl {
 
 /** @param tls a certificate with its key, PEM */
 export async function startFakeControl(tls?: { readonly cert: string; readonly key: string }): Promise<FakeControl> {
-  const listener: RequestListener = (request, response) => {
-    let body = "";
-    request.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
-    request.on("end", () => {
-      const { method = "", url: path = "", headers } = request;
-      const asked = { method, path, headers, body };
-      control.asked.push(asked);
-      const route = control.routes[`${method} ${path.split("?", 1)[0]}`];
-      const answering = Promise.resolve(asked).then(route ?? (() => refused("NotFound", `no ${method} ${path}`)));
-      void answering
-        .catch((error: unknown) => refused("InternalError", String(error)))
-        .then((answer) => {
-          if (answer === null) return request.socket.destroy();
-          const text = typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body);
-          response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
-          return response.end(text);
-        });
-    });
-  };
+  const listener = listenerOf(async (request, response) => {
+    const { method = "", url: path = "", headers } = request;
+    const asked = { method, path, headers, body: await text(request) };
+    control.asked.push(asked);
+    const route = control.routes[`${method} ${path.split("?", 1)[0]}`];
+    const answer = await Promise.resolve(asked)
+      .then(route ?? (() => refused("NotFound", `no ${method} ${path}`)))
+      .catch((error: unknown) => refused("InternalError", String(error)));
+    if (answer === null) return void request.socket.destroy();
+    response.writeHead(answer.status ?? 200, { "content-type": "application/json" });
+    response.end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+  });
   const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);

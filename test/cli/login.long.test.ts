@@ -55,9 +55,8 @@ function begin(args: readonly string[]): Begun {
 const AT = () => ["--issuer", provider.issuer, "--client-id", CLIENT_ID];
 
 async function urlOf({ said, ended }: Begun): Promise<string> {
-  let over: Ended | null = null;
-  void ended.then((end) => (over = end));
-  await until("the URL to open", async () => over !== null || /https?:\/\/\S+/.test(said()));
+  const seen = until("the URL to open", () => /https?:\/\/\S+/.test(said()));
+  await Promise.race([seen, ended]);
   const [url] = /https?:\/\/\S+/.exec(said()) ?? [];
   if (url === undefined) throw new Error(`no URL to open: ${said()}`);
   return url;

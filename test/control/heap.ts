@@ -33,7 +33,7 @@ export class Heap {
 
   /** Asks for it: the runtime does not answer while requests are under way. */
   collectGarbage(): void {
-    void this.#call("HeapProfiler.collectGarbage");
+    this.#send("HeapProfiler.collectGarbage");
   }
 
   close(): void {
@@ -41,10 +41,12 @@ export class Heap {
   }
 
   async #call(method: string): Promise<Readonly<Record<string, number>>> {
+    return new Promise((resolve) => this.#waiting.set(this.#send(method), resolve));
+  }
+
+  #send(method: string): number {
     this.#calls += 1;
-    const id = this.#calls;
-    const answered = new Promise<Readonly<Record<string, number>>>((resolve) => this.#waiting.set(id, resolve));
-    this.#socket.send(JSON.stringify({ id, method }));
-    return answered;
+    this.#socket.send(JSON.stringify({ id: this.#calls, method }));
+    return this.#calls;
   }
 }

@@ -47,6 +47,7 @@ describe("an informer of @kubernetes/client-node", () => {
     let errors = 0;
     let deleted = 0;
     let stopped = false;
+    const broken: unknown[] = [];
     const list = async () => {
       lists += 1;
       const { text } = await mesh.control(RULES);
@@ -63,9 +64,9 @@ describe("an informer of @kubernetes/client-node", () => {
     informer.on("error", () => {
       errors += 1;
       // As a client that waits for its server: it begins again once control answers.
-      void until("control to answer", async () => stopped || (await mesh.control("/healthz")).status === 200).then(
-        async () => stopped || informer.start(),
-      );
+      until("control to answer", async () => stopped || (await mesh.control("/healthz")).status === 200)
+        .then(async () => stopped || informer.start())
+        .catch((error: unknown) => broken.push(error));
     });
     await informer.start();
 
@@ -87,6 +88,7 @@ describe("an informer of @kubernetes/client-node", () => {
     await until("the deletion", () => deleted === 1);
     stopped = true;
     await informer.stop();
+    expect(broken).toEqual([]);
     expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(wanted));
     expect(informer.get("rule-0", "default")).toEqual(JSON.parse(text));
     // It went on where it was: it never had to list again.

@@ -52,6 +52,7 @@ describe("the edge", () => {
       seen.push(request);
       socket.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n");
       socket.on("data", (data: Buffer) => socket.write(`echo ${data.toString()}`));
+      socket.on("error", () => undefined);
     });
     await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
     port = (backend.address() as { port: number }).port;
@@ -168,7 +169,10 @@ describe("the edge", () => {
       const socket = connect(at, "127.0.0.1", () => {
         socket.write("GET //a/../%2e%2e/b%2fc?x=%00 HTTP/1.1\r\nHost: A.Test:81\r\nConnection: close\r\n\r\n");
       });
-      socket.on("close", () => resolve()).resume();
+      socket
+        .on("error", () => undefined)
+        .on("close", () => resolve())
+        .resume();
     });
     expect(seen.at(-1)?.url).toBe("//a/../%2e%2e/b%2fc?x=%00");
     expect(seen.at(-1)?.headers.host).toBe("A.Test:81");
@@ -260,6 +264,7 @@ describe("the edge", () => {
         headers: { connection: "Upgrade", upgrade: "websocket" },
       });
       call.on("upgrade", (_, socket) => {
+        socket.on("error", reject);
         socket.on("data", (data: Buffer) => {
           socket.destroy();
           resolve(data.toString());

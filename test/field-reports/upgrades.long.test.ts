@@ -31,6 +31,7 @@ function outsideServer(): Server {
     });
   });
   server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
     if (request.url === "/refuse") return void socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
     if (request.url === "/break") return void socket.destroy();
     echoWebSocket(request, socket, head);

@@ -391,6 +391,7 @@ describe("silence", () => {
     const target = path("/default");
     script = [status(200)];
     const socket = connect(mesh.gatewayPort, "127.0.0.1");
+    socket.on("error", () => undefined);
     const answered = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
     socket.write(`POST ${target} HTTP/1.1\r\nHost: e-idle.test\r\nContent-Length: ${PIECES}\r\n\r\n`);
     for (let piece = 0; piece < PIECES; piece += 1) {

@@ -127,11 +127,13 @@ export class KubectlStream {
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    this.#closed = new Promise((resolve) => child.on("close", () => resolve()));
-    void this.#closed.then(() => {
-      this.#ended = true;
-      this.#wake?.();
-    });
+    this.#closed = new Promise((resolve) =>
+      child.on("close", () => {
+        this.#ended = true;
+        this.#wake?.();
+        resolve();
+      }),
+    );
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
     if (child.stdout)
       createInterface({ input: child.stdout }).on("line", (text) => {

@@ -134,7 +134,11 @@ const call = (path: string, init: RequestInit = {}) => callInMesh(`http://${HOST
 function chunked(text: string): ReadableStream {
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
-  void writer.write(new TextEncoder().encode(text)).then(async () => writer.close());
+  // Whoever reads it may leave it.
+  writer
+    .write(new TextEncoder().encode(text))
+    .then(async () => writer.close())
+    .catch(() => undefined);
   return readable;
 }
 
