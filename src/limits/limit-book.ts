@@ -1,7 +1,9 @@
+import type { Value } from "../match/expression.ts";
+import type { LimitAnswer } from "./limit-answer.ts";
 import { NOTHING_TAKEN, standing } from "./counter.ts";
 import { KeptCounters } from "./kept-counters.ts";
 import { Lease, MAX_REST_MS } from "./lease.ts";
-import { type Ask, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
+import { type Ask, chargeAll, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
 import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
 import { isDear, leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
 
@@ -23,6 +25,8 @@ export interface LimitAsk {
   readonly missing: boolean;
   /** A request waits so long for it. */
   readonly timeoutMs: number;
+  /** What its answer costs besides, once that is there. Absent: nothing. */
+  readonly answerCost?: (answer: LimitAnswer) => Value;
 }
 
 /** What must be asked of the limiter. What the isolate counts by itself is charged meanwhile. */
@@ -100,6 +104,27 @@ export class LimitBook {
       at: now,
     };
     return remote.length === 0 ? this.settle(asking, { ok: true, grants: [], at: now }, now) : asking;
+  }
+
+  /**
+   * What an answer costs: nothing stands in its way. @returns what must be charged by the limiter, null: it is done here. Of what was
+   * taken in advance it is paid as far as there is enough.
+   */
+  owe(one: LimitAsk, cost: number, now: number): Ask | null {
+    const lease = one.scope === "LOCAL" ? undefined : this.#leases.get(nameOfRated(one));
+    if (lease !== undefined && lease.left(now) >= cost) {
+      lease.use(cost);
+      return null;
+    }
+    const ask = { counter: one.counter, rates: one.rates, cost, want: cost, leaseMs: 0, audit: one.audit };
+    if (one.scope !== "LOCAL") return ask;
+    this.oweHere(one, cost, now);
+    return null;
+  }
+
+  /** The limiter cannot be asked: it counts where requests are counted then. */
+  oweHere(one: LimitAsk, cost: number, now: number): void {
+    chargeAll(this.#own, this.#ownAsk({ ...one, cost }, now), now);
   }
 
   /** Nobody is asked after all: what was charged here is given back. */

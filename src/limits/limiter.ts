@@ -59,6 +59,14 @@ export function takeAll(counters: Counters, asks: readonly Ask[], now: number): 
   return { ok, grants, at: now };
 }
 
+/** Charges what was used already, whether there is room or not: until that is paid back there is none. */
+export function chargeAll(counters: Counters, asks: readonly Ask[], now: number): void {
+  for (const ask of asks) {
+    const charged = charge(counters.get(ask.counter) ?? NOTHING_TAKEN, ask.rates, ask.cost, now);
+    counters.set(ask, charged, now + emptyIn(charged, now));
+  }
+}
+
 /** Gives back what `takeAll` charged. @param at what it said */
 export function refundAll(counters: Counters, asks: readonly Ask[], taken: Taken, now: number): void {
   asks.forEach((ask, index) => {

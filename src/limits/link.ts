@@ -4,6 +4,7 @@ import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
 import { keyText } from "./key-text.ts";
+import type { LimitAnswer } from "./limit-answer.ts";
 import type { LimitAsk } from "./limit-book.ts";
 import { burstOf, type Rate } from "./rate.ts";
 
@@ -12,6 +13,8 @@ export interface LimitContext {
   readonly facts: RequestFacts;
   readonly tokens: readonly VerifiedToken[];
   readonly route: string;
+  /** Where what it costs is asked for. */
+  readonly answer?: LimitAnswer;
 }
 
 type OfRequest = Expression<LimitContext>;
@@ -26,6 +29,8 @@ export interface LinkedLimit {
   readonly overrides: ReadonlyMap<string, readonly Rate[]>;
   /** Null: 1. */
   readonly cost: OfRequest | null;
+  /** Null: nothing. */
+  readonly answerCost: OfRequest | null;
   /** Of the counter: policy, limit and target. */
   readonly prefix: string;
 }
@@ -33,9 +38,15 @@ export interface LinkedLimit {
 /** Headers that they name. */
 export function limitHeaders(limits: readonly LimitModel[]): readonly string[] {
   return limits
-    .flatMap(({ when, key, tiers = [], cost }) => [when, ...key, ...tiers.map((tier) => tier.when), cost])
+    .flatMap(({ when, key, tiers = [], cost, answerCost }) => [
+      when,
+      ...key,
+      ...tiers.map((tier) => tier.when),
+      cost,
+      answerCost,
+    ])
     .flatMap((tree) => (tree === undefined ? [] : leavesOf(tree)))
-    .flatMap((leaf) => (leaf.kind === "header" ? leaf.name : []));
+    .flatMap((leaf) => (leaf.kind === "header" && leaf.of === "request" ? leaf.name : []));
 }
 
 /** @returns null where there is none: a request pays nothing then */
@@ -57,7 +68,7 @@ function joined(limit: LinkedLimit, { when: other }: LinkedLimit): LinkedLimit {
 }
 
 export function linkLimit(model: LimitModel): LinkedLimit {
-  const { when, key, tiers = [], overrides = {}, cost } = model;
+  const { when, key, tiers = [], overrides = {}, cost, answerCost } = model;
   return {
     model,
     when: when === undefined ? null : linkExpression(when, readerOf),
@@ -65,6 +76,7 @@ export function linkLimit(model: LimitModel): LinkedLimit {
     tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, readerOf), rates: tier.rates })),
     overrides: new Map(Object.entries(overrides)),
     cost: cost === undefined ? null : linkExpression(cost, readerOf),
+    answerCost: answerCost === undefined ? null : linkExpression(answerCost, readerOf),
     prefix: prefixOf(model),
   };
 }
@@ -104,6 +116,7 @@ export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext)
       closed: model.closed === true,
       missing,
       timeoutMs: model.timeoutMs ?? (model.scope === "GLOBAL" ? GLOBAL_TIMEOUT_MS : LOCATION_TIMEOUT_MS),
+      ...(limit.answerCost !== null && { answerCost: costsOf(limit.answerCost, context) }),
     });
   }
   return asks;
@@ -152,15 +165,23 @@ function paceOf(rates: readonly Rate[]): number {
   return rates.reduce((least, { limit, windowMs }) => Math.min(least, limit / windowMs), Infinity);
 }
 
-function costOf({ cost }: LinkedLimit, context: LimitContext): number {
+/** Where answers cost too, each request costs something: only so is it asked whether there is room. */
+function costOf({ cost, answerCost }: LinkedLimit, context: LimitContext): number {
   if (cost === null) return 1;
   const value = cost(context, 0);
-  return typeof value === "number" && value >= 0 ? value : 1;
+  return typeof value === "number" && value >= (answerCost === null ? 0 : 1) ? value : 1;
+}
+
+function costsOf(answerCost: OfRequest, context: LimitContext): (answer: LimitAnswer) => Value {
+  return (answer) => answerCost({ ...context, answer }, 0);
 }
 
 /** What their expressions may name (`LIMIT_ATTRIBUTES` in src/resources/cel-attributes.ts). */
 function readerOf(leaf: Leaf): OfRequest {
-  if (leaf.kind === "header") return ({ facts }) => facts.headers[leaf.name];
+  if (leaf.kind === "header")
+    return leaf.of === "response"
+      ? ({ answer }) => answer?.header(leaf.name) ?? undefined
+      : ({ facts }) => facts.headers[leaf.name];
   const claim = /^request\.auth\.claims\.(.+)$/s.exec(leaf.name)?.[1];
   if (claim !== undefined) return ({ tokens }) => claimOf(tokens, claim);
   const read = Object.hasOwn(READERS, leaf.name) ? READERS[leaf.name] : undefined;
@@ -187,6 +208,8 @@ const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>>
   "source.namespace": ({ facts }) => facts.peer.namespace,
   "destination.port": ({ facts }) => facts.port,
   "xds.route_name": ({ route }) => route,
+  "response.code": ({ answer }) => answer?.code,
+  "response.size": ({ answer }) => answer?.size,
 };
 
 function single(value: string | undefined): string | undefined {

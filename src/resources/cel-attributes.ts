@@ -56,13 +56,21 @@ export const LIMIT_TYPES: Readonly<Record<string, Schema>> = {
   xds: { route_name: "string" },
 };
 
+/** And what one may name that says what an answer costs. */
+export const ANSWER_TYPES: Readonly<Record<string, Schema>> = {
+  ...LIMIT_TYPES,
+  response: { code: "int", size: "int", headers: "map<string, string>" },
+};
+
 const OF_LIMITS: ReadonlySet<string> = new Set(
   Object.entries(LIMIT_TYPES).flatMap(([root, fields]) => Object.keys(fields).map((field) => `${root}.${field}`)),
 );
 
-/** @param path in its parts */
-export function isLimitAttribute(path: readonly string[]): boolean {
+/** @param path in its parts @param types `LIMIT_TYPES`, or `ANSWER_TYPES` */
+export function isLimitAttribute(path: readonly string[], types: typeof LIMIT_TYPES): boolean {
   const [root = "", field = "", ...more] = path;
+  if (root === "response" && types === ANSWER_TYPES)
+    return Object.hasOwn(ANSWER_TYPES["response"] ?? {}, field) && more.length <= (field === "headers" ? 1 : 0);
   if (!OF_LIMITS.has(`${root}.${field}`)) return false;
   if (field === "auth") return more[0] === "principal" ? more.length === 1 : more[0] === "claims" && more.length === 2;
   return field === "headers" || more.length === 0;
@@ -72,6 +80,8 @@ export function isLimitAttribute(path: readonly string[]): boolean {
 export function unknownToLimits(name: string): string {
   if (name === "request.path" || name === "request.query")
     return `\`${name}\`: clients make as many as they like of what stands in a query; use \`request.url_path\``;
+  if (name.startsWith("response."))
+    return `\`${name.slice(0, 100)}\`: an answer is not there yet; \`cost.answer\` alone may name \`response.code\`, \`response.size\` and \`response.headers\``;
   const all = [...OF_LIMITS].map((one) =>
     one === "request.auth" ? 'request.auth.principal, request.auth.claims["x"]' : one,
   );

@@ -4,6 +4,7 @@ import { leavesOf } from "../match/expression.ts";
 import { isSecretHeader, LINK_HEADERS } from "../match/secret-test.ts";
 import type { BinaryOperator, CompiledExpression, ExpressionCall } from "../snapshot/telemetry-model.ts";
 import {
+  ANSWER_TYPES,
   ATTRIBUTE_TYPES,
   isLimitAttribute,
   LIMIT_TYPES,
@@ -16,10 +17,15 @@ import { nearest } from "./nearest.ts";
 import { regexProblem } from "./string-match.ts";
 
 /** What an expression is for: it says whether a line is logged, or fills a label; whether a limit counts, by what, and how much. */
-export type ExpressionUse = "filter" | "label" | "condition" | "key" | "cost";
+export type ExpressionUse = "filter" | "label" | "condition" | "key" | "cost" | "answer";
 
-/** Of a limit, which is asked before there is an answer. */
-const OF_LIMITS: ReadonlySet<ExpressionUse> = new Set<ExpressionUse>(["condition", "key", "cost"]);
+/** What those of a limit may name: it is asked before there is an answer, and only what that costs is known after. */
+const OF_LIMITS: Readonly<Partial<Record<ExpressionUse, typeof LIMIT_TYPES>>> = {
+  condition: LIMIT_TYPES,
+  key: LIMIT_TYPES,
+  cost: LIMIT_TYPES,
+  answer: ANSWER_TYPES,
+};
 
 /** What stands in a slice, and what it names that nobody knows: there it is never worth anything. */
 interface ReadExpression {
@@ -50,7 +56,7 @@ const MAX_TEXT = 1_024;
 export function compileExpression(source: string, use: ExpressionUse): Result<ReadExpression, ExpressionError> {
   if (source.length > MAX_LENGTH) return invalid(`must not be longer than ${MAX_LENGTH} characters`);
   try {
-    const parsed = (OF_LIMITS.has(use) ? LIMIT_ENVIRONMENT : ENVIRONMENT).parse(source);
+    const parsed = ENVIRONMENTS[use].parse(source);
     const reading: Reading = { use, unknown: new Set(), variable: null, nodes: 0, patterns: 0 };
     const tree = treeOf(parsed.ast, reading);
     const unknown = [...reading.unknown];
@@ -101,10 +107,19 @@ const RESULTS: Readonly<Record<ExpressionUse, readonly [readonly string[], strin
   label: VALUE,
   key: VALUE,
   cost: [["int"], "a whole number"],
+  answer: [["int"], "a whole number"],
 };
 
 const ENVIRONMENT = environment(ATTRIBUTE_TYPES);
 const LIMIT_ENVIRONMENT = environment(LIMIT_TYPES);
+const ENVIRONMENTS: Readonly<Record<ExpressionUse, Environment>> = {
+  filter: ENVIRONMENT,
+  label: ENVIRONMENT,
+  condition: LIMIT_ENVIRONMENT,
+  key: LIMIT_ENVIRONMENT,
+  cost: LIMIT_ENVIRONMENT,
+  answer: environment(ANSWER_TYPES),
+};
 
 function environment(types: typeof LIMIT_TYPES): Environment {
   const made = new Environment({
@@ -220,12 +235,13 @@ function namedBy(node: ASTNode, { use, unknown, variable }: Reading): CompiledEx
   const path = pathOf(node);
   if (path === null) throw new Refused('only headers are looked up, by a written name: `request.headers["x-a"]`');
   if (variable !== null && path.length === 1 && path[0] === variable.name) return variable.value;
-  if (OF_LIMITS.has(use) && !isLimitAttribute(path)) throw new Refused(unknownToLimits(path.join(".")));
-  const ofToken = OF_LIMITS.has(use) && path[1] === "auth";
+  const ofLimit = OF_LIMITS[use];
+  if (ofLimit && !isLimitAttribute(path, ofLimit)) throw new Refused(unknownToLimits(path.join(".")));
+  const ofToken = ofLimit !== undefined && path[1] === "auth";
   const [root = "", field = "", ...more] = path;
   const name = path.join(".");
   if (ofToken) return { kind: "attribute", name };
-  const types = OF_LIMITS.has(use) ? LIMIT_TYPES : ATTRIBUTE_TYPES;
+  const types = ofLimit ?? ATTRIBUTE_TYPES;
   const fields = Object.hasOwn(types, root) ? types[root] : undefined;
   const type = fields !== undefined && Object.hasOwn(fields, field) ? fields[field] : undefined;
   if (type === undefined || (type === "map<string, string>" ? more.length > 1 : more.length > 0)) {

@@ -56,10 +56,7 @@ const Limit = strict({
     .array(strict({ key: list(z.string().min(1)).max(MAX_PARTS), rates }))
     .max(MAX_OVERRIDES)
     .exactOptional(),
-  cost: strict(
-    { request: expression.exactOptional() },
-    { answer: later("what an answer costs is known after the request was let in; count requests by `request`") },
-  ).exactOptional(),
+  cost: strict({ request: expression.exactOptional(), answer: expression.exactOptional() }).exactOptional(),
   scope: choice(["Global", "Location", "Local"]).exactOptional(),
   shared: z.boolean().exactOptional(),
   onExceeded: choice(["Block", "Audit"]).exactOptional(),
@@ -141,6 +138,7 @@ function checkLimit(limit: LimitSpec, report: Report): void {
     checkRates(override.rates, place.at("rates"));
   }
   if (cost?.request !== undefined) checkExpression(cost.request, "cost", report.at("cost", "request"));
+  if (cost?.answer !== undefined) checkExpression(cost.answer, "answer", report.at("cost", "answer"));
   if (limit.scope === "Local" && (limit.timeout ?? limit.onError) !== undefined)
     report
       .at(limit.timeout === undefined ? "onError" : "timeout")

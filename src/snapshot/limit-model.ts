@@ -23,6 +23,8 @@ export interface LimitModel {
   readonly overrides?: Readonly<Record<string, readonly Rate[]>>;
   /** Absent: 1. One that cannot be worked out, or is below 0, is 1. */
   readonly cost?: CompiledExpression;
+  /** What an answer costs besides. Absent: nothing. One that cannot be worked out, or is below 0, is 0. */
+  readonly answerCost?: CompiledExpression;
   /** What is over is told, and refuses nothing. */
   readonly audit?: true;
   /** Where nobody can be asked it refuses; absent: a limit of the same size holds in each isolate. */

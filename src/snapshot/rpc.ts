@@ -183,6 +183,8 @@ export interface StateRpc {
   exchange(up: ExchangeUp): Promise<ExchangeDown>;
   /** Charges the limits of a request, all of them or none. An older state Worker lacks it: the limits cannot be asked then. */
   take(up: LimitsUp): Promise<Taken>;
+  /** Charges what answers cost, whether there is room or not. An older state Worker lacks it: isolates count that alone then. */
+  charge(up: LimitsUp): Promise<void>;
 }
 
 export interface LimitsUp {

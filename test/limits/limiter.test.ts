@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { room } from "../../src/limits/counter.ts";
 import { KeptCounters } from "../../src/limits/kept-counters.ts";
 import { LimitBook, type LimitAsk } from "../../src/limits/limit-book.ts";
-import { type Ask, refundAll, takeAll } from "../../src/limits/limiter.ts";
+import { type Ask, chargeAll, refundAll, takeAll } from "../../src/limits/limiter.ts";
 import type { Rate } from "../../src/limits/rate.ts";
-import { overshoot, type Use, usedWithin } from "./naive.ts";
+import { overshoot, type Use, usedWithin, VirtualSchedule } from "./naive.ts";
 import { type Draws, eachSeed } from "./random.ts";
 
 const START = 1_780_000_000_000;
@@ -163,6 +163,44 @@ describe("leases", () => {
       if ("burst" in rate) expect(overshoot(uses, rate)).toBeLessThanOrEqual(0);
       else expect(uses.length).toBeLessThanOrEqual(rate.limit);
     });
+  });
+});
+
+describe("what answers cost", () => {
+  it("is charged whether there is room or not, and nobody is let in until it is paid back", () => {
+    eachSeed(30, (draws) => {
+      const counters = new KeptCounters(10);
+      const limit = draws.int(1, 40);
+      const rate = { limit, windowMs: draws.int(1, 60) * 1_000, burst: draws.int(1, 2 * limit) };
+      const naive = new VirtualSchedule();
+      for (let step = 0, now = START; step < 150; step += 1, now += draws.int(0, rate.windowMs / 8)) {
+        const ask = askOf("a", rate, { cost: draws.int(1, 3) });
+        if (draws.chance(0.3)) {
+          const owed = { ...ask, cost: draws.int(1, 2 * rate.burst) };
+          chargeAll(counters, [owed], now);
+          naive.take(rate, owed.cost, now);
+          continue;
+        }
+        const holds = naive.room(rate, ask.cost, now);
+        expect(takeAll(counters, [ask], now).ok).toBe(holds);
+        if (holds) naive.take(rate, ask.cost, now);
+      }
+    });
+  });
+
+  it("fills a long window for as long as that is", () => {
+    const [counters, rate] = [new KeptCounters(10), { limit: 5, windowMs: 600_000 }];
+    chargeAll(counters, [askOf("a", rate, { cost: 50 })], START);
+    const ok = (now: number) => takeAll(counters, [askOf("a", rate)], now).ok;
+    expect([ok(START + 1), ok(START + 599_000), ok(START + 620_000)]).toEqual([false, false, true]);
+  });
+
+  it("is paid of what was taken in advance, where there is enough of it", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const ask = limitAsk("key", { limit: 1_000, windowMs: 1_000 });
+    for (let at = 0; at < 40; at += 1) passes(book, counters, [ask], START + at);
+    expect(book.owe(ask, 1, START + 40)).toBeNull();
+    expect(book.owe(ask, 900, START + 40)).toMatchObject({ counter: "key", cost: 900, leaseMs: 0 });
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { answerCost, owedBy } from "../../src/limits/answer-cost.ts";
 import { keyText } from "../../src/limits/key-text.ts";
 import { joinLimits, limitAsks, linkLimit } from "../../src/limits/link.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
@@ -7,7 +8,7 @@ import type { LimitModel } from "../../src/snapshot/limit-model.ts";
 import { facts, headers, peer } from "../decide/requests.ts";
 import { eachSeed } from "./random.ts";
 
-function tree(source: string, use: "key" | "condition" | "cost" = "key") {
+function tree(source: string, use: "key" | "condition" | "cost" | "answer" = "key") {
   const read = compileExpression(source, use);
   if (!read.ok) throw new Error(read.error.reason);
   return read.value.tree;
@@ -151,5 +152,64 @@ describe("what a request is asked about", () => {
     const cost = tree('request.method == "GET" ? 0 : 5', "cost");
     expect(asked({ cost })).toBeUndefined();
     expect(asked({ cost }, { method: "POST" })).toMatchObject({ cost: 5 });
+  });
+});
+
+describe("what an answer costs", () => {
+  const of = (
+    source: string,
+    answer: { readonly code?: number; readonly size?: number; readonly "x-cost"?: string },
+  ) => {
+    const ask = asked({ answerCost: tree(source, "answer"), cost: tree("0", "cost") });
+    const fact = {
+      name: "ns/p/l",
+      verdict: "taken",
+      quota: 1,
+      windowMs: 1,
+      left: 0,
+      resetMs: 0,
+      retryAfterMs: 0,
+    } as const;
+    const [owed] = ask === undefined ? [] : (owedBy([ask], { limits: [fact] }) ?? []);
+    if (owed === undefined) throw new Error("nothing is owed");
+    expect(owed.cost).toBe(1);
+    const header = (name: string) => (name === "x-cost" ? (answer["x-cost"] ?? null) : null);
+    return answerCost(owed, { code: answer.code ?? 200, size: answer.size ?? null, header });
+  };
+  const HEADER = 'int(response.headers["x-cost"])';
+
+  it.each([
+    [HEADER, { "x-cost": "12" }, 12],
+    [HEADER, {}, 0],
+    [HEADER, { "x-cost": "-3" }, 0],
+    [HEADER, { "x-cost": "many" }, 0],
+    [HEADER, { "x-cost": "99999999999" }, 10_000_000],
+    ["response.code >= 500 ? 0 : 3", { code: 503 }, 0],
+    ["response.code >= 500 ? 0 : 3", { code: 404 }, 3],
+    ["response.size / 1024", { size: 4_096 }, 4],
+    ["has(response.size) ? response.size / 1024 : 7", {}, 7],
+    ['request.method == "GET" ? 2 : 1', {}, 2],
+  ])("%s of %j is %d; its request costs something, so that it is asked whether there is room", (source, answer, cost) =>
+    expect(of(source, answer)).toBe(cost),
+  );
+
+  it("is owed of limits that were charged alone, and not where one of them refused", () => {
+    const ask = asked({ answerCost: tree("1", "answer") });
+    const other = asked({});
+    if (ask === undefined || other === undefined) throw new Error("nothing is asked");
+    const fact = (verdict: "taken" | "over") => ({
+      name: "l",
+      verdict,
+      quota: 1,
+      windowMs: 1,
+      left: 0,
+      resetMs: 0,
+      retryAfterMs: 0,
+    });
+    expect(owedBy([ask, other], { limits: [fact("taken"), fact("taken")] })).toEqual([ask]);
+    expect(owedBy([ask, other], { limits: [fact("taken"), fact("over")] })).toBeNull();
+    expect(owedBy([ask, { ...other, audit: true }], { limits: [fact("taken"), fact("over")] })).toEqual([ask]);
+    expect(owedBy([{ ...ask, audit: true }, other], { limits: [fact("over"), fact("taken")] })).toBeNull();
+    expect(owedBy([other], { limits: [fact("taken")] })).toBeNull();
   });
 });

@@ -36,6 +36,8 @@ describe("RateLimitPolicy", () => {
     [{ tiers: [{ when: 'request.auth.claims.plan == "gold"', rates: [{ limit: 5, window: "24h" }] }] }],
     [{ key: ["source.principal"], onMissingKey: "Refuse", overrides: [{ key: ["a"], rates: RATES }] }],
     [{ cost: { request: 'request.method == "POST" ? 5 : 1' }, scope: "Location", onError: "Refuse", timeout: "1s" }],
+    [{ cost: { answer: 'response.code == 200 ? int(response.headers["x-tokens"]) + response.size / 1024 : 0' } }],
+    [{ cost: { answer: 'request.method == "POST" ? 2 : 1' } }],
     [{ rates: [...RATES, { limit: 5, window: "1s", burst: 9 }], headers: "Both", onExceeded: "Audit", shared: true }],
   ])("takes the limit %j", (limit) => expect(ofLimit(limit)).toEqual([]));
 
@@ -53,7 +55,10 @@ describe("RateLimitPolicy", () => {
     [{ key: ["request.auth.other"] }, "error spec.limits[0].key[0]"],
     [{ key: ["host"] }, "error spec.limits[0].key[0]"],
     [{ cost: { request: '"much"' } }, "error spec.limits[0].cost.request"],
-    [{ cost: { answer: "1" } }, "error spec.limits[0].cost.answer"],
+    [{ cost: { answer: "response.code == 200" } }, "error spec.limits[0].cost.answer"],
+    [{ cost: { answer: "response.flags" } }, "error spec.limits[0].cost.answer"],
+    [{ cost: { request: "response.size" } }, "error spec.limits[0].cost.request"],
+    [{ key: ['response.headers["x-a"]'] }, "error spec.limits[0].key[0]"],
     [{ onMissingKey: "Skip" }, "error spec.limits[0].onMissingKey"],
     [
       { key: ["source.address"], overrides: [{ key: ["a", "b"], rates: RATES }] },

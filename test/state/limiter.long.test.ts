@@ -62,6 +62,7 @@ async function run(counter: string, rate: Rate, disturb: () => Promise<unknown>)
       calls += 1;
       return take(up);
     },
+    charge: async () => undefined,
   };
   const isolates = Array.from(
     { length: ISOLATES },

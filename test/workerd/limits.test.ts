@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { LimitModel } from "../../src/snapshot/limit-model.ts";
 import type { RemoteAsk } from "../../src/snapshot/rpc.ts";
 import { env } from "./support/env.ts";
-import { callInMesh, callMethod, logged, serveSlices } from "./support/gateway.ts";
+import { callInMesh, callMethod, logged, serveSlices, until } from "./support/gateway.ts";
 import { serve, serveRpc } from "./support/services.ts";
 import { sliceOf } from "./support/slices.ts";
 import { tapOf } from "./support/wire.ts";
@@ -34,11 +34,18 @@ const LIMITS: Readonly<Record<string, readonly LimitModel[]>> = {
   "/audit": [{ ...BY_USER, name: "default/audit/one", audit: true }],
   "/open": [{ ...BY_USER, name: "default/open/one" }],
   "/closed": [{ ...BY_USER, name: "default/closed/one", closed: true }],
+  "/answers": [
+    {
+      ...BY_USER,
+      name: "default/answers/one",
+      answerCost: { kind: "call", name: "int", args: [{ kind: "header", of: "response", name: "x-cost" }] },
+    },
+  ],
   "/default/does": [{ ...BY_USER, name: "default/rpc/one", scope: "LOCAL", key: [] }],
 };
 
 beforeAll(async () => {
-  serve("a", () => new Response("ok"));
+  serve("a", ({ headers }) => new Response("ok", { headers: { "x-cost": headers.get("x-wants") ?? "0" } }));
   serveRpc("a", () => "called");
   const slice = sliceOf(HOST);
   const [route] = slice.routes;
@@ -103,6 +110,24 @@ describe("limits of a route", () => {
     const lines = await logged(async () => expect(await statuses(1, "/audit")).toEqual([200]));
     const observed = [{ details: "request_rate_limited", policy: "default/audit/one" }];
     expect(lines).toContainEqual(expect.objectContaining({ observed }));
+  });
+
+  it("are charged what an answer costs, behind it: whoever made a debt waits until it is paid", async () => {
+    const tap = tapOf("gateway");
+    const before = tap.charges;
+    const wants = async (user: string, cost: string) => {
+      const response = await callInMesh(`http://${HOST}/answers`, { headers: { "x-user": user, "x-wants": cost } });
+      await response.text();
+      return response;
+    };
+    expect((await wants("anna", "7")).status).toBe(200);
+    await until(() => tap.charges === before + 1);
+    const refused = await wants("anna", "1");
+    // Of 8 that were taken 3 may be: 5 more must go, and one for the next, each in 20 s.
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(60);
+    expect([refused.status, refused.headers.get("ratelimit")]).toEqual([429, expect.stringMatching(/^"one";r=0;/)]);
+    expect((await wants("bert", "0")).status).toBe(200);
+    expect(tap.charges).toBe(before + 1);
   });
 
   it("hold in the isolate where the limiter is away, and a closed one refuses", async () => {

@@ -3,6 +3,7 @@ import { type Answer, answerOf } from "../../src/decide/answers.ts";
 import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
+import type { OwedAsk } from "../../src/limits/answer-cost.ts";
 import type { HeaderChange } from "../../src/request/changes.ts";
 import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
@@ -62,8 +63,10 @@ export abstract class Call<Reply = unknown> {
   plan: TracePlan | null = null;
   /** Step 4: what was decided by, */
   facts!: RequestFacts;
-  /** and what. */
+  /** what, */
   forward!: Forward;
+  /** and which limits are charged what its answer costs; null: none. */
+  owes: readonly OwedAsk[] | null = null;
   /** What CORS says on whatever answer comes, the gateway's own too. */
   cors: readonly HeaderChange[] = NO_CHANGES;
   /** Step 5: the caller's view of the cluster, */

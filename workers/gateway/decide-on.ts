@@ -1,6 +1,7 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { decide } from "../../src/decide/decide.ts";
 import type { Decision, Need } from "../../src/decide/types.ts";
+import { owedBy } from "../../src/limits/answer-cost.ts";
 import type { LimitsFact } from "../../src/limits/limits-fact.ts";
 import { tokenAt } from "../../src/request/credentials.ts";
 import type { CheckFact } from "../../src/request/check-fact.ts";
@@ -58,7 +59,10 @@ async function gather<Reply, C extends Call<Reply>>(
   // The limits come last, and take a round.
   for (let round = 0; round < MAX_ROUNDS + checks.size; round += 1) {
     const refused = await getFacts(call, needs, tokens, checks, bodyOf);
-    if (asks !== undefined) limits = await call.mesh.limits.take(asks);
+    if (asks !== undefined) {
+      limits = await call.mesh.limits.take(asks);
+      call.owes = owedBy(asks, limits);
+    }
     if (call.signal?.aborted === true) return call.gone();
     if (refused !== null) return call.answer(answerOf(refused));
     if (checks.size > 0 || limits !== undefined)

@@ -1,9 +1,12 @@
+import type { OwedAsk } from "../../src/limits/answer-cost.ts";
+import type { LimitAnswer } from "../../src/limits/limit-answer.ts";
 import { type Asking, type LimitAsk, LimitBook, nameOfRated } from "../../src/limits/limit-book.ts";
 import type { Taken } from "../../src/limits/limiter.ts";
 import type { LimitsFact } from "../../src/limits/limits-fact.ts";
 import type { LimitsUp, StateRpc } from "../../src/snapshot/rpc.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { eventLine } from "../../src/telemetry/event-line.ts";
+import { AnswerCosts } from "./answer-costs.ts";
 
 /** After a failure one request in so long tries again. */
 const AWAY_MS = 1_000;
@@ -11,7 +14,7 @@ const AWAY_MS = 1_000;
 const TOLD_EVERY_MS = 60_000;
 
 interface Deps {
-  readonly state: Pick<StateRpc, "take">;
+  readonly state: Pick<StateRpc, "take" | "charge">;
   readonly location: () => string | null;
   readonly count: (key: string) => void;
 }
@@ -20,6 +23,7 @@ interface Deps {
 export class Limits {
   readonly #deps: Deps;
   readonly #book = new LimitBook();
+  readonly #costs: AnswerCosts;
   /** Calls that will bring a part of a count, by the count and its rates. */
   readonly #coming = new Map<string, Promise<unknown>>();
   /** Epoch ms until which nobody is asked; 0: all is well. */
@@ -28,6 +32,13 @@ export class Limits {
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    const { state, location } = deps;
+    this.#costs = new AnswerCosts({ state, location, book: this.#book, failed: (reason) => this.#tell(reason) });
+  }
+
+  /** Charges what an answer costs. @returns what must be kept alive for it; null: nothing. It never rejects */
+  charge(owed: readonly OwedAsk[], answer: LimitAnswer): Promise<void> | null {
+    return this.#costs.add(owed, answer, Date.now());
   }
 
   /** Never rejects. */
@@ -101,8 +112,12 @@ export class Limits {
 
   /** Overloaded or away: it is not asked again at once. */
   #failed(reason: string): void {
+    this.#awayUntil = Date.now() + AWAY_MS;
+    this.#tell(reason);
+  }
+
+  #tell(reason: string): void {
     const now = Date.now();
-    this.#awayUntil = now + AWAY_MS;
     this.#deps.count(counterKey("tulle_limiter_failures_total", {}));
     if (now - this.#toldAt < TOLD_EVERY_MS) return;
     this.#toldAt = now;

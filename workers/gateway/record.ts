@@ -1,3 +1,4 @@
+import type { OwedAsk } from "../../src/limits/answer-cost.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 import { withFlag } from "../../src/telemetry/flags.ts";
@@ -19,10 +20,18 @@ export function record(call: Call, end: End): void {
   if (call.retrying) budget?.give();
   attempt?.settle(end, now);
   if (keptBytes > 0) mesh.memory.give(keptBytes);
+  if (call.owes !== null) pay(call, call.owes);
   tell(call, end, now);
   // Whoever keeps the journal longer keeps no headers with it.
   call.journal.headers = null;
   call.journal.answer = null;
+}
+
+/** Charges its limits what the answer cost, off the request's path. */
+function pay({ journal, mesh, lease }: Call, owes: readonly OwedAsk[]): void {
+  const { status: code, bytes: size, answer } = journal;
+  const paid = mesh.limits.charge(owes, { code, size, header: (name) => answer?.get(name) ?? null });
+  if (paid !== null) lease.waitUntil(paid);
 }
 
 /** Counts and logs, from the journal alone. */

@@ -2,7 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Taken } from "../../src/limits/limiter.ts";
 import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
-import { takeLimits } from "./take-limits.ts";
+import { chargeLimits, takeLimits } from "./take-limits.ts";
 
 export { Cell } from "./cell.ts";
 export { Limiter } from "./limiter.ts";
@@ -27,6 +27,10 @@ export class State extends WorkerEntrypoint<Env, StateProps> implements StateRpc
   /** Never repeated: what failed may have been charged, and who asked has a limit of its own then. */
   async take(up: LimitsUp): Promise<Taken> {
     return takeLimits(up, (name) => this.env.LIMITER.getByName(name));
+  }
+
+  async charge(up: LimitsUp): Promise<void> {
+    await chargeLimits(up, (name) => this.env.LIMITER.getByName(name));
   }
 }
 

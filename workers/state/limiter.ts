@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CounterState } from "../../src/limits/counter.ts";
-import { type Ask, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
+import { type Ask, chargeAll, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
 import type { RemoteAsk } from "../../src/snapshot/rpc.ts";
 
 /** Keys of one limit that one object counts apart; all further ones are one, until others are as if nothing had been taken. */
@@ -47,6 +47,15 @@ export class Limiter extends DurableObject {
     const taken = this.ctx.storage.transactionSync(() => takeAll(this.#counters(own), own, now));
     if (!this.#hasAlarm) await this.#setAlarm(now);
     return taken;
+  }
+
+  /** Charges what answers cost, whether there is room or not. */
+  async charge(asks: readonly RemoteAsk[]): Promise<void> {
+    const now = Date.now();
+    this.#begin();
+    const own = asks.map((ask) => ({ ...ask, counter: this.#nameOf(ask) }));
+    this.ctx.storage.transactionSync(() => chargeAll(this.#counters(own), own, now));
+    if (!this.#hasAlarm) await this.#setAlarm(now);
   }
 
   /** Gives back what was charged for a request that another limit refused. */

@@ -9,6 +9,7 @@ const SHARDS = 64;
 interface LimiterRpc {
   take(asks: readonly RemoteAsk[]): Promise<Taken>;
   refund(asks: readonly RemoteAsk[], taken: Taken): Promise<void>;
+  charge(asks: readonly RemoteAsk[]): Promise<void>;
 }
 
 /**
@@ -17,22 +18,17 @@ interface LimiterRpc {
  *
  * @param limiter by its name
  */
-export async function takeLimits({ location, asks }: LimitsUp, limiter: (name: string) => LimiterRpc): Promise<Taken> {
-  const groups = new Map<string, { readonly indexes: number[]; readonly asks: RemoteAsk[] }>();
-  for (const [index, ask] of asks.entries()) {
-    const digest = await digestOf(ask.counter);
-    const name = objectOf(ask, location ?? "unknown", digest);
-    const group = groups.get(name) ?? { indexes: [], asks: [] };
-    groups.set(name, group);
-    group.indexes.push(index);
-    // Keys are of people, or secrets: none is written down.
-    group.asks.push({ ...ask, counter: hiddenName(ask, digest) });
-  }
+export async function takeLimits(
+  up: LimitsUp,
+  limiter: (name: string) => Pick<LimiterRpc, "take" | "refund">,
+): Promise<Taken> {
+  const { asks } = up;
+  const groups = await groupsOf(up);
   const take = async (name: string, of: readonly RemoteAsk[]) => limiter(name).take(of);
   const grants: Grant[] = [];
   const done: { readonly name: string; readonly asks: RemoteAsk[]; readonly taken: Taken }[] = [];
   const giveBack = async () => Promise.allSettled(done.map((one) => limiter(one.name).refund(one.asks, one.taken)));
-  for (const [name, group] of [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [name, group] of groups) {
     const taken = await take(name, group.asks).catch(async (error: unknown) => {
       await giveBack();
       throw error;
@@ -48,6 +44,31 @@ export async function takeLimits({ location, asks }: LimitsUp, limiter: (name: s
     }
   }
   return { ok: true, at: done[0]?.taken.at ?? 0, grants };
+}
+
+/** Charges what answers cost. All objects are asked at once: what one charges is nothing to the others. */
+export async function chargeLimits(up: LimitsUp, limiter: (name: string) => Pick<LimiterRpc, "charge">): Promise<void> {
+  await Promise.all((await groupsOf(up)).map(async ([name, { asks }]) => limiter(name).charge(asks)));
+}
+
+interface Group {
+  readonly indexes: number[];
+  readonly asks: RemoteAsk[];
+}
+
+/** By the object that counts them, always in the same order. */
+async function groupsOf({ location, asks }: LimitsUp): Promise<readonly (readonly [name: string, group: Group])[]> {
+  const groups = new Map<string, Group>();
+  for (const [index, ask] of asks.entries()) {
+    const digest = await digestOf(ask.counter);
+    const name = objectOf(ask, location ?? "unknown", digest);
+    const group = groups.get(name) ?? { indexes: [], asks: [] };
+    groups.set(name, group);
+    group.indexes.push(index);
+    // Keys are of people, or secrets: none is written down.
+    group.asks.push({ ...ask, counter: hiddenName(ask, digest) });
+  }
+  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** Of one behind another that refused: it may have room. */

@@ -88,6 +88,7 @@ function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, obs
       overrides: Object.fromEntries(overrides.map((one) => [keyText(one.key), one.rates.map(rateOf)])),
     }),
     ...(cost?.request !== undefined && { cost: compiled(cost.request, "cost") }),
+    ...(cost?.answer !== undefined && { answerCost: compiled(cost.answer, "answer") }),
     ...((observed || limit.onExceeded === "Audit") && { audit: true as const }),
     ...(limit.timeout !== undefined && { timeoutMs: parseDuration(limit.timeout) ?? 0 }),
     ...(limit.onError === "Refuse" && { closed: true as const }),

@@ -9,6 +9,8 @@ export interface Tap {
   readonly ups: ExchangeUp[];
   /** How often limits were asked for. */
   takes: number;
+  /** How often what answers cost was charged. */
+  charges: number;
   limiterIsAway: boolean;
   /** `cut`: fails at once, `cut_once`: the next alone. `answer_lost`: arrives, but the answer doesn't. `frozen`: neither answers nor fails. */
   way: "open" | "cut" | "cut_once" | "answer_lost" | "frozen";
@@ -20,7 +22,8 @@ const taps = new Map<string, Tap>();
 
 export function tapOf(gateway: string): Tap {
   let tap = taps.get(gateway);
-  if (!tap) taps.set(gateway, (tap = { ups: [], takes: 0, limiterIsAway: false, way: "open", tamper: null }));
+  if (!tap)
+    taps.set(gateway, (tap = { ups: [], takes: 0, charges: 0, limiterIsAway: false, way: "open", tamper: null }));
   return tap;
 }
 
@@ -45,5 +48,12 @@ export class Wire extends WorkerEntrypoint<TestEnv, StateProps> implements State
     tap.takes += 1;
     if (tap.limiterIsAway) throw new Error("the limiter is away");
     return exports.State({ props: this.ctx.props }).take(up);
+  }
+
+  async charge(up: LimitsUp): Promise<void> {
+    const tap = tapOf(this.ctx.props.gateway);
+    if (tap.limiterIsAway) throw new Error("the limiter is away");
+    await exports.State({ props: this.ctx.props }).charge(up);
+    tap.charges += 1;
   }
 }

@@ -34,6 +34,8 @@ export const DESCRIPTIONS: Descriptions = {
     "overrides.key": "The parts of the key, as text.",
     cost: "How much a request takes.",
     "cost.request": "An expression of CEL that is worth a whole number; 1 without it, 0 takes nothing.",
+    "cost.answer":
+      "What its answer takes besides, an expression of CEL that may name `response.code`, `response.size` and `response.headers`: it is charged behind the answer, whether there is room or not.",
     scope:
       "Whose requests are counted together: Global, the default, the mesh's; Location; Local, those of one isolate.",
     shared: "True: all targets of the policy have one count; each has its own by default.",
