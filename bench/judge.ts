@@ -46,6 +46,23 @@ export function isVoid({ othersShare }: Outcome): boolean {
   return othersShare > OTHERS_LIMIT;
 }
 
+/** One measurement that was taken in parts of equal length; latencies are the median of the parts'. */
+export function joined(parts: readonly Outcome[]): Outcome {
+  const sum = (value: (part: Outcome) => number) => parts.reduce((total, part) => total + value(part), 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    seconds: sum(({ seconds }) => seconds),
+    cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
+    ownShare: sum(({ ownShare }) => ownShare) / parts.length,
+    // One part that others disturbed makes the whole void.
+    othersShare: Math.max(...parts.map(({ othersShare }) => othersShare)),
+    p50Ms: median(parts.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(parts.map(({ p99Ms }) => p99Ms)),
+    unexpected: sum(({ unexpected }) => unexpected),
+    example: parts.find(({ example }) => example !== null)?.example ?? null,
+  };
+}
+
 /** @param least whether a figure must be at least its bar; else at most */
 export function verdictOf(figure: number, bar: number | null, goal: number | null, least = false): Verdict {
   const meets = (limit: number) => (least ? figure >= limit : figure <= limit);

@@ -6,7 +6,7 @@ const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--j
 
   --only ROWS    only these rows: ${ROWS.join(", ")};
                  a name stands for all that begin with it and a dash (binding: both of them)
-  --rounds N     odd rounds measure in order, even ones in reverse (default 7)
+  --rounds N     each measures every contestant in four parts, all in turn (default 7)
   --seconds S    load on each contestant in each round (default 2; with --profile 6)
   --json FILE    writes the rows as JSON
   --profile      instead of measuring: samples the contestant of each of the rows (default: 16; flat: 16-of-flat) while it is loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,

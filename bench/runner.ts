@@ -1,5 +1,5 @@
 import { Load, type Outcome, type Prepared } from "./load.ts";
-import { isVoid, type Round } from "./judge.ts";
+import { isVoid, joined, type Round } from "./judge.ts";
 import type { BenchMesh } from "./mesh.ts";
 import { type Issuer, makeRequests } from "./requests.ts";
 import { keyOf, type Measure } from "./targets.ts";
@@ -10,6 +10,11 @@ export const OTHER_PROCESSOR = 1;
 
 /** A disturbed measurement is done again this many times before its rows are void. */
 const REPEATS = 8;
+/**
+ * A round measures each contestant in so many parts, all in turn: the machine's own speed drifts by half within a minute, and
+ * a ratio of two that were measured together does not.
+ */
+const PARTS = 4;
 const WARM_SECONDS = 1;
 const WARM_ATTEMPTS = 10;
 const TAIL_ATTEMPTS = 10;
@@ -80,30 +85,39 @@ export class Runner {
     }
   }
 
-  /** All in turn; every other round in reverse, so that who comes first has no advantage. */
+  /** All in turn, every other time in reverse, so that who comes first has no advantage. */
   async rounds(measures: readonly Measure[], count: number, seconds: number): Promise<readonly Round[]> {
     const rounds: Round[] = [];
     for (let round = 1; round <= count; round += 1) {
-      const outcomes = new Map<string, Outcome>();
-      for (const measure of round % 2 === 1 ? measures : measures.toReversed()) {
-        outcomes.set(keyOf(measure), await this.#undisturbed(measure, seconds, `round ${round}/${count}`));
+      const parts = new Map(measures.map((measure) => [keyOf(measure), [] as Outcome[]]));
+      for (let part = 1; part <= PARTS; part += 1) {
+        for (const measure of (round + part) % 2 === 0 ? measures : measures.toReversed()) {
+          // Opening tails and ending them is dear: these are measured at one go.
+          const whole = measure.tails !== undefined;
+          if (whole && part > 1) continue;
+          parts.get(keyOf(measure))?.push(await this.#undisturbed(measure, whole ? seconds : seconds / PARTS));
+        }
       }
+      const outcomes = new Map([...parts].map(([key, outcomes]) => [key, joined(outcomes)]));
+      for (const [key, outcome] of outcomes) tell(`round ${round}/${count}: ${key}: ${shown(outcome)}`);
       rounds.push(outcomes);
     }
     return rounds;
   }
 
-  async #undisturbed(measure: Measure, seconds: number, prefix: string): Promise<Outcome> {
+  async #undisturbed(measure: Measure, seconds: number): Promise<Outcome> {
     for (let repeat = 0; ; repeat += 1) {
       const outcome = await this.run(measure, seconds);
-      const { requests, cpuSeconds, othersShare, p50Ms, unexpected, example } = outcome;
-      const figures = `${((cpuSeconds * 1e6) / requests).toFixed(0)} us, ${(requests / outcome.seconds).toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms`;
-      const others = isVoid(outcome) ? `, disturbed: others took ${(othersShare * 100).toFixed(1)} %` : "";
-      tell(`${prefix}: ${keyOf(measure)}: ${figures}${others}`);
+      const { unexpected, example } = outcome;
       if (unexpected > 0) throw new Error(`${keyOf(measure)}: ${unexpected} unexpected answers, such as ${example}`);
       if (!isVoid(outcome) || repeat === REPEATS) return outcome;
+      tell(`${keyOf(measure)} is measured again: others took ${(outcome.othersShare * 100).toFixed(1)} %`);
     }
   }
+}
+
+function shown({ requests, seconds, cpuSeconds, p50Ms }: Outcome): string {
+  return `${((cpuSeconds * 1e6) / requests).toFixed(0)} us, ${(requests / seconds).toFixed(0)}/s, p50 ${p50Ms.toFixed(2)} ms`;
 }
 
 export function tell(text: string): void {

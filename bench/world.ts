@@ -37,8 +37,8 @@ function route(host: string, prefix: string, more: object = {}): unknown[] {
 }
 
 /**
- * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies), each with the
- * whole job in front of it, on hosts of the same names in `.bench`; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies, at addresses of its
+ * own: workloads at one address share their policies), each with the whole job in front of it, on hosts of the same names in `.bench`; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
  * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
@@ -57,7 +57,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
   for (const [app, addresses] of [
     ["items", ["10.77.0.1", "10.77.0.2"]],
     ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
-    ["policed", ["10.77.0.1", "10.77.0.2"]],
+    ["policed", ["10.77.0.3", "10.77.0.4"]],
   ] as const) {
     documents.push(
       object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judge, type Verdict } from "../../bench/judge.ts";
+import { joined, judge, type Verdict } from "../../bench/judge.ts";
 import type { Outcome } from "../../bench/load.ts";
 import { keyOf, type Measure, type Target } from "../../bench/targets.ts";
 
@@ -64,5 +64,27 @@ describe("judge", () => {
 
   it("says `not run` where a side is absent", () => {
     expect(judge(target, [new Map([[keyOf(bare), outcome]])])).toEqual({ figure: null, verdict: "not run" });
+  });
+});
+
+describe("joined", () => {
+  it("adds up what was counted in parts, and takes the middle of what each part saw", () => {
+    const other = { ...outcome, requests: 3_000, cpuSeconds: 2, ownShare: 0.96, p50Ms: 3, p99Ms: 4 };
+    expect(joined([outcome, other])).toEqual({
+      requests: 4_000,
+      seconds: 4,
+      cpuSeconds: 3,
+      ownShare: 0.97,
+      othersShare: 0.01,
+      p50Ms: 2,
+      p99Ms: 3,
+      unexpected: 0,
+      example: null,
+    });
+  });
+
+  it("is disturbed by what disturbed one part", () => {
+    const whole = round({}, joined([outcome, { ...outcome, othersShare: 0.2 }]));
+    expect(judge(target, [whole]).verdict).toBe("void");
   });
 });
