@@ -38,15 +38,45 @@ export function meshTracing(world: World, reaches: (address: EndpointAddress) =>
   };
 }
 
-type Spec = NonNullable<ExtensionProviderSpec["opentelemetry"]>;
+/** Where lines of the log go, by the names of their providers; null: to the platform's log alone. */
+export function logCollectors(
+  world: World,
+  reaches: (address: EndpointAddress) => boolean,
+): Readonly<Record<string, Collector>> | null {
+  const { extensionProviders = [] } = meshConfig(world);
+  const collectors = extensionProviders.flatMap(({ name, envoyOtelAls: at }) =>
+    at === undefined
+      ? []
+      : [[name, { ...placed(world, at, reaches), path: LOGS_PATH, timeoutMs: DEFAULT_TIMEOUT_MS }] as const],
+  );
+  return collectors.length === 0 ? null : Object.fromEntries(collectors);
+}
 
-/** One whose service is not there, or without a way to it, has no endpoints: its spans are dropped and counted. */
+/** OTLP's own. */
+const LOGS_PATH = "/v1/logs";
+
 function collectorOf(
   world: World,
-  { service, port, http, maxTagLength }: Spec,
+  { http, maxTagLength, ...at }: NonNullable<ExtensionProviderSpec["opentelemetry"]>,
   reaches: (address: EndpointAddress) => boolean,
 ): Collector | undefined {
   if (http === undefined) return undefined;
+  const headers = (http.headers ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const);
+  return {
+    ...placed(world, at, reaches),
+    path: http.path,
+    ...(headers.length > 0 && { headers }),
+    timeoutMs: (http.timeout === undefined ? null : parseDuration(http.timeout)) ?? DEFAULT_TIMEOUT_MS,
+    ...(maxTagLength !== undefined && maxTagLength > 0 && { maxTagLength }),
+  };
+}
+
+/** One whose service is not there, or without a way to it, has no endpoints: what goes to it is dropped and counted. */
+function placed(
+  world: World,
+  { service, port }: { readonly service: string; readonly port: number },
+  reaches: (address: EndpointAddress) => boolean,
+): Pick<Collector, "cluster"> {
   const place = placeOf(world, service, port);
   const { viewer, target } = place ?? { viewer: "*", target: { host: service, port, subset: undefined } };
   // Nor are its limits any of the mesh's own calls.
@@ -54,17 +84,7 @@ function collectorOf(
     cluster: { limits: _, ...cluster },
     endpoints,
   } = clusterFor(world, viewer, target);
-  const headers = (http.headers ?? []).map(({ name, value = "" }) => [name.toLowerCase(), value] as const);
-  return {
-    cluster: {
-      ...cluster,
-      endpoints: endpoints.filter(({ address }) => reaches(address)).map(unguarded),
-    },
-    path: http.path,
-    ...(headers.length > 0 && { headers }),
-    timeoutMs: (http.timeout === undefined ? null : parseDuration(http.timeout)) ?? DEFAULT_TIMEOUT_MS,
-    ...(maxTagLength !== undefined && maxTagLength > 0 && { maxTagLength }),
-  };
+  return { cluster: { ...cluster, endpoints: endpoints.filter(({ address }) => reaches(address)).map(unguarded) } };
 }
 
 /** Without its policies: the mesh's administrator named it. */

@@ -45,7 +45,7 @@ export function histogramQuantile(wanted: Float64Array, { series }: VectorValue,
   return { kind: "vector", series: quantiles.filter(({ present }) => present.includes(1)), distinct: true };
 }
 
-const NONE = { get: () => undefined, names: () => [] };
+const NONE = { get: () => undefined, names: () => [], depth: 0 };
 
 function boundOf(text: string): number {
   if (/^\+?inf$/i.test(text)) return Number.POSITIVE_INFINITY;

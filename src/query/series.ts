@@ -3,6 +3,8 @@ export interface Labels {
   get(name: string): string | undefined;
   /** In no order that means anything. */
   names(): Iterable<string>;
+  /** How many changes stand on top of each other. */
+  readonly depth: number;
 }
 
 export const METRIC_NAME = "__name__";
@@ -15,6 +17,10 @@ export class OwnLabels implements Labels {
     this.#values = new Map([...values].filter(([, value]) => value !== ""));
   }
 
+  get depth(): number {
+    return 0;
+  }
+
   get(name: string): string | undefined {
     return this.#values.get(name);
   }
@@ -24,15 +30,26 @@ export class OwnLabels implements Labels {
   }
 }
 
+/** A histogram's series with a changed label and no name have so many changes. */
+const MAX_DEPTH = 4;
+
+/** Calls nest, and each may change labels: many changes become labels of their own, or each look would go through all of them. */
+function shallow(labels: Labels): Labels {
+  if (labels.depth < MAX_DEPTH) return labels;
+  return new OwnLabels(Array.from(labels.names(), (name) => [name, labels.get(name) ?? ""] as const));
+}
+
 /** Those of another with one changed or taken away: a histogram's series share all but two of their many labels. */
 export class ChangedLabels implements Labels {
   readonly #base: Labels;
   readonly #name: string;
   readonly #value: string | undefined;
+  readonly depth: number;
 
   /** @param value undefined: it is taken away */
   constructor(base: Labels, name: string, value: string | undefined) {
-    this.#base = base;
+    this.#base = shallow(base);
+    this.depth = this.#base.depth + 1;
     this.#name = name;
     this.#value = value;
   }
@@ -51,10 +68,12 @@ export class ChangedLabels implements Labels {
 export class RemainingLabels implements Labels {
   readonly #base: Labels;
   readonly #left: ReadonlySet<string>;
+  readonly depth: number;
 
   /** @param left may be shared by many series */
   constructor(base: Labels, left: ReadonlySet<string>) {
-    this.#base = base;
+    this.#base = shallow(base);
+    this.depth = this.#base.depth + 1;
     this.#left = left;
   }
 

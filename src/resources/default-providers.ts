@@ -11,8 +11,8 @@ export const DefaultProviders = strict({
 });
 
 const PARTS = {
-  metrics: { kind: "prometheus", builtIn: "prometheus" },
-  accessLogging: { kind: "envoyFileAccessLog", builtIn: "envoy" },
+  metrics: { kinds: ["prometheus"], builtIn: "prometheus" },
+  accessLogging: { kinds: ["envoyFileAccessLog", "envoyOtelAls"], builtIn: "envoy" },
 } as const;
 
 /** Istio's own providers are there by their names, whether the mesh lists them or not. */
@@ -22,11 +22,12 @@ export function checkDefaultProviders(
   report: Report,
 ): void {
   for (const part of ["metrics", "accessLogging"] as const) {
-    const { kind, builtIn } = PARTS[part];
+    const { kinds, builtIn } = PARTS[part];
     for (const [index, name] of (spec[part] ?? []).entries()) {
       const provider = providers.find((one) => one.name === name);
-      if (provider === undefined ? name === builtIn : provider[kind] !== undefined) continue;
-      report.at(part, index).error(`no \`extensionProviders\` of the kind \`${kind}\` has the name \`${name}\``);
+      if (provider === undefined ? name === builtIn : kinds.some((kind) => provider[kind] !== undefined)) continue;
+      const any = kinds.map((kind) => `\`${kind}\``).join(" or ");
+      report.at(part, index).error(`no \`extensionProviders\` of the kind ${any} has the name \`${name}\``);
     }
   }
 }

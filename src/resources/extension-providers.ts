@@ -8,6 +8,7 @@ import { isHeaderName } from "./header-operations.ts";
 import { checkOpenTelemetry, OpenTelemetry } from "./opentelemetry-provider.ts";
 import { isProviderService, serviceParts } from "./provider-service.ts";
 import { checkFileLog, EnvoyFileAccessLog } from "./log-provider.ts";
+import { checkOtelLog, EnvoyOtelAls } from "./otel-log-provider.ts";
 import type { Report } from "./report.ts";
 
 /** A body is kept in the isolate until the provider has answered: as much as is kept of one that may be sent twice. */
@@ -65,7 +66,7 @@ const EnvoyExtAuthzHttp = strict({
 });
 
 const TRACES = later("spans go by OTLP over HTTP: use `opentelemetry`, which collectors of all kinds take");
-const LOGS = later("use `envoyFileAccessLog`, which is the platform's log");
+const LOGS = later("use `envoyOtelAls`, which is sent by OTLP over HTTP, or `envoyFileAccessLog`, the platform's log");
 
 export const ExtensionProvider = strict(
   {
@@ -73,6 +74,7 @@ export const ExtensionProvider = strict(
     envoyExtAuthzHttp: EnvoyExtAuthzHttp.exactOptional(),
     opentelemetry: OpenTelemetry.exactOptional(),
     envoyFileAccessLog: EnvoyFileAccessLog.exactOptional(),
+    envoyOtelAls: EnvoyOtelAls.exactOptional(),
     prometheus: strict({}).exactOptional(),
   },
   {
@@ -87,7 +89,6 @@ export const ExtensionProvider = strict(
     skywalking: TRACES,
     envoyHttpAls: LOGS,
     envoyTcpAls: LOGS,
-    envoyOtelAls: LOGS,
     sds: never(REASON.files),
   },
 );
@@ -103,13 +104,14 @@ export function checkProviders(providers: readonly ExtensionProviderSpec[], repo
     seen.add(name);
     if (Object.keys(kinds).length !== 1)
       place.error(
-        "say one thing that it is: `envoyExtAuthzHttp`, `opentelemetry`, `envoyFileAccessLog` or `prometheus`",
+        "say one thing that it is: `envoyExtAuthzHttp`, `opentelemetry`, `envoyFileAccessLog`, `envoyOtelAls` or `prometheus`",
         "FieldValueRequired",
       );
-    const { envoyExtAuthzHttp, opentelemetry, envoyFileAccessLog } = kinds;
+    const { envoyExtAuthzHttp, opentelemetry, envoyFileAccessLog, envoyOtelAls } = kinds;
     if (envoyExtAuthzHttp !== undefined) checkHttp(envoyExtAuthzHttp, place.at("envoyExtAuthzHttp"));
     if (opentelemetry !== undefined) checkOpenTelemetry(opentelemetry, place.at("opentelemetry"));
     if (envoyFileAccessLog !== undefined) checkFileLog(envoyFileAccessLog, place.at("envoyFileAccessLog"));
+    if (envoyOtelAls !== undefined) checkOtelLog(envoyOtelAls, place.at("envoyOtelAls"));
   }
 }
 

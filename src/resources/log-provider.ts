@@ -14,17 +14,20 @@ const MAX_FORMAT = 4_096;
 const format = text((written) => written.length <= MAX_FORMAT, `a text of at most ${MAX_FORMAT} characters`);
 const MAX_FIELDS = 64;
 
+/** How lines look, as far as a provider's settings say. */
+export const logFormat = strict({
+  text: format.exactOptional(),
+  labels: z
+    .record(z.string(), format)
+    .refine((labels) => Object.keys(labels).length <= MAX_FIELDS, {
+      error: `must not have more than ${MAX_FIELDS} members`,
+    })
+    .exactOptional(),
+});
+
 export const EnvoyFileAccessLog = strict({
   path: path.exactOptional(),
-  logFormat: strict({
-    text: format.exactOptional(),
-    labels: z
-      .record(z.string(), format)
-      .refine((labels) => Object.keys(labels).length <= MAX_FIELDS, {
-        error: `must not have more than ${MAX_FIELDS} members`,
-      })
-      .exactOptional(),
-  }).exactOptional(),
+  logFormat: logFormat.exactOptional(),
   omitEmptyValues: tuning(z.boolean(), "what is not known is `-`, and null in JSON", false),
 });
 
@@ -50,8 +53,13 @@ export function checkFileLog({ logFormat }: FileSpec, report: Report): void {
   if (logFormat === undefined) return;
   if ((logFormat.text === undefined) === (logFormat.labels === undefined))
     place.error("set one of `text` and `labels`", "FieldValueRequired");
-  if (logFormat.text !== undefined) checkFormat(logFormat.text, place.at("text"));
-  for (const [name, text] of Object.entries(logFormat.labels ?? {})) checkFormat(text, place.at("labels", name));
+  checkLogFormat(logFormat, place);
+}
+
+/** Each text of a format. */
+export function checkLogFormat({ text, labels = {} }: z.infer<typeof logFormat>, report: Report): void {
+  if (text !== undefined) checkFormat(text, report.at("text"));
+  for (const [name, one] of Object.entries(labels)) checkFormat(one, report.at("labels", name));
 }
 
 export function checkAccessLog(spec: AccessLogSpec, report: Report): void {
@@ -64,8 +72,8 @@ export function checkAccessLog(spec: AccessLogSpec, report: Report): void {
   else for (const text of Object.values(fields)) checkFormat(text, place);
 }
 
-/** Istio's own text, which is asked for by `accessLogEncoding: TEXT` alone. */
-const ISTIO_TEXT =
+/** Istio's own text: that of an OpenTelemetry log, and of the platform's log by `accessLogEncoding: TEXT` alone. */
+export const ISTIO_TEXT =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
   '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% ' +
   '%BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" ' +
@@ -74,7 +82,7 @@ const ISTIO_TEXT =
 
 /** How a provider's lines look; undefined: as the mesh's own. */
 export function fileFormat({ logFormat }: FileSpec): LogFormat | undefined {
-  if (logFormat?.text !== undefined) return { text: withoutEnd(logFormat.text) };
+  if (logFormat?.text !== undefined) return { text: textOfLine(logFormat.text) };
   return logFormat?.labels && { fields: logFormat.labels };
 }
 
@@ -84,12 +92,12 @@ export function meshFormat({ accessLogFormat: format = "", accessLogEncoding }: 
     const fields = fieldsIn(format);
     return fields === null ? undefined : { fields };
   }
-  if (format !== "") return { text: withoutEnd(format) };
+  if (format !== "") return { text: textOfLine(format) };
   return accessLogEncoding === "TEXT" ? { text: ISTIO_TEXT } : undefined;
 }
 
 /** Envoy's formats end their lines themselves. */
-function withoutEnd(text: string): string {
+export function textOfLine(text: string): string {
   return text.replace(/\n$/, "");
 }
 
@@ -106,7 +114,7 @@ function fieldsIn(format: string): Readonly<Record<string, string>> | null {
 /** A text with Envoy's operators: one line, without secrets. */
 export function checkFormat(text: string, report: Report): void {
   // eslint-disable-next-line no-control-regex
-  if (/[\0-\x08\n-\x1f\x7f-\uffff]/.test(withoutEnd(text)))
+  if (/[\0-\x08\n-\x1f\x7f-\uffff]/.test(textOfLine(text)))
     report.error("must be one line of ASCII: a line of the log is one call");
   const parts = readLogFormat(text);
   if (parts === null) return report.error("a lone `%` is invalid; write `%%` for a percent sign");

@@ -152,7 +152,8 @@ export const NAME_FINDINGS = {
   TULLE0122: {
     name: "UnknownCollector",
     severity: "warning",
-    meaning: "the service of an `opentelemetry` provider is not there: its spans are dropped and counted",
+    meaning:
+      "the service of an `opentelemetry` or `envoyOtelAls` provider is not there: what goes to it is dropped and counted",
     mend: "apply its Service or ServiceEntry with that port and an endpoint",
   },
   TULLE0123: {
@@ -160,6 +161,6 @@ export const NAME_FINDINGS = {
     severity: "warning",
     meaning:
       "a Telemetry names a provider that the mesh has not, or that takes something else: nobody gets what it says",
-    mend: "name one of `extensionProviders` of the MeshConfig: of the kind `opentelemetry` for spans, `prometheus` for metrics, `envoyFileAccessLog` for the log",
+    mend: "name one of `extensionProviders` of the MeshConfig: of the kind `opentelemetry` for spans, `prometheus` for metrics, `envoyFileAccessLog` or `envoyOtelAls` for the log",
   },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

@@ -3,8 +3,7 @@ import { duration, parseDuration } from "./duration.ts";
 import { emptyMap, later, never, portNumber, REASON, strict, text, uint32 } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
 import type { Report } from "./report.ts";
-import { serviceHostProblem } from "./address.ts";
-import { isProviderService, serviceParts } from "./provider-service.ts";
+import { checkCollectorService, collectorService } from "./provider-service.ts";
 
 /** A batch that is on its way holds the isolate's timer, which the platform ends after 30 s. */
 const MAX_TIMEOUT_MS = 10_000;
@@ -14,10 +13,7 @@ const NO_PROCESS = never("a gateway has neither files nor an environment to look
 /** Istio's provider of traces, as far as it goes by HTTP. */
 export const OpenTelemetry = strict(
   {
-    service: text(
-      isProviderService,
-      "a host name of a service, `otel-collector.observability.svc.cluster.local`, or `namespace/` and a host name",
-    ),
+    service: collectorService,
     port: portNumber,
     http: strict({
       path: text(
@@ -57,9 +53,7 @@ const FRAMING = new Set([
 ]);
 
 export function checkOpenTelemetry({ service, http }: OpenTelemetrySpec, report: Report): void {
-  // R20: an address or a metadata service is no service of the mesh, whatever a ServiceEntry says.
-  const problem = serviceHostProblem(serviceParts(service).host);
-  if (problem !== null) report.at("service").error(problem);
+  checkCollectorService(service, report.at("service"));
   if (http === undefined) {
     // Istio's default is gRPC.
     report

@@ -67,6 +67,15 @@ export interface LogSink {
   readonly filter?: CompiledExpression;
   /** Absent: the mesh's own JSON. */
   readonly format?: LogFormat;
+  /** It goes to the collector of the provider's name in the root, `format` as its body. Absent: to the platform's log. */
+  readonly otlp?: OtlpLog;
+}
+
+export interface OtlpLog {
+  /** Of the log, in its resource. */
+  readonly name: string;
+  /** Attributes, each a text with Envoy's operators. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Text with Envoy's operators, or one such text for each field of a JSON object. */

@@ -1,6 +1,6 @@
 import type { Cluster } from "./endpoint-model.ts";
 
-// What a root says of traces, whoever's they are: where spans go, and what the mesh does where no Telemetry says otherwise. Plain JSON.
+// What a root says of traces, whoever's they are, and of collectors: where spans go, and what the mesh does where no Telemetry says otherwise. Plain JSON.
 
 export interface MeshTracing {
   /** By their names in `extensionProviders`. */
@@ -17,7 +17,7 @@ export interface MeshTracing {
   readonly slowMs?: number;
 }
 
-/** A service of the mesh that takes spans by OTLP over HTTP. */
+/** A service of the mesh that takes spans, or lines of the log, by OTLP over HTTP. */
 export interface Collector {
   /** Its endpoints have no policies: the mesh's administrator named it. */
   readonly cluster: Cluster;

@@ -85,9 +85,16 @@ interface Sums {
 /** What one graph may read of the history, in bytes: as much as a query, of 4 million samples of 9 bytes. */
 const MAX_READ = 36_000_000;
 
-/** Asked before anything is read. @returns what to do where it is too much; null: it is not */
-export function tooLarge(bytes: number, seconds: number): string | null {
+/**
+ * Asked before anything is read.
+ *
+ * @param isWhole whether who asks sees the whole mesh: to others it tells nothing of how much there is
+ * @returns what to do where it is too much; null: it is not
+ */
+export function tooLarge(bytes: number, seconds: number, isWhole: boolean): string | null {
   if (bytes <= MAX_READ) return null;
+  if (!isWhole)
+    return "a graph of so long a `window` reads too much; take a shorter one, or ask `/api/v1/query` for the sums that you want";
   // What is kept of a day is by minutes, of the last hour finer: rather less than what fits.
   const fits = Math.max(60, Math.floor((seconds * MAX_READ) / bytes / 2 / 60) * 60);
   return `a graph of ${seconds} s reads ${Math.round(bytes / 1e6)} MB here, and ${MAX_READ / 1e6} MB is the most; take a shorter \`window\`, such as ${Math.min(fits, seconds)}, or ask \`/api/v1/query\` for the sums that you want`;

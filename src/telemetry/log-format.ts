@@ -43,7 +43,7 @@ export function linkLogFormat(format: LogFormat): LogWriter {
     return (journal, gateway, now) => textOf(parts, journal, gateway, now).slice(0, MAX_LINE);
   }
   const fields = Object.entries(format.fields).map(
-    ([name, text]) => [`${quoted(name, MAX_VALUE)}:`, linkParts(text)] as const,
+    ([name, text]) => [`${quoted(name, MAX_VALUE)}:`, linkParts(text).map(inJson)] as const,
   );
   return (journal, gateway, now) => {
     let line = "";
@@ -53,6 +53,21 @@ export function linkLogFormat(format: LogFormat): LogWriter {
       if (line.length + field.length < MAX_LINE) line += line === "" ? field : `,${field}`;
     }
     return `{${line}}`;
+  };
+}
+
+/** What of a format stands beside its operators has its place within the quotes, whatever it is. */
+function inJson(part: string | Reader): string | Reader {
+  return typeof part === "string" ? quoted(part, MAX_VALUE).slice(1, -1) : part;
+}
+
+/** The same for a value that is told as it is: whoever writes it further escapes it. */
+export function linkLogText(text: string): LogWriter {
+  const parts = linkParts(text);
+  return (journal, gateway, now) => {
+    let value = "";
+    for (const part of parts) value += typeof part === "string" ? part : String(part(journal, gateway, now) ?? "-");
+    return value.slice(0, MAX_VALUE);
   };
 }
 

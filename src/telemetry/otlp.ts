@@ -1,16 +1,22 @@
 import type { SpanStatusCode } from "@opentelemetry/api";
 import { VERSION } from "../version.ts";
-import type { Attributes, Span } from "./spans.ts";
+import type { Attributes, Span, Whence } from "./spans.ts";
 
 /** A number, not the library's enumeration: that brings all of it into the gateway's bundle. */
 const ERROR: SpanStatusCode.ERROR = 2;
 
 /**
- * Writes spans as OTLP's JSON: ids in hex, 64-bit integers as texts, enumerations as numbers.
+ * OTLP's JSON: ids in hex, 64-bit integers as texts, enumerations as numbers. What stands around the lists of a request.
  *
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
-export function otlpTraces(spans: readonly Span[]): string {
+export const OTLP_TRACES = { head: '{"resourceSpans":[', tail: "]}" };
+export const OTLP_LOGS = { head: '{"resourceLogs":[', tail: "]}" };
+
+const SCOPE = { name: "tulle", version: VERSION };
+
+/** The spans as elements of `resourceSpans`; empty: there are none. */
+export function otlpResourceSpans(spans: readonly Span[]): string {
   const byWorkload = new Map<string, Span[]>();
   for (const span of spans) {
     const { app, namespace, version } = span.of;
@@ -19,12 +25,25 @@ export function otlpTraces(spans: readonly Span[]): string {
     if (list === undefined) byWorkload.set(key, [span]);
     else list.push(span);
   }
-  const resourceSpans = Array.from(byWorkload.values(), (list) => ({
-    resource: { attributes: written(resourceOf(list[0])) },
-    scopeSpans: [{ scope: { name: "tulle", version: VERSION }, spans: list.map(spanOf) }],
-  }));
-  return JSON.stringify({ resourceSpans });
+  return Array.from(byWorkload.values(), (list) =>
+    JSON.stringify({
+      resource: { attributes: written(resourceOf(list[0])) },
+      scopeSpans: [{ scope: SCOPE, spans: list.map(spanOf) }],
+    }),
+  ).join(",");
 }
+
+/** Lines of the log, of one name, as an element of `resourceLogs`. @param records each as its JSON */
+export function otlpResourceLogs({ gateway, location }: Whence, logName: string, records: readonly string[]): string {
+  const attributes = written([["service.name", gateway], ["log_name", logName], ["tulle.location", location], ...SDK]);
+  return `{"resource":${JSON.stringify({ attributes })},"scopeLogs":[{"scope":${JSON.stringify(SCOPE)},"logRecords":[${records.join(",")}]}]}`;
+}
+
+const SDK: Attributes = [
+  ["telemetry.sdk.name", "tulle"],
+  ["telemetry.sdk.language", "webjs"],
+  ["telemetry.sdk.version", VERSION],
+];
 
 /** Istio's form of the service's name: Kiali looks for it. */
 function resourceOf(span: Span | undefined): Attributes {
@@ -34,9 +53,7 @@ function resourceOf(span: Span | undefined): Attributes {
     ["service.name", `${app}.${namespace}`],
     ["service.version", version],
     ["k8s.namespace.name", namespace],
-    ["telemetry.sdk.name", "tulle"],
-    ["telemetry.sdk.language", "webjs"],
-    ["telemetry.sdk.version", VERSION],
+    ...SDK,
   ];
 }
 
@@ -58,7 +75,7 @@ function spanOf(span: Span): object {
 }
 
 /** Beyond what a number holds. */
-function nanoseconds(ms: number): string {
+export function nanoseconds(ms: number): string {
   return `${ms}000000`;
 }
 
@@ -74,7 +91,7 @@ function valueOf(value: string | number | boolean): object {
 
 /** What a collector answered. */
 export type OtlpAnswer =
-  /** `rejected`: spans that it did not take. */
+  /** `rejected`: spans, or lines, that it did not take. */
   { readonly kind: "taken"; readonly rejected: number } | { readonly kind: "wrong" };
 
 /** @param text of an answer 200: JSON, or nothing at all */
@@ -87,7 +104,9 @@ export function readOtlpAnswer(text: string): OtlpAnswer {
     return { kind: "wrong" };
   }
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return { kind: "wrong" };
-  const { partialSuccess } = answer as { readonly partialSuccess?: { readonly rejectedSpans?: unknown } | null };
-  const rejected = Number(partialSuccess?.rejectedSpans ?? 0);
+  const { partialSuccess } = answer as {
+    readonly partialSuccess?: { readonly rejectedSpans?: unknown; readonly rejectedLogRecords?: unknown } | null;
+  };
+  const rejected = Number(partialSuccess?.rejectedSpans ?? partialSuccess?.rejectedLogRecords ?? 0);
   return { kind: "taken", rejected: Number.isSafeInteger(rejected) && rejected > 0 ? rejected : 0 };
 }

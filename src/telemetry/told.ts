@@ -2,10 +2,12 @@ import { linkWith } from "../match/machine.ts";
 import type { Peer } from "../identity/peer.ts";
 import type { Endpoint, Root, Slice, Workload } from "../snapshot/model.ts";
 import type { Programs } from "../snapshot/program-model.ts";
+import type { Collector } from "../snapshot/tracing-model.ts";
 import type { LogSink, MeshTelemetry, TelemetrySettings, TelemetrySides } from "../snapshot/telemetry-model.ts";
 import { type Expression, linkOfCall } from "./attributes.ts";
 import type { Journal } from "./journal.ts";
 import { linkLogFormat, type LogWriter } from "./log-format.ts";
+import { linkOtlpLog } from "./otlp-log.ts";
 import { type TracePlan, tracePlan } from "./trace-plan.ts";
 import { linkMetrics, type ToldMetrics } from "./told-metrics.ts";
 
@@ -19,12 +21,14 @@ export interface ToldSide {
 }
 
 /** Of one provider. */
-interface Sink {
+export interface Sink {
   readonly provider: string;
   /** One must hold; null: always. */
   readonly filters: readonly Expression[] | null;
   /** Null: the mesh's own line. */
   readonly write: LogWriter | null;
+  /** Who gets the line, a record of the log of this name; null: the platform's log. */
+  readonly to: { readonly collector: Collector; readonly name: string } | null;
 }
 
 /** What holds for a call: that of who calls, and that of its endpoint's workload. */
@@ -36,20 +40,23 @@ export interface Told {
   readonly sinks: readonly Sink[];
 }
 
+/** What of a root it needs. */
+type ToldRoot = Pick<Root, "tracing" | "trust" | "logCollectors">;
+
 /** Callers that are remembered; with more, all are looked up anew. */
 const MAX_CALLERS = 4_096;
 
 /** Finds what is told of a call, by the settings of one root. Each is made ready when it is first asked for. */
 export class TelemetryIndex {
   readonly #model: MeshTelemetry;
-  readonly #root: Pick<Root, "tracing" | "trust">;
+  readonly #root: ToldRoot;
   readonly #sides = new WeakMap<TelemetrySettings, ToldSide>();
   readonly #callers = new Map<string, ToldSide>();
   readonly #endpoints = new WeakMap<Endpoint, ToldSide>();
   readonly #pairs = new WeakMap<ToldSide, Map<ToldSide | null, Told>>();
 
   /** @param root that the settings came with */
-  constructor(model: MeshTelemetry, root: Pick<Root, "tracing" | "trust">) {
+  constructor(model: MeshTelemetry, root: ToldRoot) {
     this.#model = model;
     this.#root = root;
   }
@@ -128,7 +135,7 @@ export class TelemetryIndex {
 
   #link({ accessLog, metrics, tracing }: TelemetrySettings): ToldSide {
     return {
-      sinks: (accessLog?.sinks ?? DEFAULT_SINKS).map(linkSink),
+      sinks: (accessLog?.sinks ?? DEFAULT_SINKS).flatMap((sink) => linkSink(sink, this.#root) ?? []),
       metrics: metrics === undefined ? null : linkMetrics(metrics),
       plan: tracePlan(this.#root, tracing),
     };
@@ -140,12 +147,15 @@ const NOTHING: TelemetrySettings = {};
 /** Istio's name of the log that is there by itself. */
 const DEFAULT_SINKS: readonly LogSink[] = [{ provider: "envoy" }];
 
-function linkSink({ provider, filter, format }: LogSink): Sink {
-  return {
-    provider,
-    filters: filter === undefined ? null : [linkOfCall(filter)],
-    write: format === undefined ? null : linkLogFormat(format),
-  };
+/** @returns null for one whose collector the root has not: it is never printed in its stead */
+function linkSink({ provider, filter, format, otlp }: LogSink, { logCollectors = {} }: ToldRoot): Sink | null {
+  const filters = filter === undefined ? null : [linkOfCall(filter)];
+  if (otlp === undefined)
+    return { provider, filters, write: format === undefined ? null : linkLogFormat(format), to: null };
+  const collector = Object.hasOwn(logCollectors, provider) ? logCollectors[provider] : undefined;
+  return collector === undefined
+    ? null
+    : { provider, filters, write: linkOtlpLog(format, otlp), to: { collector, name: otlp.name } };
 }
 
 function joined(client: ToldSide, server: ToldSide | null): readonly Sink[] {

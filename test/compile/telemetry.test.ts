@@ -120,6 +120,26 @@ spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, nam
     });
   });
 
+  it("sends the log to an OpenTelemetry collector as its provider says: Istio's text, where that says nothing", () => {
+    const world = worldOf(
+      settings(
+        "{ extensionProviders: [{ name: plain, envoyOtelAls: { service: otel.a, port: 4318 } }, { name: own, envoyOtelAls: { service: otel.a, port: 4318, logName: shop, logFormat: { text: '%DURATION%', labels: { code: '%RESPONSE_CODE%' } } } }], defaultProviders: { accessLogging: [plain, own] } }",
+      ),
+    );
+    expect(of(world, "default")?.accessLog?.sinks).toEqual([
+      {
+        provider: "plain",
+        format: { text: expect.stringContaining("%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%") },
+        otlp: { name: "otel_envoy_accesslog", labels: {} },
+      },
+      {
+        provider: "own",
+        format: { text: "%DURATION%" },
+        otlp: { name: "shop", labels: { code: "%RESPONSE_CODE%" } },
+      },
+    ]);
+  });
+
   it.each([
     ["accessLogFile: ''", []],
     [

@@ -63,6 +63,18 @@ describe("what gateways do about traces", () => {
     expect(compiler.tracing(() => false)?.collectors["otel"]?.cluster.endpoints).toEqual([]);
   });
 
+  it("sends lines of the log to collectors, too", () => {
+    const lines = settings().replace(/opentelemetry: .*/, `envoyOtelAls: { service: ${HOST}, port: 4318 }`);
+    const { compiler } = made(SERVICE, lines);
+    expect(compiler.logCollectors(all)).toMatchObject({
+      otel: { path: "/v1/logs", timeoutMs: 10_000, cluster: { endpoints: [{}] } },
+    });
+    expect(compiler.tracing(all)).toBeNull();
+    expect(made(SERVICE, settings()).compiler.logCollectors(all)).toBeNull();
+    const codes = [...made(lines).verdicts.values()].flatMap((found) => found.map(({ code }) => code));
+    expect(codes).toEqual(["TULLE0122"]);
+  });
+
   it("follows the service, whose absence is warned of", () => {
     const world = made(settings());
     const codes = () => [...world.verdicts.values()].flatMap((found) => found.map(({ code }) => code));

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Journal } from "../../src/telemetry/journal.ts";
 import type { Kept } from "../../src/telemetry/spans.ts";
-import { type Sent, SpanExporter } from "../../workers/gateway/span-exporter.ts";
-import { toldSpans } from "../support/otlp.ts";
+import type { ExporterDeps, Sent } from "../../workers/gateway/batch-exporter.ts";
+import { lineExporter } from "../../workers/gateway/line-exporter.ts";
+import { SpanExporter } from "../../workers/gateway/span-exporter.ts";
+import { toldLogs, toldSpans } from "../support/otlp.ts";
 
 const CLUSTER = { id: "outbound|4318||otel", service: { host: "otel", name: "otel", namespace: "o" }, port: 4_318 };
 const COLLECTOR = {
@@ -25,19 +27,24 @@ function kept(provider = "otel"): Kept {
 let now = 0;
 let dropped: Record<string, number>;
 let send: (body: string) => Promise<Sent>;
+let pauses: number;
 let exporter: SpanExporter;
+
+const WHENCE = () => ({ gateway: "g", location: "LOC" });
+const DEPS: ExporterDeps = {
+  send: (_, body) => send(body),
+  drop: (reason, count) => void (dropped[reason] = (dropped[reason] ?? 0) + count),
+  arm: () => undefined,
+  pause: async () => void (pauses += 1),
+  now: () => now,
+};
 
 beforeEach(() => {
   now = 1_000_000;
   dropped = {};
   send = async () => ({ kind: "taken", rejected: 0 });
-  exporter = new SpanExporter({
-    whence: () => ({ gateway: "g", location: "LOC" }),
-    send: (_, body) => send(body),
-    drop: (reason, count) => void (dropped[reason] = (dropped[reason] ?? 0) + count),
-    arm: () => undefined,
-    now: () => now,
-  });
+  pauses = 0;
+  exporter = new SpanExporter(WHENCE, DEPS);
 });
 
 afterEach(() => void vi.restoreAllMocks());
@@ -106,10 +113,45 @@ describe("SpanExporter", () => {
     expect(dropped).toEqual({ spans_ended: 1 });
   });
 
+  it("lets others run while it writes a batch", async () => {
+    for (let index = 0; index < 256; index += 1) exporter.add(kept(), CTX);
+    await exporter.flush();
+    expect(pauses).toBe(15);
+  });
+
   it("keeps some of what was not sampled each second", () => {
     const taken = () => Array.from({ length: 100 }, () => exporter.takesUnsampled(now)).filter(Boolean).length;
     expect(taken()).toBe(20);
     now += 1_000;
     expect(taken()).toBe(20);
+  });
+});
+
+describe("the exporter of lines", () => {
+  const line = (name: string, text: string) => ({
+    name,
+    record: `{"timeUnixNano":"1000000","traceId":"${"a".repeat(32)}","spanId":"${"b".repeat(16)}","flags":0,"body":{"stringValue":"${text}"},"attributes":[]}`,
+  });
+
+  it("sends each log by its name, and counts what is lost as lines", async () => {
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const bodies: string[] = [];
+    send = async (body) => {
+      bodies.push(body);
+      return { kind: "taken", rejected: 0 };
+    };
+    const lines = lineExporter(WHENCE, DEPS);
+    for (const name of ["a", "b", "a"]) lines.add("otel", COLLECTOR, line(name, `in ${name}`), CTX);
+    await lines.flush();
+    const told = bodies.flatMap((body) => toldLogs(JSON.parse(body)));
+    expect(told.map(({ log, body }) => [log, body])).toEqual([
+      ["a", "in a"],
+      ["a", "in a"],
+      ["b", "in b"],
+    ]);
+    send = async () => ({ kind: "failed", reason: "timeout" });
+    for (let index = 0; index < 3_000; index += 1) lines.add("otel", COLLECTOR, line("a", ""), CTX);
+    await lines.flush();
+    expect(dropped).toEqual({ logs_queue_full: 952, logs_timeout: 256 });
   });
 });

@@ -292,6 +292,24 @@ describe("what a query may cost", () => {
     expect(found).toContainEqual({ metric: { at: "7" }, value: [0.001, "1"] });
   }, 5_000);
 
+  it("looks through few changes of labels, however deep calls nest", () => {
+    const nested = (wrap: (query: string, at: number) => string): string =>
+      Array.from({ length: 48 }).reduce<string>((query, _, at) => wrap(query, at), "requests_total");
+    const series: NaiveSeries[] = [{ labels: { __name__: "requests_total", at: "7", l3: "x" }, samples: [[0, 1]] }];
+    for (const query of [
+      nested((of, at) => `sum without (l${at}) (${of})`),
+      nested((of, at) => `label_join(${of}, "l${at}", "", "none")`),
+    ]) {
+      const parsed = parseQuery(query);
+      if (!parsed.ok) throw new Error(parsed.error.message);
+      const frame = { steps: Float64Array.of(1), source: sourceOf(series), budget: new Budget() };
+      const found = evaluate(parsed.value, frame);
+      if (!found.ok || found.value.kind !== "vector") throw new Error("no vector");
+      expect(found.value.series.map(({ labels }) => labels.depth <= 5)).toEqual([true]);
+      expect(valueAt(query, 1, series)).toMatchObject([{ metric: { at: "7" } }]);
+    }
+  });
+
   it("counts what `or` takes to look at many labels", () => {
     const series = Array.from({ length: 2_000 }, (_, at): NaiveSeries => ({
       labels: { __name__: "requests_total", at: String(at) },

@@ -136,9 +136,30 @@ describe("the mesh's log and metrics", () => {
       "extensionProviders[0].envoyFileAccessLog.logFormat",
     ],
     ["{extensionProviders: [{name: a, prometheus: {}, envoyFileAccessLog: {}}]}", "extensionProviders[0]"],
-    ["{extensionProviders: [{name: a, envoyOtelAls: {service: a, port: 1}}]}", "extensionProviders[0].envoyOtelAls"],
+    [
+      "{extensionProviders: [{name: a, envoyOtelAls: {service: 10.0.0.1, port: 4318}}]}",
+      "extensionProviders[0].envoyOtelAls.service",
+    ],
+    [
+      "{extensionProviders: [{name: a, envoyOtelAls: {service: otel.a, port: 4318, logFormat: {labels: {a: '%REQ(COOKIE)%'}}}}]}",
+      "extensionProviders[0].envoyOtelAls.logFormat.labels.a",
+    ],
+    [
+      "{extensionProviders: [{name: a, envoyOtelAls: {service: otel.a, port: 4318, logFormat: {text: '100 %'}}}]}",
+      "extensionProviders[0].envoyOtelAls.logFormat.text",
+    ],
+    ["{extensionProviders: [{name: a, envoyHttpAls: {service: a, port: 1}}]}", "extensionProviders[0].envoyHttpAls"],
   ])("refuse %s", (spec, field) => {
     expect(mesh(spec)).toEqual([`error spec.${field}`]);
+  });
+
+  it("go to an OpenTelemetry collector by HTTP: what is no port of it is warned of", () => {
+    const to = (port: number) =>
+      mesh(
+        `{defaultProviders: {accessLogging: [a]}, extensionProviders: [{name: a, envoyOtelAls: {service: otel.a, port: ${port}, logName: shop, logFormat: {text: '%DURATION%', labels: {code: '%RESPONSE_CODE%'}}}}]}`,
+      );
+    expect(to(4_318)).toEqual([]);
+    expect(to(4_317)).toEqual(["warning spec.extensionProviders[0].envoyOtelAls.port"]);
   });
 
   it("are Istio's own by their names", () => {

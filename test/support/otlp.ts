@@ -47,6 +47,59 @@ const Request = z.strictObject({
     .min(1),
 });
 
+const LogRequest = z.strictObject({
+  resourceLogs: z
+    .array(
+      z.strictObject({
+        resource: z.strictObject({ attributes: Attributes }),
+        scopeLogs: z.array(
+          z.strictObject({
+            scope: z.strictObject({ name: z.string(), version: z.string() }),
+            logRecords: z
+              .array(
+                z.strictObject({
+                  timeUnixNano: uint64,
+                  traceId,
+                  spanId,
+                  flags: z.int().min(0).max(1),
+                  body: z.strictObject({ stringValue: z.string() }),
+                  attributes: Attributes,
+                }),
+              )
+              .min(1),
+          }),
+        ),
+      }),
+    )
+    .min(1),
+});
+
+/** A line of the log as it was told. */
+interface ToldLine {
+  /** `log_name` and `service.name` of its resource. */
+  readonly log: string;
+  readonly service: string;
+  readonly body: string;
+  readonly traceId: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** @throws where a collector would refuse it */
+export function toldLogs(body: unknown): ToldLine[] {
+  return LogRequest.parse(body).resourceLogs.flatMap(({ resource, scopeLogs }) => {
+    const of = plain(resource.attributes);
+    return scopeLogs.flatMap(({ logRecords }) =>
+      logRecords.map((record) => ({
+        log: String(of["log_name"]),
+        service: String(of["service.name"]),
+        body: record.body.stringValue,
+        traceId: record.traceId,
+        attributes: plain(record.attributes),
+      })),
+    );
+  });
+}
+
 /** A span as it was told. */
 export interface ToldSpan extends Omit<z.infer<typeof Span>, "attributes" | "kind"> {
   readonly kind: "server" | "client";

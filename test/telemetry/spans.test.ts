@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Cluster, Endpoint } from "../../src/snapshot/model.ts";
 import type { Collector } from "../../src/snapshot/tracing-model.ts";
 import { Journal } from "../../src/telemetry/journal.ts";
-import { otlpTraces, readOtlpAnswer } from "../../src/telemetry/otlp.ts";
+import { OTLP_TRACES, otlpResourceSpans, readOtlpAnswer } from "../../src/telemetry/otlp.ts";
 import { type KeptCall, spanCount, spansOf } from "../../src/telemetry/spans.ts";
 import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
 import { toldSpans } from "../support/otlp.ts";
@@ -63,7 +63,8 @@ function call(told: Partial<Journal>, more: Partial<KeptCall> = {}): KeptCall {
   return { kind: "call", journal, plan: plan(), endedAt: 1_010, why: "sampled", ...more };
 }
 
-const told = (kept: KeptCall) => toldSpans(JSON.parse(otlpTraces(spansOf(kept, WHENCE))));
+const bodyOf = (kept: KeptCall) => OTLP_TRACES.head + otlpResourceSpans(spansOf(kept, WHENCE)) + OTLP_TRACES.tail;
+const told = (kept: KeptCall) => toldSpans(JSON.parse(bodyOf(kept)));
 
 describe("the spans of a call", () => {
   it("are one of the gateway and one of its attempt, which a collector takes", () => {
@@ -174,7 +175,7 @@ describe("the spans of a call", () => {
     fc.assert(
       fc.property(text, text, text, fc.integer({ min: 0, max: 599 }), (path, userAgent, authority, status) => {
         const kept = call({ path: `/${path}`, userAgent, authority, status, query: "token=5ecre7" });
-        const body = otlpTraces(spansOf(kept, WHENCE));
+        const body = bodyOf(kept);
         toldSpans(JSON.parse(body));
         expect(body).not.toContain("5ecre7");
         expect(body.length).toBeLessThan(60_000);

@@ -85,6 +85,68 @@ describe("what is told of a call", () => {
   });
 });
 
+describe("a line for a collector", () => {
+  const otlp = {
+    name: "shop",
+    labels: { code: "%RESPONSE_CODE%", who: '"%REQ(USER-AGENT)%" é', none: "%ROUTE_NAME%" },
+  };
+  const model: MeshTelemetry = {
+    settings: [{ accessLog: { sinks: [{ provider: "otel", format: { text: '"%REQ(:METHOD)%" %DURATION%' }, otlp }] } }],
+    mesh: { client: 0, server: 0 },
+  };
+  const logCollectors = { otel: { cluster: CLUSTER, path: "/v1/logs", timeoutMs: 1 } };
+
+  it("has the provider's text as its body, each label as an attribute, and the call's time and trace", () => {
+    const [sink] = new TelemetryIndex(model, { ...ROOT, logCollectors }).of(call(), undefined).sinks;
+    expect(sink?.to).toEqual({ collector: logCollectors.otel, name: "shop" });
+    const traced = { traceId: "a".repeat(32), spanId: "b".repeat(16), headers: { "user-agent": 'x"é' } };
+    expect(JSON.parse(sink?.write?.(call(traced), "edge", NOW) ?? "")).toEqual({
+      timeUnixNano: `${NOW - 12}000000`,
+      traceId: traced.traceId,
+      spanId: traced.spanId,
+      flags: 0,
+      body: { stringValue: '"GET" 12' },
+      attributes: [
+        { key: "code", value: { stringValue: "200" } },
+        { key: "who", value: { stringValue: '"x"é" é' } },
+        { key: "none", value: { stringValue: "-" } },
+      ],
+    });
+  });
+
+  it("is bounded, whatever the client sent, and readable", () => {
+    const [sink] = new TelemetryIndex(
+      {
+        ...model,
+        settings: [
+          {
+            accessLog: {
+              sinks: [
+                {
+                  provider: "otel",
+                  format: { text: "%REQ(A)%".repeat(20) },
+                  otlp: {
+                    name: "",
+                    labels: Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`l${at}`, "%REQ(A)%"])),
+                  },
+                },
+              ],
+            },
+          },
+        ],
+      },
+      { ...ROOT, logCollectors },
+    ).of(call(), undefined).sinks;
+    const text = sink?.write?.(call({ headers: { a: '\u00e9"'.repeat(40_000) } }), "edge", NOW) ?? "";
+    expect(text.length).toBeLessThan(17_000);
+    expect(JSON.parse(text)).toHaveProperty("body.stringValue");
+  });
+
+  it("is none, and nothing is printed in its stead, where the gateway was not told of the collector", () => {
+    expect(new TelemetryIndex(model, ROOT).of(call(), undefined).sinks).toEqual([]);
+  });
+});
+
 describe("a format of the log", () => {
   const line = (text: string, more: Partial<Journal> = {}) => linkLogFormat({ text })(call(more), "edge", NOW);
 
@@ -100,6 +162,11 @@ describe("a format of the log", () => {
     const headers = { "x-long": "abcdef", authorization: "Bearer s", referer: "https://a.test/b?token=s" };
     const answer = new Headers({ y: "z" });
     expect(line(text, { query: "token=s&b", headers, answer, upstreamMs: 7, clientIp: "::1" })).toBe(want);
+  });
+
+  it("stays JSON, whatever stands beside the operators", () => {
+    const write = linkLogFormat({ fields: { took: 'about "%DURATION%" \\ ms', plain: 'a"b' } });
+    expect(JSON.parse(write(call(), "edge", NOW))).toEqual({ took: 'about "12" \\ ms', plain: 'a"b' });
   });
 
   it("tells no header that a rule of the host takes tokens from, no more than a span's tag or a label does", () => {

@@ -3,7 +3,7 @@ import type { JwtRule, Slice } from "../../src/snapshot/model.ts";
 import type { CompiledExpression, TelemetrySettings } from "../../src/snapshot/telemetry-model.ts";
 import type { Collector } from "../../src/snapshot/tracing-model.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
-import { type ToldSpan, toldSpans } from "../support/otlp.ts";
+import { toldLogs, type ToldSpan, toldSpans } from "../support/otlp.ts";
 import { env } from "./support/env.ts";
 import { callInMesh, logged, serveSlices } from "./support/gateway.ts";
 import { serve } from "./support/services.ts";
@@ -19,11 +19,16 @@ const above = (code: number): CompiledExpression => ({
 });
 
 let spans: ToldSpan[];
+let lines: ReturnType<typeof toldLogs>;
+/** What the collector of lines answers. */
+let takes: number;
 let got: Record<string, string>;
 let status: number;
 
 beforeEach(() => {
   spans = [];
+  lines = [];
+  takes = 200;
   got = {};
   status = 200;
   serve("a", (request) => {
@@ -31,7 +36,10 @@ beforeEach(() => {
     return new Response("hello", { status, headers: { "x-answer": "yes" } });
   });
   serve("b", async (request) => {
-    spans.push(...toldSpans(await request.json()));
+    const body = await request.json();
+    if (new URL(request.url).pathname === "/v1/traces") spans.push(...toldSpans(body));
+    else if (takes === 200) lines.push(...toldLogs(body));
+    else return new Response("no", { status: takes });
     return Response.json({});
   });
 });
@@ -44,17 +52,21 @@ async function tell(
 ): Promise<void> {
   const [cluster] = Object.values(sliceOf("b.default.svc.cluster.local").clusters);
   const otel: Collector = { cluster: cluster!, path: "/v1/traces", timeoutMs: 5_000 };
+  const logs: Collector = { cluster: cluster!, path: "/v1/logs", timeoutMs: 5_000 };
   const settings: TelemetrySettings[] = [{ accessLog: { sinks: [] } }, shop, server];
   await serveSlices(
     { "mesh/*": { [HOST]: sliceOf(HOST, changes) } },
     [],
     { collectors: { otel }, providers: ["otel"], sampling: 0, slowMs: 60_000 },
     { settings, mesh: { client: 0, server: 2 }, namespaces: { shop: { client: 1, server: 2 } } },
+    { logs },
   );
 }
 
 const call = (headers: Record<string, string> = {}, props = SHOP) =>
   callInMesh(`http://${HOST}/path?token=5ecre7&b`, { headers, props }).then(async (answer) => answer.text());
+
+const until = async (condition: () => Promise<boolean>) => vi.waitUntil(condition, { timeout: 60_000, interval: 5 });
 
 describe("the log", () => {
   it("has a line where an expression holds, in the form that the provider has", async () => {
@@ -111,15 +123,54 @@ describe("the log", () => {
   });
 });
 
+describe("the log of a collector", () => {
+  const otlp = { name: "shop", labels: { code: "%RESPONSE_CODE%", answer: "%RESP(X-ANSWER)%", key: "%REQ(COOKIE)%" } };
+  const sink = { provider: "logs", format: { text: "%REQ(:METHOD)% %REQ(:PATH)%" }, otlp };
+
+  it("gets lines where an expression holds, and the platform's log has none of them", async () => {
+    await tell({ accessLog: { sinks: [{ ...sink, filter: above(500) }] } });
+    const printed = await logged(async () => {
+      await call({ cookie: "5ecre7" });
+      status = 503;
+      await call({ cookie: "5ecre7" });
+    });
+    expect(printed).toEqual([]);
+    await until(async () => {
+      await meshOf(env).lines.flush();
+      return lines.length > 0;
+    });
+    expect(lines).toEqual([
+      {
+        log: "shop",
+        service: "gateway",
+        body: "GET /path?token&b",
+        traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+        attributes: { code: "503", answer: "yes", key: "-" },
+      },
+    ]);
+  });
+
+  it("loses lines while it refuses them, and they are counted", async () => {
+    await tell({ accessLog: { sinks: [sink] } });
+    takes = 500;
+    const reasons: string[] = [];
+    const drop = vi.spyOn(meshOf(env).configuration, "drop").mockImplementation((reason) => void reasons.push(reason));
+    await call();
+    await until(async () => {
+      await meshOf(env).lines.flush();
+      return reasons.length > 0;
+    });
+    drop.mockRestore();
+    expect([reasons, lines]).toEqual([["logs_status"], []]);
+  });
+});
+
 describe("spans", () => {
   const flushed = async (count: number) => {
-    await vi.waitUntil(
-      async () => {
-        await meshOf(env).spans.flush();
-        return spans.length >= count;
-      },
-      { timeout: 60_000, interval: 5 },
-    );
+    await until(async () => {
+      await meshOf(env).spans.flush();
+      return spans.length >= count;
+    });
     return spans;
   };
   const tracing = { providers: ["otel"], sampling: 100, tags: [] };

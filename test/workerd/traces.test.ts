@@ -2,7 +2,7 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Route } from "../../src/snapshot/model.ts";
 import type { Collector, MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
-import { sendSpans } from "../../workers/gateway/send-spans.ts";
+import { sendBatch } from "../../workers/gateway/send-batch.ts";
 import { connected, type ToldSpan, toldSpans } from "../support/otlp.ts";
 import { env } from "./support/env.ts";
 import { callFromOutside, callInMesh, callMethod, logged, serveSlices, until } from "./support/gateway.ts";
@@ -249,9 +249,9 @@ describe("what is decided here", () => {
   });
 });
 
-describe("sendSpans", () => {
+describe("sendBatch", () => {
   const COLLECTOR = collectorOf("b.default.svc.cluster.local", 200);
-  const sent = () => sendSpans(meshOf(env), COLLECTOR, "{}");
+  const sent = () => sendBatch(meshOf(env), COLLECTOR, "{}");
 
   beforeEach(() => {
     serve("b", (request) => collect(request));
@@ -290,10 +290,10 @@ describe("sendSpans", () => {
   });
 
   it("knows a collector that is gone, and one that has no endpoint", async () => {
-    expect(await sendSpans(meshOf(env), collectorOf("gone.test", 5_000), "{}")).toMatchObject({
+    expect(await sendBatch(meshOf(env), collectorOf("gone.test", 5_000), "{}")).toMatchObject({
       reason: "unreachable",
     });
-    expect(await sendSpans(meshOf(env), collectorOf("no-such-binding.test", 200), "{}")).toMatchObject({
+    expect(await sendBatch(meshOf(env), collectorOf("no-such-binding.test", 200), "{}")).toMatchObject({
       reason: "no_endpoint",
     });
   });

@@ -50,6 +50,10 @@ export function controlApi(env: Env): Hono<Api> {
   app.get("/metrics", async (c) => {
     const format = formatFor(c.req.header("accept"));
     const text = await c.env.TELEMETRY.getByName("telemetry").text(await gaugesOf(c.env), format);
+    if (text === null) {
+      c.header("retry-after", SCRAPE_AGAIN_SECONDS);
+      return answer(c, failure("ServiceUnavailable", "too many scrapes are read at once; end those that nobody reads"));
+    }
     return c.body(text, 200, { "content-type": CONTENT_TYPES[format] });
   });
   app.get("/api/v1/status", needsPath, async (c) => c.json(await c.env.HUB.getByName("hub").status()));
@@ -88,6 +92,9 @@ export function controlApi(env: Env): Hono<Api> {
   });
   return app;
 }
+
+/** By then one whose reader does not read may be ended. */
+const SCRAPE_AGAIN_SECONDS = "5";
 
 /** The database or an object that is away, as the platform words it; anything else is a bug of ours. */
 function isDependency(error: Error): boolean {

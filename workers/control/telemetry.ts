@@ -13,10 +13,11 @@ import { type Gauge, type History, sourceOf, type StoredSeries } from "../../src
 import { addDelta, FROM_THE_START, noGrowth, placeOf, type RollupKind } from "../../src/telemetry/rollup-kinds.ts";
 import { sampleTimeAt } from "../../src/telemetry/rollup-times.ts";
 import type { SeriesViewer } from "../../src/telemetry/series-visibility.ts";
-import { chunksOf } from "../../src/telemetry/pieces.ts";
+import { chunksOf, type Piece } from "../../src/telemetry/pieces.ts";
 import { prometheusPieces } from "../../src/telemetry/prometheus-text.ts";
 import { FOLDED_ROUTE } from "../../src/telemetry/route-labels.ts";
 import { Rollups } from "./rollups.ts";
+import { Scrapes } from "./scrapes.ts";
 import { SeenCallers } from "./seen-callers.ts";
 import { SeriesTable } from "./series-table.ts";
 
@@ -45,6 +46,10 @@ export class Telemetry extends DurableObject<object> {
   readonly #sequences = new Map<string, number>();
   readonly #seen: SeenCallers;
   readonly #rollups: Rollups;
+  readonly #scrapes = new Scrapes(
+    () => new IdentityTransformStream(),
+    () => Date.now(),
+  );
   #folded = 0;
   #isWritten = true;
 
@@ -98,10 +103,19 @@ export class Telemetry extends DurableObject<object> {
   /**
    * Prometheus' text format. A stream: with some thousand series it is more than an answer may hold. Nothing is shown that is not
    * written: what a crash takes back would look to Prometheus like a counter that began anew.
+   *
+   * @returns null: as many are read already as there may be
    */
-  async text(gauges: Gauges, format: Format): Promise<ReadableStream<Uint8Array>> {
+  async text(gauges: Gauges, format: Format): Promise<ReadableStream<Uint8Array> | null> {
     this.#write();
-    const pieces = prometheusPieces(
+    const scrape = this.#scrapes.start(() => chunksOf(this.#pieces(gauges, format)));
+    if (scrape === null) return null;
+    this.ctx.waitUntil(scrape.done);
+    return scrape.readable;
+  }
+
+  #pieces(gauges: Gauges, format: Format): Iterable<Piece> {
+    return prometheusPieces(
       {
         series: this.#series.all(),
         routes: this.#routes.all(),
@@ -113,10 +127,6 @@ export class Telemetry extends DurableObject<object> {
       },
       format,
     );
-    const { readable, writable } = new IdentityTransformStream();
-    // Not waited for: it goes on as the reader reads, and ends where the reader leaves.
-    this.ctx.waitUntil(pour(chunksOf(pieces), writable));
-    return readable;
   }
 
   /** A query's answer as text, or why there is none. @param gauges what is known of now alone */
@@ -134,7 +144,7 @@ export class Telemetry extends DurableObject<object> {
   async graph(seconds: number, viewer: SeriesViewer): Promise<Result<ServiceGraph, string>> {
     const now = Date.now();
     const from = sampleTimeAt(now - seconds * 1_000, now);
-    const refused = tooLarge(this.#rollups.size(from), seconds);
+    const refused = tooLarge(this.#rollups.size(from), seconds, viewer.namespace === null);
     if (refused !== null) return err(refused);
     const { since } = this.#rollups;
     return ok(graphOf(this.#rollups.grown("call", from, now), { seconds, from, now, since, viewer }));
@@ -245,12 +255,3 @@ export class Telemetry extends DurableObject<object> {
 }
 
 /** Each chunk is asked for when the one before it was taken. */
-async function pour(chunks: Iterable<Uint8Array>, to: WritableStream<Uint8Array>): Promise<void> {
-  const writer = to.getWriter();
-  try {
-    for (const chunk of chunks) await writer.write(chunk);
-    await writer.close();
-  } catch {
-    // The reader is gone.
-  }
-}

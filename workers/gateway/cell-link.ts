@@ -29,8 +29,8 @@ export interface CellLinkDeps {
   location(): string | null;
   /** Never rejects. */
   probe(probe: Probe): Promise<boolean>;
-  /** Spans of this isolate, which go out in the exchange's timer. */
-  readonly spans: { readonly isDue: boolean; flush(): Promise<void> };
+  /** Spans and lines of this isolate, which go out in the exchange's timer. */
+  readonly exporters: readonly { readonly isDue: boolean; flush(): Promise<void> }[];
   /** Null: no decision is written down. */
   readonly recorder: Written | null;
   /** Epoch ms. */
@@ -107,7 +107,7 @@ export class CellLink {
       await scheduler.wait(this.#nextMs);
       if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
       // A collector that hangs holds up nothing else.
-      ctx.waitUntil(this.#deps.spans.flush());
+      for (const exporter of this.#deps.exporters) ctx.waitUntil(exporter.flush());
       await this.#exchange();
       if (this.#armedAt !== armedAt) return;
       this.#armedAt = armedAt = this.#deps.now();
@@ -203,9 +203,10 @@ export class CellLink {
     };
   }
 
-  /** The cell does not know yet what is here, or waits for a probe; or there are spans to send. */
+  /** The cell does not know yet what is here, or waits for a probe; or there is something to send. */
   #hasMore(): boolean {
-    const isBusy = this.#deps.spans.isDue || this.#isLooking || this.#uplink.probes.isBusy(this.#deps.now());
+    const isSending = this.#deps.exporters.some(({ isDue }) => isDue);
+    const isBusy = isSending || this.#isLooking || this.#uplink.probes.isBusy(this.#deps.now());
     return isBusy || this.#told !== this.#standing();
   }
 

@@ -5,21 +5,25 @@ import { FORMAT } from "../../src/snapshot/model.ts";
 import type { Registration } from "../../src/snapshot/rpc.ts";
 import { AccessLog } from "../../src/telemetry/access-log.ts";
 import { describeLogOneInError, readLogOneIn } from "../../src/telemetry/sampling.ts";
+import type { KeptLine } from "../../src/telemetry/otlp-log.ts";
+import type { Whence } from "../../src/telemetry/spans.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
 import { VERSION } from "../../src/version.ts";
 import { Assertions } from "./assertions.ts";
+import { type BatchExporter, type ExporterDeps } from "./batch-exporter.ts";
 import { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import { Authorizers } from "./authorizers.ts";
 import { Limits } from "./limits.ts";
+import { lineExporter } from "./line-exporter.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { OpenCalls } from "./open-calls.ts";
 import { PeerCache } from "./peer.ts";
 import { performProbe } from "./probe.ts";
 import { Recorder, type RecorderDeps } from "./recorder.ts";
-import { sendSpans } from "./send-spans.ts";
+import { sendBatch } from "./send-batch.ts";
 import { SpanExporter } from "./span-exporter.ts";
 import { TokenVerifier } from "./tokens.ts";
 import { withTrace } from "./trace-ids.ts";
@@ -37,6 +41,8 @@ export interface Mesh {
   readonly callers: Callers;
   readonly limits: Limits;
   readonly spans: SpanExporter;
+  /** Of the log, for collectors. */
+  readonly lines: BatchExporter<KeptLine>;
   /** Of Workers RPC. */
   readonly openCalls: OpenCalls;
   readonly memory: MemoryBudget;
@@ -83,12 +89,20 @@ export function createMesh(env: Env): Mesh {
     registration: registrationOf(env),
     location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
     probe: async (probe) => performProbe(probe, env),
-    get spans() {
-      return mesh.spans;
+    get exporters() {
+      return [mesh.spans, mesh.lines];
     },
     line: (journal) => mesh.log.line(withTrace(journal), mesh.location, journal.endedAt),
     now,
   });
+  const whence = (): Whence => ({ gateway: env.GATEWAY_NAME, location: mesh.location });
+  const toCollectors: ExporterDeps = {
+    send: async (collector, body) => sendBatch(mesh, collector, body),
+    drop: (reason, count) => configuration.drop(reason, count),
+    arm: (ctx) => void configuration.arm(ctx),
+    pause: async () => scheduler.wait(0),
+    now,
+  };
   const mesh: Mesh = {
     env,
     configuration,
@@ -103,13 +117,8 @@ export function createMesh(env: Env): Mesh {
       location: () => (mesh.location === UNKNOWN_LOCATION ? null : mesh.location),
       count: (key) => configuration.count(key),
     }),
-    spans: new SpanExporter({
-      whence: () => ({ gateway: env.GATEWAY_NAME, location: mesh.location }),
-      send: async (collector, body) => sendSpans(mesh, collector, body),
-      drop: (reason, count) => configuration.drop(reason, count),
-      arm: (ctx) => void configuration.arm(ctx),
-      now,
-    }),
+    spans: new SpanExporter(whence, toCollectors),
+    lines: lineExporter(whence, toCollectors),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),
     deployment: deploymentOf(env),

@@ -3,9 +3,9 @@ import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 import { withFlag } from "../../src/telemetry/flags.ts";
 import { shadowCounts } from "../../src/telemetry/shadow-log.ts";
-import { LOCAL_MARK } from "../../src/telemetry/log-format.ts";
+import { LOCAL_MARK, type LogWriter } from "../../src/telemetry/log-format.ts";
 import { isLogged } from "../../src/telemetry/sampling.ts";
-import { type TelemetryIndex, wants } from "../../src/telemetry/told.ts";
+import { type Sink, type TelemetryIndex, wants } from "../../src/telemetry/told.ts";
 import type { Call } from "./call.ts";
 import { keepCall } from "./keep-call.ts";
 import type { End } from "./lease.ts";
@@ -68,8 +68,20 @@ function writeAsTold(call: Call, telemetry: TelemetryIndex, now: number): void {
   const mark = mesh.deployment.local ? LOCAL_MARK : "";
   for (const sink of telemetry.of(journal, sliceOf(call)).sinks) {
     if (!wants(sink, journal, now)) continue;
-    print(sink.write === null ? jsonLine(call, now) : mark + sink.write(journal, mesh.env.GATEWAY_NAME, now));
+    if (sink.to !== null && sink.write !== null) keepLine(call, sink.provider, sink.to, sink.write, now);
+    else print(sink.write === null ? jsonLine(call, now) : mark + sink.write(journal, mesh.env.GATEWAY_NAME, now));
   }
+}
+
+/** Leaves a line to be sent: it is written now, while the headers that it may name are here. */
+function keepLine(
+  { journal, mesh, lease }: Call,
+  provider: string,
+  { collector, name }: NonNullable<Sink["to"]>,
+  write: LogWriter,
+  now: number,
+): void {
+  mesh.lines.add(provider, collector, { name, record: write(journal, mesh.env.GATEWAY_NAME, now) }, lease);
 }
 
 /** Made once: an open tail may want it, too. */

@@ -20,7 +20,7 @@ import type {
 } from "../../snapshot/telemetry-model.ts";
 import { meshConfig } from "../view.ts";
 import type { World } from "../world.ts";
-import { defaultProviders, formatOf, knownProvider } from "./telemetry-providers.ts";
+import { defaultProviders, knownProvider, sinkOf } from "./telemetry-providers.ts";
 
 /** Which of a workload's calls: those that it makes, or those to it. */
 export type Side = "CLIENT" | "SERVER";
@@ -102,10 +102,7 @@ function accessLogOf(
   }
   const known = [...filters].filter(([name]) => knownProvider(world, "accessLogging", name));
   return {
-    sinks: known.map(([provider, filter]) => {
-      const format = formatOf(world, provider);
-      return { provider, ...(filter && { filter }), ...(format && { format }) };
-    }),
+    sinks: known.map(([provider, filter]) => ({ ...sinkOf(world, provider), ...(filter && { filter }) })),
   };
 }
 

@@ -37,7 +37,7 @@ export function newIsolate(beside?: Isolate): Isolate {
     gateway,
     keys: env.SNAPSHOT_KEYS,
     registration: { bindings: [`EP_${gateway}`], hasPrivate: false, format: FORMAT },
-    spans: { isDue: false, flush: async () => undefined },
+    exporters: [],
     recorder: null,
     location: () => location,
     probe: async () => true,

@@ -56,10 +56,26 @@ function checkCollectors(
   world: World,
   providers: NonNullable<MeshConfigSpec["extensionProviders"]>,
 ): readonly Finding[] {
-  return providers.flatMap(({ opentelemetry }, index) => {
-    if (opentelemetry === undefined || placeOf(world, opentelemetry.service, opentelemetry.port) !== null) return [];
-    const message = `there is no service \`${opentelemetry.service}\` with port ${opentelemetry.port}: spans for it are dropped`;
-    return [warningAt(`spec.extensionProviders[${index}].opentelemetry.service`, message, "TULLE0122")];
+  return providers.flatMap(({ opentelemetry, envoyOtelAls }, index) => {
+    const place = `spec.extensionProviders[${index}]`;
+    const missing = (
+      of: { readonly service: string; readonly port: number } | undefined,
+      field: string,
+      what: string,
+    ) =>
+      of === undefined || placeOf(world, of.service, of.port) !== null
+        ? []
+        : [
+            warningAt(
+              `${place}.${field}.service`,
+              `there is no service \`${of.service}\` with port ${of.port}: ${what} for it are dropped`,
+              "TULLE0122",
+            ),
+          ];
+    return [
+      ...missing(opentelemetry, "opentelemetry", "spans"),
+      ...missing(envoyOtelAls, "envoyOtelAls", "lines of the log"),
+    ];
   });
 }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Journal } from "../../src/telemetry/journal.ts";
-import { SpanQueue } from "../../src/telemetry/span-queue.ts";
-import type { KeptCall } from "../../src/telemetry/spans.ts";
+import { SendQueue } from "../../src/telemetry/send-queue.ts";
+import { bytesHeld, type Kept, type KeptCall, spanCount } from "../../src/telemetry/spans.ts";
 import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
 
 const PLAN = {} as TracePlan;
@@ -12,9 +12,9 @@ function call(spans = 2, length = 10): KeptCall {
   return { kind: "call", journal, plan: PLAN, endedAt: 1, why: "sampled" };
 }
 
-let queue: SpanQueue;
+let queue: SendQueue<Kept>;
 beforeEach(() => {
-  queue = new SpanQueue();
+  queue = new SendQueue({ count: spanCount, bytes: bytesHeld });
 });
 
 const fill = (kept: () => KeptCall): number => {
@@ -23,7 +23,7 @@ const fill = (kept: () => KeptCall): number => {
   return count;
 };
 
-describe("SpanQueue", () => {
+describe("SendQueue", () => {
   it("holds so many spans and no more", () => {
     expect(fill(() => call(2))).toBe(1_024);
     queue.take(0, 1_000);
@@ -32,6 +32,9 @@ describe("SpanQueue", () => {
 
   it("holds so many bytes and no more", () => {
     expect(fill(() => call(1, 100_000))).toBe(10);
+    // Of half a megabyte, and what goes over it.
+    expect(queue.take(0, 1_000)).toHaveLength(3);
+    expect(fill(() => call(1, 100_000))).toBe(3);
   });
 
   it("sends one batch after the other", () => {

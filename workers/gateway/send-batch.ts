@@ -6,7 +6,7 @@ import { readOtlpAnswer } from "../../src/telemetry/otlp.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { Callers } from "./callers.ts";
 import type { Env } from "./env.ts";
-import type { Sent } from "./span-exporter.ts";
+import type { Sent } from "./batch-exporter.ts";
 
 /** Of an answer so much is read: what a collector says of rejected spans is short. */
 const MAX_ANSWER_BYTES = 65_536;
@@ -28,7 +28,7 @@ interface Isolate {
 }
 
 /** Sends a batch to an endpoint of the collector's service, which is judged by it as by any call. Never rejects. */
-export async function sendSpans(isolate: Isolate, collector: Collector, body: string): Promise<Sent> {
+export async function sendBatch(isolate: Isolate, collector: Collector, body: string): Promise<Sent> {
   const view = isolate.callers.view("-", clusterOf(collector));
   const seed = Math.floor(Math.random() * 4_294_967_296) | 0;
   const endpoint = pickEndpoint(view.cluster, view.at(Date.now(), isolate.whereabouts), seed);
