@@ -2,7 +2,7 @@ import { parseDuration } from "../resources/duration.ts";
 import { type Finding, unsuppressed } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
 import { CLOSED } from "../routing/host.ts";
-import type { EndpointAddress, Root, Scope } from "../snapshot/model.ts";
+import type { EndpointAddress, Scope } from "../snapshot/model.ts";
 import type { MeshTelemetry } from "../snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../snapshot/tracing-model.ts";
 import { visible } from "./exports.ts";
@@ -20,7 +20,7 @@ import { sidecarViewers } from "./imports.ts";
 import { Memo } from "./memo.ts";
 import { closedListings, type MeshListing, meshHosts, meshListings } from "./mesh.ts";
 import type { CompiledSlice } from "./slices.ts";
-import { logCollectors, meshTracing } from "./tracing.ts";
+import { meshTracing } from "./tracing.ts";
 import { meshConfig, trustDomain } from "./view.ts";
 import type { CompiledKind, World } from "./world.ts";
 
@@ -175,11 +175,6 @@ export class Compiler {
    */
   tracing(reaches: (address: EndpointAddress) => boolean): MeshTracing | null {
     return meshTracing(this.#world, reaches);
-  }
-
-  /** Where lines of the log go; null: to the platform's log alone. @param reaches as of `tracing` */
-  logCollectors(reaches: (address: EndpointAddress) => boolean): Root["logCollectors"] | null {
-    return logCollectors(this.#world, reaches);
   }
 
   /** What gateways tell of calls; null: what they tell where nothing is said. */

@@ -14,7 +14,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_SLOW_MS = 1_000;
 
 /**
- * What gateways do about traces, as the mesh's settings say.
+ * What gateways do about traces, and where the log goes, as the mesh's settings say.
  *
  * @param reaches whether a gateway has the way to an endpoint
  * @returns null where there is nobody to tell, and no context but W3C's to pass on
@@ -25,7 +25,8 @@ export function meshTracing(world: World, reaches: (address: EndpointAddress) =>
     const collector = opentelemetry && collectorOf(world, opentelemetry, reaches);
     return collector === undefined ? [] : [[name, collector] as const];
   });
-  if (collectors.length === 0 && tracing?.b3 === undefined) return null;
+  const logs = logCollectors(world, reaches);
+  if (collectors.length === 0 && tracing?.b3 === undefined && logs === null) return null;
   const slow = tracing?.keepSlowerThan;
   const slowMs = slow === undefined ? DEFAULT_SLOW_MS : (parseDuration(slow) ?? 0);
   return {
@@ -35,11 +36,12 @@ export function meshTracing(world: World, reaches: (address: EndpointAddress) =>
     ...(tracing?.b3 !== undefined && { b3: tracing.b3 }),
     ...(tracing?.keepErrors !== false && { keepErrors: true as const }),
     ...(slowMs > 0 && { slowMs }),
+    ...(logs && { logs }),
   };
 }
 
 /** Where lines of the log go, by the names of their providers; null: to the platform's log alone. */
-export function logCollectors(
+function logCollectors(
   world: World,
   reaches: (address: EndpointAddress) => boolean,
 ): Readonly<Record<string, Collector>> | null {

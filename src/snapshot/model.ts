@@ -4,7 +4,7 @@ import type { ExternalAuthorizer } from "./authorizer-model.ts";
 import type { Programs } from "./program-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
 import type { LimitModel } from "./limit-model.ts";
-import type { Collector, MeshTracing } from "./tracing-model.ts";
+import type { MeshTracing } from "./tracing-model.ts";
 
 export type {
   EndpointAddress,
@@ -286,8 +286,6 @@ export interface Root {
   readonly telemetry?: MeshTelemetry;
   /** Absent: no spans, and no trace context but W3C's. */
   readonly tracing?: MeshTracing;
-  /** Where lines of the log go, by their names in `extensionProviders`. Absent: to the platform's log alone. */
-  readonly logCollectors?: Readonly<Record<string, Collector>>;
   readonly scopes: Readonly<Record<Scope, Readonly<Record<string, string | null>>>>;
 }
 

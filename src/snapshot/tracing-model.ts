@@ -15,6 +15,8 @@ export interface MeshTracing {
   readonly keepErrors?: true;
   /** So are those that took longer. */
   readonly slowMs?: number;
+  /** Where lines of the log go, by their names in `extensionProviders`. Absent: to the platform's log alone. */
+  readonly logs?: Readonly<Record<string, Collector>>;
 }
 
 /** A service of the mesh that takes spans, or lines of the log, by OTLP over HTTP. */

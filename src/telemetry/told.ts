@@ -41,7 +41,7 @@ export interface Told {
 }
 
 /** What of a root it needs. */
-type ToldRoot = Pick<Root, "tracing" | "trust" | "logCollectors">;
+type ToldRoot = Pick<Root, "tracing" | "trust">;
 
 /** Callers that are remembered; with more, all are looked up anew. */
 const MAX_CALLERS = 4_096;
@@ -148,11 +148,12 @@ const NOTHING: TelemetrySettings = {};
 const DEFAULT_SINKS: readonly LogSink[] = [{ provider: "envoy" }];
 
 /** @returns null for one whose collector the root has not: it is never printed in its stead */
-function linkSink({ provider, filter, format, otlp }: LogSink, { logCollectors = {} }: ToldRoot): Sink | null {
+function linkSink({ provider, filter, format, otlp }: LogSink, { tracing }: ToldRoot): Sink | null {
   const filters = filter === undefined ? null : [linkOfCall(filter)];
   if (otlp === undefined)
     return { provider, filters, write: format === undefined ? null : linkLogFormat(format), to: null };
-  const collector = Object.hasOwn(logCollectors, provider) ? logCollectors[provider] : undefined;
+  const logs = tracing?.logs ?? {};
+  const collector = Object.hasOwn(logs, provider) ? logs[provider] : undefined;
   return collector === undefined
     ? null
     : { provider, filters, write: linkOtlpLog(format, otlp), to: { collector, name: otlp.name } };

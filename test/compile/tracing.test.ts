@@ -66,11 +66,12 @@ describe("what gateways do about traces", () => {
   it("sends lines of the log to collectors, too", () => {
     const lines = settings().replace(/opentelemetry: .*/, `envoyOtelAls: { service: ${HOST}, port: 4318 }`);
     const { compiler } = made(SERVICE, lines);
-    expect(compiler.logCollectors(all)).toMatchObject({
-      otel: { path: "/v1/logs", timeoutMs: 10_000, cluster: { endpoints: [{}] } },
+    expect(compiler.tracing(all)).toMatchObject({
+      collectors: {},
+      providers: [],
+      logs: { otel: { path: "/v1/logs", timeoutMs: 10_000, cluster: { endpoints: [{}] } } },
     });
-    expect(compiler.tracing(all)).toBeNull();
-    expect(made(SERVICE, settings()).compiler.logCollectors(all)).toBeNull();
+    expect(made(SERVICE, settings()).compiler.tracing(all)).not.toHaveProperty("logs");
     const codes = [...made(lines).verdicts.values()].flatMap((found) => found.map(({ code }) => code));
     expect(codes).toEqual(["TULLE0122"]);
   });

@@ -94,11 +94,12 @@ describe("a line for a collector", () => {
     settings: [{ accessLog: { sinks: [{ provider: "otel", format: { text: '"%REQ(:METHOD)%" %DURATION%' }, otlp }] } }],
     mesh: { client: 0, server: 0 },
   };
-  const logCollectors = { otel: { cluster: CLUSTER, path: "/v1/logs", timeoutMs: 1 } };
+  const logs = { otel: { cluster: CLUSTER, path: "/v1/logs", timeoutMs: 1 } };
+  const tracing = { collectors: {}, providers: [], sampling: 0, logs };
 
   it("has the provider's text as its body, each label as an attribute, and the call's time and trace", () => {
-    const [sink] = new TelemetryIndex(model, { ...ROOT, logCollectors }).of(call(), undefined).sinks;
-    expect(sink?.to).toEqual({ collector: logCollectors.otel, name: "shop" });
+    const [sink] = new TelemetryIndex(model, { ...ROOT, tracing }).of(call(), undefined).sinks;
+    expect(sink?.to).toEqual({ collector: logs.otel, name: "shop" });
     const traced = { traceId: "a".repeat(32), spanId: "b".repeat(16), headers: { "user-agent": 'x"é' } };
     expect(JSON.parse(sink?.write?.(call(traced), "edge", NOW) ?? "")).toEqual({
       timeUnixNano: `${NOW - 12}000000`,
@@ -135,7 +136,7 @@ describe("a line for a collector", () => {
           },
         ],
       },
-      { ...ROOT, logCollectors },
+      { ...ROOT, tracing },
     ).of(call(), undefined).sinks;
     const text = sink?.write?.(call({ headers: { a: '\u00e9"'.repeat(40_000) } }), "edge", NOW) ?? "";
     expect(text.length).toBeLessThan(17_000);

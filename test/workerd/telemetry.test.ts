@@ -57,9 +57,8 @@ async function tell(
   await serveSlices(
     { "mesh/*": { [HOST]: sliceOf(HOST, changes) } },
     [],
-    { collectors: { otel }, providers: ["otel"], sampling: 0, slowMs: 60_000 },
+    { collectors: { otel }, providers: ["otel"], sampling: 0, slowMs: 60_000, logs: { logs } },
     { settings, mesh: { client: 0, server: 2 }, namespaces: { shop: { client: 1, server: 2 } } },
-    { logs },
   );
 }
 

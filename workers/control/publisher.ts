@@ -18,7 +18,7 @@ import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
 import { RetiredSlices } from "./retired-slices.ts";
 import type { Oversized } from "./too-much.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
-import type { EndpointAddress, Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
+import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
@@ -65,8 +65,6 @@ interface Content {
   readonly trust: Trust;
   /** Null: nobody is told of traces. */
   readonly tracing: MeshTracing | null;
-  /** Null: the log goes to the platform alone. */
-  readonly logCollectors: Root["logCollectors"] | null;
   /** Null: nothing is said. */
   readonly telemetry: MeshTelemetry | null;
   readonly format: number;
@@ -347,13 +345,11 @@ export class Publisher {
     const { props } = published.deployment;
     const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
     const { maxAgeMs } = this.#compiler;
-    const reaches = reachedBy(published);
     const content = canonicalJson({
       scopes,
       maxAgeMs,
       trust: this.#trust(),
-      tracing: this.#compiler.tracing(reaches),
-      logCollectors: this.#compiler.logCollectors(reaches),
+      tracing: this.#tracing(published),
       telemetry: telemetryFor(this.#compiler.telemetry, published.deployment.registration),
       format: formatFor(published.deployment.registration),
     } satisfies Content);
@@ -374,9 +370,7 @@ export class Publisher {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs, tracing, logCollectors, telemetry, format } = JSON.parse(
-      published.content,
-    ) as Content;
+    const { scopes, trust, maxAgeMs, tracing, telemetry, format } = JSON.parse(published.content) as Content;
     const root: Root = {
       format,
       gateway: published.deployment.props.gateway,
@@ -386,12 +380,17 @@ export class Publisher {
       ...(maxAgeMs !== null && { maxAgeMs }),
       trust,
       ...(tracing !== null && { tracing }),
-      ...(logCollectors && { logCollectors }),
       ...(telemetry !== null && { telemetry }),
       scopes,
     };
     const signed = await signRoot(root, await this.#signingKey);
     published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
+  }
+
+  #tracing({ bindings, deployment: { registration } }: Published): MeshTracing | null {
+    return this.#compiler.tracing((address) =>
+      isReached(address, (binding) => bindings.has(binding), registration.hasPrivate),
+    );
   }
 
   #trust(): Trust {
@@ -454,8 +453,3 @@ const ENTRY_SIZE = 72;
 
 /** A cell looks so often where requests come: one that was silent for longer has none. */
 const TAKES_REQUESTS_MS = 2_500;
-
-/** Whether a gateway has the way to an endpoint. */
-function reachedBy({ bindings, deployment: { registration } }: Published): (address: EndpointAddress) => boolean {
-  return (address) => isReached(address, (binding) => bindings.has(binding), registration.hasPrivate);
-}

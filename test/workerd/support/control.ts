@@ -95,7 +95,6 @@ export interface Publication {
   readonly authorities?: readonly string[];
   readonly tracing?: MeshTracing;
   readonly telemetry?: MeshTelemetry;
-  readonly logCollectors?: Root["logCollectors"];
 }
 
 /** Signs a root that lists these slices, and lets control give it out. @returns the root as it travels */
@@ -109,7 +108,6 @@ export async function publish(publication: Publication, privateKey: string): Pro
     authorities = [],
     tracing,
     telemetry,
-    logCollectors,
   } = publication;
   const texts = new Map<string, string>();
   const scopes: Record<string, Record<string, string | null>> = {};
@@ -137,7 +135,6 @@ export async function publish(publication: Publication, privateKey: string): Pro
     scopes,
     ...(tracing !== undefined && { tracing }),
     ...(telemetry !== undefined && { telemetry }),
-    ...(logCollectors !== undefined && { logCollectors }),
     ...(maxAgeMs !== undefined && { maxAgeMs }),
   };
   const signed = await signRoot(root, await importSigningKey(privateKey));

@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { vi } from "vitest";
-import type { Root, Slice } from "../../../src/snapshot/model.ts";
+import type { Slice } from "../../../src/snapshot/model.ts";
 import { LOCAL_MARK } from "../../../src/telemetry/log-format.ts";
 import type { MeshTelemetry } from "../../../src/snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
@@ -28,14 +28,9 @@ export async function serveSlices(
   authorities: readonly string[] = [],
   tracing?: MeshTracing,
   telemetry?: MeshTelemetry,
-  logCollectors?: Root["logCollectors"],
 ): Promise<void> {
   generation += 1;
-  const more = {
-    ...(tracing && { tracing }),
-    ...(telemetry && { telemetry }),
-    ...(logCollectors && { logCollectors }),
-  };
+  const more = { ...(tracing && { tracing }), ...(telemetry && { telemetry }) };
   await publish({ gateway: GATEWAY, generation, slices, authorities, ...more }, env.SNAPSHOT_PRIVATE_KEY);
   const { configuration } = meshOf(env);
   if (configuration.trust === null) return; // the first request of a cold isolate waits for it
