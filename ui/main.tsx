@@ -3,13 +3,12 @@ import { App } from "./app.tsx";
 import { follow, offer, resume, session } from "./state/api.ts";
 import { codeIn } from "./state/place.ts";
 import { problem } from "./state/problem.ts";
-import { visible } from "./visible.ts";
+import { showPlainly } from "./visible.ts";
 
 const others = options.vnode?.bind(options);
-/** Every text of every page comes by here: as a vnode its props are the text. */
+/** Every text and every element of every page comes by here: as a vnode a text's props are the text. */
 options.vnode = (vnode) => {
-  const text = vnode as { props: unknown };
-  if (typeof text.props === "string") text.props = visible(text.props);
+  showPlainly(vnode);
   others?.(vnode);
 };
 

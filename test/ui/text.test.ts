@@ -5,7 +5,7 @@ import { diffLines } from "../../ui/diff.ts";
 import { duration, latency, moment, percent, rate } from "../../ui/format.ts";
 import { codeIn, placeOf, readPlace } from "../../ui/state/place.ts";
 import { verdictOf } from "../../ui/verdict.ts";
-import { visible } from "../../ui/visible.ts";
+import { showPlainly, visible } from "../../ui/visible.ts";
 import { asYaml } from "../../ui/yaml.ts";
 
 describe("numbers for people", () => {
@@ -176,6 +176,20 @@ describe("what a policy does", () => {
 });
 
 describe("a text that is drawn", () => {
+  it("is so in attributes that are shown or read out, and stays as it is where it is edited, or is a component's", () => {
+    const text = "a\u202eb";
+    const props = () => ({ title: text, "aria-label": text, placeholder: text, value: text, href: text });
+    const [element, component] = [
+      { type: "a", props: props() },
+      { type: () => null, props: props() },
+    ];
+    showPlainly(element);
+    showPlainly(component);
+    const shown = "a\\u202eb";
+    expect(element.props).toEqual({ title: shown, "aria-label": shown, placeholder: shown, value: text, href: text });
+    expect(component.props).toEqual(props());
+  });
+
   it("is as it was written, but that nothing in it turns other characters about", () => {
     expect(visible("a\u202egpj.exe \u2066x\u2069 \u200f")).toBe("a\\u202egpj.exe \\u2066x\\u2069 \\u200f");
     fc.assert(

@@ -132,12 +132,12 @@ describe("the log of a collector", () => {
       await call({ cookie: "5ecre7" });
       status = 503;
       await call({ cookie: "5ecre7" });
-    });
+      await until(async () => {
+        await meshOf(env).lines.flush();
+        return lines.length > 0;
+      });
+    }, 0);
     expect(printed).toEqual([]);
-    await until(async () => {
-      await meshOf(env).lines.flush();
-      return lines.length > 0;
-    });
     expect(lines).toEqual([
       {
         log: "shop",
