@@ -7,7 +7,7 @@ import { analyzeFiles, type Analysis, type Told } from "./analyze-files.ts";
 import { ask, connect } from "./client.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import { collect, type GlobalOptions } from "./options.ts";
-import { paint, print, printable, printStructured, type Style, tell } from "./output.ts";
+import { paint, print, printable, printableJson, printStructured, type Style, tell } from "./output.ts";
 import { sarif } from "./sarif.ts";
 
 interface AnalyzeOptions extends GlobalOptions {
@@ -55,7 +55,7 @@ async function analyze(options: AnalyzeOptions): Promise<void> {
   const { objects, others, findings: all } = await analysisOf(options);
   const silenced = new Set(options.suppress);
   const findings = all.filter((found) => !isSilenced(found, silenced));
-  if (output === "sarif") print(JSON.stringify(sarif(findings), null, 2));
+  if (output === "sarif") print(printableJson(JSON.stringify(sarif(findings), null, 2)));
   else if (!(await printStructured(output, { objects, findings: findings.map(shown) })))
     for (const found of findings) print(lineOf(found));
   const counts = SEVERITIES.map((severity) =>

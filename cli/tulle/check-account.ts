@@ -14,12 +14,15 @@ export async function lookAtAccount(meshFile: ReadMeshFile | null, project: Proj
   const meshSecrets = project === null ? "none" : meshSecretsOf(folder, project.topology);
   const required = project === null ? [] : requiredSecrets(project);
   const secrets: WorkerSecrets[] = [];
-  if (login === null)
-    for (const one of required) {
-      const listed = await wrangler(["secret", "list", "--name", one.worker, "--format", "json"]);
-      secrets.push({ ...one, set: namesIn(listed) });
-    }
-  return { login, nameless: project === null ? [] : namelessServices(project), meshSecrets, secrets };
+  const gateways: { readonly worker: string; readonly set: readonly string[] | null }[] = [];
+  const setOf = async (worker: string): Promise<readonly string[] | null> =>
+    namesIn(await wrangler(["secret", "list", "--name", worker, "--format", "json"]));
+  if (login === null) {
+    for (const one of required) secrets.push({ ...one, set: await setOf(one.worker) });
+    for (const { name } of project?.topology.gateways ?? []) gateways.push({ worker: name, set: await setOf(name) });
+  }
+  const nameless = project === null ? [] : namelessServices(project);
+  return { login, nameless, meshSecrets, secrets, gateways };
 }
 
 function whyNot(ran: Result<string, string>): string | null {

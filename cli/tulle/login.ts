@@ -5,7 +5,7 @@ import { ask, connect } from "./client.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import { shortDuration } from "./duration.ts";
 import { type GlobalOptions, positiveDuration } from "./options.ts";
-import { type Cell, print, printStructured, printTable, tell } from "./output.ts";
+import { type Cell, print, printable, printStructured, printTable, tell } from "./output.ts";
 import { printToken } from "./tokens.ts";
 
 interface LoginOptions extends GlobalOptions {
@@ -167,5 +167,5 @@ async function end(
   if (subject === undefined || at < 0) throw usageError("--subject is ISSUER#SUBJECT, as `tulle session list` has it");
   const query = { issuer: subject.slice(0, at), subject: subject.slice(at + 1) };
   const { value } = await ask(client, { method: "DELETE", path: "/sessions", query }, z.object({ ended: z.number() }));
-  print(`${value.ended} ${value.ended === 1 ? "session" : "sessions"} of ${subject} ended`);
+  print(`${value.ended} ${value.ended === 1 ? "session" : "sessions"} of ${printable(subject)} ended`);
 }

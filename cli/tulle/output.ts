@@ -11,17 +11,17 @@ export function print(text: string): void {
 
 /** Progress and messages, out of the way of the data. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function complain(kind: "error" | "warning", text: string): void {
   const style = kind === "error" ? "red" : "yellow";
-  tell(`${styleText(style, `${kind}:`, { stream: process.stderr })} ${printable(text)}`);
+  process.stderr.write(`${styleText(style, `${kind}:`, { stream: process.stderr })} ${printable(text)}\n`);
 }
 
 /** @returns whether the format asked for is one of these, which are then done with */
 export async function printStructured(format: Format, value: unknown): Promise<boolean> {
-  if (format === "json") print(JSON.stringify(value, null, 2));
+  if (format === "json") print(printableJson(JSON.stringify(value, null, 2)));
   else if (format === "yaml") {
     const { stringify } = await import("yaml");
     process.stdout.write(stringify(value, { lineWidth: 0 }));
@@ -29,14 +29,28 @@ export async function printStructured(format: Format, value: unknown): Promise<b
   return true;
 }
 
+/** @returns the same JSON in a spelling that does nothing to a terminal */
+export function printableJson(json: string): string {
+  return json.replace(CONTROLS, (control) => `\\u${hexOf(control, 4)}`);
+}
+
 /** On stdout, where that is a terminal that takes colour. */
 export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Text that others wrote may hold what moves a terminal's cursor or rewrites what stands there; lines are kept. */
+/** What moves a terminal's cursor or rewrites what stands there, and what turns the direction of the text that follows. */
+const CONTROLS = /[^\P{Cc}\n]|\p{Bidi_C}/gu;
+
+/** Text that others wrote shows what controls it holds, and obeys none; lines are kept. */
 export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n]/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return text.replace(CONTROLS, (control) =>
+    control > "\u00FF" ? `\\u${hexOf(control, 4)}` : `\\x${hexOf(control, 2)}`,
+  );
+}
+
+function hexOf(character: string, digits: number): string {
+  return character.charCodeAt(0).toString(16).padStart(digits, "0");
 }
 
 export type Cell = string | { readonly text: string; readonly style: Style };

@@ -4,7 +4,7 @@ import { DEFAULT_MAX_RPS } from "../../src/telemetry/tail.ts";
 import { connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type GlobalOptions, positiveNumber } from "./options.ts";
-import { complain, print, printStructured, tell, terminalWidth } from "./output.ts";
+import { complain, print, printableJson, printStructured, tell, terminalWidth } from "./output.ts";
 import { serverEvents } from "./server-events.ts";
 import { tailLine } from "./tail-line.ts";
 
@@ -77,7 +77,7 @@ function begin({ all, warnings }: z.infer<typeof Ready>): void {
 }
 
 function printer(output: GlobalOptions["output"]): (value: unknown, text: string) => Promise<void> {
-  if (output === "json") return async (_, text) => print(text);
+  if (output === "json") return async (_, text) => print(printableJson(text));
   if (output === "yaml")
     return async (value) => {
       print("---");

@@ -11,6 +11,8 @@ export interface AccountFacts {
   readonly meshSecrets: "none" | "pending" | "set";
   /** Of Workers whose configurations name secrets. */
   readonly secrets: readonly WorkerSecrets[];
+  /** Of the mesh's gateways. */
+  readonly gateways: readonly Omit<WorkerSecrets, "required">[];
 }
 
 export interface WorkerSecrets {
@@ -20,7 +22,13 @@ export interface WorkerSecrets {
   readonly set: readonly string[] | null;
 }
 
-export function accountChecks({ login, nameless, meshSecrets, secrets }: AccountFacts): readonly CheckResult[] {
+export function accountChecks({
+  login,
+  nameless,
+  meshSecrets,
+  secrets,
+  gateways,
+}: AccountFacts): readonly CheckResult[] {
   const pending = meshSecrets === "pending" ? ["secrets are made, and were not set: a deployment stopped before"] : [];
   return [
     failing("wrangler-login", login === null ? [] : [login]),
@@ -37,9 +45,20 @@ export function accountChecks({ login, nameless, meshSecrets, secrets }: Account
         }
       : failing("mesh-secrets", [], pending),
     ...(login === null
-      ? [failing("worker-secrets", secrets.flatMap(missing), secrets.flatMap(unknown))]
-      : skipped(["worker-secrets"], "wrangler may not talk to the account")),
+      ? [failing("worker-secrets", secrets.flatMap(missing), secrets.flatMap(unknown)), edgeSecret(gateways)]
+      : skipped(["worker-secrets", "edge-secret"], "wrangler may not talk to the account")),
   ];
+}
+
+function edgeSecret(gateways: AccountFacts["gateways"]): CheckResult {
+  if (gateways.every(({ set }) => set === null))
+    return { id: "edge-secret", outcome: "skipped", details: ["no gateway is on the account yet"] };
+  const without = gateways.filter(({ set }) => set?.includes("EDGE_SECRET") === false);
+  return failing(
+    "edge-secret",
+    [],
+    without.map(({ worker }) => `\`${worker}\` has none`),
+  );
 }
 
 function missing({ worker, required, set }: WorkerSecrets): readonly string[] {

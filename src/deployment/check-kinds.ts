@@ -100,6 +100,13 @@ export const CHECKS = {
     meaning: "a Worker's `secrets.required` names one that is not set on the account: its code finds nothing there",
     mend: "`npx wrangler secret put NAME --name WORKER`",
   },
+  "edge-secret": {
+    group: "account",
+    title: "gateways tell the platform's edge from other Workers of the account",
+    meaning:
+      "a gateway has no secret `EDGE_SECRET`: a Worker that somebody deploys to the account could bind it, and make up the certificate and the address of a client",
+    mend: "where not all who may deploy are trusted so far, set the secret and the zone's rule by hand: docs/deploy.md, `Other Workers of the account`",
+  },
   "generated-props": {
     group: "generated",
     title: "bindings into the mesh say who the caller is, as the mesh file does",

@@ -249,6 +249,9 @@ if (process.env.FAKE_SECRETS === undefined) process.exit(1);
 console.log(process.env.FAKE_SECRETS);
 `;
 
+/** All that the Workers and their gateway need. */
+const SECRETS = '[{ "name": "KEY", "type": "secret_text" }, { "name": "EDGE_SECRET", "type": "secret_text" }]';
+
 describe("tulle check --pre", () => {
   const pre = async (env: Readonly<Record<string, string>>, files: object = {}) => {
     const folder = project(files);
@@ -260,7 +263,7 @@ describe("tulle check --pre", () => {
 
   it("is content with an account that wrangler may talk to, and that has the secrets", async () => {
     control.asked.length = 0;
-    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY", "type": "secret_text" }]' };
+    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: SECRETS };
     // What this machine has of them counts for nothing there.
     expect(await pre(account, { "api/.dev.vars": "" })).toEqual([]);
     expect(control.asked).toEqual([]);
@@ -268,7 +271,10 @@ describe("tulle check --pre", () => {
 
   it.each([
     { env: {}, is: ["wrangler-login error: wrangler is not logged in, and has no token"] },
-    { env: { FAKE_LOGIN: "yes", FAKE_SECRETS: "[]" }, is: ["worker-secrets error: `api` lacks KEY"] },
+    {
+      env: { FAKE_LOGIN: "yes", FAKE_SECRETS: "[]" },
+      is: ["worker-secrets error: `api` lacks KEY", "edge-secret warning: `shop-gateway` has none"],
+    },
     { env: { FAKE_LOGIN: "yes" }, is: ["worker-secrets warning: `api` is not on the account yet, and needs KEY"] },
     {
       env: { FAKE_LOGIN: "broken" },
@@ -279,7 +285,7 @@ describe("tulle check --pre", () => {
   });
 
   it("tells of a public service that no name leads to, unless its gateway has a domain or its Worker a route", async () => {
-    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY" }]' };
+    const account = { FAKE_LOGIN: "yes", FAKE_SECRETS: SECRETS };
     const open = (more: object, host = "*") => {
       const { default: namespace } = PROJECT["tulle.jsonc"].namespaces;
       const web = { ...namespace.services.web, public: [host] };
@@ -311,7 +317,7 @@ describe("tulle check --pre", () => {
   });
 
   it("tells of secrets that a deployment made and did not set", async () => {
-    const secrets = { FAKE_LOGIN: "yes", FAKE_SECRETS: '[{ "name": "KEY" }]' };
+    const secrets = { FAKE_LOGIN: "yes", FAKE_SECRETS: SECRETS };
     expect(await pre(secrets, { ".tulle/deploy/shop/pending-secrets.json": {} })).toEqual([
       "mesh-secrets warning: secrets are made, and were not set: a deployment stopped before",
     ]);

@@ -98,6 +98,7 @@ describe("accountChecks", () => {
     nameless: [],
     meshSecrets: "set",
     secrets: [{ worker: "web", required: ["KEY"], set: ["KEY"] }],
+    gateways: [{ worker: "shop-gateway", set: ["EDGE_SECRET"] }],
   };
 
   it.each([
@@ -116,13 +117,24 @@ describe("accountChecks", () => {
       is: ["worker-secrets warning: `web` is not on the account yet, and needs KEY"],
       facts: { secrets: [{ worker: "web", required: ["KEY"], set: null }] },
     },
+    {
+      is: ["edge-secret warning: `shop-gateway` has none"],
+      facts: {
+        gateways: [
+          { worker: "shop-gateway", set: ["ASSERTION_KEY"] },
+          { worker: "inner", set: ["EDGE_SECRET"] },
+        ],
+      },
+    },
   ])("tells $is", ({ is, facts }) => {
     expect(told(accountChecks({ ...account, ...facts }))).toEqual(is);
   });
 
   it("does not judge secrets that it cannot see", () => {
-    expect(ids(accountChecks({ ...account, login: "no" }), "skipped")).toEqual(["worker-secrets"]);
+    expect(ids(accountChecks({ ...account, login: "no" }), "skipped")).toEqual(["worker-secrets", "edge-secret"]);
     expect(ids(accountChecks({ ...account, meshSecrets: "none" }), "skipped")).toEqual(["mesh-secrets"]);
+    const gateways = [{ worker: "shop-gateway", set: null }];
+    expect(ids(accountChecks({ ...account, gateways }), "skipped")).toEqual(["edge-secret"]);
   });
 });
 
@@ -266,7 +278,7 @@ describe("meshChecks", () => {
   it("has, with the others, one result for every check of the table", () => {
     const all = [
       ...projectChecks(WELL),
-      ...accountChecks({ login: null, nameless: [], meshSecrets: "set", secrets: [] }),
+      ...accountChecks({ login: null, nameless: [], meshSecrets: "set", secrets: [], gateways: [] }),
       ...generatedChecks([], own.topology),
       ...meshChecks(facts, own),
     ];
