@@ -5,10 +5,10 @@ import { tailLine } from "../../cli/tulle/tail-line.ts";
 
 /** Those that turn the direction of what follows (Unicode's property Bidi_Control). */
 const TURNING = "\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069";
-const OBEYED = /[\u0000-\u0009\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/;
+const OBEYED = /[^\P{Cc}\n]|\p{Bidi_Control}/u;
 
 const text = fc
-  .array(fc.oneof(fc.constantFrom(...TURNING, "\u001B", "\u009B", "\r", "\\"), fc.string()))
+  .array(fc.oneof(fc.constantFrom(...TURNING.split(""), "\u001B", "\u009B", "\r", "\\"), fc.string()))
   .map((parts) => parts.join(""));
 
 const RECORD = {
