@@ -80,4 +80,11 @@ export const OBJECT_FINDINGS = {
     mend: "write what the message tells, and apply the object again",
     istio: ["IST0106"],
   },
+  TULLE0012: {
+    name: "MoreThanGatewaysTake",
+    severity: "warning",
+    meaning:
+      "together with others the object is more than gateways take: it was stored before there was this bound, or before a gateway served so much; other writes pass, one that makes it more does not",
+    mend: "the message says what to make smaller",
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

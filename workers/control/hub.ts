@@ -270,8 +270,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const analyzed = [...objects]
         .filter(([, object]) => isAnalyzed(object, namespace))
         .toSorted(([a], [b]) => (a < b ? -1 : 1));
-      const findings = analyzed.flatMap(([key, object]) =>
-        foundIn(object, [...this.#formOf(object), ...publisher.verdict(key)], (name) => publisher.isUnbound(name)),
+      const findings = analyzed.flatMap(([, object]) =>
+        foundIn(object, [...this.#formOf(object), ...publisher.verdict(object)], (name) => publisher.isUnbound(name)),
       );
       return { generation, objects: analyzed.length, findings };
     });
@@ -288,7 +288,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
       const found = publisher.describe(kind, namespace, name);
       if (found === null) return null;
       const told = descriptionFor(found.described, reader, (object) =>
-        foundIn(object, [...this.#formOf(object), ...publisher.verdict(refKey(refOf(object)))], (binding) =>
+        foundIn(object, [...this.#formOf(object), ...publisher.verdict(object)], (binding) =>
           publisher.isUnbound(binding),
         ),
       );

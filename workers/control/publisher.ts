@@ -9,14 +9,14 @@ import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import { type RevocationList, revocationList } from "../../src/identity/revocation-list.ts";
 import type { Finding } from "../../src/resources/finding.ts";
-import type { KubeObject } from "../../src/resources/object.ts";
+import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { tooManyPrograms } from "../../src/compile/istio/telemetry-size.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
 import { RetiredSlices } from "./retired-slices.ts";
-import type { Oversized } from "./too-much.ts";
+import { type Excess, excessOf, type Oversized, partIn, worse } from "./too-much.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
 import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
@@ -87,6 +87,9 @@ export class Publisher {
   readonly #reachable = new ReachableSlices();
   #federated: Readonly<Record<string, readonly string[]>> = {};
   #generation: number;
+  /** What is too much of the configuration as it is, and as the attempt that is open would have it; null: not looked at. */
+  #excess: Excess | null = null;
+  #tried: Excess | null = null;
   /** Grows with whatever a root is made of. */
   #version = 0;
 
@@ -109,7 +112,14 @@ export class Publisher {
 
   /** Tries changes. No root is made of them before they are accepted; those that are rejected make none anew. */
   attempt(changes: readonly ObjectChange[]): Attempt {
-    return this.#compiler.attempt(changes);
+    this.#excess ??= this.#measure();
+    this.#tried = null;
+    const attempt = this.#compiler.attempt(changes);
+    const accept = (): void => {
+      attempt.accept();
+      this.#excess = this.#tried;
+    };
+    return { ...attempt, accept };
   }
 
   /** What policies say now, or would say under the attempt that is open, to callers that were seen. */
@@ -122,9 +132,10 @@ export class Publisher {
     return this.#compiler.isExported(object, namespace);
   }
 
-  /** @param key of an object: its `refKey` */
-  verdict(key: string): readonly Finding[] {
-    return this.#compiler.verdict(key) ?? [];
+  /** @param object as it is stored */
+  verdict(object: KubeObject): readonly Finding[] {
+    this.#excess ??= this.#measure();
+    return [...(this.#compiler.verdict(refKey(refOf(object))) ?? []), ...partIn(this.#excess, object)];
   }
 
   /** The changes accepted so far are those of this generation. */
@@ -191,32 +202,36 @@ export class Publisher {
     return { scopes, slice: null };
   }
 
-  /** @returns what is too much for gateways: a host's slice, by its size or by what it takes to link it, or Telemetry; null: nothing */
+  /** @returns what the attempt that is open makes too much for gateways, or more than it is already; null: nothing */
   oversized(): Oversized | null {
+    this.#tried = this.#measure();
+    return worse(this.#excess ?? this.#tried, this.#tried);
+  }
+
+  /** Hosts' slices, by their size and by what it takes to link them, and Telemetry. */
+  #measure(): Excess {
     const { telemetry } = this.#compiler;
-    const large = telemetry && this.#largeTelemetry(telemetry);
-    if (large !== null) return large;
+    const found: Oversized[] = telemetry === null ? [] : [...this.#largeTelemetry(telemetry)];
     for (const [scope, hosts] of this.#compiler.scopes({ fronts: ["*"], gateways: ["*"] }))
       for (const [host, slice] of hosts) {
         if (slice === null) continue;
         const place = `${scope} ${host}`;
-        if (slice.text.length > MAX_SLICE_BYTES) return { kind: "slice", place };
+        const size = slice.text.length;
+        if (size > MAX_SLICE_BYTES) found.push({ kind: "slice", place, size });
         const patternCost = patternCostOf(slice);
-        if (patternCost > MAX_SLICE_COST) return { kind: "cost", place, patternCost };
+        if (patternCost > MAX_SLICE_COST) found.push({ kind: "cost", place, patternCost });
       }
-    return null;
+    return excessOf(found);
   }
 
   /** Telemetry stands in the root of every gateway: what makes one too large would keep all of them from what is newer. */
-  #largeTelemetry(telemetry: MeshTelemetry): Oversized | null {
-    const programs = tooManyPrograms(telemetry);
-    if (programs !== null) return { kind: "programs", ...programs };
+  *#largeTelemetry(telemetry: MeshTelemetry): Generator<Oversized> {
+    for (const programs of tooManyPrograms(telemetry)) yield { kind: "programs", ...programs };
     const size = canonicalJson(telemetry).length;
-    for (const { deployment } of this.#deployments.values()) {
+    for (const [gateway, { deployment }] of this.#deployments) {
       const others = sizeOfScopes(this.#compiler.scopes(deployment.props));
-      if (others <= MAX_CONTENT && others + size > MAX_CONTENT) return { kind: "telemetry", size };
+      if (others <= MAX_CONTENT && others + size > MAX_CONTENT) yield { kind: "telemetry", gateway, size };
     }
-    return null;
   }
 
   /** @returns whether no registered gateway has this service binding, though there are gateways */
@@ -230,6 +245,8 @@ export class Publisher {
     const { gateway } = deployment.props;
     const known = this.#deployments.get(gateway);
     if (known && canonicalJson(known.deployment) === canonicalJson(deployment)) return false;
+    // What is too much depends on what gateways serve.
+    this.#excess = null;
     this.#deployments.set(gateway, {
       deployment,
       bindings: new Set(deployment.registration.bindings),

@@ -1,14 +1,69 @@
 import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
+import { type Finding, unsuppressed, warningAt } from "../../src/resources/finding.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
 
 /** What makes the configuration more than gateways read. */
 export type Oversized =
-  | { readonly kind: "slice"; readonly place: string }
+  | { readonly kind: "slice"; readonly place: string; readonly size: number }
   | { readonly kind: "cost"; readonly place: string; readonly patternCost: number }
   /** A namespace's Telemetry, by the programs of its patterns; null: the mesh's. */
   | { readonly kind: "programs"; readonly namespace: string | null; readonly size: number; readonly limit: number }
   /** All Telemetry together, in the root of a gateway. */
-  | { readonly kind: "telemetry"; readonly size: number };
+  | { readonly kind: "telemetry"; readonly gateway: string; readonly size: number };
+
+/** All that is too much, by what it is about. */
+export type Excess = ReadonlyMap<string, Oversized>;
+
+export function excessOf(all: readonly Oversized[]): Excess {
+  return new Map(all.map((one) => [aboutOf(one), one]));
+}
+
+function aboutOf(one: Oversized): string {
+  const { kind } = one;
+  if (kind === "programs") return `${kind} ${one.namespace ?? ""}`;
+  return `${kind} ${kind === "telemetry" ? one.gateway : one.place}`;
+}
+
+function sizeOf(one: Oversized): number {
+  return one.kind === "cost" ? one.patternCost : one.size;
+}
+
+/**
+ * What a change makes too much, or more than it was. What is too much already, since it was stored before there was a bound or a gateway that
+ * serves so much, keeps nobody from writing something else.
+ *
+ * @returns null where it does neither
+ */
+export function worse(before: Excess, after: Excess): Oversized | null {
+  for (const [about, one] of after) {
+    const was = before.get(about);
+    if (was === undefined || sizeOf(one) > sizeOf(was)) return one;
+  }
+  return null;
+}
+
+/** What is to be said of a stored object, where it has a part in what is too much. */
+export function partIn(excess: Excess, object: KubeObject): readonly Finding[] {
+  if (excess.size === 0) return [];
+  const parts = [...excess.values()].filter((one) => isPartOf(one, object));
+  return unsuppressed(
+    object.metadata,
+    // What holds for several gateways is said once.
+    [...new Set(parts.map((one) => tooMuch(one).message))].map((message) => warningAt("", message, "TULLE0012")),
+  );
+}
+
+function isPartOf(one: Oversized, { kind, metadata, spec }: KubeObject): boolean {
+  const { name, namespace = "" } = metadata;
+  if (one.kind === "telemetry") return kind === "Telemetry";
+  if (one.kind === "programs") return kind === "Telemetry" && (one.namespace === null || one.namespace === namespace);
+  const host = one.place.slice(one.place.indexOf(" ") + 1);
+  if (kind === "Service") return host === `${name}.${namespace}.svc.cluster.local`;
+  if (kind !== "VirtualService" && kind !== "ServiceEntry") return false;
+  const { hosts } = Object(spec) as { readonly hosts?: readonly string[] };
+  return hosts?.some((own) => own === host || host === `${own}.${namespace}.svc.cluster.local`) ?? false;
+}
 
 /** No object by itself is wrong: together they are more than a gateway takes. */
 export function tooMuch(oversized: Oversized): Status {

@@ -8,12 +8,17 @@ const MAX_NAMESPACE_PROGRAMS = 256 * 1024;
 /** and what is said to the whole mesh. */
 const MAX_MESH_PROGRAMS = 1024 * 1024;
 
-/** @returns the first whose Telemetry has more patterns than it may; null: none */
-export function tooManyPrograms(
-  telemetry: MeshTelemetry,
-): { readonly namespace: string | null; readonly size: number; readonly limit: number } | null {
+/** Whose Telemetry it is; null: the whole mesh's. */
+interface ProgramSize {
+  readonly namespace: string | null;
+  readonly size: number;
+  readonly limit: number;
+}
+
+/** @returns those whose Telemetry has more patterns than it may */
+export function tooManyPrograms(telemetry: MeshTelemetry): readonly ProgramSize[] {
   const { settings, mesh, namespaces = {}, callers = {}, programs } = telemetry;
-  if (programs === undefined) return null;
+  if (programs === undefined) return [];
   const patternsOf = (numbers: readonly number[]): ReadonlySet<string> =>
     patternsIn(numbers.map((number) => settings[number]));
   const setsOf = (patterns: Iterable<string>): Set<number> =>
@@ -25,8 +30,7 @@ export function tooManyPrograms(
     return JSON.stringify([own.map((pattern) => [pattern, programs.code[pattern]]), sets]).length;
   };
   const common = patternsOf([mesh.client, mesh.server]);
-  const size = sizeOf(common, new Set());
-  if (size > MAX_MESH_PROGRAMS) return { namespace: null, size, limit: MAX_MESH_PROGRAMS };
+  const sizes: ProgramSize[] = [{ namespace: null, size: sizeOf(common, new Set()), limit: MAX_MESH_PROGRAMS }];
   const own = new Map<string, number[]>();
   const add = (namespace: string, ...numbers: readonly number[]): void => {
     own.set(namespace, [...(own.get(namespace) ?? []), ...numbers]);
@@ -34,11 +38,9 @@ export function tooManyPrograms(
   for (const [namespace, { client, server }] of Object.entries(namespaces)) add(namespace, client, server);
   for (const [caller, number] of Object.entries(callers))
     add(caller.startsWith("gw/") ? GATEWAY_NAMESPACE : caller.slice(0, caller.indexOf("/")), number);
-  for (const [namespace, numbers] of own) {
-    const its = sizeOf(patternsOf(numbers), common);
-    if (its > MAX_NAMESPACE_PROGRAMS) return { namespace, size: its, limit: MAX_NAMESPACE_PROGRAMS };
-  }
-  return null;
+  for (const [namespace, numbers] of own)
+    sizes.push({ namespace, size: sizeOf(patternsOf(numbers), common), limit: MAX_NAMESPACE_PROGRAMS });
+  return sizes.filter(({ size, limit }) => size > limit);
 }
 
 /** Numbers of the sets of characters that a program names. */
