@@ -16,6 +16,7 @@ import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDescribe } from "./describe.ts";
 import { addDev } from "./dev.ts";
+import { addLimits } from "./limits.ts";
 import { addLogin } from "./login.ts";
 import { addMode } from "./mode.ts";
 import { dnsLabel, type GlobalOptions, positiveDuration } from "./options.ts";
@@ -84,6 +85,7 @@ export function tulleProgram(): Command {
   addDecide(program);
   addDescribe(program);
   addTail(program);
+  addLimits(program);
   addRevisions(program);
   addRollback(program);
   addToken(program);

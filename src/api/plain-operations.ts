@@ -10,6 +10,7 @@ import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
 import { DESCRIBE_ANSWERED, DESCRIBE_OPERATIONS } from "./describe-operations.ts";
 import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
+import { LIMIT_ANSWERED, LIMIT_OPERATIONS, LIMIT_SENT } from "./limit-operations.ts";
 import { TAIL_OPERATIONS } from "./tail-operations.ts";
 import { EXPLAIN_ANSWERED, EXPLAIN_OPERATIONS, EXPLAIN_SENT } from "./explain-operations.ts";
 import { RECORD_OPERATIONS, RECORDS_ANSWERED } from "./record-operations.ts";
@@ -26,6 +27,7 @@ const SENT = {
   ...AUDIT_SENT,
   ...CA_SENT,
   ...EXPLAIN_SENT,
+  ...LIMIT_SENT,
 };
 const ANSWERED = {
   Status,
@@ -41,6 +43,7 @@ const ANSWERED = {
   ...DASHBOARD_ANSWERED,
   ...DESCRIBE_ANSWERED,
   ...QUERY_ANSWERED,
+  ...LIMIT_ANSWERED,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -92,4 +95,5 @@ export const PLAIN_OPERATIONS: Operations = {
   ...DESCRIBE_OPERATIONS,
   ...QUERY_OPERATIONS,
   ...TAIL_OPERATIONS,
+  ...LIMIT_OPERATIONS,
 };

@@ -144,6 +144,7 @@ const FOR_EACH: ReadonlySet<string> = new Set([
   "/api/v1/query",
   "/api/v1/query_range",
   "/api/v1/graph",
+  "/api/v1/limits",
 ]);
 
 /**

@@ -3,6 +3,7 @@ import { type Expression, leavesOf, linkExpression, type Leaf, type Value } from
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
+import { counterPrefix } from "./counter-name.ts";
 import { keyText } from "./key-text.ts";
 import type { LimitAnswer } from "./limit-answer.ts";
 import type { LimitAsk } from "./limit-book.ts";
@@ -77,12 +78,8 @@ export function linkLimit(model: LimitModel): LinkedLimit {
     overrides: new Map(Object.entries(overrides)),
     cost: cost === undefined ? null : linkExpression(cost, readerOf),
     answerCost: answerCost === undefined ? null : linkExpression(answerCost, readerOf),
-    prefix: prefixOf(model),
+    prefix: counterPrefix(model.name, model.target),
   };
-}
-
-function prefixOf({ name, target = "" }: LimitModel): string {
-  return `${name}|${target}|`;
 }
 
 /** The objects of a location are close by. */

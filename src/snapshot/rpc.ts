@@ -1,5 +1,6 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
 import type { Ask, Taken } from "../limits/limiter.ts";
+import type { CountOrders, CountReport } from "../limits/seen-counts.ts";
 import type { OutlierSettings, ProbeSettings, SignedRoot } from "./model.ts";
 import type { Tailed, TailNews, TailOrder } from "./tail-model.ts";
 
@@ -82,6 +83,8 @@ export interface StateApi {
   report(report: TelemetryReport): Promise<void>;
   /** Lines for the tails that are open. What is lost is lost: it is never sent again. */
   tailed(tailed: Tailed): Promise<void>;
+  /** How near counts are to their limits. What is lost is lost. An older control lacks it. */
+  counted(report: CountReport): Promise<CountOrders>;
 }
 
 export type RootAnswer = RootNews & {

@@ -31,6 +31,7 @@ import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocation
 import { RevisionDiff, SignInCode } from "../../src/api/dashboard-operations.ts";
 import { Graph, QueryAnswer } from "../../src/api/query-operations.ts";
 import { Description } from "../../src/api/describe-operations.ts";
+import { Limits, LimitsReset } from "../../src/api/limit-operations.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
 import { type Account, mayGetPath, mayUse, permissionFor } from "../../src/kube/access.ts";
@@ -197,6 +198,11 @@ describe("control", () => {
     await expectForm("queryRange", ["GET", "/api/v1/query_range?query=1&start=0&end=1&step=1"], 200, QueryAnswer);
     await expectForm("graph", ["GET", "/api/v1/graph"], 200, Graph);
     await expectForm("graph", ["GET", "/api/v1/graph?window=1"], 400, Status);
+    const count = "default/web/all||+";
+    await expectForm("limits", ["GET", "/api/v1/limits"], 200, Limits);
+    await expectForm("limits", ["GET", "/api/v1/limits?policy=web"], 400, Status);
+    await expectForm("resetLimit", ["POST", "/api/v1/limits/reset", { counter: count }], 202, LimitsReset);
+    await expectForm("resetLimit", ["POST", "/api/v1/limits/reset", { counter: "web" }], 400, Status);
     await control.call("POST", apply, {
       apiVersion: "v1",
       kind: "Service",
@@ -297,6 +303,8 @@ const FORMS = {
   Findings,
   Graph,
   QueryAnswer,
+  Limits,
+  LimitsReset,
   Revisions,
   Revision,
   Audit,

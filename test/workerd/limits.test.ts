@@ -1,7 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { LimitModel } from "../../src/snapshot/limit-model.ts";
 import type { RemoteAsk } from "../../src/snapshot/rpc.ts";
+import { control } from "./support/control.ts";
 import { env } from "./support/env.ts";
 import { callInMesh, callMethod, logged, serveSlices, until } from "./support/gateway.ts";
 import { serve, serveRpc } from "./support/services.ts";
@@ -11,6 +12,7 @@ import { tapOf } from "./support/wire.ts";
 const HOST = "a.default.svc.cluster.local";
 /** So that no pause of a busy machine is taken for a limiter that is away. */
 const PATIENT = { timeoutMs: 60_000 };
+const WAIT = { timeout: 60_000, interval: 5 };
 const RATES = [{ limit: 3, windowMs: 60_000 }];
 const BY_USER: LimitModel = {
   name: "default/users/per-user",
@@ -169,6 +171,30 @@ describe("the limiter", () => {
     }
     const over = await env.LIMITER.getByName("evicted").take([ask("k")]);
     expect([over.ok, over.grants[0]?.amount]).toEqual([false, 0]);
+  });
+
+  it("tells control who is near to a limit, without what is counted by, and takes a count back once, in whatever life", async () => {
+    const object = () => env.LIMITER.getByName("global/7");
+    const counter = `ns/told/l||#${"7".repeat(32)}`;
+    const take = async () => (await object().take([ask(counter, { shared: "ns/told/l||+" })])).ok;
+    const resets = [{ counter, at: Date.now() + 60_000 }];
+    onTestFinished(() => void (control.orders = { nextMs: 2_000, resets: [] }));
+    control.orders = { nextMs: 0, resets: [] };
+    const told = () => control.counted.filter((report) => report.object === "global/7");
+    await vi.waitUntil(async () => {
+      const wasTaken = await take();
+      return !wasTaken && told().some(({ counts }) => counts.some((one) => one.counter === counter && one.left === 0));
+    }, WAIT);
+    control.orders = { nextMs: 0, resets };
+    await vi.waitUntil(take, WAIT);
+    // The order is still given: it was obeyed.
+    for (let life = 0; life < 2; life += 1) {
+      const before = told().length;
+      await vi.waitUntil(async () => !(await take()) && told().length > before + 3, WAIT);
+      expect([await take(), told().at(-1)?.obeyed]).toEqual([false, resets[0]?.at]);
+      await evictDurableObject(object());
+    }
+    expect(await take()).toBe(false);
   });
 
   it("stores a lease before it hands it out", async () => {

@@ -14,6 +14,7 @@ import { findingRoutes } from "./findings.ts";
 import { kubeRoutes } from "./kube/routes.ts";
 import { methodsOf } from "../../src/api/methods.ts";
 import { failure } from "../../src/kube/status.ts";
+import { limitRoutes } from "./limit-routes.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { CONTENT_TYPES, formatFor } from "../../src/telemetry/exposition.ts";
 import { openApiRoutes } from "./openapi.ts";
@@ -73,6 +74,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", decisionRoutes());
   app.route("/api/v1", queryRoutes());
   app.route("/api/v1", tailRoutes());
+  app.route("/api/v1", limitRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/api/v1", caRoutes(authority));

@@ -1,4 +1,5 @@
 import type { Authority } from "./authority/authority.ts";
+import type { Counts } from "./counts.ts";
 import type { Records } from "./records.ts";
 import type { Federation } from "./federation.ts";
 import type { HubApi } from "./hub-api.ts";
@@ -13,6 +14,7 @@ export interface Env {
   readonly AUTHORITY: DurableObjectNamespace<Authority>;
   readonly FEDERATION: DurableObjectNamespace<Federation>;
   readonly TELEMETRY: DurableObjectNamespace<Telemetry>;
+  readonly COUNTS: DurableObjectNamespace<Counts>;
   readonly TAILS: { getByName(name: string): TailsApi };
   readonly TRUST_DOMAIN: string;
   /** Set by the local mesh alone: plain http to loopback and loopback endpoints are allowed. */

@@ -13,6 +13,7 @@ import type {
   StateApiProps,
   TelemetryReport,
 } from "../../src/snapshot/rpc.ts";
+import type { CountOrders, CountReport } from "../../src/limits/seen-counts.ts";
 import type { Tailed } from "../../src/snapshot/tail-model.ts";
 import type { Api } from "./access.ts";
 import { controlApi } from "./api.ts";
@@ -20,6 +21,7 @@ import type { Env } from "./env.ts";
 import { recordKey } from "./record-key.ts";
 import { keepRecords } from "./record-rings.ts";
 
+export { Counts } from "./counts.ts";
 export { Records } from "./records.ts";
 export { Authority } from "./authority/authority.ts";
 export { Federation } from "./federation.ts";
@@ -90,5 +92,9 @@ export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements St
 
   async tailed(tailed: Tailed): Promise<void> {
     await this.env.TAILS.getByName("tails").take(tailed);
+  }
+
+  async counted(report: CountReport): Promise<CountOrders> {
+    return this.env.COUNTS.getByName("counts").counted(report);
   }
 }

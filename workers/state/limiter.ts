@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CounterState } from "../../src/limits/counter.ts";
 import { type Ask, chargeAll, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
-import type { RemoteAsk } from "../../src/snapshot/rpc.ts";
+import { type CountReset, SeenCounts } from "../../src/limits/seen-counts.ts";
+import type { RemoteAsk, StateApi } from "../../src/snapshot/rpc.ts";
 
 /** Keys of one limit that one object counts apart; all further ones are one, until others are as if nothing had been taken. */
 const MAX_KEYS = 10_000;
@@ -9,21 +10,33 @@ const MAX_KEYS = 10_000;
 const SWEEP_EVERY_MS = 10_000;
 /** and, where nobody asks any more, this long after the last of it. */
 const REST_MS = 60_000;
+/** How often control is told who is near to a limit, until it says otherwise, and where it is away. */
+const TELL_EVERY_MS = 2_000;
+const AWAY_MS = 10_000;
+/** The last order of control's that was obeyed. */
+const OBEYED = "obeyed";
+
+interface LimiterEnv {
+  readonly CONTROL: Pick<StateApi, "counted">;
+}
 
 /**
  * Counts a part of the keys of the mesh's limits, or of one location's. What it grants is stored before it answers, so that a new
  * life of it, after an eviction or a failure, goes on where this one ended.
  */
-export class Limiter extends DurableObject {
+export class Limiter extends DurableObject<LimiterEnv> {
   readonly #sql: SqlStorage;
   #sweptAt = 0;
   /** Keys of each limit, counted when it is first asked for after a sweep. */
   readonly #keys = new Map<string, number>();
   #hasAlarm = false;
   #isReady = false;
+  readonly #seen = new SeenCounts();
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #nextMs = TELL_EVERY_MS;
 
-  constructor(ctx: DurableObjectState, env: unknown) {
-    super(ctx, env as Cloudflare.Env);
+  constructor(ctx: DurableObjectState, env: LimiterEnv) {
+    super(ctx, env);
     this.#sql = ctx.storage.sql;
   }
 
@@ -36,6 +49,8 @@ export class Limiter extends DurableObject {
     );
     this.#sql.exec("CREATE INDEX IF NOT EXISTS counters_by_end ON counters (empty_at)");
     this.#sql.exec("CREATE INDEX IF NOT EXISTS counters_by_name ON counters (name)");
+    // What was ordered before the first of it was counted is not about it.
+    if (this.ctx.storage.kv.get<number>(OBEYED) === undefined) this.ctx.storage.kv.put(OBEYED, Date.now());
   }
 
   /** Charges all of them, or none. */
@@ -45,6 +60,8 @@ export class Limiter extends DurableObject {
     this.#sweep(now);
     const own = asks.map((ask) => ({ ...ask, counter: this.#nameOf(ask) }));
     const taken = this.ctx.storage.transactionSync(() => takeAll(this.#counters(own), own, now));
+    this.#seen.saw(own, taken);
+    if (Math.abs(now - this.#toldAt) >= this.#nextMs) this.ctx.waitUntil(this.#tell(now));
     if (!this.#hasAlarm) await this.#setAlarm(now);
     return taken;
   }
@@ -76,6 +93,35 @@ export class Limiter extends DurableObject {
     this.#isReady = false;
     this.#keys.clear();
     await this.ctx.storage.deleteAll();
+  }
+
+  /** Tells control who is near to a limit, and hears whose count is taken back to zero. Nobody waits for it, and it never rejects. */
+  async #tell(now: number): Promise<void> {
+    this.#toldAt = now;
+    try {
+      const obeyed = this.ctx.storage.kv.get<number>(OBEYED) ?? now;
+      const report = { object: this.ctx.id.name ?? "", counts: this.#seen.told(), obeyed };
+      const { nextMs, resets } = await this.env.CONTROL.counted(report);
+      this.#nextMs = nextMs;
+      if (resets.length > 0) this.#obey(resets);
+    } catch {
+      // Seeing it is a help, no part of the limit; who asks for it is told how old it is.
+      this.#nextMs = AWAY_MS;
+    }
+  }
+
+  /** Each order once, in whatever life. */
+  #obey(resets: readonly CountReset[]): void {
+    this.#begin();
+    this.ctx.storage.transactionSync(() => {
+      let obeyed = this.ctx.storage.kv.get<number>(OBEYED) ?? 0;
+      for (const { counter, at } of resets) {
+        if (at <= obeyed) continue;
+        this.#sql.exec("DELETE FROM counters WHERE counter = ?", counter);
+        obeyed = at;
+      }
+      this.ctx.storage.kv.put(OBEYED, obeyed);
+    });
   }
 
   async #setAlarm(after: number): Promise<void> {

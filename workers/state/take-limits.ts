@@ -1,9 +1,6 @@
+import { counterDigest, shardOf, storedName } from "../../src/limits/counter-name.ts";
 import type { Grant, Taken } from "../../src/limits/limiter.ts";
-import { bytesToHex } from "../../src/snapshot/bytes.ts";
 import type { LimitsUp, RemoteAsk } from "../../src/snapshot/rpc.ts";
-
-/** Objects among which the keys of a scope are divided: their number has a bound, whatever clients send (R33). */
-const SHARDS = 64;
 
 /** What is called of an object. */
 interface LimiterRpc {
@@ -60,13 +57,13 @@ interface Group {
 async function groupsOf({ location, asks }: LimitsUp): Promise<readonly (readonly [name: string, group: Group])[]> {
   const groups = new Map<string, Group>();
   for (const [index, ask] of asks.entries()) {
-    const digest = await digestOf(ask.counter);
+    const digest = await counterDigest(ask.counter);
     const name = objectOf(ask, location ?? "unknown", digest);
     const group = groups.get(name) ?? { indexes: [], asks: [] };
     groups.set(name, group);
     group.indexes.push(index);
     // Keys are of people, or secrets: none is written down.
-    group.asks.push({ ...ask, counter: hiddenName(ask, digest) });
+    group.asks.push({ ...ask, counter: storedName(ask.shared.slice(0, -1), digest) });
   }
   return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -74,15 +71,7 @@ async function groupsOf({ location, asks }: LimitsUp): Promise<readonly (readonl
 /** Of one behind another that refused: it may have room. */
 const NOT_ASKED: Grant = { amount: 1, left: 0, resetMs: 0, retryAfterMs: 0 };
 
-async function digestOf(counter: string): Promise<string> {
-  return bytesToHex(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(counter))).slice(0, 32);
-}
-
 function objectOf({ scope }: RemoteAsk, location: string, digest: string): string {
-  const shard = Number.parseInt(digest.slice(0, 4), 16) % SHARDS;
+  const shard = shardOf(digest);
   return scope === "GLOBAL" ? `global/${shard}` : `location/${location}/${shard}`;
-}
-
-function hiddenName({ shared }: RemoteAsk, digest: string): string {
-  return `${shared.slice(0, -1)}#${digest}`;
 }

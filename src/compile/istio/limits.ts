@@ -8,7 +8,7 @@ import type { Rate } from "../../limits/rate.ts";
 import type { LimitModel } from "../../snapshot/limit-model.ts";
 import type { CompiledExpression } from "../../snapshot/telemetry-model.ts";
 import { registrationsOf } from "../addresses.ts";
-import { type LimitedPlace, RATE_LIMITS } from "../limited-place.ts";
+import { type LimitedPlace, RATE_LIMITS, targetText } from "../limited-place.ts";
 import { targetLabels } from "../targets.ts";
 import { namespaceOf } from "../view.ts";
 import type { World } from "../world.ts";
@@ -72,10 +72,9 @@ function modelsOf(policy: KubeObject, index: number, observed: boolean): readonl
 function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, observed: boolean): LimitModel {
   const { key = [], tiers = [], overrides = [], cost, headers = "Standard" } = limit;
   const when = conditionOf(ref, limit);
-  const place = [ref.kind, ref.name, ref.sectionName, ref.host].filter((part) => part !== undefined).join("/");
   return {
     name: `${namespaceOf(policy)}/${policy.metadata.name}/${limit.name}`,
-    ...(limit.shared !== true && { target: place }),
+    ...(limit.shared !== true && { target: targetText(ref) }),
     scope: ({ Global: "GLOBAL", Location: "LOCATION", Local: "LOCAL" } as const)[limit.scope ?? "Global"],
     ...(when && { when }),
     key: key.map((part) => compiled(part, "key")),

@@ -12,6 +12,7 @@ import type {
   StateApi,
   TelemetryReport,
 } from "../../../src/snapshot/rpc.ts";
+import type { CountOrders, CountReport } from "../../../src/limits/seen-counts.ts";
 import type { Tailed, TailOrder } from "../../../src/snapshot/tail-model.ts";
 import { importSigningKey, signRoot } from "../../../src/snapshot/signature.ts";
 
@@ -34,6 +35,9 @@ export const control = {
   /** Tails that are open; null: none. */
   tails: null as TailOrder | null,
   tailed: [] as Tailed[],
+  /** What objects that count told, and what they are told. */
+  counted: [] as CountReport[],
+  orders: { nextMs: 2_000, resets: [] } as CountOrders,
   /** What each call of `root` told, by gateway. */
   looks: new Map<string, (IsolatesSeen | null)[]>(),
 };
@@ -64,6 +68,12 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
   async report(report: TelemetryReport): Promise<void> {
     await answering();
     control.reports.push(report);
+  }
+
+  async counted(report: CountReport): Promise<CountOrders> {
+    await answering();
+    control.counted.push(report);
+    return control.orders;
   }
 
   async tailed(tailed: Tailed): Promise<void> {
