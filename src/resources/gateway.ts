@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { later, list, never, REASON, strict, text } from "./fields.ts";
+import { emptyText, later, list, never, REASON, strict, text } from "./fields.ts";
 import { checkServerTls, ServerTls } from "./gateway-tls.ts";
 import { isHostPattern } from "./host.ts";
 import type { Context } from "./kind.ts";
@@ -30,10 +30,14 @@ const Port = strict(
   { targetPort: never("it has no effect in Istio; leave it out") },
 );
 
-const Server = strict(
-  { port: Port, hosts: list(serverHost), tls: ServerTls.exactOptional(), name: z.string().exactOptional() },
-  { bind: never(REASON.socket), defaultEndpoint: never("Istio does not implement it for gateways") },
-);
+const Server = strict({
+  port: Port,
+  hosts: list(serverHost),
+  tls: ServerTls.exactOptional(),
+  name: z.string().exactOptional(),
+  bind: emptyText(never(REASON.socket)),
+  defaultEndpoint: emptyText(never("Istio does not implement it for gateways")),
+});
 
 export const Gateway = strict({ selector: labels.exactOptional(), servers: list(Server) });
 

@@ -28,6 +28,11 @@ spec:
     expect(object).not.toBeNull();
   });
 
+  it("takes what tools write of settings that are not set", () => {
+    const unset = "clientCertificate: '', privateKey: '', caCertificates: '', caCrl: '', subjectAltNames: [], sni: ''";
+    for (const mode of ["SIMPLE", "ISTIO_MUTUAL"]) expect(policy(`tls: {mode: ${mode}, ${unset}}`)).toEqual([]);
+  });
+
   it.each([
     ["no host", "{}", "Required spec.host"],
     ["a bad host", "{host: a_b}", "Invalid spec.host"],

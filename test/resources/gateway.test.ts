@@ -227,6 +227,13 @@ describe("a Gateway's TLS", () => {
   });
 });
 
+it("a Gateway may hold what tools write of settings that are not set", () => {
+  expect(of(`{${http}, hosts: [a.com], bind: '', defaultEndpoint: ''}`)).toEqual([]);
+  expect(of(`{${http}, hosts: [a.com], defaultEndpoint: 'a:1'}`)).toEqual([
+    "error NotSupported spec.servers[0].defaultEndpoint",
+  ]);
+});
+
 describe("a Gateway's hosts", () => {
   it.each(["a", "./a", "shop/a"])("have a dot: %s", (host) => {
     expect(of(`{${http}, hosts: ["${host}"]}`)).toEqual(["error Invalid spec.servers[0].hosts[0]"]);
