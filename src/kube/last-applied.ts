@@ -2,7 +2,7 @@ import { annotationsSize, MAX_ANNOTATIONS } from "../resources/metadata.ts";
 import type { KubeObject } from "../resources/object.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { isPlain } from "./field-set.ts";
-import { plainCopy } from "./patch.ts";
+import { plainCopy } from "./json-values.ts";
 
 /** Where kubectl's client-side apply keeps what it applied; from it the next one works out what to remove. */
 export const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";

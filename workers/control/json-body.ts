@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { plainCopy } from "../../src/kube/patch.ts";
+import { plainCopy } from "../../src/kube/json-values.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { parseOne } from "../../src/resources/documents.ts";
 import { err, ok, type Result } from "../../src/result.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { AppliedConfiguration } from "../../../src/kube/managed-fields.ts";
 import type { Author, Operation } from "../../../src/kube/object-rules.ts";
-import { plainCopy } from "../../../src/kube/patch.ts";
+import { plainCopy } from "../../../src/kube/json-values.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import type { Selects } from "../../../src/kube/selectors.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";
