@@ -1,4 +1,5 @@
-import { KUBE_OPERATIONS } from "./kube-operations.ts";
+import { KUBE_COLLECTION_OPERATIONS } from "./kube-collection-operations.ts";
+import { KUBE_OBJECT_OPERATIONS } from "./kube-object-operations.ts";
 import { errorResponses, type JsonSchema, type Operation, type Response, TAGS } from "./operation.ts";
 import { PLAIN_OPERATIONS, plainSchemas } from "./plain-operations.ts";
 
@@ -34,7 +35,7 @@ export function openApiDocument(): OpenApi {
     servers: [{ url: "/" }],
     security: [{ token: [] }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-    paths: { ...PLAIN_OPERATIONS, ...KUBE_OPERATIONS },
+    paths: { ...PLAIN_OPERATIONS, ...KUBE_COLLECTION_OPERATIONS, ...KUBE_OBJECT_OPERATIONS },
     components: {
       securitySchemes: {
         token: bearer("A token that `POST /api/v1/tokens`, `POST /api/v1/sessions` or `POST /api/v1/bootstrap` made."),
