@@ -15,7 +15,22 @@ export function claimValues(token: VerifiedToken, path: readonly string[]): read
   if (typeof value !== "string") return null;
   const [name] = path;
   const delimited = path.length === 1 && name !== undefined && token.spaceDelimited.includes(name);
-  return delimited ? value.split(" ").filter((member) => member !== "") : [value];
+  return delimited ? wordsOf(value) : [value];
+}
+
+/** Many tokens say the same: their words are split once. */
+const words = new Map<string, readonly string[]>();
+const REMEMBERED_TEXTS = 1_000;
+const REMEMBERED_LENGTH = 512;
+
+function wordsOf(text: string): readonly string[] {
+  const before = words.get(text);
+  if (before !== undefined) return before;
+  const split = text.split(" ").filter((member) => member !== "");
+  if (text.length > REMEMBERED_LENGTH) return split;
+  if (words.size >= REMEMBERED_TEXTS) words.clear();
+  words.set(text, split);
+  return split;
 }
 
 export function claimAt(claims: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {

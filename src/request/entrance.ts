@@ -111,8 +111,12 @@ function listenerOf(gateway: string | null, port: number, mesh: boolean, sni: st
   return { gateway, port, mesh, sni, scope: gateway === null ? "gw/*" : `gw/${gateway}/${port}` };
 }
 
+const SCHEME_LENGTH = "https:".length;
+
 /** The port that a URL names; whether it is a URL at all is the next step's to judge. */
 function portIn(url: string): number | null {
+  // Nearly all URLs have no colon but the scheme's.
+  if (!url.includes(":", SCHEME_LENGTH)) return null;
   const [, port] = /^[a-z]+:\/\/[^/?#]*:(\d{1,5})(?:[/?#]|$)/.exec(url) ?? [];
   return port === undefined ? null : Number(port);
 }

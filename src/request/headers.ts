@@ -77,16 +77,26 @@ const UNCOUNTED = 8;
 const REMEMBERED_NAMES = 2_000;
 /** Longer than any usual name: one that a client made up to fill the memory is judged each time. */
 const REMEMBERED_LENGTH = 64;
-const fates = new Map<string, number>();
+const known = new Map<string, Known>();
 
-function fateOf(name: string): number {
-  const known = fates.get(name);
-  if (known !== undefined) return known;
+/**
+ * A name that came, and its fate. The runtime makes each request's names anew, and a record looks for the one text that stands for
+ * all that are alike: by the remembered name it is there at once.
+ */
+interface Known {
+  readonly name: string;
+  readonly fate: number;
+}
+
+function knownBy(name: string): Known {
+  const before = known.get(name);
+  if (before !== undefined) return before;
   const fate = judge(name) | (name.startsWith("cf-") || name.startsWith("mf-") ? UNCOUNTED : 0);
-  if (name.length > REMEMBERED_LENGTH) return fate;
-  if (fates.size >= REMEMBERED_NAMES) fates.clear();
-  fates.set(name, fate);
-  return fate;
+  const one = { name, fate };
+  if (name.length > REMEMBERED_LENGTH) return one;
+  if (known.size >= REMEMBERED_NAMES) known.clear();
+  known.set(name, one);
+  return one;
 }
 
 function judge(name: string): number {
@@ -103,7 +113,7 @@ function judge(name: string): number {
 
 /** Whether a header belongs to one connection or to the mesh alone, so that no answer may carry it. Lower case. */
 export function isDropped(name: string): boolean {
-  const fate = fateOf(name) & ~UNCOUNTED;
+  const fate = knownBy(name).fate & ~UNCOUNTED;
   return fate === DROP || fate === CONNECTION || fate === UPGRADE || fate === AGENT;
 }
 
@@ -138,8 +148,9 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   let webSocket = false;
   let agent: string | null = null;
   let size = 0;
-  received.forEach((value, name) => {
-    let fate = fateOf(name);
+  received.forEach((value, came) => {
+    const { name, fate: judged } = knownBy(came);
+    let fate = judged;
     if (fate < UNCOUNTED) size += name.length + value.length + 4;
     else fate -= UNCOUNTED;
     if (fate === KEEP) {

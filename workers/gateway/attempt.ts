@@ -115,12 +115,12 @@ export class Attempt {
 
   /** The body on its way out ends the silence too. */
   #watchSilence(init: RequestInit, ms: number): void {
-    const { kept, request, received, lease } = this.#call;
+    const { kept, body, received, lease } = this.#call;
     const idle = new IdleTimer(ms);
     this.#idle = idle;
-    if (kept !== null || request.body === null) return;
+    if (kept !== null || body === null) return;
     idle.waitsForClient = true;
-    const passed = passBody(request.body, toldLength(received.headers), this.#signal(), idle.onRequest);
+    const passed = passBody(body, toldLength(received.headers), this.#signal(), idle.onRequest);
     lease.waitUntil(passed.end.then(() => void (idle.waitsForClient = false)));
     init.body = passed.body;
   }
@@ -130,9 +130,9 @@ export class Attempt {
    * end of the body fails first, the service's only after the call to it.
    */
   #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
-    const { request, received, lease } = this.#call;
-    if (request.body === null) return;
-    const passed = passBody(request.body, toldLength(received.headers), this.#signal());
+    const { body, received, lease } = this.#call;
+    if (body === null) return;
+    const passed = passBody(body, toldLength(received.headers), this.#signal());
     lease.waitUntil(
       passed.end.then((how) => {
         this.#upload = how;
@@ -177,8 +177,8 @@ export class Attempt {
    * here it would be known.
    */
   #brokenOff(): Response | Promise<Response> {
-    const { request, kept } = this.#call;
-    if (request.body === null || kept !== null || this.#upload !== null) this.outcome = "reset";
+    const { body, kept } = this.#call;
+    if (body === null || kept !== null || this.#upload !== null) this.outcome = "reset";
     return this.#failed("upstream_reset_before_headers", RESET);
   }
 
@@ -190,12 +190,9 @@ export class Attempt {
 
   #passOn(response: Response): Response | Promise<Response> {
     const call = this.#call;
-    const { status } = response;
+    const { status, headers } = response;
     const switched = status === 101 && call.received.webSocket && response.webSocket !== null;
-    const { bytes, length, strip, grpcStatus, rateLimited } = readAnswer(
-      response.headers,
-      call.entrance.kind === "public",
-    );
+    const { bytes, length, strip, grpcStatus, rateLimited } = readAnswer(headers, call.entrance.kind === "public");
     if ((!switched && (status < 200 || status > 599)) || bytes > MAX_HEADER_BYTES) {
       response.body?.cancel().catch(() => undefined);
       this.outcome = "reset";
@@ -209,7 +206,7 @@ export class Attempt {
     }
     call.journal.status = status;
     call.journal.details = "via_upstream";
-    call.journal.answer = response.headers;
+    call.journal.answer = headers;
     // A look at the body costs, even at whether there is one, so a small one is told by its length.
     const small = length !== null && length <= SMALL_BYTES && this.#idle === null;
     const body = small ? null : response.body;

@@ -15,9 +15,9 @@ export function enterGateway(call: HttpCall): null | Promise<null> {
 }
 
 function lookBehind(call: HttpCall, proxies: number): void {
-  const { request, received, journal } = call;
+  const { received, journal } = call;
   const { headers, clientIp: peer } = received;
-  const forwarded = request.headers.get("x-forwarded-for");
+  const forwarded = call.headers.get("x-forwarded-for");
   const clientIp = clientBehind(forwarded, proxies) ?? peer;
   call.received = { ...received, clientIp };
   journal.clientIp = clientIp;

@@ -2,7 +2,7 @@ import type { Answer } from "../../src/decide/answers.ts";
 import type { Peer } from "../../src/identity/peer.ts";
 import type { Entrance } from "../../src/request/entrance.ts";
 import { type AccountScopes, type Place, placesOf } from "../../src/request/places.ts";
-import type { Received } from "../../src/request/receive.ts";
+import type { Incoming, Received } from "../../src/request/receive.ts";
 import type { ClientTls } from "../../src/identity/client-tls.ts";
 import { changeAnswer } from "./answer.ts";
 import { Call } from "./call.ts";
@@ -12,8 +12,13 @@ import type { Mesh } from "./mesh.ts";
 const utf8 = new TextEncoder();
 
 /** A request under way: its answers are responses. */
-export class HttpCall extends Call<Response> {
+export class HttpCall extends Call<Response> implements Incoming {
   readonly request: Request;
+  // Of the request: to ask it costs, each time.
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
   /** Step 1. */
   received!: Received;
   /** What its caller decided about its trace; null: nothing. */
@@ -24,9 +29,13 @@ export class HttpCall extends Call<Response> {
   kept: Uint8Array | null = null;
 
   constructor(request: Request, entrance: Entrance, ctx: Context, mesh: Mesh, onEnd: (call: Call, end: End) => void) {
-    const { method, signal } = request;
+    const { url, method, headers, body, signal } = request;
     super({ entrance, mesh, protocol: "http", method, ctx, signal }, onEnd);
     this.request = request;
+    this.url = url;
+    this.method = method;
+    this.headers = headers;
+    this.body = body;
   }
 
   override places(peer: Peer, accounts: AccountScopes): readonly Place[] {

@@ -12,7 +12,7 @@ const MAX_KEPT_BYTES = 65_536;
  * is then read whole before the first attempt. Any other body goes to the service as it comes, once.
  */
 export function keepBody(call: HttpCall): Response | null | Promise<Response | null> {
-  const { body } = call.request;
+  const { body } = call;
   if (body === null || call.kept !== null || !isSentAgain(call)) return null;
   const length = keptLength(call.received.headers);
   if (length === null) return null;
@@ -45,7 +45,7 @@ const MAX_WAIT_MS = 60_000;
  * @returns the body, null where there is none; or why it cannot be kept
  */
 export async function keepUpTo(call: HttpCall, most: number): Promise<Uint8Array | null | AnswerCode> {
-  const { body } = call.request;
+  const { body } = call;
   if (body === null || call.kept !== null) return keptUpTo(call, most);
   const told = toldLength(call.received.headers);
   if (told !== null && told > most) return TOO_LARGE;

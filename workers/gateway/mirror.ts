@@ -56,10 +56,10 @@ function begin(call: HttpCall, mirror: Mirrored, at: number): void {
 }
 
 /** @returns null for a request that can be sent twice, to where it is not known that it may not go */
-function whyNoCopy({ received, request, kept }: HttpCall, { copy }: Mirrored): Result | null {
+function whyNoCopy({ received, body, kept }: HttpCall, { copy }: Mirrored): Result | null {
   if (copy.effect === "answer") return reasonOf(copy);
   if (received.webSocket) return "websocket";
-  if (request.body === null || kept !== null) return null;
+  if (body === null || kept !== null) return null;
   if (received.headers["content-length"] === undefined) return "body_length_unknown";
   return keptLength(received.headers) === null ? "body_too_large" : "overflow";
 }

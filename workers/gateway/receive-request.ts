@@ -6,7 +6,7 @@ import { randomHex } from "./random.ts";
 
 /** Step 1: the request in its one canonical form, with the gateway's own headers. */
 export function receiveRequest(call: HttpCall): Response | null {
-  const received = receive(call.request, call.entrance);
+  const received = receive(call, call.entrance);
   if (!received.ok) {
     unreadable(call);
     return call.answer(answerOf(received.error.code));
@@ -44,7 +44,7 @@ function introduce(call: HttpCall, { headers, clientIp, scheme, authority, targe
 }
 
 /** What the journal tells of a request that has no canonical form. */
-function unreadable({ journal, request }: HttpCall): void {
-  journal.authority = request.headers.get("host") ?? "";
-  journal.userAgent = request.headers.get("user-agent");
+function unreadable({ journal, headers }: HttpCall): void {
+  journal.authority = headers.get("host") ?? "";
+  journal.userAgent = headers.get("user-agent");
 }

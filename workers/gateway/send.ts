@@ -71,11 +71,11 @@ const UNSENT: Result = { kind: "unsent" };
 
 /** The failed attempt is gone, with its answer, before the next begins. */
 function tryAgain(call: HttpCall, result: Result, answer: Response | null): Promise<Response> | null {
-  const { forward, received, request, kept } = call;
+  const { forward, received, body, kept } = call;
   // A switched protocol has no second beginning.
   if (forward.route.retries === null || received.webSocket) return null;
   const retryAfter = answer === null ? null : retryAfterMs(answer.headers.get("retry-after"), Date.now());
-  const waitMs = takeRetry(call, result, request.body === null || kept !== null, retryAfter);
+  const waitMs = takeRetry(call, result, body === null || kept !== null, retryAfter);
   if (waitMs === null) return null;
   answer?.body?.cancel().catch(() => undefined);
   return sendAgain(call, waitMs);
@@ -99,7 +99,7 @@ export function urlOf({ scheme, target }: Received, { authority, path, query }: 
 }
 
 export function initOf(
-  { request, kept, received: { method } }: HttpCall,
+  { body, kept, received: { method } }: HttpCall,
   headers: HeaderRecord,
   backend: Backend,
 ): RequestInit {
@@ -107,7 +107,7 @@ export function initOf(
   const init: RequestInit = {
     method,
     headers,
-    body: kept ?? request.body,
+    body: kept ?? body,
     redirect: "manual",
     encodeResponseBody: "manual",
   };
