@@ -4,7 +4,7 @@ import type { Cluster, Endpoint, Route, Workload } from "../snapshot/model.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { HeaderRecord } from "../request/headers.ts";
 import type { CallerProps } from "../snapshot/rpc.ts";
-import type { EndedAttempt } from "./ended-attempt.ts";
+import type { AskedAuthorizer, EndedAttempt } from "./ended-attempt.ts";
 
 /** How a call speaks: HTTP, or Workers RPC. */
 export type Protocol = RequestFacts["protocol"];
@@ -67,6 +67,8 @@ export class Journal {
   sentAt = 0;
   /** and those before it, where spans are made of them. */
   tries: readonly EndedAttempt[] | null = null;
+  /** Questions to external authorizers, where spans are made of them. */
+  asked: readonly AskedAuthorizer[] | null = null;
   /** Copies that were begun. */
   mirrors = 0;
   /** Until the answer's headers. */

@@ -1,10 +1,10 @@
 import type { SpanKind } from "@opentelemetry/api";
 import type { Result } from "../routing/retries.ts";
 import type { Cluster, Endpoint, Workload } from "../snapshot/model.ts";
-import type { EndedAttempt } from "./ended-attempt.ts";
+import type { AskedAuthorizer, EndedAttempt } from "./ended-attempt.ts";
 import type { Journal } from "./journal.ts";
 import { AS_USUAL, type SpanSettings, tagLength, type ToldSpans, USUAL } from "./span-settings.ts";
-import { attemptSpanId, MIRROR } from "./trace-context.ts";
+import { ASKED, attemptSpanId, MIRROR } from "./trace-context.ts";
 import type { TracePlan } from "./trace-plan.ts";
 
 // Numbers, not the library's enumerations: those bring all of it into the gateway's bundle.
@@ -76,9 +76,11 @@ const CLIENT_ERROR = 400;
 /** How many spans come of it, before they are made. */
 export function spanCount(kept: Kept): number {
   if (kept.kind === "copy") return 1;
-  const { attempts, tries } = kept.journal;
+  const { attempts, tries, asked } = kept.journal;
   const { server, client } = kept.told ?? USUAL;
-  return (server === null ? 0 : 1) + (client === null ? 0 : Math.max(attempts, tries?.length ?? 0));
+  return (
+    (server === null ? 0 : 1) + (client === null ? 0 : (asked?.length ?? 0) + Math.max(attempts, tries?.length ?? 0))
+  );
 }
 
 /** About what it holds in memory until then. */
@@ -96,13 +98,14 @@ export function spansOf(kept: Kept, whence: Whence): readonly Span[] {
   const { server, client } = kept.told ?? USUAL;
   const spans = server === null ? [] : [serverSpan(kept, whence, plan, server)];
   if (client === null) return spans;
+  const asked = (journal.asked ?? []).map((one, index) => askedSpan(kept, one, index));
   const tries = (journal.tries ?? []).map((ended, index) =>
     attemptSpan(kept, ended, index + 1, resultOf(ended.result)),
   );
   const { endpoint, cluster, attempts, sentAt } = journal;
   const isLast = endpoint !== null && cluster !== null && attempts > tries.length;
   const last = isLast && attemptSpan(kept, { endpoint, cluster, sentAt, endedAt }, attempts, endOf(journal));
-  return [...spans, ...tries, ...(last ? [last] : [])];
+  return [...spans, ...asked, ...tries, ...(last ? [last] : [])];
 }
 
 /** How an attempt ended. */
@@ -193,7 +196,7 @@ function attemptSpan(
   list.put("http.request.method", journal.protocol === "http" ? journal.method : null);
   list.http(journal, plan, status);
   list.put("url.full", urlOf(journal, plan));
-  list.put("http.request.resend_count", attempt > 1 && attempt < MIRROR ? attempt - 1 : null);
+  list.put("http.request.resend_count", attempt > 1 && attempt < ASKED ? attempt - 1 : null);
   list.put("error.type", isError ? (failure ?? String(status)) : null);
   list.proxy(of, plan, journal, "sidecar", plain);
   list.put("guid:x-request-id", journal.requestId);
@@ -218,6 +221,26 @@ function attemptSpan(
     error: isError ? (failure ?? `status ${status}`) : null,
   };
 }
+
+/** @param at how many were asked before */
+function askedSpan(kept: KeptCall, asked: AskedAuthorizer, at: number): Span {
+  const { provider, cluster, status, verdict, failure, pathPrefix } = asked;
+  const span = attemptSpan(kept, asked, ASKED + at, { status, failure });
+  const { journal, plan } = kept;
+  const url = urlOf({ ...journal, path: pathPrefix + journal.path }, plan);
+  const list = new AttributeList();
+  for (const [name, value] of span.attributes) list.put(name, name === "url.full" || name === "http.url" ? url : value);
+  list.put("ext_authz_status", AUTHZ_STATUS[verdict]);
+  list.put("tulle.authorizer", provider);
+  return { ...span, name: `async ${cluster.id} egress`, attributes: list.all };
+}
+
+/** In Envoy's words. */
+const AUTHZ_STATUS = {
+  allowed: "ext_authz_ok",
+  denied: "ext_authz_unauthorized",
+  failed: "ext_authz_error",
+} as const;
 
 function copySpan(kept: KeptCopy): Span {
   const { endpoint, cluster, sentAt, endedAt, status, failure, at } = kept;

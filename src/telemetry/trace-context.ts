@@ -57,6 +57,8 @@ export function formatTraceparent(traceId: string, spanId: string, sampled: bool
 
 /** Attempts of one call have ids of their own; those of mirrors are told by this bit. */
 export const MIRROR = 0x80_00;
+/** And those of questions to external authorizers by this one. */
+export const ASKED = 0x40_00;
 
 /**
  * The id of an attempt's span. It comes of the call's, so that nothing has to be kept of it before somebody wants a span.

@@ -67,6 +67,61 @@ const bodyOf = (kept: KeptCall) => OTLP_TRACES.head + otlpResourceSpans(spansOf(
 const told = (kept: KeptCall) => toldSpans(JSON.parse(bodyOf(kept)));
 
 describe("the spans of a call", () => {
+  it("are one for each question to an external authorizer, with where it was asked and what it said", () => {
+    const at = { endpoint: endpoint("binding:EP_AUTHZ"), cluster: CLUSTER, pathPrefix: "/check" };
+    const asked = [
+      {
+        ...at,
+        provider: "first",
+        sentAt: 1_001,
+        endedAt: 1_002,
+        status: 200,
+        verdict: "allowed",
+        failure: null,
+      } as const,
+      {
+        ...at,
+        provider: "second",
+        sentAt: 1_002,
+        endedAt: 1_004,
+        status: 403,
+        verdict: "denied",
+        failure: null,
+      } as const,
+      {
+        ...at,
+        provider: "third",
+        sentAt: 1_004,
+        endedAt: 1_009,
+        status: null,
+        verdict: "failed",
+        failure: "timeout",
+      } as const,
+    ];
+    const kept = call({ asked, attempts: 0, endpoint: null, status: 403, details: "ext_authz_denied" });
+    const [, ...spans] = told(kept);
+    expect(spanCount(kept)).toBe(4);
+    expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(3);
+    expect(spans.map(({ parentSpanId, kind, name }) => [parentSpanId, kind, name])).toEqual(
+      spans.map(() => ["b7ad6b7169203331", "client", `async ${CLUSTER.id} egress`]),
+    );
+    const said = [
+      "tulle.authorizer",
+      "ext_authz_status",
+      "http.response.status_code",
+      "error.type",
+      "url.full",
+      "http.url",
+    ];
+    const url = "http://reviews:9080/check/reviews/1";
+    expect(spans.map(({ attributes }) => said.map((name) => attributes[name]))).toEqual([
+      ["first", "ext_authz_ok", 200, undefined, url, url],
+      ["second", "ext_authz_unauthorized", 403, "403", url, url],
+      ["third", "ext_authz_error", undefined, "timeout", url, url],
+    ]);
+    expect(spans[2]).toMatchObject({ startTimeUnixNano: "1004000000", endTimeUnixNano: "1009000000" });
+  });
+
   it("are one of the gateway and one of its attempt, which a collector takes", () => {
     const [server, client, ...others] = told(call({}));
     expect(others).toEqual([]);

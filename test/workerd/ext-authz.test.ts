@@ -2,6 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import type { Cluster, CustomPolicyModel, ExternalAuthorizer, PolicySet, Slice } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
+import { type ToldSpan, toldSpans } from "../support/otlp.ts";
 import { env } from "./support/env.ts";
 import { callInMesh, callMethod, logged, serveSlices, until } from "./support/gateway.ts";
 import { serve, serveRpc } from "./support/services.ts";
@@ -319,6 +320,46 @@ describe("a call of Workers RPC", () => {
     expect(asked).toMatchObject([{ method: "POST", url: `http://${HOST}/default/does` }]);
     answers(() => new Response("no", { status: 403 }));
     await expect(callMethod({ service: HOST })).rejects.toMatchObject({ name: "MeshDenied" });
+    await serveSlices({ "mesh/*": { [HOST]: served() } });
+  });
+});
+
+describe("a question in a trace", () => {
+  const TRACE = "0af7651916cd43dd8448eb211c80319c";
+
+  it("is a span below the gateway's, and the parent of what the authorizer does", async () => {
+    const otel = { cluster: clusterOf("otel"), path: "/v1/traces", timeoutMs: 5_000 };
+    const tracing = { collectors: { otel }, providers: ["otel"], sampling: 100 };
+    await serveSlices({ "mesh/*": { [HOST]: served() } }, [], tracing);
+    const spans: ToldSpan[] = [];
+    answers(async (request) => {
+      if (new URL(request.url).pathname !== "/v1/traces") return new Response("no", { status: 403 });
+      spans.push(...toldSpans(await request.json()));
+      return Response.json({});
+    });
+    const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
+    expect((await call("/told/x?token=5ecre7", { headers })).status).toBe(403);
+    await vi.waitUntil(
+      async () => {
+        await meshOf(env).spans.flush();
+        return spans.length > 0;
+      },
+      { timeout: 60_000, interval: 5 },
+    );
+    const [server, check, ...others] = spans;
+    expect(others).toEqual([]);
+    expect(check).toMatchObject({
+      traceId: TRACE,
+      parentSpanId: server?.spanId,
+      kind: "client",
+      name: "async told egress",
+      attributes: {
+        "tulle.authorizer": "told",
+        ext_authz_status: "ext_authz_unauthorized",
+        "http.url": `http://${HOST}/check/told/x`,
+      },
+    });
+    expect(asked[0]?.headers["traceparent"]).toBe(`00-${TRACE}-${check?.spanId}-01`);
     await serveSlices({ "mesh/*": { [HOST]: served() } });
   });
 });

@@ -8,6 +8,7 @@ import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
 import type { CallerCluster } from "./callers.ts";
+import { CheckTrace } from "./trace-check.ts";
 import { slotIn } from "./slot.ts";
 
 /** Of a refusal's body the client gets so much, as by Envoy's `max_denied_response_body_bytes`. */
@@ -71,20 +72,28 @@ async function exchange(
   };
   const timer = setTimeout(end, authorizer.model.timeoutMs);
   call.signal?.addEventListener("abort", end);
+  const trace = call.plan === null ? null : new CheckTrace(call, call.plan);
   try {
     const init = { ...initOf(authorizer, facts, body, backend), signal: abort.signal };
+    trace?.begin(init.headers);
     const response = await Promise.race([backend.fetch(urlOf(authorizer, facts, backend), init), late.promise]);
     view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
-    if (response === null) return { verdict: "failed", reason: "timeout" };
-    return await read(authorizer, response, late.promise);
+    const fact = response === null ? TIMEOUT : await read(authorizer, response, late.promise);
+    trace?.end(authorizer, endpoint, view.cluster, response?.status ?? null, fact);
+    return fact;
   } catch {
     if (call.signal?.aborted !== true) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
-    return { verdict: "failed", reason: abort.signal.aborted ? "timeout" : "unreachable" };
+    const fact = abort.signal.aborted ? TIMEOUT : UNREACHABLE;
+    trace?.end(authorizer, endpoint, view.cluster, null, fact);
+    return fact;
   } finally {
     clearTimeout(timer);
     call.signal?.removeEventListener("abort", end);
   }
 }
+
+const TIMEOUT: CheckFact = { verdict: "failed", reason: "timeout" };
+const UNREACHABLE: CheckFact = { verdict: "failed", reason: "unreachable" };
 
 /** All parts of the text are canonical: the authority was matched against a plain name, the prefix was checked when it was applied. */
 function urlOf(authorizer: LinkedAuthorizer, facts: RequestFacts, { origin }: Backend): string {
@@ -97,13 +106,13 @@ function initOf(
   facts: RequestFacts,
   body: Uint8Array | null,
   backend: Backend,
-): RequestInit {
+): RequestInit & { readonly headers: Record<string, string> } {
   const headers = checkHeaders(authorizer, facts);
   if (backend.ownHost !== null) {
     headers["host"] = backend.ownHost;
     headers["x-forwarded-host"] = facts.authority;
   }
-  const init: RequestInit = { method: facts.method, headers, redirect: "manual" };
+  const init: RequestInit & { headers: Record<string, string> } = { method: facts.method, headers, redirect: "manual" };
   if (body !== null && body.length > 0) init.body = body;
   if (backend.cached) init.cache = "no-store";
   return init;
