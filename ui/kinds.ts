@@ -8,12 +8,15 @@ export interface ListedKind {
 }
 
 const NETWORKING = { group: "networking.istio.io", version: "v1" } as const;
+const TULLE = { group: "tulle.dev", version: "v1alpha1" } as const;
+const TELEMETRY = { group: "telemetry.istio.io", version: "v1" } as const;
 const SECURITY = { group: "security.istio.io", version: "v1" } as const;
 
 export const LISTED_KINDS: readonly ListedKind[] = [
   { kind: "AuthorizationPolicy", plural: "authorizationpolicies", about: "policy", ...SECURITY },
   { kind: "RequestAuthentication", plural: "requestauthentications", about: "policy", ...SECURITY },
   { kind: "PeerAuthentication", plural: "peerauthentications", about: "policy", ...SECURITY },
+  { kind: "RateLimitPolicy", plural: "ratelimitpolicies", about: "policy", ...TULLE },
   { kind: "VirtualService", plural: "virtualservices", about: "route", ...NETWORKING },
   { kind: "DestinationRule", plural: "destinationrules", about: "route", ...NETWORKING },
   { kind: "ServiceEntry", plural: "serviceentries", about: "route", ...NETWORKING },
@@ -21,6 +24,8 @@ export const LISTED_KINDS: readonly ListedKind[] = [
   { kind: "Gateway", plural: "gateways", about: "gateway", ...NETWORKING },
   { kind: "WorkloadEntry", plural: "workloadentries", about: "workload", ...NETWORKING },
   { kind: "WorkloadGroup", plural: "workloadgroups", about: "workload", ...NETWORKING },
+  { kind: "Telemetry", plural: "telemetries", about: "mesh", ...TELEMETRY },
+  { kind: "MeshConfig", plural: "meshconfigs", about: "mesh", ...TULLE },
 ];
 
 export interface StoredObject {

@@ -13,6 +13,7 @@ export interface Verdict {
 export function verdictOf({ kind, spec = {}, metadata }: StoredObject): Verdict {
   if (kind === "PeerAuthentication") return mtlsVerdict(spec);
   if (kind === "RequestAuthentication") return tokenVerdict(spec);
+  if (kind === "RateLimitPolicy") return limitVerdict(spec);
   if (kind !== "AuthorizationPolicy") return { text: "", tone: "plain" };
   const verdict = authorizationVerdict(spec);
   const isTrial = metadata.annotations?.["istio.io/dry-run"] === "true";
@@ -61,4 +62,27 @@ function tokenVerdict(spec: Readonly<Record<string, unknown>>): Verdict {
   const rules = Array.isArray(spec["jwtRules"]) ? spec["jwtRules"].length : 0;
   if (rules === 0) return { text: "checks no token", tone: "warn" };
   return { text: "refuses bad tokens; a request without one goes on", tone: "plain" };
+}
+
+interface ShownLimit {
+  readonly name?: string;
+  readonly rates?: readonly { readonly limit?: number; readonly window?: string }[];
+  readonly onExceeded?: string;
+}
+
+/** How much passes, and whether what is over it is refused. */
+function limitVerdict(spec: Readonly<Record<string, unknown>>): Verdict {
+  const limits = Array.isArray(spec["limits"]) ? (spec["limits"] as readonly ShownLimit[]) : [];
+  const audited = limits.filter(({ onExceeded }) => onExceeded === "Audit");
+  const blocking = limits.filter((limit) => !audited.includes(limit));
+  const parts = [
+    ...(blocking.length === 0 ? [] : [`refuses what is over ${blocking.map(amountOf).join(" or ")}`]),
+    ...(audited.length === 0 ? [] : [`only counts what is over ${audited.map(amountOf).join(" or ")}`]),
+  ];
+  if (parts.length === 0) return { text: "refuses nothing: it has no limits", tone: "warn" };
+  return { text: parts.join("; "), tone: blocking.length > 0 ? "good" : "plain" };
+}
+
+function amountOf({ name = "", rates = [] }: ShownLimit): string {
+  return `${rates.map(({ limit = 0, window = "" }) => `${limit} in ${window}`).join(" and ")} (${name})`;
 }

@@ -1,5 +1,6 @@
 import { Argument, type Command, type Option } from "commander";
-import { print } from "./output.ts";
+import type { GlobalOptions } from "./options.ts";
+import { print, printStructured } from "./output.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
@@ -20,7 +21,11 @@ export function addCompletion(program: Command): void {
     .addArgument(new Argument("<shell>", "whose script is printed").choices(SHELLS))
     .description("print a script that completes this program's commands and options")
     .addHelpText("after", "\nExample:\n  $ source <(tulle completion bash)")
-    .action((shell: Shell) => print(script(shell, program)));
+    .action(async (shell: Shell, _: unknown, command: Command) => {
+      const text = script(shell, program);
+      if (!(await printStructured(command.optsWithGlobals<GlobalOptions>().output, { shell, script: text })))
+        print(text);
+    });
 }
 
 function script(shell: Shell, program: Command): string {

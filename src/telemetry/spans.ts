@@ -227,7 +227,8 @@ function askedSpan(kept: KeptCall, asked: AskedAuthorizer, at: number): Span {
   const { provider, cluster, status, verdict, failure, pathPrefix } = asked;
   const span = attemptSpan(kept, asked, ASKED + at, { status, failure });
   const { journal, plan } = kept;
-  const url = urlOf({ ...journal, path: pathPrefix + journal.path }, plan);
+  const { scheme, authority, path } = journal;
+  const url = urlOf({ scheme, authority, path: pathPrefix + path }, plan);
   const list = new AttributeList();
   for (const [name, value] of span.attributes) list.put(name, name === "url.full" || name === "http.url" ? url : value);
   list.put("ext_authz_status", AUTHZ_STATUS[verdict]);
@@ -297,7 +298,7 @@ class AttributeList {
 }
 
 /** Never with its query, whose values may be tokens. */
-function urlOf({ scheme, authority, path }: Journal, plan: TracePlan): string {
+function urlOf({ scheme, authority, path }: Pick<Journal, "scheme" | "authority" | "path">, plan: TracePlan): string {
   return `${scheme}://${authority}${cut(path, pathLength(plan))}`;
 }
 

@@ -152,6 +152,12 @@ describe("the table of a command", () => {
   });
 });
 
+it("a script for a shell is JSON where that is asked for, and the same script", async () => {
+  const plain = await ran(["completion", "bash"]);
+  const { stdout } = await ran(["completion", "bash", "-o", "json"]);
+  expect(JSON.parse(stdout)).toEqual({ shell: "bash", script: plain.stdout.slice(0, -1) });
+});
+
 it("no help text names two defaults, or one in milliseconds", () => {
   const all = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(all)];
   const texts = all(tulleProgram()).flatMap((command) =>

@@ -175,6 +175,28 @@ describe("what a policy does", () => {
   });
 });
 
+describe("what a rate limit does", () => {
+  const limit = (name: string, onExceeded?: string) => ({
+    name,
+    rates: [
+      { limit: 20, window: "1s" },
+      { limit: 10_000, window: "24h" },
+    ],
+    ...(onExceeded && { onExceeded }),
+  });
+
+  it.each([
+    [[limit("a")], "refuses what is over 20 in 1s and 10000 in 24h (a)", "good"],
+    [[limit("a", "Audit")], "only counts what is over 20 in 1s and 10000 in 24h (a)", "plain"],
+    [[limit("a", "Audit"), limit("b", "Block")], /^refuses what is over .* \(b\); only counts .* \(a\)$/, "good"],
+    [[], "refuses nothing: it has no limits", "warn"],
+  ])("is told with its amounts", (limits, text, tone) => {
+    const verdict = verdictOf({ kind: "RateLimitPolicy", metadata: { name: "x" }, spec: { limits } });
+    expect(verdict.text).toMatch(text);
+    expect(verdict.tone).toBe(tone);
+  });
+});
+
 describe("a text that is drawn", () => {
   it("is so in attributes that are shown or read out, and stays as it is where it is edited, or is a component's", () => {
     const text = "a\u202eb";
