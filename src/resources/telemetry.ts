@@ -169,9 +169,15 @@ function checkOverride({ match, tagOverrides = {} }: MetricOverridesSpec, report
         `no metric of this name can be changed; there are ${[...CUSTOM_NAMES.keys()].map((name) => `\`${name}\``).join(", ")}`,
         "FieldValueNotSupported",
       );
+  const labels = new Set<string>();
   for (const [name, { operation = "UPSERT", value = "" }] of Object.entries(tagOverrides)) {
     const place = report.at("tagOverrides", name);
     const label = labelName(name);
+    if (labels.has(label)) {
+      place.error(`another override is of the label \`${label}\`, too: write one of them`, "FieldValueDuplicate");
+      continue;
+    }
+    labels.add(label);
     if (!/^[a-zA-Z_]\w{0,127}$/.test(label) || label.startsWith("__") || FIXED_LABELS.has(label))
       place.error("this label cannot be changed");
     else if (operation === "UPSERT" && SEEN_BY.has(label))

@@ -31,13 +31,13 @@ export function linkOtlpLog(format: LogSink["format"], { labels }: OtlpLog): Log
       // One that has no room is left out whole.
       if (list.length + attribute.length < MAX_ATTRIBUTES) list += list === "" ? attribute : `,${attribute}`;
     }
-    return `{${idsOf(journal)},"body":{"stringValue":${quoted(body(journal, gateway, now), MAX_BODY)}},"attributes":[${list}]}`;
+    return `{${idsOf(journal, now)},"body":{"stringValue":${quoted(body(journal, gateway, now), MAX_BODY)}},"attributes":[${list}]}`;
   };
 }
 
-/** When the request began, as Envoy says it, and its trace. */
-function idsOf({ startedAt, traceId, spanId, sampled }: Journal): string {
-  return `"timeUnixNano":"${nanoseconds(startedAt)}","traceId":"${traceId}","spanId":"${spanId}","flags":${sampled ? 1 : 0}`;
+/** When the request began, as Envoy says it, when it ended, and its trace. */
+function idsOf({ startedAt, traceId, spanId, sampled }: Journal, now: number): string {
+  return `"timeUnixNano":"${nanoseconds(startedAt)}","observedTimeUnixNano":"${nanoseconds(now)}","traceId":"${traceId}","spanId":"${spanId}","flags":${sampled ? 1 : 0}`;
 }
 
 /** One. */

@@ -130,7 +130,7 @@ describe("SpanExporter", () => {
 describe("the exporter of lines", () => {
   const line = (name: string, text: string) => ({
     name,
-    record: `{"timeUnixNano":"1000000","traceId":"${"a".repeat(32)}","spanId":"${"b".repeat(16)}","flags":0,"body":{"stringValue":"${text}"},"attributes":[]}`,
+    record: `{"timeUnixNano":"1000000","observedTimeUnixNano":"2000000","traceId":"${"a".repeat(32)}","spanId":"${"b".repeat(16)}","flags":0,"body":{"stringValue":"${text}"},"attributes":[]}`,
   });
 
   it("sends each log by its name, and counts what is lost as lines", async () => {

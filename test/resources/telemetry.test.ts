@@ -48,6 +48,11 @@ describe("Telemetry", () => {
       "a.value",
       "callers would see it",
     ]),
+    [
+      "{metrics: [{overrides: [{tagOverrides: {a_b: {value: request.host}, a-b: {value: request.method}}}]}]}",
+      "tagOverrides[a-b]",
+      "of the label `a_b`, too",
+    ],
     ["{accessLogging: [{filter: {expression: 'response.code'}}]}", "filter.expression", "true or false"],
     ["{accessLogging: [{filter: {}}]}", "filter.expression", "is required"],
     ["{targetRef: {group: gateway.networking.k8s.io, kind: Gateway, name: a}}", "targetRef.kind", "not supported yet"],

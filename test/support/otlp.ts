@@ -59,6 +59,7 @@ const LogRequest = z.strictObject({
               .array(
                 z.strictObject({
                   timeUnixNano: uint64,
+                  observedTimeUnixNano: uint64,
                   traceId,
                   spanId,
                   flags: z.int().min(0).max(1),

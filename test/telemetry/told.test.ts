@@ -103,6 +103,7 @@ describe("a line for a collector", () => {
     const traced = { traceId: "a".repeat(32), spanId: "b".repeat(16), headers: { "user-agent": 'x"é' } };
     expect(JSON.parse(sink?.write?.(call(traced), "edge", NOW) ?? "")).toEqual({
       timeUnixNano: `${NOW - 12}000000`,
+      observedTimeUnixNano: `${NOW}000000`,
       traceId: traced.traceId,
       spanId: traced.spanId,
       flags: 0,
