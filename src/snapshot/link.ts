@@ -1,19 +1,12 @@
-import { type Affinity, hashedHeaders, linkAffinity } from "../balancing/affinity.ts";
+import { type Affinity, linkAffinity } from "../balancing/affinity.ts";
 import { type Callers, linkCallers } from "../balancing/locality.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
-import { isSecretHeader } from "../match/secret-test.ts";
 import { linkWith } from "../match/machine.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
-import { enforced, policiesOf } from "../policy/policy-set.ts";
-import {
-  type LinkedJwt,
-  linkJwt,
-  type LinkedPlace,
-  outputHeaders,
-  tokenHeaders,
-} from "../policy/request-authentication.ts";
+import { enforced } from "../policy/policy-set.ts";
+import { type LinkedJwt, linkJwt, type LinkedPlace, outputHeaders } from "../policy/request-authentication.ts";
 import {
   filledBy,
   filledByProviders,
@@ -22,18 +15,18 @@ import {
   linkAuthorizers,
   linkCustom,
   type NameTest,
-  providedHeaders,
 } from "../policy/external-authorization.ts";
 import { type LinkedShadow, linkShadow } from "../policy/shadow.ts";
-import { CORS_HEADERS, linkCors, type LinkedCors } from "../routing/cors.ts";
+import { linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
-import { fillings, type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
+import { type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
 import { linkRewriter } from "../routing/rewrite.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
-import { joinLimits, limitHeaders, type LinkedLimit, linkLimit } from "../limits/link.ts";
+import { joinLimits, type LinkedLimit, linkLimit } from "../limits/link.ts";
 import { base64ToBytes } from "./bytes.ts";
-import type { Cluster, Endpoint, Fault, Front, HeaderOps, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
+import { claimNames, conditionHeaders, headerNames, secretHeaders } from "./rule-names.ts";
+import type { Cluster, Endpoint, Fault, Front, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
 export interface LinkedSlice {
@@ -227,84 +220,10 @@ function arrivingPeer({ workload: { principal, namespace } }: Front): Peer {
   return { principal, namespace, trustDomain: principal?.split("/", 1)[0] ?? null, by: "gateway" };
 }
 
-function opsOf(route: Route): HeaderOps[] {
-  const all = [route, ...route.destinations].flatMap(({ request, response }) => [request, response]);
-  return all.filter((ops) => ops !== undefined);
-}
-
 function filledHeaders(route: Route): string[] {
   return [route, ...route.destinations].flatMap(({ request }) =>
     [...(request?.set ?? []), ...(request?.add ?? [])].map(([name]) => name),
   );
-}
-
-/**
- * Where tokens are looked for, what is filled from such a header or from the query, and what fills one.
- *
- * @param provided what external authorizers fill
- */
-function secretHeaders({ routes, policySets }: Slice, provided: readonly string[]): ReadonlySet<string> {
-  const secret = new Set([...policySets.flatMap(({ jwt }) => tokenHeaders(jwt)), ...provided]);
-  const made = routes.flatMap(fillings);
-  for (let known = -1; known < secret.size;) {
-    known = secret.size;
-    for (const { name, from } of made) {
-      if (![name, ...from].some((one) => one === ":path" || isSecretHeader(one, secret))) continue;
-      for (const one of [name, ...from]) if (!one.startsWith(":")) secret.add(one);
-    }
-  }
-  return secret;
-}
-
-/** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
-function headerNames(slice: Slice): string[] {
-  const { routes, policySets, clusters } = slice;
-  const matched = routes.flatMap(({ matches }) =>
-    matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
-  );
-  const changed = routes
-    .flatMap(opsOf)
-    .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
-  const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
-  const ofCors = routes.some(({ cors }) => cors !== undefined) ? CORS_HEADERS : [];
-  const hashed = Object.values(clusters).flatMap(({ loadBalancer }) => hashedHeaders(loadBalancer));
-  const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
-  const conditions = conditionHeaders(policySets);
-  const provided = providedHeaders(slice);
-  const counted = limitHeaders(slice.limits ?? []);
-  return [
-    ...matched,
-    ...changed,
-    ...sources,
-    ...conditions,
-    ...ofTokens,
-    ...ofCors,
-    ...hashed,
-    ...provided,
-    ...counted,
-  ].filter((name) => !name.startsWith(":"));
-}
-
-function claimNames({ routes, policySets }: Slice): ReadonlySet<string> {
-  const conditions = conditionsOf(policySets).flatMap(({ key }) =>
-    key.kind === "request.auth.claims" ? key.path.slice(0, 1) : [],
-  );
-  const outputs = policySets.flatMap(({ jwt }) =>
-    jwt.flatMap(({ outputClaimToHeaders }) => outputClaimToHeaders.flatMap(({ claim }) => claim.split(".", 1))),
-  );
-  const matched = routes.flatMap(({ matches }) =>
-    matches.flatMap(({ claims = [] }) => claims.flatMap(({ path }) => path.slice(0, 1))),
-  );
-  return new Set([...conditions, ...outputs, ...matched]);
-}
-
-function conditionHeaders(policySets: readonly PolicySet[]): string[] {
-  return conditionsOf(policySets).flatMap(({ key }) => (key.kind === "header" ? key.name : []));
-}
-
-function conditionsOf(policySets: readonly PolicySet[]) {
-  const rules = policySets.flatMap(policiesOf).flatMap((policy) => policy.rules);
-  return rules.flatMap(({ when = [] }) => when);
 }
 
 /** Of a cluster that is in no slice: whom the mesh itself calls. */
