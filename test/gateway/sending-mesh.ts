@@ -376,7 +376,7 @@ const worldOf = (retries: boolean, settings: object, endpoints: readonly Endpoin
             },
             {
               match: [{ uri: { prefix: "/timed" } }],
-              timeout: "0.3s",
+              timeout: "1s",
               route: [{ destination: { host: app } }],
             },
             { route: [{ destination: { host: app } }] },
