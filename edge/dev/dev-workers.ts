@@ -113,6 +113,7 @@ export class DevWorkers {
       slot: async (start) => this.#slots.run(start),
       onRuntimes: () => this.#record(),
       moved: async (name, running) => this.#places.move(name, running),
+      hold: async (name) => this.#places.hold(name),
       progress,
       complain,
     });

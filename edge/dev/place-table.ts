@@ -1,7 +1,7 @@
 import type { MeshGateway } from "../../src/deployment/topology.ts";
 import type { DataProcess } from "../data-process.ts";
 import { runningElsewhere } from "./elsewhere.ts";
-import { placesOf, pushPlaces, type Running } from "./places.ts";
+import { callsEnded, placesOf, pushPlaces, type Running } from "./places.ts";
 
 const LOOK_MS = 1_000;
 
@@ -51,6 +51,25 @@ export class PlaceTable {
     });
   }
 
+  /**
+   * Keeps calls of this Worker waiting until it is moved.
+   *
+   * @returns when those have ended that are under way, or have taken too long
+   * @throws where a gateway does not take it: calls go on as before
+   */
+  async hold(worker: string): Promise<void> {
+    const running = this.#own.get(worker);
+    if (running === undefined) return;
+    try {
+      await this.move(worker, { ...running, held: true });
+      await this.#eachGateway(async (port) => callsEnded(port, this.#options.placesSecret, worker));
+    } catch (error) {
+      // Some may keep calls waiting.
+      await this.move(worker, running).catch(() => undefined);
+      throw error;
+    }
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
@@ -74,13 +93,17 @@ export class PlaceTable {
   }
 
   async #pushNow(): Promise<void> {
-    const { data, placesSecret } = this.#options;
     const running = new Map([...this.#own, ...this.#elsewhere]);
+    await this.#eachGateway(async (port, gateway) =>
+      pushPlaces(port, this.#options.placesSecret, gateway, placesOf(gateway, running)),
+    );
+  }
+
+  async #eachGateway(tell: (port: number, gateway: MeshGateway) => Promise<void>): Promise<void> {
     await Promise.all(
       this.#gateways.map(async (gateway) => {
-        const port = data.gateways.find(({ name }) => name === gateway.name)?.placesPort;
-        if (port !== undefined && port !== null)
-          await pushPlaces(port, placesSecret, gateway, placesOf(gateway, running));
+        const port = this.#options.data.gateways.find(({ name }) => name === gateway.name)?.placesPort;
+        if (port !== undefined && port !== null) await tell(port, gateway);
       }),
     );
   }

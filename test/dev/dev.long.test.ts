@@ -21,6 +21,7 @@ const CALLS: Record<string, (env: Env) => unknown> = {
   fails: ({ ORDERS }) => ORDERS.fails(),
   missing: ({ ORDERS }) => ORDERS.missing(),
   queue: ({ ORDERS }) => ORDERS.queue(),
+  count: ({ ORDERS }) => ORDERS.count(),
 };
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
@@ -34,6 +35,7 @@ export default {
       }
     }
     if (pathname.startsWith("/by-name")) return fetch("http://orders/");
+    if (pathname === "/socket") return env.ORDERS.fetch(request);
     const binding = pathname.startsWith("/admin") ? env.ADMIN : env.ORDERS;
     return binding.fetch("http://any.name" + pathname);
   },
@@ -48,6 +50,15 @@ export class Counter extends DurableObject {
     const n = ((await this.ctx.storage.get<number>("n")) ?? 0) + 1;
     await this.ctx.storage.put("n", n);
     return n;
+  }
+  /** Nobody else may write meanwhile. */
+  async writeFor(ms: number): Promise<number> {
+    return this.ctx.storage.transaction(async () => {
+      await this.ctx.storage.put("long", ms);
+      console.log("writing");
+      await scheduler.wait(ms);
+      return ms;
+    });
   }
 }
 class Basket extends RpcTarget {
@@ -75,6 +86,14 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
       await this.env.KV.put("kept", VERSION);
       return Response.json({ before });
     }
+    if (pathname === "/write-long") return Response.json(await this.env.COUNTER.getByName("one").writeFor(1_000));
+    if (pathname === "/never-ends") return new Response(new ReadableStream({ pull: async (to) => (await scheduler.wait(50), to.enqueue(new Uint8Array(1))) }));
+    if (pathname === "/never-answers") await scheduler.wait(300_000);
+    if (pathname === "/socket") {
+      const [client, server] = Object.values(new WebSocketPair());
+      server!.accept();
+      return new Response(null, { status: 101, webSocket: client! });
+    }
     if (pathname === "/slow") await scheduler.wait(300);
     if (pathname === "/fired") return Response.json({ fired: await this.env.KV.get("fired") });
     return Response.json({ version: VERSION, secret: this.env.SECRET, place: this.env.PLACE });
@@ -87,6 +106,9 @@ export default class extends WorkerEntrypoint<{ KV: KVNamespace; COUNTER: Durabl
   }
   add(a: number, b: number): number {
     return a + b;
+  }
+  async count(): Promise<boolean> {
+    return (await this.env.COUNTER.getByName("one").next()) > 0;
   }
   basket(): Basket {
     return new Basket();
@@ -118,7 +140,15 @@ spec:
 `;
 
 /** Paths that are asked for again and again, and what is in each answer. */
-const LOAD = { "/slow": '"version"', "/by-name": '"version"', "/rpc/add": '{"value":3}', "/": '"version"' };
+const LOAD = {
+  "/slow": '"version"',
+  "/by-name": '"version"',
+  "/rpc/add": '{"value":3}',
+  "/": '"version"',
+  "/count": "",
+  "/rpc/count": '{"value":true}',
+  "/kv": '"before"',
+};
 
 let folder: Folder;
 let dev: RunningDev;
@@ -135,6 +165,12 @@ async function json(path: string): Promise<Record<string, unknown>> {
 
 function log(): string {
   return readFileSync(`${dev.info.stateDir}/access.log`, "utf8");
+}
+
+/** By Workers. */
+function printed(): string {
+  const file = `${dev.info.stateDir}/runtime.log`;
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 function saveVersion(version: string): void {
@@ -200,7 +236,6 @@ describe("tulle dev", () => {
   });
 
   it("writes what a Worker prints into the runtime's log, under its name and never as a line of the access log", async () => {
-    const printed = () => readFileSync(`${dev.info.stateDir}/runtime.log`, "utf8");
     await until("the line", () => printed().includes("orders: before there was null"));
     await until("the other line", () => printed().includes('orders: {"event":"access","forged":true}'));
     expect(log()).not.toContain("forged");
@@ -250,6 +285,8 @@ describe("tulle dev", () => {
     try {
       for (let version = 1; version <= 50; version += 1) {
         saveVersion(`saved-${version}`);
+        // It keeps nothing, and changes in another way.
+        if (version % 10 === 0) folder.save("shop/index.ts", `${SHOP}\n// ${version}\n`);
         await untilVersion(`saved-${version}`);
       }
     } finally {
@@ -257,6 +294,36 @@ describe("tulle dev", () => {
       await Promise.all(load);
     }
     expect(failed).toEqual([]);
+  });
+
+  it("calls a saved version only when the one before writes no more: two that write one file at a time fail", async () => {
+    const from = printed().length;
+    const writing = get("/write-long");
+    await until("the object to write", () => printed().slice(from).includes("orders: writing"));
+    saveVersion("after-writing");
+    const counted: number[] = [];
+    await until("the next version", async () => {
+      counted.push((await get("/count")).status);
+      return (await json("/"))["version"] === "after-writing";
+    });
+    expect(await writing).toMatchObject({ status: 200, text: "1000" });
+    expect(new Set(counted)).toEqual(new Set([200]));
+  });
+
+  it("does not wait for what may never end: an answer, a body, a socket", async () => {
+    const socket = new WebSocket(`${dev.info.gateway.replace("http", "ws")}/socket`);
+    await new Promise((open) => socket.addEventListener("open", open));
+    const flowing = await fetch(`${dev.info.gateway}/never-ends`);
+    const broken = flowing.text().catch(() => "broken");
+    const leaving = new AbortController();
+    const unanswered = fetch(`${dev.info.gateway}/never-answers`, { signal: leaving.signal }).catch(() => "left");
+    saveVersion("waited");
+    await untilVersion("waited");
+    expect(await broken).toBe("broken");
+    // The mesh asks the next version again, which does not answer either.
+    leaving.abort();
+    expect(await unanswered).toBe("left");
+    socket.close();
   });
 
   it("keeps what Workers store from one version to the next", async () => {

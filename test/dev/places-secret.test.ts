@@ -1,7 +1,7 @@
 import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { workerCode } from "../../project/built.ts";
-import { pushPlaces } from "../../edge/dev/places.ts";
+import { callsEnded, pushPlaces } from "../../edge/dev/places.ts";
 import { Runtime } from "../support/runtime.ts";
 
 const DATE = "2026-10-20";
@@ -66,6 +66,7 @@ describe("where Workers run", () => {
     await expect(pushPlaces(port, "wrong", gateway, {})).rejects.toThrow("401");
     const page = await fetch(`http://127.0.0.1:${port}/`, { method: "PUT", body: JSON.stringify({ places: {} }) });
     expect(page.status).toBe(401);
+    await expect(callsEnded(port, "wrong", "orders")).rejects.toThrow("401");
     expect(await registered()).toBeNull();
   });
 

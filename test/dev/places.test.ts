@@ -28,6 +28,19 @@ describe("where a gateway finds its endpoints", () => {
     });
   });
 
+  it("keeps calls waiting of a Worker whose process is about to end, and no other's", () => {
+    const running = new Map([
+      ["orders", { address: "127.0.0.1:1", hasAssets: false, held: true as const }],
+      ["stock", { address: "127.0.0.1:2", hasAssets: false }],
+    ]);
+    const held = Object.entries(placesOf(gateway, running)).map(([binding, place]) => [binding, place.held ?? false]);
+    expect(held).toEqual([
+      ["EP_ORDERS", true],
+      ["EP_ORDERS__Admin_x1", true],
+      ["EP_STOCK", false],
+    ]);
+  });
+
   it("is what serves a Worker's assets, for requests to its default entrypoint", () => {
     const running = new Map([["orders", { address: "127.0.0.1:1", hasAssets: true }]]);
     const places = placesOf(gateway, running);

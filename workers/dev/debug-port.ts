@@ -19,6 +19,8 @@ export interface Place {
   readonly fetchService?: string;
   readonly entrypoint?: string;
   readonly props?: object;
+  /** It is about to end: calls wait until their binding leads elsewhere. */
+  readonly held?: true;
 }
 
 export function reach(port: DebugPort, { address, service, entrypoint, props }: Place): AnyService {

@@ -1,8 +1,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import gateway, { MeshEntrypoint as Entrypoint } from "../gateway/index.ts";
 import type { Env } from "../gateway/env.ts";
-import { registrationOf } from "../gateway/mesh.ts";
-import { type DebugPort, type Place, reach } from "./debug-port.ts";
+import { meshOf, registrationOf } from "../gateway/mesh.ts";
+import type { DebugPort, Place } from "./debug-port.ts";
+import { Endpoints } from "./endpoints.ts";
 
 /** A gateway whose endpoints are other processes of this machine: which ones there are, and where, changes while it runs. */
 interface DevEnv extends Env {
@@ -19,7 +20,7 @@ interface Told {
   readonly places: Readonly<Record<string, Place>>;
 }
 
-let places: Told["places"] = {};
+let endpoints: Endpoints | null = null;
 let own: (Env & Record<string, unknown>) | null = null;
 
 function ownEnv(env: Env): Env & Record<string, unknown> {
@@ -27,31 +28,14 @@ function ownEnv(env: Env): Env & Record<string, unknown> {
   return own;
 }
 
-/** Each looks its process up at each call: the gateway keeps its bindings for life. @returns whether there are others now */
-function setEndpoints(env: Env & Record<string, unknown>, names: readonly string[], port: DebugPort): boolean {
+/** @returns whether there are others now */
+function setEndpoints(env: Env & Record<string, unknown>, names: readonly string[], own: Endpoints): boolean {
   const before = Object.keys(env).filter((name) => name.startsWith("EP_"));
   const gone = before.filter((name) => !names.includes(name));
   const fresh = names.filter((name) => !before.includes(name));
   for (const name of gone) Reflect.deleteProperty(env, name);
-  for (const name of fresh) env[name] = endpoint(name, port);
+  for (const name of fresh) env[name] = own.binding(name);
   return gone.length + fresh.length > 0;
-}
-
-function endpoint(name: string, port: DebugPort): object {
-  const placeOf = (): Place => {
-    const place = places[name];
-    if (place === undefined) throw new Error(`no process serves ${name}`);
-    return place;
-  };
-  // A Worker that is not up yet is one that cannot be reached.
-  const fetch = async (input: RequestInfo, init?: RequestInit): Promise<Response> => {
-    const place = placeOf();
-    return reach(port, { ...place, service: place.fetchService ?? place.service }).fetch(input, init);
-  };
-  return new Proxy(
-    { fetch },
-    { get: (own, key) => (key === "fetch" ? own.fetch : reach(port, placeOf())[key as string]) },
-  );
 }
 
 export default {
@@ -64,15 +48,21 @@ export class MeshEntrypoint extends Entrypoint {
   }
 }
 
-/** Where the edge says which process serves each binding: the answer comes once every later call goes there. */
+/** Where the edge says which process serves each binding, and asks whether one may end. */
 export class Places extends WorkerEntrypoint<DevEnv> {
   override async fetch(request: Request): Promise<Response> {
-    const { PLACES_SECRET: secret, DEBUG: port, CONTROL: control } = this.env;
+    const { PLACES_SECRET: secret, DEBUG: port } = this.env;
     if (request.headers.get("authorization") !== `Bearer ${secret}`) return new Response(null, { status: 401 });
-    const told = await request.json<Told>();
-    const env = ownEnv(this.env);
-    places = told.places;
-    if (setEndpoints(env, told.endpoints, port)) await control.register(registrationOf(env));
+    endpoints ??= new Endpoints(port, meshOf(ownEnv(this.env)).callers.active);
+    if (request.method === "PUT") await this.#take(await request.json<Told>(), endpoints);
+    else await endpoints.callsEnded(await request.text());
     return new Response(null, { status: 204 });
+  }
+
+  /** @returns once every later call goes where it is told */
+  async #take({ endpoints: names, places }: Told, own: Endpoints): Promise<void> {
+    const env = ownEnv(this.env);
+    own.become(places);
+    if (setEndpoints(env, names, own)) await this.env.CONTROL.register(registrationOf(env));
   }
 }
