@@ -194,3 +194,43 @@ describe("a route is described", () => {
     ]);
   });
 });
+
+describe("rate limits are described", () => {
+  const LIMITS = `
+apiVersion: tulle.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: api, namespace: default }
+spec:
+  targetRefs:
+    - { kind: Service, name: reviews }
+    - { group: networking.istio.io, kind: VirtualService, name: reviews, sectionName: canary }
+  limits:
+    - { name: per-client, key: [source.address], rates: [{ limit: 20, window: 1s, burst: 40 }, { limit: 500, window: 24h }] }
+    - { name: writes, when: 'request.method == "POST"', scope: Local, onExceeded: Audit, rates: [{ limit: 5, window: 1m }] }`;
+  const world = worldOf(REVIEWS, ROUTES, LIMITS);
+  const client = "20 in 1s (burst 40) and 500 in 24h, by source.address, in the mesh";
+  const writes = '5 in 1m, where request.method == "POST", in each isolate, audited, it refuses nobody';
+  const limits = (kind: DescribedKind, name: string) =>
+    described(world, kind, name).filter((each) => each.startsWith("limit"));
+  const of = (what: string) => [
+    `limit per-client: ${client}${what} < RateLimitPolicy default/api spec.limits[0]`,
+    `limit writes: ${writes}${what} < RateLimitPolicy default/api spec.limits[1]`,
+  ];
+
+  it("with the service that they are for, with the route, and as the policy", () => {
+    expect(limits("service", "reviews")).toEqual(of(" of Service"));
+    expect(limits("route", "reviews")).toEqual(of(" of VirtualService, its route canary"));
+    expect(limits("policy", "api")).toEqual(of(""));
+    expect(described(world, "policy", "api").slice(0, 2)).toEqual([
+      "for: Service/reviews < RateLimitPolicy default/api spec.targetRefs[0]",
+      "for: VirtualService/reviews/canary < RateLimitPolicy default/api spec.targetRefs[1]",
+    ]);
+  });
+
+  it("of nobody where there are none", () => {
+    expect(described(worldOf(REVIEWS, ROUTES), "service", "reviews").some((each) => each.startsWith("limit"))).toBe(
+      false,
+    );
+    expect(described(worldOf(REVIEWS), "policy", "api")).toEqual([]);
+  });
+});

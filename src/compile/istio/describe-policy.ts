@@ -8,6 +8,7 @@ import { endpointsOf, type ServiceEndpoint } from "../services.ts";
 import { missingTargets, targetLabels } from "../targets.ts";
 import { namespaceOf, rootNamespace } from "../view.ts";
 import type { World } from "../world.ts";
+import { describeLimits } from "./describe-limits.ts";
 import { registering, servicesIn } from "./describe-service.ts";
 import { type Described, type DescribedPart, labelsText, part } from "./described.ts";
 
@@ -17,10 +18,11 @@ const KINDS = ["AuthorizationPolicy", "RequestAuthentication", "PeerAuthenticati
 /** What policies of this name say, and which workloads they guard. */
 export function describePolicy(world: World, namespace: string, name: string): Described | null {
   const found = KINDS.flatMap((kind) => world.inventory.object(refKey({ group: GROUP, kind, namespace, name })) ?? []);
-  if (found.length === 0) return null;
+  const limits = describeLimits(world, namespace, name);
+  if (found.length === 0 && limits === null) return null;
   const each = found.map((policy) => ({ said: sayings(world, policy), ...guarded(world, policy) }));
   return {
-    parts: each.flatMap(({ said, parts }) => [...said, ...parts]),
+    parts: [...each.flatMap(({ said, parts }) => [...said, ...parts]), ...(limits ?? [])],
     hosts: [...new Set(each.flatMap(({ hosts }) => hosts))],
   };
 }

@@ -5,6 +5,7 @@ import { importedService } from "../services.ts";
 import { namespaceOf, qualified } from "../view.ts";
 import type { World } from "../world.ts";
 import { delegationsOf } from "./delegates.ts";
+import { limitParts } from "./describe-limits.ts";
 import { routePart } from "./describe-service.ts";
 import { type Described, type DescribedPart, part } from "./described.ts";
 import { gatewayAt } from "./gateway-hosts.ts";
@@ -32,6 +33,7 @@ export function describeRoute(world: World, namespace: string, name: string): De
         ),
       ),
       ...routesOf(world, object, hosts),
+      ...limitParts(world, `${namespace}/VirtualService/${name}`),
     ],
     hosts,
   };

@@ -9,6 +9,8 @@ import type { RouteDraft, World } from "../world.ts";
 import { rulesOf } from "./delegates.ts";
 import { guardParts } from "./describe-guards.ts";
 import { type Described, type DescribedPart, labelsText, matchesText, part } from "./described.ts";
+import { limitParts } from "./describe-limits.ts";
+import { limitedPlaces } from "./limits.ts";
 import { destinationRules } from "./destination-rules.ts";
 import { gatewayEntry, gatewayHosts, gateways } from "./gateway-hosts.ts";
 import { meshRoutes, routeFor, viewersOf } from "./mesh-routes.ts";
@@ -54,6 +56,7 @@ function serviceParts(world: World, service: ServiceInfo): DescribedPart[] {
     ...gatewayParts(world, host),
     ...destinationParts(world, service),
     ...guardsOf(world, service),
+    ...limitsOfService(world, service),
   ];
 }
 
@@ -171,6 +174,13 @@ function destinationParts(world: World, { host, namespace }: ServiceInfo): Descr
       }),
     ),
   ];
+}
+
+/** Limits follow the endpoint: those of any service that it is registered for. */
+function limitsOfService(world: World, service: ServiceInfo): DescribedPart[] {
+  const endpoints = service.ports.flatMap(({ number }) => endpointsOf(world, service, number));
+  const places = endpoints.flatMap(({ key, port }) => limitedPlaces(world, key, port));
+  return [...new Set(places)].flatMap((place) => limitParts(world, place));
 }
 
 /** What guards its endpoints: once for each sort of them. */

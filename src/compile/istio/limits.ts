@@ -31,11 +31,15 @@ export function limitsOf(world: World, target: LimitedPlace, section?: string): 
 /** Those of all services that an endpoint is registered for: limits follow it, by whatever name it is called. */
 export function endpointLimits(world: World, key: string, port: number): readonly LimitModel[] {
   if (!world.inventory.hasAny(RATE_LIMITS)) return NONE;
+  return limitedPlaces(world, key, port).flatMap((target) => limitsOf(world, target));
+}
+
+/** The services that an endpoint is registered for, as far as a policy names them. */
+export function limitedPlaces(world: World, key: string, port: number): readonly LimitedPlace[] {
   const labels = registrationsOf(world, key, port).flatMap(({ namespace }) =>
     Object.keys(targetLabels(world, namespace, key, port)),
   );
-  const targets = [...new Set(labels)].map((label) => label.replace(/^target:/, "") as LimitedPlace);
-  return targets.flatMap((target) => limitsOf(world, target));
+  return [...new Set(labels)].map((label) => label.replace(/^target:/, "") as LimitedPlace);
 }
 
 function modelsFor(
