@@ -70,6 +70,7 @@ describe("how limits stand", () => {
     const [all, per, other] = ["shop/api/all FRA 1", "shop/api/per-client null 0.6", "other/api/l null 0.9"];
     expect(await seen("")).toEqual([all, other, per]);
     expect(await seen("", tokens.viewer)).toEqual([all, per]);
+    await control.evict("Counts", "counts");
     expect(await seen("?limit=per-client")).toEqual([per]);
     expect(await seen("?policy=shop/api", tokens.other)).toEqual([]);
     expect((await control.call("GET", "/api/v1/limits?policy=api")).status).toBe(400);

@@ -8,8 +8,10 @@ import {
   type SeenCount,
 } from "../../src/limits/seen-counts.ts";
 
-/** Counts that are remembered, of all objects. */
-const MAX_COUNTS = 10_000;
+/** Objects whose counts are kept, and counts of each: those of further ones are told by nobody until others have recovered. */
+const MAX_OBJECTS = 500;
+const MAX_COUNTS = 50;
+const TOLD = "told ";
 /** Orders that are kept for objects that nobody asks for now. The oldest are forgotten. */
 const MAX_RESETS = 1_000;
 /** An object tells no more often than that, */
@@ -26,22 +28,16 @@ export interface KeptCount extends SeenCount {
 }
 
 /**
- * Who is how near to which limit, as the objects that count told last, and whose count is to be taken back to zero. Orders are
- * stored: an object that nobody asks for now hears them when it is asked again.
+ * Who is how near to which limit, as the objects that count told last, and whose count is to be taken back to zero. Both are
+ * stored: this object is asked seldom, and an object that counts hears orders when it is asked again.
  */
 export class Counts extends DurableObject {
-  readonly #counts = new Map<string, KeptCount>();
   /** Epoch ms at which each object told last. */
   readonly #tellers = new Map<string, number>();
 
   async counted({ object, counts, obeyed }: CountReport): Promise<CountOrders> {
     const now = Date.now();
-    for (const count of counts) {
-      const name = `${object} ${count.counter}`;
-      this.#counts.delete(name);
-      this.#counts.set(name, { ...count, object });
-    }
-    if (this.#counts.size > MAX_COUNTS) this.#forget(now);
+    if (counts.length > 0) this.#keep(object, counts, now);
     this.#tellers.set(object, now);
     for (const [teller, at] of this.#tellers) if (now - at > SILENT_MS) this.#tellers.delete(teller);
     const resets = this.#resets().filter(({ counter, at }) => at > obeyed && mayHold(object, counter));
@@ -51,27 +47,49 @@ export class Counts extends DurableObject {
   /** Nearest to their limits first; those of which nothing is used any more are left out. */
   async list(): Promise<readonly KeptCount[]> {
     const now = Date.now();
-    return [...this.#counts.values()].filter(({ at, resetMs }) => at + resetMs > now).toSorted(byNearness);
+    return [...this.ctx.storage.kv.list<readonly SeenCount[]>({ prefix: TOLD })]
+      .flatMap(([key, counts]) => counts.map((count) => ({ ...count, object: key.slice(TOLD.length) })))
+      .filter((count) => isUsed(count, now))
+      .toSorted(byNearness);
   }
 
   async reset(counters: readonly string[]): Promise<void> {
+    const { kv } = this.ctx.storage;
     const before = this.#resets();
     let at = Math.max(Date.now(), (before.at(-1)?.at ?? 0) + 1);
     const added = counters.map((counter): CountReset => ({ counter, at: at++ }));
-    this.ctx.storage.kv.put(RESETS, [...before, ...added].slice(-MAX_RESETS));
-    for (const [name, { counter }] of this.#counts) if (counters.includes(counter)) this.#counts.delete(name);
+    kv.put(RESETS, [...before, ...added].slice(-MAX_RESETS));
+    const all = [...kv.list<readonly SeenCount[]>({ prefix: TOLD })];
+    for (const [key, counts] of all) {
+      const left = counts.filter(({ counter }) => !counters.includes(counter));
+      if (left.length < counts.length) kv.put(key, left);
+    }
   }
 
   #resets(): readonly CountReset[] {
     return this.ctx.storage.kv.get<readonly CountReset[]>(RESETS) ?? [];
   }
 
-  /** What is used up by nobody first, then what was told longest ago. */
-  #forget(now: number): void {
-    for (const [name, { at, resetMs }] of this.#counts) if (at + resetMs <= now) this.#counts.delete(name);
-    for (const name of this.#counts.keys()) {
-      if (this.#counts.size <= MAX_COUNTS) return;
-      this.#counts.delete(name);
-    }
+  /** What it told now, and what it told before of others that are used still. */
+  #keep(object: string, told: readonly SeenCount[], now: number): void {
+    const { kv } = this.ctx.storage;
+    const before = kv.get<readonly SeenCount[]>(`${TOLD}${object}`);
+    if (before === undefined && !this.#hasRoom(now)) return;
+    const news = new Set(told.map(({ counter }) => counter));
+    const others = (before ?? []).filter((count) => !news.has(count.counter) && isUsed(count, now));
+    kv.put(`${TOLD}${object}`, [...told, ...others].toSorted(byNearness).slice(0, MAX_COUNTS));
   }
+
+  #hasRoom(now: number): boolean {
+    const { kv } = this.ctx.storage;
+    const all = [...kv.list<readonly SeenCount[]>({ prefix: TOLD })];
+    if (all.length < MAX_OBJECTS) return true;
+    const empty = all.filter(([, counts]) => !counts.some((count) => isUsed(count, now)));
+    for (const [key] of empty) kv.delete(key);
+    return empty.length > 0;
+  }
+}
+
+function isUsed({ at, resetMs }: SeenCount, now: number): boolean {
+  return at + resetMs > now;
 }
