@@ -12,6 +12,8 @@ export class OtlpReceiver {
   readonly spans: ToldSpan[] = [];
   /** What is wrong with what came. */
   readonly problems: string[] = [];
+  /** Batches that have come and wait for their answer, the oldest first. */
+  readonly waiting = new Set<IncomingMessage>();
   readonly #events = new EventEmitter().setMaxListeners(0);
   #mode: Mode = "takes";
   #server: Server | null = null;
@@ -47,6 +49,8 @@ export class OtlpReceiver {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.waiting.add(request);
+    response.on("close", () => this.waiting.delete(request));
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     if (this.mode === "hangs") return;
