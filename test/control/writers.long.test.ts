@@ -26,15 +26,20 @@ it("writers that read, add one and write back many times each lose no update", a
   const before = Number((await control.call("GET", "/api/v1/status")).json["generation"]);
   let conflicts = 0;
   const write = async (): Promise<void> => {
-    for (let accepted = 0; accepted < UPDATES;) {
+    for (let [accepted, inRow] = [0, 0]; accepted < UPDATES;) {
+      const begun = performance.now();
       const { json } = await control.call("GET", `${PATH}/counted`);
       const count = Number(json["metadata"]?.["annotations"]?.["count"]) + 1;
       const metadata = { ...(json["metadata"] as unknown as object), annotations: { count: String(count) } };
       const written = await control.call("PUT", `${PATH}/counted`, { ...json, metadata });
-      if (written.status === 200) accepted += 1;
+      if (written.status === 200) [accepted, inRow] = [accepted + 1, 0];
       else {
         expect([written.status, written.json["reason"]]).toEqual([409, "Conflict"]);
         conflicts += 1;
+        // As clients of Kubernetes do: all at once again, they would mostly meet each other. By what a try takes here.
+        const took = performance.now() - begun;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * took * 2 ** Math.min(inRow, 4)));
+        inRow += 1;
       }
     }
   };
