@@ -42,9 +42,10 @@ async function load(
   hasCome: (answered: number) => boolean | Promise<boolean>,
   call: (caller: number) => Promise<void> = async () => ask(),
 ): Promise<number> {
-  let [answered, isOver] = [0, false];
+  let answered = 0;
+  const over = new AbortController();
   const caller = async (_: unknown, index: number): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await call(index);
       answered += 1;
     }
@@ -53,7 +54,7 @@ async function load(
   try {
     await Promise.race([callers, until(what, async () => hasCome(answered))]);
   } finally {
-    isOver = true;
+    over.abort();
   }
   await callers;
   return answered;
