@@ -4,6 +4,7 @@ import { attackTimes, boundedCases } from "./attacks.ts";
 import { gatewayBundleKb } from "./bundle-size.ts";
 import { checkLog, checkRpcLog } from "./check-log.ts";
 import { collectorCosts } from "./collector.ts";
+import { changeTimes } from "./change.ts";
 import { coldTimes } from "./cold.ts";
 import { compileTimes } from "./compile-time.ts";
 import { loadFlat } from "./flat.ts";
@@ -11,6 +12,7 @@ import { PROFILED, SOURCE_OF } from "./mesh.ts";
 import { readOptions } from "./options.ts";
 import { profileByInspector, profileByPerf } from "./profile.ts";
 import { reloadTimes } from "./reload.ts";
+import { percentile } from "./percentile.ts";
 import { type Line, lineNotRun, lineOf, lineOfSampled, table } from "./report.ts";
 import { makeRequests } from "./requests.ts";
 import { tell } from "./runner.ts";
@@ -102,6 +104,7 @@ async function sampled(): Promise<readonly Line[]> {
       lineOfSampled({ row: "reload", what, unit: "ms", bar: 1_500, goal: 1_000, values: await reloadTimes() }),
     );
   }
+  if (wants("change")) lines.push(...(await changeLines()));
   const attacks = boundedCases().filter(({ attack }) => wants("attacks") || wants(`attacks-${attack.id}`));
   const holding = attacks.filter(({ waitsFor }) => waitsFor === null);
   if (holding.length > 0) lines.push(...(await attackTimes(holding, tell)).map(lineOfSampled));
@@ -109,6 +112,26 @@ async function sampled(): Promise<readonly Line[]> {
     if (waitsFor !== null) lines.push(lineNotRun(`attacks-${attack.id}`, attack.title, `<= ${bound} ms`, waitsFor));
   }
   return lines;
+}
+
+/** The bars are each gateway's; how long the last of all 50 takes is told beside them. */
+async function changeLines(): Promise<readonly Line[]> {
+  tell("changing a policy under 50 gateways");
+  const { each, last } = await changeTimes();
+  const what = "a policy change obeyed by every isolate: 50 gateways at 10 locations";
+  const p99 = [percentile(each, 0.99)];
+  return [
+    lineOfSampled({ row: "change", what, unit: "ms", bar: 1_500, goal: 1_000, values: each }),
+    lineOfSampled({ row: "change-p99", what: "the same, p99", unit: "ms", bar: 3_000, goal: 2_000, values: p99 }),
+    lineOfSampled({
+      row: "change-last",
+      what: "the same, by the last of 50",
+      unit: "ms",
+      bar: 3_000,
+      goal: 1_500,
+      values: last,
+    }),
+  ];
 }
 
 function report(lines: readonly Line[]): void {

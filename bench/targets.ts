@@ -240,6 +240,7 @@ export const ROWS: readonly string[] = [
   "gzip",
   "reload",
   "attacks",
+  "change",
 ];
 
 export function keyOf({ contestant, host, shape, connections, rate, tails = 0 }: Measure): string {

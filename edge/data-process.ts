@@ -13,6 +13,8 @@ import { moduleOf } from "./workers.ts";
 
 export interface DataOptions extends ServicesOptions {
   readonly gateways: number;
+  /** Locations over which they are spread, each with a cell of its own. */
+  readonly locations: number;
   /** The gateways of a project, in place of those of the examples. */
   readonly project: ProjectGateways | null;
   /** A plain HTTP server on loopback that stands for all public origins: for tests. */
@@ -57,6 +59,11 @@ export function gatewayNames({
   return Array.from({ length: gateways }, (_, index) => `gateway-${String.fromCharCode("a".charCodeAt(0) + index)}`);
 }
 
+/** Where a gateway is, as its variable says. */
+function locationOf(index: number, locations: number): string {
+  return locations === 1 ? "1" : `LOC${(index % locations) + 1}`;
+}
+
 /** Gateways, state and services in one runtime, as on one machine of Cloudflare's. */
 export async function startData(
   layout: Layout,
@@ -82,11 +89,11 @@ export async function startData(
       unsafeDevRegistryPath: layout.registry,
       handleStructuredLogs: onLine,
       workers: [
-        ...gateways.map((gateway) => ({
+        ...gateways.map((gateway, index) => ({
           ...gateway,
           bindings: {
             ...gateway.bindings,
-            TULLE_LOCAL: "1",
+            TULLE_LOCAL: locationOf(index, options.locations),
             ASSERTION_KEY: loadAssertionKey(layout.state, gateway.name).jwk,
           },
           serviceBindings: {

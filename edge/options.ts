@@ -13,6 +13,8 @@ export interface Options {
   readonly loopback: string;
   readonly examples: readonly ExampleName[];
   readonly gateways: number;
+  /** Locations over which gateways are spread. */
+  readonly locations: number;
   readonly only: "control" | "data" | null;
   readonly servicePorts: boolean;
   readonly unmeshed: boolean;
@@ -42,6 +44,7 @@ export const USAGE = `npm start -- [options]
   --example NAME       bring up bookinfo, article or all (all); may be repeated
   --empty              bring up no example
   --gateways N         deployments of the gateway (2)
+  --locations N        spread them over N locations, LOC1 to LOCN, each with a cell of its own (1: LOC)
   --only control|data  one of the two processes, beside the other one with the same --state
   --service-ports      a port of its own for each example service, past the mesh: for tests
   --unmeshed           point the services' mesh binding at nothing: for tests
@@ -69,6 +72,9 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
   const gateways = Number(values.gateways);
   if (!Number.isInteger(gateways) || gateways < 1 || gateways > MAX_GATEWAYS)
     return err(`--gateways: \`${values.gateways}\` is no number from 1 to ${MAX_GATEWAYS}`);
+  const locations = Number(values.locations);
+  if (!Number.isInteger(locations) || locations < 1 || locations > gateways)
+    return err(`--locations: \`${values.locations}\` is no number from 1 to that of --gateways, ${gateways}`);
   const trustDomain = values["trust-domain"];
   if (!/^[a-z0-9._-]{1,255}$/.test(trustDomain))
     return err(`--trust-domain: \`${trustDomain}\` is no name in small letters, digits, \`.\`, \`-\` and \`_\``);
@@ -94,6 +100,7 @@ export function parseOptions(args: readonly string[]): Result<Options, string | 
     loopback,
     examples: examples.value,
     gateways,
+    locations,
     only,
     servicePorts: values["service-ports"],
     unmeshed: values.unmeshed,
@@ -117,6 +124,7 @@ function read(args: readonly string[]) {
       example: { type: "string", multiple: true },
       empty: { type: "boolean", default: false },
       gateways: { type: "string", default: "2" },
+      locations: { type: "string", default: "1" },
       only: { type: "string" },
       "service-ports": { type: "boolean", default: false },
       unmeshed: { type: "boolean", default: false },

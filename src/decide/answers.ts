@@ -111,6 +111,8 @@ const TEXTS = {
   upstream_per_try_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   stream_idle_timeout: { status: 504, body: "upstream request timeout", flag: "UT" },
   upstream_protocol_error: { status: 502, body: `${BEFORE_HEADERS} protocol error`, flag: "UPE" },
+  // It passed too many gateways, and some service twice. The flag is ours: Envoy has none for it.
+  request_loop: { status: 508, body: "the request goes round in a loop of services", flag: "LOOP" },
   // Workers RPC: a binding for no service that can be named, a route that rewrites, an endpoint that is no Worker.
   rpc_props_invalid: { status: 404, flag: "NR" },
   rpc_rewritten: { status: 501, body: "a Workers RPC call cannot be rewritten" },

@@ -4,6 +4,7 @@ import { underOneBudget } from "../match/regex-cost.ts";
 import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../resources/object.ts";
 import { err } from "../result.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
+import { saysProgrammed, withoutProgrammed } from "./programmed.ts";
 import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
 import { type Action, type Circumstances, MESH_AUTHOR, type Operation, planOperation } from "./object-rules.ts";
@@ -155,8 +156,10 @@ export function withVerdicts(
   const changes = new Map(plan.changes);
   const own = new Map(plan.outcomes.map((outcome) => [refKey(outcome.ref), outcome.findings]));
   for (const [key, change] of plan.changes) {
-    const { after, before, configuration } = change;
-    if (after === null || !isMeshKind(after)) continue;
+    const { before, configuration } = change;
+    if (change.after === null || !isMeshKind(change.after)) continue;
+    const info = kindOfObject(change.after);
+    const after = info !== undefined && saysProgrammed(info) ? withoutProgrammed(change.after) : change.after;
     const judged = configuration
       ? withAccepted(
           withFirstConditions(after, before, now),

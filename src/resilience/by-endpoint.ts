@@ -46,6 +46,11 @@ export class ByEndpoint<Value extends BreakerKey> {
     return this.#all;
   }
 
+  /** Of all callers. */
+  *inCluster(cluster: string): Iterable<Value> {
+    for (const endpoints of this.#clusters.get(cluster)?.values() ?? []) yield* endpoints.values();
+  }
+
   ofCluster(caller: string, cluster: string): Iterable<Value> {
     return this.#clusters.get(cluster)?.get(caller)?.values() ?? [];
   }

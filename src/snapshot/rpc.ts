@@ -77,6 +77,11 @@ export interface StateApi {
     have: { generation: number; issuedAt: number } | null,
     seen?: IsolatesSeen,
   ): Promise<RootAnswer>;
+  /**
+   * The same for all gateways of a cell, in their order: one call a second. What would make the answer too large is `later`.
+   * Control is deployed before the state Worker: one that lacks this is older than it.
+   */
+  roots(looks: readonly Look[]): Promise<readonly RootAnswer[]>;
   /** Texts of these slices, of those that this gateway's newest root lists. */
   slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>>;
   /** Adds metric deltas. `source` and `sequence` make a repeat harmless. */
@@ -87,6 +92,13 @@ export interface StateApi {
   counted(report: CountReport): Promise<CountOrders>;
 }
 
+/** A cell's question for one of its gateways. */
+export interface Look {
+  readonly gateway: string;
+  readonly have: { readonly generation: number; readonly issuedAt: number } | null;
+  readonly seen: IsolatesSeen;
+}
+
 export type RootAnswer = RootNews & {
   /** Read by the cell, which passes it on. Absent: no tail is open. */
   readonly tails?: TailOrder;
@@ -95,10 +107,13 @@ export type RootAnswer = RootNews & {
 type RootNews =
   | { readonly kind: "root"; readonly root: SignedRoot }
   | { readonly kind: "current" }
+  /** There may be news, which had no room beside what others were told: ask again. */
+  | { readonly kind: "later" }
   | { readonly kind: "unknown" };
 
 /** What the isolates of one gateway say that take requests at one location now. */
 export interface IsolatesSeen {
+  /** Name of the cell (src/exchange/shards.ts): the location's, and where that has several a number after a slash. */
   readonly location: string;
   /** The oldest generation that one of them serves; null where none has any yet. */
   readonly serving: number | null;
@@ -211,6 +226,8 @@ export interface ExchangeUp {
   readonly sequence: number;
   /** `cf.colo` of a request of the public entrypoint, `LOC` in the local mesh, else null: the entrypoint's own. */
   readonly location: string | null;
+  /** How many cells the location has, as its cell told it last. Absent: it knows of one alone. */
+  readonly shards?: number;
   /** Generation and time of issue of the root in use; null when none. */
   readonly have: { readonly generation: number; readonly issuedAt: number } | null;
   /** Absent: none since this root was taken. */
@@ -303,6 +320,8 @@ export interface ExchangeDown {
   readonly tails?: TailNews;
   /** The cell waits for control still: a tail may have opened. Absent: it does not. */
   readonly looking?: true;
+  /** How many cells the location has: which of them is the isolate's follows from its id. Absent: one. */
+  readonly shards?: number;
   /** Milliseconds until the next exchange. */
   readonly nextMs: number;
 }

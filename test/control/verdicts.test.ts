@@ -35,7 +35,10 @@ describe("what the Hub says of objects in their status", () => {
     };
     const made = (await control.call("POST", RULES, rule)).json;
     expect(made["status"]).toMatchObject({
-      conditions: [{ type: "Accepted", status: "True", reason: "Accepted", observedGeneration: 1 }],
+      conditions: [
+        { type: "Accepted", status: "True", reason: "Accepted", observedGeneration: 1 },
+        { type: "Programmed", status: "Unknown", reason: "NoneAwake", observedGeneration: 1 },
+      ],
     });
     const owners = made["metadata"]?.["managedFields"] as unknown as { subresource?: string }[];
     expect(owners.find(({ subresource }) => subresource === undefined)).toMatchObject({
@@ -99,6 +102,7 @@ spec: { jwtRules: [{ issuer: i, jwksUri: "https://issuer.test/keys" }] }`);
     const now = written.json["status"]?.["conditions"] as unknown as { type: string; reason: string }[];
     expect(now.map(({ type, reason }) => [type, reason])).toEqual([
       ["Accepted", "Accepted"],
+      ["Programmed", "NoneAwake"],
       ["Reviewed", "ByMe"],
     ]);
     // A write of the object leaves what others wrote into its status.

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FORMAT, type Root } from "../../src/snapshot/model.ts";
+import type { RootAnswer } from "../../src/snapshot/rpc.ts";
+import { until } from "../support/until.ts";
 import { RunningControl } from "./running.ts";
 import { WatchStream } from "../support/watch.ts";
 
@@ -225,5 +228,54 @@ describe("a watch", () => {
       about.push(name);
     }
     expect(about).toEqual(["turned-0", "turned-1", "turned-2", "turned-3", "turned-4", "turned-last"]);
+  });
+
+  it("tells once that what it told of is live everywhere that is awake, as reading it says from then on", async () => {
+    type Conditions = readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+    const programmed = (object: unknown) =>
+      (object as { status: { conditions: Conditions } }).status.conditions.find(({ type }) => type === "Programmed");
+    const read = async () => programmed((await control.call("GET", `${RULES}/live`)).json);
+    const listed = async () => {
+      const { json } = await control.call("GET", `${RULES}?fieldSelector=metadata.name%3Dlive`);
+      return programmed((json["items"] as unknown as unknown[])[0])?.reason;
+    };
+    // A mesh of its own to tell of: the rule changes what the gateway is given.
+    await control.apply(`apiVersion: v1
+kind: Service
+metadata: { name: live, namespace: default }
+spec: { ports: [{ port: 80 }] }`);
+    const registration = { bindings: [], hasPrivate: false, format: FORMAT };
+    await control.rpc("ALL", "register", registration);
+    const look = async (serving: number | null) => {
+      const seen = { location: "AMS", serving, refused: null };
+      const [answer] = (await control.rpc("STATE", "roots", [{ gateway: "all", have: null, seen }])) as RootAnswer[];
+      if (answer?.kind !== "root") throw new Error(`no root but ${answer?.kind}`);
+      return (JSON.parse(answer.root.payload) as Root).generation;
+    };
+    const before = await look(null);
+    const spec = { host: "live", trafficPolicy: { connectionPool: { http: { http1MaxPendingRequests: 7 } } } };
+    const made = await control.call("POST", RULES, { ...rule("live"), spec });
+    expect(programmed(made.json)).toMatchObject({ status: "Unknown", reason: "NoneAwake", observedGeneration: 1 });
+    expect(await read()).toEqual(programmed(made.json));
+    const stream = await watch(`fieldSelector=metadata.name%3Dlive&resourceVersion=${await version()}`);
+    await until("the rule is known to be pending", async () => {
+      await look(before);
+      return (await read())?.reason === "Pending" && (await listed()) === "Pending";
+    });
+    const newest = await look(before);
+    expect(newest).toBeGreaterThan(before);
+    await until("the rule is known to be live", async () => {
+      await look(newest);
+      return (await read())?.status === "True" && (await listed()) === "Programmed";
+    });
+    const told = await stream.next();
+    expect([told.type, told.object.metadata]).toEqual(["MODIFIED", made.json["metadata"]]);
+    expect(programmed(told.object)).toMatchObject({ status: "True", reason: "Programmed", observedGeneration: 1 });
+    // Nothing of it is stored, and nothing more is told.
+    expect(JSON.stringify(await control.sql("SELECT json FROM objects WHERE name = 'live'"))).not.toContain(
+      "Programmed",
+    );
+    await control.call("DELETE", `${RULES}/live`);
+    expect((await stream.next()).type).toBe("DELETED");
   });
 });

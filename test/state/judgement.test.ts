@@ -98,6 +98,52 @@ describe("what the cell joins of several isolates", () => {
   });
 });
 
+describe("what a cell takes over from another one of its location, or from another life of its own", () => {
+  const ejecting = (endpoint = "e", hosts = 1): Judgement => {
+    const cell = new Judgement();
+    const breakers = new Breakers();
+    for (let i = 0; i < 5; i += 1) breakers.record({ ...KEY, endpoint }, SETTINGS, hosts, 500, T0 + 1);
+    for (const report of breakers.take(T0 + 1)) cell.take(report, T0 + 1);
+    return cell;
+  };
+
+  it("is out as long as it is there, and shortens nothing here", () => {
+    const cell = new Judgement();
+    for (const verdict of ejecting().verdicts(T0 + 2)) cell.adopt(verdict, T0 + 3);
+    expect(cell.ejections(CLUSTERS, T0 + 4)).toEqual(ejecting().ejections(CLUSTERS, T0 + 4));
+    expect(cell.ejections(CLUSTERS, T0 + 59_999)).toHaveLength(1);
+    expect(cell.ejections(CLUSTERS, T0 + 60_000)).toEqual([]);
+  });
+
+  it("is nothing that has ended meanwhile", () => {
+    const cell = new Judgement();
+    for (const verdict of ejecting().verdicts(T0 + 2)) cell.adopt(verdict, T0 + 60_000);
+    expect(cell.ejections(CLUSTERS, T0 + 60_001)).toEqual([]);
+  });
+
+  it("leaves as many in as must be, whichever of two cells ejected first", () => {
+    const cell = ejecting("a", 3);
+    for (const verdict of ejecting("b", 3).verdicts(T0 + 2)) cell.adopt(verdict, T0 + 3);
+    expect(cell.ejections(CLUSTERS, T0 + 4).map(({ endpoint }) => endpoint)).toEqual(["a"]);
+  });
+
+  it("is kept from its ejection until nothing of it counts any more", () => {
+    const kept = new Map<string, unknown>();
+    const cell = new Judgement({
+      put: (verdict) => void kept.set(verdict.endpoint, verdict),
+      delete: ({ endpoint }) => void kept.delete(endpoint),
+    });
+    for (const report of errors(new Breakers(), 4, T0 + 1)) cell.take(report, T0 + 1);
+    expect(kept.size).toBe(0);
+    for (const report of errors(new Breakers(), 1, T0 + 2)) cell.take(report, T0 + 2);
+    expect(kept.size).toBe(1);
+    cell.ejections(CLUSTERS, T0 + 61_000);
+    expect(kept.size).toBe(1);
+    cell.ejections(CLUSTERS, T0 + 120_000);
+    expect(kept.size).toBe(0);
+  });
+});
+
 describe("an isolate and the cell, which each eject by what they know", () => {
   const ENDPOINTS = ["a", "b", "c"];
   const outIn = (breakers: Breakers, now: number): readonly string[] =>

@@ -787,6 +787,36 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await waiting.line(/^authorizationpolicy\.security\.istio\.io\/p condition met$/);
       });
 
+      it("for `Programmed` ends once the gateways that take requests obey it, and reading it says so", async () => {
+        await mustApply(`apiVersion: v1
+kind: Service
+metadata: { name: live }
+spec: { ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: live }
+spec: { hosts: [live], http: [{ directResponse: { status: 200, body: { string: live } } }] }`);
+        const open = await openWatches();
+        const waiting = stream("wait", "--for=condition=Programmed", "vs/live", "--timeout=60s");
+        const state = { isMet: false };
+        // Without a request no isolate is awake, and nobody could say it. Had one been awake, there need be no watch.
+        await until("the watch", async () => waiting.lines.length > 0 || (await openWatches()) > open);
+        const asking = (async () => {
+          while (!state.isMet) {
+            for (const gateway of mesh.info.gateways) await (await fetch(gateway)).text();
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }
+        })();
+        try {
+          await waiting.line(/^virtualservice\.networking\.istio\.io\/live condition met$/);
+          expect(await ok("wait", "--for=condition=Programmed", "vs/live", "--timeout=60s")).toMatch(/condition met/);
+        } finally {
+          state.isMet = true;
+          await asking;
+        }
+      });
+
       it("gives up in its time", async () => {
         expect(await fails("wait", "--for=condition=Never", "ap/p", "--timeout=1s")).toMatch(/timed out waiting/);
       });

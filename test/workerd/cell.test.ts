@@ -1,5 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { shardOf } from "../../src/exchange/shards.ts";
 import type { SignedRoot, Slice } from "../../src/snapshot/model.ts";
 import type { ExchangeDown, ExchangeUp, MetricDelta, OutcomeReport } from "../../src/snapshot/rpc.ts";
 import { control, publish } from "./support/control.ts";
@@ -161,8 +162,74 @@ describe("what the cell of a location gives", () => {
 
   it("lets each isolate exchange once a second, and 301 of them every two", async () => {
     expect((await exchange()).nextMs).toBe(1_000);
-    for (let i = 0; i < 299; i += 1) await exchange({ isolate: String(i) });
+    // All at once: on a busy machine the first could count as gone before the last one came.
+    await Promise.all(Array.from({ length: 299 }, async (_, at) => exchange({ isolate: String(at) })));
     expect((await exchange({ isolate: "the last" })).nextMs).toBe(2_000);
+  });
+
+  it("asks control once for all gateways whose isolates take requests", async () => {
+    const others = ["-b", "-c", "-d"].map((end) => gateway + end);
+    const roots = [];
+    for (const name of [gateway, ...others]) roots.push(await published(7, BOTH, name));
+    for (const name of others) await exchange({ isolate: name }, name);
+    await looksAgain();
+    const last = control.calls.findLast((names) => names.includes(gateway));
+    expect(last?.toSorted()).toEqual([gateway, ...others]);
+    const next = await published(8, BOTH, others[0]);
+    await looksAgain();
+    expect((await exchange({ isolate: "x" }, others[0])).root).toEqual(next);
+  });
+
+  it("asks again for what had no room in control's answer", async () => {
+    const other = `${gateway}-b`;
+    await published(7);
+    await published(7, BOTH, other);
+    await exchange();
+    await exchange({ isolate: "two" }, other);
+    const eight = [await published(8), await published(8, BOTH, other)];
+    control.largest = 1;
+    await looksAgain();
+    control.largest = Number.POSITIVE_INFINITY;
+    expect([(await exchange()).root, (await exchange({}, other)).root]).toEqual(eight);
+  });
+
+  it("goes quiet with its isolates: no alarm is set, and no timer runs", async () => {
+    const standing = new Set<unknown>();
+    const { setTimeout: set, clearTimeout: clear } = globalThis;
+    const wait = scheduler.wait.bind(scheduler);
+    vi.stubGlobal("setTimeout", (callback: () => void, ms: number) => {
+      const timer = set(() => {
+        standing.delete(timer);
+        callback();
+      }, ms);
+      standing.add(timer);
+      return timer;
+    });
+    vi.stubGlobal("clearTimeout", (timer: ReturnType<typeof setTimeout>) => {
+      standing.delete(timer);
+      clear(timer);
+    });
+    vi.stubGlobal("scheduler", {
+      async wait(ms: number) {
+        const waiting = {};
+        standing.add(waiting);
+        await wait(ms).finally(() => standing.delete(waiting));
+      },
+    });
+    try {
+      await published(7);
+      await exchange({ metrics: [], counts: { [gateway]: 1 } });
+      await exchange({ isolate: "two" });
+      expect(standing.size).toBeGreaterThan(0);
+      // Where none stands, nothing is there that could start another.
+      await vi.waitUntil(() => standing.size === 0, PATIENCE_MS);
+      const alarm = await runInDurableObject(env.CELL.getByName(location), async (_, { storage }) =>
+        storage.getAlarm(),
+      );
+      expect(alarm).toBeNull();
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });
 
@@ -308,6 +375,28 @@ describe("what the cell of a location tells isolates of each other", () => {
     const counted = () => control.reports.flatMap(({ counts }) => counts?.[key] ?? []);
     await vi.waitUntil(() => counted().length > 0, PATIENCE_MS);
     expect(counted()).toEqual([3]);
+  });
+
+  it("outlives the cell's memory", async () => {
+    await published(7);
+    const { ejections } = await exchange({ outcomes: [failed({ errors5xx: { first: 5, success: false, last: 5 } })] });
+    expect(ejections).toHaveLength(1);
+    await evictDurableObject(env.CELL.getByName(location));
+    expect((await exchange({ isolate: "two" })).ejections).toEqual(ejections);
+  });
+
+  it("is the same at each cell of a divided location", async () => {
+    await published(7);
+    const isolates = [0, 1].map((shard) => ["a", "b", "c", "d", "e", "f"].find((one) => shardOf(one, 2) === shard));
+    const [first = "", second = ""] = isolates;
+    await exchange({ isolate: second, shards: 2 });
+    const five = { first: 5, success: false, last: 5 };
+    const { ejections } = await exchange({ isolate: first, shards: 2, outcomes: [failed({ errors5xx: five })] });
+    expect(ejections).toHaveLength(1);
+    const at = async () => (await exchange({ isolate: second, shards: 2 })).ejections;
+    await vi.waitUntil(async () => (await at()).length > 0, PATIENCE_MS);
+    expect(await at()).toEqual(ejections);
+    expect(control.looks.get(gateway)?.map((seen) => seen?.location)).toContain(`${location}/1`);
   });
 
   it("is which endpoints to watch for a success, and none once there was one", async () => {

@@ -298,3 +298,66 @@ describe("sendBatch", () => {
     });
   });
 });
+
+describe("hops, where nobody is told of traces", () => {
+  const B = "b.default.svc.cluster.local";
+  /** As a service passes its caller's context on. */
+  const context = (request: Request) => ({
+    headers: Object.fromEntries([...request.headers].filter(([name]) => name === "tracestate")),
+  });
+  const FORGED = "tulle=h:15;p:aaaaaa.aaaaaa,vendor=1";
+
+  beforeAll(async () => {
+    const front = { gateway: "default/gw", workload: INGRESS, policySet: 0, clientCertificate: "none" } as const;
+    const [a, b] = [sliceOf(HOST), sliceOf(B)];
+    await serveSlices({ "mesh/*": { [HOST]: a, [B]: b }, "gw/*": { "a.test": { ...a, front } } });
+  });
+
+  it("end a loop of two services with an answer that says so, and a warning", async () => {
+    const asked: string[] = [];
+    const other = { a: B, b: HOST };
+    for (const name of ["a", "b"] as const)
+      serve(name, async (request) => {
+        asked.push(name);
+        return callInMesh(`http://${other[name]}/`, context(request));
+      });
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    try {
+      const answers: Response[] = [];
+      const lines = await logged(async () => {
+        answers.push(await callInMesh(`http://${HOST}/`));
+      }, 16);
+      expect(answers.map(({ status }) => status)).toEqual([508]);
+      expect(asked).toHaveLength(15);
+      expect(lines).toHaveLength(16);
+      expect(lines.filter(({ details }) => details === "request_loop")).toMatchObject([
+        { status: 508, response_flags: "LOOP" },
+      ]);
+      const warned = warn.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
+      // Once a route, though each of them was passed twice past the twelfth gateway.
+      const told = warned.filter(({ event }) => event === "many_hops");
+      expect(told.map(({ service, hops }) => [service, hops])).toEqual([
+        [B, 12],
+        [HOST, 13],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it("count what the mesh says alone: from outside nobody makes a request a loop, or hides one", async () => {
+    const answer = await callFromOutside("http://a.test/", { headers: { tracestate: FORGED } });
+    expect(answer.status).toBe(200);
+    expect(got["tracestate"]).toBe("vendor=1");
+    await callFromOutside("http://a.test/", { headers: { tracestate: "tulle=h:15;p:aaaaaa.aaaaaa" } });
+    expect(got["tracestate"]).toBeUndefined();
+    expect((await callInMesh(`http://${HOST}/`, { headers: { tracestate: FORGED } })).status).toBe(508);
+  });
+
+  it("cost a caller from outside that says nothing no header", async () => {
+    await callFromOutside("http://a.test/");
+    expect(got["tracestate"]).toBeUndefined();
+    await callInMesh(`http://${HOST}/`);
+    expect(got["tracestate"]).toMatch(/^tulle=h:1;p:[0-9a-f]{6}$/);
+  });
+});

@@ -16,6 +16,7 @@ import type { Witnessed } from "./audit-witness.ts";
 import type { AuditHead } from "./db/audit.ts";
 import type { Identified, SignInRefusal, SignInSettings } from "./sign-in/identify.ts";
 import type { FederatedAuthorities, FederationStatus } from "./federation-status.ts";
+import type { Told } from "./programming.ts";
 import type { GatewayStanding, GatewayStatus } from "./gateway-status.ts";
 
 export interface WriteOptions {
@@ -81,7 +82,7 @@ export interface FoundSlice {
 }
 
 /** What the rest of control asks of the Hub. */
-export interface HubApi extends Pick<StateApi, "root" | "slices"> {
+export interface HubApi extends Pick<StateApi, "root" | "roots" | "slices"> {
   /** The authority tells of a change. */
   takeTrust(trust: AuthorityTrust): Promise<void>;
   /** All of the operations, or none. */
@@ -90,6 +91,8 @@ export interface HubApi extends Pick<StateApi, "root" | "slices"> {
   rollback(generation: number, options: WriteOptions): Promise<WriteResult>;
   /** Newline-separated watch events. */
   watch(wish: WatchWish): Promise<Result<ReadableStream, Status>>;
+  /** Whether what objects say is live everywhere that is awake. @param keys their `refKey`s @returns in their order */
+  programmed(keys: readonly string[]): Promise<readonly Told[]>;
   /** Ends the watches of accounts that are no more. */
   endWatches(accounts: readonly string[]): Promise<void>;
   /**

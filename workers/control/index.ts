@@ -8,6 +8,7 @@ import type {
   Registered,
   Registration,
   IsolatesSeen,
+  Look,
   RootAnswer,
   StateApi as StateSurface,
   StateApiProps,
@@ -77,6 +78,10 @@ export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements St
     seen?: IsolatesSeen,
   ): Promise<RootAnswer> {
     return this.env.HUB.getByName("hub").root(gateway, have, seen);
+  }
+
+  async roots(looks: readonly Look[]): Promise<readonly RootAnswer[]> {
+    return this.env.HUB.getByName("hub").roots(looks);
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {

@@ -3,9 +3,9 @@ import type { ObjectChange } from "../../src/compile/inventory.ts";
 import type { DescribedKind } from "../../src/compile/istio/described.ts";
 import type { CallerVerdict, SeenCaller } from "../../src/compile/seen-callers.ts";
 import type { ServingGateway } from "../../src/kube/description.ts";
+import type { Standing } from "../../src/kube/programmed.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { lookupSlice, servingScope } from "../../src/compile/lookup.ts";
-import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
 import { elsewhere, lacksPort, type Place } from "../../src/request/places.ts";
 import { type RevocationList, revocationList } from "../../src/identity/revocation-list.ts";
 import type { Finding } from "../../src/resources/finding.ts";
@@ -14,28 +14,13 @@ import { MAX_SLICE_COST } from "../../src/match/regex-cost.ts";
 import { tooManyPrograms } from "../../src/compile/istio/telemetry-size.ts";
 import { patternCostOf } from "../../src/compile/pattern-cost.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
-import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
-import { RetiredSlices } from "./retired-slices.ts";
 import { type Excess, excessOf, type Oversized, partIn, worse } from "./too-much.ts";
-import { sliceId } from "../../src/snapshot/hash.ts";
-import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
-import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
-import type { GatewayProps, IsolatesSeen, Registration, RootAnswer } from "../../src/snapshot/rpc.ts";
-import { type GatewayStanding, type GatewayStatus, liveAt, type LocationSeen, seenOf } from "./gateway-status.ts";
-import {
-  importSigningKey,
-  MAX_ROOT_BYTES,
-  MAX_SLICE_BYTES,
-  type SigningKey,
-  signRoot,
-} from "../../src/snapshot/signature.ts";
-
-export interface Deployment {
-  readonly props: GatewayProps;
-  readonly registration: Registration;
-}
+import type { IsolatesSeen, RootAnswer } from "../../src/snapshot/rpc.ts";
+import { type GatewayStanding, type GatewayStatus, liveAt, seenOf } from "./gateway-status.ts";
+import { MAX_SLICE_BYTES } from "../../src/snapshot/signature.ts";
+import { type Deployment, MAX_CONTENT, type Published, Roots } from "./roots.ts";
 
 /** By which scope each place is looked up, and what the first that lists its host serves. */
 interface FoundSlice {
@@ -43,55 +28,15 @@ interface FoundSlice {
   readonly slice: { readonly at: number; readonly id: string; readonly text: string } | null;
 }
 
-/** A deployment with what was last published for it. */
-interface Published {
-  readonly deployment: Deployment;
-  readonly bindings: ReadonlySet<string>;
-  /** Of the configuration that `root` was made of; -1: none yet. */
-  version: number;
-  root: { readonly signed: SignedRoot; readonly generation: number; readonly issuedAt: number } | null;
-  /** Canonical JSON of a `Content`: a change that leaves it alone makes no new root. */
-  content: string;
-  slices: ReadonlyMap<string, string>;
-  problem: string | null;
-  /** What its cells said when each last looked, by location. */
-  readonly seen: Map<string, LocationSeen>;
-}
-
-/** Of a root what the configuration says: without generation and time. */
-interface Content {
-  readonly scopes: Root["scopes"];
-  readonly maxAgeMs: number | null;
-  readonly trust: Trust;
-  /** Null: nobody is told of traces. */
-  readonly tracing: MeshTracing | null;
-  /** Null: nothing is said. */
-  readonly telemetry: MeshTelemetry | null;
-  readonly format: number;
-}
-
-/** Of a root's characters those that the configuration fills. */
-const MAX_CONTENT = MAX_ROOT_BYTES - 10_000;
-
-/** A root whose signature is older is signed again when a cell asks: its age tells gateways that control is there. */
-const SIGN_AGAIN_MS = 5 * 60_000;
-
 /** The compiler with what it makes for each gateway deployment: roots, signed, and their slices by id. */
 export class Publisher {
   readonly #compiler: Compiler;
-  readonly #signingKey: Promise<SigningKey>;
-  #authority: AuthorityTrust;
   readonly #deployments = new Map<string, Published>();
-  readonly #ids = new WeakMap<CompiledSlice, string>();
-  readonly #retired = new RetiredSlices();
-  readonly #reachable = new ReachableSlices();
-  #federated: Readonly<Record<string, readonly string[]>> = {};
-  #generation: number;
+  /** What roots are made of, and the roots. */
+  readonly #roots: Roots;
   /** What is too much of the configuration as it is, and as the attempt that is open would have it; null: not looked at. */
   #excess: Excess | null = null;
   #tried: Excess | null = null;
-  /** Grows with whatever a root is made of. */
-  #version = 0;
 
   constructor(options: {
     readonly local: boolean;
@@ -104,9 +49,7 @@ export class Publisher {
   }) {
     const { local, trustDomain } = options;
     this.#compiler = new Compiler({ local, trustDomain, kindOf: kindOfObject });
-    this.#signingKey = importSigningKey(options.signingKey);
-    this.#authority = options.authority;
-    this.#generation = options.generation;
+    this.#roots = new Roots(this.#compiler, options);
     for (const deployment of options.deployments) this.register(deployment);
   }
 
@@ -138,27 +81,24 @@ export class Publisher {
     return [...(this.#compiler.verdict(refKey(refOf(object))) ?? []), ...partIn(this.#excess, object)];
   }
 
+  async revocationList(): Promise<RevocationList> {
+    const { version, revoked } = this.#roots.authority;
+    return revocationList(version, revoked, this.#compiler.revocationMaxAgeMs);
+  }
+
   /** The changes accepted so far are those of this generation. */
   publish(generation: number): void {
-    this.#generation = generation;
-    this.#version += 1;
+    this.#roots.publish(generation);
   }
 
-  /**
-   * Of two words of the authority the later one counts: roots are made anew where it says something else.
-   *
-   * @returns whether it is the later one
-   */
+  /** @returns whether this word of the authority is later than the last */
   takeTrust(authority: AuthorityTrust): boolean {
-    if (authority.version <= this.#authority.version) return false;
-    this.#authority = authority;
-    this.#version += 1;
-    return true;
+    return this.#roots.takeTrust(authority);
   }
 
-  async revocationList(): Promise<RevocationList> {
-    const { version, revoked } = this.#authority;
-    return revocationList(version, revoked, this.#compiler.revocationMaxAgeMs);
+  /** @param authorities of other trust domains, base64 DER */
+  federate(authorities: Readonly<Record<string, readonly string[]>>): void {
+    this.#roots.federate(authorities);
   }
 
   get trustDomain(): string {
@@ -168,23 +108,6 @@ export class Publisher {
   /** Whom the mesh federates with, as its settings say. */
   get federation(): Federated {
     return this.#compiler.federation;
-  }
-
-  /** @param authorities of other trust domains, base64 DER; those with whom the mesh does not federate count for nothing */
-  federate(authorities: Readonly<Record<string, readonly string[]>>): void {
-    this.#federated = authorities;
-    this.#version += 1;
-  }
-
-  /** Authorities of the trust domains that the settings name now. */
-  #foreign(): Readonly<Record<string, readonly string[]>> {
-    const names = this.federation.domains.map(({ trustDomain }) => trustDomain);
-    return Object.fromEntries(
-      names.flatMap((name) => {
-        const known = Object.hasOwn(this.#federated, name) ? this.#federated[name] : undefined;
-        return known === undefined ? [] : [[name, known] as const];
-      }),
-    );
   }
 
   /** The whole slice of the first place that lists its host, wherever its endpoints may be bound. */
@@ -197,7 +120,7 @@ export class Publisher {
       if (listed === null) continue;
       const other = lacksPort(listed.slice, place) ? lookupSlice(compiled, scope, elsewhere(place).host) : null;
       const found = other ?? listed;
-      return { scopes, slice: { at, id: await this.#idOf(found), text: found.text } };
+      return { scopes, slice: { at, id: await this.#roots.idOf(found), text: found.text } };
     }
     return { scopes, slice: null };
   }
@@ -271,7 +194,7 @@ export class Publisher {
     if (!published) return { kind: "unknown" };
     const { location = "unknown", serving = null, refused = null, ...more } = seen ?? {};
     published.seen.set(location, { serving, refused, at: now, have, ...more });
-    const root = await this.#current(published, now);
+    const root = await this.#roots.current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
     return current ? { kind: "current" } : { kind: "root", root: root.signed };
@@ -290,6 +213,23 @@ export class Publisher {
     return { described, gateways };
   }
 
+  /** Which isolates that take requests now do not serve the newest yet. @param now epoch ms */
+  standing(now: number): Standing {
+    let isAwake = false;
+    const behind = [];
+    for (const { deployment, root, version, problem, seen } of this.#deployments.values())
+      for (const [location, { at, serving, refused }] of seen) {
+        if (now - at >= TAKES_REQUESTS_MS || serving === null) continue;
+        isAwake = true;
+        // Where no root of it was made yet, the newest configuration may be another.
+        const isMade = this.#roots.isMade({ version, problem });
+        const newest = isMade ? (root?.generation ?? 0) : this.#roots.generation;
+        const { gateway } = deployment.props;
+        if (serving < newest) behind.push({ gateway, location, serving, newest, refused: refused?.code ?? null });
+      }
+    return { isAwake, behind };
+  }
+
   /** Whether all isolates that take requests now have this order of tails, or a newer one. */
   haveTails(revision: number, now: number): boolean {
     for (const { seen } of this.#deployments.values())
@@ -306,7 +246,7 @@ export class Publisher {
   async slices(gateway: string, ids: readonly string[], now: number): Promise<Record<string, string>> {
     const published = this.#deployments.get(gateway);
     if (!published) return {};
-    await this.#current(published, now);
+    await this.#roots.current(published, now);
     const texts: Record<string, string> = {};
     for (const id of ids) {
       const text = published.slices.get(id);
@@ -320,14 +260,14 @@ export class Publisher {
     const given = [...this.#deployments.values()].map(({ slices }) => slices);
     return Object.fromEntries(
       ids.flatMap((id) => {
-        const text = given.find((slices) => slices.has(id))?.get(id) ?? this.#retired.get(id);
+        const text = given.find((slices) => slices.has(id))?.get(id) ?? this.#roots.retired.get(id);
         return text === undefined ? [] : [[id, text] as const];
       }),
     );
   }
 
   async status(now: number): Promise<readonly GatewayStatus[]> {
-    for (const published of this.#deployments.values()) await this.#current(published, now);
+    for (const published of this.#deployments.values()) await this.#roots.current(published, now);
     return Array.from(this.#deployments.values(), ({ deployment, root, problem, seen }) => ({
       gateway: deployment.props.gateway,
       generation: root?.generation ?? null,
@@ -347,111 +287,6 @@ export class Publisher {
       generation: root?.generation ?? null,
       locations: liveAt(seen, now),
     }));
-  }
-
-  async #current(published: Published, now: number): Promise<Published["root"]> {
-    const stale = published.version !== this.#version;
-    if (stale) await this.#compileFor(published, now);
-    else if (published.root && now - published.root.issuedAt > SIGN_AGAIN_MS) await this.#sign(published, now);
-    return published.root;
-  }
-
-  async #compileFor(published: Published, now: number): Promise<void> {
-    const version = this.#version;
-    const generation = this.#generation;
-    const { props } = published.deployment;
-    const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
-    const { maxAgeMs } = this.#compiler;
-    const content = canonicalJson({
-      scopes,
-      maxAgeMs,
-      trust: this.#trust(),
-      tracing: this.#tracing(published),
-      telemetry: telemetryFor(this.#compiler.telemetry, published.deployment.registration),
-      format: formatFor(published.deployment.registration),
-    } satisfies Content);
-    if (content.length > MAX_CONTENT) {
-      // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
-      published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
-      published.version = version;
-      return;
-    }
-    published.problem = null;
-    this.#retired.add(published.slices, slices, now);
-    published.slices = slices;
-    if (content !== published.content || published.root === null) {
-      published.content = content;
-      await this.#sign(published, now, generation);
-    }
-    published.version = version;
-  }
-
-  async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs, tracing, telemetry, format } = JSON.parse(published.content) as Content;
-    const root: Root = {
-      format,
-      gateway: published.deployment.props.gateway,
-      generation: generation ?? published.root?.generation ?? this.#generation,
-      // Of two roots of one generation the younger is the newer: it must not stand still.
-      issuedAt: Math.max(now, (published.root?.issuedAt ?? 0) + 1),
-      ...(maxAgeMs !== null && { maxAgeMs }),
-      trust,
-      ...(tracing !== null && { tracing }),
-      ...(telemetry !== null && { telemetry }),
-      scopes,
-    };
-    const signed = await signRoot(root, await this.#signingKey);
-    published.root = { signed, generation: root.generation, issuedAt: root.issuedAt };
-  }
-
-  #tracing({ bindings, deployment: { registration } }: Published): MeshTracing | null {
-    return this.#compiler.tracing((address) =>
-      isReached(address, (binding) => bindings.has(binding), registration.hasPrivate),
-    );
-  }
-
-  #trust(): Trust {
-    const { authorities, revoked } = this.#authority;
-    const maxAgeMs = this.#compiler.revocationMaxAgeMs;
-    const isAny = revoked.serials.length > 0 || revoked.ids.length > 0 || maxAgeMs !== null;
-    const federated = this.#foreign();
-    return {
-      domain: this.trustDomain,
-      aliases: this.#compiler.trustDomainAliases,
-      authorities,
-      ...(Object.keys(federated).length > 0 && { federated }),
-      ...(isAny && { revoked: { ...revoked, ...(maxAgeMs !== null && { maxAgeMs }) } }),
-    };
-  }
-
-  /** Scopes as a root lists them, with the texts of their slices: without endpoints that this gateway cannot reach. */
-  async #listed(
-    compiled: Scopes,
-    published: Published,
-  ): Promise<{ scopes: Record<string, Record<string, string | null>>; slices: Map<string, string> }> {
-    const scopes: Record<string, Record<string, string | null>> = {};
-    const slices = new Map<string, string>();
-    for (const [scope, hosts] of compiled) {
-      const listed: Record<string, string | null> = {};
-      for (const [host, whole] of hosts) {
-        if (whole === null) {
-          listed[host] = null;
-          continue;
-        }
-        const slice = this.#reachable.of(whole, published.bindings, published.deployment.registration);
-        const id = await this.#idOf(slice);
-        listed[host] = id;
-        slices.set(id, slice.text);
-      }
-      scopes[scope] = listed;
-    }
-    return { scopes, slices };
-  }
-
-  async #idOf(slice: CompiledSlice): Promise<string> {
-    const id = this.#ids.get(slice) ?? (await sliceId(slice.text));
-    this.#ids.set(slice, id);
-    return id;
   }
 }
 

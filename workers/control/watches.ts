@@ -1,9 +1,11 @@
 import type { Kind } from "../../src/kinds/kind.ts";
 import { kindOf } from "../../src/kinds/registry.ts";
-import { type KubeObject, refOf } from "../../src/resources/object.ts";
+import { saysProgrammed, type Standing, withProgrammed } from "../../src/kube/programmed.ts";
+import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import type { Selects } from "../../src/kube/selectors.ts";
 import { inForm } from "../../src/kube/forms.ts";
+import type { Programming } from "./programming.ts";
 
 /** Clients that asked for them learn at least this often how far they are. */
 const BOOKMARK_EVERY_MS = 60_000;
@@ -14,20 +16,45 @@ const MAX_CHUNK_BYTES = 64 * 1024;
 const MAX_OF_ACCOUNT = 200;
 const MAX_OPEN = 2_000;
 
+/** How a watch learns whether what an object says is live. */
+interface Live {
+  readonly programming: Programming;
+  standing(): Standing;
+}
+
+/** What turned is told at once; what did not turn is not looked at with every look of every cell. */
+const SETTLE_EVERY_MS = 250;
+
 /** The open watches. Each change is told to all of them in the order of the resourceVersions. */
 export class Watches {
   readonly #open = new Set<Watch>();
   #rv = 0;
+  #live: Live | null = null;
+  #settledAt = 0;
+  #awaited: Standing | null = null;
+
+  /** Nothing was told before this. */
+  tellBy(live: Live): void {
+    this.#live = live;
+  }
 
   /**
    * @param backlog what the client shall see first
+   * @param known objects that it may have listed already: it learns of what turned since
    * @param rv the resourceVersion that it is as of: nothing newer was published yet
    */
-  open(wish: WatchWish, selects: Selects, backlog: Iterable<Seen>, rv: number): ReadableStream {
+  open(
+    wish: WatchWish,
+    selects: Selects,
+    backlog: Iterable<Seen>,
+    known: Iterable<KubeObject>,
+    rv: number,
+  ): ReadableStream {
     this.#rv = rv;
-    const watch = new Watch(wish, selects, () => this.#open.delete(watch));
+    const watch = new Watch(wish, selects, this.#live, () => this.#open.delete(watch));
     this.#open.add(watch);
     for (const seen of backlog) watch.tell(seen);
+    watch.mayHaveListed(known);
     if (wish.initialBookmark) watch.bookmark(this.#rv, true);
     watch.startTimers(() => this.#rv);
     return watch.stream();
@@ -40,6 +67,20 @@ export class Watches {
   publish(changes: readonly LoggedChange[], events: readonly KubeObject[], rv: number): void {
     this.#rv = rv;
     for (const watch of this.#open) watch.publish(changes, events);
+  }
+
+  /** Isolates told what they serve: those who watch learn of what is live now. */
+  settle(): void {
+    const now = Date.now();
+    const isAwaited = [...this.#open].some((watch) => watch.isUnsettled);
+    if (!isAwaited || this.#live === null) return;
+    const standing = this.#live.standing();
+    const turned =
+      standing.behind.length !== this.#awaited?.behind.length || standing.isAwake !== this.#awaited.isAwake;
+    if (!turned && now - this.#settledAt < SETTLE_EVERY_MS) return;
+    this.#settledAt = now;
+    this.#awaited = standing;
+    for (const watch of this.#open) watch.settle(standing);
   }
 
   /** Whether this account may open one more. */
@@ -67,6 +108,10 @@ class Watch {
   readonly #wish: WatchWish;
   readonly #info: Kind;
   readonly #selects: Selects;
+  /** Null: nothing is said of whether objects are live, as in a table. */
+  readonly #live: Live | null;
+  /** Objects of which it was not told that they are live. */
+  readonly #unsettled = new Map<string, KubeObject>();
   readonly #onEnd: () => void;
   readonly #encoder = new TextEncoder();
   #waiting: Uint8Array[] = [];
@@ -77,12 +122,13 @@ class Watch {
   #wake: (() => void) | null = null;
   #timers: readonly ReturnType<typeof setTimeout>[] = [];
 
-  constructor(wish: WatchWish, selects: Selects, onEnd: () => void) {
+  constructor(wish: WatchWish, selects: Selects, live: Live | null, onEnd: () => void) {
     const info = kindOf(wish);
     if (!info) throw new Error(`no kind ${wish.group}/${wish.kind}`);
     this.#wish = wish;
     this.#info = info;
     this.#selects = selects;
+    this.#live = wish.form.as === "json" && saysProgrammed(info) ? live : null;
     this.#onEnd = onEnd;
   }
 
@@ -103,7 +149,40 @@ class Watch {
   }
 
   tell({ type, object }: Seen): void {
-    this.#push({ type, object: this.#formed(object) });
+    const key = refKey(refOf(object));
+    this.#unsettled.delete(key);
+    const live = type === "DELETED" ? null : this.#live;
+    const told = live?.programming.of(key, live.standing(), Date.now());
+    if (told !== undefined && told.status !== "True") this.#unsettled.set(key, object);
+    const shown = told === undefined ? object : withProgrammed(object, told, told.turnedAt);
+    this.#push({ type, object: this.#formed(shown) });
+  }
+
+  get isUnsettled(): boolean {
+    return this.#unsettled.size > 0;
+  }
+
+  /** It watches from where a list ended: what is not live will be told when it is, and what is since a moment ago is told now. */
+  mayHaveListed(objects: Iterable<KubeObject>): void {
+    if (this.#live === null) return;
+    const { programming } = this.#live;
+    const standing = this.#live.standing();
+    const now = Date.now();
+    for (const object of objects) {
+      if (!isWatched(this.#wish, refOf(object)) || !this.#selects(object)) continue;
+      const key = refKey(refOf(object));
+      const told = programming.of(key, standing, now);
+      if (told.status !== "True") this.#unsettled.set(key, object);
+      else if (programming.isFresh(told, now)) this.tell({ type: "MODIFIED", object });
+    }
+  }
+
+  /** Tells of each object once when it is live. */
+  settle(standing: Standing): void {
+    for (const [key, object] of this.#unsettled) {
+      const status = this.#live?.programming.of(key, standing, Date.now()).status;
+      if (status === "True") this.tell({ type: "MODIFIED", object });
+    }
   }
 
   bookmark(rv: number, endsInitial = false): void {

@@ -1,5 +1,6 @@
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import type { Configuration, Place } from "../../src/exchange/configuration.ts";
+import { readShards } from "../../src/exchange/shards.ts";
 import type { Uplink } from "../../src/exchange/uplink.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { Probe } from "../../src/snapshot/model.ts";
@@ -45,8 +46,11 @@ const CALL_TIMEOUT_MS = 2_000;
 const REGISTER_EVERY_MS = 600_000;
 /** And this often while what comes is in a format of before. */
 const REGISTER_ANEW_MS = 5_000;
-/** Exchanges by one request's timer, so that it ends where the cell does not come back. */
+/** Exchanges by one request's timer that no request asks for, so that it ends where the cell does not come back. */
 const MAX_ROUNDS = 5;
+/** One request's timer runs no longer than this, and one exchange: the platform ends what waits 30 s after the answer. */
+const HELD_MS = 20_000;
+const TOGETHER_MS = 100;
 
 /** The isolate's talk with its cell: once a second at most, off the request path, and held open by no call. */
 export class CellLink {
@@ -55,12 +59,16 @@ export class CellLink {
   readonly #uplink: Uplink;
   readonly #isolate = crypto.randomUUID();
   #armedAt = Number.NEGATIVE_INFINITY;
+  /** When the last request came. */
+  #usedAt = Number.NEGATIVE_INFINITY;
   #running: { readonly done: Promise<void>; readonly startedAt: number } | null = null;
   #completed = 0;
   /** Whether the last exchange failed: told once. */
   #isAway = false;
   #registeredAt = Number.NEGATIVE_INFINITY;
   #nextMs = 1_000;
+  /** Cells of this location, as the cell said last: which of them is this isolate's follows from its id. */
+  #shards = 1;
   /** The cell waited for control when it last answered. */
   #isLooking = false;
   /** What the cell was last told of the configuration here. */
@@ -84,6 +92,7 @@ export class CellLink {
    */
   arm(ctx: Context): boolean {
     const now = this.#deps.now();
+    this.#usedAt = now;
     if (now - this.#armedAt < Math.max(DEAD_AFTER_MS, this.#nextMs + CALL_TIMEOUT_MS)) return false;
     this.#armedAt = now;
     ctx.waitUntil(this.#timer(ctx));
@@ -100,10 +109,15 @@ export class CellLink {
     await Promise.race([this.#running?.done, scheduler.wait(ms)]);
   }
 
-  /** One exchange, and one more while the cell does not know what is here now, also if no request comes any more. */
+  /**
+   * One exchange, and one more while requests come, or while the cell does not know what is here now. A timer that ended with each
+   * exchange would let an isolate with a request a second exchange every two.
+   */
   async #timer(ctx: Context): Promise<void> {
     let armedAt = this.#armedAt;
-    for (let round = 0; round === 0 || (round < MAX_ROUNDS && (this.#hasRecords() || this.#hasMore())); round += 1) {
+    const begunAt = armedAt;
+    for (let round = 0, waitsFrom = armedAt; round === 0 || this.#goesOn(round, waitsFrom, begunAt); round += 1) {
+      waitsFrom = armedAt;
       await scheduler.wait(this.#nextMs);
       if (this.#armedAt !== armedAt) return; // counted as dead meanwhile: another runs
       // A collector that hangs holds up nothing else.
@@ -114,6 +128,13 @@ export class CellLink {
     }
     this.#armedAt = Number.NEGATIVE_INFINITY;
     await this.#registerAgain();
+  }
+
+  /** @param waitedFrom when the last round began @param begunAt when the first did */
+  #goesOn(rounds: number, waitedFrom: number, begunAt: number): boolean {
+    // What came together with the request that holds the timer is no sign of more.
+    if (this.#usedAt - waitedFrom > TOGETHER_MS) return waitedFrom - begunAt < HELD_MS;
+    return rounds < MAX_ROUNDS && (this.#hasRecords() || this.#hasMore());
   }
 
   #hasRecords(): boolean {
@@ -156,6 +177,7 @@ export class CellLink {
     }
     const now = this.#deps.now();
     this.#nextMs = Math.min(Math.max(down.nextMs, 500), 60_000);
+    this.#shards = readShards(down.shards);
     this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
     this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);
     this.#isLooking = down.looking === true;
@@ -192,6 +214,7 @@ export class CellLink {
     return {
       isolate: this.#isolate,
       location: this.#deps.location(),
+      shards: this.#shards,
       have,
       ...(refused && { refused }),
       ...(refusedRoot !== null && { refusedRoot }),

@@ -12,7 +12,7 @@ export interface Env {
   readonly GATEWAY?: string;
   /** By which the platform's edge is told from a Worker of the account, which could bind the public way in too. Unset: it is not. */
   readonly EDGE_SECRET?: string;
-  /** Set by the local mesh alone: `cf` tells the listener, loopback is allowed where addresses are judged. */
+  /** Set by the local mesh alone, to where this gateway is or `1`: `cf` tells the listener, loopback is allowed where addresses are judged. */
   readonly TULLE_LOCAL?: string;
   /** Set: every call is held in `waitUntil` until its end, for a runtime that forgets the listeners of an aborted request. */
   readonly HOLD_CALLS?: string;

@@ -14,6 +14,7 @@ import { receiveRequest } from "./receive-request.ts";
 import { record } from "./record.ts";
 import { sendRequest } from "./send.ts";
 import { traceRequest } from "./trace-request.ts";
+import { watchHops } from "./watch-hops.ts";
 
 /**
  * The order is the security model: a request reaches `sendRequest` only past every line above it. The answer is passed on and
@@ -28,6 +29,7 @@ const STEPS: readonly Step<HttpCall, Response>[] = [
   traceRequest,
   enterGateway,
   decideRequest,
+  watchHops,
   keepBody,
   admit,
   mirrorRequest,

@@ -16,6 +16,7 @@ import type { Env } from "./env.ts";
 import { Exchange } from "./exchange.ts";
 import { CertificateCache } from "./certificate-cache.ts";
 import { Authorizers } from "./authorizers.ts";
+import { HopWarnings } from "./hop-warnings.ts";
 import { Limits } from "./limits.ts";
 import { lineExporter } from "./line-exporter.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -43,6 +44,7 @@ export interface Mesh {
   readonly spans: SpanExporter;
   /** Of the log, for collectors. */
   readonly lines: BatchExporter<KeptLine>;
+  readonly hopWarnings: HopWarnings;
   /** Of Workers RPC. */
   readonly openCalls: OpenCalls;
   readonly memory: MemoryBudget;
@@ -69,12 +71,17 @@ export function meshOf(env: Env): Mesh {
   return only;
 }
 
-const LOCAL_LOCATION = "LOC";
+/** A local mesh says where each of its gateways is; `1`: where all are. */
+function localLocation(told: string): string {
+  return told === "1" ? "LOC" : told;
+}
+
 const UNKNOWN_LOCATION = "unknown";
 
 /** @throws where a variable is not what it must be: the deployment serves nothing until it is mended */
 export function createMesh(env: Env): Mesh {
   const local = env.TULLE_LOCAL !== undefined;
+  const place = env.TULLE_LOCAL === undefined ? null : localLocation(env.TULLE_LOCAL);
   const now = (): number => Date.now();
   const recorder = recorderOf(env, {
     idOf: (slice) => configuration.idOf(slice),
@@ -119,6 +126,7 @@ export function createMesh(env: Env): Mesh {
     }),
     spans: new SpanExporter(whence, toCollectors),
     lines: lineExporter(whence, toCollectors),
+    hopWarnings: new HopWarnings(),
     openCalls: new OpenCalls(),
     memory: new MemoryBudget(),
     deployment: deploymentOf(env),
@@ -127,8 +135,8 @@ export function createMesh(env: Env): Mesh {
     series: new SeriesIndex(configuration.metrics, configuration.routes, (key) => configuration.count(key)),
     recorder,
     logOneIn: logOneIn(env),
-    location: local ? LOCAL_LOCATION : UNKNOWN_LOCATION,
-    whereabouts: local ? { colo: LOCAL_LOCATION, country: null, continent: null } : null,
+    location: place ?? UNKNOWN_LOCATION,
+    whereabouts: place === null ? null : { colo: place, country: null, continent: null },
   };
   return mesh;
 }

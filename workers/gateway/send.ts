@@ -15,7 +15,7 @@ import { type Backend, backendFor } from "./backend.ts";
 import type { HttpCall } from "./http-call.ts";
 import { toldLength } from "./kept-body.ts";
 import { takeRetry } from "./retry.ts";
-import { traceAttempt } from "./trace-request.ts";
+import { countHop, traceAttempt } from "./trace-request.ts";
 
 /**
  * Steps 6 and 7: calls an endpoint, another where the route's policy says so, and passes the last one's answer on. What must happen
@@ -143,7 +143,8 @@ export function headersFor(
       : clientCertificate(endpoint.workload.principal, principal, certificate);
   setOurs(headers, "x-forwarded-client-cert", proof);
   headers["x-envoy-attempt-count"] = String(call.journal.attempts);
-  if (call.plan !== null) traceAttempt(call, call.plan, forward.cluster.model, headers, copy);
+  if (call.plan === null) countHop(call, forward.cluster.model, headers, copy);
+  else traceAttempt(call, call.plan, forward.cluster.model, headers, copy);
   let payloads = null as Set<string> | null;
   for (const change of request) {
     if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);

@@ -1,6 +1,6 @@
 import type { MutableHeaders } from "../../src/request/headers.ts";
 import { readB3, writeB3 } from "../../src/telemetry/b3.ts";
-import { hopHash, nextHop } from "../../src/telemetry/hops.ts";
+import { hopHash, nextHop, withoutHops } from "../../src/telemetry/hops.ts";
 import { attemptSpanId, formatTraceparent, MIRROR } from "../../src/telemetry/trace-context.ts";
 import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
 import type { Cluster } from "../../src/snapshot/model.ts";
@@ -30,7 +30,7 @@ function decide(call: HttpCall, plan: TracePlan): void {
 }
 
 /** Anybody else could have every request of theirs reported, and tell of hops that there were not. */
-function isOfMesh({ entrance, peer }: HttpCall): boolean {
+export function isOfMesh({ entrance, peer }: HttpCall): boolean {
   return entrance.kind === "mesh" || peer.principal !== null;
 }
 
@@ -63,6 +63,26 @@ export function traceAttempt(
     journal.loop = seen;
   }
   if (b3 !== null) writeB3(headers, b3, { traceId: journal.traceId, spanId, parentId: journal.spanId, sampled });
+}
+
+/**
+ * Where nobody is told of traces, hops are counted all the same: of calls of the mesh's own workloads, since what anybody else says of
+ * hops counts for nothing and goes no further (R9).
+ */
+export function countHop(call: HttpCall, cluster: Cluster, headers: MutableHeaders, copy?: number): void {
+  const state = headers["tracestate"];
+  if (!isOfMesh(call)) {
+    if (state === undefined) return;
+    const others = withoutHops(state);
+    if (others === null) delete headers["tracestate"];
+    else headers["tracestate"] = others;
+    return;
+  }
+  const hop = nextHop(state ?? null, true, hopHash(cluster.service.host));
+  headers["tracestate"] = hop.state;
+  if (copy !== undefined) return;
+  call.journal.hops = hop.count;
+  call.journal.loop = hop.seen;
 }
 
 /** All that carries a trace on. */

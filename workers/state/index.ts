@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { cellName, readShards, shardOf } from "../../src/exchange/shards.ts";
 import type { Taken } from "../../src/limits/limiter.ts";
 import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
@@ -13,8 +14,9 @@ export class State extends WorkerEntrypoint<Env, StateProps> implements StateRpc
     const { gateway } = this.ctx.props;
     if (typeof gateway !== "string" || gateway === "")
       throw new Error("this binding names no gateway: its deployer must write `props: { gateway }`");
-    const location = up.location ?? "unknown";
-    const cell = () => this.env.CELL.getByName(location);
+    // Where an isolate belongs follows from its id: nobody is asked.
+    const name = cellName(up.location ?? "unknown", shardOf(up.isolate, readShards(up.shards)));
+    const cell = () => this.env.CELL.getByName(name);
     try {
       return await cell().exchange(gateway, up);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { KeptRecord, MetricDelta, SentRecord, StateApi, TelemetryReport } from "../../src/snapshot/rpc.ts";
 import { MetricSums } from "../../src/telemetry/metrics.ts";
+import { inTime } from "./in-time.ts";
 
 /** Series that wait for a control that is away; further ones are dropped and counted. */
 const MAX_SERIES = 20_000;
@@ -74,8 +75,7 @@ export class Outbox {
     try {
       while (this.#hasNews()) {
         this.#unsent ??= this.#next();
-        const report = this.#control.report(this.#unsent);
-        await Promise.race([report, scheduler.wait(TIMEOUT_MS).then(() => Promise.reject(new Error("no answer")))]);
+        await inTime(this.#control.report(this.#unsent), TIMEOUT_MS);
         this.#unsent = null;
         await scheduler.wait(SPACING_MS);
       }

@@ -1,5 +1,6 @@
 import type { StateApi } from "../../src/snapshot/rpc.ts";
 import type { Tailed, TailedLine } from "../../src/snapshot/tail-model.ts";
+import { inTime } from "./in-time.ts";
 
 /** Characters that wait for control; what is more is left out, and counted. */
 const MAX_WAITING = 1024 * 1024;
@@ -42,8 +43,7 @@ export class TailLines {
       this.#characters = 0;
       this.#dropped = {};
       try {
-        const sent = this.#control.tailed({ lines, dropped });
-        await Promise.race([sent, scheduler.wait(TIMEOUT_MS).then(() => Promise.reject(new Error("no answer")))]);
+        await inTime(this.#control.tailed({ lines, dropped }), TIMEOUT_MS);
       } catch {
         // What observes does not insist. The counts of what was left out are small: they go with the next lines.
         for (const line of lines) this.#drop(line);

@@ -7,6 +7,7 @@ import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type {
   ConfigApi,
   IsolatesSeen,
+  Look,
   Registration,
   RootAnswer,
   StateApi,
@@ -38,7 +39,11 @@ export const control = {
   /** What objects that count told, and what they are told. */
   counted: [] as CountReport[],
   orders: { nextMs: 2_000, resets: [] } as CountOrders,
-  /** What each call of `root` told, by gateway. */
+  /** So many roots have room in one answer. */
+  largest: Number.POSITIVE_INFINITY,
+  /** The gateways that each call of a cell was for. */
+  calls: [] as string[][],
+  /** What each look told, by gateway. */
   looks: new Map<string, (IsolatesSeen | null)[]>(),
 };
 
@@ -57,6 +62,15 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
     const tails = control.tails === null ? {} : { tails: control.tails };
     const isCurrent = have?.generation === generation && have.issuedAt === issuedAt;
     return isCurrent ? { kind: "current", ...tails } : { kind: "root", root, ...tails };
+  }
+
+  async roots(looks: readonly Look[]): Promise<readonly RootAnswer[]> {
+    control.calls.push(looks.map(({ gateway }) => gateway));
+    const answers = await Promise.all(looks.map(async ({ gateway, have, seen }) => this.root(gateway, have, seen)));
+    let roots = 0;
+    return answers.map((answer) =>
+      answer.kind === "root" && (roots += 1) > control.largest ? { kind: "later" } : answer,
+    );
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {

@@ -4,7 +4,8 @@ import type { ResourcePath } from "../../../src/kube/path.ts";
 import { fieldSelector, labelSelector, type Selects } from "../../../src/kube/selectors.ts";
 import { failure, notFound, type Status } from "../../../src/kube/status.ts";
 import { isEvents } from "../../../src/kube/watch.ts";
-import type { KubeObject } from "../../../src/resources/object.ts";
+import { saysProgrammed, withProgrammed } from "../../../src/kube/programmed.ts";
+import { type KubeObject, refKey, refOf } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { allowed, isStillLetIn } from "../access.ts";
 import { objectStore } from "../db/store.ts";
@@ -27,7 +28,28 @@ export async function get(c: Ask, path: ResourcePath, name: string): Promise<Res
     : await objectStore(c.env).get(ref);
   if (!object) return err(notFound(ref));
   const options = formOptions(c, path);
-  return options.ok ? ok(c.json(inForm(form.value, path.info, object, options.value) as object)) : options;
+  if (!options.ok) return options;
+  const [shown = object] = await told(c, path, form.value, [object]);
+  return ok(c.json(inForm(form.value, path.info, shown, options.value) as object));
+}
+
+/** Objects with what is worked out when somebody asks. Where the Hub is away, they are shown as they are stored. */
+async function told(
+  c: Ask,
+  { info }: ResourcePath,
+  form: ResourceForm,
+  objects: readonly KubeObject[],
+): Promise<readonly KubeObject[]> {
+  if (form.as !== "json" || objects.length === 0 || !saysProgrammed(info)) return objects;
+  try {
+    const all = await c.env.HUB.getByName("hub").programmed(objects.map((object) => refKey(refOf(object))));
+    return objects.map((object, at) => {
+      const one = all[at];
+      return one === undefined ? object : withProgrammed(object, one, one.turnedAt);
+    });
+  } catch {
+    return objects;
+  }
 }
 
 function formOf(c: Ask): Result<ResourceForm, Status> {
@@ -80,7 +102,8 @@ export async function list(c: Ask, path: ResourcePath): Promise<Result<Response,
   const last = found.items.at(-1);
   const next = found.more && last ? continueAfter(last, rv) : undefined;
   const metadata = { resourceVersion: String(rv), ...(next !== undefined && { continue: next }) };
-  return ok(c.json(listInForm(form.value, path.info, found.items, metadata, options.value) as object));
+  const items = await told(c, path, form.value, found.items);
+  return ok(c.json(listInForm(form.value, path.info, items, metadata, options.value) as object));
 }
 
 interface Page {

@@ -1,0 +1,196 @@
+import { parseArgs } from "node:util";
+import type { LimitAsk } from "../../src/limits/limit-book.ts";
+import { percentile } from "../percentile.ts";
+import { Calls } from "./calls.ts";
+import { ModelClock, randomOf } from "./model-clock.ts";
+import { ASSUMED, PRICES } from "./prices.ts";
+import { Isolate, type World } from "./world.ts";
+
+/*
+ * `npm run bench:scale`: a whole mesh on a model clock. The code of the exchange (looks, cells that divide, who is awake), of breakers and of
+ * leases is the real one; control, the platform's calls and the requests are modelled.
+ */
+
+const T0 = 1_800_000_000_000;
+/** Until all isolates are there and cells are divided as they will be. */
+const SETTLES_MS = 30_000;
+const MEASURED_MS = 24_000;
+const CHANGE_EVERY_MS = 6_000;
+const IDLE_MS = 60_000;
+/** Each object's bound, calls a second. */
+const BAR_CALLS = 500;
+/** Limits, a second: the first is exact, of the others isolates take some in advance. */
+const LIMITS = [50, 500, 2_000, 5_000];
+/** So much more is asked of each than it allows: by the whole traffic of as many isolates as that takes. */
+const OVERLOAD = 2;
+const LEAST_ADMITTED = 0.95;
+
+const { values } = parseArgs({
+  options: {
+    isolates: { type: "string", default: "20000" },
+    locations: { type: "string", default: "300" },
+    deployments: { type: "string", default: "50" },
+    rps: { type: "string", default: "1000000" },
+    seed: { type: "string", default: "13" },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  console.log(
+    "npm run bench:scale -- [--isolates N] [--locations N] [--deployments N] [--rps N] [--seed N]\n\nExit code 1 where an object is called more often than its bound, or a limit is overshot.",
+  );
+  process.exit(0);
+}
+const [isolates, locations, deployments, rps, seed] = [
+  Number(values.isolates),
+  Number(values.locations),
+  Number(values.deployments),
+  Number(values.rps),
+  Number(values.seed),
+];
+
+const random = randomOf(seed);
+const clock = new ModelClock(T0);
+const times: number[] = [];
+const lastOf = new Map<number, number>();
+let changedAt = Number.POSITIVE_INFINITY;
+const world: World = {
+  clock,
+  calls: new Calls(T0),
+  random,
+  generation: 1,
+  isBusy: true,
+  failing: null,
+  obeyed(_isolate, generation) {
+    if (generation !== world.generation || changedAt === Number.POSITIVE_INFINITY) return;
+    times.push(clock.now - changedAt);
+    lastOf.set(generation, clock.now - changedAt);
+  },
+  admitted: new Map(),
+  cells: new Map(),
+  limiters: new Map(),
+};
+
+/** By Zipf's law: the largest location has more than a tenth. */
+const weights = Array.from({ length: locations }, (_, at) => 1 / (at + 1) ** 0.9);
+const total = weights.reduce((sum, weight) => sum + weight, 0);
+const limits = LIMITS.map(limitOf);
+/** Each so many-th isolate asks a limit. */
+const every = LIMITS.map((limit) => Math.max(LIMITS.length, Math.floor(rps / (OVERLOAD * limit))));
+const all: Isolate[] = [];
+weights.forEach((weight, place) => {
+  const here = Math.max(1, Math.round((isolates * weight) / total));
+  for (let at = 0; at < here; at += 1) {
+    const index = all.length;
+    const id = `${index.toString(16).padStart(8, "0")}-${Math.floor(random() * 2 ** 32).toString(16)}`;
+    const gateway = `gateway-${index % deployments}`;
+    // Each limit is asked by some isolates, wherever they are.
+    const asked = limits.filter((_, which) => index % (every[which] ?? 1) === which);
+    all.push(new Isolate(world, id, `L${place}`, gateway, rps / isolates, asked));
+  }
+});
+const largest = Math.round((isolates * (weights[0] ?? 0)) / total) / isolates;
+console.log(
+  `${all.length} isolates of ${deployments} deployments at ${locations} locations, the largest with ${percent(largest)}; ${rps} requests/s; seed ${seed}`,
+);
+all.forEach((isolate, index) => isolate.begin(index % deployments === 0));
+
+const began = performance.now();
+await clock.until(T0 + SETTLES_MS);
+const [from, to] = [SETTLES_MS / 1_000, (SETTLES_MS + MEASURED_MS) / 1_000];
+world.admitted.clear();
+for (let at = CHANGE_EVERY_MS / 2; at < MEASURED_MS; at += CHANGE_EVERY_MS)
+  clock.in(at, () => {
+    world.generation += 1;
+    changedAt = clock.now;
+  });
+clock.in(MEASURED_MS / 4, () => {
+  world.failing = "gateway-0";
+});
+await clock.until(T0 + SETTLES_MS + MEASURED_MS);
+world.isBusy = false;
+const failing = all.filter(({ failed }) => failed > 0);
+// The last exchanges of isolates that were busy, and what they begin.
+await clock.until(clock.now + 5_000);
+const idleFrom = Math.ceil((clock.now - T0) / 1_000);
+await clock.until(clock.now + IDLE_MS);
+const idle = (clock.now - T0) / 1_000;
+
+const kinds = ["Cell", "Hub", "Limiter"] as const;
+const bad: string[] = [];
+console.log("\nobject     awake   calls/s in all   busiest: mean /s   its busiest second");
+for (const kind of kinds) {
+  const { objects, calls, mean, most } = world.calls.of(kind, from, to);
+  console.log(
+    `${kind.padEnd(8)} ${String(objects).padStart(7)} ${(calls / (to - from)).toFixed(0).padStart(16)} ${mean.toFixed(1).padStart(18)} ${String(most).padStart(20)}`,
+  );
+  if (mean >= BAR_CALLS) bad.push(`${kind}: ${mean.toFixed(0)} calls/s at one object, the bound is ${BAR_CALLS}`);
+  if (world.calls.of(kind, idleFrom, idle).calls > 0) bad.push(`${kind}: called though no request comes`);
+}
+console.log(
+  `\na change is obeyed: p50 ${ms(percentile(times, 0.5))}, p99 ${ms(percentile(times, 0.99))}, the last of all ${ms(Math.max(...lastOf.values()))} (${times.length} isolates, ${lastOf.size} changes)`,
+);
+console.log(
+  `an endpoint that fails: ${failing.reduce((sum, { failed }) => sum + failed, 0)} calls of ${failing.length} isolates reach it in ${(MEASURED_MS * 0.75) / 1_000} s; each would make ${((rps / isolates) * MEASURED_MS * 0.75) / 1_000}`,
+);
+console.log("\nlimit /s    admitted    of what it allows");
+for (const limit of limits) {
+  const [rate] = limit.rates;
+  const admitted = world.admitted.get(limit.counter) ?? 0;
+  const allowed = ((rate?.limit ?? 0) * MEASURED_MS) / 1_000;
+  const most = allowed + (rate?.burst ?? 0);
+  console.log(
+    `${String(rate?.limit).padStart(8)} ${String(admitted).padStart(11)} ${percent(admitted / allowed).padStart(12)}`,
+  );
+  if (admitted > most) bad.push(`the limit of ${rate?.limit}/s let ${admitted} through, ${most} at most may be`);
+  if (admitted < LEAST_ADMITTED * allowed)
+    bad.push(`the limit of ${rate?.limit}/s let only ${percent(admitted / allowed)} through`);
+}
+console.log(`\n${costs()}`);
+console.log(`\nmodelled in ${((performance.now() - began) / 1_000).toFixed(0)} s`);
+for (const one of bad) console.log(`NOT HELD: ${one}`);
+if (bad.length > 0) process.exitCode = 1;
+
+function costs(): string {
+  const seconds = to - from;
+  const per = (kind: string) => world.calls.of(kind, from, to);
+  const requests = rps * seconds;
+  const objectCalls = kinds.reduce((sum, kind) => sum + per(kind).calls, 0);
+  const awake = kinds.reduce((sum, kind) => sum + per(kind).objects, 0);
+  const parts = {
+    "requests at gateways": requests * PRICES.workerRequests,
+    "their CPU": requests * ASSUMED.requestCpuMs * PRICES.workerCpuMs,
+    "CPU of exchanges": per("Cell").calls * ASSUMED.exchangeCpuMs * PRICES.workerCpuMs,
+    "calls of objects": objectCalls * PRICES.objectRequests,
+    "objects awake": awake * seconds * PRICES.objectGb * PRICES.objectGbSeconds,
+    "rows that limiters write": per("Limiter").calls * PRICES.rowsWritten,
+  };
+  const perMillion = Object.entries(parts).map(([what, dollars]) => [what, (dollars / requests) * 1e6] as const);
+  const sum = perMillion.reduce((all_, [, dollars]) => all_ + dollars, 0);
+  const lines = perMillion.map(([what, dollars]) => `  ${what.padEnd(26)} $${dollars.toFixed(4)}`);
+  const idleCalls = kinds.reduce((count, kind) => count + world.calls.of(kind, idleFrom, idle).calls, 0);
+  return `a million requests: $${sum.toFixed(4)}\n${lines.join("\n")}\nan idle month: $${(PRICES.base + idleCalls * PRICES.objectRequests).toFixed(2)}, the plan's price; the mesh adds ${idleCalls} calls`;
+}
+
+function limitOf(limit: number): LimitAsk {
+  return {
+    name: `default/scale/${limit}`,
+    scope: "GLOBAL",
+    counter: `default/scale/${limit}`,
+    shared: `default/scale/${limit}*`,
+    rates: [{ limit, windowMs: 1_000, burst: limit }],
+    cost: 1,
+    audit: false,
+    closed: false,
+    missing: false,
+    timeoutMs: 400,
+  };
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(0)} ms`;
+}
