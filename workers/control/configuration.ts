@@ -151,8 +151,9 @@ export class Configuration {
     await this.#federate(state);
     this.#deps.history.begin(stored.rv, stored.compacted);
     const nothing: Plan = { outcomes: [], failures: [], changes: new Map(), rv: state.rv };
-    const judged = withVerdicts(nothing, state, loaded.findings, this.#warningsOf, rfc3339(Date.now()));
-    await this.#commit(state, judged, { ...SYSTEM, verb: "status" });
+    const at = Date.now();
+    const judged = withVerdicts(nothing, state, loaded.findings, this.#warningsOf, rfc3339(at));
+    await this.#commit(state, judged, { ...SYSTEM, verb: "status" }, at);
     const missing = NAMESPACES.filter((name) => !state.objects.has(refKey(namespaceRef(name))));
     const operations = missing.map((name) => ({
       verb: "create" as const,
@@ -190,7 +191,8 @@ export class Configuration {
       const message = `the configuration is of generation ${state.generation}, not ${ifGeneration}; look at what changed, then write again`;
       return { ok: false, failures: [{ index: -1, status: failure("PreconditionFailed", message) }] };
     }
-    const now = rfc3339(Date.now());
+    const at = Date.now();
+    const now = rfc3339(at);
     const planned = planWrite(state, operations, { now, uid: () => crypto.randomUUID(), parse: this.#parse });
     if (planned.failures.length > 0) return { ok: false, failures: planned.failures };
     const configured = [...planned.changes.values()].filter(({ configuration }) => configuration);
@@ -217,7 +219,7 @@ export class Configuration {
     }
     // Where the commit fails, the state is loaded anew.
     attempt.accept();
-    if (await this.#commit(state, plan, options))
+    if (await this.#commit(state, plan, options, at))
       return { ok: true, generation: state.generation, results: resultsOf(plan, answering) };
     const status = failure("Conflict", "the store was changed meanwhile by another writer; apply again");
     return { ok: false, failures: operations.map((_, index) => ({ index, status })) };
@@ -249,13 +251,13 @@ export class Configuration {
   /**
    * Stores what was planned, and tells whoever watches.
    *
+   * @param at by which the plan's conditions turned: an Event is told of a turn at the time of its change, epoch ms
    * @returns false where another writer came between
    * @throws where the database failed: then what it holds is read anew before anything else is done
    */
-  async #commit(state: State, plan: Plan, { actor, account, verb }: WriteOptions): Promise<boolean> {
+  async #commit(state: State, plan: Plan, { actor, account, verb }: WriteOptions, at: number): Promise<boolean> {
     const changes = [...plan.changes.values()].toSorted((a, b) => a.rv - b.rv);
     if (changes.length === 0) return true;
-    const at = Date.now();
     const generation = state.generation + (changes.some(({ configuration }) => configuration) ? 1 : 0);
     const logged = changes.map((change) => ({ ...loggedOf(change, at), configuration: change.configuration }));
     try {
