@@ -50,7 +50,12 @@ class SlowUpload {
     this.#socket.on("data", (data: Buffer) => (this.answer += data.toString("latin1")));
     this.#socket.on("error", () => (this.answer ||= "closed"));
     this.#socket.on("close", () => (this.answer ||= "closed"));
-    this.#timer = setInterval(() => this.#socket.write("a"), 200);
+    // A write to a connection that the other side ended loses what was not read of it: first comes what is there.
+    this.#timer = setInterval(() => setImmediate(() => this.#drip()), 200);
+  }
+
+  #drip(): void {
+    if (this.answer === "") this.#socket.write("a");
   }
 
   end(): void {
