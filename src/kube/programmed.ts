@@ -63,10 +63,10 @@ export function programmedAt(generation: number, { isAwake, behind }: Standing):
 }
 
 /** @param turnedAt when its status last changed, RFC 3339 */
-export function withProgrammed(object: KubeObject, verdict: Verdict, turnedAt: string): KubeObject {
+export function withProgrammed(object: KubeObject, { status, reason, message }: Verdict, turnedAt: string): KubeObject {
   const { generation } = object.metadata;
   const observed = generation === undefined ? {} : { observedGeneration: generation };
-  return withCondition(withoutProgrammed(object), { type: PROGRAMMED, ...verdict, ...observed }, turnedAt);
+  return withCondition(withoutProgrammed(object), { type: PROGRAMMED, status, reason, message, ...observed }, turnedAt);
 }
 
 /** As it is stored: what a client read may come back with the status that it writes. */

@@ -46,11 +46,14 @@ describe("the condition `Programmed`", () => {
   };
 
   it("stands beside the others, with the generation that it speaks of, and can be taken away again", () => {
-    const shown = withProgrammed(object, programmedAt(7, { isAwake: true, behind: [] }), "2026-01-01T00:00:00Z");
+    const turnedAt = "2026-01-01T00:00:00Z";
+    const told = { ...programmedAt(7, { isAwake: true, behind: [] }), turnedAt };
+    const shown = withProgrammed(object, told, turnedAt);
+    expect(JSON.stringify(shown)).not.toContain("turnedAt");
     expect(shown.status).toMatchObject({
       conditions: [
         { type: "Accepted" },
-        { type: "Programmed", status: "True", observedGeneration: 3, lastTransitionTime: "2026-01-01T00:00:00Z" },
+        { type: "Programmed", status: "True", observedGeneration: 3, lastTransitionTime: turnedAt },
       ],
     });
     expect(withoutProgrammed(shown)).toEqual(object);

@@ -59,6 +59,9 @@ const CALLED: Readonly<Record<string, (place: string) => unknown>> = {
   "MeshConfig.extensionProviders.opentelemetry.service": (service) => ({
     extensionProviders: [{ name: "a", opentelemetry: { service, port: 80, http: { path: "/" } } }],
   }),
+  "MeshConfig.extensionProviders.envoyOtelAls.service": (service) => ({
+    extensionProviders: [{ name: "a", envoyOtelAls: { service, port: 4318 } }],
+  }),
   "MeshConfig.federation.bundleEndpointURL": (bundleEndpointURL) => ({
     federation: [{ trustDomain: "other.example", bundleEndpointURL }],
   }),

@@ -2,6 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Cluster, CorsPolicy, JwtRule, Route } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
+import { hopHash } from "../../src/telemetry/hops.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
 import { TestIssuer } from "../identity/tokens.ts";
 import { env } from "./support/env.ts";
@@ -46,6 +47,9 @@ const ROUTES: Readonly<Record<string, Partial<Route>>> = {
   "/brief": { mirrors: [{ cluster: "b", share: 1 }], timeoutMs: 50 },
   "/full": { mirrors: [{ cluster: "full", share: 1 }] },
 };
+
+/** What a call to this service is told of hops; of the mesh's own, a copy among them. */
+const hopTo = (name: string): string => `tulle=h:1;p:${hopHash(`${name}.default.svc.cluster.local`)}`;
 
 let issuer: TestIssuer;
 interface Copy {
@@ -258,7 +262,9 @@ describe("a mirror", () => {
     const got = { url: copy?.url, ...copy?.headers };
     expect(sent).toMatchObject({ url: `http://${HOST}/copied`, "x-route": "1", "x-mine": "2" });
     expect(sent["traceparent"]).toMatch(/-01$/);
-    expect(got).toEqual({ ...sent, traceparent: sent["traceparent"]?.replace(/-01$/, "-00") });
+    const own = { traceparent: sent["traceparent"]?.replace(/-01$/, "-00"), tracestate: hopTo("b") };
+    expect(sent["tracestate"]).toBe(hopTo("a"));
+    expect(got).toEqual({ ...sent, ...own });
     await told("b", "2xx");
   });
 
