@@ -3,11 +3,16 @@ import { tell } from "./runner.ts";
 import { onStage } from "./stage.ts";
 import { keyOf, type Measure } from "./targets.ts";
 
-/** What a collector that takes connections and never answers costs the calls whose spans wait for it (F43). */
+/** How a collector can be away (F43): it takes connections and never answers, refuses what comes, or ends its connections. */
+const WAYS = { hangs: "/hang", refuses: "/refuse", resets: "/reset" } as const;
+type Way = keyof typeof WAYS;
+export const COLLECTOR_WAYS = Object.keys(WAYS) as readonly Way[];
+
+/** What it costs the calls that spans are of. */
 export interface CollectorCosts {
   /** By how much the 99th percentile of a round is longer than that of the same round without spans, ms. */
-  readonly p99Ms: readonly number[];
-  /** By how much the gateway's isolate is larger, MB, after its garbage was collected. */
+  readonly p99Ms: Readonly<Record<Way, readonly number[]>>;
+  /** By how much the gateway's isolate is larger while one hangs, MB, after its garbage was collected. */
   readonly memoryMb: readonly number[];
 }
 
@@ -16,7 +21,8 @@ const PACED: Measure = { contestant: "tulle", host: "one.bench", shape: "get", c
 const SETTLE_SECONDS = 3;
 
 export async function collectorCosts(flat: Flat, rounds: number, seconds: number): Promise<CollectorCosts> {
-  const [p99Ms, memoryMb]: number[][] = [[], []];
+  const p99Ms: Record<Way, number[]> = { hangs: [], refuses: [], resets: [] };
+  const memoryMb: number[] = [];
   await onStage({ flat, inspect: true, cold: 0, hosts: new Set([PACED.host]) }, async ({ mesh, runner }) => {
     const measured = async (text: string) => {
       await mesh.apply(text);
@@ -27,13 +33,16 @@ export async function collectorCosts(flat: Flat, rounds: number, seconds: number
     await mesh.apply(COLLECTOR);
     await runner.warm([PACED]);
     for (let round = 1; round <= rounds; round += 1) {
-      tell(`round ${round}/${rounds}: without spans, then with a collector that hangs`);
-      const [without, hung] = [await measured(meshConfig(0)), await measured(meshConfig(100))];
-      p99Ms?.push(hung.p99Ms - without.p99Ms);
-      memoryMb?.push(hung.mb - without.mb);
+      tell(`round ${round}/${rounds}: without spans, then with a collector that is away`);
+      const without = await measured(meshConfig(null));
+      for (const way of COLLECTOR_WAYS) {
+        const away = await measured(meshConfig(way));
+        p99Ms[way].push(away.p99Ms - without.p99Ms);
+        if (way === "hangs") memoryMb.push(away.mb - without.mb);
+      }
     }
   });
-  return { p99Ms: p99Ms ?? [], memoryMb: memoryMb ?? [] };
+  return { p99Ms, memoryMb };
 }
 
 /** The upstream answers everything but spans. */
@@ -49,11 +58,12 @@ metadata: { name: otel, namespace: default }
 spec: { address: 10.77.0.9, labels: { app: otel }, serviceAccount: otel }
 `;
 
-function meshConfig(sampling: number): string {
+/** @param way in which its collector is away; null: nothing is traced */
+function meshConfig(way: Way | null): string {
   const opentelemetry = {
     service: "otel.default.svc.cluster.local",
     port: 4318,
-    http: { path: "/hang", timeout: "10s" },
+    http: { path: WAYS[way ?? "hangs"], timeout: "10s" },
   };
   return JSON.stringify({
     apiVersion: "tulle.dev/v1alpha1",
@@ -62,7 +72,7 @@ function meshConfig(sampling: number): string {
     spec: {
       privateRanges: [{ range: "10.77.0.0/16", namespaces: ["default"] }],
       extensionProviders: [{ name: "otel", opentelemetry }],
-      ...(sampling > 0 && { defaultProviders: { tracing: ["otel"] }, defaultConfig: { tracing: { sampling } } }),
+      ...(way !== null && { defaultProviders: { tracing: ["otel"] }, defaultConfig: { tracing: { sampling: 100 } } }),
     },
   });
 }

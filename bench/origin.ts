@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 
 /**
  * The upstream over TCP, in a process of its own: 1 KB with its length; under `/chunked` 100 KB in chunks; a body that
- * is sent is read to its end; `/hang` never answers. Also the issuer's key set, on `/jwks.json`. Prints its port.
+ * is sent is read to its end; `/hang` never answers, `/refuse` refuses and
+ * `/reset` ends the connection. Also the issuer's key set, on `/jwks.json`. Prints its port.
  */
 const SMALL = Buffer.alloc(1_024, "x");
 const CHUNK = Buffer.alloc(10_240, "y");
@@ -17,8 +18,10 @@ const server = createServer((request, response) => {
       response.writeHead(200, { "content-type": "application/json" }).end(jwks);
       return;
     }
-    // A collector that takes what comes and never answers.
+    // Collectors that are away.
     if (request.url === "/hang") return;
+    if (request.url === "/refuse") return void response.writeHead(503).end();
+    if (request.url === "/reset") return void request.socket.destroy();
     if (!request.url?.startsWith("/api/v1/chunked")) {
       response.writeHead(200, { "content-type": "text/plain", "content-length": SMALL.length }).end(SMALL);
       return;

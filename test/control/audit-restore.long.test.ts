@@ -59,6 +59,8 @@ describe("an audit that was restored", () => {
     await saved("one");
     await write("lost");
     await write("lost-too");
+    // It answers when what was written has been witnessed.
+    await verified();
     await restored("one");
     await write("after");
     const found = await noticed(count + 1);

@@ -65,7 +65,7 @@ const oneBad = (response: ServerResponse, request: IncomingMessage): void => {
  * Sends evenly, and never more in a second than the rate: a machine that is late goes on from there, for what it left out, sent
  * at once, would be another load.
  *
- * @returns the statuses of all; 0 for one that got no answer
+ * @returns the statuses of all, each of which got an answer
  */
 async function load(host: string, rate: number, seconds: number, method = "GET"): Promise<readonly number[]> {
   const asked: Promise<number>[] = [];
@@ -85,7 +85,9 @@ async function load(host: string, rate: number, seconds: number, method = "GET")
         ),
       );
   }
-  return Promise.all(asked);
+  const statuses = await Promise.all(asked);
+  expect(statuses, "calls without an answer").not.toContain(0);
+  return statuses;
 }
 
 const share = (statuses: readonly number[]) => statuses.filter((status) => status === 200).length / statuses.length;

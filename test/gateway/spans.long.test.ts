@@ -99,14 +99,14 @@ describe("a collector under load", () => {
   });
 
   it.each([
-    ["hanging", async () => void (receiver.mode = "hangs")],
-    ["refusing", async () => void (receiver.mode = "refuses")],
-    ["slow", async () => void (receiver.mode = "slow")],
-    ["killed", async () => receiver.kill()],
-  ])("that is %s costs spans, counted, and no call its time", async (name, happens) => {
+    ["hanging", "no call waits for it", async () => void (receiver.mode = "hangs")],
+    ["slow", "no call waits for it", async () => void (receiver.mode = "slow")],
+    ["refusing", "no call fails", async () => void (receiver.mode = "refuses")],
+    ["killed", "no call fails", async () => receiver.kill()],
+  ])("that is %s costs spans, counted, and %s", async (name, _, happens) => {
     const [memoryBefore, droppedBefore] = [memory(), await dropped()];
     await happens();
-    // How much later answers come is the bench's to say, in its row `collector`. Here each caller is answered, again and again, while
+    // How much later answers come is the bench's to say, in its rows `collector-…`. Here each caller is answered, again and again, while
     // one and the same batch waits for its own answer.
     const during = Array.from({ length: CALLERS }, () => 0);
     const waits = name === "hanging" || name === "slow";
