@@ -24,7 +24,9 @@ async function main(): Promise<void> {
   const shown = JSON.parse(await text(process.stdin)) as Shown;
   const bundle = (await (await fetch(`${shown.control}/api/v1/spiffe-bundle`)).json()) as JSONWebKeySet;
   const subject = spiffeIdOf(shown.svid, bundle);
-  await compactVerify(shown.signed, await importX509(shown.svid, "ES256"));
+  // jose takes one certificate: of a chain it reads the first only where that needs no padding.
+  const leaf = new X509Certificate(shown.svid).toString();
+  await compactVerify(shown.signed, await importX509(leaf, "ES256"));
   const signs = bundle.keys.filter(({ use }) => use === "jwt-svid").map((key) => ({ ...key, use: "sig" }));
   const jwtSvid = await jwtVerify(shown.jwtSvid, createLocalJWKSet({ keys: signs }), {
     algorithms: ["ES256"],
