@@ -11,24 +11,26 @@ const COOL_DOWN_MS = 30_000;
 
 /** The keys by which gateways' assertions verify, as control publishes them. The last good ones stay, over restarts too. */
 export class AssertionKeys {
-  readonly #control: MeshControl;
-  readonly #state: AgentState;
+  readonly #control: Pick<MeshControl, "get">;
+  readonly #state: Pick<AgentState, "read" | "write">;
   #keys: readonly JWK[] | null;
   #askedAt = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(control: MeshControl, state: AgentState) {
+  constructor(control: Pick<MeshControl, "get">, state: Pick<AgentState, "read" | "write">) {
     this.#control = control;
     this.#state = state;
     const kept = state.read(FILE);
     this.#keys = kept === null ? null : readKeySet(kept);
   }
 
+  /** Waits for the first answer only where no keys are known: a frozen control holds up nothing. */
   async start(): Promise<void> {
-    await this.#ask();
     this.#timer = setInterval(() => void this.#ask(), REFRESH_MS);
     this.#timer.unref();
+    const asked = this.#ask();
+    if (this.#keys === null) await asked;
   }
 
   stop(): void {

@@ -147,7 +147,7 @@ async function openPrivateWay(
 ): Promise<PrivateWay> {
   const warn = (told: { readonly event: string; readonly reason: string; readonly endpoint?: string }): void =>
     onLine({ level: "warn", message: JSON.stringify({ ...told, gateway }) });
-  const svid = new GatewaySvid(gateway, layout, (reason) => warn({ event: "gateway_svid_failed", reason }));
+  const svid = new GatewaySvid(gateway, layout, warn);
   const forwarder = await startPrivateForwarder(plain, {
     toPeers: async (ids) => svid.toPeers(ids),
     failed: (endpoint, reason) => warn({ event: "agent_refused", reason, endpoint }),

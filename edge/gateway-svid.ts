@@ -9,6 +9,12 @@ import type { Layout } from "./layout.ts";
 
 const TTL_SECONDS = 3_600;
 
+/** What control did not give. */
+interface Lack {
+  readonly event: "gateway_svid_failed" | "revocations_unknown";
+  readonly reason: string;
+}
+
 /**
  * The certificate of one gateway, `spiffe://TRUST-DOMAIN/gateway/NAME`, with which the edge dials agents in its name. It is asked
  * for when the first agent is called.
@@ -20,15 +26,15 @@ export class GatewaySvid {
   readonly #revoked: Revocations;
   #started: Promise<unknown> | null = null;
 
-  /** @param complain is told why there is no new one */
-  constructor(gateway: string, layout: Layout, complain: (reason: string) => void) {
+  /** @param warn is told why there is no new one, or no newer list of whose certificates count no more */
+  constructor(gateway: string, layout: Layout, warn: (lack: Lack) => void) {
     const file = join(layout.state, `${gateway}.svid.json`);
     this.#control = new MeshControl({ server: `http://127.0.0.1:${layout.ports.controlDirect}`, ca: null });
     this.#keeper = new SvidKeeper({
       kept: readSvid(file),
       obtain: async () => this.#enrol(gateway, layout.tokenFile),
       tell: (told) => {
-        if (told.event === "svid_renewal_failed") complain(told.reason);
+        if (told.event === "svid_renewal_failed") warn({ event: "gateway_svid_failed", reason: told.reason });
       },
     });
     this.#keeper.onChange((svid) => writeSvid(file, svid));
@@ -37,7 +43,9 @@ export class GatewaySvid {
       control: this.#control,
       kept: existsSync(listFile) ? readFileSync(listFile, "utf8") : null,
       keep: (text) => replaceFile(listFile, text, 0o600),
-      tell: () => undefined,
+      tell: (told) => {
+        if (told.event === "revocations_unknown") warn(told);
+      },
     });
     this.#dialer = new SvidDialer(() => this.#keeper.svid, this.#revoked);
   }

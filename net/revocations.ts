@@ -20,6 +20,8 @@ export interface RevocationOptions {
 
 /** Gateways know within seconds, and so does who listens beside a program. */
 const ASK_MS = 10_000;
+/** What was told later than now was told by another clock; clocks may be so far apart. */
+const LEEWAY_MS = 60_000;
 
 interface Known {
   readonly list: RevocationList;
@@ -37,6 +39,8 @@ export class Revocations {
   #etag: string | null = null;
   /** Epoch ms: when control said so. */
   #toldAt = 0;
+  /** Epoch ms: of the word that was kept last; null: what is known is not kept yet. */
+  #keptAt: number | null = null;
   #failing = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -51,10 +55,10 @@ export class Revocations {
     this.#toldAt = Number(at);
   }
 
-  /** Asks, and goes on asking. */
+  /** Asks, and goes on asking. Where an earlier word counts nobody waits for the first answer: a frozen control holds up nothing. */
   async start(): Promise<void> {
-    await this.#ask();
-    this.#wait();
+    const asked = this.#ask().then(() => this.#wait());
+    if (this.#known === null || this.#isStale(Date.now())) await asked;
   }
 
   stop(): void {
@@ -89,7 +93,8 @@ export class Revocations {
 
   #isStale(now: number): boolean {
     const maxAge = this.#known?.list.maxAgeSeconds ?? null;
-    return maxAge !== null && now - this.#toldAt > maxAge * 1_000;
+    const age = now - this.#toldAt;
+    return maxAge !== null && (age > maxAge * 1_000 || age < -LEEWAY_MS);
   }
 
   #know(list: RevocationList): void {
@@ -110,7 +115,7 @@ export class Revocations {
       if (this.#stopped) return;
       if (answer !== null) this.#take(answer.text, answer.etag);
       this.#toldAt = Date.now();
-      if (answer !== null || this.#isBounded()) this.#keep();
+      this.#keep();
       this.#failing = false;
     } catch (error) {
       if (this.#failing || this.#stopped) return;
@@ -132,6 +137,7 @@ export class Revocations {
     const isNews = list.version !== this.#known?.list.version;
     this.#etag = etag;
     this.#know(list);
+    this.#keptAt = null;
     if (isNews)
       this.#options.tell({
         event: "revocations_known",
@@ -140,12 +146,15 @@ export class Revocations {
       });
   }
 
-  #isBounded(): boolean {
-    return (this.#known?.list.maxAgeSeconds ?? null) !== null;
-  }
-
+  /** Each list once, and that control still says so a few times within the age that is allowed: not at each ask. */
   #keep(): void {
-    if (this.#known !== null) this.#options.keep(`${this.#toldAt} ${JSON.stringify(this.#known.list)}`);
+    if (this.#known === null) return;
+    const { list } = this.#known;
+    const { maxAgeSeconds } = list;
+    const since = this.#keptAt === null ? Infinity : Math.abs(this.#toldAt - this.#keptAt);
+    if (since < (maxAgeSeconds === null ? Infinity : maxAgeSeconds * 250)) return;
+    this.#options.keep(`${this.#toldAt} ${JSON.stringify(list)}`);
+    this.#keptAt = this.#toldAt;
   }
 }
 

@@ -23,20 +23,34 @@ describe("who was revoked, beside the gateways", () => {
 
   function watch(list: Partial<Wire> = {}, keptText: string | null = null) {
     const wire: Wire = { version: 1, serials: [], ids: [], maxAgeSeconds: null, ...list };
-    const state = { wire, away: false, kept: keptText, asked: [] as (string | null)[], answer: null as string | null };
+    const state = {
+      wire,
+      away: false,
+      frozen: false,
+      kept: keptText,
+      writes: 0,
+      full: false,
+      asked: [] as (string | null)[],
+      answer: null as string | null,
+    };
     const events: RevocationEvent[] = [];
     const made = new Revocations({
       control: {
         getIfChanged: async (_, etag) => {
           state.asked.push(etag);
           if (state.away) throw new Error("control is away");
+          if (state.frozen) return new Promise(() => undefined);
           const current = `"${state.wire.version}"`;
           if (state.answer === null && etag === current) return null;
           return { text: state.answer ?? JSON.stringify(state.wire), etag: current };
         },
       },
       kept: keptText,
-      keep: (text) => (state.kept = text),
+      keep: (text) => {
+        if (state.full) throw new Error("no space left on device");
+        state.kept = text;
+        state.writes += 1;
+      },
       tell: (event) => events.push(event),
     });
     const refusal = (serial: string | null, id: string) => made.refusal(serial, id, Date.now());
@@ -91,6 +105,8 @@ describe("who was revoked, beside the gateways", () => {
     await vi.advanceTimersByTimeAsync(3_600_000);
     // It heard that nothing changed all the time.
     expect(first.refusal("a1", ORDERS)).toBeNull();
+    // Its age counts from an ask, which would be up to twelve seconds ago.
+    await vi.advanceTimersToNextTimerAsync();
     first.state.away = true;
     const before = first.made.epoch(Date.now());
     await vi.advanceTimersByTimeAsync(590_000);
@@ -104,6 +120,54 @@ describe("who was revoked, beside the gateways", () => {
     expect(second.refusal("a1", ORDERS)).toBeNull();
     first.made.stop();
     second.made.stop();
+  });
+
+  it("is not waited for where the last one counts: a frozen control holds up nothing", async () => {
+    const first = watch({ ids: [DIGEST], maxAgeSeconds: 600 });
+    await first.made.start();
+    first.made.stop();
+    const second = watch({}, first.state.kept);
+    second.state.frozen = true;
+    await second.made.start();
+    expect(second.refusal(null, WEB)).toBe("certificate_revoked");
+    second.made.stop();
+  });
+
+  it("is too old where it was told later than now by more than a minute: only a clock that was wrong says so", async () => {
+    const first = watch({ maxAgeSeconds: 600 });
+    await first.made.start();
+    first.made.stop();
+    vi.setSystemTime(Date.now() - 59_000);
+    const second = watch({ maxAgeSeconds: 600 }, first.state.kept);
+    expect(second.refusal("a1", ORDERS)).toBeNull();
+    vi.setSystemTime(Date.now() - 2_000);
+    expect(second.refusal("a1", ORDERS)).toBe("revocation_stale");
+    await second.made.start();
+    expect(second.refusal("a1", ORDERS)).toBeNull();
+    second.made.stop();
+  });
+
+  it("is kept when it changed and a few times within its age, not at each ask, and again where that failed", async () => {
+    const { made, state } = watch({ maxAgeSeconds: 600 });
+    await made.start();
+    expect(state.writes).toBe(1);
+    await vi.advanceTimersByTimeAsync(130_000);
+    expect([state.writes, state.asked.length > 9]).toEqual([1, true]);
+    await vi.advanceTimersByTimeAsync(3_600_000 - 130_000);
+    // Each 150 seconds and up to one ask later.
+    expect(state.writes).toBeGreaterThanOrEqual(3_600 / 162);
+    expect(state.writes).toBeLessThanOrEqual(1 + 3_600 / 150);
+    const before = state.writes;
+    state.wire = { ...state.wire, version: 2, maxAgeSeconds: null };
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(state.writes).toBe(before + 1);
+    state.full = true;
+    state.wire = { ...state.wire, version: 3 };
+    await vi.advanceTimersByTimeAsync(13_000);
+    state.full = false;
+    await vi.advanceTimersByTimeAsync(13_000);
+    expect([state.writes, state.kept?.includes('"version":3')]).toEqual([before + 2, true]);
+    made.stop();
   });
 
   it.each([
