@@ -206,7 +206,7 @@ export const ENROLMENT_OPERATIONS: Operations = {
       operationId: "revoked",
       summary: "Which certificates count no more",
       description:
-        "For whoever checks certificates of the mesh beside its gateways, which have it in their signed configuration: serial numbers, and digests of SPIFFE IDs, so that it names nobody. With `If-None-Match` 304 where nothing changed; `tulle agent` asks every ten seconds. It is public.",
+        "For whoever checks certificates of the mesh beside its gateways, which have it in their signed configuration: serial numbers, and SHA-256 digests of SPIFFE IDs. These list no names, but who guesses an identity can check whether it is revoked. It may be two seconds old. With `If-None-Match` 304 where nothing changed; `tulle agent` asks every ten seconds. It is public.",
       tags: ["Access"],
       security: [],
       parameters: [

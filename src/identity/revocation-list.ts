@@ -1,8 +1,8 @@
 import { bytesToBase64Url } from "../snapshot/bytes.ts";
 
 /**
- * Whose certificates count no more, as agents read it. What gateways are told stands in their signed root; this goes to whoever asks, so
- * that it names nobody: of identities it has digests.
+ * Whose certificates count no more, as agents read it. What gateways are told stands in their signed root; this goes to whoever asks: of
+ * identities it has digests. They list no names, but who guesses an identity can check whether it is revoked.
  */
 export interface RevocationList {
   /** Grows with each change. */

@@ -17,6 +17,7 @@ import { enrolmentSettings } from "./enrolment-settings.ts";
 import { readJson } from "./json-body.ts";
 import { makeNonce } from "./nonces.ts";
 import { assertionKeySet } from "../../src/identity/assertion-keys.ts";
+import type { RevocationList } from "../../src/identity/revocation-list.ts";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 import type { Entitled } from "../../src/resources/enrolment-token.ts";
 
@@ -45,6 +46,9 @@ const NO_STORE = { "cache-control": "no-store" };
 /** Whoever checks by them asks again for a key that it does not know. */
 const PUBLISHED = { "cache-control": "public, max-age=60" };
 
+/** So long an isolate answers who was revoked by itself: anybody may ask, and the Hub has one queue for all. Agents ask every ten seconds. */
+const LISTED_MS = 2_000;
+
 /** For workloads: a certificate against a join token; and what is public, by which certificates and assertions are checked. */
 export function enrolRoutes(authority: Authorities): Hono<Api> {
   const app = new Hono<Api>();
@@ -56,8 +60,12 @@ export function enrolRoutes(authority: Authorities): Hono<Api> {
     const { ASSERTION_KEYS, TRUST_DOMAIN } = c.env;
     return c.json(await assertionKeySet(ASSERTION_KEYS, TRUST_DOMAIN), 200, PUBLISHED);
   });
+  let listed: { readonly list: RevocationList; readonly at: number } | null = null;
   app.get("/revoked", async (c) => {
-    const list = await c.env.HUB.getByName("hub").revocationList();
+    // The list itself is kept, and no promise of it: another request's would end with that request.
+    if (listed === null || Math.abs(Date.now() - listed.at) >= LISTED_MS)
+      listed = { list: await c.env.HUB.getByName("hub").revocationList(), at: Date.now() };
+    const { list } = listed;
     const etag = `"${list.version}-${list.maxAgeSeconds ?? ""}"`;
     const headers = { etag, "cache-control": "no-cache" };
     if (c.req.header("if-none-match") === etag) return c.body(null, 304, headers);

@@ -56,6 +56,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   #migrations: readonly string[] | null = null;
   readonly #tails = new TailOrders();
   #last: Promise<unknown> = Promise.resolve();
+  #listing: Promise<RevocationList> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -226,12 +227,14 @@ export class Hub extends DurableObject<Env> implements HubApi {
     );
   }
 
+  /** Anybody may ask, so that all who wait share one turn. Out of turn it could tell of settings that are not stored yet. */
   async revocationList(): Promise<RevocationList> {
-    return this.#inTurn(async () => {
+    this.#listing ??= this.#inTurn(async () => {
       const { publisher } = await this.#configuration.state();
       await this.#askAuthority(publisher);
       return publisher.revocationList();
-    });
+    }).finally(() => (this.#listing = null));
+    return this.#listing;
   }
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
