@@ -99,8 +99,10 @@ Example:
     )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<AuditOptions>();
-      if (options.export) return exportAudit(connect(options));
       if (options.acceptRestore !== undefined) return acceptRestore(options.acceptRestore, options);
+      if (options.reason !== undefined)
+        throw new CommandError("--reason is that of a restore: give --accept-restore and the row, or leave it out");
+      if (options.export) return exportAudit(connect(options));
       return options.verify ? verify(options) : list(options);
     });
 }

@@ -133,6 +133,13 @@ describe("tulle audit", () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining("a restore to row 5, as row 8 says")]);
     expect(JSON.parse(control.asked.at(-1)?.body ?? "")).toEqual({ seen: HEAD, reason: "to noon" });
     expect((await tulle(folder, ["audit", "--accept-restore", "3"])).stderr).toContain("no break is known");
+    const asked = control.asked.length;
+    for (const alone of [[], ["--verify"], ["--export"]])
+      expect(await tulle(folder, ["audit", ...alone, "--reason", "to noon"])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("give --accept-restore and the row") as string,
+      });
+    expect(control.asked).toHaveLength(asked);
     control.routes = { "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, breaks: [accepted] } }) };
     expect((await tulle(folder, ["audit", "--verify"])).code).toBe(0);
   });
