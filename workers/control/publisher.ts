@@ -219,11 +219,13 @@ export class Publisher {
     const behind = [];
     for (const { deployment, root, version, problem, seen } of this.#deployments.values())
       for (const [location, { at, serving, refused }] of seen) {
-        if (now - at >= TAKES_REQUESTS_MS || serving === null) continue;
-        isAwake = true;
+        if (serving === null) continue;
         // Where no root of it was made yet, the newest configuration may be another.
         const isMade = this.#roots.isMade({ version, problem });
         const newest = isMade ? (root?.generation ?? 0) : this.#roots.generation;
+        // Who is late with the news may be late with its word as well.
+        if (now - at >= (serving < newest ? LATE_MS : TAKES_REQUESTS_MS)) continue;
+        isAwake = true;
         const { gateway } = deployment.props;
         if (serving < newest) behind.push({ gateway, location, serving, newest, refused: refused?.code ?? null });
       }
@@ -305,3 +307,5 @@ const ENTRY_SIZE = 72;
 
 /** A cell looks so often where requests come: one that was silent for longer has none. */
 const TAKES_REQUESTS_MS = 2_500;
+/** One that was behind when it spoke last counts as behind so long: a busy control, or a network, may hold up its looks. */
+const LATE_MS = 10_000;

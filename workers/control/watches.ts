@@ -104,6 +104,9 @@ export class Watches {
   }
 }
 
+/** Objects of which a watch is told that they are live, at most. */
+const MAX_AWAITED = 1_000;
+
 class Watch {
   readonly #wish: WatchWish;
   readonly #info: Kind;
@@ -142,20 +145,29 @@ class Watch {
         if (isWatched(this.#wish, refOf(object)) && this.#selects(object)) this.tell({ type: "ADDED", object });
       return;
     }
+    const standing = this.#live?.standing();
     for (const change of changes) {
       const seen = isWatched(this.#wish, change.ref) ? seenOf(change, this.#selects) : null;
-      if (seen) this.tell(seen);
+      if (seen) this.tell(seen, standing);
     }
   }
 
-  tell({ type, object }: Seen): void {
+  /** @param standing as it is now, where many are told of at once */
+  tell({ type, object }: Seen, standing = this.#live?.standing()): void {
     const key = refKey(refOf(object));
     this.#unsettled.delete(key);
     const live = type === "DELETED" ? null : this.#live;
-    const told = live?.programming.of(key, live.standing(), Date.now());
-    if (told !== undefined && told.status !== "True") this.#unsettled.set(key, object);
+    const told = standing && live?.programming.of(key, standing, Date.now());
+    if (told !== undefined && told.status !== "True") this.#await(key, object);
     const shown = told === undefined ? object : withProgrammed(object, told, told.turnedAt);
     this.#push({ type, object: this.#formed(shown) });
+  }
+
+  /** Of a few thousand that a list had, nobody waits for each: what is told of them all at once would hold up everybody. */
+  #await(key: string, object: KubeObject): void {
+    const [oldest] = this.#unsettled.keys();
+    if (this.#unsettled.size >= MAX_AWAITED && oldest !== undefined) this.#unsettled.delete(oldest);
+    this.#unsettled.set(key, object);
   }
 
   get isUnsettled(): boolean {
@@ -168,12 +180,14 @@ class Watch {
     const { programming } = this.#live;
     const standing = this.#live.standing();
     const now = Date.now();
+    let fresh = 0;
     for (const object of objects) {
       if (!isWatched(this.#wish, refOf(object)) || !this.#selects(object)) continue;
       const key = refKey(refOf(object));
       const told = programming.of(key, standing, now);
-      if (told.status !== "True") this.#unsettled.set(key, object);
-      else if (programming.isFresh(told, now)) this.tell({ type: "MODIFIED", object });
+      if (told.status !== "True") this.#await(key, object);
+      else if (programming.isFresh(told, now) && ++fresh <= MAX_AWAITED)
+        this.tell({ type: "MODIFIED", object }, standing);
     }
   }
 
@@ -181,7 +195,7 @@ class Watch {
   settle(standing: Standing): void {
     for (const [key, object] of this.#unsettled) {
       const status = this.#live?.programming.of(key, standing, Date.now()).status;
-      if (status === "True") this.tell({ type: "MODIFIED", object });
+      if (status === "True") this.tell({ type: "MODIFIED", object }, standing);
     }
   }
 
