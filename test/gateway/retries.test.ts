@@ -46,13 +46,8 @@ ${RULES.map(([prefix, rule]) => `    - { match: [{ uri: { prefix: ${prefix} } }]
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: ${app}-idle, annotations: { tulle.dev/idle-timeout: 300ms } }
+metadata: { name: ${app}-idle, annotations: { tulle.dev/idle-timeout: 1200ms } }
 spec: { hosts: [${app}-idle.test], gateways: [front], http: [{ route: [{ destination: { host: ${app} } }] }] }
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: { name: ${app}-drip, annotations: { tulle.dev/idle-timeout: 1200ms } }
-spec: { hosts: [${app}-drip.test], gateways: [front], http: [{ route: [{ destination: { host: ${app} } }] }] }
 `,
 ).join("");
 
@@ -356,7 +351,7 @@ describe("time", () => {
 });
 
 describe("silence", () => {
-  /** Together they take longer than `e-drip` allows of silence; a machine may be late with each by three times as long. */
+  /** Together they take longer than `e-idle` allows of silence; a machine may be late with each by three times as long. */
   const PIECES = 6;
   const EVERY_MS = 300;
 
@@ -391,7 +386,7 @@ describe("silence", () => {
 
   it("is ended by every byte of the answer", async () => {
     script = [(response) => void drip(response.writeHead(200))];
-    expect(await ask("e-drip", path("/default"))).toMatchObject({ status: 200, body: "x".repeat(PIECES), flags: "-" });
+    expect(await ask("e-idle", path("/default"))).toMatchObject({ status: 200, body: "x".repeat(PIECES), flags: "-" });
   });
 
   it("is ended by every byte of the request", async () => {
@@ -400,7 +395,7 @@ describe("silence", () => {
     const socket = connect(mesh.gatewayPort, "127.0.0.1");
     socket.on("error", () => undefined);
     const answered = new Promise<string>((resolve) => socket.once("data", (data: Buffer) => resolve(data.toString())));
-    socket.write(`POST ${target} HTTP/1.1\r\nHost: e-drip.test\r\nContent-Length: ${PIECES}\r\n\r\n`);
+    socket.write(`POST ${target} HTTP/1.1\r\nHost: e-idle.test\r\nContent-Length: ${PIECES}\r\n\r\n`);
     for (let piece = 0; piece < PIECES; piece += 1) {
       socket.write("x");
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
