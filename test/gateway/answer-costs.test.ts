@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { OwedAsk } from "../../src/limits/answer-cost.ts";
 import type { LimitsUp } from "../../src/snapshot/rpc.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
@@ -57,6 +57,44 @@ describe("what answers cost", () => {
     const verdicts: (string | undefined)[] = [];
     for (let at = 0; at < 3; at += 1) verdicts.push((await limits.take([ask()])).limits[0]?.verdict);
     expect(verdicts).toEqual(["taken", "taken", "over"]);
+  });
+
+  it("is counted by the isolate alone where the limiter is frozen, and it is asked again behind that", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    let calls = 0;
+    const { limits, counted } = isolate(async () => {
+      calls += 1;
+      return new Promise(() => undefined);
+    });
+    const sent = limits.charge([ask()], ANSWER);
+    expect(limits.charge([ask({ counter: "ns/p/l||b", answerCost: () => 5 })], ANSWER)).toBeNull();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await sent;
+    expect([calls, counted]).toEqual([1, [counterKey("tulle_limiter_failures_total", {})]]);
+    const verdictOf = async (change: Partial<OwedAsk>) => (await limits.take([ask(change)])).limits[0]?.verdict;
+    expect([await verdictOf({ cost: 3 }), await verdictOf({ counter: "ns/p/l||b" })]).toEqual(["over", "over"]);
+    expect(limits.charge([ask()], ANSWER)).not.toBeNull();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(calls).toBe(2);
+  });
+
+  it("waits for the limiter of 10,000 counts, a thousand in one call, and is counted by the isolate alone of others", async () => {
+    const ups: LimitsUp[] = [];
+    const held = Promise.withResolvers<void>();
+    const { limits } = isolate(async (up) => {
+      ups.push(up);
+      await held.promise;
+    });
+    const owed = (at: number) => ask({ counter: `ns/p/l||${at}`, answerCost: () => 5 });
+    const first = limits.charge([ask()], ANSWER);
+    for (let at = 0; at <= 10_000; at += 1) limits.charge([owed(at)], ANSWER);
+    const taken = await limits.take([ask({ ...owed(10_000), scope: "LOCAL" })]);
+    expect(taken.limits[0]?.verdict).toBe("over");
+    held.resolve();
+    await first;
+    expect(ups.map(({ asks }) => asks.length)).toEqual([1, ...Array.from({ length: 10 }, () => 1_000)]);
+    expect(ups.at(-1)?.asks.at(-1)?.counter).toBe("ns/p/l||9999");
   });
 
   it("is counted here where the limit is of one isolate, and nobody is told", async () => {

@@ -253,5 +253,3 @@ export class Telemetry extends DurableObject<object> {
     if (this.#sequences.size > MAX_SOURCES && oldest !== undefined) this.#sequences.delete(oldest);
   }
 }
-
-/** Each chunk is asked for when the one before it was taken. */

@@ -3,11 +3,18 @@ import type { LimitAnswer } from "../../src/limits/limit-answer.ts";
 import { type LimitAsk, type LimitBook, nameOfRated } from "../../src/limits/limit-book.ts";
 import { leaseMs } from "../../src/limits/rate.ts";
 import type { RemoteAsk, StateRpc } from "../../src/snapshot/rpc.ts";
+import { within } from "./within.ts";
 
 /** Where requests are let in by leases, what their answers cost is brought together for so long. */
 const GATHER_MS = 1_000;
 /** A call that has not come back by then may be gone with its request. */
 const GONE_MS = 5_000;
+/** So long one call may take. All that can be owed is sent before the platform ends what a request left behind, after 30 s. */
+const CALL_MS = 2_000;
+/** Counts that one call charges, */
+const MAX_ASKS = 1_000;
+/** and counts that wait for one: further ones the isolate counts alone. */
+const MAX_OWED = 10_000;
 
 interface Deps {
   readonly state: Pick<StateRpc, "charge">;
@@ -20,7 +27,7 @@ interface Deps {
 export class AnswerCosts {
   readonly #deps: Deps;
   /** By the count and its rates. */
-  #owed = new Map<string, { readonly one: LimitAsk; readonly ask: RemoteAsk }>();
+  readonly #owed = new Map<string, { readonly one: LimitAsk; readonly ask: RemoteAsk }>();
   /** Epoch ms since which a call is under way, or waited for; 0: none is. */
   #busySince = 0;
 
@@ -44,6 +51,7 @@ export class AnswerCosts {
     if (ask === null || one.scope === "LOCAL") return;
     const name = nameOfRated(one);
     const before = this.#owed.get(name)?.ask.cost ?? 0;
+    if (before === 0 && this.#owed.size >= MAX_OWED) return this.#deps.book.oweHere(one, ask.cost, now);
     const { name: limit, scope, shared } = one;
     this.#owed.set(name, { one, ask: { ...ask, cost: before + cost, name: limit, scope, shared } });
   }
@@ -52,17 +60,29 @@ export class AnswerCosts {
     this.#busySince = now;
     while (this.#owed.size > 0) {
       const exact = [...this.#owed.values()].some(({ one }) => leaseMs(one.rates) === 0);
-      if (!exact) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      const isFull = this.#owed.size >= MAX_ASKS;
+      if (!exact && !isFull) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
       this.#busySince = Date.now();
-      const sent = [...this.#owed.values()];
-      this.#owed = new Map();
-      try {
-        await this.#deps.state.charge({ location: this.#deps.location(), asks: sent.map(({ ask }) => ask) });
-      } catch (error) {
-        this.#deps.failed(String(error));
-        for (const { one, ask } of sent) this.#deps.book.oweHere(one, ask.cost, Date.now());
-      }
+      const sent = [...this.#owed].slice(0, MAX_ASKS);
+      for (const [name] of sent) this.#owed.delete(name);
+      const asks = sent.map(([, { ask }]) => ask);
+      const failure = await this.#charge(asks);
+      if (failure === null) continue;
+      this.#deps.failed(failure);
+      // Nor is it asked for the rest: the isolate counts all of it alone.
+      for (const [, { one, ask }] of [...sent, ...this.#owed]) this.#deps.book.oweHere(one, ask.cost, Date.now());
+      this.#owed.clear();
     }
     this.#busySince = 0;
+  }
+
+  /** @returns why it failed; null: it did not */
+  async #charge(asks: readonly RemoteAsk[]): Promise<string | null> {
+    try {
+      const charged = await within(CALL_MS, this.#deps.state.charge({ location: this.#deps.location(), asks }));
+      return charged === null ? "timeout" : null;
+    } catch (error) {
+      return String(error);
+    }
   }
 }

@@ -7,6 +7,7 @@ import type { LimitsUp, StateRpc } from "../../src/snapshot/rpc.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import { AnswerCosts } from "./answer-costs.ts";
+import { within } from "./within.ts";
 
 /** After a failure one request in so long tries again. */
 const AWAY_MS = 1_000;
@@ -133,15 +134,4 @@ export class Limits {
 
 function patienceOf({ asks, remote }: Asking): number {
   return Math.max(...remote.map(({ index }) => asks[index]?.timeoutMs ?? 0));
-}
-
-/** @returns null where it takes longer */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | null> {
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, ms, null);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

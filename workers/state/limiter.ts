@@ -3,6 +3,7 @@ import type { CounterState } from "../../src/limits/counter.ts";
 import { type Ask, chargeAll, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
 import { type CountReset, SeenCounts } from "../../src/limits/seen-counts.ts";
 import type { RemoteAsk, StateApi } from "../../src/snapshot/rpc.ts";
+import { inTime } from "./in-time.ts";
 
 /** Keys of one limit that one object counts apart; all further ones are one, until others are as if nothing had been taken. */
 const MAX_KEYS = 10_000;
@@ -13,6 +14,7 @@ const REST_MS = 60_000;
 /** How often control is told who is near to a limit, until it says otherwise, and where it is away. */
 const TELL_EVERY_MS = 2_000;
 const AWAY_MS = 10_000;
+const TELL_TIMEOUT_MS = 5_000;
 /** The last order of control's that was obeyed. */
 const OBEYED = "obeyed";
 
@@ -101,7 +103,7 @@ export class Limiter extends DurableObject<LimiterEnv> {
     try {
       const obeyed = this.ctx.storage.kv.get<number>(OBEYED) ?? now;
       const report = { object: this.ctx.id.name ?? "", counts: this.#seen.told(), obeyed };
-      const { nextMs, resets } = await this.env.CONTROL.counted(report);
+      const { nextMs, resets } = await inTime(this.env.CONTROL.counted(report), TELL_TIMEOUT_MS);
       this.#nextMs = nextMs;
       if (resets.length > 0) this.#obey(resets);
     } catch {
