@@ -77,7 +77,12 @@ async function list({ policy, limit, key, most, ...options }: ListOptions): Prom
   const found = key === undefined ? own : await ofKey(own, key);
   const counts = found.slice(0, most);
   if (await printStructured(options.output, { counts })) return;
-  if (counts.length === 0) return tell("nobody has used anything of a limit lately");
+  if (counts.length === 0)
+    return tell(
+      key === undefined
+        ? "nobody has used anything of a limit lately"
+        : "that key is not among the nearest to their limits: of each object that counts only the 50 nearest are told",
+    );
   printTable(
     [
       { head: "LIMIT", shrinks: "front" },

@@ -11,10 +11,7 @@ export const ResetLimit = z.union([
   z.strictObject({
     policy,
     limit,
-    key: z
-      .array(z.string().min(1).max(256))
-      .max(5)
-      .describe("The parts of the key, as text; empty where the limit has none."),
+    key: z.array(z.string().max(256)).max(5).describe("The parts of the key, as text; empty where the limit has none."),
   }),
   z.strictObject({ counter: z.string().min(1).max(2_000).describe("As `counts` has it.") }),
 ]);

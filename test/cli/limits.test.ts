@@ -96,6 +96,12 @@ describe("tulle limits", () => {
     expect(control.asked).toEqual([]);
   });
 
+  it("says of a key only that it is not among those that are told", async () => {
+    const { code, stdout, stderr } = await limits(["--key", "203.0.113.8"]);
+    expect([code, stdout]).toEqual([0, ""]);
+    expect(stderr).toMatch(/^that key is not among the nearest/);
+  });
+
   it("says that there is nothing to see", async () => {
     control.routes = { "GET /api/v1/limits": () => ({ body: { counts: [] } }) };
     expect(await limits([])).toEqual({ code: 0, stdout: "", stderr: "nobody has used anything of a limit lately\n" });

@@ -102,6 +102,26 @@ describe("how limits stand", () => {
     expect(await control.dump()).not.toContain(CLIENT);
   });
 
+  it("is taken back for an empty part of a key, too", async () => {
+    const answered = await reset({ policy: "shop/api", limit: "per-client", key: [""] }, tokens.editor);
+    expect(answered.status).toBe(202);
+    const one = await storedNameOf("shop/api/per-client", "Service/orders", [""]);
+    expect(LimitsReset.parse(answered.json).counters).toContain(one);
+  });
+
+  it("waits to be taken back however many of another namespace do", async () => {
+    const waiting = `shop/api/all||#${"0".repeat(32)}`;
+    expect((await reset({ counter: waiting }, tokens.editor)).status).toBe(202);
+    const targets = Array.from({ length: 16 }, (_, at) => `    - { kind: Service, name: s${at} }`).join("\n");
+    const policy = POLICY.replaceAll("shop", "other").replace(/( {4}- \{ kind: Service.*\n)+/, `${targets}\n`);
+    expect(await control.apply(policy)).toMatchObject({ status: 200 });
+    const body = (at: number) => ({ policy: "other/api", limit: "per-client", key: [`${at}`] });
+    for (let at = 0; at <= 1_000 / 16; at += 1) expect((await reset(body(at), tokens.other)).status).toBe(202);
+    const { resets } = await tell("global/0", []);
+    expect(resets.map(({ counter }) => counter)).toContain(waiting);
+    expect(resets.map(({ at }) => at)).toEqual(resets.map(({ at }) => at).toSorted((a, b) => a - b));
+  });
+
   it("is taken back by its name, and of a limit without a key by none", async () => {
     await tell("global/3", [countOf("shop/api/all||+", 0)]);
     expect((await reset({ counter: "shop/api/all||+" }, tokens.editor)).status).toBe(202);

@@ -12,7 +12,7 @@ import {
 const MAX_OBJECTS = 500;
 const MAX_COUNTS = 50;
 const TOLD = "told ";
-/** Orders that are kept for objects that nobody asks for now. The oldest are forgotten. */
+/** Orders of one namespace that are kept for objects that nobody asks for now. Its oldest are forgotten. */
 const MAX_RESETS = 1_000;
 /** An object tells no more often than that, */
 const TELL_EVERY_MS = 2_000;
@@ -20,7 +20,7 @@ const TELL_EVERY_MS = 2_000;
 const SHARE_MS = 10;
 /** One that was silent for longer does not count among them. */
 const SILENT_MS = 60_000;
-const RESETS = "resets";
+const RESETS = "resets ";
 
 /** A count with the object that told of it. */
 export interface KeptCount extends SeenCount {
@@ -53,12 +53,13 @@ export class Counts extends DurableObject {
       .toSorted(byNearness);
   }
 
-  async reset(counters: readonly string[]): Promise<void> {
+  /** Each namespace has room of its own: nobody's orders push out another's. @param counters of that namespace */
+  async reset(namespace: string, counters: readonly string[]): Promise<void> {
     const { kv } = this.ctx.storage;
-    const before = this.#resets();
-    let at = Math.max(Date.now(), (before.at(-1)?.at ?? 0) + 1);
+    const key = `${RESETS}${namespace}`;
+    let at = Math.max(Date.now(), (this.#resets().at(-1)?.at ?? 0) + 1);
     const added = counters.map((counter): CountReset => ({ counter, at: at++ }));
-    kv.put(RESETS, [...before, ...added].slice(-MAX_RESETS));
+    kv.put(key, [...(kv.get<readonly CountReset[]>(key) ?? []), ...added].slice(-MAX_RESETS));
     const all = [...kv.list<readonly SeenCount[]>({ prefix: TOLD })];
     for (const [key, counts] of all) {
       const left = counts.filter(({ counter }) => !counters.includes(counter));
@@ -66,8 +67,11 @@ export class Counts extends DurableObject {
     }
   }
 
+  /** Of all namespaces, in the order in which they were given: an object obeys those behind the last that it obeyed. */
   #resets(): readonly CountReset[] {
-    return this.ctx.storage.kv.get<readonly CountReset[]>(RESETS) ?? [];
+    return [...this.ctx.storage.kv.list<readonly CountReset[]>({ prefix: RESETS })]
+      .flatMap(([, resets]) => resets)
+      .toSorted((a, b) => a.at - b.at);
   }
 
   /** What it told now, and what it told before of others that are used still. */

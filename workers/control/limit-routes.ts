@@ -45,7 +45,7 @@ export function limitRoutes(): Hono<Api> {
     if (!counters.ok) return answer(c, counters.error);
     const entry = { ...writerOf(c), verb: "reset-limit", targets: counters.value, at: Date.now() };
     await auditLog(c.env.DB).add(entry);
-    await c.env.COUNTS.getByName("counts").reset(counters.value);
+    await c.env.COUNTS.getByName("counts").reset(namespace, counters.value);
     return c.json({ counters: counters.value }, 202);
   });
   return app;
