@@ -67,6 +67,20 @@ describe("the traces of the examples", () => {
     const logged = mesh.accessLog().filter(({ trace_id }) => trace_id === trace);
     expect(logged.flatMap(({ loop }) => loop ?? [])).toEqual([1]);
   });
+
+  it("end where two services call each other without end, and the answer says why all along the way", async () => {
+    const web = await mesh.enrol("default", "web");
+    const trace = newTrace();
+    const url = `http://order-service${"/call/payment-service/call/order-service".repeat(10)}/`;
+    const answer = await mesh.asWorkload(web, url, { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01` } });
+    expect([answer.status, answer.text]).toEqual([508, "the request goes round in a loop of services"]);
+    const logged = await until("the lines of 16 gateways", () => {
+      const lines = mesh.accessLog().filter(({ trace_id }) => trace_id === trace);
+      return lines.length >= 16 && lines;
+    });
+    expect(logged.map(({ status }) => status)).toEqual(Array.from({ length: 16 }, () => 508));
+    expect(logged.flatMap(({ details, loop }) => (details === "request_loop" ? [loop] : []))).toHaveLength(1);
+  });
 });
 
 const worker = (name: string, more: object = {}) => ({
@@ -76,7 +90,10 @@ const worker = (name: string, more: object = {}) => ({
   ...more,
 });
 
-/** Three services: the first calls the second by its host, that one the third by a binding. None knows of any header. */
+/**
+ * Three services: the first calls the second by its host, that one the third by a binding. Two more call each other without end. None
+ * knows of any header.
+ */
 const PROJECT = {
   "tulle.jsonc": {
     mesh: "plain",
@@ -86,6 +103,8 @@ const PROJECT = {
           web: { versions: { v1: { config: "web/wrangler.json" } }, calls: ["orders"], public: ["web.localhost"] },
           orders: { versions: { v1: { config: "orders/wrangler.json" } } },
           stock: { versions: { v1: { config: "stock/wrangler.json" } } },
+          ping: { versions: { v1: { config: "ping/wrangler.json" } }, calls: ["pong"] },
+          pong: { versions: { v1: { config: "pong/wrangler.json" } }, calls: ["ping"] },
         },
       },
     },
@@ -97,6 +116,10 @@ const PROJECT = {
 export default class extends WorkerEntrypoint { async fetch() { return this.env.STOCK.fetch("http://stock/left"); } }`,
   "stock/wrangler.json": worker("stock"),
   "stock/index.js": `export default { fetch: () => new Response("7") };`,
+  "ping/wrangler.json": worker("ping"),
+  "ping/index.js": `export default { fetch: () => fetch("http://pong/") };`,
+  "pong/wrangler.json": worker("pong"),
+  "pong/index.js": `export default { fetch: () => fetch("http://ping/") };`,
 };
 
 describe("the traces of services that pass no header on", () => {
@@ -131,5 +154,14 @@ describe("the traces of services that pass no header on", () => {
       "        server stock.default",
       "          client stock.default",
     ]);
+  });
+
+  it("end where two of them call each other without end", async () => {
+    const client = await mesh.enrol("default", "client");
+    const text = await until("both to be called", async () => {
+      const answer = await mesh.asWorkload(client, "http://ping/");
+      return answer.status === 508 && answer.text;
+    });
+    expect(text).toBe("the request goes round in a loop of services");
   });
 });

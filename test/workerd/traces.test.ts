@@ -298,3 +298,67 @@ describe("sendBatch", () => {
     });
   });
 });
+
+describe("hops, where nobody is told of traces", () => {
+  const B = "b.default.svc.cluster.local";
+  const FORGED = { traceparent: SAMPLED, tracestate: "tulle=h:15;p:aaaaaa.aaaaaa" };
+
+  beforeAll(async () => {
+    const front = { gateway: "default/gw", workload: INGRESS, policySet: 0, clientCertificate: "none" } as const;
+    const [a, b] = [sliceOf(HOST), sliceOf(B)];
+    await serveSlices({ "mesh/*": { [HOST]: a, [B]: b }, "gw/*": { "a.test": { ...a, front } } });
+  });
+
+  const outside = async (headers: Record<string, string>): Promise<string | undefined> => {
+    const answer = await callFromOutside("http://a.test/", { headers: { host: "a.test", ...headers } });
+    expect([answer.status, await answer.text()]).toEqual([200, "hello"]);
+    return got["tracestate"];
+  };
+
+  it("end a loop of two services that pass the context on, and warn of it once a minute for each route", async () => {
+    const asked: string[] = [];
+    const other = { a: B, b: HOST };
+    for (const name of ["a", "b"] as const)
+      serve(name, async ({ headers }) => {
+        asked.push(name);
+        // What never ends would keep the test from saying so.
+        if (asked.length > 20) return new Response("without end");
+        const context = ["traceparent", "tracestate"].map((one) => [one, headers.get(one) ?? ""]);
+        const answer = await callInMesh(`http://${other[name]}/`, { headers: Object.fromEntries(context) });
+        return new Response(await answer.text(), { status: answer.status });
+      });
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    try {
+      let answer = "";
+      const lines = await logged(async () => {
+        const last = await callInMesh(`http://${HOST}/`);
+        answer = `${last.status} ${await last.text()}`;
+      }, 16);
+      expect(answer).toBe("508 the request goes round in a loop of services");
+      expect(asked.join("")).toBe("abababababababa");
+      expect(lines.map(({ status }) => status)).toEqual(Array.from({ length: 16 }, () => 508));
+      expect(lines.filter(({ details }) => details === "request_loop")).toMatchObject([{ response_flags: "LOOP" }]);
+      const warned = warn.mock.calls.map(([line]) => JSON.parse(String(line)) as Record<string, unknown>);
+      const told = warned.filter(({ event }) => event === "many_hops");
+      expect(told.map(({ service, hops }) => [service, hops])).toEqual([
+        [B, 12],
+        [HOST, 13],
+      ]);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  it("count what the mesh says alone: from outside nobody makes a request a loop, or hides one", async () => {
+    expect(await outside(FORGED)).toBeUndefined();
+    expect(await outside({ ...FORGED, tracestate: `${FORGED.tracestate}, vendor=1` })).toBe("vendor=1");
+    const answer = await callInMesh(`http://${HOST}/`, { headers: FORGED });
+    expect([answer.status, await answer.text()]).toEqual([508, "the request goes round in a loop of services"]);
+  });
+
+  it("cost a caller from outside no header, and are begun by the first call in the mesh", async () => {
+    expect(await outside({})).toBeUndefined();
+    await call("/");
+    expect(got["tracestate"]).toMatch(/^tulle=h:1;p:[0-9a-f]{6}$/);
+  });
+});
