@@ -16,15 +16,15 @@ export interface Standing {
   readonly behind: readonly Behind[];
 }
 
-/** A gateway's isolates at one location that do not serve the newest root yet. */
+/** A gateway's isolates at one location that do not serve the newest root yet, as far as is known. */
 interface Behind {
-  readonly gateway: string;
-  readonly location: string;
   /** The generation that the oldest of them serves, and that of the newest root. */
   readonly serving: number;
   readonly newest: number;
-  /** Why they take nothing newer; null: they refused nothing. */
-  readonly refused: string | null;
+  /** They take nothing newer. */
+  readonly isRefusing: boolean;
+  /** Nothing was heard of them for so long that nobody knows whether they still take requests. */
+  readonly isSilent: boolean;
 }
 
 export type Verdict = Pick<Condition, "status" | "reason" | "message">;
@@ -49,17 +49,25 @@ export function saysProgrammed(info: Pick<Kind, "core" | "firstConditions">): bo
 export function programmedAt(generation: number, { isAwake, behind }: Standing): Verdict {
   if (!isAwake) return NONE_AWAKE;
   const late = behind.filter(({ serving, newest }) => serving < generation && generation <= newest);
-  const [first] = late;
-  if (first === undefined) return LIVE;
-  const others = late.length === 1 ? "" : `, and ${late.length - 1} more`;
-  const place = `${first.gateway} at ${first.location}`;
-  const refusing = late.find(({ refused }) => refused !== null);
-  if (refusing !== undefined) {
-    const message = `${refusing.gateway} at ${refusing.location} refuses what is newer than generation ${refusing.serving}: ${refusing.refused}`;
-    return { status: "False", reason: "Refused", message };
-  }
-  const message = `${place} serves generation ${first.serving} still, and this is of ${generation}${others}`;
-  return { status: "False", reason: "Pending", message };
+  const heard = late.filter(({ isSilent }) => !isSilent);
+  const refusing = heard.filter(({ isRefusing }) => isRefusing);
+  // Names of gateways and locations, and codes, are not every reader's.
+  if (refusing.length > 0)
+    return { status: "False", reason: "Refused", message: `${places(refusing)} refuse what is newer; ${WHICH}` };
+  if (heard.length > 0)
+    return { status: "False", reason: "Pending", message: `${places(heard)} serve an older generation; ${WHICH}` };
+  if (late.length === 0) return LIVE;
+  return {
+    status: "Unknown",
+    reason: "Silent",
+    message: `${places(late)} served an older generation when they were heard last; ${WHICH}`,
+  };
+}
+
+const WHICH = "`tulle status` tells which";
+
+function places({ length }: readonly Behind[]): string {
+  return `gateway isolates at ${length} location${length === 1 ? "" : "s"}`;
 }
 
 /** @param turnedAt when its status last changed, RFC 3339 */

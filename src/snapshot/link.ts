@@ -25,6 +25,7 @@ import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { joinLimits, type LinkedLimit, linkLimit } from "../limits/link.ts";
 import { base64ToBytes } from "./bytes.ts";
+import { hopHash } from "./hash.ts";
 import { claimNames, conditionHeaders, headerNames, secretHeaders } from "./rule-names.ts";
 import type { Cluster, Endpoint, Fault, Front, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
@@ -105,6 +106,8 @@ export interface LinkedDestination {
 
 export interface LinkedCluster {
   readonly model: Cluster;
+  /** Short name of its service, for what counts hops. */
+  readonly hop: string;
   /** The different policy sets of its endpoints. */
   readonly sets: readonly number[];
   /** Its endpoints that are probed; null: none. */
@@ -236,6 +239,7 @@ function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<strin
   const probed = model.endpoints.filter(({ probe }) => probe !== undefined);
   return {
     model,
+    hop: hopHash(model.service.host),
     probed: probed.length === 0 ? null : probed,
     sets: [...new Set(model.endpoints.map(({ policySet }) => policySet))],
     balancer: linkBalancer(model, callers),

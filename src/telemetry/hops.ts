@@ -16,7 +16,6 @@ const KEY = "tulle=";
 const MEMBER = /^h:([1-9]\d{0,4});p:([0-9a-f]{6}(?:\.[0-9a-f]{6})*)$/;
 /** Services that a member names, the latest: with its count it stays below the 256 characters of a value. */
 const MAX_NAMED = 24;
-const HASH_DIGITS = 6;
 const MAX_COUNT = 99_999;
 /** What every receiver must carry (§3.3.1.5); members beyond it are left out, the last first. */
 const STATE_LIMIT = 512;
@@ -83,11 +82,4 @@ function memberOf(members: readonly string[]): { readonly count: number; readonl
   const own = members.find((member) => member.startsWith(KEY));
   const [, count, named = ""] = (own !== undefined && MEMBER.exec(own.slice(KEY.length))) || [];
   return count === undefined ? null : { count: Number(count), passed: named.split(".") };
-}
-
-/** A short name of a service: FNV-1a. Two of a call's services share one in a case of a hundred thousand. @param host canonical */
-export function hopHash(host: string): string {
-  let hash = 0x81_1c_9d_c5;
-  for (let at = 0; at < host.length; at += 1) hash = Math.imul(hash ^ host.charCodeAt(at), 0x01_00_01_93);
-  return (hash >>> 0).toString(16).padStart(8, "0").slice(-HASH_DIGITS);
 }

@@ -55,7 +55,7 @@ describe("configuration for a gateway", () => {
     const attempt = publisher.attempt(OBJECTS.map((after) => ({ before: null, after })));
     expect([...attempt.findings.values()].flat().filter(({ severity }) => severity === "error")).toEqual([]);
     attempt.accept();
-    publisher.publish(2);
+    publisher.publish(2, 2);
   });
 
   it("of before programs is in the format that it reads, and has none", async () => {

@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { kindOf } from "../../src/kinds/registry.ts";
 import { programmedAt, saysProgrammed, withoutProgrammed, withProgrammed } from "../../src/kube/programmed.ts";
 
-const behind = (serving: number, newest: number, refused: string | null = null) => ({
-  gateway: "tulle-reviews",
-  location: "AMS",
+const behind = (serving: number, newest: number, more: { isRefusing?: boolean; isSilent?: boolean } = {}) => ({
   serving,
   newest,
-  refused,
+  isRefusing: false,
+  isSilent: false,
+  ...more,
 });
 
 describe("whether a change is live everywhere that is awake", () => {
@@ -22,16 +22,30 @@ describe("whether a change is live everywhere that is awake", () => {
     expect(programmedAt(7, standing).status).toBe("True");
   });
 
-  it("is not while one serves what was before, and says which", () => {
+  it("is not while some serve what was before, and says how many: names of gateways and locations are not every reader's", () => {
     const verdict = programmedAt(7, { isAwake: true, behind: [behind(6, 7), behind(5, 9)] });
-    expect(verdict).toMatchObject({ status: "False", reason: "Pending" });
-    expect(verdict.message).toBe("tulle-reviews at AMS serves generation 6 still, and this is of 7, and 1 more");
+    expect(verdict).toEqual({
+      status: "False",
+      reason: "Pending",
+      message: "gateway isolates at 2 locations serve an older generation; `tulle status` tells which",
+    });
   });
 
-  it("is not while one refuses to take it, and says why", () => {
-    const verdict = programmedAt(7, { isAwake: true, behind: [behind(6, 7), behind(5, 9, "snapshot_programs")] });
-    expect(verdict).toMatchObject({ status: "False", reason: "Refused" });
-    expect(verdict.message).toContain("snapshot_programs");
+  it("is not while one refuses to take it", () => {
+    const verdict = programmedAt(7, { isAwake: true, behind: [behind(6, 7), behind(5, 9, { isRefusing: true })] });
+    expect(verdict).toEqual({
+      status: "False",
+      reason: "Refused",
+      message: "gateway isolates at 1 location refuse what is newer; `tulle status` tells which",
+    });
+  });
+
+  it("is unknown where one fell silent with what was before, once nobody else is behind", () => {
+    const silent = behind(6, 7, { isSilent: true });
+    expect(programmedAt(7, { isAwake: true, behind: [silent] })).toMatchObject({ status: "Unknown", reason: "Silent" });
+    expect(programmedAt(7, { isAwake: true, behind: [silent, behind(6, 7)] }).reason).toBe("Pending");
+    expect(programmedAt(7, { isAwake: false, behind: [silent] }).reason).toBe("NoneAwake");
+    expect(programmedAt(6, { isAwake: true, behind: [silent] }).status).toBe("True");
   });
 });
 

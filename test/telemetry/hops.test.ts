@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hopHash, LOOP_HOPS, MANY_HOPS, manyHops, nextHop, withoutHops } from "../../src/telemetry/hops.ts";
+import { hopHash } from "../../src/snapshot/hash.ts";
+import { LOOP_HOPS, MANY_HOPS, manyHops, nextHop, withoutHops } from "../../src/telemetry/hops.ts";
 
 const A = hopHash("a.shop.svc.cluster.local");
 const B = hopHash("b.shop.svc.cluster.local");

@@ -59,7 +59,7 @@ describe.skipIf(promtool === "")("metrics after 100 page views, by promtool", ()
   let text: string;
 
   beforeAll(async () => {
-    mesh = await RunningMesh.start(["--port-base", "27000", "--loopback", "127.0.29.0/24", "--example", "bookinfo"]);
+    mesh = await RunningMesh.start(["--port-base", "27300", "--loopback", "127.0.93.0/24", "--example", "bookinfo"]);
     for (let view = 0; view < 100; view += 1) await send(mesh.info.page ?? "");
     const headers = { authorization: `Bearer ${mesh.token}` };
     // Deltas travel by the exchange and the cell, a second each; then the sums stand still.
@@ -138,7 +138,7 @@ describe.skipIf(prometheus === null || dashboards.length === 0)(
     let loaded: Promise<void>;
 
     beforeAll(async () => {
-      mesh = await RunningMesh.start(["--port-base", "27000", "--loopback", "127.0.29.0/24", "--example", "bookinfo"]);
+      mesh = await RunningMesh.start(["--port-base", "27300", "--loopback", "127.0.93.0/24", "--example", "bookinfo"]);
       scraping = await RunningPrometheus.start(27_250, { url: mesh.info.metrics, tokenFile: mesh.info.tokenFile });
       loaded = load();
     });

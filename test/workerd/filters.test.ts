@@ -2,7 +2,7 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Cluster, CorsPolicy, JwtRule, Route } from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
-import { hopHash } from "../../src/telemetry/hops.ts";
+import { hopHash } from "../../src/snapshot/hash.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
 import { TestIssuer } from "../identity/tokens.ts";
 import { env } from "./support/env.ts";

@@ -306,7 +306,12 @@ describe("hops, where nobody is told of traces", () => {
   beforeAll(async () => {
     const front = { gateway: "default/gw", workload: INGRESS, policySet: 0, clientCertificate: "none" } as const;
     const [a, b] = [sliceOf(HOST), sliceOf(B)];
-    await serveSlices({ "mesh/*": { [HOST]: a, [B]: b }, "gw/*": { "a.test": { ...a, front } } });
+    // Whose endpoints are not told who calls.
+    const clusters = Object.fromEntries(
+      Object.entries(a.clusters).map(([id, cluster]) => [id, { ...cluster, anonymous: true as const }]),
+    );
+    const mesh = { [HOST]: a, [B]: b, "outside.test": { ...a, clusters } };
+    await serveSlices({ "mesh/*": mesh, "gw/*": { "a.test": { ...a, front } } });
   });
 
   const outside = async (headers: Record<string, string>): Promise<string | undefined> => {
@@ -360,5 +365,13 @@ describe("hops, where nobody is told of traces", () => {
     expect(await outside({})).toBeUndefined();
     await call("/");
     expect(got["tracestate"]).toMatch(/^tulle=h:1;p:[0-9a-f]{6}$/);
+  });
+
+  it("are told to nobody outside of the mesh", async () => {
+    const passed = { traceparent: SAMPLED, tracestate: "tulle=h:1;p:aaaaaa, vendor=1" };
+    expect((await callInMesh("http://outside.test/", { headers: passed })).status).toBe(200);
+    expect(got["tracestate"]).toBe("vendor=1");
+    expect((await callInMesh("http://outside.test/")).status).toBe(200);
+    expect(got["tracestate"]).toBeUndefined();
   });
 });

@@ -288,7 +288,7 @@ export class Configuration {
     }
     state.rv = plan.rv;
     state.generation = generation;
-    state.publisher.publish(generation);
+    state.publisher.publish(generation, at);
     this.#deps.metrics.stored(changes, generation, at);
     await this.#federate(state).catch((error: unknown) =>
       console.error({ event: "federation_failed", reason: String(error) }),

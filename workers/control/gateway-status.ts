@@ -6,6 +6,8 @@ export interface LocationSeen extends Omit<IsolatesSeen, "location"> {
   readonly at: number;
   /** The root that it has. */
   readonly have: ExchangeUp["have"];
+  /** Its isolates served something older than was published by then, while they took requests. */
+  readonly wasBehind: boolean;
 }
 
 /** What a scrape tells of one gateway deployment. */

@@ -1,5 +1,7 @@
 import { rfc3339 } from "../../src/kube/events.ts";
-import { programmedAt, type Standing, type Verdict } from "../../src/kube/programmed.ts";
+import { programmedAt, type Standing, type Verdict, withProgrammed } from "../../src/kube/programmed.ts";
+import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
+import { inTime } from "./in-time.ts";
 
 /** A verdict with when its status last changed, RFC 3339. */
 export interface Told extends Verdict {
@@ -10,6 +12,26 @@ export interface Told extends Verdict {
 const MAX_TURNS = 1_000;
 /** Who looked at an object and then began to watch it may have missed what turned between. */
 const JUST_NOW_MS = 10_000;
+
+/** An answer to a read waits so long for the Hub. */
+const WITHIN_MS = 1_000;
+
+/**
+ * Objects with what is worked out when somebody asks. Where the Hub is away, or busy, they are shown as they are stored.
+ *
+ * @param ask for these keys of theirs, in that order
+ */
+export async function withTold(
+  objects: readonly KubeObject[],
+  ask: (keys: readonly string[]) => Promise<readonly Told[]>,
+): Promise<readonly KubeObject[]> {
+  const all = await inTime(ask(objects.map((object) => refKey(refOf(object)))), WITHIN_MS);
+  if (all === null) return objects;
+  return objects.map((object, at) => {
+    const told = all[at];
+    return told === undefined ? object : withProgrammed(object, told, told.turnedAt);
+  });
+}
 
 /** Which generation last changed each object, and what comes of that for its condition `Programmed`. */
 export class Programming {
@@ -34,6 +56,11 @@ export class Programming {
     const generation = this.#changed.get(key) ?? this.#loaded;
     const verdict = programmedAt(generation, standing);
     return { ...verdict, turnedAt: rfc3339(this.#turnedAt(generation, verdict.status, now)) };
+  }
+
+  /** Whether it was changed since all was loaded. */
+  hasChanged(key: string): boolean {
+    return this.#changed.has(key);
   }
 
   /** Whether its status turned a moment ago. */

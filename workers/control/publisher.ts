@@ -86,9 +86,12 @@ export class Publisher {
     return revocationList(version, revoked, this.#compiler.revocationMaxAgeMs);
   }
 
-  /** The changes accepted so far are those of this generation. */
-  publish(generation: number): void {
+  /** The changes accepted so far are those of this generation. @param now epoch ms */
+  publish(generation: number, now: number): void {
     this.#roots.publish(generation);
+    for (const { seen } of this.#deployments.values())
+      for (const [location, one] of seen)
+        if (one.serving !== null && now - one.at < LATE_MS) seen.set(location, { ...one, wasBehind: true });
   }
 
   /** @returns whether this word of the authority is later than the last */
@@ -193,7 +196,8 @@ export class Publisher {
     const published = this.#deployments.get(gateway);
     if (!published) return { kind: "unknown" };
     const { location = "unknown", serving = null, refused = null, ...more } = seen ?? {};
-    published.seen.set(location, { serving, refused, at: now, have, ...more });
+    const wasBehind = serving !== null && serving < this.#roots.generation;
+    published.seen.set(location, { serving, refused, at: now, have, wasBehind, ...more });
     const root = await this.#roots.current(published, now);
     if (root === null) return { kind: "unknown" };
     const current = have !== null && have.generation === root.generation && have.issuedAt === root.issuedAt;
@@ -217,17 +221,18 @@ export class Publisher {
   standing(now: number): Standing {
     let isAwake = false;
     const behind = [];
-    for (const { deployment, root, version, problem, seen } of this.#deployments.values())
-      for (const [location, { at, serving, refused }] of seen) {
+    for (const { root, version, problem, seen } of this.#deployments.values())
+      for (const { at, serving, refused, wasBehind } of seen.values()) {
         if (serving === null) continue;
         // Where no root of it was made yet, the newest configuration may be another.
         const isMade = this.#roots.isMade({ version, problem });
         const newest = isMade ? (root?.generation ?? 0) : this.#roots.generation;
+        const isBehind = serving < newest;
         // Who is late with the news may be late with its word as well.
-        if (now - at >= (serving < newest ? LATE_MS : TAKES_REQUESTS_MS)) continue;
-        isAwake = true;
-        const { gateway } = deployment.props;
-        if (serving < newest) behind.push({ gateway, location, serving, newest, refused: refused?.code ?? null });
+        const isLate = isBehind && wasBehind;
+        if (now - at < (isLate ? LATE_MS : TAKES_REQUESTS_MS)) isAwake = true;
+        else if (!isLate || now - at >= SILENT_MS) continue;
+        if (isBehind) behind.push({ serving, newest, isRefusing: refused !== null, isSilent: now - at >= LATE_MS });
       }
     return { isAwake, behind };
   }
@@ -309,3 +314,5 @@ const ENTRY_SIZE = 72;
 const TAKES_REQUESTS_MS = 2_500;
 /** One that was behind when it spoke last counts as behind so long: a busy control, or a network, may hold up its looks. */
 const LATE_MS = 10_000;
+/** For so long after its last word it is not known whether such a one still serves what is old. */
+const SILENT_MS = 60_000;

@@ -3,6 +3,7 @@ import { VERSION } from "../../src/version.ts";
 import type { Expiries } from "./authority/ca-status.ts";
 import type { Env } from "./env.ts";
 import type { HubStandings } from "./hub-api.ts";
+import { inTime } from "./in-time.ts";
 
 /** A scrape waits no longer for what it shows beside the sums. */
 const WITHIN_MS = 2_000;
@@ -10,8 +11,8 @@ const WITHIN_MS = 2_000;
 /** What stands as it is now. A part of control that does not answer in time is told as missing: the sums are shown all the same. */
 export async function gaugesOf(env: Pick<Env, "HUB" | "AUTHORITY">): Promise<Gauges> {
   const [standings, expiries] = await Promise.all([
-    inTime(env.HUB.getByName("hub").standings()),
-    inTime(env.AUTHORITY.getByName("authority").expiries()),
+    inTime(env.HUB.getByName("hub").standings(), WITHIN_MS),
+    inTime(env.AUTHORITY.getByName("authority").expiries(), WITHIN_MS),
   ]);
   return {
     istio_build: [...buildsOf(standings)].map(([text, value]) => ({ labels: JSON.parse(text), value })),
@@ -77,8 +78,4 @@ function certificateGauges({ certificates, live, overdue }: Expiries): Gauges {
       { labels: { state: "overdue" }, value: overdue },
     ],
   };
-}
-
-async function inTime<T>(asked: Promise<T>): Promise<T | null> {
-  return Promise.race([asked, scheduler.wait(WITHIN_MS).then(() => null)]).catch(() => null);
 }

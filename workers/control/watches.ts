@@ -5,7 +5,7 @@ import { type KubeObject, refKey, refOf } from "../../src/resources/object.ts";
 import { isEvents, isWatched, type LoggedChange, type Seen, seenOf, type WatchWish } from "../../src/kube/watch.ts";
 import type { Selects } from "../../src/kube/selectors.ts";
 import { inForm } from "../../src/kube/forms.ts";
-import type { Programming } from "./programming.ts";
+import type { Programming, Told } from "./programming.ts";
 
 /** Clients that asked for them learn at least this often how far they are. */
 const BOOKMARK_EVERY_MS = 60_000;
@@ -53,8 +53,9 @@ export class Watches {
     this.#rv = rv;
     const watch = new Watch(wish, selects, this.#live, () => this.#open.delete(watch));
     this.#open.add(watch);
-    for (const seen of backlog) watch.tell(seen);
-    watch.mayHaveListed(known);
+    const standing = this.#live?.standing();
+    for (const seen of backlog) watch.tell(seen, standing);
+    if (standing !== undefined) watch.mayHaveListed(known, standing);
     if (wish.initialBookmark) watch.bookmark(this.#rv, true);
     watch.startTimers(() => this.#rv);
     return watch.stream();
@@ -66,7 +67,8 @@ export class Watches {
    */
   publish(changes: readonly LoggedChange[], events: readonly KubeObject[], rv: number): void {
     this.#rv = rv;
-    for (const watch of this.#open) watch.publish(changes, events);
+    const standing = this.#open.size === 0 ? undefined : this.#live?.standing();
+    for (const watch of this.#open) watch.publish(changes, events, standing);
   }
 
   /** Isolates told what they serve: those who watch learn of what is live now. */
@@ -113,6 +115,8 @@ class Watch {
   readonly #selects: Selects;
   /** Null: nothing is said of whether objects are live, as in a table. */
   readonly #live: Live | null;
+  /** It watches one object by its name, as `kubectl wait` does. */
+  readonly #isOfOne: boolean;
   /** Objects of which it was not told that they are live. */
   readonly #unsettled = new Map<string, KubeObject>();
   readonly #onEnd: () => void;
@@ -132,6 +136,7 @@ class Watch {
     this.#info = info;
     this.#selects = selects;
     this.#live = wish.form.as === "json" && saysProgrammed(info) ? live : null;
+    this.#isOfOne = /(^|,)\s*metadata\.name\s*==?[^=]/.test(wish.fieldSelector);
     this.#onEnd = onEnd;
   }
 
@@ -139,28 +144,40 @@ class Watch {
     return this.#wish;
   }
 
-  publish(changes: readonly LoggedChange[], events: readonly KubeObject[]): void {
+  publish(changes: readonly LoggedChange[], events: readonly KubeObject[], standing: Standing | undefined): void {
     if (isEvents(this.#wish)) {
       for (const object of events)
-        if (isWatched(this.#wish, refOf(object)) && this.#selects(object)) this.tell({ type: "ADDED", object });
+        if (isWatched(this.#wish, refOf(object)) && this.#selects(object))
+          this.tell({ type: "ADDED", object }, standing);
       return;
     }
-    const standing = this.#live?.standing();
     for (const change of changes) {
       const seen = isWatched(this.#wish, change.ref) ? seenOf(change, this.#selects) : null;
       if (seen) this.tell(seen, standing);
     }
   }
 
-  /** @param standing as it is now, where many are told of at once */
-  tell({ type, object }: Seen, standing = this.#live?.standing()): void {
+  /** @param standing as it is now: worked out once for all that is told */
+  tell({ type, object }: Seen, standing: Standing | undefined): void {
     const key = refKey(refOf(object));
     this.#unsettled.delete(key);
     const live = type === "DELETED" ? null : this.#live;
     const told = standing && live?.programming.of(key, standing, Date.now());
-    if (told !== undefined && told.status !== "True") this.#await(key, object);
+    if (told !== undefined && this.#isAwaited(key, told)) this.#await(key, object);
     const shown = told === undefined ? object : withProgrammed(object, told, told.turnedAt);
     this.#push({ type, object: this.#formed(shown) });
+  }
+
+  /**
+   * What only waits for a first request is told to whoever watches that one object, or if it was changed a moment ago: else the
+   * request would tell all watches of all that there is.
+   */
+  #isAwaited(key: string, { status }: Told): boolean {
+    return status === "False" || (status === "Unknown" && this.#isMeant(key));
+  }
+
+  #isMeant(key: string): boolean {
+    return this.#isOfOne || this.#live?.programming.hasChanged(key) === true;
   }
 
   /** Of a few thousand that a list had, nobody waits for each: what is told of them all at once would hold up everybody. */
@@ -175,18 +192,16 @@ class Watch {
   }
 
   /** It watches from where a list ended: what is not live will be told when it is, and what is since a moment ago is told now. */
-  mayHaveListed(objects: Iterable<KubeObject>): void {
+  mayHaveListed(objects: Iterable<KubeObject>, standing: Standing): void {
     if (this.#live === null) return;
     const { programming } = this.#live;
-    const standing = this.#live.standing();
     const now = Date.now();
-    let fresh = 0;
     for (const object of objects) {
       if (!isWatched(this.#wish, refOf(object)) || !this.#selects(object)) continue;
       const key = refKey(refOf(object));
       const told = programming.of(key, standing, now);
-      if (told.status !== "True") this.#await(key, object);
-      else if (programming.isFresh(told, now) && ++fresh <= MAX_AWAITED)
+      if (this.#isAwaited(key, told)) this.#await(key, object);
+      else if (told.status === "True" && programming.isFresh(told, now) && this.#isMeant(key))
         this.tell({ type: "MODIFIED", object }, standing);
     }
   }

@@ -143,8 +143,8 @@ export function headersFor(
       : clientCertificate(endpoint.workload.principal, principal, certificate);
   setOurs(headers, "x-forwarded-client-cert", proof);
   headers["x-envoy-attempt-count"] = String(call.journal.attempts);
-  if (call.plan === null) countHop(call, forward.cluster.model, headers, copy);
-  else traceAttempt(call, call.plan, forward.cluster.model, headers, copy);
+  if (call.plan === null) countHop(call, forward.cluster, headers, copy);
+  else traceAttempt(call, call.plan, forward.cluster, headers, copy);
   let payloads = null as Set<string> | null;
   for (const change of request) {
     if (change.op === "set-payload") (payloads ??= new Set()).add(change.name);

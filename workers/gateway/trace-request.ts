@@ -1,9 +1,9 @@
 import type { MutableHeaders } from "../../src/request/headers.ts";
 import { readB3, writeB3 } from "../../src/telemetry/b3.ts";
-import { hopHash, nextHop, withoutHops } from "../../src/telemetry/hops.ts";
+import { nextHop, withoutHops } from "../../src/telemetry/hops.ts";
 import { attemptSpanId, formatTraceparent, MIRROR } from "../../src/telemetry/trace-context.ts";
 import type { TracePlan } from "../../src/telemetry/trace-plan.ts";
-import type { Cluster } from "../../src/snapshot/model.ts";
+import type { LinkedCluster } from "../../src/snapshot/link.ts";
 import type { HttpCall } from "./http-call.ts";
 
 /** After step 3, when it is known who calls and what the mesh does about traces: whether this one is reported. */
@@ -42,7 +42,7 @@ export function isOfMesh({ entrance, peer }: HttpCall): boolean {
 export function traceAttempt(
   call: HttpCall,
   { b3, told }: TracePlan,
-  cluster: Cluster,
+  { model, hop }: LinkedCluster,
   headers: MutableHeaders,
   copy?: number,
 ): void {
@@ -56,8 +56,9 @@ export function traceAttempt(
   // As in Istio: the service's span of a copy is no part of the trace.
   const sampled = journal.sampled && copy === undefined;
   headers["traceparent"] = formatTraceparent(journal.traceId, spanId, sampled);
-  const { count, seen, state } = nextHop(headers["tracestate"] ?? null, isOfMesh(call), hopHash(cluster.service.host));
-  headers["tracestate"] = state;
+  const { count, seen, state } = nextHop(headers["tracestate"] ?? null, isOfMesh(call), hop);
+  if (model.anonymous === true) dropHops(headers);
+  else headers["tracestate"] = state;
   if (copy === undefined) {
     journal.hops = count;
     journal.loop = seen;
@@ -69,20 +70,22 @@ export function traceAttempt(
  * Where nobody is told of traces, hops are counted all the same: of calls of the mesh's own workloads, since what anybody else says of
  * hops counts for nothing and goes no further (R9).
  */
-export function countHop(call: HttpCall, cluster: Cluster, headers: MutableHeaders, copy?: number): void {
-  const state = headers["tracestate"];
-  if (!isOfMesh(call)) {
-    if (state === undefined) return;
-    const others = withoutHops(state);
-    if (others === null) delete headers["tracestate"];
-    else headers["tracestate"] = others;
-    return;
-  }
-  const hop = nextHop(state ?? null, true, hopHash(cluster.service.host));
-  headers["tracestate"] = hop.state;
+export function countHop(call: HttpCall, { model, hop }: LinkedCluster, headers: MutableHeaders, copy?: number): void {
+  if (model.anonymous === true || !isOfMesh(call)) return dropHops(headers);
+  const { count, seen, state } = nextHop(headers["tracestate"] ?? null, true, hop);
+  headers["tracestate"] = state;
   if (copy !== undefined) return;
-  call.journal.hops = hop.count;
-  call.journal.loop = hop.seen;
+  call.journal.hops = count;
+  call.journal.loop = seen;
+}
+
+/** Which services a call has passed is the mesh's own business: endpoints outside of it, and callers, have no part in it. */
+function dropHops(headers: MutableHeaders): void {
+  const state = headers["tracestate"];
+  if (state === undefined) return;
+  const others = withoutHops(state);
+  if (others === null) delete headers["tracestate"];
+  else headers["tracestate"] = others;
 }
 
 /** All that carries a trace on. */

@@ -4,11 +4,12 @@ import type { ResourcePath } from "../../../src/kube/path.ts";
 import { fieldSelector, labelSelector, type Selects } from "../../../src/kube/selectors.ts";
 import { failure, notFound, type Status } from "../../../src/kube/status.ts";
 import { isEvents } from "../../../src/kube/watch.ts";
-import { saysProgrammed, withProgrammed } from "../../../src/kube/programmed.ts";
-import { type KubeObject, refKey, refOf } from "../../../src/resources/object.ts";
+import { saysProgrammed } from "../../../src/kube/programmed.ts";
+import type { KubeObject } from "../../../src/resources/object.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { allowed, isStillLetIn } from "../access.ts";
 import { objectStore } from "../db/store.ts";
+import { withTold } from "../programming.ts";
 import { type Ask, isTrue, refAt } from "./request.ts";
 
 /** Objects read from the database at once, where selectors may leave few of them. */
@@ -33,7 +34,6 @@ export async function get(c: Ask, path: ResourcePath, name: string): Promise<Res
   return ok(c.json(inForm(form.value, path.info, shown, options.value) as object));
 }
 
-/** Objects with what is worked out when somebody asks. Where the Hub is away, they are shown as they are stored. */
 async function told(
   c: Ask,
   { info }: ResourcePath,
@@ -41,15 +41,7 @@ async function told(
   objects: readonly KubeObject[],
 ): Promise<readonly KubeObject[]> {
   if (form.as !== "json" || objects.length === 0 || !saysProgrammed(info)) return objects;
-  try {
-    const all = await c.env.HUB.getByName("hub").programmed(objects.map((object) => refKey(refOf(object))));
-    return objects.map((object, at) => {
-      const one = all[at];
-      return one === undefined ? object : withProgrammed(object, one, one.turnedAt);
-    });
-  } catch {
-    return objects;
-  }
+  return withTold(objects, async (keys) => c.env.HUB.getByName("hub").programmed(keys));
 }
 
 function formOf(c: Ask): Result<ResourceForm, Status> {
