@@ -41,8 +41,8 @@ const workerd = cloudflareTest({
 export default defineConfig({
   test: {
     // A bound on what hangs, and longer than a test waits for any event: who waits in vain says for what.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Tests start real runtimes, and wait for them a quarter of their time: so one more than there are cores of the smallest machine.
     maxWorkers: 3,
     projects: [

@@ -56,8 +56,8 @@ export default defineConfig({
     // As in `npm test`.
     isolate: false,
     setupFiles: ["test/support/put-back.ts"],
-    testTimeout: 300_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 240_000,
     // Half of their time they wait.
     maxWorkers: 3,
   },

@@ -5,8 +5,8 @@ const BROWSER = "test/tools/dashboard.test.ts";
 /** The tests that drive system tools; a missing tool is listed, its tests are skipped. */
 export default defineConfig({
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     projects: [
       // It has bounds of its own on how long a page takes: nothing runs beside it.
       { extends: true, test: { name: "browser", include: [BROWSER], maxWorkers: 1, sequence: { groupOrder: 0 } } },

@@ -84,7 +84,6 @@ describe("tulle apply", () => {
       gateway: "a",
       generation: 41,
       have,
-      seenAt: new Date().toISOString(),
       format: 1,
       bindings: [],
       problem: null,
@@ -92,9 +91,11 @@ describe("tulle apply", () => {
     const states = [at(40), at(41)];
     control.routes = {
       "POST /api/v1/apply": applied,
-      "GET /api/v1/status": () => ({
-        body: { generation: 41, resourceVersion: "9", gateways: [states.length > 1 ? states.shift() : states[0]] },
-      }),
+      "GET /api/v1/status": () => {
+        // Seen when control is asked, however long the command takes till then.
+        const seen = { ...(states.length > 1 ? states.shift() : states[0]), seenAt: new Date().toISOString() };
+        return { body: { generation: 41, resourceVersion: "9", gateways: [seen] } };
+      },
     };
     write(folder, "a.yaml", route("a"));
     expect((await tulle(folder, ["apply", "-f", "a.yaml", "--wait"])).code).toBe(0);

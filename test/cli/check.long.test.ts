@@ -30,28 +30,27 @@ beforeAll(async () => {
 });
 afterAll(async () => control.close());
 
-/** Control as it answers where all is well, but for these. */
+/** Control as it answers where all is well, but for these. Gateways are seen when it is asked, however long a check takes till then. */
 function answering(more: FakeControl["routes"] = {}, gateways: readonly object[] = [gateway()]): void {
-  const status = {
+  const status = () => ({
     generation: 3,
     resourceVersion: "9",
     watches: 0,
-    gateways,
+    gateways: gateways.map((one) => ({ ...one, seenAt: new Date().toISOString() })),
     version: VERSION,
     migrations: MIGRATIONS,
-  };
+  });
   control.routes = {
     "GET /api/v1/bundle": () => ({ body: bundle }),
-    "GET /api/v1/status": () => ({ body: status }),
+    "GET /api/v1/status": () => ({ body: status() }),
     "GET /api/v1/findings": () => ({ body: { generation: 3, objects: 4, findings: [] } }),
     ...more,
   };
 }
 
 function gateway(more: object = {}): object {
-  const seenAt = new Date().toISOString();
   const registered = { format: 1, version: VERSION, stateVersions: [VERSION], bindings: ["EP_WEB", "EP_API"] };
-  return { gateway: "shop-gateway", generation: 3, have: 3, seenAt, problem: null, ...registered, ...more };
+  return { gateway: "shop-gateway", generation: 3, have: 3, problem: null, ...registered, ...more };
 }
 
 const PROJECT = {

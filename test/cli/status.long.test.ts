@@ -69,7 +69,7 @@ describe("tulle status", () => {
       EMPTY,
       UNSEEN,
       BROKEN,
-      gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 30_000) }),
+      gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 2_000) }),
     ]);
     const { code, stdout } = await tulle(folder, ["status"]);
     expect(code).toBe(0);

@@ -83,7 +83,7 @@ describe("the authority", () => {
     const before = await enrol(control, "web");
     const { json, status: answered } = await control.call("POST", "/api/v1/ca/rotate", {
       what: "root",
-      afterSeconds: 5,
+      afterSeconds: 10,
     });
     expect(answered).toBe(201);
     const signsFrom = Number(json["signsFrom"]);

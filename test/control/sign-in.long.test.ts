@@ -223,7 +223,7 @@ describe("a session", () => {
     await setSignIn([rules()]);
     // None outlives the token that it was opened with.
     const short = await session();
-    await control.sql(`UPDATE sessions SET expires_at = ${Date.now() + 1_500} WHERE id = '${short.id}'`);
+    await control.sql(`UPDATE sessions SET expires_at = ${Date.now() + 5_000} WHERE id = '${short.id}'`);
     expect(await (await open(short.token))()).toBe("ended");
   });
 

@@ -66,7 +66,7 @@ describe("a workload of a group", () => {
     expect((await register({ address: "binding:EP_GOES", ttlSeconds: 86_400 })).json["action"]).toBe("unchanged");
     expect((await register({ address: "binding:EP_GOES", ttlSeconds: 10 })).json["action"]).toBe("unchanged");
     expect(await generation()).toBe(at);
-    await until("the lease has ended", async () => (await entry("vms-binding-ep-goes")).status === 404, 30_000);
+    await until("the lease has ended", async () => (await entry("vms-binding-ep-goes")).status === 404);
     expect((await entry("vms-binding-ep-stays")).status).toBe(200);
     const audit = await control.call("GET", "/api/v1/audit");
     expect(JSON.stringify(audit.json)).toContain("expire-workload");

@@ -92,7 +92,7 @@ it(`explaining says what the gateway said, of ${WANTED} requests, in another pro
       ]);
   const verdicts = new Set(records.map(({ outcome }) => outcome.verdict));
   expect([...verdicts]).toEqual(expect.arrayContaining(VERDICTS));
-}, 300_000);
+});
 
 const VERDICTS = [
   "forward",

@@ -37,6 +37,8 @@ describe("circuit breaking across two gateway deployments", () => {
     web = await mesh.enrol("default", "web");
     await mesh.mustApply(RULE("10m"));
     await mesh.settled();
+    for (const gateway of [0, 1])
+      await until(`gateway ${gateway} to serve`, async () => (await call(order, gateway)).status === 200);
   });
   afterAll(() => mesh.stop());
 
@@ -118,6 +120,7 @@ describe("a service that takes one connection", () => {
     web = await mesh.enrol("default", "web");
     await mesh.mustApply(HELD_RULES(service.port));
     await mesh.settled();
+    await until("the service to answer", async () => (await call()).status === 200);
   });
   afterAll(async () => {
     await service.stop();

@@ -97,10 +97,12 @@ describe("external authorizers of a mesh", () => {
 
   beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    mesh = await RunningMesh.start(["--port-base", "24800", "--loopback", "127.0.48.0/24", "--service-ports"]);
+    mesh = await RunningMesh.start(["--port-base", "24800", "--loopback", "127.0.94.0/24", "--service-ports"]);
     page = await mesh.enrol("default", "bookinfo-productpage");
     await mesh.mustApply(configuration((server.address() as AddressInfo).port));
     await mesh.settled();
+    for (const url of ["http://reviews:9080/0", "http://ratings:9080/ratings/0"])
+      await until(`${url} to be known`, async () => (await get(url)).status < 500);
   });
   afterAll(async () => {
     server.close();
@@ -115,8 +117,11 @@ describe("external authorizers of a mesh", () => {
     expect([passed.status, passed.text]).toEqual([400, '{"error":"please provide numeric product ID"}']);
     const refused = await get("http://reviews:9080/reviews/0");
     expect([refused.status, refused.text]).toEqual([404, '{"error":"not found"}']);
-    const lines = mesh.accessLog().filter(({ destination_service: to }) => to?.startsWith("reviews."));
-    expect(lines.slice(-2)).toMatchObject([
+    const lines = await until("the lines of both", () => {
+      const of = mesh.accessLog().filter(({ destination_service: to }) => to?.startsWith("reviews."));
+      return of.at(-1)?.path === "/reviews/0" && of.at(-2)?.path === "/0" && of.slice(-2);
+    });
+    expect(lines).toMatchObject([
       { path: "/0", details: "via_upstream" },
       { path: "/reviews/0", details: "ext_authz_denied", policy: "default/ask-details", response_flags: "UAEX" },
     ]);
@@ -158,8 +163,10 @@ describe("external authorizers of a mesh", () => {
 
   it("leave dry runs alone, which are told", async () => {
     expect((await get("http://details:9080/details/0")).status).toBe(200);
-    const line = mesh.accessLog().findLast(({ path }) => path === "/details/0");
-    expect(line?.dry_run).toEqual([
+    const line = await until("its line", () =>
+      mesh.accessLog().findLast(({ path, dry_run: dry }) => path === "/details/0" && dry !== undefined),
+    );
+    expect(line.dry_run).toEqual([
       { action: "DENY", shadow_engine_result: "denied", shadow_effective_policy_id: "default/watch" },
     ]);
   });

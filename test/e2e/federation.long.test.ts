@@ -39,6 +39,8 @@ describe("two meshes that federate", () => {
     right = await start("right.test", "19500", "127.0.82.0/24");
     ofLeft = await left.enrol("default", "order-service");
     ofRight = await right.enrol("default", "order-service");
+    await until("the left to serve", async () => (await call(left, ofLeft)) === 200);
+    await until("the right to serve", async () => (await call(right, ofRight)) === 200);
   });
   afterAll(async () => {
     await left.stop();
@@ -55,8 +57,11 @@ describe("two meshes that federate", () => {
     await right.mustApply(`${federatedWith("left.test", left)}---${allowing("left.test")}`);
     await until("the left to be let in", async () => (await call(right, ofLeft)) === 200);
     await until("the right to be let in", async () => (await call(left, ofRight)) === 200);
-    const record = right.accessLog().findLast(({ status }) => status === 200);
-    expect(JSON.stringify(record)).toContain("left.test/ns/default/sa/order-service");
+    await until("the log of it", () =>
+      JSON.stringify(right.accessLog().findLast(({ status }) => status === 200)).includes(
+        "left.test/ns/default/sa/order-service",
+      ),
+    );
   });
 
   it("keep others out: another workload of the neighbour, and their own of the same name", async () => {

@@ -52,9 +52,13 @@ describe("the traces of the examples", () => {
 
   it("tell, as the log does, of a call that comes back to where it was", async () => {
     const web = await mesh.enrol("default", "web");
-    const trace = newTrace();
+    let trace = "";
     const url = "http://order-service/call/payment-service/call/order-service/";
-    await mesh.asWorkload(web, url, { headers: { traceparent: `00-${trace}-b7ad6b7169203331-01` } });
+    await until("an answer of all three", async () => {
+      trace = newTrace();
+      const headers = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
+      return (await mesh.asWorkload(web, url, { headers })).status === 200;
+    });
     await told(trace, 6);
     const loops = receiver.spans
       .filter(({ traceId, kind }) => traceId === trace && kind === "server")
@@ -64,7 +68,10 @@ describe("the traces of the examples", () => {
       [2, "payment-service.default", undefined],
       [3, "order-service.default", 1],
     ]);
-    const logged = mesh.accessLog().filter(({ trace_id }) => trace_id === trace);
+    const logged = await until("the lines of 3 gateways", () => {
+      const lines = mesh.accessLog().filter(({ trace_id }) => trace_id === trace);
+      return lines.length >= 3 && lines;
+    });
     expect(logged.flatMap(({ loop }) => loop ?? [])).toEqual([1]);
   });
 

@@ -54,6 +54,12 @@ export class EchoMesh {
     try {
       await mesh.mustApply([FRONT, ...opened.map(service), ...yaml].join("\n---\n"));
       await until("the mesh to serve", async () => (await echo.send("ready", "/")).status === 200);
+      // The gateway gets what it needs of each host with the host's first request, which may come too early on a busy machine.
+      await Promise.all(
+        names.map(async (name) =>
+          until(`${name} to be known`, async () => (await echo.send(name, "/")).status !== 503),
+        ),
+      );
     } catch (error) {
       await echo.stop();
       throw error;

@@ -93,7 +93,9 @@ describe("TLS without a server name, at the first request of a first start", () 
       { host, port },
       "POST /x?token=secret HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n",
     );
-    const line = mesh.accessLog().find(({ request_id }) => request_id === headers.get("x-request-id"));
+    const line = await until("the log's line", () =>
+      mesh.accessLog().find(({ request_id }) => request_id === headers.get("x-request-id")),
+    );
     expect(line).toMatchObject({
       status: 400,
       details: "plain_http_on_tls_port",

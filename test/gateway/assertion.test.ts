@@ -121,7 +121,7 @@ describe("the gateway's assertion", () => {
     expect(tries).toHaveLength(2);
     for (const one of tries) expect(await read(one)).toMatchObject(IDS);
     await mesh.call("http://elsewhere.test/copied");
-    await expect.poll(() => seen.filter(({ url }) => url === "/copied").length).toBe(2);
+    await expect.poll(() => seen.filter(({ url }) => url === "/copied").length, { timeout: 60_000 }).toBe(2);
     const asserted = seen.filter(({ url, assertion }) => url === "/copied" && assertion !== undefined);
     expect(asserted).toHaveLength(1);
     expect(await read(asserted[0])).toMatchObject({ ...IDS, aud: "private.default.svc.cluster.local" });

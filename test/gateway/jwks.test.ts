@@ -312,7 +312,7 @@ describe("KeySets", () => {
       now += 6 * 60_000;
       expect(await ask()).toMatchObject([{ kid: "a" }]);
       now += 31_000;
-      await expect.poll(async () => ask()).toMatchObject([{ kid: "b" }]);
+      await expect.poll(async () => ask(), { timeout: 60_000 }).toMatchObject([{ kid: "b" }]);
     });
 
     it("lets plain http lead to loopback in the local mesh alone, whatever the list says", async () => {

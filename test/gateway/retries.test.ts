@@ -8,9 +8,9 @@ const RULES: readonly (readonly [prefix: string, rule: string])[] = [
   ["/connect", "retries: {attempts: 2, retryOn: connect-failure, backoff: 1ms}"],
   ["/grpc", "retries: {attempts: 1, retryOn: unavailable, backoff: 1ms}"],
   ["/limited", "retries: {attempts: 1, retryOn: envoy-ratelimited, backoff: 1ms}"],
-  ["/late", "retries: {attempts: 1, retryOn: 5xx, perTryTimeout: 200ms, backoff: 1ms}"],
-  ["/unretried-late", "retries: {attempts: 1, retryOn: connect-failure, perTryTimeout: 200ms}"],
-  ["/timed", "timeout: 600ms, retries: {attempts: 5, retryOn: 5xx, backoff: 1ms}"],
+  ["/late", "retries: {attempts: 1, retryOn: 5xx, perTryTimeout: 1s, backoff: 1ms}"],
+  ["/unretried-late", "retries: {attempts: 1, retryOn: connect-failure, perTryTimeout: 1s}"],
+  ["/timed", "timeout: 1500ms, retries: {attempts: 5, retryOn: 5xx, backoff: 1ms}"],
   ["/never", "retries: {attempts: 0}"],
 ];
 
@@ -76,7 +76,7 @@ spec:
   hosts: [chunks.test]
   gateways: [front]
   http:
-    - { match: [{ uri: { prefix: /timed } }], timeout: 600ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
+    - { match: [{ uri: { prefix: /timed } }], timeout: 1500ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
     - { retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
 `;
 
@@ -100,7 +100,7 @@ spec: { host: judged, trafficPolicy: { outlierDetection: { consecutive5xxErrors:
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: judged, annotations: { tulle.dev/idle-timeout: 300ms } }
+metadata: { name: judged, annotations: { tulle.dev/idle-timeout: 1200ms } }
 spec: { hosts: [judged.test], gateways: [front], http: [{ route: [{ destination: { host: judged } }] }] }
 `;
 
@@ -205,7 +205,7 @@ describe("a call that fails", () => {
     script = [note(status(503, { "retry-after": "1" })), note(status(200))];
     expect(await ask("b", path("/explicit"))).toMatchObject({ status: 200, calls: 2 });
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(990);
-    script = [status(503, { "retry-after": "1" })];
+    script = [status(503, { "retry-after": "5" })];
     hits = [];
     expect(await ask("b", path("/timed"))).toMatchObject({ status: 503, body: "answer 503", calls: 1, flags: "-" });
   });

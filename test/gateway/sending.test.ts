@@ -157,7 +157,7 @@ describe("the end of a body is seen", () => {
     const lines = await mesh.logged(at, 100);
     expect(new Set(lines.map(({ response_flags }) => response_flags))).toEqual(new Set(["DC"]));
     expect(lines).toHaveLength(100);
-    await expect.poll(() => closed).toBe(100);
+    await expect.poll(() => closed, { timeout: 60_000 }).toBe(100);
   });
 });
 

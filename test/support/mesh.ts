@@ -117,12 +117,13 @@ export class RunningMesh {
     if (answer.status !== 200) throw new Error(`apply: ${answer.status} ${answer.text}`);
   }
 
-  /** Lines of the access log so far. */
+  /** Lines of the access log so far: whole ones, for the last may be half written. */
   accessLog(): readonly AccessRecord[] {
     const path = join(this.info.stateDir, "access.log");
     if (!existsSync(path)) return [];
     return readFileSync(path, "utf8")
       .split("\n")
+      .slice(0, -1)
       .filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line) as AccessRecord);
   }

@@ -65,7 +65,8 @@ describe.skipIf(promtool === "")("metrics after 100 page views, by promtool", ()
     // Deltas travel by the exchange and the cell, a second each; then the sums stand still.
     await until("the sums to stand still", async () => {
       text = (await send(mesh.info.metrics, { headers })).text;
-      return sum(text, "source") === mesh.accessLog().length && sum(text, "source") > 300;
+      const sums = ["source", "destination"].map((reporter) => sum(text, reporter));
+      return sums.every((each) => each === mesh.accessLog().length && each > 300);
     });
   });
   afterAll(() => mesh.stop());

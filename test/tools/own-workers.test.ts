@@ -13,7 +13,7 @@ const IS_REACHED = registryReached();
 if (!IS_REACHED) console.log("not run: npm's registry");
 
 /** A bound on what hangs: a dry run of a deployment alone bundles each Worker anew. */
-const PATIENCE = { timeout: 300_000 };
+const PATIENCE = { timeout: 600_000 };
 
 /** What is done with one project, whose files nobody changes. */
 interface Trial {

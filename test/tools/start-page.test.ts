@@ -10,6 +10,9 @@ const PAGE = readFileSync(join(import.meta.dirname, "../../docs/start.md"), "utf
 const PAGE_PORT_BASE = 18_000;
 const PORT_BASE = 20_400;
 
+/** A bound on what hangs. */
+const PATIENCE = { timeout: 600_000 };
+
 const IS_REACHED = registryReached();
 if (!IS_REACHED) console.log("not run: npm's registry");
 
@@ -47,7 +50,7 @@ afterAll(async () => {
   installed?.remove();
 });
 
-it.skipIf(!IS_REACHED)("docs/start.md leads from two Workers to a canary as it stands", async () => {
+it.skipIf(!IS_REACHED)("docs/start.md leads from two Workers to a canary as it stands", PATIENCE, async () => {
   const folder = join(installed.project, "start");
   mkdirSync(folder);
   const here = (command: string) =>

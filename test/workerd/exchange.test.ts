@@ -6,6 +6,7 @@ import { Journal } from "../../src/telemetry/journal.ts";
 import { VERSION } from "../../src/version.ts";
 import { control } from "./support/control.ts";
 import { env } from "./support/env.ts";
+import { until } from "./support/gateway.ts";
 import { newIsolate, newServing } from "./support/isolate.ts";
 import { inEndedRequest } from "./support/requests.ts";
 import { sliceOf } from "./support/slices.ts";
@@ -334,7 +335,7 @@ describe.concurrent("a tail", () => {
       },
     ]);
     // The cell passed it on, and knows who has the order.
-    await vi.waitUntil(() => control.tailed.some((each) => each.lines.some(({ text }) => text.includes("first"))));
-    await vi.waitUntil(() => control.looks.get(isolate.gateway)?.some((seen) => seen?.tails === 5));
+    await until(() => control.tailed.some((each) => each.lines.some(({ text }) => text.includes("first"))));
+    await until(() => control.looks.get(isolate.gateway)?.some((seen) => seen?.tails === 5) === true);
   });
 });

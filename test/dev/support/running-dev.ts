@@ -18,6 +18,7 @@ interface DevInfo {
 
 const PROJECT = join(import.meta.dirname, "../../..");
 const START_MS = 110_000;
+const END_MS = 100_000;
 
 /** `tulle dev` as a person runs it, in a process of its own. */
 export class RunningDev {
@@ -73,7 +74,7 @@ export class RunningDev {
     return async () => {
       const ended = new Promise((resolve) => child.on("close", resolve));
       process.kill(-(child.pid ?? 0), "SIGTERM");
-      await within("the other terminal to end", 30_000, ended);
+      await within("the other terminal to end", END_MS, ended);
     };
   }
 
@@ -83,6 +84,6 @@ export class RunningDev {
     if (exitCode !== null || signalCode !== null) return exitCode;
     const ended = new Promise<number | null>((resolve) => this.#child.on("exit", resolve));
     this.#child.kill(signal);
-    return within("tulle dev to end", 30_000, ended);
+    return within("tulle dev to end", END_MS, ended);
   }
 }
