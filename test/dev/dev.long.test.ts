@@ -222,7 +222,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await dev.end();
+  // None where the start failed.
+  await (dev as RunningDev | undefined)?.end();
   folder.remove();
 });
 
