@@ -1,6 +1,7 @@
 import { ControlCases } from "./control-cases.ts";
 import { type AttackCase, waitOf } from "./corpus.ts";
 import { GatewayCases, type Numbered } from "./gateway-cases.ts";
+import { turn } from "../support/turn.ts";
 import { strangerIn } from "./known.ts";
 import { NotCovered, type Outcome } from "./outcome.ts";
 import { runSnapshotCase } from "./snapshot-cases.ts";
@@ -72,7 +73,9 @@ export class AttackRun {
       case "snapshot":
         return runSnapshotCase(numbered, (await this.#gateway.get()).mesh);
       case "unit":
-        return runUnitCase(attack, this.#oneIn);
+        await runUnitCase(attack, this.#oneIn);
+        // It has held the thread for seconds: connections to control have idled out unseen.
+        return turn();
       case "ui":
         return runUiCase(attack, (await this.#control.get()).world);
       default:
