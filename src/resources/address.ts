@@ -1,4 +1,4 @@
-import { later, never, REASON } from "./fields.ts";
+import { later, never } from "./fields.ts";
 import { err, ok, type Result } from "../result.ts";
 import { type Cidr, formatIp, inRange, type Ip, parseCidr, parseIp, rangesOverlap } from "../match/ip.ts";
 import { isHostName } from "./names.ts";
@@ -46,6 +46,7 @@ function ipProblem(ip: Ip, local: boolean): string | null {
 }
 
 function nameProblem(name: string, local: boolean): string | null {
+  if (/^\[[\da-f:.]+\]$/.test(name)) return `\`${name}\` is an address in brackets; write it without them`;
   if (!isHostName(name)) return `\`${name}\` is no host name`;
   const last = name.slice(name.lastIndexOf(".") + 1);
   // URL parsers read these as IPv4: `2130706433`, `0x7f.1`.
@@ -78,7 +79,7 @@ export function parseAddress(address: string, local: boolean): Result<Address, s
     return ok({ kind: "binding", name });
   }
   if (address.startsWith("worker:")) return err(later("Workers of a dispatch namespace; use `binding:EP_NAME`"));
-  if (address.startsWith("unix:")) return err(never(REASON.files));
+  if (address.startsWith("unix:")) return err(never("there is no file system that could hold a socket"));
   if (address.startsWith("https://")) return parseOrigin(address);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(address) || address.startsWith("data:"))
     return err("a URL here begins with `https://`; a private address is written without scheme");

@@ -3,7 +3,7 @@ import { parseDuration } from "./duration.ts";
 import { choice, strict, text } from "./fields.ts";
 import { isHeaderName } from "./header-operations.ts";
 import type { Report } from "./report.ts";
-import { StringMatch } from "./string-match.ts";
+import { StringMatch, type StringMatchSpec } from "./string-match.ts";
 
 /** Those that Istio takes here, in capitals; `*` is for any. */
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"] as const;
@@ -46,7 +46,10 @@ export function checkCors(policy: CorsPolicySpec | undefined, report: Report): v
           : "the older form; not used, since `allowOrigins` is set",
         "TULLE0004",
       );
-  const origins = allowOrigins ?? (allowOrigin ?? []).map((exact) => ({ exact }));
+  const origins: readonly StringMatchSpec[] = allowOrigins ?? (allowOrigin ?? []).map((exact) => ({ exact }));
+  const field = allowOrigins === undefined ? "allowOrigin" : "allowOrigins";
+  for (const [index, { exact }] of origins.entries())
+    if (exact !== undefined && !isOrigin(exact)) report.at(field, index).warn(NEVER_SENT, "TULLE0203");
   if (origins.length === 0 && unmatchedPreflights !== "IGNORE")
     report.warn("no effect: without `allowOrigins` no origin is allowed", "TULLE0003");
   if (allowCredentials === true && origins.some(takesAll))
@@ -55,6 +58,18 @@ export function checkCors(policy: CorsPolicySpec | undefined, report: Report): v
       .warn("any site may read answers that are meant for the user who is logged in", "TULLE0601");
 }
 
-function takesAll({ exact, regex }: { readonly exact?: string; readonly regex?: string }): boolean {
+const NEVER_SENT =
+  "never matches: browsers send scheme, host, and port where it is not the scheme's own, in small letters, as in `https://app.example.com`; patterns are for `regex`";
+
+/** What browsers send as `Origin`, or `*` for whatever they send. */
+function isOrigin(text: string): boolean {
+  if (text === "*" || text === "null") return true;
+  if (text.includes("*")) return false;
+  // Of other schemes, such as those of extensions, a URL knows no origin.
+  if (!/^https?:/i.test(text)) return /^[a-z][a-z0-9+.-]*:\/\/[^/?#]+$/.test(text);
+  return URL.parse(text)?.origin === text;
+}
+
+function takesAll({ exact, regex }: StringMatchSpec): boolean {
   return exact === "*" || regex === ".*";
 }

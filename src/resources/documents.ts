@@ -114,7 +114,7 @@ function listItems(value: unknown): readonly unknown[] | null {
 }
 
 const REFUSED_TOKENS: ReadonlyMap<string | null, string> = new Map([
-  ["alias", "aliases (`*name`) are not read; write the value out"],
+  ["alias", "aliases (`*name`) are not read; write the value out, or quote a text that begins with `*`"],
   ["anchor", "anchors (`&name`) are not read; write the value out"],
   ["tag", "tags (`!name`) are not read; put text in quotes"],
   ["directive-line", "directives (`%NAME`) are not read; take the line out"],

@@ -86,7 +86,10 @@ export function choice<const V extends readonly [string, ...string[]]>(
   return z.enum(values, {
     error: ({ input }) => {
       if (typeof input === "string" && Object.hasOwn(refused, input)) return `\`${input}\`: ${refused[input]}`;
-      return `must be one of ${values.map((value) => `\`${value}\``).join(", ")}`;
+      return `must be one of ${values
+        .filter((value) => value !== "")
+        .map((value) => `\`${value}\``)
+        .join(", ")}`;
     },
   });
 }

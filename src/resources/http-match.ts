@@ -87,6 +87,9 @@ function checkClaims(match: HttpMatchSpec, gateways: readonly string[], place: R
     }
 }
 
+const NEVER_WITHOUT =
+  "never matches: `.*` holds for every value, and a header that is not there counts as an empty one; write `{}` for requests without it";
+
 function warnOfNever(match: HttpMatchSpec, place: Report): void {
   const { uri, ignoreUriCase, method, scheme } = match;
   if (ignoreUriCase === true && uri?.exact === undefined && uri?.prefix === undefined)
@@ -96,6 +99,8 @@ function warnOfNever(match: HttpMatchSpec, place: Report): void {
   const path = uri?.exact ?? uri?.prefix ?? "/";
   const byPath = path !== "" && !path.startsWith("/") ? "never matches: a path begins with `/`" : neverCanonical(path);
   if (byPath !== null) place.at("uri").warn(byPath, "TULLE0203");
+  else if (path.includes("*"))
+    place.at("uri").warn("`*` is compared as it stands: `prefix` takes whatever follows it, `regex` takes patterns");
   if (/%(?:[a-f][\da-f]|\d[a-f])/.test(uri?.regex ?? ""))
     place.at("uri", "regex").warn("escapes are compared in capitals: write `%C3`, not `%c3`", "TULLE0203");
   warnOf(method, neverMethod, place.at("method"));
@@ -104,6 +109,8 @@ function warnOfNever(match: HttpMatchSpec, place: Report): void {
     if (name.toLowerCase() === ":method") warnOf(wanted, neverMethod, place.at("headers", name));
     if (name.toLowerCase() === ":scheme") warnOf(wanted, neverScheme, place.at("headers", name));
   }
+  for (const [name, { regex }] of Object.entries(match.withoutHeaders ?? {}))
+    if (regex === ".*" && claimPath(name) === null) place.at("withoutHeaders", name).warn(NEVER_WITHOUT, "TULLE0203");
   for (const [name, { exact, prefix }] of Object.entries(match.queryParams ?? {})) {
     const byQuery = name.includes("=")
       ? "never matches: a parameter's name ends before `=`"

@@ -163,4 +163,10 @@ export const NAME_FINDINGS = {
       "a Telemetry names a provider that the mesh has not, or that takes something else: nobody gets what it says",
     mend: "name one of `extensionProviders` of the MeshConfig: of the kind `opentelemetry` for spans, `prometheus` for metrics, `envoyFileAccessLog` or `envoyOtelAls` for the log",
   },
+  TULLE0124: {
+    name: "UnknownRulePort",
+    severity: "warning",
+    meaning: "a DestinationRule has settings for a port that its service has not: they are for nobody",
+    mend: "name one of the service's ports by its number: that which callers call, not the endpoint's",
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

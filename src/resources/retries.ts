@@ -82,8 +82,12 @@ function isStatusCode(part: string): boolean {
 /** A call to an endpoint is one of the few that the platform lets a request make. */
 export const MAX_ATTEMPTS = 25;
 
-export function checkRetries(spec: RetriesSpec | undefined, report: Report): void {
+/** @param timeout of the whole call, as the route has it */
+export function checkRetries(spec: RetriesSpec | undefined, report: Report, timeout = "0s"): void {
   if (spec === undefined) return;
+  const whole = parseDuration(timeout) ?? 0;
+  if (whole > 0 && (parseDuration(spec.perTryTimeout ?? "0s") ?? 0) >= whole)
+    report.at("perTryTimeout").warn(`no effect: the route's \`timeout\` ends the call after ${timeout}`, "TULLE0003");
   const { attempts = 0, retryOn = "", ...others } = spec;
   if (attempts === 0) {
     const set = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : name));

@@ -36,7 +36,7 @@ const UriRegexRewrite = strict({ match: z.string(), rewrite: z.string() }).super
 export const Rewrite = strict({
   uri: text(
     (path) => path === "" || isPlainPath(path),
-    "a path that begins with `/`, without query, `//` and dot segments",
+    "a path that begins with `/`, without query, `//`, `\\` and dot segments; groups such as `\\1` are for `uriRegexRewrite`",
   ).exactOptional(),
   uriRegexRewrite: UriRegexRewrite.exactOptional(),
   authority: text(

@@ -101,7 +101,7 @@ function checkRule(rule: HttpRouteSpec, gateways: readonly string[], report: Rep
   for (const [index, match] of (rule.match ?? []).entries()) checkMatch(match, gateways, report.at("match", index));
   if (rule.rewrite !== undefined) checkRewrite(rule.rewrite, report.at("rewrite"));
 
-  checkRetries(rule.retries, report.at("retries"));
+  checkRetries(rule.retries, report.at("retries"), rule.timeout);
   checkCors(rule.corsPolicy, report.at("corsPolicy"));
   checkFault(rule.fault, report.at("fault"));
   checkMirrors(rule, report);

@@ -75,6 +75,15 @@ const DISTRIBUTED = object(
   "{ host: reviews, trafficPolicy: { loadBalancer: { localityLbSetting: { distribute: [{ from: eu/*, to: { 'eu/*': 100 } }] } } } }",
 );
 
+/** A rule for some requests of `a.test` at the Gateway, or of other hosts. */
+const bounded = (match: string, head = "hosts: [a.test], gateways: [front]") =>
+  route("a", head, `{ match: [{ ${match} }], route: [{ destination: { host: reviews } }] }`);
+const portOfMesh = (gateways: string) => bounded(`${gateways}port: 9090`, "hosts: [carts], gateways: [front, mesh]");
+const atPort = (number: number) =>
+  `portLevelSettings: [{ port: { number: ${number} }, loadBalancer: { simple: RANDOM } }]`;
+const rulePort = (number: number) =>
+  object("DestinationRule", "r", `{ host: reviews, trafficPolicy: { ${atPort(number)} } }`);
+
 interface Case {
   readonly of: string;
   readonly shows: readonly string[];
@@ -601,6 +610,50 @@ describe("among all others", () => {
           "hosts: [reviews]",
           "{ route: [{ destination: { host: reviews } }], mirror: { host: reviews, subset: v1 } }",
         ),
+      ],
+    },
+    {
+      of: "a match at a Gateway that the VirtualService is not bound to",
+      shows: [REVIEWS, gateway("a.test"), bounded("gateways: [other]")],
+      says: ["VirtualService/a TULLE0203 spec.http[0].match[0].gateways"],
+      beside: [REVIEWS, gateway("a.test"), bounded("gateways: [other, default/front]")],
+    },
+    {
+      of: "a match at a port that the Gateway does not listen on",
+      shows: [REVIEWS, gateway("a.test"), bounded("port: 8080")],
+      says: ["VirtualService/a TULLE0203 spec.http[0].match[0].port"],
+      beside: [REVIEWS, gateway("a.test"), bounded("port: 80")],
+    },
+    {
+      of: "a match at a port that none of the services has",
+      shows: [REVIEWS, bounded("port: 8080", "hosts: [reviews]")],
+      says: ["VirtualService/a TULLE0203 spec.http[0].match[0].port"],
+      beside: [REVIEWS, bounded("port: 8080", "hosts: [outside.test]")],
+    },
+    {
+      of: "a match at a port of the mesh that is for the Gateway alone",
+      shows: [TWO_PORTS, REVIEWS, gateway("carts.default.svc.cluster.local"), portOfMesh("gateways: [front], ")],
+      says: ["VirtualService/a TULLE0203 spec.http[0].match[0].port"],
+      beside: [TWO_PORTS, REVIEWS, gateway("carts.default.svc.cluster.local"), portOfMesh("")],
+    },
+    {
+      of: "settings for a port that the service has not",
+      shows: [REVIEWS, rulePort(81)],
+      says: ["DestinationRule/r TULLE0124 spec.trafficPolicy.portLevelSettings[0].port.number"],
+      beside: [REVIEWS, rulePort(80)],
+    },
+    {
+      of: "settings of a subset for a port that the service has not",
+      shows: [
+        REVIEWS,
+        USES_V1,
+        rule(V1.replace("{ version: v1 } }", `{ version: v1 }, trafficPolicy: { ${atPort(81)} } }`)),
+      ],
+      says: ["DestinationRule/r TULLE0124 spec.subsets[0].trafficPolicy.portLevelSettings[0].port.number"],
+      beside: [
+        REVIEWS,
+        USES_V1,
+        rule(V1.replace("{ version: v1 } }", `{ version: v1 }, trafficPolicy: { ${atPort(80)} } }`)),
       ],
     },
   ])("$of is told", ({ shows, says, beside }) => {

@@ -50,6 +50,29 @@ describe("corsPolicy", () => {
     expect(cors(fields)).toEqual([`warning Invalid ${place}`]);
   });
 
+  it.each([
+    ["without a scheme", "app.test"],
+    ["with a path", "https://app.test/"],
+    ["in capitals", "https://App.test"],
+    ["with the scheme's own port", "https://app.test:443"],
+    ["with a wildcard", "https://*.app.test"],
+    ["of letters that names have not", "https://bücher.example"],
+  ])("says that no browser sends an origin %s", (_, value) => {
+    for (const policy of [`allowOrigins: [{exact: "${value}"}]`, `allowOrigin: ["${value}"]`])
+      expect(cors(policy)).toContain(`warning Invalid cors.${policy.slice(0, policy.indexOf(":"))}[0]`);
+  });
+
+  it.each([
+    "*",
+    "null",
+    "https://app.test:8443",
+    "http://127.0.0.1:3000",
+    "http://[::1]:3000",
+    "chrome-extension://abcdef",
+  ])("takes the origin %s as it stands", (value) => {
+    expect(cors(`allowOrigins: [{exact: "${value}"}]`)).toEqual([]);
+  });
+
   it("warns of a rule that answers by itself: in Envoy such a route has no part in CORS", () => {
     const spec = `{hosts: [reviews], http: [{redirect: {uri: /a}, corsPolicy: {${origin}}}]}`;
     expect(found("networking.istio.io/v1", "VirtualService", spec)).toEqual([

@@ -61,6 +61,15 @@ describe("retries", () => {
     expect(retries("attempts: 26")).toEqual([`warning Invalid ${AT}.attempts`]);
   });
 
+  it("have no time of their own where the route's ends first", () => {
+    const within = (timeout: string) =>
+      retries(`attempts: 1, perTryTimeout: 2s}, timeout: ${timeout}, rewrite: {uri: /`);
+    expect(within("1s")).toEqual([`warning Invalid ${AT}.perTryTimeout`]);
+    expect(within("2s")).toEqual([`warning Invalid ${AT}.perTryTimeout`]);
+    expect(within("2.001s")).toEqual([]);
+    expect(within("0s")).toEqual([]);
+  });
+
   it("of the mesh's default are read in the same way", () => {
     expect(mesh("attempts: 0")).toEqual([]);
     expect(mesh("attempts: 1, retryOn: 5xx")).toEqual([]);

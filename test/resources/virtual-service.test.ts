@@ -276,6 +276,11 @@ spec:
     expect(matched(fields)).toEqual(["warning Invalid spec.http[0].match[0].uri"]);
   });
 
+  it.each(["prefix: '/api/*'", "exact: '/api/*'"])("says of a path that its star is no wildcard: %s", (path) => {
+    expect(matched(`uri: {${path}}`)).toEqual(["warning Invalid spec.http[0].match[0].uri"]);
+    expect(matched("uri: {regex: '/api/.*'}")).toEqual([]);
+  });
+
   it.each([
     ["method: {exact: get}", "method"],
     ["method: {exact: FOO}", "method"],
@@ -293,6 +298,7 @@ spec:
     ['headers: {":scheme": {prefix: HTTP}}', "headers[:scheme]"],
     ["scheme: {exact: wss}", "scheme"],
     ["scheme: {regex: 'ftp.*'}", "scheme"],
+    ["withoutHeaders: {x-debug: {regex: '.*'}}", "withoutHeaders[x-debug]"],
   ])("warns of what no request has: %s", (fields, field) => {
     expect(matched(fields)).toEqual([`warning Invalid spec.http[0].match[0].${field}`]);
   });

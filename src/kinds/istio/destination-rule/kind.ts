@@ -1,7 +1,7 @@
 import { partialEntries } from "../../../compile/entries.ts";
 import { mayShow } from "../../../compile/istio/credentials.ts";
 import { clientLabels } from "../../../compile/istio/destination-rules.ts";
-import { serviceFor } from "../../../compile/services.ts";
+import { serviceFor, type ServiceInfo } from "../../../compile/services.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { certificateBinding } from "../../../resources/client-tls.ts";
@@ -17,6 +17,7 @@ import { type Kind, networkingKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
 import { checkSubsets } from "../endpoints-of.ts";
+import { inFull } from "../full-name.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 import { checkEjections } from "./ejections.ts";
 import { checkJoined } from "./joined.ts";
@@ -54,12 +55,16 @@ function checkHost(world: World, object: KubeObject): readonly Finding[] {
   ];
   const service = serviceFor(world, name, namespace);
   if (service === null && name.startsWith("*")) return own;
-  if (service === null) return [...own, warningAt("spec.host", `there is no service \`${name}\` yet`, "TULLE0105")];
+  if (service === null) {
+    const message = `there is no service \`${name}\` yet${inFull(world, name, namespace)}`;
+    return [...own, warningAt("spec.host", message, "TULLE0105")];
+  }
   return [
     ...own,
     ...checkEjections(world, spec, service),
     ...checkWays(world, spec, service),
     ...checkSubsets(world, spec, service),
+    ...checkPorts(spec, service),
   ];
 }
 
@@ -79,13 +84,32 @@ function checkCredentials(world: World, object: KubeObject): readonly Finding[] 
     });
 }
 
-function credentials({ spec }: KubeObject): readonly { readonly name: string; readonly field: string }[] {
-  const { trafficPolicy, subsets = [] } = spec as DestinationRuleSpec;
-  const policies = [
+/** Settings of ports that the service has not. */
+function checkPorts(spec: DestinationRuleSpec, { host, ports }: ServiceInfo): readonly Finding[] {
+  return policiesOf(spec).flatMap(({ policy, at }) =>
+    (policy?.portLevelSettings ?? []).flatMap(({ port }, index): readonly Finding[] => {
+      if (ports.some(({ number }) => number === port.number)) return [];
+      const message = `\`${host}\` has no port ${port.number}: these settings are for nobody`;
+      return [warningAt(`${at}.portLevelSettings[${index}].port.number`, message, "TULLE0124")];
+    }),
+  );
+}
+
+type Policy = DestinationRuleSpec["trafficPolicy"];
+
+/** Of all endpoints and of each subset, with their places. */
+function policiesOf({
+  trafficPolicy,
+  subsets = [],
+}: DestinationRuleSpec): readonly { readonly policy: Policy; readonly at: string }[] {
+  return [
     { policy: trafficPolicy, at: "spec.trafficPolicy" },
     ...subsets.map((subset, index) => ({ policy: subset.trafficPolicy, at: `spec.subsets[${index}].trafficPolicy` })),
   ];
-  return policies
+}
+
+function credentials({ spec }: KubeObject): readonly { readonly name: string; readonly field: string }[] {
+  return policiesOf(spec as DestinationRuleSpec)
     .flatMap(({ policy, at }) => [
       { tls: policy?.tls, at },
       ...(policy?.portLevelSettings ?? []).map(({ tls }, index) => ({ tls, at: `${at}.portLevelSettings[${index}]` })),

@@ -8,9 +8,11 @@ import { type Finding, warningAt } from "../../../resources/finding.ts";
 import type { KubeObject } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
 import { checkCallerLabels } from "../caller-labels.ts";
+import { checkBlocks } from "./blocks.ts";
 import { checkVerified } from "./claims.ts";
 import { delegationFindings } from "./delegation.ts";
 import { checkDestination } from "../endpoints-of.ts";
+import { inFull } from "../full-name.ts";
 import { askedPorts, checkHosts, checkMeshRules } from "./hosts.ts";
 
 /** Whether its Gateways and destinations are there, and whether an older one takes its hosts. */
@@ -19,7 +21,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
   const findings: Finding[] = [];
   const isRoot = (spec.hosts ?? []).length > 0;
   const gateways = isRoot ? gatewaysOf(object) : [];
-  if (isRoot) findings.push(...checkHosts(world, object));
+  if (isRoot) findings.push(...checkHosts(world, object), ...checkBlocks(world, object));
   for (const [index, rule] of spec.http.entries())
     for (const [place, destination, meanwhile] of destinationsIn(rule))
       findings.push(
@@ -61,7 +63,10 @@ function destinationFindings(
   const namespace = namespaceOf(object);
   const name = qualified(host, namespace);
   const service = serviceFor(world, name, namespace);
-  if (!service) return [warningAt(field, `there is no service \`${name}\` yet: ${meanwhile}`, "TULLE0102")];
+  if (!service) {
+    const meant = inFull(world, name, namespace);
+    return [warningAt(field, `there is no service \`${name}\` yet: ${meanwhile}${meant}`, "TULLE0102")];
+  }
   const numbers = service.ports.map(({ number }) => number);
   if (port !== undefined && !numbers.includes(port.number))
     return [warningAt(field, `\`${name}\` has no port ${port.number}: ${meanwhile}`, "TULLE0103")];

@@ -15,7 +15,13 @@ export function delegationFindings(world: World, object: KubeObject): readonly F
 function rootFindings({ index, delegate, missing, dropped }: Delegation): readonly Finding[] {
   const field = `spec.http[${index}].delegate`;
   if (missing === "absent")
-    return [warningAt(field, `there is no delegate \`${delegate}\` yet: this rule takes no request`, "TULLE0108")];
+    return [
+      warningAt(
+        field,
+        `there is no VirtualService \`${delegate}\` without \`hosts\` yet: this rule takes no request`,
+        "TULLE0108",
+      ),
+    ];
   if (missing === "hidden") {
     const message = `\`${delegate}\` is not exported to this namespace: this rule takes no request`;
     return [warningAt(field, message, "TULLE0108")];
