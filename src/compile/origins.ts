@@ -3,6 +3,7 @@ import type { KubeObject, ObjectRef } from "../resources/object.ts";
 /** What the model says of where something comes from (src/decide/stages.ts has the same form). */
 export type ModelOrigin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
+  | { readonly kind: "limit"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
   | { readonly kind: "route"; readonly name: string; readonly block: number | null; readonly blocks: number }
@@ -10,7 +11,8 @@ export type ModelOrigin =
 
 const SECURITY = "security.istio.io";
 const NETWORKING = "networking.istio.io";
-const MESH_CONFIG: ObjectRef = { group: "tulle.dev", kind: "MeshConfig", namespace: "istio-system", name: "default" };
+const OUR_OWN = "tulle.dev";
+const MESH_CONFIG: ObjectRef = { group: OUR_OWN, kind: "MeshConfig", namespace: "istio-system", name: "default" };
 
 /** @returns the object that brought it in; null: none did, or several could have */
 export function objectOf(origin: ModelOrigin): ObjectRef | null {
@@ -21,6 +23,8 @@ export function objectOf(origin: ModelOrigin): ObjectRef | null {
   switch (origin.kind) {
     case "policy":
       return { group: SECURITY, kind: "AuthorizationPolicy", namespace, name };
+    case "limit":
+      return { group: OUR_OWN, kind: "RateLimitPolicy", namespace, name };
     case "jwt":
       return { group: SECURITY, kind: "RequestAuthentication", namespace, name };
     case "gateway":
@@ -42,6 +46,8 @@ export function fieldOf(origin: ModelOrigin, below: string | null, object: KubeO
       return origin.name === "MeshConfig.defaultDeny"
         ? "spec.defaultDeny"
         : ruleField(origin.rule, below, specOf(object)["rules"]);
+    case "limit":
+      return limitField(origin.name, specOf(object)["limits"]);
     case "jwt":
       return `spec.jwtRules[${origin.name.split("/").at(-1) ?? ""}]`;
     case "route":
@@ -50,6 +56,13 @@ export function fieldOf(origin: ModelOrigin, below: string | null, object: KubeO
     case "mtls":
       return "spec";
   }
+}
+
+/** Each limit has a name that no other one of its policy has. */
+function limitField(name: string, limits: unknown): string {
+  const own = name.slice(name.lastIndexOf("/") + 1);
+  const at = listOf(limits).findIndex((_, index) => partOf(limits, index)["name"] === own);
+  return at < 0 ? "spec.limits" : `spec.limits[${at}]`;
 }
 
 function ruleField(rule: number | null, below: string | null, rules: unknown): string {

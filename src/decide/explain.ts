@@ -65,6 +65,7 @@ export function decideHypothetical(
     const decision = decide(slice, { ...facts, tokens, checks, limits }, seen);
     if (decision.effect === "need" && decision.limits !== undefined) {
       limits = roomFor(decision.limits);
+      for (const { name } of decision.limits) into.assumed.add(name);
       continue;
     }
     const missing = missingFacts(decision);

@@ -46,6 +46,7 @@ function obeyed(
     // It was taken away since.
     if (limit === undefined) continue;
     trace?.saw("limit", one.name, one.verdict);
+    trace?.limited?.(one, limit.model.audit === true);
     if (limit.model.told && one.verdict !== "missing") told.push(one);
     if (one.verdict === "taken") continue;
     if (limit.model.audit === true) trace?.noted?.([noteOf(one.name)]);

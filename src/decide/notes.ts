@@ -27,6 +27,10 @@ export class Notes implements Trace {
     this.#trace?.looked?.(...told);
   }
 
+  limited(...told: Parameters<NonNullable<Trace["limited"]>>): void {
+    this.#trace?.limited?.(...told);
+  }
+
   /** Endpoints of one cluster may have the same policies among others: they tell once. */
   noted(notes: readonly ShadowNote[]): void {
     for (const note of notes) {

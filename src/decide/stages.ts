@@ -1,4 +1,5 @@
 import type { Compared } from "../match/compared.ts";
+import type { TakenLimit } from "../limits/limits-fact.ts";
 import { whyPolicy } from "../policy/why.ts";
 import { enforced } from "../policy/policy-set.ts";
 import type { RequestFacts } from "../request/facts.ts";
@@ -13,6 +14,8 @@ import type { Look, Trace } from "./trace.ts";
 /** What brought something in, as the model names it. */
 export type Origin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
+  /** `namespace/policy/limit`. */
+  | { readonly kind: "limit"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
   /** @param blocks how many match blocks the rule has in the model, and the number of the one that is meant */
@@ -81,7 +84,7 @@ export class Explanation implements Trace {
   /** The request in its canonical form; null: it could not be read, or its host is not listed. */
   facts: RequestFacts | null = null;
   readonly #slice: LinkedSlice | null;
-  /** Providers that nobody asked, which count as if they let the request pass. */
+  /** Providers and limits that nobody asked, which count as if they let the request pass. */
   readonly assumed: Set<string>;
   #at: "gateway" | "destination" = "gateway";
   #set: LinkedPolicySet | null = null;
@@ -125,14 +128,6 @@ export class Explanation implements Trace {
       this.stages.push(
         plainStage("filter", outcome === "origin allowed" ? "passed" : "matched", outcome, null, origin),
       );
-    else if (stage === "limit" && !LIMIT_CODES.has(outcome))
-      this.stages.push(
-        plainStage("limit", outcome === "taken" ? "passed" : "refused", LIMIT_WORDS[outcome] ?? outcome, null, {
-          kind: "policy",
-          name: name.slice(0, name.lastIndexOf("/")),
-          rule: null,
-        }),
-      );
     else if (stage === "mirror")
       this.stages.push(plainStage("mirror", outcome === "forward" ? "passed" : "refused", `${name}: ${outcome}`));
     else if (stage === "route" && outcome !== "matched" && name !== "none")
@@ -143,6 +138,13 @@ export class Explanation implements Trace {
       this.stages.push(
         plainStage("shadow", "told", `${name}: ${outcome}`, stage, { kind: "policy", name, rule: null }),
       );
+  }
+
+  limited(limit: TakenLimit, isAudited: boolean): void {
+    const { name, verdict } = limit;
+    const outcome = verdict === "taken" ? "passed" : isAudited ? "told" : "refused";
+    const detail = `${limitWords(limit, this.assumed.has(name))}${outcome === "told" ? "; it only audits" : ""}`;
+    this.stages.push(plainStage("limit", outcome, detail, null, { kind: "limit", name }));
   }
 
   routed(
@@ -266,14 +268,24 @@ const GATEWAY_CODES = new Set([
   "client_certificate_refused",
   "tls_refused",
 ]);
-/** The answers, of which the limit before has told. */
-const LIMIT_CODES = new Set(["request_rate_limited", "rate_limiter_error"]);
-const LIMIT_WORDS: Readonly<Record<string, string>> = {
-  taken: "there is room",
-  over: "it is used up",
-  failed: "nobody could be asked, and it is closed then",
-};
 const SHADOW = /^(audit$|dry-run |observed )/;
+
+/** What came of a limit, by its own name and what it allows; what it is counted by is in no record. */
+function limitWords({ name, verdict, quota, windowMs, retryAfterMs }: TakenLimit, isAssumed: boolean): string {
+  const rate = `\`${name.slice(name.lastIndexOf("/") + 1)}\`, ${quota} in ${windowMs / 1_000} s`;
+  switch (verdict) {
+    case "missing":
+      return `${rate}: the request lacks what it is counted by`;
+    case "failed":
+      return `${rate}: nobody could be asked, and it is closed then`;
+    case "over":
+      return retryAfterMs > 0
+        ? `${rate}: it is used up, and had room again after ${Math.ceil(retryAfterMs / 1_000)} s`
+        : `${rate}: it never has room for what costs so much`;
+    case "taken":
+      return `${rate}: ${isAssumed ? "taken to have room, since nothing was sent that could be counted" : "there is room"}`;
+  }
+}
 
 function blockStage(isIt: boolean, origin: Origin, compared: readonly Compared[]): Stage {
   const failed = isIt ? null : (compared.find(({ holds }) => holds === false) ?? null);

@@ -1,3 +1,4 @@
+import type { TakenLimit } from "../limits/limits-fact.ts";
 import type { ShadowNote } from "../policy/shadow.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
@@ -14,6 +15,8 @@ export interface Trace {
     tokens: readonly VerifiedToken[],
     matched: LinkedMatch<LinkedRoute> | null,
   ): void;
+  /** A limit was asked. @param isAudited it refuses nobody */
+  limited?(limit: TakenLimit, isAudited: boolean): void;
   /** What policies tell that enforce nothing. */
   noted?(notes: readonly ShadowNote[]): void;
   /** The checks of one set begin. @param of the Gateway, or the cluster whose endpoints it guards */

@@ -31,12 +31,13 @@ const NEVER = new Set(["authorization", "proxy-authorization", "cookie"]);
 const NO_PLACES: ReadonlySet<string> = new Set();
 
 /**
- * Headers of a record whose values may be told apart by a keyed digest in place of `*`: API keys and the like, that rules name. Not
- * those in which tokens are looked for, nor what an external authorizer says.
+ * Headers of a record whose values may be told apart by a keyed digest in place of `*`: API keys and the like, that rules name, and
+ * what limits count by. Not those in which tokens are looked for, nor what an external authorizer says.
  */
-export function digestible({ secret }: LinkedSlice, { headers }: WrittenFacts): readonly string[] {
+export function digestible({ secret, counted }: LinkedSlice, { headers }: WrittenFacts): readonly string[] {
   return Object.keys(headers).filter(
-    (name) => !NEVER.has(foldedName(name)) && !secret.has(name) && isSecretHeader(name, NO_PLACES),
+    (name) =>
+      !NEVER.has(foldedName(name)) && !secret.has(name) && (isSecretHeader(name, NO_PLACES) || counted.has(name)),
   );
 }
 
@@ -88,7 +89,7 @@ export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFac
 }
 
 function writtenHeaders(
-  { headers: named, secret, places, provided }: LinkedSlice,
+  { headers: named, secret, counted, places, provided }: LinkedSlice,
   headers: HeaderRecord,
 ): Record<string, string> {
   const cookies = new Set(places.flatMap(({ kind, name }) => (kind === "cookie" ? [name] : [])));
@@ -99,7 +100,8 @@ function writtenHeaders(
     const value = headers[name];
     if (value === undefined) continue;
     if (name === "cookie") written[name] = withoutCookieValues(value, cookies);
-    else written[name] = isSecretHeader(name, secret) || provided?.(name) === true ? REDACTED : value;
+    else if (isSecretHeader(name, secret) || counted.has(name) || provided?.(name) === true) written[name] = REDACTED;
+    else written[name] = value;
   }
   return written;
 }

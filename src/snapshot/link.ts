@@ -26,7 +26,7 @@ import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { joinLimits, type LinkedLimit, linkLimit } from "../limits/link.ts";
 import { base64ToBytes } from "./bytes.ts";
 import { hopHash } from "./hash.ts";
-import { claimNames, conditionHeaders, headerNames, secretHeaders } from "./rule-names.ts";
+import { claimNames, conditionHeaders, countedHeaders, headerNames, secretHeaders } from "./rule-names.ts";
 import type { Cluster, Endpoint, Fault, Front, MtlsMode, PolicySet, Route, Slice } from "./model.ts";
 
 /** A slice made ready: at request time nothing is parsed, and the cost does not grow with routes or policies. */
@@ -44,6 +44,8 @@ export interface LinkedSlice {
   readonly claims: ReadonlySet<string>;
   /** Headers that may hold a credential beside those that are known for it: no record holds their values. */
   readonly secret: ReadonlySet<string>;
+  /** Headers that limits count by, and nothing else looks at: records leave their values out. */
+  readonly counted: ReadonlySet<string>;
   /** Some policy enforces nothing and wants to be told of. */
   readonly isShadowed: boolean;
   /** Where external authorizers are, by the id that they name. */
@@ -160,6 +162,7 @@ function linkParts(slice: Slice): LinkedSlice {
     headers: namedHeaders(named),
     claims: claimNames(slice),
     secret,
+    counted: countedHeaders(slice),
     isShadowed:
       limits.some(({ model }) => model.audit) ||
       sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),

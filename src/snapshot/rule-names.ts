@@ -8,6 +8,8 @@ import { CORS_HEADERS } from "../routing/cors.ts";
 import { fillings } from "../routing/header-operations.ts";
 import type { HeaderOps, PolicySet, Route, Slice } from "./model.ts";
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * Where tokens are looked for, what is filled from such a header or from the query, and what fills one.
  *
@@ -26,8 +28,18 @@ export function secretHeaders({ routes, policySets }: Slice, provided: readonly 
   return secret;
 }
 
-/** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs. */
+/** Every header that a rule of the slice names: matches, conditions, changes, token places, outputs, and what limits count by. */
 export function headerNames(slice: Slice): string[] {
+  return [...decidingHeaders(slice), ...limitHeaders(slice.limits ?? [])];
+}
+
+/** Headers that limits alone name: a decision is made again without them, of what the limits said. */
+export function countedHeaders(slice: Slice): ReadonlySet<string> {
+  const counted = limitHeaders(slice.limits ?? []);
+  return counted.length === 0 ? NONE : new Set(counted).difference(new Set(decidingHeaders(slice)));
+}
+
+function decidingHeaders(slice: Slice): string[] {
   const { routes, policySets, clusters } = slice;
   const matched = routes.flatMap(({ matches }) =>
     matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
@@ -41,18 +53,9 @@ export function headerNames(slice: Slice): string[] {
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
   const provided = providedHeaders(slice);
-  const counted = limitHeaders(slice.limits ?? []);
-  return [
-    ...matched,
-    ...changed,
-    ...sources,
-    ...conditions,
-    ...ofTokens,
-    ...ofCors,
-    ...hashed,
-    ...provided,
-    ...counted,
-  ].filter((name) => !name.startsWith(":"));
+  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed, ...provided].filter(
+    (name) => !name.startsWith(":"),
+  );
 }
 
 /** Claims that some condition, output or match names, by the first part of their path. */

@@ -68,6 +68,17 @@ spec:
       when: [{ key: "request.headers[x-api-key]", values: [top-secret] }]
 `;
 
+const LIMITS = `
+apiVersion: tulle.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: few, namespace: shop }
+spec:
+  targetRefs: [{ kind: Service, name: reviews }]
+  limits:
+    - { name: all, when: request.url_path == "/limited", rates: [{ limit: 100, window: 1s }] }
+    - { name: per-key, when: request.url_path == "/limited", key: ['request.headers["x-api-key"]'], rates: [{ limit: 1, window: 60s }] }
+`;
+
 let control: RunningControl;
 let slice: LinkedSlice;
 let sliceId = "";
@@ -75,7 +86,8 @@ let generation = 0;
 
 beforeAll(async () => {
   control = await RunningControl.start();
-  expect((await control.apply(RULES)).status).toBe(200);
+  const ruled = await control.apply(`${RULES}---${LIMITS}`);
+  expect([ruled.status, ruled.json["message"]]).toEqual([200, undefined]);
   const applied = await control.apply(DENY);
   expect([applied.status, applied.json["message"]]).toEqual([200, undefined]);
   generation = Number(applied.json["generation"]);
@@ -224,6 +236,44 @@ describe("a request that was recorded", () => {
       ["spec.rules[1].from[0].source.requestPrincipals", expect.objectContaining({ actual: null })],
       [null, null],
     ]);
+  });
+
+  it("is explained by the limit that refused it, and its key is told to nobody", async () => {
+    const key = "Geheim-0815";
+    const request = { ...ADMIN, path: "/limited", forwardPath: "/limited", headers: headers({ "x-api-key": key }) };
+    const per = (name: string, quota: number, windowMs: number) => ({ name: `shop/few/${name}`, quota, windowMs });
+    const taken = { ...per("all", 100, 1_000), verdict: "taken", left: 99, resetMs: 10, retryAfterMs: 0 } as const;
+    const over = {
+      ...per("per-key", 1, 60_000),
+      verdict: "over",
+      left: 0,
+      resetMs: 60_000,
+      retryAfterMs: 60_000,
+    } as const;
+    await report("limited", { ...request, limits: { limits: [taken, over] } });
+    const json = await explainOf("limited");
+    expect(json["verdict"]).toMatchObject({ code: "request_rate_limited", policy: "shop/few/per-key", status: 429 });
+    expect(json["record"]).toMatchObject({ agrees: true });
+    const object = { kind: "RateLimitPolicy", namespace: "shop", name: "few" };
+    const revision = { generation: expect.any(Number), actor: "admin" };
+    expect(stagesOf(json, "limit")).toMatchObject([
+      {
+        outcome: "passed",
+        detail: expect.stringMatching(/^`all`, 100 in 1 s/),
+        object,
+        field: "spec.limits[0]",
+        revision,
+      },
+      {
+        outcome: "refused",
+        detail: expect.stringMatching(/^`per-key`, 1 in 60 s: it is used up/),
+        object,
+        field: "spec.limits[1]",
+        revision,
+      },
+    ]);
+    const listed = await control.call("GET", "/api/v1/records?limit=500");
+    expect(JSON.stringify([json, listed.json])).not.toContain(key);
   });
 
   it("is explained by the configuration that decided, after another took its place", async () => {

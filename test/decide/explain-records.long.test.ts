@@ -16,6 +16,7 @@ import { Callers } from "../../workers/gateway/callers.ts";
 import { decideOn } from "../../workers/gateway/decide-on.ts";
 import type { Exchange } from "../../workers/gateway/exchange.ts";
 import { HttpCall } from "../../workers/gateway/http-call.ts";
+import { Limits } from "../../workers/gateway/limits.ts";
 import type { Mesh } from "../../workers/gateway/mesh.ts";
 import { Recorder } from "../../workers/gateway/recorder.ts";
 import { service, TestWorld } from "../compile/world.ts";
@@ -25,7 +26,7 @@ import { Dice } from "../policy/random-policies.ts";
 const WANTED = 10_000;
 const REQUESTS = 50;
 
-/** Routes with a fault, weights, a subset of its own policies, breakers and a small pool. */
+/** Routes with a fault, weights, a subset of its own policies, breakers and a small pool; limits for who names a role. */
 const ROUTES = `
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -55,6 +56,24 @@ spec:
       route:
         - { destination: { host: api, subset: v1 }, weight: 40 }
         - { destination: { host: api, subset: v2 }, weight: 60 }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: roles, namespace: shop }
+spec:
+  targetRefs: [{ kind: Service, name: api }]
+  limits:
+    - name: few
+      when: '"x-role" in request.headers && request.method != "GET"'
+      key: ['request.headers["x-role"]']
+      onMissingKey: Refuse
+      scope: Local
+      rates: [{ limit: 1, window: 60s }]
+    - name: told
+      when: '"x-role" in request.headers'
+      scope: Local
+      onExceeded: Audit
+      rates: [{ limit: 1, window: 60s }]
 `;
 
 interface Tried {
@@ -85,7 +104,7 @@ it(`explaining says what the gateway said, of ${WANTED} requests, in another pro
   expect(different.slice(0, 3), `SEED=${seed}, ${different.length} of ${records.length}`).toEqual([]);
   // What refuses is named, once.
   for (const [at, { outcome }] of records.entries())
-    if (/rbac|mtls|jwt|no_route|overflow|no_healthy/.test(outcome.verdict))
+    if (/rbac|mtls|jwt|no_route|overflow|no_healthy|rate_limited/.test(outcome.verdict))
       expect([outcome.verdict, explained[at]?.refusing]).toEqual([
         outcome.verdict,
         expect.toSatisfy((n: number) => n > 0),
@@ -105,6 +124,7 @@ const VERDICTS = [
   "fault_filter_abort",
   "no_healthy_upstream",
   "overflow",
+  "request_rate_limited",
 ];
 
 async function tryMesh(dice: Dice, { slices, recorder }: Tried): Promise<void> {
@@ -146,11 +166,18 @@ function gatewayOf(ejected: ReadonlySet<string>) {
     outcomes: { record: () => undefined },
   } as unknown as Exchange;
   const callers = new Callers(configuration);
+  const nobody = async () => expect.fail("a limit of one isolate asks nobody");
+  const limits = new Limits({
+    state: { take: nobody, charge: nobody },
+    location: () => null,
+    count: () => undefined,
+  });
   return {
     mesh: (token: TokenFact | null | undefined): Mesh =>
       ({
         callers,
         configuration,
+        limits,
         tokens: { cached: () => token },
         holdsCalls: false,
         whereabouts: null,
@@ -172,7 +199,9 @@ function send(facts: RequestFacts, slice: LinkedSlice, mesh: Mesh, recorder: Rec
   call.journal.peer = facts.peer;
   call.port = facts.port;
   const tokens: (TokenFact | null | undefined)[] = [];
-  const answered = decideOn(call, { ...facts, tokens }, tokens, async () => null) ?? admit(call);
+  const decided = decideOn(call, { ...facts, tokens }, tokens, async () => null);
+  const answered =
+    decided instanceof Promise ? decided.then((answer) => answer ?? admit(call)) : (decided ?? admit(call));
   return { call, answered };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
+import { Explanation } from "../../src/decide/stages.ts";
 import type { Decision } from "../../src/decide/types.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import { LimitBook } from "../../src/limits/limit-book.ts";
@@ -67,6 +68,49 @@ it("a request that costs more than may ever be taken is refused without a time t
   expect(code(decision)).toBe("request_rate_limited");
   expect(decision.effect === "answer" ? decision.headers.map(([name]) => name) : []).not.toContain("retry-after");
   expect(JSON.parse(JSON.stringify(whole.limits))).toEqual(whole.limits);
+});
+
+describe("an explanation", () => {
+  const user = facts({ headers: headers({ "x-user": "Ann-0815" }) });
+
+  /** Of the second request of one user. */
+  function explained(change: Partial<LimitModel>, request = user) {
+    const of = limited(change);
+    const book = new LimitBook();
+    const take = () => {
+      const first = decide(of, request);
+      return book.begin(first.effect === "need" ? (first.limits ?? []) : [], 0);
+    };
+    take();
+    const limits = take();
+    if ("kind" in limits) throw new Error("nobody else is asked");
+    const record = JSON.parse(JSON.stringify(writeFacts(of, { ...request, limits }))) as ReturnType<typeof writeFacts>;
+    const into = new Explanation(of);
+    decide(of, readFacts(of, record), into);
+    return { record: JSON.stringify(record), stages: into.stages.filter(({ stage }) => stage === "limit") };
+  }
+
+  const origin = { kind: "limit", name: "shop/p/per-user" };
+
+  it("names the limit that refused, what it allows and when there was room, and never what it counts by", () => {
+    const { record, stages } = explained({});
+    const detail = "`per-user`, 1 in 60 s: it is used up, and had room again after 60 s";
+    expect(stages).toMatchObject([{ outcome: "refused", detail, origin }]);
+    expect(record + JSON.stringify(stages)).not.toContain("Ann-0815");
+  });
+
+  it("says of one that only audits that it refused nobody", () => {
+    const { stages } = explained({ audit: true });
+    expect(stages).toMatchObject([
+      { outcome: "told", detail: expect.stringMatching(/used up.*; it only audits$/), origin },
+    ]);
+  });
+
+  it("says which of them lacked what it counts by", () => {
+    const { stages } = explained({}, facts());
+    const detail = "`per-user`, 1 in 60 s: the request lacks what it is counted by";
+    expect(stages).toMatchObject([{ outcome: "refused", detail, origin }]);
+  });
 });
 
 describe("what clients are told", () => {
