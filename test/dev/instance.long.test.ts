@@ -34,14 +34,14 @@ function built(contents: string, options: object = {}): Built {
 }
 
 /** A Worker as it changes, without gateways: what is done with it, in order, goes into `told`. */
-function liveWorker(told: unknown[], around: Partial<Around> = {}): LiveWorker {
+function liveWorker(told: unknown[], around: Partial<Around> = {}, startMs = 100_000): LiveWorker {
   const slots = new Slots(1);
   return new LiveWorker(WORKER, {
     ground: {
       registry: join(folder, "registry"),
       storage: join(folder, "storage"),
       gatewaysAt: "127.0.0.1:1",
-      startMs: 10_000,
+      startMs,
       onLine: () => undefined,
     },
     slot: async (start) => slots.run(start),
@@ -70,7 +70,7 @@ async function listens({ address }: Running): Promise<boolean> {
 
 it("gives up a version that does not end starting, and starts the next one", async () => {
   const told: unknown[] = [];
-  const live = liveWorker(told);
+  const live = liveWorker(told, {}, 10_000);
   try {
     await live.take(built("while (true) {}\nexport default {};"));
     expect(told).toEqual([

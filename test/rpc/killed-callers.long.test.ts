@@ -7,7 +7,7 @@ const CALLERS = 200;
 /** So many that each of two endpoints is called, save once in 2^59 times. */
 const CALLS = 60;
 /** Of the route whose calls are given up. */
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
 
 const WORKERS = "test/rpc/workers";
 

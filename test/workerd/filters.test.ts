@@ -44,7 +44,7 @@ const ROUTES: Readonly<Record<string, Partial<Route>>> = {
   "/refused": { mirrors: [{ cluster: "closed", share: 1 }] },
   "/token": { mirrors: [{ cluster: "token", share: 1 }] },
   "/nobody": { mirrors: [{ cluster: "nobody", share: 1 }] },
-  "/brief": { mirrors: [{ cluster: "b", share: 1 }], timeoutMs: 50 },
+  "/brief": { mirrors: [{ cluster: "b", share: 1 }], timeoutMs: 1_000 },
   "/full": { mirrors: [{ cluster: "full", share: 1 }] },
 };
 

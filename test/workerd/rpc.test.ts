@@ -62,6 +62,7 @@ const ROUTES: Readonly<Record<string, Partial<Route> & { readonly to?: string }>
   Lost: { to: "lost" },
   Timed: { timeoutMs: 20 },
   Tried: { timeoutMs: 60_000, retries: { ...RETRIES, attempts: 1, explicit: true, perTryTimeoutMs: 20 } },
+  Again: { timeoutMs: 60_000, retries: { ...RETRIES, attempts: 1, explicit: true, perTryTimeoutMs: 30_000 } },
   Silent: { idleTimeoutMs: 20 },
   Public: { to: "public" },
   Missing: { to: "missing" },
@@ -260,7 +261,7 @@ describe("what a method throws", () => {
       calls += 1;
       throw new Error("no");
     });
-    await expect(call("Tried")).rejects.toThrow("no");
+    await expect(call("Again")).rejects.toThrow("no");
     expect(calls).toBe(1);
   });
 
