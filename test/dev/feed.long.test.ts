@@ -45,6 +45,8 @@ describe("a project with assets, D1, a queue, a Durable Object and a build of it
       "default/built": expect.stringContaining("http://built.localhost:"),
       "default/feed-site": expect.stringContaining("http://feed-site.localhost:"),
     });
+    // The first of all may come before the gateway knows the service.
+    await until("the service", async () => (await call("/posts")).text === "[]");
     expect((await call("/posts", "hello")).text).toBe('{"id":1}');
     expect((await call("/posts")).text).toBe('[{"id":1,"text":"hello"}]');
     await until("the queue", async () => (await call("/")).text.includes("1 posts"));

@@ -46,7 +46,8 @@ beforeAll(async () => {
   const web: Svid = await mesh.enrol("default", "web");
   place = placeOf(mesh.info.gateway);
   mtls = { ...placeOf(mesh.info.mesh), tls: { ...web } };
-  await until("the newest host", async () => (await ask("changed.test", "")).status === 200);
+  for (const host of ["changed.test", "private.test", "public.test", "bound.test"])
+    await until(`${host} to be known`, async () => (await ask(host, "")).status === 200);
 });
 afterAll(async () => {
   await mesh?.stop();

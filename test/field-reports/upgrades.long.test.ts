@@ -61,10 +61,11 @@ beforeAll(async () => {
   place = placeOf(mesh.info.gateway);
   const web: Svid = await mesh.enrol("default", "web");
   mtls = { ...placeOf(mesh.info.mesh), tls: { ...web } };
-  await until("the newest host", async () => {
-    const { status } = await exchange(place, "GET / HTTP/1.1\r\nHost: bound.test\r\nConnection: close\r\n\r\n");
-    return status === 200;
-  });
+  for (const host of ["bound.test", "private.test", "named.test", "public.test"])
+    await until(`${host} to be known`, async () => {
+      const { status } = await exchange(place, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      return status === 200;
+    });
 });
 afterAll(async () => {
   await mesh?.stop();

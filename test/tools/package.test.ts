@@ -125,6 +125,8 @@ export const misspelt = (error: unknown) => isMeshError(error) && error.name ===
     const mesh = await RunningMesh.start([], join(folder, ".tulle"), dev);
     try {
       const call = async (path: string) => (await send(`${mesh.info.gateway}${path}`)).text;
+      // The first of all may come before the gateway knows the service.
+      await until("the service", async () => (await call("/whoami")).includes("acme"));
       expect(await call("/deposit")).toBe('{"balance":15}');
       expect(await call("/close")).toContain('"name":"ScopeError"');
       const asked = installed.run("npx", ["tulle", "status", "--kubeconfig", join(folder, ".tulle/kubeconfig")]);
