@@ -14,7 +14,7 @@ const PER_SECOND = 10;
 export class RetryBudget {
   readonly #requests = new Tally(SHARE_OVER_MS);
   readonly #retries = new Tally(SHARE_OVER_MS);
-  readonly #reserve = new Tally(1_000);
+  readonly #reserve = new Reserve();
   #active = 0;
   /** Retries that wait or run. */
   #retrying = 0;
@@ -45,8 +45,7 @@ export class RetryBudget {
   take(settings: PoolSettings, now: number): boolean {
     if (this.#retrying >= this.#mostAtOnce(settings, now)) return false;
     if (this.#retries.count(now) + 1 <= SHARE * this.#requests.count(now)) this.#retries.add(now);
-    else if (this.#reserve.count(now) < PER_SECOND) this.#reserve.add(now);
-    else return false;
+    else if (!this.#reserve.take(now)) return false;
     this.#retrying += 1;
     return true;
   }
@@ -66,6 +65,20 @@ export class RetryBudget {
   #recentOver(overMs: number): Tally {
     if (this.#recent?.overMs !== overMs) this.#recent = { overMs, tally: new Tally(overMs) };
     return this.#recent.tally;
+  }
+}
+
+/** In no second more than so many, wherever it begins. */
+class Reserve {
+  /** When each was taken; the oldest is next. */
+  readonly #taken: number[] = Array.from({ length: PER_SECOND }, () => Number.NEGATIVE_INFINITY);
+  #next = 0;
+
+  take(now: number): boolean {
+    if (now - (this.#taken[this.#next] ?? 0) < 1_000) return false;
+    this.#taken[this.#next] = now;
+    this.#next = (this.#next + 1) % PER_SECOND;
+    return true;
   }
 }
 

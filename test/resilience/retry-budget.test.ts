@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import type { PoolSettings } from "../../src/snapshot/model.ts";
 
-/** Remembers everything with its time and counts anew at each question, as the rules say; time falls into slots of a tenth. */
+/** Remembers everything with its time and counts anew at each question, as the rules say; what the share is of falls into slots of a tenth. */
 class NaiveBudget {
   readonly #begun: number[] = [];
   readonly #byShare: number[] = [];
@@ -27,7 +27,7 @@ class NaiveBudget {
     }
     if (this.retrying + 1 > most) return false;
     if ((recent(this.#byShare, 10_000) + 1) * 5 <= recent(this.#begun, 10_000)) this.#byShare.push(now);
-    else if (recent(this.#byReserve, 1_000) < 10) this.#byReserve.push(now);
+    else if (this.#byReserve.filter((time) => now - time < 1_000).length < 10) this.#byReserve.push(now);
     else return false;
     this.retrying += 1;
     return true;
@@ -99,6 +99,23 @@ describe("a retry budget", () => {
     const requests = seconds * 200;
     expect(taken).toBeLessThanOrEqual(0.2 * requests + 10 * (seconds + 1));
     expect(taken).toBeGreaterThan(0.19 * requests + 9 * seconds);
+  });
+
+  it("lets no more through in a storm of 20 s, whenever it begins", () => {
+    for (let start = 0; start < 1_000; start += 37) {
+      const budget = new RetryBudget();
+      let taken = 0;
+      for (let ms = start; ms < start + 20_000; ms += 5) {
+        budget.begin({}, ms);
+        for (let attempt = 0; attempt < 5; attempt += 1)
+          if (budget.take({}, ms)) {
+            taken += 1;
+            budget.give();
+          }
+        budget.end();
+      }
+      expect(taken).toBeLessThanOrEqual(0.2 * 4_000 + 10 * 20);
+    }
   });
 
   it("lets the first request of a quiet service be tried again", () => {
