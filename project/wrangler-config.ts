@@ -19,8 +19,14 @@ export async function readWranglerConfig(path: string, environment: string | und
   try {
     return read({ config: path, ...(environment !== undefined && { env: environment }) }, { hideWarnings: true });
   } catch (error) {
-    throw new ProjectError(`${path}: ${error instanceof Error ? error.message.trim() : String(error)}`);
+    throw new ProjectError(`${path}: ${lineOf(error)}${error instanceof Error ? error.message.trim() : String(error)}`);
   }
+}
+
+/** wrangler says `ValueExpected`, and where beside it. */
+function lineOf(error: unknown): string {
+  const { location } = error as { readonly location?: { readonly line?: unknown } };
+  return typeof location?.line === "number" ? `line ${location.line}: ` : "";
 }
 
 /** @throws ProjectError where it has no name, or one that is none: files are named by it */

@@ -10,18 +10,28 @@ type Runtime = ReturnType<NonNullable<DevEnvParts["runtimeFactories"]>[number]>;
 type BundleComplete = Parameters<Runtime["onBundleComplete"]>[0];
 type Bundle = BundleComplete["bundle"];
 
+/** Why there is no bundle of what was saved. */
+export interface Failure {
+  /** For people: each error with its file and line, where it has one. */
+  readonly reason: string;
+  /** Where these files lie, absolute. */
+  readonly folders: readonly string[];
+  /** wrangler sees when they are mended. */
+  readonly isWatched: boolean;
+}
+
 /**
  * wrangler bundles a Worker and watches its code and its configuration, and runs nothing.
  *
  * @param config path of its configuration
  * @param onBundle gets its code as Miniflare takes it, at first and after each save
- * @param onFailed gets the reason where there is none: the last good one stays
+ * @param onFailed is told where there is none: the last good one stays
  * @throws where there is nothing to bundle yet
  */
 export async function startBundling(
   config: string,
   onBundle: (code: WorkerOptions) => void,
-  onFailed: (reason: string) => void,
+  onFailed: (failure: Failure) => void,
 ): Promise<DevEnv> {
   // It would tell all that it does, and each failure in its own way, between the lines of the mesh.
   process.env["WRANGLER_LOG"] ??= "none";
@@ -30,7 +40,8 @@ export async function startBundling(
     runtimeFactories: [() => runtime(({ bundle }) => onBundle(codeOf(bundle)))],
     proxyFactory: () => noProxy(),
   });
-  const failed = ({ cause }: { readonly cause?: unknown }): void => onFailed(reasonOf(cause, dirname(config)));
+  const failed = ({ cause, reason }: { readonly cause?: unknown; readonly reason?: string }): void =>
+    onFailed(failureOf(cause, dirname(config), reason === undefined || !GIVEN_UP.has(reason)));
   devEnv.on("buildFailed", failed);
   devEnv.on("error", failed);
   await devEnv.startWorker({
@@ -39,6 +50,9 @@ export async function startBundling(
   });
   return devEnv;
 }
+
+/** Failures after which wrangler watches a Worker's code no more: it waits for another configuration. */
+const GIVEN_UP = new Set(["Failed to construct initial bundle", "Failed to restart bundler after exports changed"]);
 
 const MODULE_TYPES: Readonly<Record<string, string>> = {
   esm: "ESModule",
@@ -103,19 +117,31 @@ interface BuildError {
   readonly location?: { readonly file: string; readonly line: number; readonly column: number } | null;
 }
 
-/**
- * @param folder what places are relative to, as the bundler tells them
- * @returns each error with its file and line, where it has one
- */
-export function reasonOf(error: unknown, folder: string): string {
+/** @param folder what places are relative to, as the bundler tells them */
+export function failureOf(error: unknown, folder: string, isWatched: boolean): Failure {
+  const errors = errorsOf(error).map(({ text, location }) => ({
+    text,
+    file: location ? resolve(folder, location.file) : null,
+    place: location ? `:${location.line}:${location.column + 1}: ` : "",
+  }));
+  const told = errors.map(
+    ({ text, file, place }) => `${file === null ? "" : relative(process.cwd(), file)}${place}${text}`,
+  );
+  return {
+    reason: told.length > 0 ? told.join("\n") : messageOf(error),
+    folders: [...new Set(errors.flatMap(({ file }) => (file === null ? [] : [dirname(file)])))],
+    isWatched,
+  };
+}
+
+function errorsOf(error: unknown): readonly BuildError[] {
+  if (!(error instanceof Error)) return [];
+  const { errors } = error as { errors?: readonly BuildError[] };
+  return errors ?? errorsOf(error.cause);
+}
+
+function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { errors } = error as { errors?: readonly BuildError[] };
-  if (errors === undefined && error.cause instanceof Error) return reasonOf(error.cause, folder);
-  if (errors === undefined || errors.length === 0) return error.message;
-  const told = errors.map(({ text, location }) => {
-    if (!location) return text;
-    const file = relative(process.cwd(), resolve(folder, location.file));
-    return `${file}:${location.line}:${location.column + 1}: ${text}`;
-  });
-  return told.join("\n");
+  return errors === undefined && error.cause instanceof Error ? messageOf(error.cause) : error.message;
 }

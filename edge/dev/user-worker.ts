@@ -1,7 +1,7 @@
-import { dirname, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { addedFlags, writeGeneratedConfig } from "../../project/generated-config.ts";
 import type { WorkerConfiguration } from "../../project/read-project.ts";
-import { type DevEnv, reasonOf, startBundling, type WorkerOptions } from "./bundling.ts";
+import { type DevEnv, type Failure, failureOf, startBundling, type WorkerOptions } from "./bundling.ts";
 import { type Watch, watchBelow, watchBeside } from "./watch.ts";
 
 /** A version of a user's Worker: its code, and its configuration as Miniflare takes it (its older form). */
@@ -29,7 +29,10 @@ export class UserWorker {
   #source: WorkerConfiguration;
   #devEnv: DevEnv | null = null;
   #code: WorkerOptions | null = null;
-  #again: Watch | null = null;
+  /** By folder: where files may be mended that wrangler watches no more. */
+  readonly #mending = new Map<string, Watch>();
+  /** One bundling after the other. */
+  #bundlings = Promise.resolve();
   #vars: Watch | null = null;
   #assets: { readonly folders: string; readonly watches: readonly Watch[] } | null = null;
   #stopped = false;
@@ -63,7 +66,7 @@ export class UserWorker {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const watch of [this.#again, this.#vars, ...(this.#assets?.watches ?? [])]) watch?.close();
+    for (const watch of [...this.#mending.values(), this.#vars, ...(this.#assets?.watches ?? [])]) watch?.close();
     await this.#devEnv?.teardown();
   }
 
@@ -71,25 +74,48 @@ export class UserWorker {
     return { folder: this.#folder, keepsPublicRoutes: false };
   }
 
-  /** What cannot be bundled at first is tried again after each save beside its configuration. */
   async #bundle(): Promise<void> {
-    const { onFailed } = this.#listener;
     const onBundle = (code: WorkerOptions): void => {
       this.#code = code;
+      for (const watch of this.#mending.values()) watch.close();
+      this.#mending.clear();
       void this.#tell();
+    };
+    const onFailed = (failure: Failure): void => {
+      this.#listener.onFailed(failure.reason);
+      if (!failure.isWatched) this.#watchUntilMended(failure.folders);
     };
     try {
       const config = writeGeneratedConfig(this.#source, this.#generate());
       this.#devEnv = await startBundling(config, onBundle, onFailed);
       if (this.#stopped) await this.#devEnv.teardown();
     } catch (error) {
-      onFailed(reasonOf(error, this.#folder));
-      if (this.#stopped) return;
-      this.#again = watchBelow(dirname(this.#source.path), () => {
-        this.#again?.close();
-        void this.#bundle();
-      });
+      onFailed(failureOf(error, this.#folder, false));
     }
+  }
+
+  /** wrangler lets go of what it could not bundle at first, or after a save of the configuration: bundling begins anew after each save. */
+  #watchUntilMended(folders: readonly string[]): void {
+    if (this.#stopped) return;
+    const own = dirname(this.#source.path);
+    const again = (): void => {
+      this.#bundlings = this.#bundlings
+        .then(async () => this.#bundleAgain())
+        .catch((error: unknown) => this.#listener.onFailed(messageOf(error)));
+    };
+    const others = folders.filter((folder) => !isWithin(folder, own) && !isWithin(folder, this.#folder));
+    for (const folder of [own, ...others])
+      if (!this.#mending.has(folder))
+        this.#mending.set(folder, folder === own ? watchBelow(own, again) : watchBeside(folder, again, () => true));
+  }
+
+  /** Unless it was mended meanwhile. */
+  async #bundleAgain(): Promise<void> {
+    if (this.#mending.size === 0 || this.#stopped) return;
+    const before = this.#devEnv;
+    this.#devEnv = null;
+    await before?.teardown().catch(() => undefined);
+    await this.#bundle();
   }
 
   async #tell(): Promise<void> {
@@ -129,6 +155,10 @@ async function optionsOf(source: WorkerConfiguration) {
   const own = workerOptions as WorkerOptions;
   const flags = [...((own["compatibilityFlags"] ?? []) as readonly string[]), ...addedFlags(source)];
   return { options: { ...own, compatibilityFlags: flags }, beside: externalWorkers as readonly WorkerOptions[] };
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return !relative(folder, path).startsWith("..");
 }
 
 function messageOf(error: unknown): string {

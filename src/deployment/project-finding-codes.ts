@@ -20,8 +20,9 @@ export const PROJECT_FINDINGS = {
   TULLE1003: {
     name: "UntakenProject",
     severity: "warning",
-    meaning: "another tool makes the Worker: vite, a framework, Pages; the mesh runs what wrangler bundles",
-    mend: "build it with that tool, and name the wrangler configuration that the build writes as a version's `config`",
+    meaning:
+      "another tool makes the Worker: vite, a framework, Pages, Python; the mesh runs what wrangler bundles of JavaScript",
+    mend: "where its build writes a wrangler configuration, name that as a version's `config`; Pages and Python stay outside the mesh",
   },
   TULLE1004: {
     name: "WithoutCode",

@@ -70,10 +70,10 @@ export function openedHosts(services: readonly FoundService[]): ReadonlyMap<stri
   return new Map(entries.map(({ name }) => [name, [entries.length === 1 ? "*" : `${name}.localhost`]]));
 }
 
-/** Services that nobody here calls, and that answer on a workers.dev name. */
+/** Services that nobody else here calls, and that answer on a workers.dev name. */
 export function entrancesOf(services: readonly FoundService[]): readonly FoundService[] {
   const workers = services.flatMap(({ versions }) => versions.map(({ worker }) => worker));
-  const called = new Set(workers.flatMap(({ services: bound }) => bound.map(({ service }) => service)));
+  const called = new Set(services.flatMap(calledByIt));
   const tails = new Set(workers.flatMap(({ tails: names }) => names));
   return services.filter(({ versions }) =>
     versions.every(
@@ -83,5 +83,13 @@ export function entrancesOf(services: readonly FoundService[]): readonly FoundSe
         workersDev &&
         (code.answersFetch || (consumes.length === 0 && crons.length === 0)),
     ),
+  );
+}
+
+/** Names of Workers that it binds: not its own, whose other entrypoints a Worker may call as anybody's. */
+function calledByIt({ versions }: FoundService): readonly string[] {
+  const own = new Set(versions.map(({ worker }) => worker.name));
+  return versions.flatMap(({ worker }) =>
+    worker.services.map(({ service }) => service).filter((service) => !own.has(service)),
   );
 }

@@ -220,6 +220,18 @@ describe("who is public", () => {
     );
     expect(publicHosts(result)).toEqual({ admin: ["admin.localhost"], web: ["web.localhost"] });
   });
+
+  it("is a Worker, too, that nobody calls but itself", async () => {
+    const own = [
+      { binding: "SELF", service: "web" },
+      { binding: "JOBS", service: "web", entrypoint: "Jobs" },
+      { binding: "API", service: "api" },
+    ];
+    const result = await planInit(
+      folderOf("shop", { ...worker("web", "web", { services: own }), ...worker("api", "api") }),
+    );
+    expect(publicHosts(result)).toEqual({ web: ["*"] });
+  });
 });
 
 it("takes a Worker that has files alone", async () => {
@@ -230,6 +242,14 @@ it("takes a Worker that has files alone", async () => {
 });
 
 describe("tulle init's findings", () => {
+  it.each([
+    { file: "wrangler.jsonc", text: '{ "name": "a",\n "main": }', says: "line 2: ValueExpected" },
+    { file: "wrangler.toml", text: 'name = "a"\nmain = \n', says: "line 2: Invalid TOML document: invalid value" },
+  ])("tell the line of a $file that wrangler cannot parse", async ({ file, text, says }) => {
+    const { findings } = await planInit(folderOf("shop", { ...worker("a", "a"), [`bad/${file}`]: text }));
+    expect(findings).toEqual([{ code: "TULLE1001", config: `bad/${file}`, message: says }]);
+  });
+
   const cases: readonly { code: string; files: Readonly<Record<string, unknown>>; of?: string }[] = [
     { code: "TULLE1001", files: { "bad/wrangler.toml": "name = [" }, of: "bad/wrangler.toml" },
     {
