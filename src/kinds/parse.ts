@@ -17,7 +17,19 @@ export type Parsed =
 const REFUSED_KINDS: ReadonlyMap<string, string> = new Map([
   ["networking.istio.io/EnvoyFilter", never("there is no Envoy")],
   ["extensions.istio.io/WasmPlugin", never("there is no Envoy")],
+  ["extensions.istio.io/TrafficExtension", never("there is no Envoy")],
   ["gateway.envoyproxy.io/BackendTrafficPolicy", later("write a `RateLimitPolicy` of `tulle.dev/v1alpha1`")],
+]);
+
+const CONTAINERS = "the mesh runs no containers: leave it out, and register what serves by a `WorkloadEntry`";
+
+/** What stands here for kinds of Kubernetes that folders of Istio's hold, too. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  ["install.istio.io/IstioOperator", "nothing is installed into a cluster: the mesh's settings are a `MeshConfig`"],
+  ["networking.k8s.io/Ingress", "a `Gateway` exposes hosts, a `VirtualService` routes them"],
+  ["networking.k8s.io/NetworkPolicy", "who may call is said by an `AuthorizationPolicy`"],
+  ...["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map((kind) => [`apps/${kind}`, CONTAINERS] as const),
+  ...["Job", "CronJob"].map((kind) => [`batch/${kind}`, CONTAINERS] as const),
 ]);
 
 /**
@@ -85,13 +97,17 @@ function readObject(input: unknown, local: boolean, report: Report): KubeObject 
 
 /** @returns what is said of a kind that exists elsewhere and is refused here; null for all others */
 export function refusedKind(apiVersion: string, kind: string): Finding | null {
-  const group = apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
+  const group = groupOf(apiVersion);
   const refused = group.startsWith("gateway.networking.")
     ? later("Gateway API")
     : REFUSED_KINDS.get(`${group}/${kind}`);
   if (refused === undefined) return null;
   const message = `\`${kind.slice(0, 64)}\`: ${refused}`;
   return { ...errorAt("kind", message), reason: "FieldValueNotSupported" };
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
 function reportUnknownKind(apiVersion: string, kind: string, report: Report): void {
@@ -109,10 +125,12 @@ function reportUnknownKind(apiVersion: string, kind: string, report: Report): vo
     kind,
     KINDS.map((info) => info.kind),
   );
+  const instead = INSTEAD.get(`${groupOf(apiVersion)}/${kind}`);
+  const hint = instead ?? (meant === undefined ? null : `did you mean \`${meant}\``);
   report
     .at("kind")
     .error(
-      `\`${kind.slice(0, 64)}\` of \`${apiVersion.slice(0, 64)}\` is no known kind${meant === undefined ? "" : `; did you mean \`${meant}\``}`,
+      `\`${kind.slice(0, 64)}\` of \`${apiVersion.slice(0, 64)}\` is no known kind${hint === null ? "" : `; ${hint}`}`,
       "FieldValueNotSupported",
     );
 }

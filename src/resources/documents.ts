@@ -1,4 +1,4 @@
-import { Composer, CST, type Document, isNode, isScalar, isSeq, Lexer, LineCounter, Parser, visit } from "yaml";
+import { Composer, CST, type Document, isMap, isNode, isScalar, isSeq, Lexer, LineCounter, Parser, visit } from "yaml";
 import { err, ok, type Result } from "../result.ts";
 import { scanJson } from "./json-scan.ts";
 import { MAX_DEPTH } from "./plain.ts";
@@ -216,7 +216,9 @@ function unreadableKey(document: Document.Parsed): KeyProblem | null {
         const name = isScalar(key) && key.value !== null ? textOf(key.value) : null;
         const problem =
           name === null
-            ? "a key must be text"
+            ? isMap(key)
+              ? "a key must be text; fill in `{{ }}` first, as `helm template` does"
+              : "a key must be text"
             : name === "<<"
               ? "merge keys (`<<`) are not read; write the members out"
               : seen.has(name)

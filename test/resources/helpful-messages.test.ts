@@ -20,6 +20,11 @@ describe("a message says how to mend what people write", () => {
     expect(documents.ok ? "" : documents.error.message).toMatch(/quote a text that begins with `\*`/);
   });
 
+  it("a template that nobody filled in", () => {
+    const documents = parseDocuments("metadata:\n  name: {{ .Release.Name }}\n", "yaml");
+    expect(documents.ok ? "" : documents.error.message).toMatch(/`helm template`/);
+  });
+
   it("groups of a pattern where a path is written", () => {
     expect(messages(route(`rewrite: {uri: '/v2/\\1'}, ${TO_A}`))).toMatch(/`uriRegexRewrite`/);
   });

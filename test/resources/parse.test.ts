@@ -100,6 +100,19 @@ describe("parseObject", () => {
     ]);
   });
 
+  it.each([
+    ["extensions.istio.io/v1alpha1", "TrafficExtension", "no Envoy"],
+    ["install.istio.io/v1alpha1", "IstioOperator", "`MeshConfig`"],
+    ["apps/v1", "Deployment", "`WorkloadEntry`"],
+    ["batch/v1", "Job", "no containers"],
+    ["networking.k8s.io/v1", "Ingress", "`Gateway`"],
+    ["networking.k8s.io/v1", "NetworkPolicy", "`AuthorizationPolicy`"],
+  ])("says of %s's %s what stands for it here", (apiVersion, kind, says) => {
+    const { object, findings } = parsed(`{apiVersion: ${apiVersion}, kind: ${kind}, metadata: {name: a}}`);
+    expect(object).toBeNull();
+    expect(findings.map(({ message }) => message)).toEqual([expect.stringContaining(says)]);
+  });
+
   it("suggests the known name where an unknown one is close", () => {
     const message = (spec: string) =>
       parsed(`{apiVersion: ${ISTIO}, kind: DestinationRule, metadata: {name: a}, spec: {host: a, ${spec}}}`).findings[0]
