@@ -150,7 +150,7 @@ export class KubectlStream {
   async line(pattern: RegExp): Promise<string> {
     const found = await within(
       () => `a line like ${pattern}\n${this.#printed()}`,
-      60_000,
+      100_000,
       (async () => {
         for (;;) {
           const line = this.lines.find((text) => pattern.test(text));
