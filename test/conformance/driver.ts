@@ -349,7 +349,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 60_000;
 const TAIL_BYTES = 32_768;
 
 interface MeshStatus {
