@@ -38,6 +38,17 @@ export class RunningDashboard {
     this.#isAsking = false;
   }
 
+  /** Without those requests: what is measured then is the page alone. */
+  async whileQuiet<T>(run: () => Promise<T>): Promise<T> {
+    await until("the last request to end", () => !this.#isAsking);
+    this.#isAsking = true;
+    try {
+      return await run();
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
   /** @param loopback of its Gateways: `127.0.69` */
   static async start(portBase: number, loopback: string): Promise<RunningDashboard> {
     const args = ["--port-base", String(portBase), "--loopback", `${loopback}.0/24`, "--example", "bookinfo"];

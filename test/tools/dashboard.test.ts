@@ -91,12 +91,15 @@ describe.skipIf(toolPath("chromium") === null)("the dashboard in Chromium", () =
     await open("versions", "Versions");
     await page.route("**/ui/api/v1/graph*", async (route) => route.fulfill({ json: largeGraph() }));
     // From the link to the drawing, as somebody waits for it.
-    await page.evaluate("performance.clearMarks()");
-    const begin = await page.evaluate(() => performance.now());
-    await page.getByRole("link", { name: "Graph", exact: true }).click();
-    const mark = "performance.getEntriesByName('graph-drawn')[0]?.startTime";
-    const drawn = Number(await until("the drawing", async () => page.evaluate(mark)));
-    expect(drawn - begin).toBeLessThan(MAX_DRAWING_MS);
+    const took = await dashboard.whileQuiet(async () => {
+      await page.evaluate("performance.clearMarks()");
+      const begin = await page.evaluate(() => performance.now());
+      await page.getByRole("link", { name: "Graph", exact: true }).click();
+      const mark = "performance.getEntriesByName('graph-drawn')[0]?.startTime";
+      return Number(await until("the drawing", async () => page.evaluate(mark))) - begin;
+    });
+    console.log(`the drawing took ${Math.round(took)} ms`);
+    expect(took).toBeLessThan(MAX_DRAWING_MS);
     await page.getByText("300 nodes, 2000 edges").waitFor();
     await page.getByRole("button", { name: "ns-3" }).focus();
     await page.keyboard.press("Enter");
