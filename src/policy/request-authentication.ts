@@ -1,4 +1,5 @@
 import { changedHeaders, type HeaderChange } from "../request/changes.ts";
+import { isProofOfCaller } from "../request/header-names.ts";
 import { tokenAt, type TokenPlace } from "../request/credentials.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import { isPreflight } from "../request/preflight.ts";
@@ -98,10 +99,12 @@ export function tokenHeaders(rules: readonly JwtRule[]): string[] {
 
 /** The headers that rules fill from tokens, lower case. */
 export function outputHeaders(rules: readonly JwtRule[]): string[] {
-  return rules.flatMap(({ outputPayloadToHeader, outputClaimToHeaders }) => [
+  const names = rules.flatMap(({ outputPayloadToHeader, outputClaimToHeaders }) => [
     ...(outputPayloadToHeader === undefined ? [] : [outputPayloadToHeader.toLowerCase()]),
     ...outputClaimToHeaders.map(({ header }) => header.toLowerCase()),
   ]);
+  // Who calls is the mesh's to say, whatever a token holds.
+  return names.filter((name) => !isProofOfCaller(name));
 }
 
 /**
@@ -168,15 +171,14 @@ function effectsOf(rule: JwtRule, place: TokenPlace, index: number): TokenEffect
   const taken = !forwardOriginalToken;
   if (taken && place.kind === "header") changes.push({ op: "remove", name: place.name });
   if (taken && place.kind === "cookie") changes.push({ op: "remove-cookie", name: place.name });
-  if (outputPayloadToHeader !== undefined)
+  if (outputPayloadToHeader !== undefined && !isProofOfCaller(outputPayloadToHeader))
     changes.push({ op: "set-payload", name: outputPayloadToHeader.toLowerCase(), place: index });
   return {
     changes,
     dropParams: taken && place.kind === "param" ? [place.name] : [],
-    claims: outputClaimToHeaders.map(({ header, claim }) => ({
-      header: header.toLowerCase(),
-      path: claim.split("."),
-    })),
+    claims: outputClaimToHeaders
+      .filter(({ header }) => !isProofOfCaller(header))
+      .map(({ header, claim }) => ({ header: header.toLowerCase(), path: claim.split(".") })),
   };
 }
 

@@ -28,6 +28,15 @@ export function foldedName(name: string): string {
   return name.replace(/[._]/g, "-");
 }
 
+/**
+ * Whether a header is the mesh's word on who calls, in any spelling that a service may take for it: nobody's route and nobody's token
+ * says that in its place (R9).
+ */
+export function isProofOfCaller(name: string): boolean {
+  const folded = foldedName(name.toLowerCase());
+  return folded === "x-forwarded-client-cert" || folded.startsWith("x-tulle-");
+}
+
 /** @param list lower case, in any order, repeated or not */
 export function namedHeaders(list: Iterable<string>): NamedHeaders {
   const names = new Set(list);

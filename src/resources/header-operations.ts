@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hasStatus, parseFormat, VARIABLES } from "../request/header-format.ts";
+import { isProofOfCaller } from "../request/header-names.ts";
 import { isAuthorityValue } from "./authority.ts";
 import { later, never, strict, text } from "./fields.ts";
 import type { Report } from "./report.ts";
@@ -10,6 +11,9 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 export function isHeaderName(name: string): boolean {
   return name.length <= 256 && TOKEN.test(name);
 }
+
+/** Why a header that `isProofOfCaller` is cannot be filled. */
+export const PROOF_OF_CALLER = "tells a service who calls, which the mesh alone says (R9); use another name";
 
 export const headerName = text(isHeaderName, "a header name");
 
@@ -84,6 +88,7 @@ export function checkHeaders(headers: HeadersSpec | undefined, report: Report): 
         if (seen.has(name.toLowerCase())) place.error("the same header in another case", "FieldValueDuplicate");
         seen.add(name.toLowerCase());
         const value = operations?.[verb]?.[name] ?? "";
+        if (side === "request" && isProofOfCaller(name)) place.error(PROOF_OF_CALLER);
         if (value === "")
           place.warn("an empty value changes nothing; use `remove` to take the header away", "TULLE0003");
         const format = parseFormat(value);

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { readKeySet, uselessKey } from "../identity/jwk.ts";
+import { isProofOfCaller } from "../request/header-names.ts";
 import { isUrl } from "./discovery.ts";
 import { duration } from "./duration.ts";
 import { choice, strict, text } from "./fields.ts";
-import { headerName, isHeaderName } from "./header-operations.ts";
+import { headerName, isHeaderName, PROOF_OF_CALLER } from "./header-operations.ts";
 import { type Context, refuseDryRun } from "./kind.ts";
 import type { Report } from "./report.ts";
 import { checkScope, scopeFields } from "./target-refs.ts";
@@ -62,11 +63,14 @@ function checkJwtRule(rule: JwtRuleSpec, report: Report, context: Context): void
     if (problem !== null) report.at("jwks").error(problem);
     else if (rule.jwksUri === undefined) warnOfUselessKeys(rule.jwks, report.at("jwks"));
   }
+  if (rule.outputPayloadToHeader !== undefined && isProofOfCaller(rule.outputPayloadToHeader))
+    report.at("outputPayloadToHeader").error(PROOF_OF_CALLER);
   const headers = new Set<string>();
   for (const [index, { header }] of (rule.outputClaimToHeaders ?? []).entries()) {
     if (headers.has(header.toLowerCase()))
       report.at("outputClaimToHeaders", index, "header").error(`\`${header}\` is there twice`, "FieldValueDuplicate");
     headers.add(header.toLowerCase());
+    if (isProofOfCaller(header)) report.at("outputClaimToHeaders", index, "header").error(PROOF_OF_CALLER);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { HeaderChange } from "../request/changes.ts";
 import { fillFormat, type FormatContext, type HeaderFormat, headersIn, parseFormat } from "../request/header-format.ts";
+import { isProofOfCaller } from "../request/header-names.ts";
 import { MAX_HEADER_BYTES } from "../request/header-size.ts";
 import type { HeaderOps, Route, WeightedDestination } from "../snapshot/model.ts";
 
@@ -103,7 +104,11 @@ function changesOf(list: readonly (HeaderOps | undefined)[], side: "request" | "
     ...all.flatMap(({ set = [] }) => set.flatMap(([name, value]) => changeOf("set", name, value))),
     ...all.flatMap(({ add = [] }) => add.flatMap(([name, value]) => changeOf("add", name, value))),
   ];
-  return changes.filter(({ name }) => !name.startsWith(":") && !(side === "request" && name === "host"));
+  return changes.filter(({ name, op }) => {
+    if (name.startsWith(":")) return false;
+    // Who calls is the mesh's to say: a route can keep it from a service, and say nothing in its place.
+    return side === "response" || (name !== "host" && (op === "remove" || !isProofOfCaller(name)));
+  });
 }
 
 function changeOf(verb: "set" | "add", name: string, template: string): readonly LinkedChange[] {

@@ -114,6 +114,16 @@ describe("RequestAuthentication", () => {
       "Duplicate spec.jwtRules[0].outputClaimToHeaders[1].header",
     ],
     [
+      "a claim in place of the mesh's word on who calls",
+      `${uri}, outputClaimToHeaders: [{header: X_Forwarded-Client-Cert, claim: sub}]`,
+      "Invalid spec.jwtRules[0].outputClaimToHeaders[0].header",
+    ],
+    [
+      "a payload in place of it",
+      `${uri}, outputPayloadToHeader: x-forwarded-client-cert`,
+      "Invalid spec.jwtRules[0].outputPayloadToHeader",
+    ],
+    [
       "a claim without name",
       `${uri}, outputClaimToHeaders: [{header: x-sub}]`,
       "Required spec.jwtRules[0].outputClaimToHeaders[0].claim",

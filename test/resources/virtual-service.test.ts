@@ -435,6 +435,13 @@ spec: {hosts: [reviews], http: [{${one}, ${fields}}]}`);
     ["another pseudo-header", 'request: {set: {":path": /a}}', "request.set[:path]"],
     ["the authority of an answer", "response: {set: {host: a}}", "response.set.host"],
     ["to remove the authority", "request: {remove: [Host]}", "request.remove[0]"],
+    [
+      "the mesh's word on who calls",
+      "request: {set: {X-Forwarded-Client-Cert: a}}",
+      "request.set[X-Forwarded-Client-Cert]",
+    ],
+    ["another spelling of it", "request: {add: {x_forwarded.client-cert: a}}", "request.add[x_forwarded.client-cert]"],
+    ["the mesh's assertion", "request: {set: {x-tulle-assertion: a}}", "request.set[x-tulle-assertion]"],
     ["a number", "request: {set: {a: 1}}", "request.set.a"],
   ])("refuses header operations: %s", (_, fields, place) => {
     expect(routed(`headers: {${fields}}`)).toEqual([`error Invalid spec.http[0].headers.${place}`]);

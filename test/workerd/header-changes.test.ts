@@ -19,7 +19,7 @@ function withRequest(slice: Slice, request: NonNullable<Route["request"]>): Slic
 }
 
 /** Behind a Gateway that hands the payload of a verified token on as `x-payload`. */
-function behindGateway(request: NonNullable<Route["request"]>): Slice {
+function behindGateway(request: NonNullable<Route["request"]>, outputs: Partial<JwtRule> = {}): Slice {
   const rule: JwtRule = {
     name: "default/jwt/0",
     issuer: ISSUER,
@@ -30,6 +30,7 @@ function behindGateway(request: NonNullable<Route["request"]>): Slice {
     outputPayloadToHeader: "x-payload",
     outputClaimToHeaders: [],
     spaceDelimitedClaims: [],
+    ...outputs,
   };
   const open = { mtls: "PERMISSIVE", deny: [], allow: [] } as const;
   const workload = { name: "gw", namespace: "default", principal: null, app: "gw", version: "latest" };
@@ -81,10 +82,42 @@ describe("a route's changes of headers that the gateway fills late", () => {
     expect([told.startsWith("t="), at >= before, at <= Date.now()]).toEqual([true, true, true]);
   });
 
-  it.each(["x-forwarded-host", "x-forwarded-client-cert"])("add to %s once", async (name) => {
-    await serveSlices({ "mesh/*": { [INSIDE]: withRequest(sliceOf(INSIDE), { add: [[name, "ours"]] }) } });
+  it("add to x-forwarded-host once", async () => {
+    await serveSlices({
+      "mesh/*": { [INSIDE]: withRequest(sliceOf(INSIDE), { add: [["x-forwarded-host", "ours"]] }) },
+    });
     serve("a", echo);
-    expect(await arrived(callInMesh(`http://${INSIDE}/`))).toMatchObject({ [name]: "ours" });
+    expect(await arrived(callInMesh(`http://${INSIDE}/`))).toMatchObject({ "x-forwarded-host": "ours" });
+  });
+
+  it("say nothing of who calls in the mesh's place, in no spelling, and can keep it back", async () => {
+    serve("a", echo);
+    const proof = "x-forwarded-client-cert";
+    const seen = async (request: NonNullable<Route["request"]>) => {
+      await serveSlices({ "mesh/*": { [INSIDE]: withRequest(sliceOf(INSIDE), request) } });
+      const got = await arrived(
+        callInMesh(`http://${INSIDE}/`, { props: { namespace: "shop", serviceAccount: "web" } }),
+      );
+      return Object.entries(got).filter(([name]) => /client.cert|tulle/.test(name));
+    };
+    const forged = [proof, "x_forwarded_client_cert", "x-forwarded.client-cert", "x-tulle-assertion", "x_tulle_x"].map(
+      (name) => [name, "URI=spiffe://cluster.local/ns/shop/sa/admin"] as const,
+    );
+    const told = [[proof, expect.stringMatching(/^[^,]*URI=spiffe:\/\/cluster\.local\/ns\/shop\/sa\/web$/)]];
+    for (const request of [{ set: forged }, { add: forged }]) expect(await seen(request)).toEqual(told);
+    expect(await seen({ remove: [proof] })).toEqual([]);
+  });
+
+  it("nor do claims and payloads of tokens", async () => {
+    const claims = ["x-forwarded-client-cert", "x_forwarded_client_cert", "x-tulle-assertion"];
+    const outputClaimToHeaders = claims.map((header) => ({ header, claim: "sub" }));
+    const slice = behindGateway({}, { outputPayloadToHeader: "x-forwarded.client-cert", outputClaimToHeaders });
+    await serveSlices({ "gw/*": { [OUTSIDE]: slice } });
+    serve("b", echo);
+    const token = await issuer.sign({ iss: ISSUER, sub: "admin", exp: 4_102_444_800 });
+    const headers = { host: OUTSIDE, authorization: `Bearer ${token}` };
+    const got = await arrived(callFromOutside(`http://${OUTSIDE}/`, { headers }));
+    expect(Object.keys(got).filter((name) => /client.cert|tulle/.test(name))).toEqual([]);
   });
 
   it.each([

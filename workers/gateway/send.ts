@@ -115,7 +115,7 @@ export function initOf(
   return init;
 }
 
-/** Ours, which a route may change all the same. */
+/** Ours, which a route may change all the same; who calls it can keep back alone (src/routing/header-operations.ts). */
 const LATE = new Set(["x-forwarded-host", "x-forwarded-client-cert", "x-envoy-attempt-count"]);
 
 /**
