@@ -18,6 +18,8 @@ const OPTIONS: ServerOptions<typeof EdgeRequest> = {
   maxHeaderSize: MAX_HEAD_BYTES,
   requireHostHeader: false,
   IncomingMessage: EdgeRequest,
+  // Longer than agents and forwarders keep an idle connection: it is not closed under a request.
+  keepAliveTimeout: 60_000,
 };
 
 /** @throws the system's error, with its `code`: EADDRINUSE, EACCES, EADDRNOTAVAIL */

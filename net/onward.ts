@@ -25,8 +25,13 @@ export interface Onward {
 export const MAX_HEAD_BYTES = 256 * 1_024;
 
 const KEPT = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 256 };
-const agent = new Agent(KEPT);
-const tlsAgent = new TlsAgent(KEPT);
+/**
+ * A connection that was idle this long is not used again: the other side may be closing it, and what is sent then is lost. Workers'
+ * sockets close after five seconds, some programs' after two, and neither says so; on one machine a new one costs next to nothing.
+ */
+const agent = new Agent({ ...KEPT, timeout: 1_000 });
+/** Servers close theirs after five seconds or later. */
+const tlsAgent = new TlsAgent({ ...KEPT, timeout: 4_000 });
 
 function begin({ method, url }: IncomingMessage, { host, port, headers, tls }: Onward, own: boolean) {
   const options = { host, port, method, path: url, headers, setHost: false, maxHeaderSize: MAX_HEAD_BYTES };

