@@ -137,7 +137,7 @@ async function csr(options: GlobalOptions): Promise<void> {
   const client = connect(options);
   const answer = await client.send({ method: "POST", path: "/ca/csr" });
   if (answer.status !== 200) throw new CommandError(`control answered ${answer.status}: ${answer.text.slice(0, 500)}`);
-  process.stdout.write(answer.text);
+  if (!(await printStructured(options.output, { csr: answer.text }))) process.stdout.write(answer.text);
 }
 
 async function importChain(file: string, { after: afterMs, ...options }: AfterOptions): Promise<void> {

@@ -4,7 +4,7 @@ import { isDnsLabel } from "../../src/resources/names.ts";
 import { type Answer, ask, type Client, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
-import { complain, paint, print, printable, printStructured } from "./output.ts";
+import { complain, paint, print, printable, printFolded, printStructured } from "./output.ts";
 
 const KINDS = ["service", "route", "policy", "workload"];
 
@@ -106,7 +106,7 @@ function show({ kind, namespace, name, generation, parts, hidden, findings, gate
   for (const { part, value, object, field } of parts) {
     print("");
     print(printable(part));
-    print(`  ${printable(value).replaceAll("\n", " ")}`);
+    printFolded(`  ${printable(value).replaceAll("\n", " ")}`, 4);
     const at = object.namespace === "" ? object.name : `${object.namespace}/${object.name}`;
     print(`  ${paint("dim", printable(`${object.kind} ${at} ${field}`.trim()))}`);
   }

@@ -7,7 +7,17 @@ import { usageError } from "./command-error.ts";
 import { type CurlRequest, readCurl } from "./curl-line.ts";
 import { checkAnswer, checksOf, principalOf } from "./decide.ts";
 import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
-import { paint, print, printable, printFacts, printStructured, type Style } from "./output.ts";
+import {
+  foldedLines,
+  paint,
+  print,
+  printable,
+  printFacts,
+  printFolded,
+  printStructured,
+  type Style,
+  terminalWidth,
+} from "./output.ts";
 import { type PastedId, pastedId } from "./pasted-id.ts";
 import { placesIn, type Placed } from "./stored-places.ts";
 import { whyUnread } from "./target.ts";
@@ -186,17 +196,17 @@ function showStage(
   number: number,
   { stage, at, outcome, detail, object, field, revision, place, compared }: Stage,
 ): void {
-  print(
-    `\n${number}. ${stage}${at === null ? "" : ` (${at})`} ${paint(STYLES[outcome], outcome)}: ${printable(detail)}`,
-  );
+  const told = `${number}. ${stage}${at === null ? "" : ` (${at})`} ${outcome}: ${printable(detail)}`;
+  const [head = "", ...more] = foldedLines(told, 3, terminalWidth());
+  print(`\n${[head.replace(`${outcome}:`, `${paint(STYLES[outcome], outcome)}:`), ...more].join("\n")}`);
   if (object !== null) {
     const name = object.namespace === "" ? object.name : `${object.namespace}/${object.name}`;
-    print(printable(`   ${object.kind} ${name}${field === null ? "" : `, ${field}`}`));
+    printFolded(printable(`   ${object.kind} ${name}${field === null ? "" : `, ${field}`}`), 5);
     if (revision !== null)
-      print(printable(`   since generation ${revision.generation}, ${revision.at}, by ${revision.actor}`));
+      printFolded(printable(`   since generation ${revision.generation}, ${revision.at}, by ${revision.actor}`), 5);
     if (place !== undefined) print(printable(`   ${place.file}:${place.line}`));
   }
-  for (const one of compared) print(`   ${comparedLine(one)}`);
+  for (const one of compared) printFolded(`   ${comparedLine(one)}`, 5);
 }
 
 function comparedLine({ field, of, actual, wanted, holds }: Stage["compared"][number]): string {

@@ -72,12 +72,9 @@ Example:
     .description("end the session whose token is sent")
     .addHelpText("after", "\nExample:\n  $ tulle logout --kubeconfig mesh.kubeconfig")
     .action(async (_: unknown, command: Command) => {
-      await ask(
-        connect(command.optsWithGlobals<GlobalOptions>()),
-        { method: "DELETE", path: "/sessions/current" },
-        z.null(),
-      );
-      print("signed out");
+      const options = command.optsWithGlobals<GlobalOptions>();
+      await ask(connect(options), { method: "DELETE", path: "/sessions/current" }, z.null());
+      if (!(await printStructured(options.output, { action: "signed out" }))) print("signed out");
     });
   addSession(program);
 }
@@ -161,11 +158,13 @@ async function end(
   const client = connect(options);
   if (id !== undefined) {
     await ask(client, { method: "DELETE", path: `/sessions/${encodeURIComponent(id)}` }, z.null());
-    return print(`session/${id} ended`);
+    if (!(await printStructured(options.output, { id, action: "ended" }))) print(`session/${id} ended`);
+    return;
   }
   const at = subject?.indexOf("#") ?? -1;
   if (subject === undefined || at < 0) throw usageError("--subject is ISSUER#SUBJECT, as `tulle session list` has it");
   const query = { issuer: subject.slice(0, at), subject: subject.slice(at + 1) };
   const { value } = await ask(client, { method: "DELETE", path: "/sessions", query }, z.object({ ended: z.number() }));
+  if (await printStructured(options.output, value)) return;
   print(`${value.ended} ${value.ended === 1 ? "session" : "sessions"} of ${printable(subject)} ended`);
 }

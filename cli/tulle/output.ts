@@ -159,5 +159,29 @@ function linesOf(columns: readonly Column[], width: number): readonly string[] {
 /** A name and its value on each line, the values below each other. */
 export function printFacts(facts: readonly (readonly [name: string, value: string])[]): void {
   const width = Math.max(...facts.map(([name]) => name.length));
-  for (const [name, value] of facts) print(`${name.padEnd(width)}   ${printable(value)}`);
+  for (const [name, value] of facts) printFolded(`${name.padEnd(width)}   ${printable(value)}`, width + GAP);
+}
+
+/**
+ * A line, on a terminal folded at its blanks: what is too long goes on below. A word that is longer than the terminal stays whole.
+ *
+ * @param indent of what goes on
+ */
+export function printFolded(line: string, indent: number): void {
+  for (const part of foldedLines(line, indent, terminalWidth())) print(part);
+}
+
+export function foldedLines(line: string, indent: number, width: number): readonly string[] {
+  const lines: string[] = [];
+  let rest = line;
+  let from = line.length - line.trimStart().length;
+  while (rest.length > width) {
+    const fits = rest.lastIndexOf(" ", width);
+    const at = fits > from ? fits : rest.indexOf(" ", width);
+    if (at < 0) break;
+    lines.push(rest.slice(0, at).trimEnd());
+    rest = " ".repeat(indent) + rest.slice(at + 1);
+    from = indent;
+  }
+  return [...lines, rest];
 }
