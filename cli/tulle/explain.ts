@@ -16,6 +16,7 @@ import {
   printFolded,
   printStructured,
   type Style,
+  tell,
   terminalWidth,
 } from "./output.ts";
 import { type PastedId, pastedId } from "./pasted-id.ts";
@@ -88,7 +89,13 @@ async function explain(what: readonly string[], options: ExplainOptions): Promis
   const { filename = [], recursive = false } = options;
   const stages: readonly Stage[] = await placesIn(client, value.stages, filename, recursive);
   const told = { ...value, stages };
-  if (!(await printStructured(options.output, told))) show(told, options.as);
+  if (await printStructured(options.output, told)) return;
+  show(told, options.as);
+  // The view of nobody's namespace has whole names alone.
+  if (value.verdict.code === "no_route" && value.scope === "mesh/*" && /^[^.:]+$/.test(value.host))
+    tell(
+      `\`${value.host}\` is known by this name in its namespace: say who calls (--as NAMESPACE/ACCOUNT), or give its whole name`,
+    );
 }
 
 async function asked(client: Client, id: PastedId, { as, jwt, at, scope, check, hop }: ExplainOptions) {

@@ -74,6 +74,18 @@ describe("tulle explain", () => {
     expect((await explained(ID)).stdout).toMatch(/^caller +cluster\.local\/ns\/web\/sa\/page$/m);
   });
 
+  it("says of a short name that nobody's namespace knows it", async () => {
+    const hint =
+      "`nowhere` is known by this name in its namespace: say who calls (--as NAMESPACE/ACCOUNT), or give its whole name\n";
+    answers(NOWHERE);
+    const curl = ["--", "curl", "http://nowhere:9080/"];
+    expect((await explained(...curl)).stderr).toBe(hint);
+    answers({ ...NOWHERE, scope: "mesh/web" });
+    expect((await explained("--as", "web/page", ...curl)).stderr).toBe("");
+    answers({ ...NOWHERE, host: "nowhere.test" });
+    expect((await explained("--", "curl", "http://nowhere.test/")).stderr).toBe("");
+  });
+
   it("passes on how many hops there are", async () => {
     control.routes = {
       "GET /api/v1/explain": () => refused("NotFound", "there is no hop 5 of it: 2 hops are recorded"),
