@@ -16,6 +16,7 @@ export const LISTED_KINDS: readonly ListedKind[] = [
   { kind: "AuthorizationPolicy", plural: "authorizationpolicies", about: "policy", ...SECURITY },
   { kind: "RequestAuthentication", plural: "requestauthentications", about: "policy", ...SECURITY },
   { kind: "PeerAuthentication", plural: "peerauthentications", about: "policy", ...SECURITY },
+  { kind: "APIKeyPolicy", plural: "apikeypolicies", about: "policy", ...TULLE },
   { kind: "RateLimitPolicy", plural: "ratelimitpolicies", about: "policy", ...TULLE },
   { kind: "VirtualService", plural: "virtualservices", about: "route", ...NETWORKING },
   { kind: "DestinationRule", plural: "destinationrules", about: "route", ...NETWORKING },

@@ -16,6 +16,7 @@ import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDescribe } from "./describe.ts";
 import { addDev } from "./dev.ts";
+import { addKey } from "./keys.ts";
 import { addLimits } from "./limits.ts";
 import { addLogin } from "./login.ts";
 import { addMode } from "./mode.ts";
@@ -89,6 +90,7 @@ export function tulleProgram(): Command {
   addRevisions(program);
   addRollback(program);
   addToken(program);
+  addKey(program);
   addLogin(program);
   addAudit(program);
   addCert(program);

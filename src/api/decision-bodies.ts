@@ -36,6 +36,20 @@ const Token = z.strictObject({
   refused: refusal.optional().describe("It does not verify, for this reason. Absent: it does."),
 });
 
+const labels = z.record(z.string().max(317), z.string().max(63));
+
+const Key = z.strictObject({
+  namespace: z.string().min(1).max(63).describe("Whose it is."),
+  name: z.string().min(1).max(63),
+  id: z.string().max(64).default(""),
+  plan: z.string().max(63).nullable().default(null),
+  labels: labels.default({}),
+  refused: z
+    .enum(["unknown", "expired", "revoked", "unavailable"])
+    .optional()
+    .describe("It is none, for this reason. Absent: it is good."),
+});
+
 const Check = z.strictObject({
   provider: z.string().min(1).max(253).describe("Its name among `extensionProviders`."),
   status: z.int().min(100).max(599).optional().describe("Of its answer. Absent: it cannot be asked."),
@@ -104,6 +118,9 @@ const Hypothetical = z.strictObject({
     .describe(
       "Tokens that are taken as verified. Each stands where rules look for one of its issuer; the request needs to hold none.",
     ),
+  apiKey: Key.optional().describe(
+    "An API key, which stands wherever one is looked for; the request needs to hold none. Absent: what its headers hold.",
+  ),
   checks: z.array(Check).max(20).default([]).describe("What external authorizers answer that are asked."),
   startedAt: z.int().min(0).max(253_402_300_799_999).default(0).describe("When it comes, epoch milliseconds."),
   seed: z.int().min(-2_147_483_648).max(4_294_967_295).default(0).describe("What all draws are worked out of."),
@@ -132,6 +149,22 @@ const fact = z.discriminatedUnion("ok", [
     rule: z.int().min(0),
   }),
   z.strictObject({ ok: z.literal(false), code: refusal, detail: z.string() }),
+]);
+
+const keyFact = z.discriminatedUnion("state", [
+  z.strictObject({
+    state: z.literal("known"),
+    key: z.strictObject({
+      id: z.string(),
+      name: z.string(),
+      namespace: z.string(),
+      plan: z.string().nullable(),
+      labels,
+      expiresAt: z.number().nullable(),
+    }),
+  }),
+  z.strictObject({ state: z.literal("revoked"), namespace: z.string() }),
+  z.strictObject({ state: z.enum(["unknown", "malformed", "unavailable"]) }),
 ]);
 
 const headerLines = z.array(z.tuple([z.string(), z.string()]));
@@ -178,6 +211,7 @@ const Recorded = z.strictObject({
   startedAt: z.int().min(0).max(253_402_300_799_999).default(0),
   seed: z.int(),
   tokens: z.record(z.string(), fact.nullable()),
+  apiKeys: z.record(z.string(), keyFact.nullable()).exactOptional(),
   checks: z.record(z.string(), check).exactOptional(),
   limits: z.strictObject({ limits: z.array(takenLimit) }).exactOptional(),
   conclusions: z.record(z.string(), z.boolean()),

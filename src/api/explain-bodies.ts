@@ -35,6 +35,7 @@ const ExplainedStage = z.strictObject({
     "listener",
     "identity",
     "tls",
+    "key",
     "jwt",
     "custom",
     "deny",

@@ -10,6 +10,7 @@ import { CA_ANSWERED, CA_OPERATIONS, CA_SENT } from "./ca-operations.ts";
 import { DASHBOARD_ANSWERED, DASHBOARD_OPERATIONS } from "./dashboard-operations.ts";
 import { DESCRIBE_ANSWERED, DESCRIBE_OPERATIONS } from "./describe-operations.ts";
 import { QUERY_ANSWERED, QUERY_OPERATIONS } from "./query-operations.ts";
+import { KEY_ANSWERED, KEY_OPERATIONS, KEY_SENT } from "./key-operations.ts";
 import { LIMIT_ANSWERED, LIMIT_OPERATIONS, LIMIT_SENT } from "./limit-operations.ts";
 import { TAIL_OPERATIONS } from "./tail-operations.ts";
 import { EXPLAIN_ANSWERED, EXPLAIN_OPERATIONS, EXPLAIN_SENT } from "./explain-operations.ts";
@@ -28,6 +29,7 @@ const SENT = {
   ...CA_SENT,
   ...EXPLAIN_SENT,
   ...LIMIT_SENT,
+  ...KEY_SENT,
 };
 const ANSWERED = {
   Status,
@@ -44,6 +46,7 @@ const ANSWERED = {
   ...DESCRIBE_ANSWERED,
   ...QUERY_ANSWERED,
   ...LIMIT_ANSWERED,
+  ...KEY_ANSWERED,
 };
 
 export function plainSchemas(): Readonly<Record<string, JsonSchema>> {
@@ -96,4 +99,5 @@ export const PLAIN_OPERATIONS: Operations = {
   ...QUERY_OPERATIONS,
   ...TAIL_OPERATIONS,
   ...LIMIT_OPERATIONS,
+  ...KEY_OPERATIONS,
 };

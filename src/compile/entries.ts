@@ -53,7 +53,7 @@ export function isFor(policy: KubeObject, labels: Labels): boolean {
 }
 
 /** The tables of what guards workloads, and of what is told of them. */
-export type PolicyTable = "authorization" | "peer-authentication" | "request-authentication" | "telemetry";
+export type PolicyTable = "api-key" | "authorization" | "peer-authentication" | "request-authentication" | "telemetry";
 
 /** Where a policy is found: by one of the labels that it selects by, or by each of its targets. */
 export function policyEntries(table: PolicyTable): (object: KubeObject) => readonly (readonly [string, string])[] {

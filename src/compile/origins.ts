@@ -4,6 +4,7 @@ import type { KubeObject, ObjectRef } from "../resources/object.ts";
 export type ModelOrigin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
   | { readonly kind: "limit"; readonly name: string }
+  | { readonly kind: "key"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
   | { readonly kind: "route"; readonly name: string; readonly block: number | null; readonly blocks: number }
@@ -25,6 +26,8 @@ export function objectOf(origin: ModelOrigin): ObjectRef | null {
       return { group: SECURITY, kind: "AuthorizationPolicy", namespace, name };
     case "limit":
       return { group: OUR_OWN, kind: "RateLimitPolicy", namespace, name };
+    case "key":
+      return { group: OUR_OWN, kind: "APIKeyPolicy", namespace, name };
     case "jwt":
       return { group: SECURITY, kind: "RequestAuthentication", namespace, name };
     case "gateway":
@@ -52,6 +55,7 @@ export function fieldOf(origin: ModelOrigin, below: string | null, object: KubeO
       return `spec.jwtRules[${origin.name.split("/").at(-1) ?? ""}]`;
     case "route":
       return routeField(origin, below, specOf(object)["http"]);
+    case "key":
     case "gateway":
     case "mtls":
       return "spec";

@@ -11,6 +11,7 @@ import {
 } from "../snapshot/model.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
+import { keyHeadersOf } from "../policy/api-keys.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { canonicalJson } from "../snapshot/canonical.ts";
 import { holdsPatterns } from "../snapshot/patterns.ts";
@@ -87,6 +88,7 @@ export function assemble(
     ...(head.ports && { ports: head.ports }),
     ...(head.outside && { outside: true as const }),
     ...(limits.list.length > 0 && { limits: limits.list }),
+    ...keyHeadersIn(sets),
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
       escapedSlashes: escapedSlashes(world, head.host),
@@ -155,6 +157,11 @@ function compiled(slice: Slice, service: string | null, text = canonicalJson(sli
 function bindingOf(address: EndpointAddress): string | null {
   if (address.kind === "binding") return address.name;
   return address.kind === "private" ? null : (address.certificate ?? null);
+}
+
+function keyHeadersIn(sets: readonly PolicySet[]): Pick<Slice, "keyHeaders"> {
+  const headers = keyHeadersOf(sets.flatMap(({ keys = [] }) => keys));
+  return headers.length === 0 ? {} : { keyHeaders: headers };
 }
 
 /** Whether some rule looks at the path: then its `;params` are refused rather than cut (design: hosts that restrict paths). */

@@ -33,6 +33,13 @@ interface Text {
 /** One text whatever the reason: a peer learns no rule (R31). */
 const DENIED: Text = { status: 403, body: "RBAC: access denied", flag: "UAEX" };
 const BAD_TOKEN: Text = { status: 401, body: "Jwt verification fails", flag: "UAEX" };
+/** Who shows a key may know how it stands; who has none learns that one is asked for, and nothing of rules. */
+const badKey = (body: string): Text => ({
+  status: 401,
+  body,
+  flag: "UAEX",
+  headers: [["www-authenticate", "ApiKey"]],
+});
 const BEFORE_HEADERS = "upstream connect error or disconnect/reset before headers. reset reason:";
 
 /** Every answer that the gateway gives by itself. A code is public: add, never rename. */
@@ -76,6 +83,17 @@ const TEXTS = {
   // A rule asks for a token, and none that it accepts is there.
   jwt_missing: BAD_TOKEN,
   jwks_unavailable: BAD_TOKEN,
+  // API keys: what an APIKeyPolicy does not take; or nobody can say whose it is.
+  api_key_missing: badKey("API key is missing"),
+  api_key_unknown: badKey("API key is not valid"),
+  api_key_expired: badKey("API key has expired"),
+  api_key_revoked: badKey("API key was revoked"),
+  api_key_unavailable: {
+    status: 503,
+    body: "API keys cannot be checked now",
+    flag: "UAEX",
+    headers: [["retry-after", "1"]],
+  },
   // An external authorizer refuses, with its own status and body; or it cannot be asked.
   ext_authz_denied: { status: 403, flag: "UAEX" },
   ext_authz_error: { status: 403, flag: "UAEX" },

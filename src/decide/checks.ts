@@ -1,6 +1,8 @@
+import { identifyKey, type LinkedKeys, withKey } from "../policy/api-keys.ts";
 import { authorize } from "../policy/authorization.ts";
 import { authenticate, type Authenticated, NO_TOKENS, withOutputs } from "../policy/request-authentication.ts";
 import { shadowNotes } from "../policy/shadow.ts";
+import type { ApiKey } from "../request/api-key-fact.ts";
 import type { HeaderChange } from "../request/changes.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
@@ -14,9 +16,11 @@ import type { MissingFact, Need } from "./types.ts";
 export interface Passed extends Authenticated {
   /** What providers give the client with the answer; absent: nothing. */
   readonly toClient?: readonly HeaderChange[];
+  /** The key that it was sent with; absent: none. */
+  readonly apiKey?: ApiKey;
 }
 
-/** One set's providers, its token rules, then its policies, which see headers that these fill as the service will. */
+/** One set's API keys, its providers, its token rules, then its policies, which see headers that these fill as the service will. */
 export function check(
   set: LinkedPolicySet,
   came: RequestFacts,
@@ -26,6 +30,54 @@ export function check(
   trace: Trace | undefined,
 ): Passed | Answer | Need {
   trace?.enters?.(stage, set, cluster?.model.id ?? null);
+  if (set.keys === null) return checkIdentified(set, came, stage, route, cluster, trace);
+  const keyed = checkKey(set.keys, set.observes, came, stage, route, cluster, trace);
+  if ("effect" in keyed) return keyed;
+  const passed = checkIdentified(set, withKey(came, keyed.key, keyed.changes), stage, route, cluster, trace);
+  if ("effect" in passed) return passed;
+  const changes = keyed.changes.length === 0 ? passed.changes : [...keyed.changes, ...passed.changes];
+  return { ...passed, changes, ...(keyed.key !== null && { apiKey: keyed.key }) };
+}
+
+interface Keyed {
+  readonly key: ApiKey | null;
+  readonly changes: readonly HeaderChange[];
+}
+
+/** A bad key is none where its namespace observes; it is taken out all the same. */
+function checkKey(
+  keys: LinkedKeys,
+  observes: boolean,
+  facts: RequestFacts,
+  stage: "gateway" | "destination",
+  route: LinkedRoute | null,
+  cluster: LinkedCluster | null,
+  trace: Trace | undefined,
+): Keyed | Answer | Need {
+  const found = identifyKey(keys, facts);
+  if (found.kind === "need") return { effect: "need", needs: found.needs };
+  if (found.kind === "identified") {
+    const code = found.key === null ? "none" : `${found.key.namespace}/${found.key.name}`;
+    trace?.looked?.({ part: "key", facts, tokens: [], code, policy: null });
+    return found;
+  }
+  const { code, policy, changes } = found;
+  trace?.saw(stage, policy, code);
+  trace?.looked?.({ part: "key", facts, tokens: [], code, policy });
+  if (!observes) return answerOf(code, policy, route, cluster);
+  observed(code, policy, trace);
+  return { key: null, changes };
+}
+
+/** What follows the API keys. */
+function checkIdentified(
+  set: LinkedPolicySet,
+  came: RequestFacts,
+  stage: "gateway" | "destination",
+  route: LinkedRoute | null,
+  cluster: LinkedCluster | null,
+  trace: Trace | undefined,
+): Passed | Answer | Need {
   const asked =
     set.custom === null
       ? null
@@ -84,6 +136,8 @@ export interface Checked {
   /** Those that the first set accepted which accepted any. */
   readonly tokens: readonly VerifiedToken[];
   readonly toClient: readonly HeaderChange[];
+  /** That of the first set that took one; null: none did. */
+  readonly apiKey: ApiKey | null;
 }
 
 const NONE: readonly string[] = [];
@@ -106,6 +160,7 @@ export function checkDestination(
   let dropParams: string[] | null = null;
   let tokens: readonly VerifiedToken[] = NO_TOKENS.tokens;
   let toClient: readonly HeaderChange[] = NOTHING;
+  let apiKey: ApiKey | null = null;
   for (const index of cluster.sets) {
     const set = slice.policySets[index];
     if (!set) throw new Error("the slice lacks an endpoint's policies");
@@ -122,6 +177,7 @@ export function checkDestination(
       continue;
     }
     if (tokens.length === 0) ({ tokens } = checked);
+    if (checked.apiKey !== undefined) apiKey ??= checked.apiKey;
     if (checked.toClient !== undefined) toClient = joined(toClient, checked.toClient);
     if (checked.changes.length > 0) (bySet ??= new Map<number, readonly HeaderChange[]>()).set(index, checked.changes);
     if (checked.dropParams.length > 0) (dropParams ??= []).push(...checked.dropParams);
@@ -131,7 +187,8 @@ export function checkDestination(
     const [first] = refusals.values();
     if (first) return first;
   }
-  return { refusals, bySet, dropParams: dropParams ?? NONE, principal: tokens[0]?.principal ?? null, tokens, toClient };
+  const principal = tokens[0]?.principal ?? null;
+  return { refusals, bySet, dropParams: dropParams ?? NONE, principal, tokens, toClient, apiKey };
 }
 
 /** What one provider gives the client comes once, whatever endpoints it was asked for. */

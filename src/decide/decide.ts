@@ -106,7 +106,8 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
   // A preflight that is answered here and an abort call nobody.
   if (destination.limits === null || decision.effect === "answer") return decision;
   const tokens = entered.tokens.length === 0 ? checked.tokens : [...entered.tokens, ...checked.tokens];
-  return limited(destination.limits, route, routed, tokens, decision, trace);
+  const counted = checked.apiKey === null ? routed : { ...routed, apiKey: checked.apiKey };
+  return limited(destination.limits, route, counted, tokens, decision, trace);
 }
 
 /** @returns null where they are too long */
@@ -215,10 +216,15 @@ function enter(front: LinkedFront, facts: RequestFacts, trace: Trace | undefined
   return check(policies, facts, "gateway", null, null, trace);
 }
 
-/** The request after the Gateway's own changes: a token taken out, claims put in. */
-function asRouted(facts: RequestFacts, { changes, dropParams }: Authenticated): RequestFacts {
+/** The request after the Gateway's own changes: a key or a token taken out, claims put in. */
+function asRouted(facts: RequestFacts, { changes, dropParams, apiKey }: Passed): RequestFacts {
   if (changes.length === 0 && dropParams.length === 0) return facts;
-  return { ...facts, headers: changedHeaders(facts.headers, changes), query: withoutParams(facts.query, dropParams) };
+  const routed = {
+    ...facts,
+    headers: changedHeaders(facts.headers, changes),
+    query: withoutParams(facts.query, dropParams),
+  };
+  return apiKey === undefined ? routed : { ...routed, apiKey };
 }
 
 /** The request as the service will get it: what came in by a Gateway comes from that Gateway's workload, as in Istio. */
@@ -251,6 +257,8 @@ function asSent(
     seed: routed.seed,
     tokens: routed.tokens,
     checks: routed.checks,
+    apiKeys: routed.apiKeys,
+    apiKey: routed.apiKey,
     conclusions: routed.conclusions,
   };
 }

@@ -8,6 +8,7 @@ import { answerOf } from "./answers.ts";
 import { decide } from "./decide.ts";
 import { factsFor, type HypotheticalRequest } from "./hypothetical.ts";
 import type { HypotheticalFacts, Problem } from "./hypothetical-facts.ts";
+import { hypotheticalKeys } from "./hypothetical-keys.ts";
 import { hypotheticalCheck } from "./hypothetical-checks.ts";
 import { hypotheticalFact, placeTokens, readFact } from "./hypothetical-tokens.ts";
 import { missingFacts } from "./mirrors.ts";
@@ -42,10 +43,12 @@ export function decideHypothetical(
   {
     tokens: told,
     checks: answers = [],
+    apiKey,
+    foundKeys,
     now,
     startedAt,
     seed,
-  }: Pick<HypotheticalFacts, "tokens" | "checks" | "now" | "startedAt" | "seed">,
+  }: Pick<HypotheticalFacts, "tokens" | "checks" | "apiKey" | "foundKeys" | "now" | "startedAt" | "seed">,
   into: Explanation,
   providers: "told" | "assumed" = "told",
 ): Result<Decision, Problem> {
@@ -54,7 +57,10 @@ export function decideHypothetical(
     into.stages.push(plainStage("request", "refused", `the path cannot be read in one way only: ${made.error.code}`));
     return ok(made.error);
   }
-  const { facts, byText, unwanted } = placeTokens(made.value, slice.places, told);
+  const { facts: placed, byText, unwanted } = placeTokens(made.value, slice.places, told);
+  const apiKeys = hypotheticalKeys(slice, placed.headers, apiKey, foundKeys);
+  if (!apiKeys.ok) return err(untoldKey(apiKeys.error));
+  const facts = { ...placed, apiKeys: apiKeys.value };
   for (const name of unwanted) into.steps.push({ stage: "token", name, outcome: "no rule looks for it" });
   const tokens: RequestFacts["tokens"][number][] = [];
   const checks = new Map<string, CheckFact>();
@@ -81,6 +87,8 @@ export function decideHypothetical(
         checks.set(need.key, answer ?? LET_PASS);
         continue;
       }
+      // What came of keys is known from the start.
+      if (need.kind === "api_key") continue;
       const fact = hypotheticalFact(need, byText) ?? (now === undefined ? null : readFact(need, now));
       if (fact === null) return err(untold(need.place.kind, need.place.name, need.place.rules[0]?.name ?? ""));
       tokens[need.place.index] = fact;
@@ -104,6 +112,11 @@ function untold(kind: string, name: string, rule: string): Problem {
   const where = { header: "header", param: "query parameter", cookie: "cookie" }[kind] ?? kind;
   const message = `the rule \`${rule}\` finds a token in the ${where} \`${name}\`: say in \`tokens\` what verifying it gives`;
   return { field: "tokens", message };
+}
+
+function untoldKey(header: string): Problem {
+  const message = `an API key is looked for in the header \`${header}\`: say in \`apiKey\` whose it is`;
+  return { field: "apiKey", message };
 }
 
 function untoldCheck({ authorizer: { name } }: CheckNeed): Problem {

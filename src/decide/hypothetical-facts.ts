@@ -1,6 +1,7 @@
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { HypotheticalCheck } from "./hypothetical-checks.ts";
+import type { FoundKeys, HypotheticalKey } from "./hypothetical-keys.ts";
 import type { HypotheticalToken } from "./told-token.ts";
 
 /** A request that nobody sent, as somebody tells it. Untrusted; nothing of it is canonical. */
@@ -27,6 +28,10 @@ export interface HypotheticalFacts {
   readonly tokens: readonly HypotheticalToken[];
   /** Epoch seconds: tokens that the request itself holds are read, and count as signed. Absent: only those count that are told. */
   readonly now?: number | undefined;
+  /** Whose API key comes with it; absent: what its headers hold. */
+  readonly apiKey?: HypotheticalKey | undefined;
+  /** What is known of keys in its headers; absent: nothing. */
+  readonly foundKeys?: FoundKeys | undefined;
   /** What external authorizers answer. */
   readonly checks?: readonly HypotheticalCheck[] | undefined;
   /** Epoch milliseconds. */

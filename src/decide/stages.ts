@@ -16,6 +16,7 @@ export type Origin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
   /** `namespace/policy/limit`. */
   | { readonly kind: "limit"; readonly name: string }
+  | { readonly kind: "key"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
   /** @param blocks how many match blocks the rule has in the model, and the number of the one that is meant */
@@ -44,6 +45,7 @@ export type StageName =
   | "listener"
   | "identity"
   | "tls"
+  | "key"
   | "jwt"
   | "custom"
   | "deny"
@@ -182,9 +184,19 @@ export class Explanation implements Trace {
     if (look.part === "mtls") {
       const detail = "mTLS is wanted, and nobody is proven to call";
       this.stages.push(plainStage("mtls", "refused", detail, this.#at, { kind: "mtls", cluster: this.#of }));
-    } else if (look.part === "jwt") this.#jwt(set, look);
+    } else if (look.part === "key") this.#key(look);
+    else if (look.part === "jwt") this.#jwt(set, look);
     else if (look.part === "custom") this.#custom(set, look);
     else this.#policies(set, look);
+  }
+
+  #key({ code, policy }: Look): void {
+    if (policy !== null) {
+      this.stages.push(plainStage("key", "refused", code, this.#at, { kind: "key", name: policy }));
+      return;
+    }
+    const detail = code === "none" ? "no API key is there, and none is asked for" : `the API key is ${code}`;
+    this.stages.push(plainStage("key", "passed", detail, this.#at));
   }
 
   #jwt({ model }: LinkedPolicySet, { code, policy, tokens }: Look): void {

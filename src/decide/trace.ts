@@ -27,7 +27,7 @@ export interface Trace {
 
 /** What one part of a set's checks saw, and what came of it. */
 export interface Look {
-  readonly part: "mtls" | "custom" | "jwt" | "policies";
+  readonly part: "mtls" | "key" | "custom" | "jwt" | "policies";
   /** The request as it stood there. */
   readonly facts: RequestFacts;
   readonly tokens: readonly VerifiedToken[];

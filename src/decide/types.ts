@@ -1,4 +1,5 @@
 import type { LimitAsk } from "../limits/limit-book.ts";
+import type { ApiKeyNeed } from "../policy/api-keys.ts";
 import type { TokenNeed } from "../policy/request-authentication.ts";
 import type { LinkedAuthorizer } from "../policy/external-authorization.ts";
 import type { ShadowNote } from "../policy/shadow.ts";
@@ -19,7 +20,7 @@ export interface Need {
   readonly limits?: readonly LimitAsk[];
 }
 
-export type MissingFact = TokenNeed | CheckNeed;
+export type MissingFact = TokenNeed | CheckNeed | ApiKeyNeed;
 
 /** An external authorizer that must be asked about a request. */
 export interface CheckNeed {

@@ -2,6 +2,7 @@ import { isSecretHeader } from "../match/secret-test.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
 import { REDACTED, withoutValues } from "../request/credentials.ts";
 import { foldedName } from "../request/header-names.ts";
+import type { ApiKeyFact } from "../request/api-key-fact.ts";
 import type { CheckFact } from "../request/check-fact.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
@@ -13,13 +14,18 @@ import { decide } from "./decide.ts";
  * A request's facts as a record holds them: plain JSON without credentials. The values of Authorization, Cookie and other
  * places of tokens, and those of the query, are gone; what rules concluded about them stands in `conclusions`.
  */
-export interface WrittenFacts extends Omit<RequestFacts, "sourceIp" | "headers" | "tokens" | "checks" | "conclusions"> {
+export interface WrittenFacts extends Omit<
+  RequestFacts,
+  "sourceIp" | "headers" | "tokens" | "apiKeys" | "apiKey" | "checks" | "conclusions"
+> {
   /** Absent in records of an older release: the client's. */
   readonly sourceIp?: string | null | undefined;
   /** Those that rules name, and the two that make a preflight; `*`, or a keyed digest, for a value that is not recorded. */
   readonly headers: Readonly<Record<string, string>>;
   /** What was known of tokens, by place; null: none there. Claims are those that rules name. */
   readonly tokens: Readonly<Record<string, TokenFact | null>>;
+  /** What was known of API keys, by header; null: none there. Absent: none was looked for. Never a key itself. */
+  readonly apiKeys?: Readonly<Record<string, ApiKeyFact | null>>;
   /** What external authorizers said; absent: nobody was asked. Without values and bodies. */
   readonly checks?: Readonly<Record<string, CheckFact>>;
   /** Verdicts by the name of the test. */
@@ -53,12 +59,13 @@ const OF_PREFLIGHT = ["origin", "access-control-request-method"];
 export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFacts {
   const by = new Map<string, boolean>();
   decide(slice, { ...facts, conclusions: { by, mode: "write" } });
-  const { headers: _, tokens, checks, conclusions: __, query, ...rest } = facts;
+  const { headers: _, tokens, apiKeys, apiKey: ___, checks, conclusions: __, query, ...rest } = facts;
   return {
     ...rest,
     query: withoutValues(query),
     headers: writtenHeaders(slice, facts.headers),
     tokens: writtenTokens(slice, tokens),
+    ...(apiKeys && { apiKeys: Object.fromEntries(apiKeys) }),
     ...(checks && { checks: writtenChecks(checks) }),
     conclusions: Object.fromEntries(by),
   };
@@ -70,7 +77,7 @@ export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFact
  * @throws ConclusionMissing where rules look for tokens at a place that the record says nothing of, though something was there
  */
 export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFacts {
-  const { sourceIp = written.clientIp, headers, tokens, checks, conclusions, ...rest } = written;
+  const { sourceIp = written.clientIp, headers, tokens, apiKeys, checks, conclusions, ...rest } = written;
   const known = new Map(Object.entries(tokens));
   const record = Object.assign(emptyHeaders(), headers);
   return {
@@ -83,9 +90,25 @@ export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFac
       if (mayHoldToken(place, record, written.query)) throw new ConclusionMissing(place.key);
       return null;
     }),
+    ...(slice.keyHeaders !== null && { apiKeys: readKeys(slice.keyHeaders, record, apiKeys) }),
     ...(checks && { checks: new Map(Object.entries(checks)) }),
     conclusions: { by: new Map(Object.entries(conclusions)), mode: "read" },
   };
+}
+
+function readKeys(
+  looked: readonly string[],
+  headers: HeaderRecord,
+  written: WrittenFacts["apiKeys"] = {},
+): RequestFacts["apiKeys"] {
+  return new Map(
+    looked.map((header) => {
+      const fact = Object.hasOwn(written, header) ? written[header] : undefined;
+      // The call ended before anybody could say, or nobody looked there then.
+      if (fact === undefined && headers[header] !== undefined) throw new ConclusionMissing(`API key in ${header}`);
+      return [header, fact ?? null] as const;
+    }),
+  );
 }
 
 function writtenHeaders(

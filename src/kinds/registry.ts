@@ -21,6 +21,7 @@ import { WORKLOAD_ENTRY } from "./istio/workload-entry/kind.ts";
 import { WORKLOAD_GROUP } from "./istio/workload-group/kind.ts";
 import type { Kind } from "./kind.ts";
 import { type KeyedLists, lists } from "./list-keys.ts";
+import { API_KEY_POLICY } from "./tulle/api-key-policy/kind.ts";
 import { ENROLMENT_RULE } from "./tulle/enrolment-rule/kind.ts";
 import { MESH_CONFIG } from "./tulle/mesh-config/kind.ts";
 import { RATE_LIMIT_POLICY } from "./tulle/rate-limit-policy/kind.ts";
@@ -49,6 +50,7 @@ export const KINDS: readonly Kind[] = [
   MESH_CONFIG,
   ENROLMENT_RULE,
   RATE_LIMIT_POLICY,
+  API_KEY_POLICY,
 ];
 
 function served(name: (kind: Kind) => string): ReadonlyMap<string, Kind> {

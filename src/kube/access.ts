@@ -145,6 +145,7 @@ const FOR_EACH: ReadonlySet<string> = new Set([
   "/api/v1/query_range",
   "/api/v1/graph",
   "/api/v1/limits",
+  "/api/v1/keys",
 ]);
 
 /**

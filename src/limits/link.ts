@@ -181,6 +181,8 @@ function readerOf(leaf: Leaf): OfRequest {
       : ({ facts }) => facts.headers[leaf.name];
   const claim = /^request\.auth\.claims\.(.+)$/s.exec(leaf.name)?.[1];
   if (claim !== undefined) return ({ tokens }) => claimOf(tokens, claim);
+  const label = /^request\.auth\.key\.labels\.(.+)$/s.exec(leaf.name)?.[1];
+  if (label !== undefined) return ({ facts }) => labelOf(facts, label);
   const read = Object.hasOwn(READERS, leaf.name) ? READERS[leaf.name] : undefined;
   return read === undefined ? () => undefined : (context) => read(context) ?? undefined;
 }
@@ -200,6 +202,9 @@ const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>>
   "request.method": ({ facts }) => facts.method,
   "request.useragent": ({ facts }) => facts.headers["user-agent"],
   "request.auth.principal": ({ tokens }) => tokens[0]?.principal,
+  "request.auth.key.id": ({ facts }) => facts.apiKey?.id,
+  "request.auth.key.name": ({ facts }) => facts.apiKey?.name,
+  "request.auth.key.plan": ({ facts }) => facts.apiKey?.plan,
   "source.address": ({ facts }) => network(facts.clientIp),
   "source.principal": ({ facts }) => facts.peer.principal,
   "source.namespace": ({ facts }) => facts.peer.namespace,
@@ -211,6 +216,10 @@ const READERS: Readonly<Record<string, (context: LimitContext) => Value | null>>
 
 function single(value: string | undefined): string | undefined {
   return value === undefined || value.includes(",") ? undefined : value.trim();
+}
+
+function labelOf({ apiKey }: RequestFacts, name: string): Value {
+  return apiKey !== undefined && Object.hasOwn(apiKey.labels, name) ? apiKey.labels[name] : undefined;
 }
 
 function claimOf(tokens: readonly VerifiedToken[], name: string): Value {

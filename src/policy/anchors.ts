@@ -107,6 +107,10 @@ function keyOfCondition(key: Condition["key"]): Key | null {
     case "protocol":
     case "request.auth.audiences":
     case "request.auth.presenter":
+    case "request.auth.key.id":
+    case "request.auth.key.name":
+    case "request.auth.key.plan":
+    case "request.auth.key.labels":
       return null;
   }
 }

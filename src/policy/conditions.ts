@@ -2,9 +2,10 @@ import { type HeaderTest, linkAnyValue, linkEveryValue } from "../match/header-v
 import type { Test } from "../match/rule-index.ts";
 import { concluded, isSecretHeader } from "../match/secret-test.ts";
 import { linkAny, type Matcher } from "../match/string-match.ts";
+import type { ApiKey } from "../request/api-key-fact.ts";
 import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
-import type { AddressCondition, Condition, StringMatch } from "../snapshot/model.ts";
+import type { AddressCondition, Condition, StringMatch, TextCondition } from "../snapshot/model.ts";
 import { linkAddresses } from "./addresses.ts";
 import { claimValues } from "./claims.ts";
 import { accountOf } from "./service-account.ts";
@@ -61,6 +62,28 @@ export function linkCondition(condition: Condition, deny: boolean, context: Link
       const { path } = key;
       return tokenTest(test, deny, (token) => claimValues(token, path));
     }
+    case "request.auth.key.id":
+    case "request.auth.key.name":
+    case "request.auth.key.plan":
+    case "request.auth.key.labels":
+      return ({ apiKey }) => test(single(keyValue(key, apiKey)));
+  }
+}
+
+type OfApiKey = Extract<TextCondition["key"], { readonly kind: `request.auth.key.${string}` }>;
+
+/** @returns null where there is no key, or nothing of it */
+export function keyValue(of: OfApiKey, key: ApiKey | undefined): string | null {
+  if (key === undefined) return null;
+  switch (of.kind) {
+    case "request.auth.key.id":
+      return key.id;
+    case "request.auth.key.name":
+      return key.name;
+    case "request.auth.key.plan":
+      return key.plan;
+    case "request.auth.key.labels":
+      return Object.hasOwn(key.labels, of.name) ? (key.labels[of.name] ?? null) : null;
   }
 }
 

@@ -14,7 +14,7 @@ import type {
 } from "../snapshot/model.ts";
 import type { Programs } from "../snapshot/program-model.ts";
 import { claimValues } from "./claims.ts";
-import type { LinkContext } from "./conditions.ts";
+import { keyValue, type LinkContext } from "./conditions.ts";
 import { linkRule } from "./rules.ts";
 import { accountOf } from "./service-account.ts";
 
@@ -167,6 +167,7 @@ function textsOf(list: readonly (string | StringMatch | RequestPrincipalMatch)[]
 function keyText(key: Condition["key"]): string {
   if (key.kind === "header") return `request.headers[${key.name}]`;
   if (key.kind === "request.auth.claims") return `request.auth.claims${key.path.map((name) => `[${name}]`).join("")}`;
+  if (key.kind === "request.auth.key.labels") return `${key.kind}[${key.name}]`;
   return key.kind;
 }
 
@@ -199,6 +200,11 @@ function actualOf(key: Condition["key"], { facts, tokens, context }: Asked): str
       return joined(tokens.flatMap(({ presenter }) => presenter ?? []));
     case "request.auth.claims":
       return joined(tokens.flatMap((token) => claimValues(token, key.path) ?? []));
+    case "request.auth.key.id":
+    case "request.auth.key.name":
+    case "request.auth.key.plan":
+    case "request.auth.key.labels":
+      return keyValue(key, facts.apiKey);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LimitsFact } from "../limits/limits-fact.ts";
 import type { ClientTls } from "../identity/client-tls.ts";
 import type { Peer } from "../identity/peer.ts";
+import type { ApiKey, ApiKeyFacts } from "./api-key-fact.ts";
 import type { CheckFact } from "./check-fact.ts";
 import type { HeaderRecord } from "./headers.ts";
 import type { TokenFact } from "./token-fact.ts";
@@ -47,6 +48,10 @@ export interface RequestFacts {
   readonly tokens: readonly (TokenFact | null | undefined)[];
   /** What external authorizers said, by the place and the providers that were asked; absent: nobody was. */
   readonly checks?: ReadonlyMap<string, CheckFact> | undefined;
+  /** What is known of the API keys that came; absent: none is looked for. */
+  readonly apiKeys?: ApiKeyFacts | undefined;
+  /** The one that a policy took; absent: none. */
+  readonly apiKey?: ApiKey | undefined;
   /** What came of its limits; absent: nobody was asked. */
   readonly limits?: LimitsFact | undefined;
   /** What rules concluded about values that no record holds; null: the values are here, nothing is written down. */

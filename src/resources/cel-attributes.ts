@@ -49,7 +49,11 @@ export const LIMIT_TYPES: Readonly<Record<string, Schema>> = {
     method: "string",
     headers: "map<string, string>",
     useragent: "string",
-    auth: { principal: "string", claims: "map<string, string>" },
+    auth: {
+      principal: "string",
+      claims: "map<string, string>",
+      key: { id: "string", name: "string", plan: "string", labels: "map<string, string>" },
+    },
   },
   source: { address: "string", principal: "string", namespace: "string" },
   destination: { port: "int" },
@@ -72,9 +76,17 @@ export function isLimitAttribute(path: readonly string[], types: typeof LIMIT_TY
   if (root === "response" && types === ANSWER_TYPES)
     return Object.hasOwn(ANSWER_TYPES["response"] ?? {}, field) && more.length <= (field === "headers" ? 1 : 0);
   if (!OF_LIMITS.has(`${root}.${field}`)) return false;
-  if (field === "auth") return more[0] === "principal" ? more.length === 1 : more[0] === "claims" && more.length === 2;
+  if (field === "auth") return isOfAuth(more);
   return field === "headers" || more.length === 0;
 }
+
+function isOfAuth([of = "", name = "", ...more]: readonly string[]): boolean {
+  if (of === "principal") return name === "";
+  if (of === "claims") return name !== "" && more.length === 0;
+  return of === "key" && (name === "labels" ? more.length === 1 : OF_KEY.has(name) && more.length === 0);
+}
+
+const OF_KEY: ReadonlySet<string> = new Set(["id", "name", "plan"]);
 
 /** @param name as it is written */
 export function unknownToLimits(name: string): string {
@@ -83,7 +95,9 @@ export function unknownToLimits(name: string): string {
   if (name.startsWith("response."))
     return `\`${name.slice(0, 100)}\`: an answer is not there yet; \`cost.answer\` alone may name \`response.code\`, \`response.size\` and \`response.headers\``;
   const all = [...OF_LIMITS].map((one) =>
-    one === "request.auth" ? 'request.auth.principal, request.auth.claims["x"]' : one,
+    one === "request.auth"
+      ? 'request.auth.principal, request.auth.claims["x"], request.auth.key.id, request.auth.key.name, request.auth.key.plan, request.auth.key.labels["x"]'
+      : one,
   );
   return `\`${name.slice(0, 100)}\` is nothing that a limit can count by; there are ${all.join(", ")}`;
 }

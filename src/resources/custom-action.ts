@@ -11,7 +11,7 @@ interface Written {
   }[];
 }
 
-/** A provider is asked before tokens are verified, so that it may bring one, as in Istio: no rule of its own can look at tokens. */
+/** A provider is asked before tokens are verified, so that it may bring one, as in Istio: no rule of its own can look at tokens. API keys are known by then. */
 export function checkCustom({ action, provider, rules }: Written, report: Report): void {
   if (action !== "CUSTOM") {
     if (provider !== undefined) report.at("provider").error("is for the action CUSTOM alone");
@@ -29,6 +29,7 @@ export function checkCustom({ action, provider, rules }: Written, report: Report
       for (const field of ["requestPrincipals", "notRequestPrincipals"] as const)
         if (source[field] !== undefined) report.at("rules", index, "from", at, "source", field).error(early);
     for (const [at, { key }] of when.entries())
-      if (key.startsWith("request.auth.")) report.at("rules", index, "when", at, "key").error(early);
+      if (key.startsWith("request.auth.") && !key.startsWith("request.auth.key."))
+        report.at("rules", index, "when", at, "key").error(early);
   }
 }

@@ -7,9 +7,14 @@ export async function sliceId(text: string): Promise<string> {
 
 const HOP_DIGITS = 6;
 
-/** A short name of a service: FNV-1a. Two of a call's services share one in a case of a hundred thousand. @param host canonical */
+/** A short name of a service. Two of a call's services share one in a case of a hundred thousand. @param host canonical */
 export function hopHash(host: string): string {
+  return fnv1a(host).toString(16).padStart(8, "0").slice(-HOP_DIGITS);
+}
+
+/** FNV-1a, 32 bits. */
+export function fnv1a(text: string): number {
   let hash = 0x81_1c_9d_c5;
-  for (let at = 0; at < host.length; at += 1) hash = Math.imul(hash ^ host.charCodeAt(at), 0x01_00_01_93);
-  return (hash >>> 0).toString(16).padStart(8, "0").slice(-HOP_DIGITS);
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01_00_01_93);
+  return hash >>> 0;
 }

@@ -5,6 +5,7 @@ import type { Peer } from "../identity/peer.ts";
 import { linkWith } from "../match/machine.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
+import { type LinkedKeys, linkKeys } from "../policy/api-keys.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { type LinkedJwt, linkJwt, type LinkedPlace, outputHeaders } from "../policy/request-authentication.ts";
 import {
@@ -40,6 +41,8 @@ export interface LinkedSlice {
   readonly places: readonly LinkedPlace[];
   /** Headers that some route, policy or change names: other spellings of them are dropped (R9). */
   readonly headers: NamedHeaders;
+  /** Where API keys are looked for, lower case; null: nowhere. */
+  readonly keyHeaders: readonly string[] | null;
   /** Claims that rules name, the outermost: no record holds others. */
   readonly claims: ReadonlySet<string>;
   /** Headers that may hold a credential beside those that are known for it: no record holds their values. */
@@ -125,6 +128,8 @@ export interface LinkedPolicySet {
   readonly model: PolicySet;
   readonly mtls: MtlsMode;
   readonly jwt: LinkedJwt;
+  /** API keys that it takes; null: it looks for none. */
+  readonly keys: LinkedKeys | null;
   readonly deny: LinkedPolicies;
   readonly allow: LinkedPolicies;
   /** Providers that are asked first; null: none. */
@@ -160,6 +165,7 @@ function linkParts(slice: Slice): LinkedSlice {
     model: slice,
     routes: linkRoutes(routes, secret),
     headers: namedHeaders(named),
+    keyHeaders: slice.keyHeaders ?? null,
     claims: claimNames(slice),
     secret,
     counted: countedHeaders(slice),
@@ -195,6 +201,7 @@ function linkSets(
       model: set,
       mtls,
       jwt,
+      keys: linkKeys(set.keys ?? []),
       deny: linkPolicies(enforced(deny), true, context),
       allow: linkPolicies(enforced(allow), false, context),
       custom: linkCustom(set, authorizers, context),
@@ -202,7 +209,8 @@ function linkSets(
       observes: set.observe === true && stage === "destination",
       judgesOutputs: jwt.claimed.some(({ name }) => conditionHeaders([set]).includes(name)),
     };
-    const isIdle = mtls !== "STRICT" && set.jwt.length === 0 && linked.custom === null && linked.shadow === null;
+    const isUnasked = set.jwt.length === 0 && linked.keys === null && linked.custom === null;
+    const isIdle = mtls !== "STRICT" && isUnasked && linked.shadow === null;
     return { ...linked, isOpen: isIdle && isOpen(linked.deny, linked.allow) };
   };
   if (front !== undefined && own === undefined) throw new Error("the slice lacks its front's policies");

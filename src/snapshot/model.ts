@@ -3,6 +3,7 @@ import type { StringMatch, Route } from "./route-model.ts";
 import type { ExternalAuthorizer } from "./authorizer-model.ts";
 import type { Programs } from "./program-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
+import type { ApiKeyPolicyModel } from "./api-key-model.ts";
 import type { LimitModel } from "./limit-model.ts";
 import type { MeshTracing } from "./tracing-model.ts";
 
@@ -136,7 +137,11 @@ type ConditionKey =
   | { readonly kind: "request.auth.principal" }
   | { readonly kind: "request.auth.audiences" }
   | { readonly kind: "request.auth.presenter" }
-  | { readonly kind: "request.auth.claims"; readonly path: readonly string[] };
+  | { readonly kind: "request.auth.claims"; readonly path: readonly string[] }
+  | { readonly kind: "request.auth.key.id" }
+  | { readonly kind: "request.auth.key.name" }
+  | { readonly kind: "request.auth.key.plan" }
+  | { readonly kind: "request.auth.key.labels"; readonly name: string };
 
 export type Condition = TextCondition | AddressCondition;
 
@@ -187,6 +192,8 @@ export interface PolicySet {
   readonly allow: readonly AuthorizationPolicyModel[];
   /** Asked before all others, each provider whose policies match. Absent: none. */
   readonly custom?: readonly CustomPolicyModel[];
+  /** Which API keys it takes, before all others. Absent: it looks for none. */
+  readonly keys?: readonly ApiKeyPolicyModel[];
   /** What they match is told of, and nothing else comes of it. Absent: none. */
   readonly audit?: readonly AuthorizationPolicyModel[];
 }
@@ -248,6 +255,8 @@ export interface Slice {
   readonly outside?: true;
   /** Rate limits, which its front, routes and clusters name by number. A gateway that does not know this field refuses the slice whole, and so serves nobody without them. */
   readonly limits?: readonly LimitModel[];
+  /** Where some set looks for API keys, lower case. A gateway that does not know this field refuses the slice whole, and so serves nobody without a key. */
+  readonly keyHeaders?: readonly string[];
   readonly path: PathOptions;
   /** In order; the first whose any match holds wins. None: 404 `NR`. */
   readonly routes: readonly Route[];

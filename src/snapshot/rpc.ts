@@ -1,4 +1,5 @@
 /** The RPC surfaces between the Workers. Types only: each Worker implements or calls them, none imports another. */
+import type { ApiKeyFact } from "../request/api-key-fact.ts";
 import type { Ask, Taken } from "../limits/limiter.ts";
 import type { CountOrders, CountReport } from "../limits/seen-counts.ts";
 import type { OutlierSettings, ProbeSettings, SignedRoot } from "./model.ts";
@@ -90,6 +91,8 @@ export interface StateApi {
   tailed(tailed: Tailed): Promise<void>;
   /** How near counts are to their limits. What is lost is lost. An older control lacks it. */
   counted(report: CountReport): Promise<CountOrders>;
+  /** As of `StateRpc`. An older control lacks it. */
+  keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]>;
 }
 
 /** A cell's question for one of its gateways. */
@@ -203,6 +206,12 @@ export interface StateRpc {
   take(up: LimitsUp): Promise<Taken>;
   /** Charges what answers cost, whether there is room or not. An older state Worker lacks it: isolates count that alone then. */
   charge(up: LimitsUp): Promise<void>;
+  /**
+   * Whose API keys these are, in their order. An older state Worker lacks it: no key can be checked then.
+   *
+   * @param hashes of at most `MAX_KEYS_A_CALL` keys, as src/identity/api-key.ts has both: the keys themselves stay in the gateway
+   */
+  keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]>;
 }
 
 export interface LimitsUp {

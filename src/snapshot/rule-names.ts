@@ -11,12 +11,15 @@ import type { HeaderOps, PolicySet, Route, Slice } from "./model.ts";
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * Where tokens are looked for, what is filled from such a header or from the query, and what fills one.
+ * Where tokens and keys are looked for, what is filled from such a header or from the query, and what fills one.
  *
  * @param provided what external authorizers fill
  */
-export function secretHeaders({ routes, policySets }: Slice, provided: readonly string[]): ReadonlySet<string> {
-  const secret = new Set([...policySets.flatMap(({ jwt }) => tokenHeaders(jwt)), ...provided]);
+export function secretHeaders(
+  { routes, policySets, keyHeaders = [] }: Slice,
+  provided: readonly string[],
+): ReadonlySet<string> {
+  const secret = new Set([...policySets.flatMap(({ jwt }) => tokenHeaders(jwt)), ...keyHeaders, ...provided]);
   const made = routes.flatMap(fillings);
   for (let known = -1; known < secret.size;) {
     known = secret.size;
@@ -40,7 +43,7 @@ export function countedHeaders(slice: Slice): ReadonlySet<string> {
 }
 
 function decidingHeaders(slice: Slice): string[] {
-  const { routes, policySets, clusters } = slice;
+  const { routes, policySets, clusters, keyHeaders = [] } = slice;
   const matched = routes.flatMap(({ matches }) =>
     matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
   );
@@ -53,9 +56,17 @@ function decidingHeaders(slice: Slice): string[] {
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
   const provided = providedHeaders(slice);
-  return [...matched, ...changed, ...sources, ...conditions, ...ofTokens, ...ofCors, ...hashed, ...provided].filter(
-    (name) => !name.startsWith(":"),
-  );
+  return [
+    ...matched,
+    ...changed,
+    ...sources,
+    ...conditions,
+    ...ofTokens,
+    ...keyHeaders,
+    ...ofCors,
+    ...hashed,
+    ...provided,
+  ].filter((name) => !name.startsWith(":"));
 }
 
 /** Claims that some condition, output or match names, by the first part of their path. */

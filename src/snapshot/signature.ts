@@ -156,6 +156,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   ports: optional(isList),
   outside: optional((value) => value === true),
   limits: optional(isList),
+  keyHeaders: optional(isList),
   path: isObject,
   routes: isList,
   clusters: isObject,

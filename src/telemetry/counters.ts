@@ -30,6 +30,10 @@ const COUNTERS = {
     help: "Calls of the objects that count requests which failed, or took too long.",
     labels: [],
   },
+  tulle_api_key_lookups_total: {
+    help: "API keys that a gateway asked control about, by what came of it; failed: calls that brought nothing.",
+    labels: ["result"],
+  },
   tulle_body_length_unknown_total: {
     help: "Bodies of requests and of answers whose length is not known: they are in no histogram of bytes.",
     labels: ["body", "destination_service"],

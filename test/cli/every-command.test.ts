@@ -107,6 +107,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "tulle cert list": "cli/tables",
   "tulle agent": "agent/agents.long",
   "tulle completion": "cli/tables",
+  "tulle key create": "cli/keys",
+  "tulle key list": "cli/keys",
+  "tulle key revoke": "cli/keys",
 };
 /** They have it by the code of others: `tulle deploy` beside it, `tulle cert show` of what it wrote. */
 const ALIKE = ["tulle destroy", "tulle cert enrol"];

@@ -58,6 +58,8 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
           serviceAccount: "held",
         },
       };
+    case "APIKeyPolicy":
+      return { spec: { selector: { matchLabels: { app: "held" } } } };
     case "RateLimitPolicy":
       return {
         spec: {

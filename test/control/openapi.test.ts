@@ -31,6 +31,7 @@ import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocation
 import { RevisionDiff, SignInCode } from "../../src/api/dashboard-operations.ts";
 import { Graph, QueryAnswer } from "../../src/api/query-operations.ts";
 import { Description } from "../../src/api/describe-operations.ts";
+import { KeyMade, Keys } from "../../src/api/key-operations.ts";
 import { Limits, LimitsReset } from "../../src/api/limit-operations.ts";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import type { Operation } from "../../src/api/operation.ts";
@@ -96,7 +97,7 @@ describe("the OpenAPI document", () => {
       expect([path, permissionFor(path)]).toEqual([path, permission ?? null]);
       const byObjects = path === "/api/v1/apply" || path.startsWith("/api/v1/gateways/");
       // Of the two methods of one path the route itself tells who may use which.
-      const byMethod = operation.operationId === "eraseRecords";
+      const byMethod = operation.operationId === "eraseRecords" || operation.operationId === "createKey";
       if (role === null || byObjects || byMethod) continue;
       const may = path === "/api/v1/openapi.json" ? mayGetPath : mayUse;
       expect([path, may(given(permission), path), may(of("admin"), path)]).toEqual([path, role === "viewer", true]);
@@ -199,6 +200,12 @@ describe("control", () => {
     await expectForm("graph", ["GET", "/api/v1/graph"], 200, Graph);
     await expectForm("graph", ["GET", "/api/v1/graph?window=1"], 400, Status);
     const count = "default/web/all||+";
+    const acme = { name: "acme", namespace: "default", labels: { team: "a" } };
+    const { id: keyId } = await expectForm("createKey", ["POST", "/api/v1/keys", acme], 201, KeyMade);
+    await expectForm("createKey", ["POST", "/api/v1/keys", { name: "acme" }], 400, Status);
+    await expectForm("listKeys", ["GET", "/api/v1/keys"], 200, Keys);
+    await expectForm("revokeKey", ["DELETE", `/api/v1/keys/${String(keyId)}`], 204, null);
+    await expectForm("revokeKey", ["DELETE", `/api/v1/keys/${String(keyId)}`], 404, Status);
     await expectForm("limits", ["GET", "/api/v1/limits"], 200, Limits);
     await expectForm("limits", ["GET", "/api/v1/limits?policy=web"], 400, Status);
     await expectForm("resetLimit", ["POST", "/api/v1/limits/reset", { counter: count }], 202, LimitsReset);
@@ -305,6 +312,8 @@ const FORMS = {
   QueryAnswer,
   Limits,
   LimitsReset,
+  KeyMade,
+  Keys,
   Revisions,
   Revision,
   Audit,

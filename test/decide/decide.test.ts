@@ -273,7 +273,8 @@ describe("decide", () => {
   });
 });
 
-const tokensOf = (needs: Need["needs"]) => needs.map((need) => (need.kind === "token" ? need.token : need.key));
+const tokensOf = (needs: Need["needs"]) =>
+  needs.map((need) => (need.kind === "token" ? need.token : need.kind === "api_key" ? need.header : need.key));
 
 describe("decide on tokens", () => {
   const withJwt = slice({ policySets: [{ ...OPEN, jwt: [JWT] }] });

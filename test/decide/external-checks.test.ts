@@ -74,7 +74,7 @@ function settle(
     if (decision.effect !== "need") return { decision, facts: whole, asked };
     for (const need of decision.needs) {
       if (need.kind === "token") known[need.place.index] = tokens[need.token] ?? bad;
-      else {
+      else if (need.kind === "ext_authz") {
         asked.push([need.key, need.facts]);
         checks.set(need.key, answers[need.authorizer.name] ?? failed);
       }

@@ -73,6 +73,7 @@ export function complete(
         checks.set(need.key, answer(need));
         continue;
       }
+      if (need.kind === "api_key") throw new Error(`the test does not say whose the key in ${need.header} is`);
       const { place, token } = need;
       const fact = known[token];
       if (!fact) throw new Error(`the test knows no token ${token}`);

@@ -183,6 +183,11 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "RateLimitPolicy",
     "spec: {targetRefs: [{kind: Service, name: a}], limits: [{name: a, when: 'request.method == \"GET\"', key: [source.address], onMissingKey: Skip, rates: [{limit: 1, window: 1m, burst: 2}], scope: Location, onError: Refuse}]}",
   ],
+  [
+    "tulle.dev/v1alpha1",
+    "APIKeyPolicy",
+    "spec: {selector: {matchLabels: {app: a}}, header: x-key, presence: Optional}",
+  ],
 ];
 
 function written([apiVersion, kind, fields]: (typeof EXAMPLES)[number]): string {

@@ -14,6 +14,7 @@ import { findingRoutes } from "./findings.ts";
 import { kubeRoutes } from "./kube/routes.ts";
 import { methodsOf } from "../../src/api/methods.ts";
 import { failure } from "../../src/kube/status.ts";
+import { keyRoutes } from "./key-routes.ts";
 import { limitRoutes } from "./limit-routes.ts";
 import { listenerRoutes } from "./listeners.ts";
 import { CONTENT_TYPES, formatFor } from "../../src/telemetry/exposition.ts";
@@ -75,6 +76,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", queryRoutes());
   app.route("/api/v1", tailRoutes());
   app.route("/api/v1", limitRoutes());
+  app.route("/api/v1", keyRoutes());
   app.use("/api/v1/join-tokens", needsPath);
   app.route("/api/v1", joinTokenRoutes(authority));
   app.route("/api/v1", caRoutes(authority));

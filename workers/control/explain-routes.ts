@@ -10,8 +10,12 @@ import type { Finding } from "../../src/resources/finding.ts";
 import { reportTo } from "../../src/resources/report.ts";
 import { readShape } from "../../src/resources/shape.ts";
 import { err, ok, type Result } from "../../src/result.ts";
+import type { HypotheticalFacts } from "../../src/decide/hypothetical-facts.ts";
+import type { FoundKeys } from "../../src/decide/hypothetical-keys.ts";
+import { apiKeyHash, isApiKey, MAX_KEYS_A_CALL } from "../../src/identity/api-key.ts";
 import { answer, type Api, needsPath } from "./access.ts";
 import { auditReading } from "./audit-routes.ts";
+import { apiKeyStore } from "./db/api-keys.ts";
 import { lookUp, settle } from "./deciding.ts";
 import { type Explained, explained, seenExplained, type Told, verdictOf } from "./explain-answer.ts";
 import { readPlain } from "./json-body.ts";
@@ -95,7 +99,8 @@ async function invented(
       invalid([{ reason: "FieldValueInvalid", field: `jwt[${wrong}]`, message: "is no compact JWT with an issuer" }]),
     );
   const peer = as === undefined ? asked.peer : { principal: as };
-  const facts = { ...asked, peer, now, tokens: [...asked.tokens, ...tokens] };
+  const foundKeys = await keysIn(c.env.DB, asked.headers);
+  const facts = { ...asked, peer, now, tokens: [...asked.tokens, ...tokens], foundKeys };
   const question = hypothetical(facts, scope ?? null, "assumed");
   if (!question.ok) return question;
   const places = question.value.early === null ? question.value.places : [];
@@ -120,6 +125,13 @@ async function invented(
     explanation,
     destination: cluster?.model.endpoints[0]?.workload.namespace ?? cluster?.model.service.namespace ?? null,
   });
+}
+
+/** A curl line may hold a key itself: whose it is, a gateway would be told too. */
+async function keysIn(database: D1Database, headers: HypotheticalFacts["headers"]): Promise<FoundKeys> {
+  const texts = [...new Set(Object.values(headers).flat())].filter(isApiKey).slice(0, MAX_KEYS_A_CALL);
+  const facts = await apiKeyStore(database).find(await Promise.all(texts.map(apiKeyHash)));
+  return new Map(texts.map((text, at) => [text, facts[at] ?? { state: "unknown" }]));
 }
 
 /** The first that was refused or failed, else the first of all: what a client saw. */

@@ -14,10 +14,13 @@ import type {
   StateApiProps,
   TelemetryReport,
 } from "../../src/snapshot/rpc.ts";
+import { MAX_KEYS_A_CALL } from "../../src/identity/api-key.ts";
+import type { ApiKeyFact } from "../../src/request/api-key-fact.ts";
 import type { CountOrders, CountReport } from "../../src/limits/seen-counts.ts";
 import type { Tailed } from "../../src/snapshot/tail-model.ts";
 import type { Api } from "./access.ts";
 import { controlApi } from "./api.ts";
+import { apiKeyStore } from "./db/api-keys.ts";
 import type { Env } from "./env.ts";
 import { recordKey } from "./record-key.ts";
 import { keepRecords } from "./record-rings.ts";
@@ -97,6 +100,12 @@ export class StateApi extends WorkerEntrypoint<Env, StateApiProps> implements St
 
   async tailed(tailed: Tailed): Promise<void> {
     await this.env.TAILS.getByName("tails").take(tailed);
+  }
+
+  async keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]> {
+    if (!isNames(hashes) || hashes.length > MAX_KEYS_A_CALL)
+      throw new Error(`a call asks for at most ${MAX_KEYS_A_CALL} keys, by their hashes`);
+    return apiKeyStore(this.env.DB).find(hashes);
   }
 
   async counted(report: CountReport): Promise<CountOrders> {

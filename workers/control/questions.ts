@@ -112,6 +112,10 @@ function replay(slice: LinkedSlice, written: WrittenFacts, into: Explanation): R
       const message = `the record does not say what the provider \`${need.authorizer.name}\` answered`;
       return err({ field: "checks", message });
     }
+    if (need?.kind === "api_key") {
+      const message = `the record does not say whose the API key in \`${need.header}\` was`;
+      return err({ field: "apiKeys", message });
+    }
     const message = `the record does not say what verifying the token in \`${need?.place.name ?? ""}\` gave`;
     return err({ field: "tokens", message });
   } catch (error) {

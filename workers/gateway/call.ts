@@ -4,6 +4,7 @@ import type { Attempted } from "../../src/decide/attempts.ts";
 import type { Forward } from "../../src/decide/types.ts";
 import { NO_PEER, type Peer } from "../../src/identity/peer.ts";
 import type { OwedAsk } from "../../src/limits/answer-cost.ts";
+import type { ApiKeyFact } from "../../src/request/api-key-fact.ts";
 import type { HeaderChange } from "../../src/request/changes.ts";
 import type { Entrance, Whereabouts } from "../../src/request/entrance.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
@@ -63,6 +64,8 @@ export abstract class Call<Reply = unknown> {
   plan: TracePlan | null = null;
   /** Step 4: what was decided by, */
   facts!: RequestFacts;
+  /** what is known of API keys among that; null: none is looked for, */
+  apiKeys: Map<string, ApiKeyFact | null> | null = null;
   /** what, */
   forward!: Forward;
   /** and which limits are charged what its answer costs; null: none. */

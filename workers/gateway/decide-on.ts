@@ -8,6 +8,7 @@ import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { Call } from "./call.ts";
 import { holdBack } from "./delay.ts";
+import { knowKeys } from "./know-keys.ts";
 import { type BodyOf, getFacts, MAX_ROUNDS, type Tokens } from "./missing-facts.ts";
 
 /** Places whose tokens are looked up before anybody asks; a slice with more of them takes a round for the others. */
@@ -16,16 +17,17 @@ const EAGER_PLACES = 8;
 /**
  * Decides, and gets what is missing, until nothing is.
  *
- * @param tokens those of `facts`, empty
+ * @param tokens those of `came`, empty
  * @param bodyOf the body, where somebody is to be told of it
  */
 export function decideOn<Reply, C extends Call<Reply>>(
   call: C,
-  facts: RequestFacts,
+  came: RequestFacts,
   tokens: Tokens,
   bodyOf: BodyOf<C>,
 ): Reply | null | Promise<Reply | null> {
-  know(call, facts, tokens);
+  know(call, came, tokens);
+  const facts = call.slice.keyHeaders === null ? came : knowKeys(call, came, call.slice.keyHeaders);
   call.facts = facts;
   const decision = decide(call.slice, facts);
   return decision.effect === "need" ? gather<Reply, C>(call, facts, tokens, decision, bodyOf) : take(call, decision);

@@ -9,6 +9,7 @@ import type { KeptLine } from "../../src/telemetry/otlp-log.ts";
 import type { Whence } from "../../src/telemetry/spans.ts";
 import { SeriesIndex } from "../../src/telemetry/series.ts";
 import { VERSION } from "../../src/version.ts";
+import { ApiKeys } from "./api-keys.ts";
 import { Assertions } from "./assertions.ts";
 import { type BatchExporter, type ExporterDeps } from "./batch-exporter.ts";
 import { Callers } from "./callers.ts";
@@ -37,6 +38,7 @@ export interface Mesh {
   readonly certificates: CertificateCache;
   readonly tokens: TokenVerifier;
   readonly authorizers: Authorizers;
+  readonly apiKeys: ApiKeys;
   /** Null: this gateway has no key to sign with. */
   readonly assertions: Assertions | null;
   readonly callers: Callers;
@@ -118,6 +120,7 @@ export function createMesh(env: Env): Mesh {
     tokens: new TokenVerifier({ now, fetch: async (input, init) => fetch(input, init), local }),
     assertions: env.ASSERTION_KEY === undefined ? null : new Assertions(env.ASSERTION_KEY, env.GATEWAY_NAME),
     authorizers: new Authorizers(configuration),
+    apiKeys: new ApiKeys({ state: env.STATE, count: (key) => configuration.count(key), now }),
     callers: new Callers(configuration),
     limits: new Limits({
       state: env.STATE,

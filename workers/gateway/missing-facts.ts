@@ -4,6 +4,7 @@ import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import type { Call } from "./call.ts";
 import { askAuthorizer } from "./ext-authz.ts";
+import { lookUpKey } from "./know-keys.ts";
 
 /** By the number of their place in the slice, as in the facts that they are part of. */
 export type Tokens = (TokenFact | null | undefined)[];
@@ -14,7 +15,7 @@ export const MAX_ROUNDS = 4;
 export type BodyOf<C> = (call: C, bytes: number) => Promise<Uint8Array | null | AnswerCode>;
 
 /**
- * Gets what is missing, into `tokens` and `checks`.
+ * Gets what is missing, into `tokens`, `checks` and the call's keys.
  *
  * @param bodyOf the request's body for somebody who may see so many bytes of it, or why there is none to see
  * @returns why it cannot go on; null: it can
@@ -28,6 +29,7 @@ export async function getFacts<C extends Call>(
 ): Promise<AnswerCode | null> {
   for (const need of needs) {
     if (need.kind === "token") tokens[need.place.index] = await call.mesh.tokens.verify(need, call.lease);
+    else if (need.kind === "api_key") await lookUpKey(call, need.header);
     else if (!checks.has(need.key)) {
       const { maxBodyBytes } = need.authorizer.model;
       const body = maxBodyBytes === undefined ? null : await bodyOf(call, maxBodyBytes);

@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { cellName, readShards, shardOf } from "../../src/exchange/shards.ts";
 import type { Taken } from "../../src/limits/limiter.ts";
+import type { ApiKeyFact } from "../../src/request/api-key-fact.ts";
 import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../src/snapshot/rpc.ts";
 import type { Env } from "./env.ts";
 import { chargeLimits, takeLimits } from "./take-limits.ts";
@@ -29,6 +30,11 @@ export class State extends WorkerEntrypoint<Env, StateProps> implements StateRpc
   /** Never repeated: what failed may have been charged, and who asked has a limit of its own then. */
   async take(up: LimitsUp): Promise<Taken> {
     return takeLimits(up, (name) => this.env.LIMITER.getByName(name));
+  }
+
+  /** Asked of control each time: what is known of keys is the isolates' to remember, so that a revoked one ends in time. */
+  async keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]> {
+    return this.env.CONTROL.keys(hashes);
   }
 
   async charge(up: LimitsUp): Promise<void> {

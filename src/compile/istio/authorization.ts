@@ -5,7 +5,7 @@ import type {
   RuleSpec,
   SourceSpec,
 } from "../../resources/authorization-policy.ts";
-import { claimPath, headerOfKey, PROTOCOL_KEY } from "../../resources/condition-keys.ts";
+import { claimPath, headerOfKey, labelOfKey, PROTOCOL_KEY } from "../../resources/condition-keys.ts";
 import { isDryRun } from "../../resources/dry-run.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
@@ -205,6 +205,8 @@ function conditionModel({ key, values, notValues }: ConditionSpec, { namespace, 
   }
   const path = claimPath(key);
   if (path !== null) return { key: { kind: "request.auth.claims", path }, ...each(plain) };
+  const label = labelOfKey(key);
+  if (label !== null) return { key: { kind: "request.auth.key.labels", name: label }, ...each(plain) };
   switch (key) {
     case PROTOCOL_KEY:
       return { key: { kind: "protocol" }, ...each(plain) };
@@ -224,6 +226,9 @@ function conditionModel({ key, values, notValues }: ConditionSpec, { namespace, 
     case "request.auth.principal":
     case "request.auth.audiences":
     case "request.auth.presenter":
+    case "request.auth.key.id":
+    case "request.auth.key.name":
+    case "request.auth.key.plan":
       return { key: { kind: key }, ...each(plain) };
     default:
       throw new Error(`a condition passed the checks that nobody knows: ${key}`);

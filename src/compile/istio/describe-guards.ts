@@ -3,6 +3,7 @@ import { MODE_LABEL } from "../../resources/core.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { PeerAuthenticationSpec } from "../../resources/peer-authentication.ts";
 import type { RequestAuthenticationSpec } from "../../resources/request-authentication.ts";
+import { type APIKeyPolicySpec, DEFAULT_KEY_HEADER } from "../../resources/api-key-policy.ts";
 import { type Labels, selectorOf } from "../entries.ts";
 import { meshConfig, meshConfigObject, namespaceOf, rootNamespace } from "../view.ts";
 import type { World } from "../world.ts";
@@ -18,6 +19,7 @@ export function guardParts(world: World, namespace: string, labels: Labels, port
   return [
     ...modeParts(world, namespace),
     ...mtlsParts(world, namespace, labels, ports),
+    ...keyParts(world, namespace, labels),
     ...actionParts(world, namespace, labels, BEFORE_TOKENS),
     ...selecting(world, "request-authentication", namespace, labels).flatMap((object) =>
       ((object.spec as RequestAuthenticationSpec).jwtRules ?? []).map(({ issuer }, at) =>
@@ -63,6 +65,14 @@ function mtlsParts(world: World, namespace: string, labels: Labels, ports: reado
         : [],
     ),
   ];
+}
+
+function keyParts(world: World, namespace: string, labels: Labels): DescribedPart[] {
+  return selecting(world, "api-key", namespace, labels).map((object) => {
+    const { header = DEFAULT_KEY_HEADER, presence = "Required" } = object.spec as APIKeyPolicySpec;
+    const asks = presence === "Required" ? "asked for" : "looked at where there is one";
+    return part("API key", `${asks}: of namespace ${namespaceOf(object)}, in ${header}`, object, "spec");
+  });
 }
 
 function isSet(mode: string | undefined): boolean {

@@ -9,6 +9,7 @@ import { targetLabels } from "../targets.ts";
 import { meshConfig, namespaceOf, rootNamespace } from "../view.ts";
 import type { World, Registration } from "../world.ts";
 import { authorizationModel } from "./authorization.ts";
+import { apiKeyModel } from "./api-keys.ts";
 import { jwtRules } from "./jwt-rules.ts";
 
 type Labels = Readonly<Record<string, string>>;
@@ -30,8 +31,8 @@ export function endpointPolicies(world: World, key: string, port: number): Polic
   });
 }
 
-function canRefuse({ mtls, jwt, deny, allow, custom = [] }: PolicySet): boolean {
-  return mtls === "STRICT" || [jwt, deny, allow, custom].some(({ length }) => length > 0);
+function canRefuse({ mtls, jwt, deny, allow, custom = [], keys = [] }: PolicySet): boolean {
+  return mtls === "STRICT" || [jwt, deny, allow, custom, keys].some(({ length }) => length > 0);
 }
 
 /**
@@ -58,6 +59,7 @@ export function workloadPolicies(
       deny: withAction("DENY"),
       allow: meshConfig(world).defaultDeny === true ? [DEFAULT_DENY, ...withAction("ALLOW")] : withAction("ALLOW"),
       ...unlessEmpty("custom", custom),
+      ...unlessEmpty("keys", selecting(world, "api-key", namespace, labels).map(apiKeyModel)),
       ...unlessEmpty("audit", withAction("AUDIT")),
     };
   });
@@ -97,6 +99,7 @@ function joined(sets: readonly PolicySet[]): PolicySet {
     deny: unique(sets.flatMap(({ deny }) => deny)),
     allow: unique(sets.flatMap(({ allow }) => allow)),
     ...unlessEmpty("custom", unique(sets.flatMap(({ custom = [] }) => custom))),
+    ...unlessEmpty("keys", unique(sets.flatMap(({ keys = [] }) => keys))),
     ...unlessEmpty("audit", unique(sets.flatMap(({ audit = [] }) => audit))),
   };
 }

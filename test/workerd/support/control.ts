@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { canonicalJson } from "../../../src/snapshot/canonical.ts";
 import { sliceId } from "../../../src/snapshot/hash.ts";
 import { FORMAT, type Root, type SignedRoot, type Slice } from "../../../src/snapshot/model.ts";
+import type { ApiKeyFact } from "../../../src/request/api-key-fact.ts";
 import type { MeshTelemetry } from "../../../src/snapshot/telemetry-model.ts";
 import type { MeshTracing } from "../../../src/snapshot/tracing-model.ts";
 import type {
@@ -37,6 +38,9 @@ export const control = {
   tails: null as TailOrder | null,
   tailed: [] as Tailed[],
   /** What objects that count told, and what they are told. */
+  /** API keys by their hashes, and the hashes that each call asked for. */
+  keys: new Map<string, ApiKeyFact>(),
+  keyCalls: [] as (readonly string[])[],
   counted: [] as CountReport[],
   orders: { nextMs: 2_000, resets: [] } as CountOrders,
   /** So many roots have room in one answer. */
@@ -88,6 +92,12 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
     await answering();
     control.counted.push(report);
     return control.orders;
+  }
+
+  async keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]> {
+    control.keyCalls.push(hashes);
+    await answering();
+    return hashes.map((hash) => control.keys.get(hash) ?? { state: "unknown" });
   }
 
   async tailed(tailed: Tailed): Promise<void> {

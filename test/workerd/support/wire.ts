@@ -1,4 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import type { ApiKeyFact } from "../../../src/request/api-key-fact.ts";
 import type { Taken } from "../../../src/limits/limiter.ts";
 import type { ExchangeDown, ExchangeUp, LimitsUp, StateProps, StateRpc } from "../../../src/snapshot/rpc.ts";
 import { exports, type TestEnv } from "./env.ts";
@@ -48,6 +49,10 @@ export class Wire extends WorkerEntrypoint<TestEnv, StateProps> implements State
     tap.takes += 1;
     if (tap.limiterIsAway) throw new Error("the limiter is away");
     return exports.State({ props: this.ctx.props }).take(up);
+  }
+
+  async keys(hashes: readonly string[]): Promise<readonly ApiKeyFact[]> {
+    return exports.State({ props: this.ctx.props }).keys(hashes);
   }
 
   async charge(up: LimitsUp): Promise<void> {

@@ -117,6 +117,30 @@ export const tokens = sqliteTable(
   (table) => [uniqueIndex("tokens_hash").on(table.hash)],
 );
 
+/** API keys of services' clients. */
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text("id").primaryKey(),
+    /** SHA-256 of the key, hex. The key itself is nowhere. */
+    hash: text("hash").notNull(),
+    namespace: text("namespace").notNull(),
+    name: text("name").notNull(),
+    plan: text("plan"),
+    /** JSON. */
+    labels: text("labels").notNull(),
+    /** Epoch ms. */
+    createdAt: integer("created_at").notNull(),
+    /** Null: it does not end by itself. */
+    expiresAt: integer("expires_at"),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [
+    uniqueIndex("api_keys_hash").on(table.hash),
+    index("api_keys_namespace").on(table.namespace, table.createdAt),
+  ],
+);
+
 /** Who signed in with an identity provider. */
 export const sessions = sqliteTable(
   "sessions",

@@ -1,0 +1,94 @@
+import { and, asc, count, eq, gt, inArray, isNull, or } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { API_KEY_BYTES, apiKeyHash, apiKeyOf } from "../../../src/identity/api-key.ts";
+import type { ApiKey, ApiKeyFact } from "../../../src/request/api-key-fact.ts";
+import { auditLog, type Writer } from "./audit.ts";
+import { apiKeys } from "./schema.ts";
+
+type Row = typeof apiKeys.$inferSelect;
+
+/** A key as a list has it: without the key, of which nobody has more than a hash. */
+export interface ListedKey extends ApiKey {
+  /** Epoch ms. */
+  readonly createdAt: number;
+  readonly revokedAt: number | null;
+}
+
+/** Of one namespace: so many that hold. */
+export const MAX_KEYS = 10_000;
+
+/** API keys of services' clients: 192 random bits, shown once, kept as SHA-256 (R22). */
+export function apiKeyStore(database: D1Database) {
+  const db = drizzle(database);
+  const log = auditLog(database);
+  return {
+    /**
+     * @param by who makes it, for the audit
+     * @returns null where the namespace has as many as it may have
+     */
+    async create(
+      wanted: Omit<ApiKey, "id">,
+      now: number,
+      by: Writer,
+    ): Promise<{ readonly id: string; readonly key: string } | null> {
+      const { namespace, name, plan, labels, expiresAt } = wanted;
+      const isCurrent = or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now));
+      const held = and(eq(apiKeys.namespace, namespace), isNull(apiKeys.revokedAt), isCurrent);
+      const [before] = await db.select({ count: count() }).from(apiKeys).where(held);
+      if ((before?.count ?? 0) >= MAX_KEYS) return null;
+      const id = crypto.randomUUID();
+      const key = apiKeyOf(crypto.getRandomValues(new Uint8Array(API_KEY_BYTES)));
+      const hash = await apiKeyHash(key);
+      const row = { id, hash, namespace, name, plan, labels: JSON.stringify(labels), createdAt: now, expiresAt };
+      const detail = { name, namespace, ...(plan !== null && { plan }) };
+      const entry = { ...by, verb: "create-key", targets: [`key/${id}`], at: now, detail };
+      await log.add(entry, db.insert(apiKeys).values(row));
+      return { id, key };
+    },
+
+    /** What is known of keys with these hashes, in their order. */
+    async find(hashes: readonly string[]): Promise<readonly ApiKeyFact[]> {
+      if (hashes.length === 0) return [];
+      const rows = await db
+        .select()
+        .from(apiKeys)
+        .where(inArray(apiKeys.hash, [...hashes]));
+      const byHash = new Map(rows.map((row) => [row.hash, row]));
+      return hashes.map((hash) => factOf(byHash.get(hash)));
+    },
+
+    /** The oldest first, those too that hold no more. @param namespace null: of all */
+    async list(namespace: string | null): Promise<readonly ListedKey[]> {
+      const rows = await db
+        .select()
+        .from(apiKeys)
+        .where(namespace === null ? undefined : eq(apiKeys.namespace, namespace))
+        .orderBy(asc(apiKeys.namespace), asc(apiKeys.createdAt), asc(apiKeys.id));
+      return rows.map((row) => ({ ...keyOf(row), createdAt: row.createdAt, revokedAt: row.revokedAt }));
+    },
+
+    /** @returns null where there is none that holds */
+    async namespaceOf(id: string): Promise<string | null> {
+      const valid = and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt));
+      const [row] = await db.select({ namespace: apiKeys.namespace }).from(apiKeys).where(valid);
+      return row?.namespace ?? null;
+    },
+
+    /** @param by who revokes it, for the audit */
+    async revoke(id: string, now: number, by: Writer): Promise<void> {
+      const valid = and(eq(apiKeys.id, id), isNull(apiKeys.revokedAt));
+      const revoked = db.update(apiKeys).set({ revokedAt: now }).where(valid);
+      await log.add({ ...by, verb: "revoke-key", targets: [`key/${id}`], at: now }, revoked);
+    },
+  };
+}
+
+function factOf(row: Row | undefined): ApiKeyFact {
+  if (row === undefined) return { state: "unknown" };
+  if (row.revokedAt !== null) return { state: "revoked", namespace: row.namespace };
+  return { state: "known", key: keyOf(row) };
+}
+
+function keyOf({ id, name, namespace, plan, labels, expiresAt }: Row): ApiKey {
+  return { id, name, namespace, plan, labels: JSON.parse(labels) as ApiKey["labels"], expiresAt };
+}

@@ -1,0 +1,64 @@
+import { Hono } from "hono";
+import { WantedKey } from "../../src/api/key-operations.ts";
+import { failure, type Status } from "../../src/kube/status.ts";
+import type { Finding } from "../../src/resources/finding.ts";
+import { reportTo } from "../../src/resources/report.ts";
+import { readShape } from "../../src/resources/shape.ts";
+import { answer, type Api, needsPath, refusal, writerOf } from "./access.ts";
+import { apiKeyStore, MAX_KEYS } from "./db/api-keys.ts";
+import { readPlain } from "./json-body.ts";
+
+const FORM = '{"name": "acme", "namespace": "shop", "plan"?: "gold", "labels"?: {"team": "a"}, "ttlSeconds"?: 86400}';
+
+/** As if they were objects: who may write policies of a namespace makes its keys, and who may read it sees them. */
+const KEYS = { group: "tulle.dev", resource: "apikeys" };
+
+/** API keys of services' clients: shown once, revoked by id. A token of one namespace reaches the keys of that namespace alone. */
+export function keyRoutes(): Hono<Api> {
+  const app = new Hono<Api>();
+  app.get("/keys", needsPath, async (c) => {
+    const { namespace: own } = c.var.account;
+    const { namespace: wanted } = c.req.query();
+    if (wanted !== undefined) {
+      const refused = await refusal(c, { verb: "list", ...KEYS, namespace: wanted });
+      if (refused !== null) return answer(c, refused);
+    }
+    return c.json({ keys: await apiKeyStore(c.env.DB).list(wanted ?? own) });
+  });
+  app.post("/keys", async (c) => {
+    const body = await readPlain(c.req.raw, FORM);
+    if (!body.ok) return answer(c, body.error);
+    const findings: Finding[] = [];
+    const wanted = readShape(WantedKey, body.value, reportTo(findings));
+    if (wanted === null) return answer(c, unread(findings));
+    const { name, namespace, plan = null, labels = {}, ttlSeconds } = wanted;
+    const refused = await refusal(c, { verb: "create", ...KEYS, namespace });
+    if (refused !== null) return answer(c, refused);
+    const now = Date.now();
+    const expiresAt = ttlSeconds === undefined ? null : now + ttlSeconds * 1_000;
+    const key = { name, namespace, plan, labels, expiresAt };
+    const made = await apiKeyStore(c.env.DB).create(key, now, writerOf(c));
+    if (made === null)
+      return answer(c, failure("Forbidden", `\`${namespace}\` has ${MAX_KEYS} keys that hold: revoke some first`));
+    return c.json({ ...made, ...key, createdAt: now }, 201, { "cache-control": "no-store" });
+  });
+  app.delete("/keys/:id", async (c) => {
+    const id = c.req.param("id");
+    const store = apiKeyStore(c.env.DB);
+    const namespace = await store.namespaceOf(id);
+    const { namespace: own } = c.var.account;
+    // Another namespace's is as good as none.
+    if (namespace === null || (own !== null && own !== namespace))
+      return answer(c, failure("NotFound", `there is no API key \`${id.slice(0, 64)}\` to revoke`));
+    const refused = await refusal(c, { verb: "delete", ...KEYS, namespace });
+    if (refused !== null) return answer(c, refused);
+    await store.revoke(id, Date.now(), writerOf(c));
+    return c.body(null, 204);
+  });
+  return app;
+}
+
+function unread(findings: readonly Finding[]): Status {
+  const told = findings.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`));
+  return failure("BadRequest", `${told.join("; ")}; send JSON: ${FORM}`);
+}
