@@ -41,7 +41,9 @@ export class IdentityProvider {
       if (request.url === "/jwks") this.keyFetches.push(Date.now());
       this.#answer(request, response);
     });
-    await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(this.#port, "127.0.0.1", resolve);
+    });
     this.#server = server;
   }
 
