@@ -134,7 +134,10 @@ export class KubectlStream {
         resolve();
       }),
     );
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#stderr += text;
+      this.#wake?.();
+    });
     if (child.stdout)
       createInterface({ input: child.stdout }).on("line", (text) => {
         this.lines.push(text);
@@ -161,6 +164,15 @@ export class KubectlStream {
     );
     if (found === undefined) throw new Error(`no line like ${pattern} up to the end\n${this.#printed()}`);
     return found;
+  }
+
+  /** Until its watch is open, or it needs none and ends: with `-v=6` it tells of each answer that it gets. */
+  async watching(): Promise<void> {
+    const watches = async (): Promise<void> => {
+      while (!this.#ended && !/watch=true.*200 OK/.test(this.#stderr))
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+    };
+    await within(() => `its watch\n${this.#printed()}`, 100_000, watches());
   }
 
   #printed(): string {

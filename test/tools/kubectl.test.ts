@@ -618,9 +618,8 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
 
       it("sees what a selector lets in and out", async () => {
         await mustApply(policy("chosen", "DENY"));
-        const open = await openWatches();
-        const watch = stream("get", "ap", "-l", "seen=yes", "-w", "--output-watch-events");
-        await until("the watch", async () => (await openWatches()) > open);
+        const watch = stream("get", "ap", "-l", "seen=yes", "-w", "--output-watch-events", "-v=6");
+        await watch.watching();
         await ok("label", "ap", "chosen", "seen=yes");
         await watch.line(/^ADDED +chosen/);
         await ok("label", "ap", "chosen", "seen-");
@@ -628,11 +627,6 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await watch.stop();
       });
     });
-
-    async function openWatches(): Promise<number> {
-      const { text } = await mesh.control("/api/v1/status");
-      return (JSON.parse(text) as { watches: number }).watches;
-    }
 
     describe("one object", () => {
       const { ok, fails, run, runGiven, mustApply, json } = inNamespace("object");
@@ -787,9 +781,8 @@ describe.skipIf(BINARIES.length === 0)("a mesh", () => {
         await mustApply(policy("p", "DENY"));
         const told = await ok("wait", "--for=condition=Accepted", "ap/p", "--timeout=90s");
         expect(told).toBe("authorizationpolicy.security.istio.io/p condition met\n");
-        const open = await openWatches();
-        const waiting = stream("wait", "--for=condition=Ready", "ap/p", "--timeout=90s");
-        await until("the watch", async () => (await openWatches()) > open);
+        const waiting = stream("wait", "--for=condition=Ready", "ap/p", "--timeout=90s", "-v=6");
+        await waiting.watching();
         expect(waiting.lines).toEqual([]);
         const path = `/k8s/apis/security.istio.io/v1/namespaces/${namespace}/authorizationpolicies/p/status`;
         const condition = { type: "Ready", status: "True", reason: "Ready", message: "" };
@@ -818,11 +811,10 @@ apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: live }
 spec: { hosts: [live], http: [{ directResponse: { status: 200, body: { string: live } } }] }`);
-        const open = await openWatches();
-        const waiting = stream("wait", "--for=condition=Programmed", "vs/live", "--timeout=90s");
+        const waiting = stream("wait", "--for=condition=Programmed", "vs/live", "--timeout=90s", "-v=6");
         const state = { isMet: false };
         // Without a request no isolate is awake, and nobody could say it. Had one been awake, there need be no watch.
-        await until("the watch", async () => waiting.lines.length > 0 || (await openWatches()) > open);
+        await waiting.watching();
         const asking = (async () => {
           while (!state.isMet) {
             for (const gateway of mesh.info.gateways) await send(gateway).catch(() => undefined);
@@ -844,9 +836,8 @@ spec: { hosts: [live], http: [{ directResponse: { status: 200, body: { string: l
 
       it("for a deletion ends with it", async () => {
         await mustApply(policy("gone", "DENY"));
-        const open = await openWatches();
-        const waiting = stream("wait", "--for=delete", "ap/gone", "--timeout=90s");
-        await until("the watch", async () => (await openWatches()) > open);
+        const waiting = stream("wait", "--for=delete", "ap/gone", "--timeout=90s", "-v=6");
+        await waiting.watching();
         await ok("delete", "ap", "gone");
         await waiting.line(/^authorizationpolicy\.security\.istio\.io\/gone condition met$/);
         if (binary.minor >= WAITS_FOR_NOTHING) await ok("wait", "--for=delete", "ap/gone", "--timeout=20s");
