@@ -23,7 +23,8 @@ export function withPaths(config: Values, { folder, output }: Folders): Values {
   const files = (names: Values) =>
     Object.fromEntries(Object.entries(names).map(([name, path]) => [name, fromOutput(path)]));
   return {
-    ...(config["tsconfig"] !== undefined && { tsconfig: fromOutput(config["tsconfig"]) }),
+    // wrangler looks for it from the working directory and from the configuration's folder in one: it is told beside the configuration.
+    tsconfig: undefined,
     ...mapped("build", (build) =>
       build["command"] === undefined
         ? {}

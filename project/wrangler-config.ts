@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
 import type { Unstable_Config } from "wrangler";
 import type { WorkerSource } from "../src/deployment/topology.ts";
 import { ProjectError } from "./mesh-file.ts";
 
-/** A Worker's configuration as wrangler reads it: environment applied, `main` absolute. */
+/** A Worker's configuration as wrangler reads it: environment applied, `main` and `tsconfig` absolute. */
 export type WranglerConfig = Unstable_Config;
 
 /**
@@ -17,10 +18,24 @@ export async function readWranglerConfig(path: string, environment: string | und
   // Half a second to load: only what needs it waits for it.
   const { unstable_readConfig: read } = await import("wrangler");
   try {
-    return read({ config: path, ...(environment !== undefined && { env: environment }) }, { hideWarnings: true });
+    const config = read(
+      { config: path, ...(environment !== undefined && { env: environment }) },
+      { hideWarnings: true },
+    );
+    return config.tsconfig === undefined ? config : { ...config, tsconfig: tsconfigOf(config.tsconfig, path) };
   } catch (error) {
     throw new ProjectError(`${path}: ${lineOf(error)}${error instanceof Error ? error.message.trim() : String(error)}`);
   }
+}
+
+/**
+ * wrangler joins it to the configuration's folder, and tells it from the working directory; of an environment that inherits it
+ * it does so twice.
+ */
+function tsconfigOf(told: string, path: string): string {
+  const once = resolve(told);
+  const twice = resolve(relative(dirname(path), once));
+  return !existsSync(once) && existsSync(twice) ? twice : once;
 }
 
 /** wrangler says `ValueExpected`, and where beside it. */

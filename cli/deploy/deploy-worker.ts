@@ -6,7 +6,7 @@ import { CommandError } from "../tulle/command-error.ts";
 import { contentHash } from "./content-hash.ts";
 import { assertionKeyIsSet, firstAssertionKey } from "./keys.ts";
 import type { Deployment } from "./plan.ts";
-import { type DeployRun, must, plannedWorkers, writeConfig } from "./run.ts";
+import { type DeployRun, filesOf, must, plannedWorkers, writeConfig } from "./run.ts";
 import type { DeployedWorker } from "./workers.ts";
 
 /**
@@ -31,14 +31,14 @@ export async function deployWorker(
   // Of containers' images nothing is known here.
   const before = now.config["containers"] === undefined ? state.kept.workers[name] : undefined;
   if (before !== undefined && secrets === null && pass === 1 && !force) {
-    await bundled(run, now, ["--dry-run", "--config", config]);
+    await bundled(run, now, ["--dry-run", ...filesOf(now, config)]);
     if (before === hashOf(run, now, config)) return "unchanged";
   }
   const secretsPath = join(state.folder, "secrets.json");
   rmSync(secretsPath, { force: true });
   if (secrets !== null) writeFileSync(secretsPath, JSON.stringify(secrets), { mode: 0o600 });
   try {
-    await bundled(run, now, ["--config", config, ...(secrets === null ? [] : ["--secrets-file", secretsPath])]);
+    await bundled(run, now, [...filesOf(now, config), ...(secrets === null ? [] : ["--secrets-file", secretsPath])]);
   } finally {
     rmSync(secretsPath, { force: true });
   }

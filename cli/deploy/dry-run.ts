@@ -1,7 +1,7 @@
 import { CommandError } from "../tulle/command-error.ts";
 import { type Format, print, printStructured, tell } from "../tulle/output.ts";
 import { bundleOf } from "./deploy-worker.ts";
-import { type DeployRun, plannedWorkers, writeConfig } from "./run.ts";
+import { type DeployRun, filesOf, plannedWorkers, writeConfig } from "./run.ts";
 
 /**
  * Has wrangler bundle and check every Worker as it would be deployed.
@@ -14,7 +14,7 @@ export async function dryRun(run: DeployRun, output: Format): Promise<void> {
   for (const worker of workers) {
     const { name } = worker;
     const config = writeConfig(run, worker);
-    const args = ["deploy", "--dry-run", "--config", config, "--outdir", bundleOf(run.state.folder, name)];
+    const args = ["deploy", "--dry-run", ...filesOf(worker, config), "--outdir", bundleOf(run.state.folder, name)];
     const answer = await run.wrangler(args);
     const says = answer.ok ? (/^Total Upload: .*$/m.exec(answer.value)?.[0] ?? "checked") : answer.error;
     results.push({ worker: name, ok: answer.ok, says });

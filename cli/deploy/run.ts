@@ -57,6 +57,12 @@ export function writeConfig(
   return path;
 }
 
+/** By which wrangler finds a Worker's files: no `tsconfig` is in a generated configuration. */
+export function filesOf({ source }: DeployedWorker, config: string): readonly string[] {
+  const tsconfig = source?.worker.config.tsconfig;
+  return ["--config", config, ...(tsconfig === undefined ? [] : ["--tsconfig", tsconfig])];
+}
+
 /** @returns what it printed. @throws CommandError with all that it said */
 export async function must(wrangler: Wrangler, args: readonly string[]): Promise<string> {
   const answer = await wrangler(args);

@@ -24,12 +24,14 @@ export interface Failure {
  * wrangler bundles a Worker and watches its code and its configuration, and runs nothing.
  *
  * @param config path of its configuration
+ * @param tsconfig absolute: none is in its configuration
  * @param onBundle gets its code as Miniflare takes it, at first and after each save
  * @param onFailed is told where there is none: the last good one stays
  * @throws where there is nothing to bundle yet
  */
 export async function startBundling(
   config: string,
+  tsconfig: string | undefined,
   onBundle: (code: WorkerOptions) => void,
   onFailed: (failure: Failure) => void,
 ): Promise<DevEnv> {
@@ -46,6 +48,7 @@ export async function startBundling(
   devEnv.on("error", failed);
   await devEnv.startWorker({
     config,
+    ...(tsconfig !== undefined && { build: { tsconfig } }),
     dev: { remote: false, watch: true, logLevel: "none", server: { port: 0 }, inspector: false },
   });
   return devEnv;

@@ -62,5 +62,7 @@ export function commandElsewhere(
     `--persist-to ${short(storage)}`,
     // wrangler takes a relative one from the configuration's folder, and Node, which reads it too, from this one.
     ...(vars === undefined ? [] : [`--env-file ${vars}`]),
+    // None is in the generated configuration.
+    ...(config.tsconfig === undefined ? [] : [`--tsconfig ${config.tsconfig}`]),
   ].join(" ");
 }

@@ -87,7 +87,7 @@ export class UserWorker {
     };
     try {
       const config = writeGeneratedConfig(this.#source, this.#generate());
-      this.#devEnv = await startBundling(config, onBundle, onFailed);
+      this.#devEnv = await startBundling(config, this.#source.config.tsconfig, onBundle, onFailed);
       if (this.#stopped) await this.#devEnv.teardown();
     } catch (error) {
       onFailed(failureOf(error, this.#folder, false));

@@ -126,6 +126,19 @@ describe("tulle deploy, on an account that is not real", () => {
     expect(orders!.config.workers_dev).toBe(false);
   });
 
+  it("tells wrangler beside the generated configuration which tsconfig a Worker is built by", async () => {
+    const tried = shop({
+      ...SHOP,
+      "payments/wrangler.json": { ...SHOP["payments/wrangler.json"], tsconfig: "tsconfig.worker.json" },
+      "payments/tsconfig.worker.json": "{}",
+    });
+    await deploy(tried);
+    const told = tried.account.calls.flatMap(({ args, config }) =>
+      args.includes("--tsconfig") ? [[config?.name, args[args.indexOf("--tsconfig") + 1], config?.tsconfig]] : [],
+    );
+    expect(told).toEqual([["payments", join(tried.folder, "payments/tsconfig.worker.json"), undefined]]);
+  });
+
   it("gives a gateway its routes when it has all its bindings", async () => {
     const tried = shop();
     await deploy(tried);

@@ -73,3 +73,29 @@ it.each([
     await user.stop();
   }
 });
+
+it("builds by the tsconfig that a configuration names, which an environment inherits, as wrangler in its folder does", async () => {
+  const config = { name: "web", main: "index.ts", compatibility_date: "2026-10-01", tsconfig: "tsconfig.web.json" };
+  save("web/wrangler.json", JSON.stringify({ ...config, env: { next: { vars: { STAGE: "next" } } } }));
+  save("web/tsconfig.web.json", '{ "compilerOptions": { "paths": { "@shared/*": ["../shared/*"] } } }');
+  save("web/index.ts", `import { word } from "@shared/word"; export default { fetch: () => new Response(word) };`);
+  save("api/wrangler.json", JSON.stringify({ ...config, name: "api", tsconfig: undefined, env: { next: {} } }));
+  save("shared/word.ts", GOOD);
+  for (const environment of [undefined, "next"]) {
+    const { configs } = await readProject({ file: join(folder, "tulle.jsonc"), environment });
+    const source = configs.get(environment === undefined ? "web" : "web-next");
+    if (source === undefined) throw new Error("no Worker `web`");
+    const told: string[] = [];
+    const user = new UserWorker(source, join(folder, ".tulle/dev"), {
+      onBuilt: () => told.push("built"),
+      onFailed: (why) => told.push(why),
+    });
+    try {
+      await user.start();
+      await until("a bundle, or why there is none", () => told.length > 0);
+      expect(told).toEqual(["built"]);
+    } finally {
+      await user.stop();
+    }
+  }
+});
