@@ -163,7 +163,7 @@ describe("an isolate that is shown API keys", () => {
     let dead = true;
     const { time, calls, find } = isolate(async (hashes) => (dead ? held.promise : allKnown(hashes)));
     const first = find(KEY);
-    await vi.waitUntil(() => calls.length === 1);
+    await vi.waitUntil(() => calls.length === 1, { timeout: 60_000, interval: 5 });
     dead = false;
     time.now += 2_001;
     expect(await find(KEY)).toEqual(KNOWN);
