@@ -1,4 +1,4 @@
-import { identifyKey, type LinkedKeys, withKey } from "../policy/api-keys.ts";
+import { identifyKey, type LinkedKeys, withKey, withKnownKey } from "../policy/api-keys.ts";
 import { authorize } from "../policy/authorization.ts";
 import { authenticate, type Authenticated, NO_TOKENS, withOutputs } from "../policy/request-authentication.ts";
 import { shadowNotes } from "../policy/shadow.ts";
@@ -23,13 +23,14 @@ export interface Passed extends Authenticated {
 /** One set's API keys, its providers, its token rules, then its policies, which see headers that these fill as the service will. */
 export function check(
   set: LinkedPolicySet,
-  came: RequestFacts,
+  before: RequestFacts,
   stage: "gateway" | "destination",
   route: LinkedRoute | null,
   cluster: LinkedCluster | null,
   trace: Trace | undefined,
 ): Passed | Answer | Need {
   trace?.enters?.(stage, set, cluster?.model.id ?? null);
+  const came = withKnownKey(before, set.model.keysOf);
   if (set.keys === null) return checkIdentified(set, came, stage, route, cluster, trace);
   const keyed = checkKey(set.keys, set.observes, came, stage, route, cluster, trace);
   if ("effect" in keyed) return keyed;

@@ -117,6 +117,18 @@ function refusalOf(fact: ApiKeyFact, { policies }: KeyHeader, now: number): KeyR
   }
 }
 
+/**
+ * The request as a workload's policies see it. Who may write in a Gateway's namespace makes keys there of any name and plan: they say
+ * nothing to policies of others.
+ *
+ * @param namespaces whose keys those policies know
+ */
+export function withKnownKey(facts: RequestFacts, namespaces: readonly string[] | undefined): RequestFacts {
+  const { apiKey } = facts;
+  if (apiKey === undefined || namespaces?.includes(apiKey.namespace) === true) return facts;
+  return { ...facts, apiKey: undefined };
+}
+
 /** The request as everything behind this sees it: with whose key it was, and without the key. */
 export function withKey(facts: RequestFacts, key: ApiKey | null, changes: readonly HeaderChange[]): RequestFacts {
   if (changes.length === 0 && key === null) return facts;

@@ -194,6 +194,8 @@ export interface PolicySet {
   readonly custom?: readonly CustomPolicyModel[];
   /** Which API keys it takes, before all others. Absent: it looks for none. */
   readonly keys?: readonly ApiKeyPolicyModel[];
+  /** Namespaces whose keys its policies know where a Gateway took one. Absent: none does, or none looks at keys. */
+  readonly keysOf?: readonly string[];
   /** What they match is told of, and nothing else comes of it. Absent: none. */
   readonly audit?: readonly AuthorizationPolicyModel[];
 }

@@ -48,6 +48,17 @@ describe("an APIKeyPolicy", () => {
     expect(keysOf(made)).toEqual([]);
   });
 
+  it("of a Gateway is told to policies of its own namespace, and one of the root namespace to all", () => {
+    const gold = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: gold, namespace: default }
+spec: { rules: [{ when: [{ key: request.auth.key.plan, values: [gold] }] }] }`;
+    const { policySets } = sliceOf(service("orders"), gold);
+    expect(policySets.map(({ keysOf }) => keysOf)).toEqual([["default", "istio-system"]]);
+    expect(sliceOf(service("orders"), policy("{}")).policySets.map(({ keysOf }) => keysOf)).toEqual([undefined]);
+  });
+
   it("is observed where its namespace observes", () => {
     const namespace = `
 apiVersion: v1

@@ -151,11 +151,33 @@ describe("the key of a request", () => {
   it("that a Gateway took is known to the service's policies, and reaches no service", () => {
     const allow = [when({ key: { kind: "request.auth.key.name" }, values: exact("acme") })];
     const own = { ...OPEN, keys: [{ ...POLICY, name: "edge/keys", namespace: "edge" }] };
-    const of = slice({ keyHeaders: ["x-api-key"], front: FRONT, policySets: [{ ...OPEN, allow }, own] });
+    const policySets = [{ ...OPEN, allow, keysOf: ["shop", "edge"] }, own];
+    const of = slice({ keyHeaders: ["x-api-key"], front: FRONT, policySets });
     const decision = forwarded(of, sent(known({ namespace: "edge" })));
     expect(decision.request).toContainEqual({ op: "remove", name: "x-api-key" });
     expect(decision.headers).not.toHaveProperty("x-api-key");
     expect(verdict(of, sent(known({ namespace: "edge", name: "other" })))).toBe("rbac_denied_no_allow");
+  });
+
+  it("that the Gateway of another namespace took says nothing to the service's policies, which that namespace could forge", () => {
+    const { required: _, ...optional } = { ...POLICY, header: "x-own" };
+    const gold = [when({ key: { kind: "request.auth.key.plan" }, values: exact("gold") })];
+    const edge = { ...OPEN, keys: [{ ...POLICY, name: "edge/keys", namespace: "edge" }] };
+    const of = (change: Partial<PolicySet>) => {
+      const policySets = [{ ...OPEN, keysOf: ["shop", "istio-system"], ...change }, edge];
+      return slice({ keyHeaders: ["x-api-key", "x-own"], front: FRONT, policySets });
+    };
+    const both = (own: ApiKeyFact | null) =>
+      sent(null, {
+        apiKeys: new Map([
+          ["x-api-key", known({ namespace: "edge" })],
+          ["x-own", own],
+        ]),
+      });
+    expect(verdict(of({ allow: gold }), both(null))).toBe("rbac_denied_no_allow");
+    expect(verdict(of({ allow: gold, keys: [optional] }), both(null))).toBe("rbac_denied_no_allow");
+    expect(verdict(of({ allow: gold, keys: [optional] }), both(known()))).toBe("forward");
+    expect(verdict(of({ deny: gold }), both(null))).toBe("forward");
   });
 
   it("is what limits count by and choose their rates by", () => {

@@ -53,16 +53,23 @@ export function workloadPolicies(
     const withAction = (action: "ALLOW" | "DENY" | "AUDIT"): readonly AuthorizationPolicyModel[] =>
       objectsOf(action).map((policy) => authorizationModel(world, policy, ports));
     const custom = objectsOf("CUSTOM").map((policy) => customModel(world, policy, ports));
+    const [deny, allow, audit] = [withAction("DENY"), withAction("ALLOW"), withAction("AUDIT")];
+    const looksAtKeys = [...custom, ...deny, ...allow, ...audit].some(isOfKeys);
     return {
       mtls: mtlsMode(world, selecting(world, "peer-authentication", namespace, labels), ports),
       jwt: selecting(world, "request-authentication", namespace, labels).flatMap((policy) => jwtRules(world, policy)),
-      deny: withAction("DENY"),
-      allow: meshConfig(world).defaultDeny === true ? [DEFAULT_DENY, ...withAction("ALLOW")] : withAction("ALLOW"),
+      deny,
+      allow: meshConfig(world).defaultDeny === true ? [DEFAULT_DENY, ...allow] : allow,
       ...unlessEmpty("custom", custom),
       ...unlessEmpty("keys", selecting(world, "api-key", namespace, labels).map(apiKeyModel)),
-      ...unlessEmpty("audit", withAction("AUDIT")),
+      ...unlessEmpty("keysOf", looksAtKeys ? unique([namespace, rootNamespace(world)]) : []),
+      ...unlessEmpty("audit", audit),
     };
   });
+}
+
+function isOfKeys({ rules }: AuthorizationPolicyModel): boolean {
+  return rules.some(({ when = [] }) => when.some(({ key }) => key.kind.startsWith("request.auth.key.")));
 }
 
 /** `MeshConfig.defaultDeny`: as an ALLOW policy of the root namespace that allows nothing. */
@@ -91,17 +98,22 @@ function strictest(modes: readonly MtlsMode[]): MtlsMode {
 }
 
 function joined(sets: readonly PolicySet[]): PolicySet {
-  const unique = <T extends { readonly name: string }>(members: readonly T[]): readonly T[] =>
+  const named = <T extends { readonly name: string }>(members: readonly T[]): readonly T[] =>
     [...new Map(members.map((member) => [member.name, member])).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     mtls: strictest(sets.map(({ mtls }) => mtls)),
-    jwt: unique(sets.flatMap(({ jwt }) => jwt)),
-    deny: unique(sets.flatMap(({ deny }) => deny)),
-    allow: unique(sets.flatMap(({ allow }) => allow)),
-    ...unlessEmpty("custom", unique(sets.flatMap(({ custom = [] }) => custom))),
-    ...unlessEmpty("keys", unique(sets.flatMap(({ keys = [] }) => keys))),
-    ...unlessEmpty("audit", unique(sets.flatMap(({ audit = [] }) => audit))),
+    jwt: named(sets.flatMap(({ jwt }) => jwt)),
+    deny: named(sets.flatMap(({ deny }) => deny)),
+    allow: named(sets.flatMap(({ allow }) => allow)),
+    ...unlessEmpty("custom", named(sets.flatMap(({ custom = [] }) => custom))),
+    ...unlessEmpty("keys", named(sets.flatMap(({ keys = [] }) => keys))),
+    ...unlessEmpty("keysOf", unique(sets.flatMap(({ keysOf = [] }) => keysOf))),
+    ...unlessEmpty("audit", named(sets.flatMap(({ audit = [] }) => audit))),
   };
+}
+
+function unique(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].sort();
 }
 
 function customModel(world: World, policy: KubeObject, ports: readonly number[]): CustomPolicyModel {
