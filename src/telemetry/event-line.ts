@@ -52,7 +52,7 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/\bparams:[^]*$/i, "params: ..."],
   [/-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[^]*$/, "-----BEGIN PRIVATE KEY-----..."],
   [/\b(Bearer|Basic|DPoP)\s+[^\s"',;]+/gi, "$1 ..."],
-  [/\b(tulle|session|join)_[\w-]{16,}/g, "$1_..."],
+  [/\b(tulle|session|join|tk)_[\w-]{16,}/g, "$1_..."],
   [/\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g, "eyJ..."],
   [
     /\b(authorization|cookie|set-cookie|x-api-key|api-key|password|secret|token)(["']?\s*[:=]\s*["']?)[^\s"',;&]+/gi,

@@ -7,7 +7,7 @@ const word = fc.string({ unit: fc.constantFrom(..."abcXYZ019_-".split("")), minL
 
 /** Something secret, in a form that it has in errors, headers and URLs, with what must not be seen of it. */
 const secret = fc.oneof(
-  fc.tuple(fc.constantFrom("tulle_", "session_", "join_"), word).map(([prefix, rest]) => [prefix + rest, rest]),
+  fc.tuple(fc.constantFrom("tulle_", "session_", "join_", "tk_"), word).map(([prefix, rest]) => [prefix + rest, rest]),
   fc.tuple(fc.constantFrom("Bearer ", "bearer  ", "Basic "), word).map(([scheme, rest]) => [scheme + rest, rest]),
   word.map((rest) => [`eyJhbGciOiJFUzI1NiJ9.eyJ${rest}.${rest}`, rest]),
   word.map((rest) => [`-----BEGIN EC PRIVATE KEY-----\n${rest}\n-----END EC PRIVATE KEY-----`, rest]),
