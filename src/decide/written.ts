@@ -2,7 +2,7 @@ import { isSecretHeader } from "../match/secret-test.ts";
 import type { LinkedPlace } from "../policy/request-authentication.ts";
 import { REDACTED, withoutValues } from "../request/credentials.ts";
 import { foldedName } from "../request/header-names.ts";
-import type { ApiKeyFact } from "../request/api-key-fact.ts";
+import type { ApiKeyFact, ApiKeyFacts } from "../request/api-key-fact.ts";
 import type { CheckFact } from "../request/check-fact.ts";
 import { ConclusionMissing, type RequestFacts } from "../request/facts.ts";
 import { emptyHeaders, type HeaderRecord } from "../request/headers.ts";
@@ -65,7 +65,7 @@ export function writeFacts(slice: LinkedSlice, facts: RequestFacts): WrittenFact
     query: withoutValues(query),
     headers: writtenHeaders(slice, facts.headers),
     tokens: writtenTokens(slice, tokens),
-    ...(apiKeys && { apiKeys: Object.fromEntries(apiKeys) }),
+    ...(apiKeys && { apiKeys: writtenKeys(slice, apiKeys) }),
     ...(checks && { checks: writtenChecks(checks) }),
     conclusions: Object.fromEntries(by),
   };
@@ -94,6 +94,19 @@ export function readFacts(slice: LinkedSlice, written: WrittenFacts): RequestFac
     ...(checks && { checks: new Map(Object.entries(checks)) }),
     conclusions: { by: new Map(Object.entries(conclusions)), mode: "read" },
   };
+}
+
+const UNKNOWN: ApiKeyFact = { state: "unknown" };
+
+/** Another namespace's key is unknown here, to those too who read records. */
+function writtenKeys({ model }: LinkedSlice, keys: ApiKeyFacts): NonNullable<WrittenFacts["apiKeys"]> {
+  const taken = new Set(model.policySets.flatMap(({ keys: policies = [] }) => policies.map((one) => one.namespace)));
+  return Object.fromEntries(
+    [...keys].map(([header, fact]) => {
+      const of = fact?.state === "known" ? fact.key.namespace : fact?.state === "revoked" ? fact.namespace : null;
+      return [header, of === null || taken.has(of) ? fact : UNKNOWN];
+    }),
+  );
 }
 
 function readKeys(

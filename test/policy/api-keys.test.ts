@@ -221,6 +221,14 @@ describe("the key of a request", () => {
     expect(older.headers).not.toHaveProperty("x-api-key");
   });
 
+  it("of a namespace that nobody asks for here stands in no record, not even that it is one", () => {
+    for (const fact of [known({ namespace: "bank" }), { state: "revoked", namespace: "bank" } as const]) {
+      const written = writeFacts(guarded(), sent(fact));
+      expect(written.apiKeys).toEqual({ "x-api-key": { state: "unknown" } });
+      expect(verdict(guarded(), readFacts(guarded(), written))).toBe(verdict(guarded(), sent(fact)));
+    }
+  });
+
   it("a record that says nothing of a key that was there decides nothing", () => {
     const { apiKeys: _, ...written } = writeFacts(guarded(), sent(known()));
     expect(() => readFacts(guarded(), written)).toThrow("API key in x-api-key");
