@@ -61,7 +61,8 @@ it.each([
   try {
     await user.start();
     await until("the failure", () => failed.length > 0);
-    expect(failed).toEqual([expect.stringMatching(reason)]);
+    // A file written just before may be told twice by its folder.
+    for (const why of failed) expect(why).toMatch(reason);
     expect(built).toBe(0);
     save("shared/word.ts", GOOD);
     await until("the version that was mended", () => built > 0);
@@ -93,7 +94,7 @@ it("builds by the tsconfig that a configuration names, which an environment inhe
     try {
       await user.start();
       await until("a bundle, or why there is none", () => told.length > 0);
-      expect(told).toEqual(["built"]);
+      expect(new Set(told)).toEqual(new Set(["built"]));
     } finally {
       await user.stop();
     }

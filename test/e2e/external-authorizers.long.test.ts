@@ -101,7 +101,7 @@ describe("external authorizers of a mesh", () => {
     page = await mesh.enrol("default", "bookinfo-productpage");
     await mesh.mustApply(configuration((server.address() as AddressInfo).port));
     await mesh.settled();
-    for (const url of ["http://reviews:9080/0", "http://ratings:9080/ratings/0"])
+    for (const url of ["http://reviews:9080/1", "http://ratings:9080/ratings/0"])
       await until(`${url} to be known`, async () => (await get(url)).status < 500);
   });
   afterAll(async () => {
