@@ -38,16 +38,22 @@ export interface LinkedLimit {
 
 /** Headers that they name. */
 export function limitHeaders(limits: readonly LimitModel[]): readonly string[] {
-  return limits
-    .flatMap(({ when, key, tiers = [], cost, answerCost }) => [
-      when,
-      ...key,
-      ...tiers.map((tier) => tier.when),
-      cost,
-      answerCost,
-    ])
-    .flatMap((tree) => (tree === undefined ? [] : leavesOf(tree)))
-    .flatMap((leaf) => (leaf.kind === "header" && leaf.of === "request" ? leaf.name : []));
+  return limits.flatMap(leavesIn).flatMap((leaf) => (leaf.kind === "header" && leaf.of === "request" ? leaf.name : []));
+}
+
+/** Whether anything of it depends on whose API key a request has. */
+export function looksAtKeys(limit: LimitModel): boolean {
+  return leavesIn(limit).some(isOfKey);
+}
+
+function leavesIn({ when, key, tiers = [], cost, answerCost }: LimitModel): readonly Leaf[] {
+  return [when, ...key, ...tiers.map((tier) => tier.when), cost, answerCost].flatMap((tree) =>
+    tree === undefined ? [] : leavesOf(tree),
+  );
+}
+
+function isOfKey(leaf: Leaf): boolean {
+  return leaf.kind === "attribute" && leaf.name.startsWith("request.auth.key.");
 }
 
 /** @returns null where there is none: a request pays nothing then */
@@ -69,15 +75,17 @@ function joined(limit: LinkedLimit, { when: other }: LinkedLimit): LinkedLimit {
 }
 
 export function linkLimit(model: LimitModel): LinkedLimit {
-  const { when, key, tiers = [], overrides = {}, cost, answerCost } = model;
+  const { when, key, tiers = [], overrides = {}, cost, answerCost, keysOf = [] } = model;
+  const reader = ofKeys(keysOf, readerOf);
+  const keyReader = ofKeys(keysOf, keyReaderOf);
   return {
     model,
-    when: when === undefined ? null : linkExpression(when, readerOf),
-    key: key.map((part) => linkExpression(part, keyReaderOf)),
-    tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, readerOf), rates: tier.rates })),
+    when: when === undefined ? null : linkExpression(when, reader),
+    key: key.map((part) => linkExpression(part, keyReader)),
+    tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, reader), rates: tier.rates })),
     overrides: new Map(Object.entries(overrides)),
-    cost: cost === undefined ? null : linkExpression(cost, readerOf),
-    answerCost: answerCost === undefined ? null : linkExpression(answerCost, readerOf),
+    cost: cost === undefined ? null : linkExpression(cost, reader),
+    answerCost: answerCost === undefined ? null : linkExpression(answerCost, reader),
     prefix: counterPrefix(model.name, model.target),
   };
 }
@@ -185,6 +193,18 @@ function readerOf(leaf: Leaf): OfRequest {
   if (label !== undefined) return ({ facts }) => labelOf(facts, label);
   const read = Object.hasOwn(READERS, leaf.name) ? READERS[leaf.name] : undefined;
   return read === undefined ? () => undefined : (context) => read(context) ?? undefined;
+}
+
+/** Who may write in another namespace makes API keys there of any name and plan: they say nothing here. */
+function ofKeys(namespaces: readonly string[], reader: (leaf: Leaf) => OfRequest): (leaf: Leaf) => OfRequest {
+  return (leaf) => {
+    const read = reader(leaf);
+    if (!isOfKey(leaf)) return read;
+    return (context, now) => {
+      const { apiKey } = context.facts;
+      return apiKey !== undefined && namespaces.includes(apiKey.namespace) ? read(context, now) : undefined;
+    };
+  };
 }
 
 /** A key is of one: a header that came more than once, or holds a list, names nobody. */

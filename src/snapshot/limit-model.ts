@@ -25,6 +25,8 @@ export interface LimitModel {
   readonly cost?: CompiledExpression;
   /** What an answer costs besides. Absent: nothing. One that cannot be worked out, or is below 0, is 0. */
   readonly answerCost?: CompiledExpression;
+  /** Namespaces whose API keys its expressions know. Absent: none does, or none looks at keys. */
+  readonly keysOf?: readonly string[];
   /** What is over is told, and refuses nothing. */
   readonly audit?: true;
   /** Where nobody can be asked it refuses; absent: a limit of the same size holds in each isolate. */

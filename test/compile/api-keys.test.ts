@@ -59,6 +59,19 @@ spec: { rules: [{ when: [{ key: request.auth.key.plan, values: [gold] }] }] }`;
     expect(sliceOf(service("orders"), policy("{}")).policySets.map(({ keysOf }) => keysOf)).toEqual([undefined]);
   });
 
+  it("of a Gateway is told to limits of its own namespace, and one of the root namespace to all", () => {
+    const limit = (key: string) => `
+apiVersion: tulle.dev/v1alpha1
+kind: RateLimitPolicy
+metadata: { name: l, namespace: default }
+spec:
+  targetRefs: [{ kind: Service, name: orders }]
+  limits: [{ name: each, key: [${key}], rates: [{ limit: 1, window: 1s }] }]`;
+    const limited = ({ limits = [] }: Slice) => limits.map(({ keysOf }) => keysOf);
+    expect(limited(sliceOf(service("orders"), limit("request.auth.key.name")))).toEqual([["default", "istio-system"]]);
+    expect(limited(sliceOf(service("orders"), limit("source.principal")))).toEqual([undefined]);
+  });
+
   it("is observed where its namespace observes", () => {
     const namespace = `
 apiVersion: v1

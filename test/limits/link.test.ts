@@ -55,6 +55,28 @@ describe("the key of a limit", () => {
     expect(counter({ key }, {}, { plan: ["gold"] })).toBe(counter({ key }));
   });
 
+  it("is of API keys of the limit's own namespace or the root, and no one's that another namespace made", () => {
+    const of = (namespace: string) => ({
+      apiKey: { id: "1", name: "acme", namespace, plan: "gold", labels: { team: "a" }, expiresAt: null },
+    });
+    const keysOf = ["ns", "root"];
+    for (const [source, value] of [
+      ["request.auth.key.name", "4:acme"],
+      ["request.auth.key.plan", "4:gold"],
+      ["request.auth.key.id", "1:1"],
+      ['request.auth.key.labels["team"]', "1:a"],
+    ] as const) {
+      const key = [tree(source)];
+      for (const own of keysOf) expect(counter({ key, keysOf }, of(own))).toBe(`ns/p/l||${value}`);
+      expect(counter({ key, keysOf }, of("edge"))).toBe(counter({ key, keysOf }));
+      expect(counter({ key }, of("ns"))).toBe(counter({ key }));
+    }
+    const rates = [{ limit: 100, windowMs: 1_000 }];
+    const tiers = [{ when: tree('request.auth.key.plan == "gold"', "condition"), rates }];
+    expect(asked({ tiers, keysOf }, of("ns"))?.rates).toBe(rates);
+    expect(asked({ tiers, keysOf }, of("edge"))?.rates).not.toBe(rates);
+  });
+
   it("that is not there is counted with others, not counted, or refused", () => {
     const key = [tree('request.headers["x-a"]')];
     expect(counter({ key })).toBe("ns/p/l||");

@@ -195,6 +195,7 @@ describe("the key of a request", () => {
           rates: [{ limit: 100, windowMs: 1_000 }],
         },
       ],
+      keysOf: ["shop"],
     };
     const route = { name: "r", matches: [], destinations: [{ cluster: "a", weight: 1 }], limits: [0] };
     const limited = guarded({}, { routes: [route], limits: [limit] });

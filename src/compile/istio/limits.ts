@@ -4,13 +4,14 @@ import { canonicalHost } from "../../resources/host.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import type { LimitSpec, LimitTargetSpec, RateLimitPolicySpec, RateSpec } from "../../resources/rate-limit-policy.ts";
 import { keyText } from "../../limits/key-text.ts";
+import { looksAtKeys } from "../../limits/link.ts";
 import type { Rate } from "../../limits/rate.ts";
 import type { LimitModel } from "../../snapshot/limit-model.ts";
 import type { CompiledExpression } from "../../snapshot/telemetry-model.ts";
 import { registrationsOf } from "../addresses.ts";
 import { type LimitedPlace, RATE_LIMITS, targetText } from "../limited-place.ts";
 import { targetLabels } from "../targets.ts";
-import { namespaceOf } from "../view.ts";
+import { namespaceOf, rootNamespace } from "../view.ts";
 import type { World } from "../world.ts";
 import { observes } from "./policies.ts";
 
@@ -50,30 +51,43 @@ function modelsFor(
 ): readonly LimitModel[] {
   const { targetRefs } = policy.spec as RateLimitPolicySpec;
   const [, kind, name] = target.split("/");
-  const observed = observes(world, namespaceOf(policy));
+  const of = { observed: observes(world, namespaceOf(policy)), root: rootNamespace(world) };
   return targetRefs.flatMap((ref, index) => {
     const isMeant =
       ref.kind === kind && ref.name === name && (ref.sectionName === undefined || ref.sectionName === section);
     if (!isMeant) return [];
-    return modelsOf(policy, index, observed);
+    return modelsOf(policy, index, of);
   });
 }
 
 /** An object never changes: its models are the same for all routes that it limits, which may be many. */
 const known = new WeakMap<KubeObject, Map<string, readonly LimitModel[]>>();
 
-function modelsOf(policy: KubeObject, index: number, observed: boolean): readonly LimitModel[] {
+/** What a mesh adds to a policy. */
+interface Surroundings {
+  /** The policy's namespace does. */
+  readonly observed: boolean;
+  /** The mesh's root namespace. */
+  readonly root: string;
+}
+
+function modelsOf(policy: KubeObject, index: number, { observed, root }: Surroundings): readonly LimitModel[] {
   const { targetRefs, limits } = policy.spec as RateLimitPolicySpec;
   const ref = targetRefs[index];
   const of = known.get(policy) ?? new Map<string, readonly LimitModel[]>();
   known.set(policy, of);
-  const name = `${index} ${observed}`;
-  const models = of.get(name) ?? (ref ? limits.map((limit) => modelOf(policy, ref, limit, observed)) : []);
+  const name = `${index} ${observed} ${root}`;
+  const models = of.get(name) ?? (ref ? limits.map((limit) => modelOf(policy, ref, limit, { observed, root })) : []);
   of.set(name, models);
   return models;
 }
 
-function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, observed: boolean): LimitModel {
+function modelOf(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, around: Surroundings): LimitModel {
+  const model = ownModel(policy, ref, limit, around.observed);
+  return looksAtKeys(model) ? { ...model, keysOf: [...new Set([namespaceOf(policy), around.root])] } : model;
+}
+
+function ownModel(policy: KubeObject, ref: LimitTargetSpec, limit: LimitSpec, observed: boolean): LimitModel {
   const { key = [], tiers = [], overrides = [], cost, headers = "Standard" } = limit;
   const when = conditionOf(ref, limit);
   return {
