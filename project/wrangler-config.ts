@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import type { Unstable_Config } from "wrangler";
 import type { WorkerSource } from "../src/deployment/topology.ts";
 import { ProjectError } from "./mesh-file.ts";
@@ -17,12 +17,13 @@ export async function readWranglerConfig(path: string, environment: string | und
   if (!existsSync(path)) throw new ProjectError(`no such wrangler configuration: ${path}`);
   // Half a second to load: only what needs it waits for it.
   const { unstable_readConfig: read } = await import("wrangler");
+  const readOf = (env: string | undefined): WranglerConfig =>
+    read({ config: path, ...(env !== undefined && { env }) }, { hideWarnings: true });
   try {
-    const config = read(
-      { config: path, ...(environment !== undefined && { env: environment }) },
-      { hideWarnings: true },
-    );
-    return config.tsconfig === undefined ? config : { ...config, tsconfig: tsconfigOf(config.tsconfig, path) };
+    const config = readOf(environment);
+    if (config.tsconfig === undefined) return config;
+    const inherited = environment === undefined ? undefined : readOf(undefined).tsconfig;
+    return { ...config, tsconfig: tsconfigOf(config.tsconfig, inherited, path) };
   } catch (error) {
     throw new ProjectError(`${path}: ${lineOf(error)}${error instanceof Error ? error.message.trim() : String(error)}`);
   }
@@ -30,12 +31,13 @@ export async function readWranglerConfig(path: string, environment: string | und
 
 /**
  * wrangler joins it to the configuration's folder, and tells it from the working directory; of an environment that inherits it
- * it does so twice.
+ * it does so twice, which leads astray where the working directory is the deeper one.
+ *
+ * @param inherited as wrangler tells that of the whole file
  */
-function tsconfigOf(told: string, path: string): string {
-  const once = resolve(told);
-  const twice = resolve(relative(dirname(path), once));
-  return !existsSync(once) && existsSync(twice) ? twice : once;
+function tsconfigOf(told: string, inherited: string | undefined, path: string): string {
+  const isInherited = inherited !== undefined && told === relative(process.cwd(), join(dirname(path), inherited));
+  return resolve(isInherited ? inherited : told);
 }
 
 /** wrangler says `ValueExpected`, and where beside it. */

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { readProject } from "../../project/read-project.ts";
 
 const folders: string[] = [];
@@ -52,6 +52,39 @@ async function refusal(files: Readonly<Record<string, string>>): Promise<string>
 }
 
 describe("readProject", () => {
+  it("finds the tsconfig of a Worker and of its environments, wherever it is called from", async () => {
+    const config = {
+      name: "web",
+      main: "index.ts",
+      compatibility_date: "2026-10-01",
+      tsconfig: "tsconfig.web.json",
+      env: { next: {}, own: { tsconfig: "deep/tsconfig.json" } },
+    };
+    const of = (name: string, environment: string) => [name, { config: "wrangler.json", environment }];
+    const versions = Object.fromEntries([["v1", { config: "wrangler.json" }], of("v2", "next"), of("v3", "own")]);
+    const made = folder({
+      "tulle.jsonc": JSON.stringify({ mesh: "shop", namespaces: { default: { services: { web: { versions } } } } }),
+      "wrangler.json": JSON.stringify(config),
+      "tsconfig.web.json": "{}",
+      "deep/tsconfig.json": "{}",
+    });
+    const calledFrom = vi.spyOn(process, "cwd");
+    try {
+      for (const cwd of [process.cwd(), "/", made, join(made, "deep"), join(made, "a/much/deeper/one")]) {
+        calledFrom.mockReturnValue(cwd);
+        const { configs } = await readProject({ from: made });
+        expect([cwd, ...[...configs].map(([name, { config: read }]) => [name, read.tsconfig])]).toEqual([
+          cwd,
+          ["web", join(made, "tsconfig.web.json")],
+          ["web-next", join(made, "tsconfig.web.json")],
+          ["web-own", join(made, "deep/tsconfig.json")],
+        ]);
+      }
+    } finally {
+      calledFrom.mockRestore();
+    }
+  });
+
   it("reads toml and jsonc, with environments, from a folder below the file's too", async () => {
     const made = folder({ "tulle.jsonc": MESH, "web/wrangler.toml": WEB, "orders/wrangler.jsonc": ORDERS });
     const { topology, configs } = await readProject({ from: join(made, "web") });
