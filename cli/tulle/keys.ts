@@ -4,7 +4,7 @@ import { isLabelKey } from "../../src/resources/names.ts";
 import { ask, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
-import { collected, type GlobalOptions, positiveDuration } from "./options.ts";
+import { collected, type GlobalOptions, lifetime } from "./options.ts";
 import { type Cell, print, printStructured, printTable, tell } from "./output.ts";
 
 type Label = readonly [name: string, value: string];
@@ -39,7 +39,11 @@ export function addKey(program: Command): void {
     .description("print a new API key, the only time that it is shown")
     .option("--plan <plan>", "what limits tell its client from others by: `request.auth.key.plan`")
     .option("--label <name=value>", "a fact that policies may look at; may be given again", collected(label))
-    .addOption(new Option("--ttl <duration>", "how long it holds, or never").default(DEFAULT_TTL, "90d").argParser(ttl))
+    .addOption(
+      new Option("--ttl <duration>", "how long it holds, or never")
+        .default(DEFAULT_TTL, "90d")
+        .argParser(lifetime(MAX_TTL_DAYS)),
+    )
     .addHelpText(
       "after",
       `
@@ -61,13 +65,6 @@ Example:
     .description("end an API key: gateways take it for 60 seconds more at most")
     .addHelpText("after", "\nExample:\n  $ tulle key revoke 5f0c3a52-6c1e-4d6f-9a53-0d6a3c0f2f0e")
     .action(async (id: string, _: unknown, command: Command) => revoke(id, command.optsWithGlobals<GlobalOptions>()));
-}
-
-function ttl(text: string): number | "never" {
-  if (text === "never") return text;
-  const ms = positiveDuration(text);
-  if (ms < 60_000 || ms > MAX_TTL_DAYS * DAY) throw new InvalidArgumentError(`Give 1m to ${MAX_TTL_DAYS}d, or never.`);
-  return ms;
 }
 
 function label(text: string): Label {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { isDnsLabel } from "../../src/resources/names.ts";
-import { readDuration } from "./duration.ts";
+import { DAY, readDuration } from "./duration.ts";
 import type { Format } from "./output.ts";
 
 /** What every command takes. */
@@ -45,6 +45,16 @@ export function positiveDuration(text: string): number {
   const ms = readDuration(text);
   if (ms === null || ms === 0) throw new InvalidArgumentError("Give a duration such as 90s, 10m, 24h or 7d.");
   return ms;
+}
+
+/** How long a secret holds: from a minute to so many days. @returns a parser, which gives milliseconds or `never` */
+export function lifetime(maxDays: number): (text: string) => number | "never" {
+  return (text) => {
+    if (text === "never") return text;
+    const ms = positiveDuration(text);
+    if (ms < 60_000 || ms > maxDays * DAY) throw new InvalidArgumentError(`Give 1m to ${maxDays}d, or never.`);
+    return ms;
+  };
 }
 
 export function dnsLabel(text: string): string {

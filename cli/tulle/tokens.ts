@@ -1,11 +1,11 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { z } from "zod";
 import { kubeconfig } from "../../src/kube/kubeconfig.ts";
 import { PERMISSIONS } from "../../src/resources/permissions.ts";
 import { ask, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
-import { type GlobalOptions, positiveDuration } from "./options.ts";
+import { type GlobalOptions, lifetime } from "./options.ts";
 import type { Target } from "./target.ts";
 import { type Cell, print, printStructured, printTable, tell } from "./output.ts";
 
@@ -40,7 +40,11 @@ export function addToken(program: Command): void {
     .command("create <name>")
     .description("print a new token, the only time that it is shown")
     .addOption(new Option("--role <role>", "what it may do").choices(ROLES).makeOptionMandatory())
-    .addOption(new Option("--ttl <duration>", "how long it holds, or never").default(DAY, "24h").argParser(ttl))
+    .addOption(
+      new Option("--ttl <duration>", "how long it holds, or never")
+        .default(DAY, "24h")
+        .argParser(lifetime(MAX_TTL_DAYS)),
+    )
     .addOption(
       new Option("--permit <permission...>", "what it may see of requests beside its role").choices(PERMISSIONS),
     )
@@ -80,13 +84,6 @@ Example:
     .description("end a token now")
     .addHelpText("after", "\nExample:\n  $ tulle token revoke 5f0c3a52-6c1e-4d6f-9a53-0d6a3c0f2f0e")
     .action(async (id: string, _: unknown, command: Command) => revoke(id, command.optsWithGlobals<GlobalOptions>()));
-}
-
-function ttl(text: string): number | "never" {
-  if (text === "never") return text;
-  const ms = positiveDuration(text);
-  if (ms < 60_000 || ms > MAX_TTL_DAYS * DAY) throw new InvalidArgumentError(`Give 1m to ${MAX_TTL_DAYS}d, or never.`);
-  return ms;
 }
 
 async function create(name: string, { role, ttl, permit, ...options }: CreateOptions): Promise<void> {

@@ -86,7 +86,7 @@ export function entrancesOf(services: readonly FoundService[]): readonly FoundSe
   );
 }
 
-/** Names of Workers that it binds: not its own, whose other entrypoints a Worker may call as anybody's. */
+/** Names of the Workers that it binds, without its own: one that binds itself is called by nobody else for that. */
 function calledByIt({ versions }: FoundService): readonly string[] {
   const own = new Set(versions.map(({ worker }) => worker.name));
   return versions.flatMap(({ worker }) =>

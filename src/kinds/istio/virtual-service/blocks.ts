@@ -49,7 +49,7 @@ function portsOf(world: World, object: KubeObject, gateway: string): Ports | nul
   return all.size === 0 ? null : { all, some: [...all].slice(0, MOST_NAMED) };
 }
 
-/** None where a host is no service: it has any. */
+/** Empty where any may be: a host that no service has is asked for on every port. */
 function meshPorts(world: World, object: KubeObject): readonly number[] {
   const { hosts = [] } = object.spec as VirtualServiceSpec;
   const namespace = namespaceOf(object);
