@@ -1,0 +1,274 @@
+import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertV4MiniflareOptions } from "miniflare";
+import { CONTROL, controlWorker, gatewayWorker, migrate, STATE, stateWorker } from "../../edge/miniflare-workers.ts";
+import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwarder.ts";
+import { send } from "../support/http.ts";
+import { Runtime } from "../support/runtime.ts";
+import { until } from "../support/until.ts";
+import { CONTROL_GATE, controlGate, type Fault, gatewayGate, gateOf, through, type Way } from "./gate.ts";
+
+type Workers = Extract<Parameters<typeof convertV4MiniflareOptions>[0], { workers: unknown }>["workers"];
+type Worker = NonNullable<Workers>[number];
+
+export interface MeshOptions {
+  /** Names of its gateways. */
+  readonly gateways?: readonly string[];
+  /** A state folder to start on: it outlives the mesh. Absent: one of the mesh's own. */
+  readonly folder?: string;
+  /** Changes to a Worker of it, by name, before it starts: its code, variables, bindings. */
+  readonly changed?: (worker: Worker) => Worker;
+}
+
+/** What control answers. */
+export interface Told {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Fetcher {
+  fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+interface Keys {
+  readonly bootstrap: string;
+  readonly keyEncryption: string;
+  readonly snapshotPrivateKey: string;
+  readonly snapshotPublicKey: string;
+  /** The administrator's, once it was made. */
+  readonly token?: string;
+}
+
+const KEYS = "keys.json";
+
+/** Private addresses are this machine's, and nothing is retried that a row does not ask for. */
+const MESH_CONFIG = {
+  apiVersion: "tulle.dev/v1alpha1",
+  kind: "MeshConfig",
+  metadata: { name: "default", namespace: "istio-system" },
+  spec: {
+    privateRanges: [{ range: "127.0.0.0/8", namespaces: ["*"] }],
+    defaultHttpRetryPolicy: { attempts: 0 },
+  },
+};
+
+const FRONT = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: front, namespace: default }
+spec:
+  selector: { istio: front }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }]
+`;
+
+/**
+ * The mesh that faults are tried on: control, state and gateways as they are deployed, on real D1 and Durable Objects, with the
+ * local mesh's way to private addresses. Between them stand gates that can break calls.
+ */
+export class FaultMesh {
+  /** What its Workers print. */
+  readonly lines: string[] = [];
+  readonly gateways: readonly string[];
+  readonly #runtime: Runtime;
+  readonly #forwarder: { readonly port: number; close(): Promise<void> };
+  readonly #folder: string;
+  readonly #removes: boolean;
+  readonly #ports = new Map<string, number>();
+  #keys: Keys;
+  #markers = 0;
+
+  private constructor(
+    options: MeshOptions,
+    workers: readonly Worker[],
+    parts: {
+      readonly keys: Keys;
+      readonly forwarder: { readonly port: number; close(): Promise<void> };
+      readonly folder: string;
+    },
+  ) {
+    this.gateways = options.gateways ?? ["one"];
+    this.#keys = parts.keys;
+    this.#forwarder = parts.forwarder;
+    this.#folder = parts.folder;
+    this.#removes = options.folder === undefined;
+    this.#runtime = new Runtime(
+      convertV4MiniflareOptions({
+        host: "127.0.0.1",
+        port: 0,
+        cf: false,
+        resourcePersistencePath: join(parts.folder, "state"),
+        handleStructuredLogs: ({ message }: { readonly message: string }) => void this.lines.push(message),
+        workers: workers.map((worker) => options.changed?.(worker) ?? worker),
+      }),
+    );
+  }
+
+  static async start(options: MeshOptions = {}): Promise<FaultMesh> {
+    const folder = options.folder ?? mkdtempSync(join(tmpdir(), "tulle-faults-"));
+    const keys = readKeys(folder);
+    const forwarder = await startPrivateForwarder(false);
+    const control = await controlWorker(keys, "cluster.local", true);
+    const state = await stateWorker();
+    const workers = [
+      ...(await gateways(options.gateways ?? ["one"], keys.snapshotPublicKey, forwarder.port)),
+      { ...state, serviceBindings: { ...state.serviceBindings, CONTROL: through(CONTROL_GATE, "control") } },
+      control,
+      controlGate(),
+    ];
+    const mesh = new FaultMesh(options, workers, { keys, forwarder, folder });
+    await mesh.#begin();
+    return mesh;
+  }
+
+  async #begin(): Promise<void> {
+    await this.#runtime.ready;
+    await migrate(this.#runtime);
+    for (const name of this.gateways) {
+      this.#ports.set(name, Number((await this.#runtime.unsafeGetDirectURL(name)).port));
+    }
+    if (this.#keys.token !== undefined) return;
+    const headers = { authorization: `Bearer ${this.#keys.bootstrap}` };
+    const control = await this.#worker(CONTROL);
+    const made = await control.fetch("http://control/api/v1/bootstrap", { method: "POST", headers });
+    this.#keys = { ...this.#keys, token: ((await made.json()) as { token: string }).token };
+    writeFileSync(join(this.#folder, KEYS), JSON.stringify(this.#keys));
+    await this.mustApply(`${JSON.stringify(MESH_CONFIG)}\n---${FRONT}`);
+  }
+
+  async stop(): Promise<void> {
+    await this.#runtime.dispose();
+    await this.#forwarder.close();
+    if (this.#removes) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  portOf(gateway: string = this.gateways[0] ?? ""): number {
+    const port = this.#ports.get(gateway);
+    if (port === undefined) throw new Error(`no gateway is called ${gateway}`);
+    return port;
+  }
+
+  /** A call to control with the administrator's token. */
+  async control(method: string, path: string, body?: string, type = "application/yaml"): Promise<Told> {
+    const control = await this.#worker(CONTROL);
+    const answer = await control.fetch(`http://control${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#keys.token}`, "content-type": type },
+      ...(body !== undefined && { body }),
+    });
+    return { status: answer.status, text: await answer.text() };
+  }
+
+  async apply(text: string): Promise<Told> {
+    return this.control("POST", "/api/v1/apply", text);
+  }
+
+  async mustApply(text: string): Promise<void> {
+    const { status, text: told } = await this.apply(text);
+    if (status !== 200) throw new Error(`apply: ${status} ${told}`);
+  }
+
+  /** Waits until each gateway has all that was applied so far: one more host says so. */
+  async settled(gateways: readonly string[] = this.gateways): Promise<void> {
+    this.#markers += 1;
+    const host = `settled-${this.#markers}.test`;
+    const route = {
+      apiVersion: "networking.istio.io/v1",
+      kind: "VirtualService",
+      metadata: { name: `settled-${this.#markers}`, namespace: "default" },
+      spec: { hosts: [host], gateways: ["front"], http: [{ directResponse: { status: 204 } }] },
+    };
+    await this.mustApply(JSON.stringify(route));
+    await Promise.all(
+      gateways.map(async (gateway) =>
+        until(`${gateway} to have what was applied`, async () => {
+          // A policy for all may refuse it: then it is served, too.
+          const { status } = await send(`http://127.0.0.1:${this.portOf(gateway)}/`, { host });
+          return status === 204 || status === 403;
+        }),
+      ),
+    );
+  }
+
+  /** @param gateway whose way is broken; absent: each one's. The way `control` is the cells' and has no gateway */
+  async fault(way: Way, fault: Fault | null, gateway?: string): Promise<void> {
+    for (const name of this.#gates(way, gateway)) {
+      const gate = await this.#worker(name);
+      await (await gate.fetch("http://gate/", { method: "POST", body: JSON.stringify({ way, fault }) })).text();
+    }
+  }
+
+  /** All ways are whole again. */
+  async mend(): Promise<void> {
+    for (const name of [CONTROL_GATE, ...this.gateways.map(gateOf)]) {
+      await (await (await this.#worker(name)).fetch("http://gate/", { method: "DELETE" })).text();
+    }
+  }
+
+  /** How often each method of a way was called so far, over all gateways. */
+  async calls(way: Way): Promise<Readonly<Record<string, number>>> {
+    const sums: Record<string, number> = {};
+    for (const name of this.#gates(way)) {
+      const counts = (await (await (await this.#worker(name)).fetch("http://gate/")).json()) as Record<string, number>;
+      for (const [key, count] of Object.entries(counts)) {
+        const [of, method = ""] = key.split(".");
+        if (of === way) sums[method] = (sums[method] ?? 0) + count;
+      }
+    }
+    return sums;
+  }
+
+  #gates(way: Way, gateway?: string): readonly string[] {
+    if (way === "control") return [CONTROL_GATE];
+    return gateway === undefined ? this.gateways.map(gateOf) : [gateOf(gateway)];
+  }
+
+  /** A Durable Object of the state Worker loses its memory, not what it stored. */
+  async evict(className: "Cell" | "Limiter", name: string): Promise<void> {
+    await this.#runtime.unsafeEvictDurableObject(STATE, className, { name });
+  }
+
+  /** The series of the whole mesh, as Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await this.control("GET", "/metrics")).text;
+  }
+
+  async #worker(name: string): Promise<Fetcher> {
+    return (await this.#runtime.getWorker(name)) as unknown as Fetcher;
+  }
+}
+
+function readKeys(folder: string): Keys {
+  const path = join(folder, KEYS);
+  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as Keys;
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const keys: Keys = {
+    bootstrap: randomBytes(32).toString("base64url"),
+    keyEncryption: randomBytes(32).toString("base64url"),
+    snapshotPrivateKey: privateKey.export({ format: "der", type: "pkcs8" }).toString("base64"),
+    snapshotPublicKey: publicKey.export({ format: "jwk" }).x ?? "",
+  };
+  writeFileSync(path, JSON.stringify(keys));
+  return keys;
+}
+
+async function gateways(names: readonly string[], publicKey: string, forwarderPort: number) {
+  const workers = await Promise.all(
+    names.map(async (name) => {
+      const gateway = await gatewayWorker(name, publicKey);
+      return {
+        ...gateway,
+        bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
+        serviceBindings: {
+          ...gateway.serviceBindings,
+          STATE: through(gateOf(name), "cell"),
+          CONTROL: through(gateOf(name), "registration"),
+          PRIVATE: privateNetwork(forwarderPort),
+        },
+        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+      };
+    }),
+  );
+  return [...workers, ...names.map(gatewayGate)];
+}

@@ -1,0 +1,9 @@
+import type { Row } from "../row.ts";
+import { CONFIGURATION_ROWS } from "./configuration.ts";
+
+/** The table, in the order of its numbers. */
+export const ROWS: readonly Row[] = [...CONFIGURATION_ROWS].toSorted((one, other) => number(one) - number(other));
+
+function number({ id }: Row): number {
+  return Number(id.slice(1));
+}
