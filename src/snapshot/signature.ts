@@ -1,7 +1,7 @@
 import { arePrograms } from "../match/program.ts";
 import { err, ok, type Result } from "../result.ts";
 import { base64ToBytes, base64UrlToBytes, bytesToBase64Url, bytesToHex } from "./bytes.ts";
-import { canonicalJson } from "./canonical.ts";
+import { canonicalJson, type CanonicalText } from "./canonical.ts";
 import { sliceId } from "./hash.ts";
 import { FORMAT, FORMAT_WITH_PROGRAMS, type Root, type SignedRoot, type Slice } from "./model.ts";
 import { holdsPatterns } from "./patterns.ts";
@@ -65,7 +65,10 @@ async function keyId(raw: Uint8Array<ArrayBuffer>): Promise<string> {
   return bytesToHex(await crypto.subtle.digest("SHA-256", raw)).slice(0, 16);
 }
 
-export async function signRoot(root: Root, { id, key }: SigningKey): Promise<SignedRoot> {
+/** A root whose scopes may have been written already. */
+export type WrittenRoot = Omit<Root, "scopes"> & { readonly scopes: Root["scopes"] | CanonicalText };
+
+export async function signRoot(root: WrittenRoot, { id, key }: SigningKey): Promise<SignedRoot> {
   const payload = canonicalJson(root);
   const signature = await crypto.subtle.sign("Ed25519", key, signedBytes(payload));
   return { payload, signature: bytesToBase64Url(signature), keyId: id };

@@ -178,7 +178,7 @@ export class Publisher {
       bindings: new Set(deployment.registration.bindings),
       version: -1,
       root: known?.root ?? null,
-      content: "",
+      content: null,
       slices: known?.slices ?? new Map(),
       problem: null,
       seen: known?.seen ?? new Map(),

@@ -1,16 +1,22 @@
 import { Compiler, type Scopes } from "../../src/compile/compiler.ts";
 import { type CompiledSlice, isReached } from "../../src/compile/slices.ts";
-import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { canonicalJson, CanonicalText } from "../../src/snapshot/canonical.ts";
 import { formatFor, ReachableSlices, telemetryFor } from "./formats.ts";
 import { RetiredSlices } from "./retired-slices.ts";
 import { sliceId } from "../../src/snapshot/hash.ts";
-import type { Root, SignedRoot, Trust } from "../../src/snapshot/model.ts";
+import type { SignedRoot, Trust } from "../../src/snapshot/model.ts";
 import type { MeshTracing } from "../../src/snapshot/tracing-model.ts";
 import type { MeshTelemetry } from "../../src/snapshot/telemetry-model.ts";
 import type { AuthorityTrust } from "./authority/trust.ts";
 import type { GatewayProps, Registration } from "../../src/snapshot/rpc.ts";
 import { type LocationSeen } from "./gateway-status.ts";
-import { importSigningKey, MAX_ROOT_BYTES, type SigningKey, signRoot } from "../../src/snapshot/signature.ts";
+import {
+  importSigningKey,
+  MAX_ROOT_BYTES,
+  type SigningKey,
+  signRoot,
+  type WrittenRoot,
+} from "../../src/snapshot/signature.ts";
 
 export interface Deployment {
   readonly props: GatewayProps;
@@ -24,8 +30,8 @@ export interface Published {
   /** Of the configuration that `root` was made of; -1: none yet. */
   version: number;
   root: { readonly signed: SignedRoot; readonly generation: number; readonly issuedAt: number } | null;
-  /** Canonical JSON of a `Content`: a change that leaves it alone makes no new root. */
-  content: string;
+  /** What `root` says: a change that leaves it alone makes no new root. Null: none yet. */
+  content: Content | null;
   slices: ReadonlyMap<string, string>;
   problem: string | null;
   /** What its cells said when each last looked, by location. */
@@ -34,7 +40,14 @@ export interface Published {
 
 /** Of a root what the configuration says: without generation and time. */
 interface Content {
-  readonly scopes: Root["scopes"];
+  /** Of a large mesh they are nearly all of it: written once. */
+  readonly scopes: CanonicalText;
+  readonly others: OtherContent;
+  /** Canonical JSON of `others`. */
+  readonly othersText: string;
+}
+
+interface OtherContent {
   readonly maxAgeMs: number | null;
   readonly trust: Trust;
   /** Null: nobody is told of traces. */
@@ -142,24 +155,25 @@ export class Roots {
     const { props } = published.deployment;
     const { scopes, slices } = await this.#listed(this.#compiler.scopes(props), published);
     const { maxAgeMs } = this.#compiler;
-    const content = canonicalJson({
-      scopes,
+    const others: OtherContent = {
       maxAgeMs,
       trust: this.#trust(),
       tracing: this.#tracing(published),
       telemetry: telemetryFor(this.#compiler.telemetry, published.deployment.registration),
       format: formatFor(published.deployment.registration),
-    } satisfies Content);
-    if (content.length > MAX_CONTENT) {
+    };
+    const content = { scopes: new CanonicalText(canonicalJson(scopes)), others, othersText: canonicalJson(others) };
+    const size = content.scopes.text.length + content.othersText.length;
+    if (size > MAX_CONTENT) {
       // The gateway keeps the last good one; the limit is met here first, so that the reason can be told (R30).
-      published.problem = `its root would be ${content.length} characters, more than gateways read; let it front fewer services`;
+      published.problem = `its root would be ${size} characters, more than gateways read; let it front fewer services`;
       published.version = version;
       return;
     }
     published.problem = null;
     this.retired.add(published.slices, slices, now);
     published.slices = slices;
-    if (content !== published.content || published.root === null) {
+    if (published.root === null || !isSame(content, published.content)) {
       published.content = content;
       await this.#sign(published, now, generation);
     }
@@ -167,8 +181,10 @@ export class Roots {
   }
 
   async #sign(published: Published, now: number, generation?: number): Promise<void> {
-    const { scopes, trust, maxAgeMs, tracing, telemetry, format } = JSON.parse(published.content) as Content;
-    const root: Root = {
+    if (published.content === null) throw new Error("there is nothing to sign");
+    const { scopes, others } = published.content;
+    const { trust, maxAgeMs, tracing, telemetry, format } = others;
+    const root: WrittenRoot = {
       format,
       gateway: published.deployment.props.gateway,
       generation: generation ?? published.root?.generation ?? this.#generation,
@@ -219,7 +235,7 @@ export class Roots {
           continue;
         }
         const slice = this.#reachable.of(whole, published.bindings, published.deployment.registration);
-        const id = await this.idOf(slice);
+        const id = this.#ids.get(slice) ?? (await this.idOf(slice));
         listed[host] = id;
         slices.set(id, slice.text);
       }
@@ -233,4 +249,8 @@ export class Roots {
     this.#ids.set(slice, id);
     return id;
   }
+}
+
+function isSame(content: Content, known: Content | null): boolean {
+  return content.othersText === known?.othersText && content.scopes.text === known.scopes.text;
 }
