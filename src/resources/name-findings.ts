@@ -169,4 +169,11 @@ export const NAME_FINDINGS = {
     meaning: "a DestinationRule has settings for a port that its service has not: they are for nobody",
     mend: "name one of the service's ports by its number: that which callers call, not the endpoint's",
   },
+  TULLE0125: {
+    name: "RoutesForOthers",
+    severity: "warning",
+    meaning:
+      "a VirtualService routes a host of another namespace, for the callers of that and of other namespaces: as in Istio nobody is asked for it",
+    mend: 'say `exportTo: ["."]`, so that it is for callers of its own namespace; where it is meant for all, let the owner of the host have it, or the root namespace',
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

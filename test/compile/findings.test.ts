@@ -75,6 +75,15 @@ const DISTRIBUTED = object(
   "{ host: reviews, trafficPolicy: { loadBalancer: { localityLbSetting: { distribute: [{ from: eu/*, to: { 'eu/*': 100 } }] } } } }",
 );
 
+/** A route of reviews, which is of the namespace `default`, by another one. */
+const foreign = (more: string, namespace = "shop") =>
+  object(
+    "VirtualService",
+    "a",
+    `{ ${more}hosts: [reviews.default.svc.cluster.local], http: [${to("host: reviews.default.svc.cluster.local")}] }`,
+    namespace,
+  );
+
 /** A rule for some requests of `a.test` at the Gateway, or of other hosts. */
 const bounded = (match: string, head = "hosts: [a.test], gateways: [front]") =>
   route("a", head, `{ match: [{ ${match} }], route: [{ destination: { host: reviews } }] }`);
@@ -655,6 +664,18 @@ describe("among all others", () => {
         USES_V1,
         rule(V1.replace("{ version: v1 } }", `{ version: v1 }, trafficPolicy: { ${atPort(80)} } }`)),
       ],
+    },
+    {
+      of: "a route for other namespaces' calls of a host that none of its own owns",
+      shows: [REVIEWS, foreign("")],
+      says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
+      beside: [REVIEWS, foreign('exportTo: ["."], ')],
+    },
+    {
+      of: "a route for the calls of a third namespace",
+      shows: [REVIEWS, foreign("exportTo: [third], ")],
+      says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
+      beside: [REVIEWS, foreign("", "istio-system")],
     },
   ])("$of is told", ({ shows, says, beside }) => {
     expect(told(...shows)).toEqual(says);

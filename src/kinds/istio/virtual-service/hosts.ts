@@ -1,8 +1,9 @@
 import { gatewaysOf } from "../../../compile/entries.ts";
+import { onlyFor, visible } from "../../../compile/exports.ts";
 import { exposes, gatewayAt, gatewayPorts } from "../../../compile/istio/gateway-hosts.ts";
 import { routeFor } from "../../../compile/istio/mesh-routes.ts";
 import { serviceFor } from "../../../compile/services.ts";
-import { namespaceOf, qualified } from "../../../compile/view.ts";
+import { namespaceOf, qualified, rootNamespace } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import { matchesAll } from "../../../resources/http-match.ts";
@@ -27,7 +28,8 @@ export function checkHosts(world: World, object: KubeObject): readonly Finding[]
   const catchesAll = http.some(isCatchAll);
   for (const [index, name] of names.entries()) {
     const field = `spec.hosts[${index}]`;
-    if (gateways.includes("mesh")) found.push(...checkMeshHost(world, object, name, field));
+    if (gateways.includes("mesh"))
+      found.push(...checkMeshHost(world, object, name, field), ...checkOwner(world, object, name, field));
     else found.push(...checkExposed(world, gateways, names, name, namespace, field));
     if (catchesAll) found.push(...checkCatchAll(world, object, gateways, name, field));
   }
@@ -40,6 +42,17 @@ function checkMeshHost(world: World, object: KubeObject, name: string, field: st
   if (other === null || isSame(other, object)) return [];
   const message = `no effect on \`${name}\`: the older VirtualService \`${nameOf(other)}\` routes it`;
   return [warningAt(field, message, "TULLE0301")];
+}
+
+/** As in Istio it may route the host of another namespace, for the callers of all that see it. Not everybody means that. */
+function checkOwner(world: World, object: KubeObject, name: string, field: string): readonly Finding[] {
+  const namespace = namespaceOf(object);
+  const owner = serviceFor(world, name, namespace)?.namespace ?? namespace;
+  // The administrator of the mesh may speak for all.
+  if (owner === namespace || namespace === rootNamespace(world)) return [];
+  if (!visible(world, object, owner) && onlyFor(world, object).every((only) => only === namespace)) return [];
+  const message = `\`${name}\` is of the namespace \`${owner}\`, and other namespaces' calls of it are routed by this, too: say \`exportTo: ["."]\` to route those of \`${namespace}\` alone`;
+  return [warningAt(field, message, "TULLE0125")];
 }
 
 /** Found once for all VirtualServices that ask. */
