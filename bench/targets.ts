@@ -103,6 +103,15 @@ export const TARGETS: readonly Target[] = [
     goal: 1.5,
   },
   {
+    row: "limit",
+    what: "whole job with a rate limit, to one without",
+    measure: full("tulle", 16, "get", "limited.bench"),
+    against: WHOLE_JOB,
+    ...cpu,
+    bar: null,
+    goal: null,
+  },
+  {
     row: "routes",
     what: "10,000 routes, to one",
     measure: full("tulle", 16, "deep", "many.bench"),

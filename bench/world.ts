@@ -58,6 +58,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["items", ["10.77.0.1", "10.77.0.2"]],
     ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
     ["policed", ["10.77.0.3", "10.77.0.4"]],
+    ["limited", ["10.77.0.5", "10.77.0.6"]],
   ] as const) {
     documents.push(
       object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),
@@ -97,6 +98,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["one", "items"],
     ["bound", "bound"],
     ["policed", "policed"],
+    ["limited", "limited"],
     ["retried", "items"],
   ] as const) {
     documents.push(
@@ -107,11 +109,22 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
       }),
     );
   }
-  documents.push(...called());
+  documents.push(limit("limited"), ...called());
   if (hosts.has("many.bench")) documents.push(...manyRoutes());
   if (hosts.has("policed.bench")) documents.push(...manyPolicies());
   if (hosts.has("*.hosted")) documents.push(...manyHosts());
   return documents;
+}
+
+/** So many requests a second of each issuer's callers: far more than come, and counted all the same. */
+function limit(service: string): string {
+  const limits = [
+    { name: "per-issuer", key: ['request.auth.claims["iss"]'], rates: [{ limit: 1_000_000, window: "1s" }] },
+  ];
+  return object("RateLimitPolicy", "tulle.dev/v1alpha1", service, {
+    targetRefs: [{ group: "", kind: "Service", name: service }],
+    limits,
+  });
 }
 
 /** A service that is called by Workers RPC: the same job, as far as a call without headers has it. */

@@ -34,7 +34,8 @@ export function decide(slice: LinkedSlice, facts: RequestFacts, trace?: Trace): 
   try {
     if (!slice.isShadowed) return evaluate(slice, facts, trace);
     const notes = new Notes(trace);
-    return notes.of(evaluate(slice, facts, notes));
+    const decision = evaluate(slice, facts, notes);
+    return decision.effect === "need" ? withoutPending(decision) : notes.of(decision);
   } catch (error) {
     if (error instanceof ConclusionMissing) throw error;
     return answerOf("decision_failed");
@@ -51,10 +52,16 @@ function evaluate(slice: LinkedSlice, facts: RequestFacts, trace: Trace | undefi
 
 /** What providers of the Gateway give the client, whatever it is answered. */
 function withLines(decision: Decision | Need, lines: readonly HeaderChange[]): Decision | Need {
-  if (decision.effect === "need" || lines.length === 0) return decision;
+  if (lines.length === 0) return decision;
+  if (decision.effect === "need") return withoutPending(decision);
   if (decision.effect === "forward") return { ...decision, response: [...decision.response, ...lines] };
   const added = lines.flatMap((line) => ("value" in line ? [[line.name, line.value, OF_PROVIDER] as const] : []));
   return { ...decision, headers: [...decision.headers, ...added] };
+}
+
+/** Something is added to the decision behind the limits: only the whole way leads there. */
+function withoutPending({ effect, needs, limits }: Need): Need {
+  return { effect, needs, ...(limits !== undefined && { limits }) };
 }
 
 /** What becomes of a request that passed the Gateway's own checks. */

@@ -7,7 +7,7 @@ import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedRoute } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
 import type { Trace } from "./trace.ts";
-import type { Decision, Need } from "./types.ts";
+import type { Decision, Need, Pending } from "./types.ts";
 
 /**
  * The limits of a request that nothing else has refused, the last that is asked: all of them are charged, or none is.
@@ -28,9 +28,18 @@ export function limited(
   if (taken === undefined && conclusions?.mode === "read") return decision;
   if (taken === undefined) {
     const asks = limitAsks(limits, { facts, tokens, route: route.model.name });
-    return asks.length === 0 ? decision : { effect: "need", needs: [], limits: asks };
+    return asks.length === 0 ? decision : { effect: "need", needs: [], limits: asks, pending: { limits, decision } };
   }
   return obeyed(limits, taken, decision, trace);
+}
+
+/** As `decide` would go on, had it known what came of its limits: they are the last that it asks about. */
+export function afterLimits({ limits, decision }: Pending, taken: LimitsFact): Decision {
+  try {
+    return obeyed(limits, taken, decision, undefined);
+  } catch {
+    return answerOf("decision_failed");
+  }
 }
 
 function obeyed(

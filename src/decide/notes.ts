@@ -1,6 +1,6 @@
 import type { ShadowNote } from "../policy/shadow.ts";
 import type { Trace } from "./trace.ts";
-import type { Decision, Need } from "./types.ts";
+import type { Decision } from "./types.ts";
 
 /** Collects what policies tell that enforce nothing, beside what a trace wants to know. Made only where a slice has such. */
 export class Notes implements Trace {
@@ -41,8 +41,8 @@ export class Notes implements Trace {
   }
 
   /** The decision with what was told; as it is where nothing was. */
-  of(decision: Decision | Need): Decision | Need {
-    return decision.effect === "need" || this.#notes.length === 0 ? decision : { ...decision, notes: this.#notes };
+  of(decision: Decision): Decision {
+    return this.#notes.length === 0 ? decision : { ...decision, notes: this.#notes };
   }
 }
 

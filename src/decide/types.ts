@@ -1,4 +1,5 @@
 import type { LimitAsk } from "../limits/limit-book.ts";
+import type { LinkedLimit } from "../limits/link.ts";
 import type { ApiKeyNeed } from "../policy/api-keys.ts";
 import type { TokenNeed } from "../policy/request-authentication.ts";
 import type { LinkedAuthorizer } from "../policy/external-authorization.ts";
@@ -18,6 +19,15 @@ export interface Need {
   readonly needs: readonly MissingFact[];
   /** Limits that must be charged, all of them or none; absent: nothing was come to them yet. */
   readonly limits?: readonly LimitAsk[];
+  /** What to go on with once they are charged, in place of deciding from the start. Absent: whoever asks again decides anew. */
+  readonly pending?: Pending;
+}
+
+/** A decision that waits for its limits alone. */
+export interface Pending {
+  readonly limits: readonly LinkedLimit[];
+  /** What becomes of the request behind them. */
+  readonly decision: Decision;
 }
 
 export type MissingFact = TokenNeed | CheckNeed | ApiKeyNeed;

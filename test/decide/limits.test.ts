@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import * as fc from "fast-check";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
+import { afterLimits } from "../../src/decide/limits.ts";
 import { Explanation } from "../../src/decide/stages.ts";
 import type { Decision } from "../../src/decide/types.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
@@ -22,6 +24,12 @@ const PER_USER: LimitModel = {
 function limited(change: Partial<LimitModel> = {}): LinkedSlice {
   const destinations = [{ cluster: "a", weight: 1 }];
   const routes = [{ name: "r", matches: [], destinations, limits: [0] }];
+  return slice({ routes, limits: [{ ...PER_USER, ...change }] });
+}
+
+/** The same of a route that the gateway answers itself. */
+function answered(change: Partial<LimitModel> = {}): LinkedSlice {
+  const routes = [{ name: "r", matches: [], destinations: [], direct: { status: 410, body: "" }, limits: [0] }];
   return slice({ routes, limits: [{ ...PER_USER, ...change }] });
 }
 
@@ -59,6 +67,27 @@ describe("a request that lacks what it is counted by", () => {
 
   it("passes where it has it", () => {
     expect(code(served(limited(), facts({ headers: headers({ "x-user": "a" }) })).decision)).toBe("forward");
+  });
+});
+
+describe("a decision that waits for its limits alone", () => {
+  const verdict = fc.constantFrom("taken" as const, "over" as const, "missing" as const, "failed" as const);
+  const taken = fc.record({ verdict, left: fc.nat(9), resetMs: fc.nat(90_000), retryAfterMs: fc.nat(90_000) });
+  const yes = fc.constant(true as const);
+  const change = fc.record({ toldOlder: yes, audit: yes }, { requiredKeys: [] });
+
+  it("goes on to what deciding from the start leads to, and does so where nothing is told of it", () => {
+    fc.assert(
+      fc.property(change, taken, fc.boolean(), (changed, how, isAnswered) => {
+        const of = isAnswered ? answered(changed) : limited(changed);
+        const first = decide(of, facts());
+        if (first.effect !== "need") throw new Error("no limit is asked about");
+        const limits = { limits: [{ name: PER_USER.name, quota: 1, windowMs: 60_000, ...how }] };
+        expect(first.pending === undefined).toBe(changed.audit === true);
+        if (first.pending === undefined) return;
+        expect(afterLimits(first.pending, limits)).toEqual(decide(of, { ...facts(), limits }));
+      }),
+    );
   });
 });
 

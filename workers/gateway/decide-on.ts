@@ -1,5 +1,6 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import { decide } from "../../src/decide/decide.ts";
+import { afterLimits } from "../../src/decide/limits.ts";
 import type { Decision, Need } from "../../src/decide/types.ts";
 import { owedBy } from "../../src/limits/answer-cost.ts";
 import type { LimitsFact } from "../../src/limits/limits-fact.ts";
@@ -30,7 +31,40 @@ export function decideOn<Reply, C extends Call<Reply>>(
   const facts = call.slice.keyHeaders === null ? came : knowKeys(call, came, call.slice.keyHeaders);
   call.facts = facts;
   const decision = decide(call.slice, facts);
-  return decision.effect === "need" ? gather<Reply, C>(call, facts, tokens, decision, bodyOf) : take(call, decision);
+  if (decision.effect !== "need") return take(call, decision);
+  if (isPending(decision)) return charge(call, decision);
+  return gather<Reply, C>(call, facts, tokens, decision, bodyOf);
+}
+
+type PendingNeed = Required<Pick<Need, "limits" | "pending">>;
+
+function isPending(need: Need): need is Need & PendingNeed {
+  return need.limits !== undefined && need.pending !== undefined;
+}
+
+/** What the isolate has taken in advance is charged at once. */
+function charge<Reply>(call: Call<Reply>, need: PendingNeed): Reply | null | Promise<Reply | null> {
+  const taken = call.mesh.limits.take(need.limits);
+  return taken instanceof Promise ? wait(call, need, taken) : charged(call, need, taken);
+}
+
+async function wait<Reply>(call: Call<Reply>, need: PendingNeed, taking: Promise<LimitsFact>): Promise<Reply | null> {
+  const taken = await taking;
+  if (call.signal?.aborted === true) {
+    call.owes = owedBy(need.limits, taken);
+    return call.gone();
+  }
+  return charged(call, need, taken);
+}
+
+function charged<Reply>(
+  call: Call<Reply>,
+  { limits, pending }: PendingNeed,
+  taken: LimitsFact,
+): Reply | null | Promise<Reply | null> {
+  call.owes = owedBy(limits, taken);
+  call.facts = { ...call.facts, limits: taken };
+  return take(call, afterLimits(pending, taken));
 }
 
 /** What is known already of the tokens that came, where nothing but the client can have put one. */
@@ -71,6 +105,7 @@ async function gather<Reply, C extends Call<Reply>>(
       call.facts = { ...facts, checks: checks.size > 0 ? checks : undefined, limits };
     const decision = decide(call.slice, call.facts);
     if (decision.effect !== "need") return take(call, decision);
+    if (isPending(decision)) return charge(call, decision);
     ({ needs, limits: asks } = decision);
   }
   return call.answer(answerOf("decision_failed"));
