@@ -71,7 +71,7 @@ function isBefore(one: Event, other: Event | undefined): boolean {
 
 /** Longer than any chain of promises of the code that runs on this clock. */
 async function settled(): Promise<void> {
-  for (let i = 0; i < 8; i += 1) await Promise.resolve();
+  for (let i = 0; i < 24; i += 1) await Promise.resolve();
 }
 
 /** Numbers below one, the same for the same seed (mulberry32). */

@@ -1,11 +1,13 @@
 import { Looks, type Wish } from "../../src/exchange/looks.ts";
 import { cellName, readShards, Sharding, shardOf } from "../../src/exchange/shards.ts";
-import { LimitBook, type LimitAsk } from "../../src/limits/limit-book.ts";
+import type { LimitAsk } from "../../src/limits/limit-book.ts";
 import { KeptCounters } from "../../src/limits/kept-counters.ts";
-import { takeAll } from "../../src/limits/limiter.ts";
+import { type Taken, takeAll } from "../../src/limits/limiter.ts";
+import { Turns } from "../../src/limits/turns.ts";
 import { Breakers } from "../../src/resilience/breakers.ts";
 import type { OutlierSettings } from "../../src/snapshot/model.ts";
-import type { ExchangeUp, IsolatesSeen } from "../../src/snapshot/rpc.ts";
+import type { ExchangeUp, IsolatesSeen, RemoteAsk } from "../../src/snapshot/rpc.ts";
+import { Limits } from "../../workers/gateway/limits.ts";
 import { Isolates } from "../../workers/state/isolates.ts";
 import { Judgement } from "../../workers/state/judgement.ts";
 import type { Calls } from "./calls.ts";
@@ -25,12 +27,14 @@ export interface World {
   isBusy: boolean;
   /** A deployment whose one endpoint fails; null: none does. */
   failing: string | null;
+  /** Something went wrong that nobody waits for. */
+  failed(this: void, error: unknown): void;
   /** An isolate obeys a generation. */
   obeyed(isolate: string, generation: number): void;
   /** Requests of limits that were let through. */
   readonly admitted: Map<string, number>;
   readonly cells: Map<string, Cell>;
-  readonly limiters: Map<string, KeptCounters>;
+  readonly limiters: Map<string, Limiter>;
 }
 
 const OUTLIERS: OutlierSettings = {
@@ -158,7 +162,7 @@ export class Isolate {
   readonly #perTick: number;
   readonly #limits: readonly LimitAsk[];
   readonly #breakers = new Breakers();
-  readonly #book = new LimitBook();
+  readonly #taking: Limits;
   #sequence = 0;
   #shards = 1;
   #nextMs = 1_000;
@@ -175,6 +179,12 @@ export class Isolate {
     this.#gateway = gateway;
     this.#perTick = (rps * TICK_MS) / 1_000;
     this.#limits = limits;
+    this.#taking = new Limits({
+      state: { take: async ({ asks }) => takeOf(world, asks), charge: async () => undefined },
+      location: () => location,
+      count: () => undefined,
+      clock: { now: () => world.clock.now, within: async (_ms, promise) => promise },
+    });
   }
 
   /** @param mayFail whether its service fails some time: what comes of its requests is then looked at one by one */
@@ -196,7 +206,7 @@ export class Isolate {
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    this.#world.clock.in(this.#nextMs, () => void this.#exchange().catch(() => undefined));
+    this.#world.clock.in(this.#nextMs, () => void this.#exchange().catch(this.#world.failed));
   }
 
   async #exchange(): Promise<void> {
@@ -243,37 +253,36 @@ export class Isolate {
     const { clock, random } = this.#world;
     for (const limit of this.#limits)
       for (let count = Math.floor(this.#perTick + random()); count > 0; count -= 1)
-        clock.in(random() * TICK_MS, () => this.#askOne(limit));
+        clock.in(random() * TICK_MS, () => {
+          this.#askOne(limit).catch(this.#world.failed);
+        });
   }
 
-  #askOne(limit: LimitAsk): void {
-    const { clock } = this.#world;
-    const begun = this.#book.begin([limit], clock.now);
-    if ("limits" in begun) {
-      this.#let(limit, begun.limits[0]?.verdict === "taken");
-      return;
-    }
-    clock.in(CALL_MS.limiter / 2, () => {
-      const asks = begun.remote.map(({ ask }) => ask);
-      const taken = takeAll(this.#limiter(limit), asks, clock.now);
-      clock.in(CALL_MS.limiter / 2, () => {
-        const { limits } = this.#book.settle(begun, taken, clock.now);
-        this.#let(limit, limits[0]?.verdict === "taken");
-      });
-    });
-  }
-
-  #limiter({ counter }: LimitAsk): KeptCounters {
-    const { clock, calls, limiters } = this.#world;
-    const name = `global/${shardOf(counter, SHARDS_OF_LIMITER)}`;
-    calls.count("Limiter", name, clock.now);
-    const known = limiters.get(name) ?? new KeptCounters(10_000);
-    limiters.set(name, known);
-    return known;
-  }
-
-  #let({ counter }: LimitAsk, isAdmitted: boolean): void {
+  async #askOne(limit: LimitAsk): Promise<void> {
+    const { limits } = await this.#taking.take([limit]);
     const { admitted } = this.#world;
-    if (isAdmitted) admitted.set(counter, (admitted.get(counter) ?? 0) + 1);
+    if (limits[0]?.verdict === "taken") admitted.set(limit.counter, (admitted.get(limit.counter) ?? 0) + 1);
   }
+}
+
+/** An object that counts, with the parts that the state Worker's has. */
+class Limiter {
+  readonly #counters = new KeptCounters(10_000);
+  readonly #turns = new Turns();
+
+  take(asks: readonly RemoteAsk[], now: number): Taken {
+    return this.#turns.given(asks, takeAll(this.#counters, asks, now));
+  }
+}
+
+/** A call of the object that has the key: each request here has one limit. */
+async function takeOf({ clock, calls, limiters }: World, asks: readonly RemoteAsk[]): Promise<Taken> {
+  await clock.wait(CALL_MS.limiter / 2);
+  const name = `global/${shardOf(asks[0]?.counter ?? "", SHARDS_OF_LIMITER)}`;
+  calls.count("Limiter", name, clock.now);
+  const limiter = limiters.get(name) ?? new Limiter();
+  limiters.set(name, limiter);
+  const taken = limiter.take(asks, clock.now);
+  await clock.wait(CALL_MS.limiter / 2);
+  return taken;
 }

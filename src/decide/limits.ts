@@ -76,6 +76,12 @@ function noteOf(policy: string): ShadowNote {
   return { stage: "destination", action: "OBSERVE", dryRun: false, result: "denied", policy, code };
 }
 
+type KnownLimit = TakenLimit & { readonly left: number };
+
+function isKnown(one: TakenLimit): one is KnownLimit {
+  return one.left !== null;
+}
+
 type Lines = readonly (readonly [name: string, value: string])[];
 
 function refusal(decision: Decision, name: string, lines: Lines, trace: Trace | undefined, failed = false): Answer {
@@ -110,18 +116,16 @@ function linesOf(told: readonly TakenLimit[]): Lines {
       ({ limit, windowMs }) => `${nameOf(one, windowMs)};q=${limit};w=${Math.ceil(windowMs / 1_000)}`,
     ),
   );
-  const left = told.map((one) => `${nameOf(one, one.windowMs)};r=${one.left};t=${windowOf(one)}`);
-  return [
-    ["ratelimit-policy", policies.join(", ")],
-    ["ratelimit", left.join(", ")],
-  ];
+  const left = told.filter(isKnown).map((one) => `${nameOf(one, one.windowMs)};r=${one.left};t=${windowOf(one)}`);
+  const policy = ["ratelimit-policy", policies.join(", ")] as const;
+  return left.length === 0 ? [policy] : [policy, ["ratelimit", left.join(", ")]];
 }
 
 /**
  * Seconds in which no more than what is left may be used: so many that whoever does is not faster than the limit in the long run
  * (section 8.5), and that `Retry-After` does not name an earlier time (section 6).
  */
-function windowOf({ quota, windowMs, left, resetMs, retryAfterMs }: TakenLimit): number {
+function windowOf({ quota, windowMs, left, resetMs, retryAfterMs }: KnownLimit): number {
   if (retryAfterMs > 0) return Math.ceil(retryAfterMs / 1_000);
   return Math.ceil(Math.max(resetMs, (left * windowMs) / quota) / 1_000);
 }
@@ -129,8 +133,9 @@ function windowOf({ quota, windowMs, left, resetMs, retryAfterMs }: TakenLimit):
 /** The older names, which have room for one: that of which the least is left. */
 function older(limits: readonly LinkedLimit[], told: readonly TakenLimit[]): Lines {
   const least = told
+    .filter(isKnown)
     .filter(({ name }) => limits.some(({ model }) => model.name === name && model.toldOlder === true))
-    .reduce<TakenLimit | null>((best, one) => (best === null || one.left < best.left ? one : best), null);
+    .reduce<KnownLimit | null>((best, one) => (best === null || one.left < best.left ? one : best), null);
   if (least === null) return [];
   return [
     ["x-ratelimit-limit", String(least.quota)],

@@ -1,5 +1,14 @@
-/** After a lease that was smaller than asked for, the next one is asked for when so much of its time has passed: meanwhile others ask. */
+import type { Grant } from "./limiter.ts";
+
+/** Without a turn the next part is asked for when so much of a lease's time has passed: meanwhile others ask. */
 const REST = 0.8;
+/** A part is at most so many times the one before, */
+const GROWTH = 4;
+/** and less than what is used in its time on average by so many times its usual deviation: what is left over is lost. */
+const SPARED = 1.2;
+/** What is known of its pace is mostly older than that at first, and mostly newer than that later. */
+const DOUBT_MS = 50;
+const SETTLES_MS = 1_000;
 /** What has not come by then is not waited for. */
 const PENDING_MS = 500;
 /** Nobody is refused longer without the limiter being asked: somebody may have taken the count back to zero. */
@@ -17,6 +26,11 @@ export class Lease {
   /** Epoch ms, as all of these: when it was asked for, by which its time is counted; */
   #askedAt = 0;
   #want = 1;
+  /** What requests asked for since then, and how much that is a ms on average. */
+  #asked = 0;
+  #seenAt: number;
+  #pace = 0;
+  #knownMs = DOUBT_MS;
   /** who costs so much does not ask before that: it would be refused, */
   #restCost = 0;
   #restUntil = 0;
@@ -26,7 +40,8 @@ export class Lease {
   #pendingUntil = 0;
 
   /** @param ms that it may be used @param most that can be used in that time */
-  constructor(ms: number, most: number) {
+  constructor(ms: number, most: number, now: number) {
+    this.#seenAt = now;
     this.#ms = ms;
     this.#most = most;
   }
@@ -49,36 +64,54 @@ export class Lease {
     return cost >= this.#restCost && now < this.#restUntil ? Math.max(1, this.#freeAt - now) : 0;
   }
 
+  /** It was asked for by a request, whatever comes of that. */
+  saw(cost: number): void {
+    this.#asked += cost;
+  }
+
   /** How much to ask for. */
   want(cost: number, now: number): number {
     if (now < this.#pendingUntil) return cost;
     this.#pendingUntil = now + PENDING_MS;
-    const { left, age } = { left: this.#left, age: now - this.#askedAt };
-    if (this.#size > 0) {
-      if (age >= this.#ms && left > 0) this.#want = this.#size - left;
-      else if (age < this.#ms / 2) this.#want *= age < this.#ms / 8 ? 4 : 2;
-      this.#size = 0;
-    }
-    this.#want = Math.max(1, Math.min(this.#most, this.#want));
+    this.#measure(now);
+    const expected = this.#pace * this.#ms;
+    const used = 1 + Math.max(0, Math.floor(expected - SPARED * Math.sqrt(expected)));
+    this.#want = Math.max(1, Math.min(this.#most, this.#want * GROWTH, used));
     return Math.max(cost, this.#want);
   }
 
-  /** @param wanted and asked for @param askedAt before the limiter was called, so that no time of the way is counted twice */
-  granted(amount: number, wanted: number, askedAt: number): void {
+  /** The longer it was looked at, the more it says. */
+  #measure(now: number): void {
+    const ms = now - this.#seenAt;
+    if (ms > 0) {
+      this.#pace += ((this.#asked / ms - this.#pace) * ms) / (this.#knownMs + ms);
+      this.#knownMs = Math.min(SETTLES_MS, this.#knownMs + ms);
+    }
+    this.#asked = 0;
+    this.#seenAt = now;
+  }
+
+  /**
+   * @param wanted and asked for @param askedAt before the limiter was called, so that no time of the way is counted twice
+   * @param restMs until it is its turn; undefined: nobody says
+   */
+  granted(amount: number, wanted: number, askedAt: number, restMs: number | undefined): void {
     this.#pendingUntil = 0;
     // Two that were asked for at once are one, whose time is that of the older.
     const isAlive = this.#left > 0 && askedAt < this.#askedAt + this.#ms;
     this.#left = isAlive ? this.#left + amount : amount;
     this.#size = isAlive ? this.#size + amount : amount;
     this.#askedAt = isAlive ? Math.min(this.#askedAt, askedAt) : askedAt;
-    if (amount < wanted) this.#restFor(0, askedAt + Math.floor(this.#ms * REST), Infinity);
+    const rest = restMs ?? (amount < wanted ? Math.floor(this.#ms * REST) : 0);
+    if (rest > 0) this.#restFor(0, askedAt + rest, Infinity);
   }
 
   /** What there is never room for says nothing of others, nor does a dear one of cheaper ones. */
-  refused(cost: number, retryAfterMs: number, now: number): void {
+  refused(cost: number, { retryAfterMs, restMs }: Pick<Grant, "retryAfterMs" | "restMs">, askedAt: number): void {
     this.#pendingUntil = 0;
-    if (retryAfterMs === Infinity || (now < this.#restUntil && this.#restCost < cost)) return;
-    this.#restFor(cost, now + Math.max(retryAfterMs, Math.floor(this.#ms * REST)), now + MAX_REST_MS);
+    if (retryAfterMs === Infinity || (askedAt < this.#restUntil && this.#restCost < cost)) return;
+    const rest = restMs ?? Math.floor(this.#ms * REST);
+    this.#restFor(cost, askedAt + Math.max(retryAfterMs, rest), askedAt + Math.max(MAX_REST_MS, restMs ?? 0));
   }
 
   #restFor(cost: number, until: number, most: number): void {

@@ -54,7 +54,9 @@ const MAX_REFUSED = 20_000;
 interface Refused {
   /** Who costs less may have room. */
   readonly cost: number;
-  /** Epoch ms: when there is room, */
+  /** Epoch ms: when that was, */
+  readonly since: number;
+  /** when there is room, */
   readonly freeAt: number;
   /** and until when nobody asks whether there is. */
   readonly until: number;
@@ -82,7 +84,7 @@ export class LimitBook {
       if (one.scope === "LOCAL") return void here.push(index);
       const wait = this.#knownWait(one, now);
       if (wait > 0) return void known.push({ index, retryAfterMs: wait });
-      const lease = this.#leaseFor(one);
+      const lease = this.#leaseFor(one, now);
       if (lease !== null && lease.left(now) >= one.cost) used.push({ index, lease, cost: one.cost });
       else remote.push({ index, ask: askOf(one, lease, now) });
     });
@@ -140,16 +142,16 @@ export class LimitBook {
       const grant = taken.grants[at];
       const one = asks[index];
       if (grant === undefined || one === undefined) return;
-      grants[index] = grant;
+      if (grant.skipped !== true) grants[index] = grant;
       const lease = ask.leaseMs > 0 ? this.#leases.get(nameOfRated(one)) : undefined;
-      if (grant.amount === 0) this.#note(one, lease, grant.retryAfterMs, now);
+      if (grant.amount === 0) this.#note(one, lease, grant, asking.at, now);
       else if (taken.ok && lease !== undefined) {
-        lease.granted(grant.amount, ask.want, asking.at);
+        lease.granted(grant.amount, ask.want, asking.at, grant.restMs);
         lease.use(one.cost);
       }
     });
     if (!taken.ok) this.#giveBack(asking, now);
-    return this.#fact(asking, grants, now);
+    return this.#fact(asking, grants, taken.ok, now);
   }
 
   /** The limiter could not be asked: what protects capacity stays open, with a limit of the same size here, unless it says otherwise. */
@@ -165,43 +167,46 @@ export class LimitBook {
     const grants: (Grant | undefined)[] = asks.map(() => undefined);
     remote.forEach(({ index }, at) => (grants[index] = taken.grants[at]));
     if (!taken.ok) this.#giveBack(asking, now);
-    return this.#fact(asking, grants, now);
+    return this.#fact(asking, grants, taken.ok, now);
   }
 
   #knownWait(one: LimitAsk, now: number): number {
     const name = nameOfRated(one);
     const refused = this.#refused.get(name);
     // A clock that went back would keep it for ever.
-    if (refused !== undefined && one.cost >= refused.cost && now < refused.until && refused.until <= now + MAX_REST_MS)
+    if (refused !== undefined && one.cost >= refused.cost && now < refused.until && now >= refused.since)
       return Math.max(1, refused.freeAt - now);
     const lease = this.#leases.get(name);
     if (lease === undefined || isDear(one.rates, one.cost, leaseMs(one.rates))) return 0;
+    lease.saw(one.cost);
     return lease.left(now) < one.cost ? lease.rest(one.cost, now) : 0;
   }
 
   /** What is too dear for a lease asks for itself. */
-  #leaseFor(one: LimitAsk): Lease | null {
+  #leaseFor(one: LimitAsk, now: number): Lease | null {
     const ms = leaseMs(one.rates);
     if (ms === 0 || isDear(one.rates, one.cost, ms)) return null;
     const name = nameOfRated(one);
     const known = this.#leases.get(name);
     if (known !== undefined) return known;
-    const lease = new Lease(ms, usedIn(one.rates, ms));
+    const lease = new Lease(ms, usedIn(one.rates, ms), now);
     this.#leases.set(name, lease);
     forgetOldest(this.#leases, MAX_LEASES);
     return lease;
   }
 
-  #note(one: LimitAsk, lease: Lease | undefined, retryAfterMs: number, now: number): void {
-    if (lease !== undefined) return lease.refused(one.cost, retryAfterMs, now);
+  #note(one: LimitAsk, lease: Lease | undefined, grant: Grant, askedAt: number, now: number): void {
+    if (lease !== undefined) return lease.refused(one.cost, grant, askedAt);
+    const { retryAfterMs, restMs = 0 } = grant;
     // There is never room for it: that says nothing of others.
     if (retryAfterMs === Infinity) return;
     const name = nameOfRated(one);
     const before = this.#refused.get(name);
     if (before !== undefined && now < before.until && before.cost < one.cost) return;
     this.#refused.delete(name);
-    const [freeAt, until] = [now + retryAfterMs, now + Math.min(retryAfterMs, MAX_REST_MS)];
-    this.#refused.set(name, { cost: one.cost, freeAt, until });
+    const rest = Math.max(restMs, Math.min(retryAfterMs, MAX_REST_MS));
+    const freeAt = now + Math.max(restMs, retryAfterMs);
+    this.#refused.set(name, { cost: one.cost, since: now, freeAt, until: now + rest });
     forgetOldest(this.#refused, MAX_REFUSED);
   }
 
@@ -233,14 +238,14 @@ export class LimitBook {
     };
   }
 
-  #fact({ asks, own, known }: Asking, grants: (Grant | undefined)[], now: number): LimitsFact {
+  #fact({ asks, own, known }: Asking, grants: (Grant | undefined)[], ok: boolean, now: number): LimitsFact {
     for (const { index, retryAfterMs } of known)
       grants[index] = { amount: 0, left: 0, resetMs: retryAfterMs, retryAfterMs };
     own.indexes.forEach((index, at) => (grants[index] = own.taken.grants[at]));
     return {
       limits: asks.map((one, index) => {
-        const grant = grants[index] ?? this.#leaseGrant(one, now);
-        return takenOf(one, grant, grant.amount === 0 ? "over" : "taken");
+        const grant = grants[index] ?? (ok ? this.#leaseGrant(one, now) : undefined);
+        return takenOf(one, grant, grant?.amount === 0 ? "over" : "taken");
       }),
     };
   }
@@ -264,7 +269,7 @@ function takenOf(one: LimitAsk, grant: Grant | undefined, verdict: TakenLimit["v
   const { limit = 0, windowMs = 0 } = one.rates[grant?.rate ?? 0] ?? {};
   const quota = { name: one.name, quota: limit, windowMs, ...(one.rates.length > 1 && { rates: one.rates }) };
   if (one.missing) return { ...quota, verdict: "missing", left: limit, resetMs: 0, retryAfterMs: 0 };
-  const { left = limit, resetMs = 0, retryAfterMs = 0 } = grant ?? {};
+  const { left = null, resetMs = 0, retryAfterMs = 0 } = grant ?? {};
   return { ...quota, verdict, left, resetMs: finite(resetMs), retryAfterMs: finite(retryAfterMs) };
 }
 

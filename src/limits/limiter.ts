@@ -25,6 +25,10 @@ export interface Grant {
   readonly resetMs: number;
   /** Of one that was refused: until there is room. */
   readonly retryAfterMs: number;
+  /** Of one that got less than was asked for: milliseconds until its turn comes. Absent: of a limiter that gives none. */
+  readonly restMs?: number;
+  /** Another one refused before: how this one stands nobody knows. Absent: it was asked. */
+  readonly skipped?: true;
 }
 
 export interface Taken {

@@ -16,8 +16,8 @@ export interface TakenLimit {
   readonly windowMs: number;
   /** where it is one of several: all of them, the first of which has the limit's own name, */
   readonly rates?: readonly Rate[];
-  /** what is left, */
-  readonly left: number;
+  /** what is left; null: nobody knows, as of one that was not asked since another one refused, */
+  readonly left: number | null;
   /** and milliseconds until nothing of it is used. */
   readonly resetMs: number;
   /** Of one that is over: milliseconds until there is room; 0: there never is. */

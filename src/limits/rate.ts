@@ -31,19 +31,22 @@ export function ratesText(rates: readonly Rate[]): string {
 /** Up to this each request asks the limiter; above, an isolate takes some in advance. */
 const EXACT_UP_TO_PER_SECOND = 100;
 const MAX_LEASE_MS = 1_000;
+/** So much where the burst is far larger: an eighth of it at most is held back then. */
+const MAX_LONG_LEASE_MS = 2_000;
 /** What lives shorter is used up, or lost, before it saves a call. */
 const MIN_LEASE_MS = 50;
 
 /**
- * For how long what was taken in advance may be used, in ms: half of the time in which the burst comes back, so that the other half
- * serves as before. 0: nothing is taken in advance.
+ * For how long what was taken in advance may be used, in ms: half of the time in which the burst comes back, a second at most, or an
+ * eighth of it, so that the rest serves as before. 0: nothing is taken in advance.
  */
 export function leaseMs(rates: readonly Rate[]): number {
-  let longest = MAX_LEASE_MS;
+  let longest = MAX_LONG_LEASE_MS;
   for (const rate of rates) {
     const { limit, windowMs } = rate;
     if (limit * 1_000 <= EXACT_UP_TO_PER_SECOND * windowMs) return 0;
-    if (isGcra(rate)) longest = Math.min(longest, Math.floor((burstOf(rate) * windowMs) / limit / 2));
+    const burstMs = isGcra(rate) ? (burstOf(rate) * windowMs) / limit : windowMs;
+    longest = Math.min(longest, Math.floor(Math.max(Math.min(MAX_LEASE_MS, burstMs / 2), burstMs / 8)));
   }
   return longest < MIN_LEASE_MS ? 0 : longest;
 }

@@ -188,6 +188,25 @@ describe("what clients are told", () => {
     ).toBe('"per-user";r=1;t=1');
   });
 
+  it("leaves out what nobody knows, where another limit refused", () => {
+    const of = limited({ toldOlder: true });
+    const request = facts({ headers: headers({ "x-user": "ada" }) });
+    const one = {
+      name: PER_USER.name,
+      quota: 1,
+      windowMs: 60_000,
+      verdict: "taken",
+      resetMs: 0,
+      retryAfterMs: 0,
+    } as const;
+    const linesOf = (left: number | null) => {
+      const decision = decide(of, { ...request, limits: { limits: [{ ...one, left }] } });
+      return decision.effect === "forward" ? decision.response.map(({ name }) => name) : [];
+    };
+    expect(linesOf(null)).toEqual(["ratelimit-policy"]);
+    expect(linesOf(1)).toContain("ratelimit");
+  });
+
   it("has no time to come again before that of what is left", () => {
     const lines = told([{ limit: 2, windowMs: 60_000 }], 3);
     expect([lines["ratelimit"], lines["retry-after"]]).toEqual(['"per-user";r=0;t=30', "30"]);

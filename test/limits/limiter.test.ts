@@ -4,6 +4,7 @@ import { KeptCounters } from "../../src/limits/kept-counters.ts";
 import { LimitBook, type LimitAsk } from "../../src/limits/limit-book.ts";
 import { type Ask, chargeAll, refundAll, takeAll } from "../../src/limits/limiter.ts";
 import type { Rate } from "../../src/limits/rate.ts";
+import { Turns } from "../../src/limits/turns.ts";
 import { overshoot, type Use, usedWithin, VirtualSchedule } from "./naive.ts";
 import { type Draws, eachSeed } from "./random.ts";
 
@@ -87,6 +88,8 @@ function run(
   { isolates, perSecond, seconds }: Record<"isolates" | "perSecond" | "seconds", number>,
 ) {
   const counters = new KeptCounters(100);
+  // Null: a limiter of a release before turns were given.
+  const turns = draws.chance(0.7) ? new Turns() : null;
   const books = Array.from({ length: isolates }, () => new LimitBook());
   const uses: Use[] = [];
   const waiting: { readonly at: number; readonly run: (now: number) => void }[] = [];
@@ -108,11 +111,9 @@ function run(
       waiting.push({
         at: now + draws.int(0, 2),
         run: (there) => {
-          const taken = takeAll(
-            counters,
-            asking.remote.map(({ ask }) => ask),
-            there,
-          );
+          const asks = asking.remote.map(({ ask }) => ask);
+          const all = takeAll(counters, asks, there);
+          const taken = turns === null ? all : turns.given(asks, all);
           waiting.push({
             at: there + draws.int(0, 2),
             run: (back) => {
@@ -363,6 +364,49 @@ describe("a request that lacks what is counted by", () => {
       expect(JSON.parse(JSON.stringify(fact))).toEqual(fact);
       expect("kind" in fact ? null : fact.limits[0]?.retryAfterMs).toBe(0);
     }
+  });
+});
+
+describe("of a limit that another one refused for", () => {
+  const full = limitAsk("full", { limit: 1, windowMs: 60_000 });
+  const refused = (book: LimitBook, counters: KeptCounters, other: LimitAsk, now: number) => {
+    const asking = book.begin([other, full], now);
+    if (!("kind" in asking)) return asking.limits;
+    const asks = asking.remote.map(({ ask }) => ask);
+    return book.settle(asking, takeAll(counters, asks, now), now).limits;
+  };
+
+  it("nobody tells what an isolate has in hand as if that were all, nor as full what was not looked at", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    const wide = limitAsk("wide", { limit: 100_000, windowMs: 1_000 });
+    for (let at = 0; at < 10; at += 1) passes(book, counters, [wide], START + at);
+    passes(book, counters, [full], START + 10);
+    // The second one is refused without a call.
+    for (const now of [START + 11, START + 12])
+      expect(refused(book, counters, wide, now)).toMatchObject([
+        { verdict: "taken", left: null },
+        { verdict: "over", left: 0 },
+      ]);
+  });
+
+  it("it is told where the limiter looked at it, too", () => {
+    const [book, counters] = [new LimitBook(), new KeptCounters(10)];
+    passes(book, counters, [full], START);
+    const other = limitAsk("other", { limit: 8, windowMs: 60_000 });
+    expect(refused(new LimitBook(), counters, other, START)).toMatchObject([
+      { verdict: "taken", left: 8 },
+      { verdict: "over", left: 0 },
+    ]);
+  });
+
+  it("nobody tells where its object was not asked", () => {
+    const book = new LimitBook();
+    const asking = book.begin([limitAsk("other", { limit: 8, windowMs: 60_000 }), full], START);
+    if (!("kind" in asking)) throw new Error("both are asked about");
+    const skipped = { amount: 1, left: 0, resetMs: 0, retryAfterMs: 0, skipped: true } as const;
+    const over = { amount: 0, left: 0, resetMs: 60_000, retryAfterMs: 60_000 };
+    const { limits } = book.settle(asking, { ok: false, grants: [skipped, over], at: START }, START);
+    expect(limits.map(({ left: of }) => of)).toEqual([null, 0]);
   });
 });
 

@@ -18,11 +18,23 @@ interface Deps {
   readonly state: Pick<StateRpc, "take" | "charge">;
   readonly location: () => string | null;
   readonly count: (key: string) => void;
+  /** Absent: the isolate's. */
+  readonly clock?: Clock;
 }
+
+/** Time, of which a simulation has its own. */
+interface Clock {
+  readonly now: () => number;
+  /** Null where it takes longer. */
+  readonly within: <T>(ms: number, promise: Promise<T>) => Promise<T | null>;
+}
+
+const ISOLATE_CLOCK: Clock = { now: () => Date.now(), within };
 
 /** Takes the limits of requests: what the isolate knows itself costs nothing, for the rest it asks the limiter. */
 export class Limits {
   readonly #deps: Deps;
+  readonly #clock: Clock;
   readonly #book = new LimitBook();
   readonly #costs: AnswerCosts;
   /** Calls that will bring a part of a count, by the count and its rates. */
@@ -33,18 +45,19 @@ export class Limits {
 
   constructor(deps: Deps) {
     this.#deps = deps;
+    this.#clock = deps.clock ?? ISOLATE_CLOCK;
     const { state, location } = deps;
     this.#costs = new AnswerCosts({ state, location, book: this.#book, failed: (reason) => this.#tell(reason) });
   }
 
   /** Charges what an answer costs. @returns what must be kept alive for it; null: nothing. It never rejects */
   charge(owed: readonly OwedAsk[], answer: LimitAnswer): Promise<void> | null {
-    return this.#costs.add(owed, answer, Date.now());
+    return this.#costs.add(owed, answer, this.#clock.now());
   }
 
   /** Never rejects. */
   take(asks: readonly LimitAsk[]): LimitsFact | Promise<LimitsFact> {
-    const now = Date.now();
+    const now = this.#clock.now();
     const begun = this.#book.begin(asks, now);
     if (!("kind" in begun)) return this.#counted(begun);
     return this.#finish(begun, now);
@@ -54,16 +67,16 @@ export class Limits {
   async #finish(first: Asking, startedAt: number): Promise<LimitsFact> {
     const until = startedAt + patienceOf(first);
     let asking = first;
-    for (let now = startedAt; now >= this.#awayUntil; now = Date.now()) {
+    for (let now = startedAt; now >= this.#awayUntil; now = this.#clock.now()) {
       const coming = now < until ? this.#comingFor(asking) : undefined;
       if (coming === undefined) return this.#ask(asking);
       this.#book.cancel(asking, now);
-      await within(until - now, coming);
-      const again = this.#book.begin(asking.asks, Date.now());
+      await this.#clock.within(until - now, coming);
+      const again = this.#book.begin(asking.asks, this.#clock.now());
       if (!("kind" in again)) return this.#counted(again);
       asking = again;
     }
-    return this.#counted(this.#book.fail(asking, Date.now()));
+    return this.#counted(this.#book.fail(asking, this.#clock.now()));
   }
 
   #comingFor({ remote }: Asking): Promise<unknown> | undefined {
@@ -80,16 +93,16 @@ export class Limits {
     for (const name of leased) this.#coming.set(name, answer);
     const taken = await answer;
     for (const name of leased) if (this.#coming.get(name) === answer) this.#coming.delete(name);
-    const now = Date.now();
+    const now = this.#clock.now();
     return this.#counted(taken === null ? this.#book.fail(asking, now) : this.#book.settle(asking, taken, now));
   }
 
   /** @returns null where it cannot be asked */
   async #limiter(asking: Asking): Promise<Taken | null> {
     // Until it has answered nobody else tries again.
-    if (this.#awayUntil > 0) this.#awayUntil = Date.now() + AWAY_MS;
+    if (this.#awayUntil > 0) this.#awayUntil = this.#clock.now() + AWAY_MS;
     try {
-      const taken = await within(patienceOf(asking), this.#deps.state.take(this.#upOf(asking)));
+      const taken = await this.#clock.within(patienceOf(asking), this.#deps.state.take(this.#upOf(asking)));
       if (taken === null) this.#failed("timeout");
       else this.#awayUntil = 0;
       return taken;
@@ -113,12 +126,12 @@ export class Limits {
 
   /** Overloaded or away: it is not asked again at once. */
   #failed(reason: string): void {
-    this.#awayUntil = Date.now() + AWAY_MS;
+    this.#awayUntil = this.#clock.now() + AWAY_MS;
     this.#tell(reason);
   }
 
   #tell(reason: string): void {
-    const now = Date.now();
+    const now = this.#clock.now();
     this.#deps.count(counterKey("tulle_limiter_failures_total", {}));
     if (now - this.#toldAt < TOLD_EVERY_MS) return;
     this.#toldAt = now;

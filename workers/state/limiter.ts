@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { CounterState } from "../../src/limits/counter.ts";
 import { type Ask, chargeAll, type Counters, refundAll, takeAll, type Taken } from "../../src/limits/limiter.ts";
 import { type CountReset, SeenCounts } from "../../src/limits/seen-counts.ts";
+import { Turns } from "../../src/limits/turns.ts";
 import type { RemoteAsk, StateApi } from "../../src/snapshot/rpc.ts";
 import { inTime } from "./in-time.ts";
 
@@ -34,6 +35,7 @@ export class Limiter extends DurableObject<LimiterEnv> {
   #hasAlarm = false;
   #isReady = false;
   readonly #seen = new SeenCounts();
+  readonly #turns = new Turns();
   #toldAt = Number.NEGATIVE_INFINITY;
   #nextMs = TELL_EVERY_MS;
 
@@ -65,7 +67,7 @@ export class Limiter extends DurableObject<LimiterEnv> {
     this.#seen.saw(own, taken);
     if (Math.abs(now - this.#toldAt) >= this.#nextMs) this.ctx.waitUntil(this.#tell(now));
     if (!this.#hasAlarm) await this.#setAlarm(now);
-    return taken;
+    return this.#turns.given(own, taken);
   }
 
   /** Charges what answers cost, whether there is room or not. */

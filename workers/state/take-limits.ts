@@ -69,7 +69,7 @@ async function groupsOf({ location, asks }: LimitsUp): Promise<readonly (readonl
 }
 
 /** Of one behind another that refused: it may have room. */
-const NOT_ASKED: Grant = { amount: 1, left: 0, resetMs: 0, retryAfterMs: 0 };
+const NOT_ASKED: Grant = { amount: 1, left: 0, resetMs: 0, retryAfterMs: 0, skipped: true };
 
 function objectOf({ scope }: RemoteAsk, location: string, digest: string): string {
   const shard = shardOf(digest);
