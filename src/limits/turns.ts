@@ -7,8 +7,8 @@ const PARTS_PER_SECOND = 400;
 const REFUSED_PER_SECOND = 200;
 /** By what was asked for nobody waits longer: somebody may have taken the count back to zero. */
 const MAX_WAIT_MS = 1_000;
-/** Where so many ask that this is passed, the bound of returns gives way. */
-export const MAX_TURN_MS = 60_000;
+/** Where so many ask that this is passed, those bounds give way. */
+const MAX_TURN_MS = 60_000;
 /** Keys whose turns are known; the oldest are forgotten. */
 const MAX_KEYS = 1_000;
 
