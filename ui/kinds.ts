@@ -18,6 +18,7 @@ export const LISTED_KINDS: readonly ListedKind[] = [
   { kind: "PeerAuthentication", plural: "peerauthentications", about: "policy", ...SECURITY },
   { kind: "APIKeyPolicy", plural: "apikeypolicies", about: "policy", ...TULLE },
   { kind: "RateLimitPolicy", plural: "ratelimitpolicies", about: "policy", ...TULLE },
+  { kind: "FaultRehearsal", plural: "faultrehearsals", about: "route", ...TULLE },
   { kind: "VirtualService", plural: "virtualservices", about: "route", ...NETWORKING },
   { kind: "DestinationRule", plural: "destinationrules", about: "route", ...NETWORKING },
   { kind: "ServiceEntry", plural: "serviceentries", about: "route", ...NETWORKING },

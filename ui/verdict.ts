@@ -14,6 +14,7 @@ export function verdictOf({ kind, spec = {}, metadata }: StoredObject): Verdict 
   if (kind === "PeerAuthentication") return mtlsVerdict(spec);
   if (kind === "RequestAuthentication") return tokenVerdict(spec);
   if (kind === "RateLimitPolicy") return limitVerdict(spec);
+  if (kind === "FaultRehearsal") return rehearsalVerdict(spec);
   if (kind !== "AuthorizationPolicy") return { text: "", tone: "plain" };
   const verdict = authorizationVerdict(spec);
   const isTrial = metadata.annotations?.["istio.io/dry-run"] === "true";
@@ -81,6 +82,28 @@ function limitVerdict(spec: Readonly<Record<string, unknown>>): Verdict {
   ];
   if (parts.length === 0) return { text: "refuses nothing: it has no limits", tone: "warn" };
   return { text: parts.join("; "), tone: blocking.length > 0 ? "good" : "plain" };
+}
+
+interface ShownRehearsal {
+  readonly targetRef?: { readonly name?: string };
+  readonly route?: string;
+  readonly headers?: object;
+  readonly percentage?: { readonly value?: number };
+  readonly delay?: { readonly fixedDelay?: string };
+  readonly abort?: { readonly httpStatus?: number; readonly grpcStatus?: string };
+  readonly endsAt?: string;
+}
+
+/** Which share of which service's calls it harms, and until when. */
+function rehearsalVerdict(spec: ShownRehearsal): Verdict {
+  const { targetRef, route, headers, percentage, delay, abort, endsAt = "" } = spec;
+  const some = route === undefined && headers === undefined ? "the" : "some";
+  const calls = `${percentage?.value ?? 100} % of ${some} calls of ${targetRef?.name ?? ""}`;
+  const does =
+    delay === undefined
+      ? `answers ${calls} with ${abort?.grpcStatus ?? abort?.httpStatus ?? ""}`
+      : `holds ${calls} for ${delay.fixedDelay ?? ""}`;
+  return { text: `${does}, until ${endsAt}`, tone: "bad" };
 }
 
 function amountOf({ name = "", rates = [] }: ShownLimit): string {

@@ -16,6 +16,7 @@ import { addInit } from "./init.ts";
 import { addDeploy } from "./deploy.ts";
 import { addDescribe } from "./describe.ts";
 import { addDev } from "./dev.ts";
+import { addFault } from "./faults.ts";
 import { addKey } from "./keys.ts";
 import { addLimits } from "./limits.ts";
 import { addLogin } from "./login.ts";
@@ -87,6 +88,7 @@ export function tulleProgram(): Command {
   addDescribe(program);
   addTail(program);
   addLimits(program);
+  addFault(program);
   addRevisions(program);
   addRollback(program);
   addToken(program);

@@ -381,6 +381,9 @@ export const Decided = z.strictObject({
         byEndpoint: z.array(z.strictObject({ endpoint: z.string(), changes: z.array(change) })),
         requestPrincipal: z.string().nullable(),
         delayMs,
+        heldMs: z
+          .int()
+          .describe("A rehearsal holds it for so many milliseconds, within the limits of what runs at a time."),
         retries: retries.nullable().describe("What follows a failed attempt; null: its answer stands."),
         timeoutMs: z.int().nullable().describe("For all attempts together; null: any."),
         idleTimeoutMs: z.int().nullable().describe("Without a byte of request or answer; null: any."),

@@ -110,6 +110,9 @@ export function qualifiedGateway(name: string, namespace: string): string {
   return name === "mesh" || name.includes("/") ? name : `${namespace}/${name}`;
 }
 
+/** Where VirtualServices are found by the names of their rules. */
+export const ROUTE_NAMES = "route-name";
+
 /** The table of the VirtualServices of one Gateway, by host. */
 export function gatewayTable(gateway: string): string {
   return `gateway-route ${gateway}`;

@@ -2,6 +2,7 @@ import { isPartial } from "../resources/host.ts";
 import { clusterId } from "./clusters.ts";
 import { importsOf, namedHosts, sidecarViewers } from "./imports.ts";
 import { outsideHosts, outsideSlice } from "./outside.ts";
+import { rehearsalsFor } from "./rehearsals.ts";
 import { retriesOf } from "./retries.ts";
 import { importedService } from "./services.ts";
 import { assemble, type CompiledSlice } from "./slices.ts";
@@ -25,7 +26,8 @@ function meshSlice(world: World, host: string, viewer: Viewer): CompiledSlice | 
   return world.memo.get(`mesh-slice ${viewer} ${host}`, () => {
     const service = importedService(world, host, viewer);
     const ports = service?.ports.map(({ number }) => number) ?? null;
-    const routes = routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(world, host, ports ?? []));
+    const routes =
+      routesFor(world, host, viewer, ports) ?? (service && defaultRoutes(world, host, viewer, ports ?? []));
     if (!routes) return outsideSlice(world, host, viewer);
     const name = service && `${service.namespace}/${service.name}`;
     return assemble(world, { host, viewer, service: name, ports, front: null }, routes);
@@ -41,12 +43,13 @@ function routesFor(world: World, host: string, viewer: Viewer, ports: readonly n
 }
 
 /** What goes to a service that nobody routes: each of its ports to itself. */
-function defaultRoutes(world: World, host: string, ports: readonly number[]): CompiledRoutes {
+function defaultRoutes(world: World, host: string, viewer: Viewer, ports: readonly number[]): CompiledRoutes {
+  const rehearsed = rehearsalsFor(world, host, viewer);
   const targets = ports.map((port) => ({ host, port, subset: undefined }));
   const routes = targets.map(({ port }) => ({
     name: "default",
     matches: ports.length === 1 ? [] : [{ port }],
-    destinations: [{ cluster: clusterId(host, port, undefined), weight: 1 }],
+    destinations: [{ cluster: clusterId(host, port, undefined), weight: 1, ...rehearsed }],
     ...retriesOf(world, undefined),
   }));
   return { routes, targets };

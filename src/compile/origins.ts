@@ -4,6 +4,7 @@ import type { KubeObject, ObjectRef } from "../resources/object.ts";
 export type ModelOrigin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
   | { readonly kind: "limit"; readonly name: string }
+  | { readonly kind: "rehearsal"; readonly name: string }
   | { readonly kind: "key"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
@@ -26,6 +27,8 @@ export function objectOf(origin: ModelOrigin): ObjectRef | null {
       return { group: SECURITY, kind: "AuthorizationPolicy", namespace, name };
     case "limit":
       return { group: OUR_OWN, kind: "RateLimitPolicy", namespace, name };
+    case "rehearsal":
+      return { group: OUR_OWN, kind: "FaultRehearsal", namespace, name };
     case "key":
       return { group: OUR_OWN, kind: "APIKeyPolicy", namespace, name };
     case "jwt":
@@ -56,6 +59,7 @@ export function fieldOf(origin: ModelOrigin, below: string | null, object: KubeO
     case "route":
       return routeField(origin, below, specOf(object)["http"]);
     case "key":
+    case "rehearsal":
     case "gateway":
     case "mtls":
       return "spec";

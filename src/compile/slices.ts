@@ -8,8 +8,10 @@ import {
   type PolicySet,
   type Route,
   type Slice,
+  type WeightedDestination,
 } from "../snapshot/model.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
+import type { RehearsalModel } from "../snapshot/rehearsal-model.ts";
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import { keyHeadersOf } from "../policy/api-keys.ts";
 import { enforced } from "../policy/policy-set.ts";
@@ -19,7 +21,7 @@ import { authorizersFor } from "./authorizers.ts";
 import { type ClusterDraft, clusterFor, clusterId } from "./clusters.ts";
 import { programsOf } from "./programs.ts";
 import { meshConfig, patternsOf } from "./view.ts";
-import type { CompiledRoutes, FrontDraft, Viewer, World } from "./world.ts";
+import type { CompiledRoutes, DestinationDraft, FrontDraft, Viewer, World } from "./world.ts";
 
 /** A slice with its text, and what it asks of the gateway that serves it. */
 export interface CompiledSlice {
@@ -61,7 +63,12 @@ export function assemble(
     own === undefined ? {} : { limits: own.map(limits.numberOf) };
 
   const front = head.front && frontWith(head.front, numberOf, numbersOf);
-  const routes = drawn.map(({ limits: own, ...route }): Route => ({ ...route, ...numbersOf(own) }));
+  const rehearsals = numbered<RehearsalModel>();
+  const routes = drawn.map(({ limits: own, destinations, ...route }): Route => ({
+    ...route,
+    destinations: destinations.map((destination) => numberedIn(destination, rehearsals.numberOf)),
+    ...numbersOf(own),
+  }));
   const clusters: Record<string, Cluster> = {};
   const put = ({ cluster: { limits: own, ...cluster }, endpoints }: ClusterDraft): void => {
     clusters[cluster.id] = {
@@ -88,6 +95,7 @@ export function assemble(
     ...(head.ports && { ports: head.ports }),
     ...(head.outside && { outside: true as const }),
     ...(limits.list.length > 0 && { limits: limits.list }),
+    ...(rehearsals.list.length > 0 && { rehearsals: rehearsals.list }),
     ...keyHeadersIn(sets),
     path: {
       mergeSlashes: mergesSlashes(meshConfig(world)),
@@ -107,6 +115,13 @@ export function assemble(
   // To go through all of a slice takes longer than to look through its text.
   const programs = holdsPatterns(text) ? programsOf(slice) : undefined;
   return programs === undefined ? compiled(slice, head.service, text) : compiled({ ...slice, programs }, head.service);
+}
+
+function numberedIn(
+  { rehearsals, ...destination }: DestinationDraft,
+  numberOf: (rehearsal: RehearsalModel) => number,
+): WeightedDestination {
+  return rehearsals === undefined ? destination : { ...destination, rehearsals: rehearsals.map(numberOf) };
 }
 
 /** Each different one once, by its content. */

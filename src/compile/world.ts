@@ -9,8 +9,10 @@ import type {
   PoolSettings,
   Route,
   Warmup,
+  WeightedDestination,
 } from "../snapshot/model.ts";
 import type { LimitModel } from "../snapshot/limit-model.ts";
+import type { RehearsalModel } from "../snapshot/rehearsal-model.ts";
 import type { TelemetrySettings } from "../snapshot/telemetry-model.ts";
 import type { LimitedPlace } from "./limited-place.ts";
 import type { Entries, Inventory } from "./inventory.ts";
@@ -142,7 +144,14 @@ export interface Target {
 /** What has its limits whole; a slice numbers them. */
 export type WithLimits<T> = Omit<T, "limits"> & { readonly limits?: readonly LimitModel[] };
 
-export type RouteDraft = WithLimits<Route>;
+/** Its limits and rehearsals are whole; a slice numbers them. */
+export type RouteDraft = Omit<WithLimits<Route>, "destinations"> & {
+  readonly destinations: readonly DestinationDraft[];
+};
+
+export type DestinationDraft = Omit<WeightedDestination, "rehearsals"> & {
+  readonly rehearsals?: readonly RehearsalModel[];
+};
 
 export interface CompiledRoutes {
   readonly routes: readonly RouteDraft[];

@@ -80,36 +80,38 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
   if (!matched) return answerOf("no_route");
   const { route } = matched;
   if (route.answer !== null) {
-    const answer = filtered(route, routed, localAnswer(route, route.answer, routed, matched.model), trace);
+    const answer = filtered(route, null, routed, localAnswer(route, route.answer, routed, matched.model), trace);
     return route.limits === null ? answer : limited(route.limits, route, routed, entered.tokens, answer, trace);
   }
   const destination = pickDestination(route, facts.seed);
   if (!destination) return answerOf("no_route");
-  const { cluster } = destination;
+  const { cluster, rehearsals } = destination;
 
   const path = rewrittenPath(slice, matched, facts);
   if (path !== null && !path.ok) return answerOf("path_refused", null, route, cluster);
   // The service's policies would be asked about another method than is called.
   if (path !== null && facts.protocol === "workers-rpc" && path.value.forward !== facts.forwardPath)
     return answerOf("rpc_rewritten", null, route, cluster);
-  if (cluster.model.endpoints.length === 0) return filtered(route, routed, nobody(route, cluster), trace);
+  if (cluster.model.endpoints.length === 0) return filtered(route, rehearsals, routed, nobody(route, cluster), trace);
 
   const ops = filled(destination, route, routed);
   if (ops === null) return answerOf("headers_too_large", null, route, cluster);
   const headers = changedHeaders(routed.headers, ops.request);
   const sent = asSent(routed, front, ops.authority, path === null ? null : path.value, headers);
   const checked = checkDestination(slice, route, cluster, sent, trace);
-  if ("effect" in checked) return checked.effect === "need" ? checked : refused(route, routed, checked, trace);
+  if ("effect" in checked)
+    return checked.effect === "need" ? checked : refused(route, rehearsals, routed, checked, trace);
   const sending = sendTo(route, cluster, ops, sent, entered, checked);
   if (sending.effect === "answer") return sending;
-  if (route.mirrors === null && destination.limits === null) return filtered(route, routed, sending, trace);
+  if (route.mirrors === null && destination.limits === null) return filtered(route, rehearsals, routed, sending, trace);
   const mirrors =
     route.mirrors === null
       ? NO_MIRRORS
       : drawMirrors(route.mirrors, facts.seed, (to) => copyTo(slice, route, to, ops, sent, entered));
   for (const { cluster: to, copy } of mirrors)
     trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
-  const decision = filtered(route, routed, mirrors === NO_MIRRORS ? sending : { ...sending, mirrors }, trace);
+  const whole = mirrors === NO_MIRRORS ? sending : { ...sending, mirrors };
+  const decision = filtered(route, rehearsals, routed, whole, trace);
   // A preflight that is answered here and an abort call nobody.
   if (destination.limits === null || decision.effect === "answer") return decision;
   const tokens = entered.tokens.length === 0 ? checked.tokens : [...entered.tokens, ...checked.tokens];
@@ -196,6 +198,7 @@ function forward(
     bySet: checked.bySet,
     requestPrincipal: checked.principal ?? entered.tokens[0]?.principal ?? null,
     delayMs: 0,
+    heldMs: 0,
     mirrors: NO_MIRRORS,
   };
 }

@@ -43,6 +43,8 @@ interface DescribedForward {
   readonly byEndpoint: readonly { readonly endpoint: string; readonly changes: readonly HeaderChange[] }[];
   readonly requestPrincipal: string | null;
   readonly delayMs: number;
+  /** A rehearsal holds it, within the limits of what runs. */
+  readonly heldMs: number;
   /** What follows a failed attempt; null: its answer stands. */
   readonly retries: RetryPolicy | null;
   /** For all attempts together; null: any. */
@@ -70,6 +72,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     bySet,
     requestPrincipal,
     delayMs,
+    heldMs,
     mirrors,
   } = decision;
   const { endpoints } = cluster.model;
@@ -95,6 +98,7 @@ export function describeDecision(decision: Decision): DescribedDecision {
     }),
     requestPrincipal,
     delayMs,
+    heldMs,
     retries: route.model.retries ?? null,
     timeoutMs: route.model.timeoutMs ?? null,
     idleTimeoutMs: route.model.idleTimeoutMs ?? null,

@@ -31,6 +31,10 @@ export class Notes implements Trace {
     this.#trace?.limited?.(...told);
   }
 
+  rehearsed(...told: Parameters<NonNullable<Trace["rehearsed"]>>): void {
+    this.#trace?.rehearsed?.(...told);
+  }
+
   /** Endpoints of one cluster may have the same policies among others: they tell once. */
   noted(notes: readonly ShadowNote[]): void {
     for (const note of notes) {

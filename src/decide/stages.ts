@@ -8,7 +8,7 @@ import type { LinkedMatch } from "../routing/route-match.ts";
 import { whyBlock } from "../routing/why.ts";
 import type { LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import type { AuthorizationPolicyModel, RouteMatch } from "../snapshot/model.ts";
-import { type Step, traceInto } from "./steps.ts";
+import { rehearsalText, type Step, traceInto } from "./steps.ts";
 import type { Look, Trace } from "./trace.ts";
 
 /** What brought something in, as the model names it. */
@@ -16,6 +16,7 @@ export type Origin =
   | { readonly kind: "policy"; readonly name: string; readonly rule: number | null }
   /** `namespace/policy/limit`. */
   | { readonly kind: "limit"; readonly name: string }
+  | { readonly kind: "rehearsal"; readonly name: string }
   | { readonly kind: "key"; readonly name: string }
   | { readonly kind: "jwt"; readonly name: string }
   | { readonly kind: "gateway"; readonly name: string }
@@ -147,6 +148,14 @@ export class Explanation implements Trace {
     const outcome = verdict === "taken" ? "passed" : isAudited ? "told" : "refused";
     const detail = `${limitWords(limit, this.assumed.has(name))}${outcome === "told" ? "; it only audits" : ""}`;
     this.stages.push(plainStage("limit", outcome, detail, null, { kind: "limit", name }));
+  }
+
+  rehearsed(...told: Parameters<NonNullable<Trace["rehearsed"]>>): void {
+    this.#lines.rehearsed(...told);
+    const [rehearsal, outcome] = told;
+    const origin = { kind: "rehearsal", name: rehearsal.name } as const;
+    const text = rehearsalText(rehearsal, outcome);
+    this.stages.push(plainStage("filter", outcome === "hit" ? "matched" : "missed", text, null, origin));
   }
 
   routed(

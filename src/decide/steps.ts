@@ -3,7 +3,8 @@ import type { VerifiedToken } from "../request/token-fact.ts";
 import { failedPart, type LinkedMatch } from "../routing/route-match.ts";
 import type { LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
 import type { RouteMatch } from "../snapshot/model.ts";
-import type { Trace } from "./trace.ts";
+import type { RehearsalModel } from "../snapshot/rehearsal-model.ts";
+import type { RehearsalOutcome, Trace } from "./trace.ts";
 
 /** One thing that was looked at on the way to a decision. */
 export interface Step {
@@ -15,10 +16,25 @@ export interface Step {
 /** A table of routes may be long; who asks why reads no more of it. */
 const MAX_MISSED = 100;
 
+/** What a rehearsal does and until when, and what became of it. */
+export function rehearsalText({ delayMs, abort, endsAt }: RehearsalModel, outcome: RehearsalOutcome): string {
+  const end = new Date(endsAt).toISOString();
+  if (outcome === "ended") return `the rehearsal ended at ${end}`;
+  if (outcome === "other") return `the rehearsal is for requests with other headers, until ${end}`;
+  const does = abort === undefined ? `a delay of ${delayMs ?? 0} ms` : `an abort with ${abortText(abort)}`;
+  return `${does} rehearsed until ${end}${outcome === "hit" ? "" : " spares this request"}`;
+}
+
+function abortText({ status, grpcStatus }: NonNullable<RehearsalModel["abort"]>): string {
+  return grpcStatus === undefined ? String(status) : `${status}, of gRPC ${grpcStatus}`;
+}
+
 /** Writes down what `decide` tells. */
-export function traceInto(steps: Step[]): Trace {
+export function traceInto(steps: Step[]): Trace & Required<Pick<Trace, "rehearsed">> {
   return {
     saw: (stage, name, outcome) => void steps.push({ stage, name, outcome }),
+    rehearsed: (rehearsal, outcome) =>
+      void steps.push({ stage: "filter", name: rehearsal.name, outcome: rehearsalText(rehearsal, outcome) }),
     routed: (slice, facts, tokens, matched) => void steps.push(...missedBlocks(slice, facts, tokens, matched)),
   };
 }

@@ -4,6 +4,7 @@ import type { RequestFacts } from "../request/facts.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedMatch } from "../routing/route-match.ts";
 import type { LinkedPolicySet, LinkedRoute, LinkedSlice } from "../snapshot/link.ts";
+import type { RehearsalModel } from "../snapshot/rehearsal-model.ts";
 
 /** Collects what was looked at, for whoever wants a decision explained. */
 export interface Trace {
@@ -17,6 +18,8 @@ export interface Trace {
   ): void;
   /** A limit was asked. @param isAudited it refuses nobody */
   limited?(limit: TakenLimit, isAudited: boolean): void;
+  /** A rehearsal was looked at. */
+  rehearsed?(rehearsal: RehearsalModel, outcome: RehearsalOutcome): void;
   /** What policies tell that enforce nothing. */
   noted?(notes: readonly ShadowNote[]): void;
   /** The checks of one set begin. @param of the Gateway, or the cluster whose endpoints it guards */
@@ -24,6 +27,9 @@ export interface Trace {
   /** A part of the checks of that set was looked at. */
   looked?(look: Look): void;
 }
+
+/** What became of one rehearsal: it hit, it is over, it is for other requests, or the draw spared this one. */
+export type RehearsalOutcome = "hit" | "ended" | "other" | "spared";
 
 /** What one part of a set's checks saw, and what came of it. */
 export interface Look {

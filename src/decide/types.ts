@@ -69,8 +69,10 @@ export interface Forward {
   readonly bySet: ReadonlyMap<number, readonly HeaderChange[]> | null;
   /** Principal of the verified token that the Gateway or the destination accepted; for the log. */
   readonly requestPrincipal: string | null;
-  /** A fault holds the request back for so long first. */
+  /** A route's fault holds the request back for so long first. */
   readonly delayMs: number;
+  /** A rehearsal holds it back for so long once it has its place among those that run, as a slow service would. */
+  readonly heldMs: number;
   /** Who gets a copy once the request is sent; empty in a copy itself. */
   readonly mirrors: readonly Mirrored[];
   /** What policies tell that enforce nothing; absent: nothing. */

@@ -23,6 +23,7 @@ import type { Kind } from "./kind.ts";
 import { type KeyedLists, lists } from "./list-keys.ts";
 import { API_KEY_POLICY } from "./tulle/api-key-policy/kind.ts";
 import { ENROLMENT_RULE } from "./tulle/enrolment-rule/kind.ts";
+import { FAULT_REHEARSAL } from "./tulle/fault-rehearsal/kind.ts";
 import { MESH_CONFIG } from "./tulle/mesh-config/kind.ts";
 import { RATE_LIMIT_POLICY } from "./tulle/rate-limit-policy/kind.ts";
 
@@ -51,6 +52,7 @@ export const KINDS: readonly Kind[] = [
   ENROLMENT_RULE,
   RATE_LIMIT_POLICY,
   API_KEY_POLICY,
+  FAULT_REHEARSAL,
 ];
 
 function served(name: (kind: Kind) => string): ReadonlyMap<string, Kind> {

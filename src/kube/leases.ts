@@ -1,9 +1,10 @@
 import { type KubeObject, type ObjectRef, refOf } from "../resources/object.ts";
+import { endOfRehearsal } from "../resources/fault-rehearsal.ts";
 import { registeredUntil } from "../resources/workload-group.ts";
 
-/** Epoch ms of the end of an object's lease; null: it has none. */
+/** Epoch ms of the end of an object's lease, or of a rehearsal; null: it has none. */
 function endOf(object: KubeObject): number | null {
-  if (object.kind !== "WorkloadEntry") return null;
+  if (object.kind !== "WorkloadEntry") return endOfRehearsal(object);
   const until = registeredUntil(object);
   const at = until === null ? Number.NaN : Date.parse(until);
   return Number.isNaN(at) ? null : at;

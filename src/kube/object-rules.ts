@@ -1,4 +1,5 @@
 import { checkChange, withEncodedText } from "../resources/core.ts";
+import { checkEnd } from "../resources/fault-rehearsal.ts";
 import { errorAt, type Finding } from "../resources/finding.ts";
 import { findKind, kindOf } from "../kinds/registry.ts";
 import {
@@ -144,6 +145,8 @@ function create(
     return err(failure("BadRequest", "resourceVersion should not be set on objects to be created"));
   if (ref.namespace !== "" && !namespaceExists(ref.namespace))
     return err(notFound({ group: "", kind: "Namespace", namespace: "", name: ref.namespace }));
+  const ended = checkEnd(object, Date.parse(now));
+  if (ended.length > 0) return err(invalid(ref, ended));
   const { status: _, ...rest } = object;
   const metadata = { ...object.metadata, uid, creationTimestamp: now, generation: 1 };
   const after = isNamespace(ref) ? { ...rest, ...ACTIVE, metadata: labelledByName(metadata) } : { ...rest, metadata };
@@ -184,7 +187,7 @@ function replace(
 ): Result<Planned, Status> {
   if (isStale(before, object.metadata)) return err(conflict(ref));
   const isReadable = !isUnreadable(before);
-  const refused = isReadable ? checkChange(before, object) : [];
+  const refused = isReadable ? [...checkChange(before, object), ...checkEnd(object, Date.parse(now))] : [];
   if (refused.length > 0) return err(invalid(ref, refused));
   const { status: _, ...rest } = object;
   const metadata = { ...object.metadata, ...serverMetadata(before) };

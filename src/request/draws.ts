@@ -12,6 +12,8 @@ export const DRAW = {
   backoff: 7,
   cookie: 8,
   locality: 9,
+  /** By place among those of the destination instead of by attempt. */
+  rehearsal: 11,
 } as const;
 
 /**

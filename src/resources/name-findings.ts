@@ -176,4 +176,11 @@ export const NAME_FINDINGS = {
       "a VirtualService routes a host of another namespace, for the callers of that and of other namespaces: as in Istio nobody is asked for it",
     mend: 'say `exportTo: ["."]`, so that it is for callers of its own namespace; where it is meant for all, let the owner of the host have it, or the root namespace',
   },
+  TULLE0126: {
+    name: "RehearsesNothing",
+    severity: "warning",
+    meaning:
+      "a FaultRehearsal is for a service that its namespace has not, or a route that leads to it from nowhere: no request meets it",
+    mend: "compare its `targetRef` with the namespace's Services and ServiceEntries, its `route` with the names of VirtualServices' rules",
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

@@ -67,7 +67,8 @@ function headerKey(name: string): Key {
   return { name, valueOf: ({ headers }) => headers[name] ?? null };
 }
 
-function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
+/** One match block, made ready; also of what else is for some requests alone. */
+export function linkBlock(model: RouteMatch, secret: ReadonlySet<string>): Test {
   const tests: Test[] = [];
   const { uri, scheme, method, authority, headers, query, port, sourceNamespace, claims } = model;
   if (uri) tests.push(on(uri, ({ path }) => path));

@@ -22,6 +22,7 @@ import { linkCors, type LinkedCors } from "../routing/cors.ts";
 import { HostSet } from "../routing/host-set.ts";
 import { type LinkedChange, type LinkedOps, linkOps, responseOps } from "../routing/header-operations.ts";
 import { linkRewriter } from "../routing/rewrite.ts";
+import { type LinkedRehearsal, linkRehearsals } from "../routing/rehearsal.ts";
 import { type LinkedRetries, linkRetries } from "../routing/retries.ts";
 import { linkRoutes, type RouteIndex } from "../routing/route-match.ts";
 import { joinLimits, type LinkedLimit, linkLimit } from "../limits/link.ts";
@@ -107,6 +108,8 @@ export interface LinkedDestination {
   readonly ops: LinkedOps;
   /** Those of the Gateway, of the route and of what is called; null: none. */
   readonly limits: readonly LinkedLimit[] | null;
+  /** Of what is called, by this route; those that end last first. Null: none. */
+  readonly rehearsals: readonly LinkedRehearsal[] | null;
 }
 
 export interface LinkedCluster {
@@ -159,7 +162,8 @@ function linkParts(slice: Slice): LinkedSlice {
   );
   const limits = (slice.limits ?? []).map(linkLimit);
   const limitsOf = ({ limits: numbers = [] }: Limited) => numbers.map((number) => limitIn(limits, number));
-  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front ?? {}, limitsOf));
+  const rehearsalsOf = linkRehearsals(slice.rehearsals ?? [], secret);
+  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front ?? {}, limitsOf, rehearsalsOf));
   const sets = linkSets(slice, secret, authorizers);
   return {
     model: slice,
@@ -265,6 +269,7 @@ function linkRoute(
   clusters: ReadonlyMap<string, LinkedCluster>,
   front: Limited,
   limitsOf: (of: Limited) => readonly LinkedLimit[],
+  rehearsalsOf: ReturnType<typeof linkRehearsals>,
 ): LinkedRoute {
   const single = model.destinations.length === 1;
   const total = model.destinations.reduce((sum, { weight }) => sum + weight, 0);
@@ -275,7 +280,8 @@ function linkRoute(
     const share = single ? 1 : destination.weight / total;
     reached += share;
     const limits = joinLimits([...own, ...limitsOf(cluster.model)]);
-    return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination), limits }] : [];
+    const rehearsals = rehearsalsOf(destination.rehearsals);
+    return share > 0 ? [{ cluster, upTo: reached, ops: linkOps(model, destination), limits, rehearsals }] : [];
   });
   const mirrors =
     model.mirrors?.map(({ cluster, share }) => ({ cluster: clusterIn(clusters, cluster), share })) ?? null;

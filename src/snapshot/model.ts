@@ -5,6 +5,7 @@ import type { Programs } from "./program-model.ts";
 import type { MeshTelemetry, TelemetrySettings } from "./telemetry-model.ts";
 import type { ApiKeyPolicyModel } from "./api-key-model.ts";
 import type { LimitModel } from "./limit-model.ts";
+import type { RehearsalModel } from "./rehearsal-model.ts";
 import type { MeshTracing } from "./tracing-model.ts";
 
 export type {
@@ -257,6 +258,8 @@ export interface Slice {
   readonly outside?: true;
   /** Rate limits, which its front, routes and clusters name by number. A gateway that does not know this field refuses the slice whole, and so serves nobody without them. */
   readonly limits?: readonly LimitModel[];
+  /** Rehearsals of faults, which its routes' destinations name by number. A gateway that does not know this field refuses the slice whole. */
+  readonly rehearsals?: readonly RehearsalModel[];
   /** Where some set looks for API keys, lower case. A gateway that does not know this field refuses the slice whole, and so serves nobody without a key. */
   readonly keyHeaders?: readonly string[];
   readonly path: PathOptions;

@@ -53,6 +53,8 @@ export interface WeightedDestination {
   readonly weight: number;
   readonly request?: HeaderOps;
   readonly response?: HeaderOps;
+  /** Indexes into `Slice.rehearsals`, those that end last first; absent: none. */
+  readonly rehearsals?: readonly number[];
 }
 
 export interface Route {

@@ -43,9 +43,9 @@ export function countedHeaders(slice: Slice): ReadonlySet<string> {
 }
 
 function decidingHeaders(slice: Slice): string[] {
-  const { routes, policySets, clusters, keyHeaders = [] } = slice;
-  const matched = routes.flatMap(({ matches }) =>
-    matches.flatMap(({ headers = [] }) => headers.map(({ name }) => name)),
+  const { routes, policySets, clusters, keyHeaders = [], rehearsals = [] } = slice;
+  const matched = [...routes.flatMap(({ matches }) => matches), ...rehearsals].flatMap(({ headers = [] }) =>
+    headers.map(({ name }) => name),
   );
   const changed = routes
     .flatMap(opsOf)

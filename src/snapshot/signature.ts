@@ -159,6 +159,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   ports: optional(isList),
   outside: optional((value) => value === true),
   limits: optional(isList),
+  rehearsals: optional(isList),
   keyHeaders: optional(isList),
   path: isObject,
   routes: isList,

@@ -110,6 +110,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "tulle key create": "cli/keys",
   "tulle key list": "cli/keys",
   "tulle key revoke": "cli/keys",
+  "tulle fault add": "cli/faults",
+  "tulle fault list": "cli/faults",
+  "tulle fault clear": "cli/faults",
 };
 /** They have it by the code of others: `tulle deploy` beside it, `tulle cert show` of what it wrote. */
 const ALIKE = ["tulle destroy", "tulle cert enrol"];

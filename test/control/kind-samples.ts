@@ -3,6 +3,9 @@ import { apiVersionOf, type KindInfo } from "../../src/resources/kinds.ts";
 /** Hosts outside of the mesh that the samples name: each belongs to one namespace alone. */
 const SAMPLE_HOSTS = ["*.held.test"] as const;
 
+/** The same for all samples of a process. */
+const IN_AN_HOUR = new Date(Date.now() + 3_600_000).toISOString();
+
 /** What makes an object of a kind one that is taken, whatever namespace it stands in. */
 function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unknown>> {
   const selector = { matchLabels: { app: "held" } };
@@ -60,6 +63,14 @@ function fieldsOf(kind: string, namespace: string): Readonly<Record<string, unkn
       };
     case "APIKeyPolicy":
       return { spec: { selector: { matchLabels: { app: "held" } } } };
+    case "FaultRehearsal":
+      return {
+        spec: {
+          targetRef: { kind: "Service", name: "held" },
+          abort: { httpStatus: 503 },
+          endsAt: IN_AN_HOUR,
+        },
+      };
     case "RateLimitPolicy":
       return {
         spec: {

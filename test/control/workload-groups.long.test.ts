@@ -111,3 +111,48 @@ describe("a workload of a group", () => {
     expect((await register({ address: "binding:EP_A" }, "no-token")).status).toBe(401);
   });
 });
+
+const REHEARSALS = "/k8s/apis/tulle.dev/v1alpha1/namespaces/shop/faultrehearsals";
+
+function rehearsal(name: string, inMs: number) {
+  const endsAt = new Date(Date.now() + inMs).toISOString();
+  const spec = { targetRef: { kind: "Service", name: "cart" }, delay: { fixedDelay: "1s" }, endsAt };
+  return { apiVersion: "tulle.dev/v1alpha1", kind: "FaultRehearsal", metadata: { name, namespace: "shop" }, spec };
+}
+
+describe("a rehearsal", () => {
+  const names = async () => {
+    const { json } = await control.call("GET", REHEARSALS);
+    const { items } = json as unknown as {
+      readonly items: readonly { readonly metadata: { readonly name: string } }[];
+    };
+    return items.map(({ metadata }) => metadata.name);
+  };
+
+  it("is removed at its end, which the audit tells, and no rollback brings it back", async () => {
+    const [first, other] = [rehearsal("first", 3_600_000), rehearsal("other", 1_500)];
+    expect((await control.call("POST", REHEARSALS, first)).status).toBe(201);
+    expect((await control.call("POST", REHEARSALS, other)).status).toBe(201);
+    expect(await names()).toEqual(["first", "other"]);
+    const both = await generation();
+    await until("the other has ended", async () => (await names()).join() === "first");
+    expect(JSON.stringify((await control.call("GET", "/api/v1/audit")).json)).toContain("end-rehearsal");
+    expect((await control.call("DELETE", `${REHEARSALS}/first`)).status).toBe(200);
+    expect((await control.call("POST", "/api/v1/rollback", { generation: both })).status).toBe(200);
+    expect(await names()).toEqual(["first"]);
+  });
+
+  it("is for an editor of its own namespace, and not for a viewer or an editor of another", async () => {
+    for (const [role, namespace, status] of [
+      ["editor", "shop", 201],
+      ["editor", "bank", 403],
+      ["viewer", "shop", 403],
+    ] as const) {
+      const made = await control.call("POST", "/api/v1/tokens", { name: `${role}-${namespace}`, role, namespace });
+      const answer = await control.call("POST", REHEARSALS, rehearsal(`of-${namespace}`, 60_000), {
+        token: String(made.json["token"]),
+      });
+      expect([role, namespace, answer.status]).toEqual([role, namespace, status]);
+    }
+  });
+});

@@ -20,6 +20,7 @@ import {
   type StringMatch,
   FORMAT,
 } from "../../src/snapshot/model.ts";
+import type { RehearsalModel } from "../../src/snapshot/rehearsal-model.ts";
 import { cluster, endpoint, facts, headers, peer, withPrograms } from "./requests.ts";
 
 /** Requests and slices that meet: words are few, so that most rules hold for some requests. */
@@ -188,11 +189,12 @@ const route: fc.Arbitrary<Route> = fc
       { cluster: "a", share: 1 },
     ]),
     redirect: fc.constantFrom(undefined, undefined, undefined, { status: 302 as const, authority: "else.test" }),
+    rehearsals: fc.constantFrom({}, {}, { rehearsals: [0, 1] }),
   })
-  .map(({ matches, both, rewrite, request, cors, fault, mirrors, redirect }) => ({
+  .map(({ matches, both, rewrite, request, cors, fault, mirrors, redirect, rehearsals }) => ({
     name: "r",
     matches,
-    destinations: [{ cluster: "a", weight: 3 }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
+    destinations: [{ cluster: "a", weight: 3, ...rehearsals }, ...(both ? [{ cluster: "b", weight: 1 }] : [])],
     ...(rewrite && { rewrite }),
     ...(request && { request }),
     ...(cors && { cors }),
@@ -211,6 +213,15 @@ const hashKey = fc.constantFrom<(HashKey | undefined)[]>(
   { kind: "query", name: "q" },
   { kind: "sourceIp" },
 );
+
+/** A delay for some, that a secret header picks, and then an abort for others. */
+function rehearsalsUntil(last: number, first: number): readonly RehearsalModel[] {
+  const match = { kind: "prefix", value: "go" } as const;
+  return [
+    { name: "default/slow", endsAt: last, share: 0.5, headers: [{ name: "x-api-key", match }], delayMs: 500 },
+    { name: "default/broken", endsAt: first, share: 0.5, abort: { status: 503 } },
+  ];
+}
 
 const FRONT: Front = {
   gateway: "default/front",
@@ -231,8 +242,9 @@ export const slices: fc.Arbitrary<Slice> = fc
     policySets: fc.array(policySet, { minLength: 2, maxLength: 2 }),
     front: fc.option(fc.record({ httpsRedirect: fc.boolean() })),
     key: hashKey,
+    ends: fc.tuple(fc.integer({ min: 0, max: 2 ** 41 }), fc.integer({ min: 0, max: 2 ** 41 })),
   })
-  .map(({ routes, policySets, front, key }): Slice => ({
+  .map(({ routes, policySets, front, key, ends }): Slice => ({
     format: FORMAT,
     host: "api.test",
     path: { mergeSlashes: true, escapedSlashes: "REFUSE", params: "CUT" },
@@ -243,6 +255,9 @@ export const slices: fc.Arbitrary<Slice> = fc
     },
     policySets,
     authorizers: AUTHORIZERS,
+    ...(routes.some(({ destinations }) => destinations.some(({ rehearsals }) => rehearsals !== undefined)) && {
+      rehearsals: rehearsalsUntil(Math.max(...ends), Math.min(...ends)),
+    }),
     ...(front && { front: { ...FRONT, ...(front.httpsRedirect && { httpsRedirect: true as const }) } }),
   }))
   .map(withPrograms);

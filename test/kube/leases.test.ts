@@ -25,6 +25,13 @@ describe("leases of workloads", () => {
     expect(expiredAt(objects, 1_000_000).map(({ name }) => name)).toEqual(["late", "soon"]);
   });
 
+  it("are told beside rehearsals, which end by themselves", () => {
+    const spec = { endsAt: second(3) };
+    const rehearsal = { ...entry("rehearsal", undefined, "FaultRehearsal"), apiVersion: "tulle.dev/v1alpha1", spec };
+    expect(nextExpiry([...objects, rehearsal])).toBe(3_000);
+    expect(expiredAt([...objects, rehearsal], 3_000).map(({ kind }) => kind)).toEqual(["FaultRehearsal"]);
+  });
+
   it("wake whoever ends them at the first of them", () => {
     expect(nextExpiry(objects)).toBe(5_000);
     expect(nextExpiry([entry("never")])).toBeNull();

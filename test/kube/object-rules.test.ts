@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseObject } from "../../src/kinds/parse.ts";
 import { type Operation, planOperation } from "../../src/kube/object-rules.ts";
+import type { KubeObject } from "../../src/resources/object.ts";
 import { planWrite } from "../../src/kube/write-plan.ts";
 
 const AUTHOR = { manager: "test", subresource: "", apiVersion: "networking.istio.io/v1" } as const;
@@ -51,6 +52,30 @@ describe("a write of a whole object", () => {
     const planned = planOperation(before, operation, circumstances);
     expect(planned).toMatchObject({ ok: false, error: { reason: "Invalid" } });
     expect(JSON.stringify(planned)).toContain("spec.hots");
+  });
+
+  it("has an end that is ahead and no more than a day away, where it rehearses a fault", () => {
+    const at = { group: "tulle.dev", kind: "FaultRehearsal", namespace: "shop", name: "a" };
+    const written = (endsAt: string) => ({
+      apiVersion: "tulle.dev/v1alpha1",
+      kind: "FaultRehearsal",
+      metadata: { name: "a" },
+      spec: { targetRef: { kind: "Service", name: "a" }, abort: { httpStatus: 503 }, endsAt },
+    });
+    const author = { ...AUTHOR, apiVersion: "tulle.dev/v1alpha1" };
+    const plan = (before: KubeObject | null, operation: Partial<Operation>) =>
+      planOperation(before, { ref: at, author, ...operation } as Operation, circumstances);
+    const created = plan(null, { verb: "create", value: written("2026-01-02T00:00:00Z") });
+    if (!created.ok) throw new Error(created.error.message);
+    for (const endsAt of ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00.001Z"]) {
+      const patch = { type: "merge", body: { spec: { endsAt } } } as const;
+      for (const refused of [
+        plan(null, { verb: "create", value: written(endsAt) }),
+        plan(created.value.after, { verb: "apply", value: written(endsAt) }),
+        plan(created.value.after, { verb: "patch", patch }),
+      ])
+        expect(refused).toMatchObject({ ok: false, error: { details: { causes: [{ field: "spec.endsAt" }] } } });
+    }
   });
 
   it("is refused with the others of its apply: each failure is told, and nothing is changed", () => {

@@ -188,6 +188,11 @@ const EXAMPLES: readonly (readonly [apiVersion: string, kind: string, fields: st
     "APIKeyPolicy",
     "spec: {selector: {matchLabels: {app: a}}, header: x-key, presence: Optional}",
   ],
+  [
+    "tulle.dev/v1alpha1",
+    "FaultRehearsal",
+    "spec: {targetRef: {kind: Service, name: a}, route: r, headers: {x-a: {prefix: b}}, percentage: {value: 10}, delay: {fixedDelay: 5s}, endsAt: '2026-01-31T12:00:00Z'}",
+  ],
 ];
 
 function written([apiVersion, kind, fields]: (typeof EXAMPLES)[number]): string {

@@ -197,6 +197,19 @@ describe("what a rate limit does", () => {
   });
 });
 
+describe("what a rehearsal does", () => {
+  it.each([
+    [{ delay: { fixedDelay: "5s" } }, "holds 100 % of the calls of a for 5s, until 2026-01-31T12:00:00Z"],
+    [
+      { abort: { httpStatus: 503 }, percentage: { value: 20 }, route: "canary" },
+      "answers 20 % of some calls of a with 503, until 2026-01-31T12:00:00Z",
+    ],
+  ])("is told with its end", (fault, text) => {
+    const spec = { targetRef: { kind: "Service", name: "a" }, endsAt: "2026-01-31T12:00:00Z", ...fault };
+    expect(verdictOf({ kind: "FaultRehearsal", metadata: { name: "x" }, spec })).toEqual({ text, tone: "bad" });
+  });
+});
+
 describe("a text that is drawn", () => {
   it("is so in attributes that are shown or read out, and stays as it is where it is edited, or is a component's", () => {
     const text = "a\u202eb";

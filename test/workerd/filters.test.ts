@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Cluster, CorsPolicy, JwtRule, Route } from "../../src/snapshot/model.ts";
+import type { RehearsalModel } from "../../src/snapshot/rehearsal-model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { hopHash } from "../../src/snapshot/hash.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
@@ -46,7 +47,26 @@ const ROUTES: Readonly<Record<string, Partial<Route>>> = {
   "/nobody": { mirrors: [{ cluster: "nobody", share: 1 }] },
   "/brief": { mirrors: [{ cluster: "b", share: 1 }], timeoutMs: 1_000 },
   "/full": { mirrors: [{ cluster: "full", share: 1 }] },
+  "/held": { destinations: [{ cluster: "narrow", weight: 1, rehearsals: [1] }] },
+  "/ended": { destinations: [{ cluster: "b", weight: 1, rehearsals: [3] }] },
+  "/broken": { destinations: [{ cluster: "b", weight: 1, rehearsals: [0] }] },
+  "/slow": { destinations: [{ cluster: "b", weight: 1, rehearsals: [2] }], timeoutMs: 20 },
 };
+
+const LATER = Number.MAX_SAFE_INTEGER;
+const HELD = { "x-held": "1" };
+const REHEARSALS: readonly RehearsalModel[] = [
+  { name: "default/broken", endsAt: LATER, share: 1, abort: { status: 418 } },
+  {
+    name: "default/held",
+    endsAt: LATER,
+    share: 1,
+    headers: [{ name: "x-held", match: { kind: "present" } }],
+    delayMs: 600_000,
+  },
+  { name: "default/slow", endsAt: LATER, share: 1, delayMs: 60 },
+  { name: "default/ended", endsAt: 1, share: 1, abort: { status: 418 } },
+];
 
 /** What a call to this service is told of hops; of the mesh's own, a copy among them. */
 const hopTo = (name: string): string => `tulle=h:1;p:${hopHash(`${name}.default.svc.cluster.local`)}`;
@@ -106,7 +126,9 @@ beforeAll(async () => {
           token: mirrorCluster("token", 2),
           nobody: mirrorCluster("nobody", 0, { endpoints: [] }),
           full: mirrorCluster("full", 0, full),
+          narrow: mirrorCluster("narrow", 0, { pool: { maxConnections: 1, maxPending: 0 } }),
         },
+        rehearsals: REHEARSALS,
         policySets: [
           open,
           { ...open, deny: [{ name: "default/closed", rules: [{}] }] },
@@ -244,6 +266,49 @@ describe("a route's fault", () => {
       await expect(answer).rejects.toThrow();
     });
     expect(line).toMatchObject({ response_flags: "DI,DC", route: "/long", attempts: 0 });
+  });
+});
+
+describe("a rehearsal", () => {
+  it("answers in the service's place as a fault does, and the log says which one it was", async () => {
+    const [line] = await logged(async () => {
+      const answer = await call("/broken");
+      expect([answer.status, await answer.text()]).toEqual([418, "fault filter abort"]);
+    });
+    expect(line).toMatchObject({
+      status: 418,
+      response_flags: "FI",
+      details: "fault_filter_abort",
+      policy: "default/broken",
+      attempts: 0,
+    });
+    expect(copies).toEqual([]);
+  });
+
+  it("holds a call before its route's time begins", async () => {
+    const [line] = await logged(async () => expect(await (await call("/slow")).text()).toBe("copy"));
+    expect(line).toMatchObject({ status: 200, response_flags: "DI", attempts: 1 });
+  });
+
+  it("holds a call in its place among those that run, until its client leaves", async () => {
+    const client = new AbortController();
+    const lines = await logged(async () => {
+      const held = call("/held", { signal: client.signal, headers: HELD });
+      const status = async () => {
+        const answer = await call("/held");
+        return [answer.status, await answer.text()];
+      };
+      const overflow = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+      await vi.waitFor(async () => expect(await status()).toEqual([503, overflow]), PATIENCE_MS);
+      client.abort();
+      await expect(held).rejects.toThrow();
+      await vi.waitFor(async () => expect(await status()).toEqual([200, "copy"]), PATIENCE_MS);
+    });
+    expect(lines.find(({ response_flags: flags }) => flags === "DI,DC")).toMatchObject({ route: "/held", attempts: 0 });
+  });
+
+  it("that has ended meets nobody, though the configuration still has it", async () => {
+    expect(await (await call("/ended")).text()).toBe("copy");
   });
 });
 

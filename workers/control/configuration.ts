@@ -91,11 +91,15 @@ export class Configuration {
     return { ...result, results };
   }
 
-  /** Removes the entries of workloads that did not register again in time. */
+  /** Removes the entries of workloads that did not register again in time, and rehearsals that have ended. */
   async expire(state: State): Promise<void> {
-    const ended = expiredAt(state.objects.values(), Date.now());
-    const operations = ended.map((ref) => ({ verb: "delete" as const, ref }));
-    if (operations.length > 0) await this.write(state, operations, { ...SYSTEM, verb: "expire-workload" });
+    const ended = Map.groupBy(expiredAt(state.objects.values(), Date.now()), ({ kind }) =>
+      kind === "FaultRehearsal" ? "end-rehearsal" : "expire-workload",
+    );
+    for (const [verb, refs] of ended) {
+      const operations = refs.map((ref) => ({ verb: "delete" as const, ref }));
+      await this.write(state, operations, { ...SYSTEM, verb });
+    }
     await this.#sleep(state);
   }
 

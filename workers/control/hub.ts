@@ -96,7 +96,7 @@ export class Hub extends DurableObject<Env> implements HubApi {
   async rollback(generation: number, options: WriteOptions): Promise<WriteResult> {
     return this.#inTurn(async () => {
       const state = await this.#configuration.state();
-      const operations = await restore(this.#store, generation, state.objects);
+      const operations = await restore(this.#store, generation, state.objects, Date.now());
       if (!operations.ok) return { ok: false, failures: [{ index: -1, status: operations.error }] };
       return this.#configuration.shown(await this.#configuration.write(state, operations.value, options));
     });

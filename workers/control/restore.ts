@@ -3,15 +3,17 @@ import { failure, type Status } from "../../src/kube/status.ts";
 import { cannotBeOpened, isUnreadable } from "../../src/kube/unreadable.ts";
 import { NAMESPACES } from "../../src/kube/write-plan.ts";
 import { checkChange } from "../../src/resources/core.ts";
+import { endOfRehearsal } from "../../src/resources/fault-rehearsal.ts";
 import { isNamespace, type KubeObject, type ObjectRef, refKey, refOf } from "../../src/resources/object.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 import type { ObjectStore } from "./db/store.ts";
 
-/** What brings a generation back: what it had is written, what it had not goes. */
+/** What brings a generation back: what it had is written, what it had not goes, as rehearsals do that have ended. @param now epoch ms */
 export async function restore(
   store: ObjectStore,
   generation: number,
   objects: ReadonlyMap<string, KubeObject>,
+  now: number,
 ): Promise<Result<readonly Operation[], Status>> {
   if ((await store.generation(generation)) === null) return err(await unknownGeneration(store, generation));
   const wanted = await store.configurationAt(generation);
@@ -19,6 +21,7 @@ export async function restore(
   const kept = new Set<string>();
   for (const value of wanted.toSorted((a, b) => rank(refOf(a)) - rank(refOf(b)))) {
     const ref = refOf(value);
+    if ((endOfRehearsal(value) ?? Number.POSITIVE_INFINITY) <= now) continue;
     if (isUnreadable(value)) return err(cannotBeOpened(ref));
     kept.add(refKey(ref));
     const present = objects.get(refKey(ref));

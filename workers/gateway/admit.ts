@@ -17,7 +17,7 @@ const LOOK_MS = 100;
  * of the call gives the slot back. Where no endpoint may be called nobody waits.
  */
 export function admit<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | null> {
-  const { cluster, route } = call.forward;
+  const { cluster, route, heldMs } = call.forward;
   // Its lease has ended: nobody would give back what is taken from here on.
   if (call.lease.ended) return call.gone();
   const now = Date.now();
@@ -32,7 +32,7 @@ export function admit<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | 
   const admission = call.view.pool.enter(
     settings,
     now,
-    timeoutMs === undefined ? LEASE_MS : timeoutMs + LEASE_SLACK_MS,
+    timeoutMs === undefined ? LEASE_MS : timeoutMs + heldMs + LEASE_SLACK_MS,
   );
   if (admission.kind === "overflow") return call.answer(answerOf("overflow"));
   call.ticket = admission.ticket;

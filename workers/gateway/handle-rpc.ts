@@ -5,6 +5,7 @@ import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import { admit, LEASE_MS } from "./admit.ts";
 import type { Call } from "./call.ts";
 import { decideRpc } from "./decide-rpc.ts";
+import { rehearseDelay } from "./delay.ts";
 import { findSlice } from "./find-slice.ts";
 import { identify } from "./identify.ts";
 import type { Context, End } from "./lease.ts";
@@ -16,7 +17,15 @@ import { RpcCall } from "./rpc-call.ts";
 import { sendRpc } from "./send-rpc.ts";
 
 /** The steps of a request (handle.ts), as far as a call of Workers RPC has what they look at. `sendRpc` comes past every line. */
-const STEPS: readonly Step<RpcCall, MeshError>[] = [receiveRpc, identify, findSlice, decideRpc, admit, countMirrors];
+const STEPS: readonly Step<RpcCall, MeshError>[] = [
+  receiveRpc,
+  identify,
+  findSlice,
+  decideRpc,
+  admit,
+  rehearseDelay,
+  countMirrors,
+];
 
 /**
  * Carries a call of Workers RPC.

@@ -1,6 +1,7 @@
 import type { Entrance } from "../../src/request/entrance.ts";
 import { admit } from "./admit.ts";
 import { decideRequest } from "./decide-request.ts";
+import { rehearseDelay } from "./delay.ts";
 import { enterGateway } from "./enter-gateway.ts";
 import { findSlice } from "./find-slice.ts";
 import { hearAgent } from "./hear-agent.ts";
@@ -32,6 +33,7 @@ const STEPS: readonly Step<HttpCall, Response>[] = [
   watchHops,
   keepBody,
   admit,
+  rehearseDelay,
   mirrorRequest,
   sendRequest,
 ];

@@ -1,7 +1,7 @@
 import type { CorsPolicySpec } from "../../resources/cors.ts";
 import { parseDuration } from "../../resources/duration.ts";
 import type { CorsPolicy } from "../../snapshot/model.ts";
-import { stringModel } from "./string-match.ts";
+import { stringModel } from "../string-match.ts";
 
 export function corsModel(spec: CorsPolicySpec): CorsPolicy {
   const { allowOrigins, allowOrigin = [], allowMethods, allowHeaders, exposeHeaders, maxAge, allowCredentials } = spec;

@@ -1,8 +1,10 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
+import type { FaultRehearsalSpec } from "../../resources/fault-rehearsal.ts";
 import { canonicalHost } from "../../resources/host.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { registrationsOf } from "../addresses.ts";
 import { endpointsOf, type ServiceEndpoint, type ServiceInfo, servicesOf } from "../services.ts";
+import { rehearsalsOf } from "../rehearsals.ts";
 import { targetLabels } from "../targets.ts";
 import { meshConfig, meshConfigObject, namespaceOf, serviceHost } from "../view.ts";
 import type { RouteDraft, World } from "../world.ts";
@@ -57,6 +59,7 @@ function serviceParts(world: World, service: ServiceInfo): DescribedPart[] {
     ...destinationParts(world, service),
     ...guardsOf(world, service),
     ...limitsOfService(world, service),
+    ...rehearsalsOf(world, service).map((rehearsal) => part("rehearsal", rehearsalText(rehearsal), rehearsal, "spec")),
   ];
 }
 
@@ -181,6 +184,17 @@ function limitsOfService(world: World, service: ServiceInfo): DescribedPart[] {
   const endpoints = service.ports.flatMap(({ number }) => endpointsOf(world, service, number));
   const places = endpoints.flatMap(({ key, port }) => limitedPlaces(world, key, port));
   return [...new Set(places)].flatMap((place) => limitParts(world, place));
+}
+
+function rehearsalText({ spec }: KubeObject): string {
+  const { delay, abort, percentage = { value: 100 }, route, headers = {}, endsAt } = spec as FaultRehearsalSpec;
+  return [
+    delay === undefined ? `abort ${abort?.grpcStatus ?? abort?.httpStatus ?? ""}` : `delay ${delay.fixedDelay}`,
+    `${percentage.value ?? 0} %`,
+    ...(route === undefined ? [] : [`of its route ${route}`]),
+    ...Object.keys(headers).map((name) => `with header ${name}`),
+    `until ${endsAt}`,
+  ].join(", ");
 }
 
 /** What guards its endpoints: once for each sort of them. */

@@ -9,7 +9,7 @@ import { namespaceOf, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
 import type { World } from "../world.ts";
 import type { Place } from "./place.ts";
-import { stringModel } from "./string-match.ts";
+import { presenceModel, stringModel } from "../string-match.ts";
 
 /** Blocks of one rule that go by one name in logs. */
 interface Group {
@@ -70,9 +70,9 @@ function matchModel(block: HttpMatchSpec, inMesh: boolean): RouteMatch {
   );
   const claims = named.flatMap(({ name, spec, invert }) => {
     const path = inMesh ? null : claimPath(name);
-    return path === null ? [] : [{ path, match: presence(spec), ...invert }];
+    return path === null ? [] : [{ path, match: presenceModel(spec), ...invert }];
   });
-  const query = Object.entries(queryParams).map(([key, match]) => ({ name: key, match: presence(match) }));
+  const query = Object.entries(queryParams).map(([key, match]) => ({ name: key, match: presenceModel(match) }));
   return {
     ...(uri && { uri: uriModel(uri, ignoreUriCase === true) }),
     ...(scheme && { scheme: stringModel(scheme) }),
@@ -101,7 +101,7 @@ function namedMatches({ headers = {}, withoutHeaders = {} }: HttpMatchSpec): rea
 
 function headerModel(name: string, spec: StringMatchSpec): { readonly name: string; readonly match: StringMatch } {
   const isHost = name === "host" || name === ":authority";
-  return { name, match: isHost && !isPresence(spec) ? authorityModel(spec) : presence(spec) };
+  return { name, match: isHost && !isPresence(spec) ? authorityModel(spec) : presenceModel(spec) };
 }
 
 /** Hosts have no case, and a request's is in small letters. */
@@ -117,8 +117,4 @@ function uriModel(spec: StringMatchSpec, ignoreCase: boolean): StringMatch {
   const model = stringModel(spec);
   if (model.kind !== "exact" && model.kind !== "prefix") return model;
   return { kind: model.kind, value: withCapitalEscapes(model.value), ...(ignoreCase && { ignoreCase: true as const }) };
-}
-
-function presence(spec: StringMatchSpec): StringMatch {
-  return isPresence(spec) ? { kind: "present" } : stringModel(spec);
 }

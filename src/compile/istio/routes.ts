@@ -7,6 +7,7 @@ import type { HttpRouteSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
 import { idleTimeoutOf } from "../../resources/retries.ts";
+import { rehearsalsFor } from "../rehearsals.ts";
 import { retriesOf } from "../retries.ts";
 import { namespaceOf, qualified } from "../view.ts";
 import type { CompiledRoutes, RouteDraft, Target, World } from "../world.ts";
@@ -70,6 +71,7 @@ function compileRule(
         cluster: idOf(target),
         weight: route.length === 1 ? 1 : weight,
         ...headerOps(headers),
+        ...rehearsalsFor(world, target.host, place.viewer, rule.name),
       })),
       ...(rule.rewrite && rewriteModel(rule.rewrite)),
       ...headerOps(rule.headers),

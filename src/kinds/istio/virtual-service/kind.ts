@@ -1,4 +1,4 @@
-import { gatewaysOf, gatewayTable, partialEntries } from "../../../compile/entries.ts";
+import { gatewaysOf, gatewayTable, partialEntries, ROUTE_NAMES } from "../../../compile/entries.ts";
 import { delegateName } from "../../../compile/istio/delegates.ts";
 import { namespaceOf, qualified } from "../../../compile/view.ts";
 import { mirrorsIn } from "../../../resources/mirror.ts";
@@ -31,6 +31,7 @@ function* entries(object: KubeObject): Generator<readonly [string, string]> {
   const { hosts = [], http } = object.spec as VirtualServiceSpec;
   const namespace = namespaceOf(object);
   if (hosts.length === 0) yield ["delegate", `${namespace}/${object.metadata.name}`];
+  for (const { name = "" } of http) if (name !== "") yield [ROUTE_NAMES, name];
   for (const { delegate } of http) if (delegate) yield ["delegates-to", delegateName(delegate, namespace)];
   for (const { destination } of http.flatMap((rule) => [...(rule.route ?? []), ...mirrorsIn(rule)]))
     if (destination.subset !== undefined)

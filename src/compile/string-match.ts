@@ -1,5 +1,5 @@
-import type { StringMatchSpec } from "../../resources/string-match.ts";
-import type { StringMatch } from "../../snapshot/model.ts";
+import { isPresence, type StringMatchSpec } from "../resources/string-match.ts";
+import type { StringMatch } from "../snapshot/model.ts";
 
 /** Of a match that must have a value; the checks saw to that. */
 export function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
@@ -7,4 +7,9 @@ export function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMa
   if (prefix !== undefined) return { kind: "prefix", value: prefix };
   if (regex !== undefined) return { kind: "regex", value: regex };
   throw new Error("a string match passed the checks without a value");
+}
+
+/** Of a match that may ask for a header or parameter alone. */
+export function presenceModel(spec: StringMatchSpec): StringMatch {
+  return isPresence(spec) ? { kind: "present" } : stringModel(spec);
 }
