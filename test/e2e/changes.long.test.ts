@@ -40,6 +40,25 @@ spec:
 `;
 }
 
+/** Starts a rehearsal that ends soon, in some seconds more where a busy machine was too slow to see it run. */
+async function untilRehearsed(mesh: RunningMesh, isSeen: () => Promise<boolean>): Promise<void> {
+  for (const life of [8_000, 30_000, 120_000]) {
+    const endsAt = Date.now() + life;
+    const targetRef = { kind: "Service", name: "reviews-service" };
+    const spec = { targetRef, headers: { "x-rehearsed": {} }, abort: { httpStatus: 418 } };
+    await mesh.mustApply(
+      JSON.stringify({
+        apiVersion: "tulle.dev/v1alpha1",
+        kind: "FaultRehearsal",
+        metadata: { name: "reviews" },
+        spec: { ...spec, endsAt: new Date(endsAt).toISOString() },
+      }),
+    );
+    while (Date.now() < endsAt) if (await isSeen()) return;
+  }
+  throw new Error("nobody met the rehearsal");
+}
+
 const CHANGES = times(20, 100);
 
 describe("changes under load", () => {
@@ -109,6 +128,9 @@ describe("control's process stopped", () => {
       await until("the policy", async () => (await get("/b"))?.status === 403);
       await until("the route", async () => (await get("/a"))?.status === 200);
       await data.settled();
+      const rehearsed = async () =>
+        data?.asWorkload(web, "http://reviews-service/a", { headers: { "x-rehearsed": "1" } });
+      await untilRehearsed(data, async () => (await rehearsed())?.status === 418);
 
       await control.stop();
       control = null;
@@ -124,6 +146,8 @@ describe("control's process stopped", () => {
       data = await RunningMesh.start([...ports, "--only", "data"], state);
       await until("the restarted gateway", async () => (await get("/a"))?.status === 200);
       expect((await get("/b"))?.status).toBe(403);
+      // Nobody removes it, and no new configuration comes: the gateway, started anew, knows its end.
+      await until("the rehearsal to end", async () => (await rehearsed())?.status === 200);
       const outside = await send(`${data.info.gateway}/a`, { host: "reviews-service" });
       expect(outside.status).toBe(404);
     } finally {
