@@ -45,6 +45,7 @@ export default defineConfig({
     hookTimeout: 240_000,
     // Tests start real runtimes, and wait for them a quarter of their time: so one more than there are cores of the smallest machine.
     maxWorkers: 3,
+    globalSetup: ["test/support/bundles.ts"],
     projects: [
       {
         extends: true,

@@ -49,6 +49,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include,
+    globalSetup: ["test/support/bundles.ts"],
     sequence: { sequencer: LongestFirst },
     exclude: ["test/tools/**", "test/workerd/**"],
     // Programs that tests start, meshes and commands, start in two thirds of the time where they are kept compiled.

@@ -50,8 +50,11 @@ export function workerFile(name: OwnWorker): string {
 
 /** @returns the code as one ES module: in the checkout bundled from what stands there now, with its names */
 export async function workerCode(name: OwnWorker): Promise<string> {
-  if (typeof TULLE_PACKAGED !== "undefined") return readFileSync(join(ROOT, "dist/workers", `${name}.js`), "utf8");
-  return sourceCode(WORKERS[name]);
+  if (typeof TULLE_PACKAGED === "undefined") {
+    const { bundleOwn } = await import("./bundle.ts");
+    return bundleOwn(name);
+  }
+  return readFileSync(join(ROOT, "dist/workers", `${name}.js`), "utf8");
 }
 
 /**

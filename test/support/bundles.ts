@@ -1,0 +1,25 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** What is told of a run. */
+interface TestRun {
+  onTestsRerun(listener: () => void): void;
+}
+
+/**
+ * The mesh's own Workers are bundled once a run, not at each start of a mesh, here or in a program that a test starts: nobody
+ * edits them meanwhile. Whoever watches gets them anew with each rerun.
+ *
+ * @returns what takes them away at the end
+ */
+export default function keepBundles({ onTestsRerun }: TestRun): () => void {
+  const folder = mkdtempSync(join(tmpdir(), "tulle-bundles-"));
+  process.env["TULLE_BUNDLES"] = folder;
+  const drop = (): void => rmSync(folder, { recursive: true, force: true });
+  onTestsRerun(() => {
+    drop();
+    mkdirSync(folder);
+  });
+  return drop;
+}
