@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const BROWSER = "test/tools/dashboard.test.ts";
@@ -7,6 +9,9 @@ export default defineConfig({
   test: {
     testTimeout: 240_000,
     hookTimeout: 240_000,
+    globalSetup: ["test/support/bundles.ts"],
+    // As in `npm run test:long`.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
     projects: [
       // It has bounds of its own on how long a page takes: nothing runs beside it.
       { extends: true, test: { name: "browser", include: [BROWSER], maxWorkers: 1, sequence: { groupOrder: 0 } } },

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CLIENT_ID, SignInProvider } from "../support/sign-in-provider.ts";
 import { until } from "../support/until.ts";
 import { RunningControl } from "../control/running.ts";
-import { type Ended, MAIN, tulle, write } from "./tulle.ts";
+import { COMPILED, type Ended, MAIN, tulle, write } from "./tulle.ts";
 
 let control: RunningControl;
 let provider: SignInProvider;
@@ -44,7 +44,7 @@ interface Begun {
 }
 
 function begin(args: readonly string[]): Begun {
-  const child = spawn(process.execPath, [MAIN, "login", "--server", server, ...args], { cwd: folder, env: {} });
+  const child = spawn(process.execPath, [MAIN, "login", "--server", server, ...args], { cwd: folder, env: COMPILED });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));

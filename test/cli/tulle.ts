@@ -7,6 +7,9 @@ import { kubeconfig } from "../../src/kube/kubeconfig.ts";
 export const MAIN = join(import.meta.dirname, "../../cli/tulle/main.ts");
 export const TOKEN = "tulle_secret-of-the-test";
 
+/** Most of a run is the start: kept compiled it takes half the time. */
+export const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") };
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -19,9 +22,7 @@ export async function tulle(
   args: readonly string[],
   { env = {}, stdin = "" }: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string | Buffer } = {},
 ): Promise<Ended> {
-  // Most of a run is the start: kept compiled it takes half the time.
-  const cached = { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"), ...env };
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: cached });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder, env: { ...COMPILED, ...env } });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MAIN, tulle as runTulle } from "../cli/tulle.ts";
+import { COMPILED, MAIN, tulle as runTulle } from "../cli/tulle.ts";
 import { send } from "../support/http.ts";
 import { RunningMesh } from "../support/mesh.ts";
 import { until } from "../support/until.ts";
@@ -106,7 +106,7 @@ describe("tulle", () => {
 
   it("shows a live request, with the id that explain takes", async () => {
     const args = [MAIN, "tail", "--path", "/productpage", "--kubeconfig", mesh.info.kubeconfigFile];
-    const child = spawn(process.execPath, args, { cwd: folder, env: {}, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, args, { cwd: folder, env: COMPILED, stdio: ["ignore", "pipe", "pipe"] });
     const said = { out: "", err: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said.out += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err += text));

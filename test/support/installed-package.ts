@@ -29,7 +29,7 @@ interface Ended {
 
 /** A project outside the checkout that has installed Tulle's tarball, and nothing else. */
 export class InstalledPackage {
-  /** Holds `project/`, the tarball and `bin/`; nothing of it is the checkout's. */
+  /** Holds `project/`, the tarball, `bin/` and compiled code; nothing of it is the checkout's. */
   readonly folder: string;
   readonly project: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -42,7 +42,12 @@ export class InstalledPackage {
       ([name]) => !/^(npm_|NODE_|VITEST|INIT_CWD$|PWD$|OLDPWD$)/.test(name),
     );
     const path = (process.env["PATH"] ?? "").split(delimiter).filter((each) => !each.startsWith(PROJECT));
-    this.#env = { ...Object.fromEntries(outer), PATH: [join(folder, "bin"), ...path].join(delimiter) };
+    this.#env = {
+      ...Object.fromEntries(outer),
+      PATH: [join(folder, "bin"), ...path].join(delimiter),
+      // What it starts again and again, as wrangler for each Worker, is compiled once.
+      NODE_COMPILE_CACHE: join(folder, "compiled"),
+    };
   }
 
   /** Packs the checkout, and installs the tarball in a new folder by `npm ci`. */
