@@ -7,7 +7,7 @@ import { EdgeAuthority } from "./certificates.ts";
 import { type ControlClient, controlClient } from "./control-client.ts";
 import { startControl } from "./control-process.ts";
 import { gatewayNames, startData } from "./data-process.ts";
-import { type OpenProject, openProject, startProject } from "./dev/project.ts";
+import type { OpenProject } from "./dev/project.ts";
 import { type Example, type ExampleCall, readExample } from "./examples.ts";
 import { shownOf } from "./dev/shown.ts";
 import { followGateways } from "./follow.ts";
@@ -74,7 +74,7 @@ interface Run {
 }
 
 async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalMesh> {
-  const project = given.project === null ? null : await openProject(given.project, given.environment);
+  const project = await opened(given);
   const options = project === null ? given : { ...given, gateways: project.gateways.length };
   const roles = options.only === null ? (["control", "data"] as const) : [options.only];
   for (const role of roles) await lock(layout, role, run);
@@ -103,7 +103,8 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   await openControl(opening);
   const data = options.only === "control" ? null : await upData(opening, secrets, { examples, project }, control, run);
   if (options.only !== "data" && token !== null) await applyExamples(client, token, examples, run);
-  if (project !== null && data !== null && token !== null)
+  if (project !== null && data !== null && token !== null) {
+    const { startProject } = await import("./dev/project.ts");
     await startProject(project, {
       ...run,
       print: run.onAccess,
@@ -113,6 +114,7 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
       token,
       known: [...control, ...data.pids],
     });
+  }
   const shown = project === null ? null : shownOf(project.project, layout);
   if (data !== null) await followGateways(data.listeners, client, opening);
 
@@ -134,6 +136,13 @@ async function bringUp(given: Options, layout: Layout, run: Run): Promise<LocalM
   const dashboardLink = async (): Promise<string | null> =>
     token === null || options.only === "data" ? null : `${info.controlHttp}/ui/#code=${await client.signInCode(token)}`;
   return { info, accessLog: layout.accessLog, call, broken: watch(pids, run), dashboardLink, stop: run.stop };
+}
+
+/** What runs a project takes long to load: a mesh without one starts without it. */
+async function opened({ project, environment }: Options): Promise<OpenProject | null> {
+  if (project === null) return null;
+  const { openProject } = await import("./dev/project.ts");
+  return openProject(project, environment);
 }
 
 /** @returns its processes */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { FINDINGS, type FindingCode, kindOfFinding } from "../../src/resources/finding-codes.ts";
 import { SEVERITIES, type Severity } from "../../src/resources/finding-kind.ts";
 import { codesIn, isSilenced } from "../../src/resources/finding.ts";
-import { analyzeFiles, type Analysis, type Told } from "./analyze-files.ts";
+import type { Analysis, Told } from "./analyze-files.ts";
 import { ask, connect } from "./client.ts";
 import { CommandError, usageError } from "./command-error.ts";
 import { collect, type GlobalOptions } from "./options.ts";
@@ -86,7 +86,10 @@ const Found = z.object({
 
 async function analysisOf(options: AnalyzeOptions): Promise<Analysis> {
   const { filename, recursive = false, namespace } = options;
-  if (filename) return analyzeFiles(filename, recursive, namespace ?? "default");
+  if (filename) {
+    const { analyzeFiles } = await import("./analyze-files.ts");
+    return analyzeFiles(filename, recursive, namespace ?? "default");
+  }
   if (recursive) throw usageError("`-R` is for the folders of `-f`");
   const call = { path: "/findings", query: { namespace } };
   const { objects, findings } = (await ask(connect(options), call, Found)).value;

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { ask, type Client, connect, jsonOf, NoAnswer } from "./client.ts";
 import { CommandError } from "./command-error.ts";
-import { type Manifest, readManifests } from "./manifests.ts";
+import type { Manifest } from "./manifests.ts";
 import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
 import { complain, print, printStructured, tell } from "./output.ts";
 import { Result, resultLine } from "./results.ts";
@@ -70,6 +70,7 @@ Example:
 /** @param stored is told what was stored, even where not all of it could be */
 export async function apply(options: ApplyOptions, stored: (applied: Applied) => Promise<void>): Promise<void> {
   const client = connect(options);
+  const { readManifests } = await import("./manifests.ts");
   const manifests = await readManifests(options.filename, options.recursive === true, {
     namespace: options.namespace ?? client.target.namespace,
     isForced: options.namespace !== undefined,

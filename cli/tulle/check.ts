@@ -10,7 +10,6 @@ import { meshChecks } from "../../src/deployment/mesh-checks.ts";
 import { projectChecks } from "../../src/deployment/project-checks.ts";
 import { VERSION } from "../../src/version.ts";
 import { routesPastGateways } from "../deploy/public-routes.ts";
-import { analyzeFiles } from "./analyze-files.ts";
 import { lookAtAccount } from "./check-account.ts";
 import { lookAtMesh, ownMigrations } from "./check-mesh.ts";
 import { CommandError } from "./command-error.ts";
@@ -102,6 +101,7 @@ function besides(folder: string | null, options: CheckOptions): CheckOptions {
 async function policyErrors(files: readonly string[]): Promise<readonly string[]> {
   if (files.length === 0) return [];
   const named = files.map((file) => relative(process.cwd(), file));
+  const { analyzeFiles } = await import("./analyze-files.ts");
   const { findings } = await analyzeFiles(named, false, "default");
   return findings
     .filter(({ severity }) => severity === "error")

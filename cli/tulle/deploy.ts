@@ -2,7 +2,6 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Argument, type Command, Option } from "commander";
-import { deployMesh, destroyMesh, planMesh } from "../deploy/mesh.ts";
 import { accountOf } from "../deploy/account.ts";
 import { dryRun } from "../deploy/dry-run.ts";
 import { openState } from "../deploy/kept.ts";
@@ -86,8 +85,9 @@ async function deploy(path: string | undefined, options: DeployOptions): Promise
   try {
     refusePublicRoutes(run.project, environmentOf(options));
     tellIfClosed(run.project, options);
-    if (options.plan) return await planMesh(run, options);
     if (options.dryRun) return await dryRun(run, options.output);
+    const { deployMesh, planMesh } = await import("../deploy/mesh.ts");
+    if (options.plan) return await planMesh(run, options);
     await alone(run, async () => deployMesh(run, options));
   } catch (error) {
     throw asCommandError(error);
@@ -153,6 +153,7 @@ function asCommandError(error: unknown): unknown {
 
 async function destroy(path: string | undefined, options: DestroyOptions): Promise<void> {
   const run = await started(path, options);
+  const { destroyMesh } = await import("../deploy/mesh.ts");
   const how = { isMeant: options.yes === true, withDatabase: options.database === true };
   if (how.isMeant) await alone(run, async () => destroyMesh(run, how, options));
   else await destroyMesh(run, how, options);

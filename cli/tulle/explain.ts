@@ -20,7 +20,7 @@ import {
   terminalWidth,
 } from "./output.ts";
 import { type PastedId, pastedId } from "./pasted-id.ts";
-import { placesIn, type Placed } from "./stored-places.ts";
+import type { Placed } from "./stored-places.ts";
 import { whyUnread } from "./target.ts";
 
 interface ExplainOptions extends GlobalOptions {
@@ -87,7 +87,10 @@ async function explain(what: readonly string[], options: ExplainOptions): Promis
   const id = pastedId(what);
   const { value } = await (id === null ? invented(client, readCurl(what), options) : asked(client, id, options));
   const { filename = [], recursive = false } = options;
-  const stages: readonly Stage[] = await placesIn(client, value.stages, filename, recursive);
+  const stages: readonly Stage[] =
+    filename.length === 0
+      ? value.stages
+      : await (await import("./stored-places.ts")).placesIn(client, value.stages, filename, recursive);
   const told = { ...value, stages };
   if (await printStructured(options.output, told)) return;
   show(told, options.as);

@@ -31,7 +31,10 @@ import { addToken } from "./tokens.ts";
 import { addTop } from "./top.ts";
 import { addEdges, addStat } from "./traffic.ts";
 
-/** All commands. Nothing runs before it is told to parse. */
+/**
+ * All commands. Nothing runs before it is told to parse; and what knows every kind, which takes longer to load than most commands
+ * take, is loaded by those that need it.
+ */
 export function tulleProgram(): Command {
   const program = new Command("tulle")
     .description(

@@ -32,7 +32,6 @@ export async function placesIn(
   names: readonly string[],
   recursive: boolean,
 ): Promise<readonly (Stage & { readonly place?: Placed })[]> {
-  if (names.length === 0) return stages;
   const found = await objectsIn(names, recursive, client.target.namespace);
   const equal = new Map<string, Found | null>();
   for (const { object } of stages) {

@@ -16,7 +16,8 @@ import {
 } from "./field-set.ts";
 import { KUBECTL, lastApplied, withLastApplied } from "./last-applied.ts";
 import type { KeyedLists } from "../kinds/list-keys.ts";
-import { conflict, failure, invalid, notFound, type Status } from "./status.ts";
+import { conflict, invalid, notFound } from "./object-status.ts";
+import { failure, type Status } from "./status.ts";
 import {
   changedFields,
   type Fields,

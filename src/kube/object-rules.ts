@@ -19,7 +19,8 @@ import type { KeyedLists } from "../kinds/list-keys.ts";
 import { keyedLists } from "../kinds/registry.ts";
 import { type AppliedConfiguration, ownedAfterUpdate, serverSideApply, type Writer } from "./managed-fields.ts";
 import { applyPatch, type Patch } from "./patch.ts";
-import { alreadyExists, conflict, failure, invalid, notFound, type Status } from "./status.ts";
+import { alreadyExists, conflict, invalid, notFound } from "./object-status.ts";
+import { failure, type Status } from "./status.ts";
 import { cannotBeOpened, isUnreadable } from "./unreadable.ts";
 
 /** Who writes, as far as the request says it. */

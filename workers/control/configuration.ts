@@ -8,7 +8,8 @@ import { expiredAt, nextExpiry } from "../../src/kube/leases.ts";
 import { MESH_CONFIG_REF } from "../../src/kube/mesh-config-ref.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
 import { saysProgrammed, withProgrammed } from "../../src/kube/programmed.ts";
-import { failure, invalid } from "../../src/kube/status.ts";
+import { invalid } from "../../src/kube/object-status.ts";
+import { failure } from "../../src/kube/status.ts";
 import type { LoggedChange } from "../../src/kube/watch.ts";
 import {
   NAMESPACES,

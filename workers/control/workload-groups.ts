@@ -3,7 +3,8 @@ import { RegisteredWorkload, REGISTERED_WORKLOAD_FORM, WorkloadAddress } from ".
 import { rfc3339 } from "../../src/kube/events.ts";
 import type { Verb } from "../../src/kube/access.ts";
 import type { Operation } from "../../src/kube/object-rules.ts";
-import { failure, notFound, type Status } from "../../src/kube/status.ts";
+import { notFound } from "../../src/kube/object-status.ts";
+import { failure, type Status } from "../../src/kube/status.ts";
 import { addressKey } from "../../src/resources/address.ts";
 import { findingText } from "../../src/resources/finding.ts";
 import type { KubeObject, ObjectRef } from "../../src/resources/object.ts";

@@ -1,4 +1,5 @@
-import { failure, invalid, type Status } from "../../../src/kube/status.ts";
+import { invalid } from "../../../src/kube/object-status.ts";
+import { failure, type Status } from "../../../src/kube/status.ts";
 import { refusedKind } from "../../../src/kinds/parse.ts";
 import { readBytes } from "./body.ts";
 import { type Ask, parsed } from "./request.ts";
