@@ -1,6 +1,6 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tulle } from "../cli/tulle.ts";
@@ -11,6 +11,27 @@ const MAX_GATEWAY_BYTES = 120 * 1024;
 const MAX_BYTES = 1024 * 1024;
 
 const ENV = { PATH: process.env["PATH"]!, HOME: process.env["HOME"]!, CLOUDFLARE_CF_FETCH_ENABLED: "false" };
+
+interface Planned {
+  readonly mesh: string;
+  readonly configs: readonly { readonly worker: string; readonly config: string }[];
+}
+interface Checked {
+  readonly workers: readonly { readonly worker: string; readonly ok: boolean; readonly says: string }[];
+}
+
+async function jsonOf<T>(folder: string, args: readonly string[]): Promise<T> {
+  const run = await tulle(folder, [...args, "-o", "json"], { env: ENV });
+  expect(run.code, run.stderr).toBe(0);
+  return JSON.parse(run.stdout) as T;
+}
+
+/** All that differs between two of wrangler's runs for a Worker: its configuration, and the files that are made for it. */
+function givenTo(worker: string, config: string): string {
+  const made = join(dirname(config), worker);
+  const files = existsSync(made) ? readdirSync(made).toSorted() : [];
+  return [config, ...files.map((name) => join(made, name))].map((path) => readFileSync(path, "utf8")).join("\0");
+}
 
 describe("tulle deploy --dry-run", () => {
   let work: string;
@@ -32,15 +53,18 @@ describe("tulle deploy --dry-run", () => {
       const before = readFileSync(file, "utf8");
       // Every Worker gets an entry of its own, too.
       writeFileSync(file, before.replaceAll(/"versions":/g, `"calls": ["*"], "versions":`));
+      const taken = new Map<string, string>();
       for (const text of project.startsWith("test") ? [readFileSync(file, "utf8"), before] : [before]) {
         writeFileSync(file, text);
-        const run = await tulle(folder, ["deploy", "--dry-run", "-o", "json"], { env: ENV });
-        expect(run.code, run.stderr).toBe(0);
-        const { mesh, workers } = JSON.parse(run.stdout) as {
-          readonly mesh: string;
-          readonly workers: readonly { readonly worker: string; readonly ok: boolean; readonly says: string }[];
-        };
-        expect(workers.length).toBeGreaterThan(5);
+        const { mesh, configs } = await jsonOf<Planned>(folder, ["deploy", "--plan"]);
+        expect(configs.length).toBeGreaterThan(5);
+        const given = configs.map(({ worker, config }) => [worker, givenTo(worker, join(folder, config))] as const);
+        // What it was given already, to the byte, it takes again.
+        const fresh = given.filter(([worker, all]) => taken.get(worker) !== all);
+        for (const [worker, all] of fresh) taken.set(worker, all);
+        const only = fresh.map(([worker]) => worker);
+        const { workers } = await jsonOf<Checked>(folder, ["deploy", "--dry-run", "--only", ...only]);
+        expect(workers.map(({ worker }) => worker)).toEqual(only);
         expect(workers.filter(({ ok, says }) => !ok || !says.startsWith("Total Upload: "))).toEqual([]);
         for (const { worker } of workers) {
           const out = join(folder, ".tulle/deploy", mesh, "bundles", worker);
