@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { Compiler } from "../../src/compile/compiler.ts";
 import { kindOfObject } from "../../src/kinds/registry.ts";
 import { everything, service, TestWorld } from "./world.ts";
+import { expectEqual } from "../support/equal.ts";
 import { times } from "../support/scale.ts";
 
 const name = fc.constantFrom("a", "b", "c");
@@ -68,7 +69,7 @@ it("what is compiled change by change equals what is compiled at once, verdicts 
           const attempt = world.compiler.attempt([{ before: any, after: null }]);
           if (change.object === "a") everything(world.compiler);
           attempt.reject();
-          expect(world.everything()).toEqual(now);
+          expectEqual(world.everything(), now);
         }
       }
       const fresh = new Compiler({ local: true, trustDomain: "cluster.local", kindOf: kindOfObject });
@@ -77,8 +78,8 @@ it("what is compiled change by change equals what is compiled at once, verdicts 
       );
       accept();
       world.compile([]);
-      expect(Object.fromEntries(world.verdicts)).toEqual(Object.fromEntries(verdicts));
-      expect(world.everything()).toEqual(everything(fresh));
+      expectEqual(Object.fromEntries(world.verdicts), Object.fromEntries(verdicts));
+      expectEqual(world.everything(), everything(fresh));
     }),
     { numRuns: times(150, 3_000) },
   );

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { it } from "vitest";
 import { lookupSlice } from "../../src/compile/lookup.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
+import { expectEqual } from "../support/equal.ts";
 import { times } from "../support/scale.ts";
 import { TestWorld } from "./world.ts";
 
@@ -193,7 +194,8 @@ it("what each caller's scope finds is what exportTo and the Sidecars let that ca
           for (const host of [...HOSTS, "other.p.test", "other.test"]) {
             const found = origin(lookupSlice(scopes, `mesh/${namespace}/${account}`, host)?.slice);
             const known = namespace === "elsewhere" ? "none" : account;
-            expect(`${namespace}/${account} ${host}: ${found}`).toBe(
+            expectEqual(
+              `${namespace}/${account} ${host}: ${found}`,
               `${namespace}/${account} ${host}: ${naive(made, { of: namespace, account: known }, host)}`,
             );
           }

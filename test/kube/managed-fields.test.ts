@@ -12,6 +12,7 @@ import {
 import type { Status } from "../../src/kube/status.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
 import { canonicalJson } from "../../src/snapshot/canonical.ts";
+import { expectEqual } from "../support/equal.ts";
 import { times } from "../support/scale.ts";
 
 const SEED = 20_261_101;
@@ -935,7 +936,7 @@ it(`agrees with the naive model over any course of applies, updates and removals
           live = result.value;
           model = expected.after;
           const again = serverSideApply(live, body, { ...writer, time: "2027-01-01T00:00:00Z" }, false, SERVICE);
-          expect(again).toEqual({ ok: true, value: live });
+          expectEqual(again, { ok: true, value: live });
         } else {
           if (live === null && each.does === "remove") continue;
           const there: KubeObject = live ?? objectOf({}, null);
@@ -953,11 +954,11 @@ it(`agrees with the naive model over any course of applies, updates and removals
           seen.updates += 1;
           model = modelUpdate(model, flatten(put), `${each.manager} Update`);
           live = ownedAfterUpdate(live, put, writer, SERVICE);
-          expect(ownedAfterUpdate(live, live, { ...writer, time: "2027-01-01T00:00:00Z" }, SERVICE)).toEqual(live);
+          expectEqual(ownedAfterUpdate(live, live, { ...writer, time: "2027-01-01T00:00:00Z" }, SERVICE), live);
         }
-        expect(Object.fromEntries(flatten(live))).toEqual(Object.fromEntries(valuesOf(model)));
-        expect(ownersByPath(live)).toEqual(ownersInModel(model));
-        expect(readManagedFields(live.metadata.managedFields)).toEqual({ ok: true, value: entriesOf(live) });
+        expectEqual(Object.fromEntries(flatten(live)), Object.fromEntries(valuesOf(model)));
+        expectEqual(ownersByPath(live), ownersInModel(model));
+        expectEqual(readManagedFields(live.metadata.managedFields), { ok: true, value: entriesOf(live) });
       }
     }),
     { seed: SEED, numRuns: times(300, 3_000) },

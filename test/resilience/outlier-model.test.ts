@@ -5,6 +5,7 @@ import { Breakers } from "../../src/resilience/breakers.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import type { OutlierDetectionSpec } from "../../src/resources/outlier-detection.ts";
 import { Judgement } from "../../workers/state/judgement.ts";
+import { expectEqual } from "../support/equal.ts";
 import { times } from "../support/scale.ts";
 
 const SEED = 20_261_129;
@@ -143,8 +144,11 @@ it(`ejects, in the isolate and in the cell, whom the naive model ejects and as l
         isolate.record(key, linked, hosts, outcome, now);
         for (const report of isolate.take(now)) cell.take(report, now);
         const told = cell.ejections(new Set(["c"]), now);
-        expect(told.map((ejection) => ejection.endpoint).toSorted()).toEqual(naive.out);
-        expect(ENDPOINTS.filter((name) => isolate.isEjected("web", "c", name, now))).toEqual(naive.out);
+        expectEqual(told.map((ejection) => ejection.endpoint).toSorted(), naive.out);
+        expectEqual(
+          ENDPOINTS.filter((name) => isolate.isEjected("web", "c", name, now)),
+          naive.out,
+        );
         isolate.learn(told, cell.suspects(new Set(["c"]), now), now);
         ejections += naive.out.length;
       }

@@ -1,11 +1,12 @@
 import * as fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { factsFor, hypotheticalRequest } from "../../src/decide/hypothetical.ts";
 import type { Place } from "../../src/request/places.ts";
 import { HostIndex } from "../../src/routing/host.ts";
 import { link, type LinkedSlice } from "../../src/snapshot/link.ts";
 import { service, TestWorld } from "../compile/world.ts";
+import { expectEqual } from "../support/equal.ts";
 import { times } from "../support/scale.ts";
 import { type Asked, type Block, type Rule, ruleAtGateway, ruleInMesh, type Text } from "./naive-routes.ts";
 
@@ -196,7 +197,7 @@ describe(`the linked route table (seed ${SEED})`, () => {
         for (const request of all) {
           const at = ruleInMesh(rules, request);
           const expected = at === null ? null : `default/routes/${at}`;
-          expect([request, routeOf(held, request, null)]).toEqual([request, expected]);
+          expectEqual([request, routeOf(held, request, null)], [request, expected]);
         }
       }),
       options,
@@ -222,7 +223,7 @@ describe(`the linked route table (seed ${SEED})`, () => {
           for (const request of all.map((one) => ({ ...one, port: 80 }))) {
             const [at, index] = ruleAtGateway(tables, request)?.split("/") ?? [];
             const expected = at === undefined ? null : `default/t${at}/${index}`;
-            expect([request, routeOf(held, request, "gw/default/web/80")]).toEqual([request, expected]);
+            expectEqual([request, routeOf(held, request, "gw/default/web/80")], [request, expected]);
           }
         },
       ),
