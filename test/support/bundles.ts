@@ -11,9 +11,10 @@ interface TestRun {
  * The mesh's own Workers are bundled once a run, not at each start of a mesh, here or in a program that a test starts: nobody
  * edits them meanwhile. Whoever watches gets them anew with each rerun.
  *
- * @returns what takes them away at the end
+ * @returns what takes them away at the end; nothing where whoever runs this keeps them
  */
-export default function keepBundles({ onTestsRerun }: TestRun): () => void {
+export default function keepBundles({ onTestsRerun }: TestRun): (() => void) | undefined {
+  if (process.env["TULLE_BUNDLES"] !== undefined) return undefined;
   const folder = mkdtempSync(join(tmpdir(), "tulle-bundles-"));
   process.env["TULLE_BUNDLES"] = folder;
   const drop = (): void => rmSync(folder, { recursive: true, force: true });
