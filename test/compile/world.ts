@@ -89,34 +89,40 @@ function told(object: KubeObject | null, { severity, field, message }: Finding):
   return `${severity === "error" ? "error " : ""}${object?.kind}/${object?.metadata.name} ${field}: ${message}`;
 }
 
-/** Parsed as the control API does; throws where the schema refuses. */
+const MAX_READ = 2_000;
+const read = new Map<string, readonly KubeObject[]>();
+
+/**
+ * Parsed as the control API does; throws where the schema refuses. To read a document takes longer than to compile it, and trials
+ * apply the same again and again.
+ */
 function objectsOf(yaml: string): readonly KubeObject[] {
-  return valuesOf(yaml).map((value) => {
-    const { object, findings } = parseObject(value, { local: true });
-    if (object === null) throw new Error(JSON.stringify(findings));
-    const cluster = object.kind === "Namespace" ? undefined : (object.metadata.namespace ?? "default");
-    return {
-      ...object,
-      metadata: { ...object.metadata, ...(cluster !== undefined && { namespace: cluster }) },
-    };
+  return yaml.split("\n---\n").flatMap((piece) => {
+    const known = read.get(piece);
+    if (known !== undefined) return known;
+    const objects = valuesOf(piece).map(objectOf);
+    if (read.size >= MAX_READ) read.clear();
+    read.set(piece, objects);
+    return objects;
   });
 }
 
-const MAX_READ = 2_000;
-const read = new Map<string, readonly unknown[]>();
+function objectOf(value: unknown): KubeObject {
+  const { object, findings } = parseObject(value, { local: true });
+  if (object === null) throw new Error(JSON.stringify(findings));
+  const cluster = object.kind === "Namespace" ? undefined : (object.metadata.namespace ?? "default");
+  return {
+    ...object,
+    metadata: { ...object.metadata, ...(cluster !== undefined && { namespace: cluster }) },
+  };
+}
 
-/** What stands in documents. To read YAML takes longer than to compile it, and trials apply the same again and again, or JSON. */
-function valuesOf(yaml: string): readonly unknown[] {
-  return yaml.split("\n---\n").flatMap((piece) => {
-    const known = jsonOf(piece) ?? read.get(piece);
-    if (known !== undefined) return known;
-    const documents = parseDocuments(piece, "yaml");
-    if (!documents.ok) throw new Error(JSON.stringify(documents.error));
-    const values = documents.value.map(({ value }) => value);
-    if (read.size >= MAX_READ) read.clear();
-    read.set(piece, values);
-    return values;
-  });
+function valuesOf(piece: string): readonly unknown[] {
+  const json = jsonOf(piece);
+  if (json !== undefined) return json;
+  const documents = parseDocuments(piece, "yaml");
+  if (!documents.ok) throw new Error(JSON.stringify(documents.error));
+  return documents.value.map(({ value }) => value);
 }
 
 /** One object; undefined where it is none in JSON. */

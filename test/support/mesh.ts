@@ -55,6 +55,7 @@ export class RunningMesh {
   readonly info: MeshInfo;
   readonly #child: ChildProcess;
   readonly #removes: boolean;
+  #logged: { bytes: number; readonly records: AccessRecord[] } = { bytes: 0, records: [] };
 
   private constructor(info: MeshInfo, child: ChildProcess, removes: boolean) {
     this.info = info;
@@ -117,15 +118,18 @@ export class RunningMesh {
     if (answer.status !== 200) throw new Error(`apply: ${answer.status} ${answer.text}`);
   }
 
-  /** Lines of the access log so far: whole ones, for the last may be half written. */
+  /** Lines of the access log so far: whole ones, for the last may be half written. Who waits for one asks often: none is read twice. */
   accessLog(): readonly AccessRecord[] {
     const path = join(this.info.stateDir, "access.log");
     if (!existsSync(path)) return [];
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .slice(0, -1)
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as AccessRecord);
+    const bytes = readFileSync(path);
+    // Ones that a start put aside are gone.
+    if (bytes.length < this.#logged.bytes) this.#logged = { bytes: 0, records: [] };
+    const fresh = bytes.subarray(this.#logged.bytes, bytes.lastIndexOf("\n") + 1);
+    for (const line of fresh.toString().split("\n"))
+      if (line.startsWith("{")) this.#logged.records.push(JSON.parse(line) as AccessRecord);
+    this.#logged.bytes += fresh.length;
+    return [...this.#logged.records];
   }
 
   /**
@@ -133,17 +137,19 @@ export class RunningMesh {
    * nothing for a gateway give it no new root.
    */
   async settled(): Promise<void> {
-    for (const gateway of this.info.gateways) {
-      const host = `${randomUUID()}.settled.invalid`;
-      await until(`${gateway} to have its newest root`, async () => {
-        await send(`${gateway}/`, { host });
-        const { text } = await this.control("/api/v1/status");
-        const { gateways } = JSON.parse(text) as MeshStatus;
-        const record = this.accessLog().findLast(({ authority }) => authority === host);
-        const newest = gateways.find((one) => one.gateway === record?.gateway)?.generation ?? null;
-        return newest !== null && record !== undefined && record.generation >= newest;
-      });
-    }
+    await Promise.all(this.info.gateways.map(async (gateway) => this.#settledAt(gateway)));
+  }
+
+  async #settledAt(gateway: string): Promise<void> {
+    const host = `${randomUUID()}.settled.invalid`;
+    await until(`${gateway} to have its newest root`, async () => {
+      await send(`${gateway}/`, { host });
+      const { text } = await this.control("/api/v1/status");
+      const { gateways } = JSON.parse(text) as MeshStatus;
+      const record = this.accessLog().findLast(({ authority }) => authority === host);
+      const newest = gateways.find((one) => one.gateway === record?.gateway)?.generation ?? null;
+      return newest !== null && record !== undefined && record.generation >= newest;
+    });
   }
 
   /** A certificate of the mesh's authority for this service account, through join token and CSR. */
