@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { RunningControl } from "../control/running.ts";
-import { type AttackRequest, expanded } from "./corpus.ts";
+import { type AttackRequest, expanded, timed } from "./corpus.ts";
 import { demandEqual } from "./outcome.ts";
 import type { Reply } from "./raw-answer.ts";
 import { BASE } from "./worlds.ts";
@@ -99,7 +99,7 @@ export class ControlWorld {
     const gone = whole.includes("{revoked}") ? await this.#revoked() : "";
     const cursor = encodeURIComponent(btoa(JSON.stringify(["prod", "", 1])));
     return (text) =>
-      text
+      timed(text)
         .replaceAll("{good-1char}", this.good.slice(0, -1))
         .replaceAll("{good}", this.good)
         .replaceAll("{expired}", ended)

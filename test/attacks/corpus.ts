@@ -168,6 +168,13 @@ export function expanded(text: string): string {
   return text.replace(/\{\{repeat:(.*?):(\d+)\}\}/gs, (_, part: string, count: string) => part.repeat(Number(count)));
 }
 
+/** `{now+60}` in a text that is applied: the time so many seconds from now, in UTC. */
+export function timed(text: string): string {
+  return text.replace(/\{now([+-]\d+)\}/g, (_, seconds: string) =>
+    new Date(Date.now() + Number(seconds) * 1_000).toISOString(),
+  );
+}
+
 /** `max_ms` is measured by the bench. Here it only tells a hang from an answer, on a machine that does much else. */
 export function patienceOf({ max_ms }: Must): number {
   return max_ms === undefined ? 30_000 : Math.max(20 * max_ms, 5_000);

@@ -4,7 +4,7 @@ import { type Arrangement, arrangementOf, standingHosts } from "./arrangements.t
 import { bindingCallOf, bytesOf, type Signers } from "./bytes.ts";
 import { garbageSet } from "./certificates.ts";
 import { checkAnswer, checkMetric, checkRequest, checkRun, checkWarning } from "./conditions.ts";
-import { type AttackCase, type AttackRequest, patienceOf } from "./corpus.ts";
+import { type AttackCase, type AttackRequest, patienceOf, timed } from "./corpus.ts";
 import { AttackedMesh, EDGE_PROOF } from "./fixture.ts";
 import { GENERATORS, isFlood, written } from "./generators.ts";
 import { demand, NotCovered } from "./outcome.ts";
@@ -164,7 +164,7 @@ function isAlone(attack: AttackCase): boolean {
 /** The policies of a case and what its setting asks for, in its own namespace; empty where there are none. */
 export function policiesOf({ setup = {}, must }: AttackCase, index: number): string {
   const { jwksHost = "issuer.test", documents, policies: written } = arrangementOf(setup.words) ?? {};
-  const policies = own(setup.policies ?? policyNamedBy(must.words), index).replaceAll(
+  const policies = own(timed(setup.policies ?? policyNamedBy(must.words)), index).replaceAll(
     "https://issuer.test/jwks",
     `https://${jwksHost}/jwks`,
   );

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions } from "miniflare";
+import { heapOf } from "../../bench/heap.ts";
 import { CONTROL, controlWorker, gatewayWorker, migrate, STATE, stateWorker } from "../../edge/miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwarder.ts";
 import { send } from "../support/http.ts";
@@ -97,6 +98,8 @@ export class FaultMesh {
       convertV4MiniflareOptions({
         host: "127.0.0.1",
         port: 0,
+        inspectorPort: 0,
+        inspectorHost: "127.0.0.1",
         cf: false,
         resourcePersistencePath: join(parts.folder, "state"),
         handleStructuredLogs: ({ message }: { readonly message: string }) => void this.lines.push(message),
@@ -227,6 +230,11 @@ export class FaultMesh {
   /** A Durable Object of the state Worker loses its memory, not what it stored. */
   async evict(className: "Cell" | "Limiter", name: string): Promise<void> {
     await this.#runtime.unsafeEvictDurableObject(STATE, className, { name });
+  }
+
+  /** MB that the isolate of a gateway uses after its garbage was collected. */
+  async heapMb(gateway: string = this.gateways[0] ?? ""): Promise<number> {
+    return (await heapOf(Number((await this.#runtime.getInspectorURL()).port), gateway)) / 1e6;
   }
 
   /** The series of the whole mesh, as Prometheus reads them. */

@@ -6,7 +6,7 @@ export interface Draws {
   chance(share: number): boolean;
 }
 
-function drawsOf(seed: number): Draws {
+export function drawsOf(seed: number): Draws {
   let state = seed >>> 0;
   const next = (): number => {
     state = (state + 0x6d2b79f5) >>> 0;

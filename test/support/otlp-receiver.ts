@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { listenerOf } from "./listener.ts";
 import { type ToldSpan, toldSpans } from "./otlp.ts";
 
-/** What becomes of a batch: it is taken, taken when nobody waits for it any more or all goes well again, left waiting, or refused. */
-type Mode = "takes" | "slow" | "hangs" | "refuses";
+/** What becomes of a batch: it is taken, taken when nobody waits for it any more or all goes well again, or refused. */
+type Mode = "takes" | "slow" | "refuses";
 
 /** Stands where an OpenTelemetry collector listens: takes spans as strictly as one, and can behave badly. */
 export class OtlpReceiver {
@@ -53,7 +53,6 @@ export class OtlpReceiver {
     response.on("close", () => this.waiting.delete(request));
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    if (this.mode === "hangs") return;
     if (this.mode === "refuses") return void response.writeHead(500).end("<html>");
     if (this.mode === "slow") await Promise.race([once(response, "close"), once(this.#events, "mode")]);
     try {
