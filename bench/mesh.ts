@@ -8,6 +8,7 @@ import {
   controlWorker,
   gatewayWorker,
   migrate,
+  STATE,
   stateWorker,
 } from "../edge/miniflare-workers.ts";
 import { moduleFrom } from "../edge/workers.ts";
@@ -71,6 +72,9 @@ export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
   "rpc-direct": "bench/workers/rpc-items.ts",
 };
 
+/** How often the gateway of the whole job called each method of the state Worker, so far. */
+export type StateCalls = Readonly<Record<string, number>>;
+
 /** The contestants in one runtime, with the mesh's real control and state beside them. */
 export interface BenchMesh {
   portOf(contestant: Contestant): Promise<number>;
@@ -84,6 +88,7 @@ export interface BenchMesh {
   tail(count: number): Promise<Tails>;
   /** A sample of the access log of the gateway that a contestant's requests go through, and that writes every line: its last ones. */
   accessLog(contestant: "tulle" | "rpc"): readonly AccessRecord[];
+  stateCalls(): Promise<StateCalls>;
   stop(): Promise<void>;
 }
 
@@ -130,6 +135,7 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
         ...(await others(options)),
         ...(await gateways(options, publicKey.export({ format: "jwk" }).x ?? "")),
         await stateWorker(),
+        await counterWorker(),
         { ...(await controlWorker(secrets, "cluster.local", false)), ...SOCKET },
       ],
     }),
@@ -159,7 +165,23 @@ export async function startBenchMesh(options: BenchOptions): Promise<BenchMesh> 
         .filter((line) => line.startsWith('{"event":"access"') && line.endsWith("}"))
         .map((line) => JSON.parse(line) as AccessRecord);
     },
+    async stateCalls() {
+      const counter = (await miniflare.getWorker(COUNTER)) as unknown as { fetch: typeof fetch };
+      return (await counter.fetch("http://counter/")).json();
+    },
     stop: () => miniflare.dispose(),
+  };
+}
+
+const COUNTER = "state-counter";
+
+/** Between the gateway of the whole job and the state Worker. */
+async function counterWorker() {
+  return {
+    name: COUNTER,
+    modules: await moduleFrom("bench/workers/state-counter.ts"),
+    compatibilityDate: COMPATIBILITY_DATE,
+    serviceBindings: { STATE: { name: STATE, entrypoint: "State", props: { gateway: WORKER_OF.tulle } } },
   };
 }
 
@@ -273,8 +295,9 @@ async function gateways(options: BenchOptions, publicKey: string) {
       ...SOCKET,
     };
   };
+  const tulle = await gateway(WORKER_OF.tulle, {});
   return [
-    await gateway(WORKER_OF.tulle, {}),
+    { ...tulle, serviceBindings: { ...tulle.serviceBindings, STATE: { name: COUNTER, entrypoint: "State" } } },
     await gateway(SAMPLED, { LOG_ONE_IN: "100" }),
     await gateway(UNRECORDED, { DECISION_RECORDS: "off" }),
     await gateway(HOSTS, {}, HOSTS, "default/hosted"),

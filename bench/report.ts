@@ -17,7 +17,7 @@ export interface Line {
 export interface Sampled {
   readonly row: string;
   readonly what: string;
-  readonly unit: "ms" | "KB" | "MB";
+  readonly unit: "ms" | "KB" | "MB" | "calls";
   /** At most this. */
   readonly bar: number;
   readonly goal: number | null;
@@ -62,7 +62,9 @@ export function lineOf(target: Target, rounds: readonly Round[], why: string | n
 
 function shownFigure(figure: Judged["figure"]): string {
   if (figure === null) return "";
-  return `${figure.median.toFixed(2)} (${figure.min.toFixed(2)}-${figure.max.toFixed(2)})`;
+  // What is far below one would look like nothing.
+  const digits = figure.max > 0 && figure.max < 0.1 ? 5 : 2;
+  return `${figure.median.toFixed(digits)} (${figure.min.toFixed(digits)}-${figure.max.toFixed(digits)})`;
 }
 
 /** Both sides' figures, and whose the processor was meanwhile. */

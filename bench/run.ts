@@ -9,6 +9,7 @@ import { coldTimes } from "./cold.ts";
 import { compileTimes } from "./compile-time.ts";
 import { loadFlat } from "./flat.ts";
 import { PROFILED, SOURCE_OF } from "./mesh.ts";
+import { objectCalls } from "./object-calls.ts";
 import { readOptions } from "./options.ts";
 import { profileByInspector, profileByPerf } from "./profile.ts";
 import { reloadTimes } from "./reload.ts";
@@ -41,20 +42,27 @@ async function measured(): Promise<readonly Line[]> {
   const selected = TARGETS.filter(({ row }) => wants(row));
   const apart = selected.filter(({ row }) => row === "hosts");
   const together = selected.filter(({ row }) => row !== "hosts");
-  return [...(await measuredOn(together, wants("cold"))), ...(await measuredOn(apart, false))];
+  const besides = { cold: wants("cold"), objects: wants("objects") };
+  return [...(await measuredOn(together, besides)), ...(await measuredOn(apart, { cold: false, objects: false }))];
 }
 
-/** On one mesh, and cold isolates beside it. */
-async function measuredOn(selected: readonly Target[], cold: boolean): Promise<readonly Line[]> {
+/** What is asked of the whole job's gateway beside the ratios: cold isolates of it, and its calls of Durable Objects. */
+interface Besides {
+  readonly cold: boolean;
+  readonly objects: boolean;
+}
+
+async function measuredOn(selected: readonly Target[], { cold, objects }: Besides): Promise<readonly Line[]> {
   const measures = measuresOf(selected.filter(isRunnable));
-  if (selected.length === 0 && !cold) return [];
+  if (selected.length === 0 && !cold && !objects) return [];
   const lines: Line[] = [];
   const hosts = new Set(measures.map(({ host }) => host));
   await onStage({ flat, inspect: false, cold: cold ? COLD : 0, hosts }, async (stage) => {
     // Their deployment's cell gets its configuration by the warm isolate's requests.
-    const warm = cold ? [WHOLE_JOB, ...measures] : measures;
+    const warm = cold || objects ? [WHOLE_JOB, ...measures] : measures;
     await stage.runner.warm([...new Map(warm.map((one) => [keyOf(one), one])).values()]);
     if (cold) lines.push(await coldLine(stage));
+    if (objects) lines.push(...(await objectLines(stage)));
     const rounds = await stage.runner.rounds(measures, options.rounds, options.seconds);
     for (const target of selected) lines.push(lineOf(target, rounds, isRunnable(target) ? null : missingFlat()));
     const has = (name: string) => measures.some(({ contestant }) => contestant === name);
@@ -76,6 +84,24 @@ async function coldLine({ mesh, issuer }: Stage): Promise<Line> {
   tell("asking cold isolates");
   const values = await coldTimes(await mesh.coldPorts(), request);
   return lineOfSampled({ row: "cold", what: "cold isolate to first answer", unit: "ms", bar: 50, goal: 20, values });
+}
+
+/** A count that is taken in advance is asked for by one request in many: as often as a limit of 1,000 requests a second may at most. */
+async function objectLines(stage: Stage): Promise<readonly Line[]> {
+  const { waited, exchanged } = await objectCalls(stage, options.seconds);
+  const unit = "calls";
+  const what = "calls to Durable Objects that a request waits for";
+  return [
+    lineOfSampled({ row: "objects", what, unit, bar: 0.02, goal: 0, values: waited }),
+    lineOfSampled({
+      row: "objects-exchange",
+      what: "the same beside its path",
+      unit,
+      bar: 0.02,
+      goal: null,
+      values: exchanged,
+    }),
+  ];
 }
 
 /** What needs no load. */

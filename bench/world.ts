@@ -38,7 +38,8 @@ function route(host: string, prefix: string, more: object = {}): unknown[] {
 
 /**
  * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies, at addresses of its
- * own: workloads at one address share their policies), each with the whole job in front of it, on hosts of the same names in `.bench`; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * own: workloads at one address share their policies), each with the whole job in front of it, on hosts of the same names in `.bench`; `unlimited` lacks
+ * the rate limit of it; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
  * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
@@ -58,7 +59,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["items", ["10.77.0.1", "10.77.0.2"]],
     ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
     ["policed", ["10.77.0.3", "10.77.0.4"]],
-    ["limited", ["10.77.0.5", "10.77.0.6"]],
+    ["unlimited", ["10.77.0.5", "10.77.0.6"]],
   ] as const) {
     documents.push(
       object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),
@@ -98,7 +99,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["one", "items"],
     ["bound", "bound"],
     ["policed", "policed"],
-    ["limited", "limited"],
+    ["unlimited", "unlimited"],
     ["retried", "items"],
   ] as const) {
     documents.push(
@@ -109,21 +110,22 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
       }),
     );
   }
-  documents.push(limit("limited"), ...called());
+  for (const service of ["items", "bound", "policed"]) documents.push(limit(service, ISSUER));
+  documents.push(...called(), limit("called", CALLER));
   if (hosts.has("many.bench")) documents.push(...manyRoutes());
   if (hosts.has("policed.bench")) documents.push(...manyPolicies());
   if (hosts.has("*.hosted")) documents.push(...manyHosts());
   return documents;
 }
 
-/** So many requests a second of each issuer's callers: far more than come, and counted all the same. */
-function limit(service: string): string {
-  const limits = [
-    { name: "per-issuer", key: ['request.auth.claims["iss"]'], rates: [{ limit: 1_000_000, window: "1s" }] },
-  ];
+const ISSUER = 'request.auth.claims["iss"]';
+const CALLER = "source.principal";
+
+/** So many requests a second, far more than come, and counted all the same. @param key whose are counted together */
+function limit(service: string, key: string): string {
   return object("RateLimitPolicy", "tulle.dev/v1alpha1", service, {
     targetRefs: [{ group: "", kind: "Service", name: service }],
-    limits,
+    limits: [{ name: "many", key: [key], rates: [{ limit: 1_000_000, window: "1s" }] }],
   });
 }
 

@@ -215,9 +215,9 @@ export class Attempt {
       call.journal.bytes = none ? 0 : length;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
-      return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body) : response;
+      return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body, strip) : response;
     }
-    return this.#dressed(response, this.#watched(body, length));
+    return this.#dressed(response, this.#watched(body, length), strip);
   }
 
   /** The call ends with the body; what is left of the time is for it. */
@@ -251,9 +251,9 @@ export class Attempt {
     return this.#late ? "UT" : "UC";
   }
 
-  #dressed(response: Response, body: ReadableStream | null): Response {
+  #dressed(response: Response, body: ReadableStream | null, strip: boolean): Response {
     const answer = copyAnswer(response, body);
-    stripAnswer(answer.headers, answer.status === 101);
+    if (strip) stripAnswer(answer.headers, answer.status === 101);
     changeAnswer(answer.headers, answer.status, this.#call.forward.response);
     return answer;
   }
