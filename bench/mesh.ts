@@ -73,7 +73,7 @@ export const SOURCE_OF: Readonly<Record<Contestant, string | null>> = {
 };
 
 /** How often the gateway of the whole job called each method of the state Worker, so far. */
-export type StateCalls = Readonly<Record<string, number>>;
+type StateCalls = Readonly<Record<string, number>>;
 
 /** The contestants in one runtime, with the mesh's real control and state beside them. */
 export interface BenchMesh {
