@@ -195,6 +195,25 @@ describe("a route is described", () => {
   });
 });
 
+it("rehearsals are described with their service, and with the routes that lead to it", () => {
+  const rehearsal = `
+apiVersion: tulle.dev/v1alpha1
+kind: FaultRehearsal
+metadata: { name: slow, namespace: default }
+spec:
+  targetRef: { kind: Service, name: reviews }
+  route: canary
+  headers: { x-tester: {} }
+  percentage: { value: 20 }
+  delay: { fixedDelay: 5s }
+  endsAt: "2026-01-31T12:00:00Z"`;
+  const world = worldOf(REVIEWS, ROUTES, rehearsal);
+  const told =
+    "rehearsal: delay 5s, 20 %, of its route canary, with header x-tester, until 2026-01-31T12:00:00Z < FaultRehearsal default/slow spec";
+  for (const kind of ["service", "route"] as const)
+    expect(described(world, kind, "reviews").filter((each) => each.startsWith("rehearsal"))).toEqual([told]);
+});
+
 describe("rate limits are described", () => {
   const LIMITS = `
 apiVersion: tulle.dev/v1alpha1

@@ -6,6 +6,7 @@ import { namespaceOf, qualified } from "../view.ts";
 import type { World } from "../world.ts";
 import { delegationsOf } from "./delegates.ts";
 import { limitParts } from "./describe-limits.ts";
+import { rehearsalsBy } from "./describe-rehearsals.ts";
 import { routePart } from "./describe-service.ts";
 import { type Described, type DescribedPart, part } from "./described.ts";
 import { gatewayAt } from "./gateway-hosts.ts";
@@ -63,5 +64,5 @@ function routesOf(world: World, object: KubeObject, hosts: readonly string[]): D
     object,
     inMesh ? { kind: "mesh", viewer, ports } : { kind: "gateway", viewer, gateway, port: 0 },
   );
-  return routes.map((route) => routePart(world, object, route));
+  return [...routes.map((route) => routePart(world, object, route)), ...rehearsalsBy(world, routes)];
 }

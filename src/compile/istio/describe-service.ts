@@ -1,5 +1,4 @@
 import type { DestinationRuleSpec } from "../../resources/destination-rule.ts";
-import type { FaultRehearsalSpec } from "../../resources/fault-rehearsal.ts";
 import { canonicalHost } from "../../resources/host.ts";
 import type { KubeObject } from "../../resources/object.ts";
 import { registrationsOf } from "../addresses.ts";
@@ -12,6 +11,7 @@ import { rulesOf } from "./delegates.ts";
 import { guardParts } from "./describe-guards.ts";
 import { type Described, type DescribedPart, labelsText, matchesText, part } from "./described.ts";
 import { limitParts } from "./describe-limits.ts";
+import { rehearsalPart } from "./describe-rehearsals.ts";
 import { limitedPlaces } from "./limits.ts";
 import { destinationRules } from "./destination-rules.ts";
 import { gatewayEntry, gatewayHosts, gateways } from "./gateway-hosts.ts";
@@ -59,7 +59,7 @@ function serviceParts(world: World, service: ServiceInfo): DescribedPart[] {
     ...destinationParts(world, service),
     ...guardsOf(world, service),
     ...limitsOfService(world, service),
-    ...rehearsalsOf(world, service).map((rehearsal) => part("rehearsal", rehearsalText(rehearsal), rehearsal, "spec")),
+    ...rehearsalsOf(world, service).map(rehearsalPart),
   ];
 }
 
@@ -184,17 +184,6 @@ function limitsOfService(world: World, service: ServiceInfo): DescribedPart[] {
   const endpoints = service.ports.flatMap(({ number }) => endpointsOf(world, service, number));
   const places = endpoints.flatMap(({ key, port }) => limitedPlaces(world, key, port));
   return [...new Set(places)].flatMap((place) => limitParts(world, place));
-}
-
-function rehearsalText({ spec }: KubeObject): string {
-  const { delay, abort, percentage = { value: 100 }, route, headers = {}, endsAt } = spec as FaultRehearsalSpec;
-  return [
-    delay === undefined ? `abort ${abort?.grpcStatus ?? abort?.httpStatus ?? ""}` : `delay ${delay.fixedDelay}`,
-    `${percentage.value ?? 0} %`,
-    ...(route === undefined ? [] : [`of its route ${route}`]),
-    ...Object.keys(headers).map((name) => `with header ${name}`),
-    `until ${endsAt}`,
-  ].join(", ");
 }
 
 /** What guards its endpoints: once for each sort of them. */
