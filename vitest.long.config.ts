@@ -17,7 +17,6 @@ const include = readdirSync("test", { recursive: true, encoding: "utf8" })
 const LONGEST = [
   "deploy/dry-run.long",
   "e2e/changes.long",
-  "control/writers.long",
   "compile/visibility",
   "compile/incremental",
   "e2e/start.long",

@@ -37,7 +37,7 @@ export function processTree(root: number): readonly number[] {
 }
 
 /** User and system time so far of these processes, in seconds. */
-function cpuSeconds(pids: readonly number[]): number {
+export function cpuSeconds(pids: readonly number[]): number {
   return pids.reduce((total, pid) => total + (statOf(pid)?.ticks ?? 0), 0) / TICKS;
 }
 

@@ -29,12 +29,23 @@ export function linkMatch(match: StringMatch, onError: boolean): Matcher {
   }
 }
 
+/** So many values are as soon compared as looked up, and take far less room: most rules name one or two. */
+const FEW = 4;
+
 /** Holds when any of the matches does. Exact values are one look-up, however many there are. */
 export function linkAny(matches: readonly StringMatch[], onError: boolean): Matcher {
-  const exact = new Set(matches.flatMap((match) => (isPlainExact(match) ? [match.value] : [])));
+  const [only] = matches;
+  if (only !== undefined && matches.length === 1) return linkMatch(only, onError);
+  const exact = linkExact(matches.flatMap((match) => (isPlainExact(match) ? [match.value] : [])));
   const others = matches.filter((match) => !isPlainExact(match)).map((match) => linkMatch(match, onError));
-  if (others.length === 0) return (value) => value !== null && exact.has(value);
-  return (value) => (value !== null && exact.has(value)) || others.some((other) => other(value));
+  if (others.length === 0) return exact;
+  return (value) => exact(value) || others.some((other) => other(value));
+}
+
+function linkExact(values: readonly string[]): Matcher {
+  if (values.length <= FEW) return (value) => value !== null && values.includes(value);
+  const known = new Set(values);
+  return (value) => value !== null && known.has(value);
 }
 
 export function isPlainExact(match: StringMatch): match is { kind: "exact"; value: string } {
@@ -42,13 +53,13 @@ export function isPlainExact(match: StringMatch): match is { kind: "exact"; valu
 }
 
 function linkPlain(kind: "exact" | "prefix" | "suffix", wanted: string, ignoreCase: boolean): Matcher {
-  const literal = ignoreCase ? wanted.toLowerCase() : wanted;
-  const test = (value: string): boolean => {
-    if (kind === "exact") return value === literal;
-    return kind === "prefix" ? value.startsWith(literal) : value.endsWith(literal);
-  };
-  if (ignoreCase) return (value) => value !== null && test(value.toLowerCase());
-  return (value) => value !== null && test(value);
+  if (ignoreCase) {
+    const test = linkPlain(kind, wanted.toLowerCase(), false);
+    return (value) => value !== null && test(value.toLowerCase());
+  }
+  if (kind === "exact") return (value) => value === wanted;
+  if (kind === "prefix") return (value) => value !== null && value.startsWith(wanted);
+  return (value) => value !== null && value.endsWith(wanted);
 }
 
 /** Each part is looked for behind the one before it: what is found first leaves the most to the others. */

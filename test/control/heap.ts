@@ -31,6 +31,11 @@ export class Heap {
     return totalSize + backingStorageSize + embedderHeapUsedSize;
   }
 
+  /** What of the heap is used. */
+  async used(): Promise<number> {
+    return (await this.#call("Runtime.getHeapUsage"))["usedSize"] ?? NaN;
+  }
+
   /** Asks for it: the runtime does not answer while requests are under way. */
   collectGarbage(): void {
     this.#send("HeapProfiler.collectGarbage");

@@ -227,9 +227,10 @@ export class FaultMesh {
     return gateway === undefined ? this.gateways.map(gateOf) : [gateOf(gateway)];
   }
 
-  /** A Durable Object of the state Worker loses its memory, not what it stored. */
-  async evict(className: "Cell" | "Limiter", name: string): Promise<void> {
-    await this.#runtime.unsafeEvictDurableObject(STATE, className, { name });
+  /** A Durable Object of the state Worker, or of control, loses its memory, not what it stored. */
+  async evict(className: "Cell" | "Limiter" | "Hub" | "Authority", name: string): Promise<void> {
+    const worker = className === "Cell" || className === "Limiter" ? STATE : CONTROL;
+    await this.#runtime.unsafeEvictDurableObject(worker, className, { name });
   }
 
   /** MB that the isolate of a gateway uses after its garbage was collected. */

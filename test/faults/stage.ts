@@ -1,3 +1,4 @@
+import { withFaultyStore } from "./faulty-store.ts";
 import type { Loaded, LoadJob, LoadRequest } from "./load.ts";
 import { LoadProcess } from "./load.ts";
 import { FaultMesh, type MeshOptions } from "./mesh.ts";
@@ -38,9 +39,12 @@ export class Stage {
     return this.rate * this.seconds;
   }
 
-  /** The mesh that rows share, with the gateways `one` and `two`: each row has a namespace and hosts of its own there. */
+  /**
+   * The mesh that rows share, with the gateways `one` and `two`: each row has a namespace and hosts of its own there. Its database
+   * fails as `faultStore` says.
+   */
   async mesh(): Promise<FaultMesh> {
-    this.#shared ??= FaultMesh.start({ gateways: ["one", "two"] });
+    this.#shared ??= FaultMesh.start({ gateways: ["one", "two"], changed: withFaultyStore });
     return this.#shared;
   }
 

@@ -1,11 +1,22 @@
 import type { Row } from "../row.ts";
 import { CONFIGURATION_ROWS } from "./configuration.ts";
+import { FUZZ_ROWS } from "./fuzz.ts";
+import { LINEARIZABLE_ROWS } from "./linearizable.ts";
+import { SIZE_ROWS } from "./sizes.ts";
+import { STORE_ROWS } from "./store.ts";
 import { TELEMETRY_ROWS } from "./telemetry.ts";
+import { WRITER_ROWS } from "./writers.ts";
 
 /** The table, in the order of its numbers. */
-export const ROWS: readonly Row[] = [...CONFIGURATION_ROWS, ...TELEMETRY_ROWS].toSorted(
-  (one, other) => number(one) - number(other),
-);
+export const ROWS: readonly Row[] = [
+  ...CONFIGURATION_ROWS,
+  ...FUZZ_ROWS,
+  ...LINEARIZABLE_ROWS,
+  ...SIZE_ROWS,
+  ...STORE_ROWS,
+  ...TELEMETRY_ROWS,
+  ...WRITER_ROWS,
+].toSorted((one, other) => number(one) - number(other));
 
 function number({ id }: Row): number {
   return Number(id.slice(1));
