@@ -78,6 +78,20 @@ export async function ask<T>(
   );
 }
 
+/** The pages of a list, one after the other: the next one is asked for when it is wanted. */
+export async function* pagesOf<T extends { readonly continue: string | null }>(
+  client: Client,
+  call: Call,
+  schema: z.ZodType<T>,
+): AsyncGenerator<{ readonly value: T; readonly at: number }> {
+  for (let from: string | null | undefined; from !== null;) {
+    const query = { ...call.query, ...(from !== undefined && { continue: from }) };
+    const page: { readonly value: T; readonly at: number } = await ask(client, { ...call, query }, schema);
+    yield page;
+    from = page.value.continue;
+  }
+}
+
 function placeOf({ below, path }: Call): string {
   return `${below ?? "/api/v1"}${path}`;
 }

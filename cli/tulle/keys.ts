@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { isLabelKey } from "../../src/resources/names.ts";
-import { ask, connect } from "./client.ts";
+import { ask, connect, pagesOf } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { DAY, shortDuration } from "./duration.ts";
 import { collected, type GlobalOptions, lifetime } from "./options.ts";
@@ -30,7 +30,9 @@ const Made = z.object({
   createdAt: z.number(),
 });
 const Created = Made.extend({ key: z.string() });
-const Keys = z.object({ keys: z.array(Made.extend({ revokedAt: z.number().nullable() })) });
+const Listed = Made.extend({ revokedAt: z.number().nullable() });
+/** A control of before pages tells all of them at once. */
+const Keys = z.object({ keys: z.array(Listed), continue: z.string().nullable().default(null) });
 
 export function addKey(program: Command): void {
   const key = program.command("key").description("API keys of services' clients: create, list, revoke");
@@ -93,9 +95,18 @@ async function create(name: string, { plan, label: labels = [], ttl: life, ...op
 
 async function list(options: GlobalOptions): Promise<void> {
   const { namespace, output } = options;
-  const { value, at } = await ask(connect(options), { path: "/keys", query: { namespace } }, Keys);
-  if (await printStructured(output, value)) return;
-  if (value.keys.length === 0) return tell("there are no API keys; `tulle key create NAME -n NAMESPACE` makes one");
+  const keys: z.infer<typeof Listed>[] = [];
+  let now = 0;
+  for await (const { value, at } of pagesOf(
+    connect(options),
+    { path: "/keys", query: { namespace, limit: "500" } },
+    Keys,
+  )) {
+    keys.push(...value.keys);
+    now = at;
+  }
+  if (await printStructured(output, { keys })) return;
+  if (keys.length === 0) return tell("there are no API keys; `tulle key create NAME -n NAMESPACE` makes one");
   printTable(
     [
       "ID",
@@ -106,7 +117,7 @@ async function list(options: GlobalOptions): Promise<void> {
       { head: "EXPIRES", rank: 3 },
       "STATE",
     ],
-    value.keys.map(({ id, name, namespace: of, plan, labels, expiresAt, revokedAt }): readonly Cell[] => [
+    keys.map(({ id, name, namespace: of, plan, labels, expiresAt, revokedAt }): readonly Cell[] => [
       id,
       of,
       name,
@@ -117,7 +128,7 @@ async function list(options: GlobalOptions): Promise<void> {
       expiresAt === null ? "never" : new Date(expiresAt).toISOString().replace(/\.\d+/, ""),
       revokedAt !== null
         ? { text: "revoked", style: "dim" }
-        : expiresAt !== null && expiresAt <= at
+        : expiresAt !== null && expiresAt <= now
           ? { text: "expired", style: "dim" }
           : { text: "active", style: "green" },
     ]),

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { storedNameOf } from "../../src/limits/counter-name.ts";
-import { ask, connect } from "./client.ts";
+import { ask, connect, pagesOf } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { shortDuration } from "./duration.ts";
 import { type GlobalOptions, positiveNumber } from "./options.ts";
@@ -37,7 +37,8 @@ const Count = z.object({
   emptyAt: z.string(),
   seenAt: z.string(),
 });
-const Counts = z.object({ counts: z.array(Count) });
+/** A control of before pages tells all of them at once. */
+const Counts = z.object({ counts: z.array(Count), continue: z.string().nullable().default(null) });
 const Reset = z.object({ counters: z.array(z.string()) });
 
 export function addLimits(program: Command): void {
@@ -71,10 +72,16 @@ Example:
 }
 
 async function list({ policy, limit, key, most, ...options }: ListOptions): Promise<void> {
-  const { value, at } = await ask(connect(options), { path: "/limits", query: { policy, limit } }, Counts);
   const { namespace } = options;
-  const own = value.counts.filter((count) => namespace === undefined || count.namespace === namespace);
-  const found = key === undefined ? own : await ofKey(own, key);
+  const found: z.infer<typeof Count>[] = [];
+  let now = 0;
+  const call = { path: "/limits", query: { policy, limit, most: "1000" } };
+  for await (const { value, at } of pagesOf(connect(options), call, Counts)) {
+    const own = value.counts.filter((count) => namespace === undefined || count.namespace === namespace);
+    found.push(...(key === undefined ? own : await ofKey(own, key)));
+    now = at;
+    if (found.length >= most) break;
+  }
   const counts = found.slice(0, most);
   if (await printStructured(options.output, { counts })) return;
   if (counts.length === 0)
@@ -103,8 +110,8 @@ async function list({ policy, limit, key, most, ...options }: ListOptions): Prom
       { text: `${Math.floor(count.used * 100)}%`, style: styleOf(count.used) },
       String(count.left),
       `${count.quota}/${shortDuration(count.windowSeconds * 1_000)}`,
-      shortDuration(Math.max(0, Date.parse(count.emptyAt) - at)),
-      shortDuration(Math.max(0, at - Date.parse(count.seenAt))),
+      shortDuration(Math.max(0, Date.parse(count.emptyAt) - now)),
+      shortDuration(Math.max(0, now - Date.parse(count.seenAt))),
     ]),
   );
 }

@@ -45,6 +45,7 @@ const listed = {
 export const KeyMade = z.strictObject({ ...listed, key: z.string().describe("Shown this once.") });
 export const Keys = z.strictObject({
   keys: z.array(z.strictObject({ ...listed, revokedAt: z.number().nullable().describe("Null: it was not revoked.") })),
+  continue: z.string().nullable().describe("For the next page; null: this is the last."),
 });
 
 export const KEY_SENT = { WantedKey };
@@ -59,7 +60,7 @@ export const KEY_OPERATIONS: Operations = {
       operationId: "createKey",
       summary: "A new API key for a client of a namespace's services",
       description:
-        "What an APIKeyPolicy of that namespace takes. Its hash is kept, the key itself nowhere. It needs the right to write in the namespace, and is a row of the audit.",
+        "What an APIKeyPolicy of that namespace takes, until it ends, is revoked, or the Namespace is deleted. Its hash is kept, the key itself nowhere. It needs the right to write in the namespace, and is a row of the audit.",
       tags: ["Access"],
       requestBody: body("WantedKey"),
       responses: {
@@ -83,8 +84,20 @@ export const KEY_OPERATIONS: Operations = {
       summary: "API keys that were made, without the keys themselves",
       description: "Revoked and expired ones too. A token of one namespace sees those of that namespace.",
       tags: ["Access"],
-      parameters: [{ name: "namespace", in: "query", description: "Only of this one.", schema: { type: "string" } }],
-      responses: { "200": answer("All that it may see, the oldest first.", "Keys"), ...errors("Forbidden") },
+      parameters: [
+        { name: "namespace", in: "query", description: "Only of this one.", schema: { type: "string" } },
+        {
+          name: "limit",
+          in: "query",
+          description: "At most so many.",
+          schema: { type: "integer", minimum: 1, maximum: 500, default: 100 },
+        },
+        { name: "continue", in: "query", description: "Of the page before.", schema: { type: "string" } },
+      ],
+      responses: {
+        "200": answer("What it may see, by namespace, the oldest first.", "Keys"),
+        ...errors("BadRequest", "Forbidden"),
+      },
       "x-tulle-role": "viewer",
       "x-codeSamples": [
         {

@@ -45,6 +45,7 @@ export const Limits = z.strictObject({
       }),
     )
     .describe("Nearest to their limits first."),
+  continue: z.string().nullable().describe("For the next page; null: this is the last."),
 });
 
 export const LimitsReset = z.strictObject({ counters: z.array(z.string()).describe("Those that are taken back.") });
@@ -68,6 +69,18 @@ export const LIMIT_OPERATIONS: Operations = {
       parameters: [
         { name: "policy", in: "query", description: "Only of this one, `namespace/name`.", schema: { type: "string" } },
         { name: "limit", in: "query", description: "Only of limits of this name.", schema: { type: "string" } },
+        {
+          name: "most",
+          in: "query",
+          description: "At most so many.",
+          schema: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+        },
+        {
+          name: "continue",
+          in: "query",
+          description: "Of the page before: counts move meanwhile, so one may be told twice or not at all.",
+          schema: { type: "string" },
+        },
       ],
       responses: { "200": answer("The counts.", "Limits"), ...errors("BadRequest", "Forbidden") },
       "x-tulle-role": "viewer",

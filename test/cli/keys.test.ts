@@ -67,7 +67,7 @@ describe("tulle key", () => {
     const lines = stdout.trimEnd().split("\n");
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     expect(lines.map((line) => line.trim().split(/\s+/).at(-1))).toEqual(["STATE", "active", "revoked", "expired"]);
-    expect(control.asked[0]?.path).toBe("/api/v1/keys?namespace=shop");
+    expect(control.asked[0]?.path).toBe("/api/v1/keys?namespace=shop&limit=500");
     expect((JSON.parse((await key(["list", "-o", "json"])).stdout) as { keys: unknown[] }).keys).toHaveLength(3);
   });
 

@@ -71,10 +71,28 @@ describe("tulle limits", () => {
     const { counts } = JSON.parse((await limits(args)).stdout) as { counts: readonly { counter: string }[] };
     expect(counts.map((one) => one.counter)).toEqual([counter]);
     expect(control.asked.map(({ path, body }) => path + body)).toEqual([
-      "/api/v1/limits?policy=shop%2Fapi&limit=per-client",
+      "/api/v1/limits?policy=shop%2Fapi&limit=per-client&most=1000",
     ]);
     const other = JSON.parse((await limits(["-n", "other", "-o", "json"])).stdout) as { counts: readonly unknown[] };
     expect(other.counts).toHaveLength(1);
+  });
+
+  it("asks for further pages until it has what was asked for", async () => {
+    const one = "GET /api/v1/limits";
+    const first = control.routes[one];
+    if (first === undefined) throw new Error("no counts");
+    const isFirst = (path: string): boolean => !path.includes("continue=");
+    control.routes = {
+      [one]: async (asked) => ({
+        body: isFirst(asked.path)
+          ? { counts: [], continue: "1000" }
+          : { ...((await first(asked))?.body as object), continue: null },
+      }),
+    };
+    const counts = async (...args: readonly string[]) =>
+      (JSON.parse((await limits([...args, "-o", "json"])).stdout) as { counts: readonly object[] }).counts.length;
+    expect([await counts("--key", "203.0.113.7"), await counts("--most", "1")]).toEqual([1, 1]);
+    expect(control.asked.map(({ path }) => isFirst(path))).toEqual([true, false, true, false]);
   });
 
   it("takes a count back, by a key or by its name", async () => {

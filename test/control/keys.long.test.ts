@@ -82,6 +82,55 @@ describe("API keys", () => {
     expect(all.json["keys"]).toContainEqual(expect.objectContaining({ id, namespace: "shop", revokedAt: null }));
   });
 
+  it("are listed in pages, each key once", async () => {
+    for (let at = 0; at < 5; at += 1) await made({ name: `page-${at}`, namespace: "paged" });
+    const seen: unknown[] = [];
+    for (let [from, pages]: [unknown, number] = ["", 0]; from !== null; pages += 1) {
+      const query = `namespace=paged&limit=2${from === "" ? "" : `&continue=${String(from)}`}`;
+      const page = await control.call("GET", `/api/v1/keys?${query}`, undefined, as("reader"));
+      const keys = page.json["keys"] as unknown as readonly { readonly name: string }[];
+      expect(keys.length).toBeLessThanOrEqual(2);
+      expect(pages).toBeLessThan(4);
+      seen.push(...keys.map(({ name }) => name));
+      from = page.json["continue"];
+    }
+    expect(seen.toSorted()).toEqual(["page-0", "page-1", "page-2", "page-3", "page-4"]);
+    expect((await control.call("GET", "/api/v1/keys?continue=shop", undefined, as("reader"))).status).toBe(400);
+    // A place in another namespace shows nothing of it.
+    const place = `paged.0.${"0".repeat(8)}-0000-0000-0000-${"0".repeat(12)}`;
+    const other = await control.call("GET", `/api/v1/keys?continue=${place}`, undefined, as("bank"));
+    expect(other.json["keys"]).toEqual([]);
+  });
+
+  it("are never more than a namespace may have, however many are made at once", async () => {
+    // All but two of those that it may have.
+    await control.sql(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9998) INSERT INTO api_keys (id, hash, namespace, name, labels, created_at) SELECT 'full-' || i, 'full-' || i, 'full', 'k', '{}', 1 FROM n",
+    );
+    const body = { name: "late", namespace: "full" };
+    const all = await Promise.all(Array.from({ length: 8 }, async () => control.call("POST", "/api/v1/keys", body)));
+    expect(all.map(({ status }) => status).toSorted()).toEqual([201, 201, 403, 403, 403, 403, 403, 403]);
+    const told = all.filter(({ status }) => status === 403).map(({ json }) => String(json["message"]));
+    for (const message of told) expect(message).toContain("10000 keys that hold: revoke some first");
+    const [kept] = await control.sql("SELECT count(*) AS count FROM api_keys WHERE namespace = 'full'");
+    const rows = await control.sql(
+      "SELECT count(*) AS count FROM audit WHERE verb = 'create-key' AND detail LIKE '%\"full\"%'",
+    );
+    expect([kept?.["count"], rows[0]?.["count"]]).toEqual([10_000, 2]);
+  });
+
+  it("end with their Namespace, and do not come back with it", async () => {
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "brief" } };
+    const apply = async () => control.call("POST", "/api/v1/apply", namespace);
+    expect((await apply()).status).toBe(200);
+    const [gone, other] = [await made({ name: "a", namespace: "brief" }), await made({ name: "a", namespace: "shop" })];
+    expect((await control.call("DELETE", "/k8s/api/v1/namespaces/brief")).status).toBe(200);
+    expect(await stateOf(gone.key)).toEqual([{ state: "revoked", namespace: "brief" }]);
+    expect(await stateOf(other.key)).toMatchObject([{ state: "known" }]);
+    expect((await apply()).status).toBe(200);
+    expect(await stateOf(gone.key)).toEqual([{ state: "revoked", namespace: "brief" }]);
+  });
+
   it.each([
     [{ name: "Acme", namespace: "shop" }, "lower-case letters"],
     [{ name: "acme" }, "namespace"],

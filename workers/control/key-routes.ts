@@ -5,7 +5,7 @@ import type { Finding } from "../../src/resources/finding.ts";
 import { reportTo } from "../../src/resources/report.ts";
 import { readShape } from "../../src/resources/shape.ts";
 import { answer, type Api, needsPath, refusal, writerOf } from "./access.ts";
-import { apiKeyStore, MAX_KEYS } from "./db/api-keys.ts";
+import { apiKeyStore, type KeyPlace, MAX_KEYS } from "./db/api-keys.ts";
 import { readPlain } from "./json-body.ts";
 
 const FORM = '{"name": "acme", "namespace": "shop", "plan"?: "gold", "labels"?: {"team": "a"}, "ttlSeconds"?: 86400}';
@@ -13,17 +13,34 @@ const FORM = '{"name": "acme", "namespace": "shop", "plan"?: "gold", "labels"?: 
 /** As if they were objects: who may write policies of a namespace makes its keys, and who may read it sees them. */
 const KEYS = { group: "tulle.dev", resource: "apikeys" };
 
+const PAGE = 100;
+const MAX_PAGE = 500;
+
+const placeText = ({ namespace, createdAt, id }: KeyPlace): string => `${namespace}.${createdAt}.${id}`;
+
+/** @returns undefined where no page answered that */
+function placeOf(text: string): KeyPlace | undefined {
+  const [, namespace, createdAt, id] = /^([a-z0-9-]{1,63})\.(\d{1,15})\.([0-9a-f-]{36})$/.exec(text) ?? [];
+  if (namespace === undefined || id === undefined) return undefined;
+  return { namespace, createdAt: Number(createdAt), id };
+}
+
 /** API keys of services' clients: shown once, revoked by id. A token of one namespace reaches the keys of that namespace alone. */
 export function keyRoutes(): Hono<Api> {
   const app = new Hono<Api>();
   app.get("/keys", needsPath, async (c) => {
     const { namespace: own } = c.var.account;
-    const { namespace: wanted } = c.req.query();
+    const { namespace: wanted, limit: most, continue: from } = c.req.query();
+    const limit = Math.min(Math.max(Math.floor(Number(most ?? PAGE)) || PAGE, 1), MAX_PAGE);
+    const after = from === undefined ? null : placeOf(from);
+    if (after === undefined) return answer(c, failure("BadRequest", "`continue` is not what a page before answered"));
     if (wanted !== undefined) {
       const refused = await refusal(c, { verb: "list", ...KEYS, namespace: wanted });
       if (refused !== null) return answer(c, refused);
     }
-    return c.json({ keys: await apiKeyStore(c.env.DB).list(wanted ?? own) });
+    const keys = await apiKeyStore(c.env.DB).list(wanted ?? own, after, limit);
+    const last = keys.length === limit ? keys.at(-1) : undefined;
+    return c.json({ keys, continue: last === undefined ? null : placeText(last) });
   });
   app.post("/keys", async (c) => {
     const body = await readPlain(c.req.raw, FORM);

@@ -15,13 +15,20 @@ import { readJson } from "./json-body.ts";
 
 const FORM = '{"policy": "shop/api", "limit": "per-client", "key": ["203.0.113.7"]} or {"counter": "..."}';
 
+const PAGE = 100;
+const MAX_PAGE = 1_000;
+
 /** How rate limits stand, for whoever reads the policies; a count is taken back by whoever may write them. */
 export function limitRoutes(): Hono<Api> {
   const app = new Hono<Api>();
   app.get("/limits", needsPath, async (c) => {
-    const { policy, limit } = c.req.query();
+    const { policy, limit, most, continue: from = "0" } = c.req.query();
     if (policy !== undefined && !/^[^/]+\/[^/]+$/.test(policy))
       return answer(c, failure("BadRequest", "policy: must be `namespace/name` of a RateLimitPolicy"));
+    if (!/^\d{1,6}$/.test(from))
+      return answer(c, failure("BadRequest", "`continue` is not what a page before answered"));
+    const begin = Number(from);
+    const end = begin + Math.min(Math.max(Math.floor(Number(most ?? PAGE)) || PAGE, 1), MAX_PAGE);
     const { namespace } = c.var.account;
     const counts = (await c.env.COUNTS.getByName("counts").list()).flatMap((count) => shown(count) ?? []);
     const seen = counts.filter(
@@ -30,7 +37,7 @@ export function limitRoutes(): Hono<Api> {
         (policy === undefined || `${one.namespace}/${one.policy}` === policy) &&
         (limit === undefined || one.limit === limit),
     );
-    return c.json({ counts: seen });
+    return c.json({ counts: seen.slice(begin, end), continue: end < seen.length ? String(end) : null });
   });
   app.post("/limits/reset", async (c) => {
     const wanted = await readJson(c.req.raw, ResetLimit, FORM);

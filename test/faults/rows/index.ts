@@ -6,10 +6,12 @@ import { SIZE_ROWS } from "./sizes.ts";
 import { STORE_ROWS } from "./store.ts";
 import { TELEMETRY_ROWS } from "./telemetry.ts";
 import { WRITER_ROWS } from "./writers.ts";
+import { LIMIT_ROWS } from "./limits.ts";
 
 /** The table, in the order of its numbers. */
 export const ROWS: readonly Row[] = [
   ...CONFIGURATION_ROWS,
+  ...LIMIT_ROWS,
   ...FUZZ_ROWS,
   ...LINEARIZABLE_ROWS,
   ...SIZE_ROWS,

@@ -1,4 +1,4 @@
-import { and, asc, count, eq, gt, inArray, isNull, or } from "drizzle-orm";
+import { and, asc, count, eq, gt, inArray, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { API_KEY_BYTES, apiKeyHash, apiKeyOf } from "../../../src/identity/api-key.ts";
 import type { ApiKey, ApiKeyFact } from "../../../src/request/api-key-fact.ts";
@@ -13,6 +13,9 @@ export interface ListedKey extends ApiKey {
   readonly createdAt: number;
   readonly revokedAt: number | null;
 }
+
+/** The last key of a page. */
+export type KeyPlace = Pick<ListedKey, "namespace" | "createdAt" | "id">;
 
 /** Of one namespace: so many that hold. */
 export const MAX_KEYS = 10_000;
@@ -34,15 +37,22 @@ export function apiKeyStore(database: D1Database) {
       const { namespace, name, plan, labels, expiresAt } = wanted;
       const isCurrent = or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now));
       const held = and(eq(apiKeys.namespace, namespace), isNull(apiKeys.revokedAt), isCurrent);
-      const [before] = await db.select({ count: count() }).from(apiKeys).where(held);
+      const counted = db.select({ count: count() }).from(apiKeys).where(held);
+      const [before] = await counted;
       if ((before?.count ?? 0) >= MAX_KEYS) return null;
       const id = crypto.randomUUID();
       const key = apiKeyOf(crypto.getRandomValues(new Uint8Array(API_KEY_BYTES)));
-      const hash = await apiKeyHash(key);
+      // Of several that are made at once each is counted: without room there is no hash, which undoes the row of the audit, too.
+      const hash = sql`CASE WHEN (${counted}) < ${MAX_KEYS} THEN ${await apiKeyHash(key)} END`;
       const row = { id, hash, namespace, name, plan, labels: JSON.stringify(labels), createdAt: now, expiresAt };
       const detail = { name, namespace, ...(plan !== null && { plan }) };
       const entry = { ...by, verb: "create-key", targets: [`key/${id}`], at: now, detail };
-      await log.add(entry, db.insert(apiKeys).values(row));
+      try {
+        await log.add(entry, db.insert(apiKeys).values(row));
+      } catch (error) {
+        if (isFull(error)) return null;
+        throw error;
+      }
       return { id, key };
     },
 
@@ -57,13 +67,18 @@ export function apiKeyStore(database: D1Database) {
       return hashes.map((hash) => factOf(byHash.get(hash)));
     },
 
-    /** The oldest first, those too that hold no more. @param namespace null: of all */
-    async list(namespace: string | null): Promise<readonly ListedKey[]> {
+    /** By namespace, the oldest first, those too that hold no more. @param namespace null: of all @param after null: from the first on */
+    async list(namespace: string | null, after: KeyPlace | null, limit: number): Promise<readonly ListedKey[]> {
+      const behind =
+        after === null
+          ? undefined
+          : sql`(${apiKeys.namespace}, ${apiKeys.createdAt}, ${apiKeys.id}) > (${after.namespace}, ${after.createdAt}, ${after.id})`;
       const rows = await db
         .select()
         .from(apiKeys)
-        .where(namespace === null ? undefined : eq(apiKeys.namespace, namespace))
-        .orderBy(asc(apiKeys.namespace), asc(apiKeys.createdAt), asc(apiKeys.id));
+        .where(and(namespace === null ? undefined : eq(apiKeys.namespace, namespace), behind))
+        .orderBy(asc(apiKeys.namespace), asc(apiKeys.createdAt), asc(apiKeys.id))
+        .limit(limit);
       return rows.map((row) => ({ ...keyOf(row), createdAt: row.createdAt, revokedAt: row.revokedAt }));
     },
 
@@ -81,6 +96,12 @@ export function apiKeyStore(database: D1Database) {
       await log.add({ ...by, verb: "revoke-key", targets: [`key/${id}`], at: now }, revoked);
     },
   };
+}
+
+/** The column of the hash must not be empty. */
+function isFull(error: unknown): boolean {
+  const { message, cause } = error as Error;
+  return /NOT NULL constraint failed: api_keys\.hash/.test(`${message} ${String(cause)}`);
 }
 
 function factOf(row: Row | undefined): ApiKeyFact {

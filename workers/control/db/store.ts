@@ -325,6 +325,19 @@ export function objectStore({ DB: database, KEY_ENCRYPTION_SECRET }: Pick<Env, "
           )
           .bind(write.id, write.generation, write.at, write.actor, write.verb, configured),
       );
+    const emptied = write.changes.flatMap(({ type, ref }) =>
+      type === "DELETED" && ref.group === "" && ref.kind === "Namespace" ? ref.name : [],
+    );
+    // Whoever makes the namespace anew gave nobody these keys.
+    if (emptied.length > 0)
+      statements.push(
+        d1
+          .prepare(
+            `UPDATE api_keys SET revoked_at = ?3 WHERE ${guard} AND revoked_at IS NULL
+             AND namespace IN (SELECT value FROM json_each(?2))`,
+          )
+          .bind(write.id, JSON.stringify(emptied), write.at),
+      );
     statements.push(await auditStatement(d1, write, guard));
     return statements;
   }
