@@ -84,17 +84,17 @@ describe("API keys", () => {
 
   it("are listed in pages, each key once", async () => {
     for (let at = 0; at < 5; at += 1) await made({ name: `page-${at}`, namespace: "paged" });
-    const seen: unknown[] = [];
-    for (let [from, pages]: [unknown, number] = ["", 0]; from !== null; pages += 1) {
-      const query = `namespace=paged&limit=2${from === "" ? "" : `&continue=${String(from)}`}`;
+    const seen: string[] = [];
+    for (let [from, pages]: [string | null, number] = ["", 0]; from !== null; pages += 1) {
+      const query: string = `namespace=paged&limit=2${from === "" ? "" : `&continue=${from}`}`;
       const page = await control.call("GET", `/api/v1/keys?${query}`, undefined, as("reader"));
       const keys = page.json["keys"] as unknown as readonly { readonly name: string }[];
       expect(keys.length).toBeLessThanOrEqual(2);
       expect(pages).toBeLessThan(4);
       seen.push(...keys.map(({ name }) => name));
-      from = page.json["continue"];
+      from = page.json["continue"] as string | null;
     }
-    expect(seen.toSorted()).toEqual(["page-0", "page-1", "page-2", "page-3", "page-4"]);
+    expect(seen.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(["page-0", "page-1", "page-2", "page-3", "page-4"]);
     expect((await control.call("GET", "/api/v1/keys?continue=shop", undefined, as("reader"))).status).toBe(400);
     // A place in another namespace shows nothing of it.
     const place = `paged.0.${"0".repeat(8)}-0000-0000-0000-${"0".repeat(12)}`;
@@ -109,7 +109,7 @@ describe("API keys", () => {
     );
     const body = { name: "late", namespace: "full" };
     const all = await Promise.all(Array.from({ length: 8 }, async () => control.call("POST", "/api/v1/keys", body)));
-    expect(all.map(({ status }) => status).toSorted()).toEqual([201, 201, 403, 403, 403, 403, 403, 403]);
+    expect(all.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 201, 403, 403, 403, 403, 403, 403]);
     const told = all.filter(({ status }) => status === 403).map(({ json }) => String(json["message"]));
     for (const message of told) expect(message).toContain("10000 keys that hold: revoke some first");
     const [kept] = await control.sql("SELECT count(*) AS count FROM api_keys WHERE namespace = 'full'");
