@@ -9,8 +9,8 @@ import { answers, type Behaviour, isSilent, resets, type Upstream } from "../ups
 import { hostOf, serviceOf, world } from "../world.ts";
 
 const RATE = 100;
-const STEPS = 60;
-/** Of them a fault lasts two thirds, and then it is mended. */
+const MINUTES = 30;
+/** Of each step a fault lasts two thirds, and then it is mended. */
 const STEP_SECONDS = 30;
 /** For who writes it: each fault once. The slope of so short a run says nothing, and is no figure then. */
 const BRIEF_STEP_SECONDS = 3;
@@ -152,9 +152,10 @@ async function soak(stage: Stage): Promise<readonly Figure[]> {
   await load(stage.all ? STEP_SECONDS : BRIEF_STEP_SECONDS);
   const sums = new Map<string, Sum>();
   const memory: (readonly [minutes: number, mb: number])[] = [];
-  const [steps, seconds] = stage.all ? [STEPS, STEP_SECONDS] : [FAULTS.length, BRIEF_STEP_SECONDS];
+  const seconds = stage.all ? STEP_SECONDS : BRIEF_STEP_SECONDS;
   const since = performance.now();
-  for (let step = 0; step < steps; step += 1) {
+  const minutes = () => (performance.now() - since) / 60_000;
+  for (let step = 0; stage.all ? minutes() < MINUTES : step < FAULTS.length; step += 1) {
     const fault = FAULTS[stage.all ? draws.int(0, FAULTS.length - 1) : step] as SoakFault;
     const before = await fault.met(scene);
     await fault.begin(scene);
@@ -164,8 +165,9 @@ async function soak(stage: Stage): Promise<readonly Figure[]> {
     await fault.end?.(scene);
     add(sums, fault, met, [broken, await load(seconds / 3)]);
     const mb = await scene.mesh.heapMb();
-    memory.push([(performance.now() - since) / 60_000, mb]);
-    stage.say(`  ${step + 1}/${steps} ${fault.name}: ${rounded(mb)} MB`);
+    memory.push([minutes(), mb]);
+    const failed = [...sums.values()].reduce((sum, one) => sum + one.failed, 0);
+    stage.say(`  minute ${rounded(minutes())}, ${fault.name}: ${rounded(mb)} MB, ${failed} failed so far`);
   }
   const all = [...sums.values()];
   // An endpoint may be ejected yet from the last time; not each time.
