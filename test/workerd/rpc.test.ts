@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Cluster, Endpoint, PolicySet, Route } from "../../src/snapshot/model.ts";
+import type { RehearsalModel } from "../../src/snapshot/rehearsal-model.ts";
 import type { CallerProps } from "../../src/snapshot/rpc.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
 import { env } from "./support/env.ts";
@@ -71,11 +72,18 @@ const ROUTES: Readonly<Record<string, Partial<Route> & { readonly to?: string }>
   Renamed: { rewrite: { authority: "other.test" }, request: { set: [["x-a", "1"]] } },
   Delayed: { fault: { delay: { share: 1, ms: 5 } } },
   Aborted: { fault: { abort: { share: 1, status: 429 } } },
+  Held: { destinations: [{ cluster: a.id, weight: 1, rehearsals: [0] }] },
+  Rehearsed: { destinations: [{ cluster: a.id, weight: 1, rehearsals: [1] }] },
   Mirrored: { mirrors: [{ cluster: "one", share: 1 }] },
   Redirected: { redirect: { status: 301, authority: "other.test" }, destinations: [] },
   Page: { direct: { status: 200, body: "a page" }, destinations: [] },
   Closed: { direct: { status: 503, body: "closed" }, destinations: [] },
 };
+
+const REHEARSALS: readonly RehearsalModel[] = [
+  { name: "default/slow", endsAt: Number.MAX_SAFE_INTEGER, share: 1, delayMs: 5 },
+  { name: "default/broken", endsAt: Number.MAX_SAFE_INTEGER, share: 1, abort: { status: 503 } },
+];
 
 /** Lets one account call one method, by Workers RPC alone. */
 const GUARDED: PolicySet = {
@@ -105,7 +113,15 @@ beforeAll(() => {
   }));
   const clusters = Object.fromEntries(CLUSTERS.map((one) => [one.id, one]));
   return serveSlices({
-    "mesh/*": { [HOST]: { ...slice, routes, clusters, policySets: [...slice.policySets, GUARDED] } },
+    "mesh/*": {
+      [HOST]: {
+        ...slice,
+        routes,
+        clusters,
+        policySets: [...slice.policySets, GUARDED],
+        rehearsals: REHEARSALS,
+      },
+    },
   });
 });
 
@@ -198,6 +214,7 @@ describe("a call of Workers RPC", () => {
     { entrypoint: "Rewritten", name: "MeshUnsupported", status: 501, details: "rpc_rewritten" },
     { entrypoint: "Public", name: "MeshUnsupported", status: 501, details: "rpc_endpoint" },
     { entrypoint: "Aborted", name: "MeshUnavailable", status: 429, details: "fault_filter_abort", flags: "FI" },
+    { entrypoint: "Rehearsed", name: "MeshUnavailable", status: 503, details: "fault_filter_abort", flags: "FI" },
     { entrypoint: "Missing", name: "MeshUnavailable", status: 503, details: "binding_missing", flags: "UF" },
     { entrypoint: "Nobody", name: "MeshUnavailable", status: 503, details: "no_endpoint", flags: "UH" },
   ])("where $details: $name with status $status", async ({ entrypoint, ...error }) => {
@@ -228,8 +245,8 @@ describe("a call of Workers RPC", () => {
     expect(await call("Renamed")).toBe(1);
   });
 
-  it("is held back by a fault's delay", async () => {
-    const [line] = await logged(async () => call("Delayed"));
+  it.each(["Delayed", "Held"])("is held back by a delay: %s", async (entrypoint) => {
+    const [line] = await logged(async () => call(entrypoint));
     expect(line).toMatchObject({ status: 200, response_flags: "DI" });
   });
 

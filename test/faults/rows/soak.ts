@@ -116,7 +116,8 @@ async function begun(stage: Stage): Promise<Scene> {
   const sink = await stage.upstream();
   sink.behaviour = takes;
   const ports = endpoints.map(({ port }) => port);
-  const retries = { attempts: 2, perTryTimeout: "300ms", retryOn: "reset,connect-failure,gateway-error" };
+  // Longer than this process, where the endpoints are, is away on a busy machine.
+  const retries = { attempts: 2, perTryTimeout: "2s", retryOn: "reset,connect-failure,gateway-error" };
   const rule = {
     apiVersion: "networking.istio.io/v1",
     kind: "DestinationRule",
@@ -163,11 +164,12 @@ async function soak(stage: Stage): Promise<readonly Figure[]> {
     const met = (await fault.met(scene)) - before;
     await scene.mesh.mend();
     await fault.end?.(scene);
-    add(sums, fault, met, [broken, await load(seconds / 3)]);
+    const mended = await load(seconds / 3);
+    add(sums, fault, met, [broken, mended]);
     const mb = await scene.mesh.heapMb();
     memory.push([minutes(), mb]);
-    const failed = [...sums.values()].reduce((sum, one) => sum + one.failed, 0);
-    stage.say(`  minute ${rounded(minutes())}, ${fault.name}: ${rounded(mb)} MB, ${failed} failed so far`);
+    const statuses = [broken, mended].map((loaded) => JSON.stringify(loaded.statuses)).join(", then ");
+    stage.say(`  minute ${rounded(minutes())}, ${fault.name}: ${rounded(mb)} MB, ${statuses}`);
   }
   const all = [...sums.values()];
   // An endpoint may be ejected yet from the last time; not each time.
