@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { fieldOf, objectOf } from "../../src/compile/origins.ts";
 import type { Slice } from "../../src/snapshot/model.ts";
 import { service, TestWorld } from "./world.ts";
 
@@ -132,6 +133,12 @@ spec:
     expect(slice.routes.map(({ destinations }) => destinations[0]?.rehearsals)).toEqual(
       Array.from({ length: 50 }, () => [0]),
     );
+  });
+
+  it("is the object that explains what it did", () => {
+    const origin = { kind: "rehearsal", name: "shop/slow" } as const;
+    const ref = { group: "tulle.dev", kind: "FaultRehearsal", namespace: "shop", name: "slow" };
+    expect([objectOf(origin), fieldOf(origin, null, null)]).toEqual([ref, "spec"]);
   });
 
   it("is told of where it rehearses nothing, until service and route are there", () => {

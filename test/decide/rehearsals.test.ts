@@ -182,6 +182,14 @@ describe("rehearsals", () => {
     expect([...seen].toSorted()).toEqual(["a 9", "b 0"]);
   });
 
+  it("compare by regular expressions that control compiled", () => {
+    const of = rehearsing([
+      { ...ALL, headers: [{ name: "x-user", match: { kind: "regex", value: "a[0-9]+" } }], delayMs: 9 },
+    ]);
+    const held = (user: string) => became(of, at(NOW, { headers: headers({ "x-user": user }) }));
+    expect([held("a12"), held("a"), held("ba1")]).toEqual([9, 0, 0]);
+  });
+
   it("let no other spelling of a header through that they name", () => {
     const one = { name: "x-user", match: { kind: "present" } } as const;
     expect([...rehearsing([{ ...ALL, headers: [one], delayMs: 1 }]).headers.names]).toContain("x-user");
