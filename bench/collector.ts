@@ -1,4 +1,5 @@
 import type { Flat } from "./flat.ts";
+import { heapOf } from "./heap.ts";
 import { tell } from "./runner.ts";
 import { onStage } from "./stage.ts";
 import { keyOf, type Measure } from "./targets.ts";
@@ -28,7 +29,10 @@ export async function collectorCosts(flat: Flat, rounds: number, seconds: number
       await mesh.apply(text);
       await runner.run(PACED, SETTLE_SECONDS);
       const [round] = await runner.rounds([PACED], 1, seconds);
-      return { p99Ms: round?.get(keyOf(PACED))?.p99Ms ?? Number.NaN, mb: (await heapOf(mesh.inspectorPort)) / 1e6 };
+      return {
+        p99Ms: round?.get(keyOf(PACED))?.p99Ms ?? Number.NaN,
+        mb: (await heapOf(mesh.inspectorPort, "tulle-gateway")) / 1e6,
+      };
     };
     await mesh.apply(COLLECTOR);
     await runner.warm([PACED]);
@@ -77,35 +81,5 @@ function meshConfig(way: Way | null): string {
       extensionProviders: [{ name: "otel", opentelemetry }],
       ...(way !== null && { defaultProviders: { tracing: ["otel"] }, defaultConfig: { tracing: { sampling: 100 } } }),
     },
-  });
-}
-
-/** Bytes that the gateway's isolate uses, by the runtime's inspector. */
-async function heapOf(port: number | null): Promise<number> {
-  const targets = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as readonly Record<string, string>[];
-  const url = targets.find(({ id = "" }) => /(^|:)tulle-gateway$/.test(id))?.["webSocketDebuggerUrl"];
-  if (url === undefined) throw new Error("the gateway's isolate has no inspector");
-  const socket = new WebSocket(url);
-  try {
-    await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
-    await asked(socket, "HeapProfiler.collectGarbage");
-    const { usedSize = NaN, backingStorageSize = 0 } = await asked(socket, "Runtime.getHeapUsage");
-    return usedSize + backingStorageSize;
-  } finally {
-    socket.close();
-  }
-}
-
-async function asked(socket: WebSocket, method: string): Promise<Readonly<Record<string, number>>> {
-  const id = method.length;
-  return new Promise((resolve) => {
-    const hear = ({ data }: MessageEvent): void => {
-      const answer = JSON.parse(String(data)) as { id?: number; result?: Readonly<Record<string, number>> };
-      if (answer.id !== id) return;
-      socket.removeEventListener("message", hear);
-      resolve(answer.result ?? {});
-    };
-    socket.addEventListener("message", hear);
-    socket.send(JSON.stringify({ id, method }));
   });
 }

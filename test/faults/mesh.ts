@@ -9,6 +9,7 @@ import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwar
 import { send } from "../support/http.ts";
 import { Runtime } from "../support/runtime.ts";
 import { until } from "../support/until.ts";
+import { aborting } from "./aborting.ts";
 import { CONTROL_GATE, controlGate, type Fault, gatewayGate, gateOf, through, type Way } from "./gate.ts";
 
 type Workers = Extract<Parameters<typeof convertV4MiniflareOptions>[0], { workers: unknown }>["workers"];
@@ -19,6 +20,8 @@ export interface MeshOptions {
   readonly gateways?: readonly string[];
   /** A state folder to start on: it outlives the mesh. Absent: one of the mesh's own. */
   readonly folder?: string;
+  /** The port of a service on loopback that the gateways' binding `EP_DIRECT` leads to, with no forwarder between them. */
+  readonly direct?: number;
   /** Changes to a Worker of it, by name, before it starts: its code, variables, bindings. */
   readonly changed?: (worker: Worker) => Worker;
 }
@@ -31,6 +34,10 @@ export interface Told {
 
 interface Fetcher {
   fetch(url: string, init?: RequestInit): Promise<Response>;
+}
+
+interface Objects {
+  getByName(name: string): Fetcher;
 }
 
 interface Keys {
@@ -115,8 +122,12 @@ export class FaultMesh {
     const control = await controlWorker(keys, "cluster.local", true);
     const state = await stateWorker();
     const workers = [
-      ...(await gateways(options.gateways ?? ["one"], keys.snapshotPublicKey, forwarder.port)),
-      { ...state, serviceBindings: { ...state.serviceBindings, CONTROL: through(CONTROL_GATE, "control") } },
+      ...(await gateways(options, keys.snapshotPublicKey, forwarder.port)),
+      {
+        ...state,
+        modules: aborting(state.modules),
+        serviceBindings: { ...state.serviceBindings, CONTROL: through(CONTROL_GATE, "control") },
+      },
       control,
       controlGate(),
     ];
@@ -233,6 +244,19 @@ export class FaultMesh {
     await this.#runtime.unsafeEvictDurableObject(worker, className, { name });
   }
 
+  /** The same of one that is in use: who waits for it gets an error. */
+  async abort(binding: "CELL" | "LIMITER", name: string): Promise<void> {
+    const objects = (await this.#runtime.getDurableObjectNamespace(binding, STATE)) as unknown as Objects;
+    const aborted = await objects
+      .getByName(name)
+      .fetch("http://object/")
+      .then(
+        () => false,
+        () => true,
+      );
+    if (!aborted) throw new Error(`${binding} ${name} is still there`);
+  }
+
   /** MB that the isolate of a gateway uses after its garbage was collected. */
   async heapMb(gateway: string = this.gateways[0] ?? ""): Promise<number> {
     return (await heapOf(Number((await this.#runtime.getInspectorURL()).port), gateway)) / 1e6;
@@ -262,7 +286,7 @@ function readKeys(folder: string): Keys {
   return keys;
 }
 
-async function gateways(names: readonly string[], publicKey: string, forwarderPort: number) {
+async function gateways({ gateways: names = ["one"], direct }: MeshOptions, publicKey: string, forwarderPort: number) {
   const workers = await Promise.all(
     names.map(async (name) => {
       const gateway = await gatewayWorker(name, publicKey);
@@ -274,6 +298,7 @@ async function gateways(names: readonly string[], publicKey: string, forwarderPo
           STATE: through(gateOf(name), "cell"),
           CONTROL: through(gateOf(name), "registration"),
           PRIVATE: privateNetwork(forwarderPort),
+          ...(direct !== undefined && { EP_DIRECT: { external: { address: `127.0.0.1:${direct}`, http: {} } } }),
         },
         unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       };

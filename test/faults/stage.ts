@@ -18,6 +18,8 @@ export class Stage {
   readonly #closed: (() => Promise<void>)[] = [];
   readonly #baselines = new Map<string, Loaded>();
   #shared: Promise<FaultMesh> | null = null;
+  #names = 0;
+  #direct: Promise<Upstream> | null = null;
 
   constructor(all: boolean, seed: number, say: (text: string) => void) {
     this.all = all;
@@ -44,8 +46,16 @@ export class Stage {
    * fails as `faultStore` says.
    */
   async mesh(): Promise<FaultMesh> {
-    this.#shared ??= FaultMesh.start({ gateways: ["one", "two"], changed: withFaultyStore });
+    this.#shared ??= this.direct().then(async ({ port }) =>
+      FaultMesh.start({ gateways: ["one", "two"], direct: port, changed: withFaultyStore }),
+    );
     return this.#shared;
+  }
+
+  /** The service behind the binding `EP_DIRECT` of the mesh that rows share. */
+  async direct(): Promise<Upstream> {
+    this.#direct ??= Upstream.start();
+    return this.#direct;
   }
 
   /** A mesh of the row's own, for faults that it does not get over. */
@@ -53,6 +63,12 @@ export class Stage {
     const mesh = await FaultMesh.start(options);
     this.atEnd(async () => mesh.stop());
     return mesh;
+  }
+
+  /** A name that no run of a row had before: what is ejected under it stays so. */
+  fresh(id: string): string {
+    this.#names += 1;
+    return `${id}${this.#names}`;
   }
 
   async upstream(): Promise<Upstream> {
@@ -90,10 +106,12 @@ export class Stage {
   async endRow(): Promise<void> {
     for (const close of this.#closed.splice(0).toReversed()) await close();
     await (await this.#shared)?.mend();
+    (await this.#direct)?.reset();
   }
 
   async stop(): Promise<void> {
     await (await this.#shared)?.stop();
+    await (await this.#direct)?.stop();
     this.#load.stop();
   }
 }

@@ -1,4 +1,6 @@
 import type { Row } from "../row.ts";
+import { BROKEN_ANSWER_ROWS } from "./broken-answers.ts";
+import { CLIENT_ROWS } from "./clients.ts";
 import { CONFIGURATION_ROWS } from "./configuration.ts";
 import { FUZZ_ROWS } from "./fuzz.ts";
 import { LINEARIZABLE_ROWS } from "./linearizable.ts";
@@ -7,6 +9,10 @@ import { STORE_ROWS } from "./store.ts";
 import { TELEMETRY_ROWS } from "./telemetry.ts";
 import { WRITER_ROWS } from "./writers.ts";
 import { LIMIT_ROWS } from "./limits.ts";
+import { EJECTION_ROWS } from "./ejections.ts";
+import { NEIGHBOUR_ROWS } from "./neighbours.ts";
+import { RETRY_ROWS } from "./retries.ts";
+import { SILENCE_ROWS } from "./silence.ts";
 
 /** The table, in the order of its numbers. */
 export const ROWS: readonly Row[] = [
@@ -18,6 +24,12 @@ export const ROWS: readonly Row[] = [
   ...STORE_ROWS,
   ...TELEMETRY_ROWS,
   ...WRITER_ROWS,
+  ...EJECTION_ROWS,
+  ...SILENCE_ROWS,
+  ...RETRY_ROWS,
+  ...BROKEN_ANSWER_ROWS,
+  ...CLIENT_ROWS,
+  ...NEIGHBOUR_ROWS,
 ].toSorted((one, other) => number(one) - number(other));
 
 function number({ id }: Row): number {

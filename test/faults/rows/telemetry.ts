@@ -28,7 +28,7 @@ interface Trouble {
   readonly seconds: number;
 }
 
-const slowly: Behaviour = (socket, path) => void setTimeout(() => takes(socket, path), 500);
+const slowly: Behaviour = (...given) => void setTimeout(() => takes(...given), 500);
 
 const TROUBLES: readonly Trouble[] = [
   { gateway: "hung", does: isSilent, reason: "timeout", seconds: 60 },
