@@ -250,6 +250,14 @@ const PATTERNS: readonly (readonly [RegExp, Made])[] = [
     (limit, per = "") => ({ documents: (index) => [rateLimit(index, Number(limit), per, ["source.address"])] }),
   ],
   [
+    /^limit (\d+) per (second|minute|hour|day) keyed by (path|host)$/,
+    (limit, per = "", what = "") => ({
+      documents: (index) => [
+        rateLimit(index, Number(limit), per, [what === "path" ? "request.url_path" : "request.host"]),
+      ],
+    }),
+  ],
+  [
     /^limit (\d+) per (second|minute|hour|day) keyed by header ([\w-]+)$/,
     (limit, per = "", header = "") => ({
       documents: (index) => [rateLimit(index, Number(limit), per, [`request.headers["${header}"]`])],
