@@ -22,8 +22,8 @@ export default defineConfig({
           include: ["test/tools/**/*.test.ts"],
           exclude: [BROWSER],
           globalSetup: ["test/tools/missing-tools.ts"],
-          // They wait half of their time, for programs and scrapes.
-          maxWorkers: 2,
+          // They wait half of their time, for programs and scrapes: one more than there are cores, as elsewhere.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
