@@ -130,11 +130,13 @@ describe("a rehearsal", () => {
   };
 
   it("is removed at its end, which the audit tells, and no rollback brings it back", async () => {
-    const [first, other] = [rehearsal("first", 3_600_000), rehearsal("other", 1_500)];
-    expect((await control.call("POST", REHEARSALS, first)).status).toBe(201);
-    expect((await control.call("POST", REHEARSALS, other)).status).toBe(201);
-    expect(await names()).toEqual(["first", "other"]);
-    const both = await generation();
+    expect((await control.call("POST", REHEARSALS, rehearsal("first", 3_600_000))).status).toBe(201);
+    const both = Number(await generation()) + 1;
+    let made = 0;
+    // One that comes too late on a busy machine is refused, since its end is past.
+    for (const life of [1_500, 6_000, 60_000])
+      if (made !== 201) made = (await control.call("POST", REHEARSALS, rehearsal("other", life))).status;
+    expect(made).toBe(201);
     await until("the other has ended", async () => (await names()).join() === "first");
     expect(JSON.stringify((await control.call("GET", "/api/v1/audit")).json)).toContain("end-rehearsal");
     expect((await control.call("DELETE", `${REHEARSALS}/first`)).status).toBe(200);
