@@ -21,6 +21,8 @@ interface Judged extends BreakerKey {
   settings: OutlierSettings | null;
   /** Endpoints of the cluster, as of the last call. */
   hosts: number;
+  /** The same ones; null: nobody said which. */
+  among: Endpoints | null;
   health: EndpointHealth;
   /** Since the last exchange; null: nothing. */
   seen: {
@@ -29,6 +31,8 @@ interface Judged extends BreakerKey {
     ejection: { readonly at: number; readonly cause: EjectionCause } | null;
   } | null;
 }
+
+type Endpoints = readonly { readonly id: string }[];
 
 /** Entries of endpoints that went well since are dropped past this. */
 const MAX_JUDGED = 10_000;
@@ -46,8 +50,18 @@ export class Breakers {
     return this.#judged.size;
   }
 
-  /** @param hosts endpoints of the cluster */
-  record(key: BreakerKey, settings: OutlierSettings, hosts: number, outcome: Outcome, now: number): void {
+  /**
+   * @param hosts endpoints of the cluster
+   * @param among which they are: those that it has no more leave room for others; null: all that were judged
+   */
+  record(
+    key: BreakerKey,
+    settings: OutlierSettings,
+    hosts: number,
+    outcome: Outcome,
+    now: number,
+    among: Endpoints | null = null,
+  ): void {
     const success = isSuccess(outcome, settings);
     if (success && this.#judged.size === 0) return;
     // A straggler, sent before the cell told of the ejection.
@@ -55,18 +69,19 @@ export class Breakers {
     let judged = this.#judged.get(key.caller, key.cluster, key.endpoint);
     if (!judged) {
       if (success) return;
-      judged = { ...keyOf(key), settings, hosts, health: healthy(now), seen: null };
+      judged = { ...keyOf(key), settings, hosts, among, health: healthy(now), seen: null };
       if (this.#judged.size >= MAX_JUDGED) this.#judged.deleteOldest();
       this.#judged.set(judged);
     }
     judged.settings = settings;
     judged.hosts = hosts;
+    judged.among = among;
     const before = sweep(judged.health, settings, now);
     if (before.ejection !== null) {
       judged.health = before; // a straggler, sent before it was ejected
       return;
     }
-    const allowed = mayEject(settings, hosts, this.#ejectedIn(key, now));
+    const allowed = mayEject(settings, hosts, this.#ejectedIn(key, among, now));
     judged.health = recordOutcome(before, outcome, settings, now, allowed);
     this.#see(judged, outcome, settings, now);
   }
@@ -94,7 +109,9 @@ export class Breakers {
       if (seen && settings) {
         const { streaks, lastErrorAt, ejection } = seen;
         const ejected = ejection && { ejectedAt: ejection.at, ejectedFor: ejection.cause };
-        reports.push({ ...keyOf(judged), settings, ...streaks, hosts: judged.hosts, lastErrorAt, ...ejected });
+        const gone = this.#goneFrom(judged, now);
+        const report = { ...keyOf(judged), settings, ...streaks, hosts: judged.hosts, lastErrorAt, ...ejected };
+        reports.push(gone.length === 0 ? report : { ...report, gone });
       }
       judged.seen = null;
       if (!isCounting(health) && health.ejection === null && health.multiplier === 0) this.#judged.delete(judged);
@@ -115,7 +132,7 @@ export class Breakers {
     for (const key of suspects) {
       if (this.#judged.size >= MAX_JUDGED) return;
       if (this.#judged.get(key.caller, key.cluster, key.endpoint)) continue;
-      this.#judged.set({ ...keyOf(key), settings: null, hosts: 0, health: healthy(now), seen: null });
+      this.#judged.set({ ...keyOf(key), settings: null, hosts: 0, among: null, health: healthy(now), seen: null });
     }
   }
 
@@ -133,9 +150,9 @@ export class Breakers {
   #yieldToCell(now: number): void {
     if (this.#fromCell.size === 0) return;
     for (const judged of this.#judged.values()) {
-      const { caller, cluster, endpoint, settings, hosts, health } = judged;
+      const { caller, cluster, endpoint, settings, hosts, among, health } = judged;
       if (settings === null || health.ejection === null || this.#isOutByCell(caller, cluster, endpoint, now)) continue;
-      const others = this.#ejectedIn(judged, now) - 1;
+      const others = this.#ejectedIn(judged, among, now) - 1;
       if (others > 0 && !mayEject(settings, hosts, others))
         judged.health = { ...health, ejection: null, multiplier: health.multiplier - 1 };
     }
@@ -146,17 +163,31 @@ export class Breakers {
     return ejection !== undefined && isOut(ejection, ejection.intervalMs, now);
   }
 
-  /** What either layer has ejected. */
-  #ejectedIn({ caller, cluster }: BreakerKey, now: number): number {
+  /** How many of these either layer has ejected. */
+  #ejectedIn(key: BreakerKey, among: Endpoints | null, now: number): number {
     let count = 0;
-    for (const ejection of this.#fromCell.ofCluster(caller, cluster))
-      if (isOut(ejection, ejection.intervalMs, now)) count += 1;
-    for (const { health, settings, endpoint } of this.#judged.ofCluster(caller, cluster)) {
-      if (settings === null || sweep(health, settings, now).ejection === null) continue;
-      if (!this.#isOutByCell(caller, cluster, endpoint, now)) count += 1;
-    }
+    for (const endpoint of this.#ejected(key, now)) if (has(among, endpoint)) count += 1;
     return count;
   }
+
+  /** What is ejected, and none of the cluster's endpoints any more. */
+  #goneFrom(judged: Judged, now: number): readonly string[] {
+    return [...this.#ejected(judged, now)].filter((endpoint) => !has(judged.among, endpoint));
+  }
+
+  /** What either layer has ejected. */
+  *#ejected({ caller, cluster }: BreakerKey, now: number): Iterable<string> {
+    for (const ejection of this.#fromCell.ofCluster(caller, cluster))
+      if (isOut(ejection, ejection.intervalMs, now)) yield ejection.endpoint;
+    for (const { health, settings, endpoint } of this.#judged.ofCluster(caller, cluster)) {
+      if (settings === null || sweep(health, settings, now).ejection === null) continue;
+      if (!this.#isOutByCell(caller, cluster, endpoint, now)) yield endpoint;
+    }
+  }
+}
+
+function has(among: Endpoints | null, endpoint: string): boolean {
+  return among === null || among.some(({ id }) => id === endpoint);
 }
 
 function keyOf({ caller, cluster, endpoint }: BreakerKey): BreakerKey {

@@ -279,6 +279,8 @@ export interface OutcomeReport extends BreakerKey, Streaks {
   readonly settings: OutlierSettings;
   /** Endpoints of the cluster. */
   readonly hosts: number;
+  /** Endpoints that are ejected, and that the cluster has no more: they leave room for others. Absent: none. */
+  readonly gone?: readonly string[];
   /** Epoch ms of the last error. */
   readonly lastErrorAt: number;
   /** Epoch ms at which the isolate itself ejected it, if it did. */

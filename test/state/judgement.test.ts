@@ -207,6 +207,27 @@ describe("an isolate and the cell, which each eject by what they know", () => {
   });
 });
 
+describe("endpoints that a cluster has no more", () => {
+  /** The cluster has one endpoint, and this one is ejected. */
+  const eject = (breakers: Breakers, endpoint: string, now: number): readonly OutcomeReport[] => {
+    for (let i = 0; i < 5; i += 1) breakers.record({ ...KEY, endpoint }, SETTINGS, 1, 500, now, [{ id: endpoint }]);
+    return breakers.take(now);
+  };
+
+  it("leave their room, while they are still out, to those that took their place", () => {
+    const [breakers, cell, sibling] = [new Breakers(), new Judgement(), new Judgement()];
+    for (const [at, endpoint] of ["old", "new", "newest"].entries()) {
+      const now = T0 + 10 * at + 1;
+      for (const report of eject(breakers, endpoint, now)) cell.take(report, now);
+      for (const verdict of cell.verdicts(now + 1)) sibling.adopt(verdict, now + 1);
+      breakers.learn(cell.ejections(CLUSTERS, now + 2), [], now + 2);
+      expect(breakers.isEjected("order", "c", endpoint, now + 3)).toBe(true);
+    }
+    for (const judgement of [cell, sibling])
+      expect(judgement.ejections(CLUSTERS, T0 + 100).map(({ endpoint }) => endpoint)).toEqual(["old", "new", "newest"]);
+  });
+});
+
 describe("an isolate's own judgement", () => {
   it("ejects for the caller at the fifth error, without any cell", () => {
     const breakers = new Breakers();

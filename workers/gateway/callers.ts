@@ -62,7 +62,7 @@ export class CallerCluster implements Health {
     const { outlier, endpoints, id: cluster } = this.cluster.model;
     if (outlier === undefined) return;
     const key = { caller: this.caller, cluster, endpoint: id };
-    this.#configuration.outcomes.record(key, outlier, endpoints.length, outcome, now);
+    this.#configuration.outcomes.record(key, outlier, endpoints.length, outcome, now, endpoints);
   }
 
   get now(): number {

@@ -16,6 +16,8 @@ export interface Verdict extends BreakerKey {
   readonly settings: OutlierSettings;
   /** Endpoints of the cluster. */
   readonly hosts: number;
+  /** What is ejected and none of them any more. Absent: nothing. */
+  readonly gone?: readonly string[];
   readonly health: EndpointHealth;
 }
 
@@ -28,6 +30,7 @@ export interface Ejected {
 interface Judged extends Verdict {
   settings: OutlierSettings;
   hosts: number;
+  gone?: readonly string[];
   health: EndpointHealth;
   isKept: boolean;
 }
@@ -35,6 +38,7 @@ interface Judged extends Verdict {
 /** An isolate's clock may be off, or lie: what it says happened is taken as of this long ago at most. */
 const MAX_REPORT_AGE_MS = 5_000;
 const MAX_JUDGED = 50_000;
+const NONE: readonly string[] = [];
 /** What nobody asks for any more is swept so often. */
 const SWEEP_EVERY_MS = 1_000;
 
@@ -51,18 +55,19 @@ export class Judgement {
 
   /** @returns the ejection that came of it, if one did */
   take(report: OutcomeReport, now: number): Ejection | null {
-    const { caller, cluster, endpoint, settings, hosts } = report;
+    const { caller, cluster, endpoint, settings, hosts, gone = NONE } = report;
     let judged = this.#judged.get(caller, cluster, endpoint);
     if (!judged) {
       if (this.#judged.size >= MAX_JUDGED) return null; // open where it protects capacity: the isolates still judge
-      judged = { caller, cluster, endpoint, settings, hosts, health: healthy(now), isKept: false };
+      judged = { caller, cluster, endpoint, settings, hosts, gone, health: healthy(now), isKept: false };
       this.#judged.set(judged);
     }
     judged.settings = settings;
     judged.hosts = hosts;
+    judged.gone = gone;
     const at = within(report.ejectedAt ?? report.lastErrorAt, now);
     const before = sweep(judged.health, settings, now);
-    const allowed = mayEject(settings, hosts, this.#ejectedIn(caller, cluster, now));
+    const allowed = mayEject(settings, hosts, this.#ejectedIn(caller, cluster, gone, now));
     const counted = recordStreaks(before, report, settings, at, allowed);
     // An isolate that ejected it saw the errors in a row; the cell may have had a success of another between.
     const isolateEjected = report.ejectedAt !== undefined && counted.ejection === null && before.ejection === null;
@@ -78,13 +83,13 @@ export class Judgement {
    * at `now`, and leaves enough of the others in.
    */
   adopt(verdict: Verdict, now: number): void {
-    const { caller, cluster, endpoint, settings, hosts } = verdict;
+    const { caller, cluster, endpoint, settings, hosts, gone = NONE } = verdict;
     const health = sweep(verdict.health, settings, now);
     const known = this.#judged.get(caller, cluster, endpoint);
     if (health.ejection === null || (known === undefined && this.#judged.size >= MAX_JUDGED)) return;
     if (known !== undefined && sweep(known.health, settings, now).ejection !== null) return;
-    if (!mayEject(settings, hosts, this.#ejectedIn(caller, cluster, now))) return;
-    const judged = { caller, cluster, endpoint, settings, hosts, health, isKept: known?.isKept ?? false };
+    if (!mayEject(settings, hosts, this.#ejectedIn(caller, cluster, gone, now))) return;
+    const judged = { caller, cluster, endpoint, settings, hosts, gone, health, isKept: known?.isKept ?? false };
     if (known !== undefined) this.#judged.delete(known);
     this.#judged.set(judged);
     this.#keep(judged);
@@ -142,17 +147,17 @@ export class Judgement {
     this.#ejected.put(verdictOf(judged));
   }
 
-  #ejectedIn(caller: string, cluster: string, now: number): number {
+  #ejectedIn(caller: string, cluster: string, gone: readonly string[], now: number): number {
     let count = 0;
-    for (const { health, settings } of this.#judged.ofCluster(caller, cluster)) {
-      if (sweep(health, settings, now).ejection !== null) count += 1;
+    for (const { endpoint, health, settings } of this.#judged.ofCluster(caller, cluster)) {
+      if (!gone.includes(endpoint) && sweep(health, settings, now).ejection !== null) count += 1;
     }
     return count;
   }
 }
 
-function verdictOf({ caller, cluster, endpoint, settings, hosts, health }: Judged): Verdict {
-  return { caller, cluster, endpoint, settings, hosts, health };
+function verdictOf({ caller, cluster, endpoint, settings, hosts, gone = NONE, health }: Judged): Verdict {
+  return { caller, cluster, endpoint, settings, hosts, ...(gone.length > 0 && { gone }), health };
 }
 
 function ejectionOf({ caller, cluster, endpoint, health, settings }: Judged): Ejection | null {

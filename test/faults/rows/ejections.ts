@@ -137,6 +137,15 @@ export const EJECTION_ROWS: readonly Row[] = [
         const open = answers.filter(({ isOpen }) => isOpen).length;
         figures.push(exactly(`${name}: answered 503 UH, of ${answers.length}`, open, used === 0 ? answers.length : 0));
       }
+      // As a deployment replaces one that fails: what is ejected and gone leaves room for what came in its place.
+      const { id } = trials[1] as (typeof trials)[number];
+      const [next] = await failing(stage, 1, fails);
+      await mesh.mustApply(
+        world(id, [next?.port ?? 0], {}, { policy: { loadBalancer: EVEN, outlierDetection: LONG } }),
+      );
+      await mesh.settled();
+      const through = (await askInTurn(mesh, id, 2 * ERRORS)).filter(({ isOpen }) => !isOpen).length;
+      figures.push(exactly("another in place of the one: opens at error", through, ERRORS));
       return figures;
     },
   },
