@@ -17,6 +17,7 @@ import { Runtime } from "../support/runtime.ts";
 export const HOST = "api.default.svc.cluster.local";
 const TRIES = 3;
 const LOADS = 6;
+const COLLECTIONS = 5;
 
 /** What one host has in front of it, as text for its gateways. */
 export interface Compiled {
@@ -126,11 +127,15 @@ export class Isolate {
     return Heap.open(target.webSocketDebuggerUrl);
   }
 
-  /** What it does not hold is collected as the next request comes in. */
+  /** What it does not hold is collected as one of the next requests comes in. */
   async #held(heap: Heap): Promise<number> {
-    heap.collectGarbage();
-    await (await this.#runtime.dispatchFetch("http://loading/")).text();
-    return heap.used();
+    let least = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < COLLECTIONS; run += 1) {
+      heap.collectGarbage();
+      await (await this.#runtime.dispatchFetch("http://loading/")).text();
+      least = Math.min(least, await heap.used());
+    }
+    return least;
   }
 
   async #send(text: string, id: string | null): Promise<number> {

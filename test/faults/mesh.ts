@@ -267,6 +267,11 @@ export class FaultMesh {
     return (await this.control("GET", "/metrics")).text;
   }
 
+  /** What a Worker of it answers, asked by no way that others have. */
+  async ask(worker: string, path: string): Promise<string> {
+    return (await (await this.#worker(worker)).fetch(`http://asked${path}`)).text();
+  }
+
   async #worker(name: string): Promise<Fetcher> {
     return (await this.#runtime.getWorker(name)) as unknown as Fetcher;
   }

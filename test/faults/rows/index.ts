@@ -1,8 +1,10 @@
 import type { Row } from "../row.ts";
 import { BROKEN_ANSWER_ROWS } from "./broken-answers.ts";
 import { CLIENT_ROWS } from "./clients.ts";
+import { CLOCK_ROWS } from "./clocks.ts";
 import { CONFIGURATION_ROWS } from "./configuration.ts";
 import { FUZZ_ROWS } from "./fuzz.ts";
+import { ISSUER_ROWS } from "./issuers.ts";
 import { LINEARIZABLE_ROWS } from "./linearizable.ts";
 import { SIZE_ROWS } from "./sizes.ts";
 import { STORE_ROWS } from "./store.ts";
@@ -16,9 +18,11 @@ import { SILENCE_ROWS } from "./silence.ts";
 
 /** The table, in the order of its numbers. */
 export const ROWS: readonly Row[] = [
+  ...CLOCK_ROWS,
   ...CONFIGURATION_ROWS,
   ...LIMIT_ROWS,
   ...FUZZ_ROWS,
+  ...ISSUER_ROWS,
   ...LINEARIZABLE_ROWS,
   ...SIZE_ROWS,
   ...STORE_ROWS,
