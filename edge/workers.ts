@@ -1,8 +1,12 @@
 import { type OwnWorker, sourceCode, workerCode } from "../project/built.ts";
 
-/** The code of a Worker of the mesh's own, as Miniflare takes it. */
+const built = new Map<OwnWorker, Promise<string>>();
+
+/** The code of a Worker of the mesh's own, as Miniflare takes it: a process builds each once. */
 export async function moduleOf(name: OwnWorker) {
-  return [esModule(await workerCode(name))];
+  let code = built.get(name);
+  if (code === undefined) built.set(name, (code = workerCode(name)));
+  return [esModule(await code)];
 }
 
 /** The same of another Worker of this checkout. */

@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../result.ts";
 import { base64ToBytes, base64UrlToBytes, bytesToBase64Url, bytesToHex } from "./bytes.ts";
 import { canonicalJson, type CanonicalText } from "./canonical.ts";
 import { sliceId } from "./hash.ts";
+import { KNOWN_PARTS } from "./known-parts.ts";
 import { FORMAT, FORMAT_WITH_PROGRAMS, type Root, type SignedRoot, type Slice } from "./model.ts";
 import { holdsPatterns } from "./patterns.ts";
 import type { MeshTelemetry } from "./telemetry-model.ts";
@@ -140,6 +141,11 @@ const optional =
   (value) =>
     value === undefined || check(value);
 
+const both =
+  (one: Check, other: Check): Check =>
+  (value) =>
+    one(value) && other(value);
+
 const ROOT_FIELDS: Readonly<Record<string, Check>> = {
   format: isCount,
   gateway: isText,
@@ -155,18 +161,18 @@ const ROOT_FIELDS: Readonly<Record<string, Check>> = {
 const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   format: isCount,
   host: isText,
-  front: optional(isObject),
+  front: KNOWN_PARTS.front,
   ports: optional(isList),
   outside: optional((value) => value === true),
-  limits: optional(isList),
+  limits: KNOWN_PARTS.limits,
   rehearsals: optional(isList),
   keyHeaders: optional(isList),
-  path: isObject,
-  routes: isList,
-  clusters: isObject,
+  path: both(isObject, KNOWN_PARTS.path),
+  routes: both(isList, KNOWN_PARTS.routes),
+  clusters: both(isObject, KNOWN_PARTS.clusters),
   callers: optional(isList),
-  policySets: isList,
-  authorizers: optional(isObject),
+  policySets: both(isList, KNOWN_PARTS.policySets),
+  authorizers: KNOWN_PARTS.authorizers,
   telemetry: optional(isList),
   programs: optional(arePrograms),
 };

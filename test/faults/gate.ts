@@ -1,3 +1,4 @@
+import type { SignedRoot } from "../../src/snapshot/model.ts";
 import { COMPATIBILITY_DATE, CONTROL, STATE } from "../../edge/miniflare-workers.ts";
 
 /** Between whom a gate stands: isolates and their cell and limiter, gateways and control, cells and control. */
@@ -14,10 +15,26 @@ export type Fault = (
   | { readonly kind: "answers"; readonly value: unknown }
   /** What comes back has these fields in place of its own. */
   | { readonly kind: "changes"; readonly value: object }
+  /** These come back in turn, whatever was asked; after the last of them the way is whole. Spaces of a root's `pad` are added there. */
+  | { readonly kind: "answersInTurn"; readonly values: readonly unknown[] }
 ) & {
   /** These alone. Absent: all of the way. */
   readonly methods?: readonly string[];
 };
+
+/** What a gate tells. */
+export interface Seen {
+  /** How often each was called so far: `cell.exchange`; of roots also by the cell that asked: `control.roots LOC`. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Of all calls but exchanges, by their names. */
+  readonly tookMs: Readonly<Record<string, readonly number[]>>;
+  /** By way: answers of `answersInTurn` that nobody got yet. */
+  readonly left: Readonly<Record<string, number>>;
+  /** Ids of the isolates that exchanged. */
+  readonly isolates: readonly string[];
+  /** The last root that went to one of them, and all slices. */
+  readonly news: { readonly root?: SignedRoot; readonly slices?: Readonly<Record<string, string>> };
+}
 
 /** Methods of each way's entrypoint, as src/snapshot/rpc.ts has them. */
 const METHODS = {
@@ -30,9 +47,30 @@ const CODE = `
 import { WorkerEntrypoint } from "cloudflare:workers";
 const faults = {};
 const calls = {};
-async function passed(way, method, call) {
+const news = {};
+const isolates = new Set();
+const tookMs = {};
+async function timed(name, call) {
+  const since = Date.now();
+  try { return await call(); } finally { (tookMs[name] ??= []).push(Date.now() - since); }
+}
+async function passed(way, method, given, call) {
   const name = way + "." + method;
   calls[name] = (calls[name] ?? 0) + 1;
+  // Cells look for all of their gateways at once.
+  if (name === "control.roots") {
+    const key = name + " " + given[0][0]?.seen.location;
+    calls[key] = (calls[key] ?? 0) + 1;
+  }
+  if (name !== "cell.exchange") return timed(name, () => broken(way, method, call));
+  const [up] = given;
+  isolates.add(up.isolate);
+  const down = await broken(way, method, call);
+  if (down?.root?.payload) news.root = down.root;
+  Object.assign((news.slices ??= {}), down?.slices);
+  return down;
+}
+async function broken(way, method, call) {
   const fault = faults[way];
   if (fault === undefined || (fault.methods && !fault.methods.includes(method))) return call();
   switch (fault.kind) {
@@ -45,14 +83,19 @@ async function passed(way, method, call) {
     case "loses": await call(); throw Object.assign(new Error("Network connection lost."), { retryable: true });
     case "answers": return fault.value;
     case "changes": return { ...(await call()), ...fault.value };
+    case "answersInTurn": return fault.values.length > 0 ? padded(fault.values.shift()) : call();
   }
   throw new Error("no such fault: " + fault.kind);
+}
+function padded(value) {
+  const { pad, ...root } = value?.root ?? {};
+  return pad ? { ...value, root: { ...root, payload: root.payload + " ".repeat(pad) } } : value;
 }
 function entrypoint(way, methods) {
   const Entrypoint = class extends WorkerEntrypoint {};
   for (const method of methods) {
     Entrypoint.prototype[method] = function (...given) {
-      return passed(way, method, () => this.env[way][method](...given));
+      return passed(way, method, given, () => this.env[way][method](...given));
     };
   }
   return Entrypoint;
@@ -69,7 +112,8 @@ export default {
       else faults[way] = fault;
     }
     if (request.method === "DELETE") for (const way of Object.keys(faults)) delete faults[way];
-    return Response.json(calls);
+    const left = Object.fromEntries(Object.entries(faults).map(([way, { values }]) => [way, values?.length ?? 0]));
+    return Response.json({ calls, left, isolates: [...isolates], news, tookMs });
   },
 };`;
 

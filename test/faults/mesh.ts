@@ -6,11 +6,13 @@ import { convertV4MiniflareOptions } from "miniflare";
 import { heapOf } from "../../bench/heap.ts";
 import { CONTROL, controlWorker, gatewayWorker, migrate, STATE, stateWorker } from "../../edge/miniflare-workers.ts";
 import { privateNetwork, startPrivateForwarder } from "../../edge/private-forwarder.ts";
+import type { Root, SignedRoot } from "../../src/snapshot/model.ts";
+import { importSigningKey, signRoot } from "../../src/snapshot/signature.ts";
 import { send } from "../support/http.ts";
 import { Runtime } from "../support/runtime.ts";
 import { until } from "../support/until.ts";
 import { aborting } from "./aborting.ts";
-import { CONTROL_GATE, controlGate, type Fault, gatewayGate, gateOf, through, type Way } from "./gate.ts";
+import { CONTROL_GATE, controlGate, type Fault, gatewayGate, gateOf, type Seen, through, type Way } from "./gate.ts";
 
 type Workers = Extract<Parameters<typeof convertV4MiniflareOptions>[0], { workers: unknown }>["workers"];
 type Worker = NonNullable<Workers>[number];
@@ -18,6 +20,10 @@ type Worker = NonNullable<Workers>[number];
 export interface MeshOptions {
   /** Names of its gateways. */
   readonly gateways?: readonly string[];
+  /** Further isolates: of which gateway, by their names. They are cold until somebody asks them. */
+  readonly isolates?: Readonly<Record<string, string>>;
+  /** Where gateways and isolates are, each with a cell of its own. Absent: where all others are. */
+  readonly locations?: Readonly<Record<string, string>>;
   /** A state folder to start on: it outlives the mesh. Absent: one of the mesh's own. */
   readonly folder?: string;
   /** The port of a service on loopback that the gateways' binding `EP_DIRECT` leads to, with no forwarder between them. */
@@ -52,7 +58,7 @@ interface Keys {
 const KEYS = "keys.json";
 
 /** Private addresses are this machine's, and nothing is retried that a row does not ask for. */
-const MESH_CONFIG = {
+export const MESH_CONFIG = {
   apiVersion: "tulle.dev/v1alpha1",
   kind: "MeshConfig",
   metadata: { name: "default", namespace: "istio-system" },
@@ -79,6 +85,8 @@ export class FaultMesh {
   /** What its Workers print. */
   readonly lines: string[] = [];
   readonly gateways: readonly string[];
+  /** Names of all isolates of gateways, those that bear their gateway's name first. */
+  readonly #isolates: readonly string[];
   readonly #runtime: Runtime;
   readonly #forwarder: { readonly port: number; close(): Promise<void> };
   readonly #folder: string;
@@ -97,6 +105,7 @@ export class FaultMesh {
     },
   ) {
     this.gateways = options.gateways ?? ["one"];
+    this.#isolates = [...this.gateways, ...Object.keys(options.isolates ?? {})];
     this.#keys = parts.keys;
     this.#forwarder = parts.forwarder;
     this.#folder = parts.folder;
@@ -139,7 +148,7 @@ export class FaultMesh {
   async #begin(): Promise<void> {
     await this.#runtime.ready;
     await migrate(this.#runtime);
-    for (const name of this.gateways) {
+    for (const name of this.#isolates) {
       this.#ports.set(name, Number((await this.#runtime.unsafeGetDirectURL(name)).port));
     }
     if (this.#keys.token !== undefined) return;
@@ -157,9 +166,10 @@ export class FaultMesh {
     if (this.#removes) rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  portOf(gateway: string = this.gateways[0] ?? ""): number {
-    const port = this.#ports.get(gateway);
-    if (port === undefined) throw new Error(`no gateway is called ${gateway}`);
+  /** @param isolate of a gateway; its gateway's name is the first one's */
+  portOf(isolate: string = this.gateways[0] ?? ""): number {
+    const port = this.#ports.get(isolate);
+    if (port === undefined) throw new Error(`no gateway or isolate is called ${isolate}`);
     return port;
   }
 
@@ -207,30 +217,44 @@ export class FaultMesh {
 
   /** @param gateway whose way is broken; absent: each one's. The way `control` is the cells' and has no gateway */
   async fault(way: Way, fault: Fault | null, gateway?: string): Promise<void> {
-    for (const name of this.#gates(way, gateway)) {
-      const gate = await this.#worker(name);
-      await (await gate.fetch("http://gate/", { method: "POST", body: JSON.stringify({ way, fault }) })).text();
-    }
+    const body = JSON.stringify({ way, fault });
+    for (const name of this.#gates(way, gateway)) await this.#askGate(name, { method: "POST", body });
   }
 
   /** All ways are whole again. */
   async mend(): Promise<void> {
-    for (const name of [CONTROL_GATE, ...this.gateways.map(gateOf)]) {
-      await (await (await this.#worker(name)).fetch("http://gate/", { method: "DELETE" })).text();
-    }
+    for (const name of [CONTROL_GATE, ...this.gateways.map(gateOf)]) await this.#askGate(name, { method: "DELETE" });
   }
 
-  /** How often each method of a way was called so far, over all gateways. */
-  async calls(way: Way): Promise<Readonly<Record<string, number>>> {
+  /** How often each method of a way was called so far, over all gateways or of one. */
+  async calls(way: Way, gateway?: string): Promise<Readonly<Record<string, number>>> {
     const sums: Record<string, number> = {};
-    for (const name of this.#gates(way)) {
-      const counts = (await (await (await this.#worker(name)).fetch("http://gate/")).json()) as Record<string, number>;
-      for (const [key, count] of Object.entries(counts)) {
+    for (const name of this.#gates(way, gateway)) {
+      for (const [key, count] of Object.entries((await this.#askGate(name)).calls)) {
         const [of, method = ""] = key.split(".");
         if (of === way) sums[method] = (sums[method] ?? 0) + count;
       }
     }
     return sums;
+  }
+
+  /** What the gate of a gateway saw. */
+  async seen(gateway: string = this.gateways[0] ?? ""): Promise<Seen> {
+    return this.#askGate(gateOf(gateway));
+  }
+
+  /** What the gate between the cells and control saw. */
+  async seenAtControl(): Promise<Seen> {
+    return this.#askGate(CONTROL_GATE);
+  }
+
+  /** Signs a root as control does. */
+  async sign(root: Root): Promise<SignedRoot> {
+    return signRoot(root, await importSigningKey(this.#keys.snapshotPrivateKey));
+  }
+
+  async #askGate(name: string, init: RequestInit = {}): Promise<Seen> {
+    return (await (await (await this.#worker(name)).fetch("http://gate/", init)).json()) as Seen;
   }
 
   #gates(way: Way, gateway?: string): readonly string[] {
@@ -291,17 +315,20 @@ function readKeys(folder: string): Keys {
   return keys;
 }
 
-async function gateways({ gateways: names = ["one"], direct }: MeshOptions, publicKey: string, forwarderPort: number) {
+async function gateways(options: MeshOptions, publicKey: string, forwarderPort: number) {
+  const { gateways: names = ["one"], direct } = options;
+  const own = names.map((name) => [name, name] as const);
   const workers = await Promise.all(
-    names.map(async (name) => {
-      const gateway = await gatewayWorker(name, publicKey);
+    [...own, ...Object.entries(options.isolates ?? {})].map(async ([name, of]) => {
+      const gateway = await gatewayWorker(of, publicKey);
       return {
         ...gateway,
-        bindings: { ...gateway.bindings, TULLE_LOCAL: "1" },
+        name,
+        bindings: { ...gateway.bindings, TULLE_LOCAL: options.locations?.[name] ?? "1" },
         serviceBindings: {
           ...gateway.serviceBindings,
-          STATE: through(gateOf(name), "cell"),
-          CONTROL: through(gateOf(name), "registration"),
+          STATE: through(gateOf(of), "cell"),
+          CONTROL: through(gateOf(of), "registration"),
           PRIVATE: privateNetwork(forwarderPort),
           ...(direct !== undefined && { EP_DIRECT: { external: { address: `127.0.0.1:${direct}`, http: {} } } }),
         },

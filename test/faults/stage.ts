@@ -17,6 +17,8 @@ export class Stage {
   readonly #load = new LoadProcess();
   readonly #closed: (() => Promise<void>)[] = [];
   readonly #baselines = new Map<string, Loaded>();
+  readonly #kept = new Map<string, unknown>();
+  readonly #stopped: (() => Promise<void>)[] = [];
   #shared: Promise<FaultMesh> | null = null;
   #names = 0;
   #direct: Promise<Upstream> | null = null;
@@ -71,6 +73,18 @@ export class Stage {
     return `${id}${this.#names}`;
   }
 
+  /** What some rows share until the run is over, made when the first of them asks. */
+  async kept<T>(name: string, make: () => Promise<T>): Promise<T> {
+    let made = this.#kept.get(name) as Promise<T> | undefined;
+    if (made === undefined) this.#kept.set(name, (made = make()));
+    return made;
+  }
+
+  /** Done when the run is over; the last first. */
+  atStop(close: () => Promise<void>): void {
+    this.#stopped.push(close);
+  }
+
   async upstream(): Promise<Upstream> {
     const upstream = await Upstream.start();
     this.atEnd(async () => upstream.stop());
@@ -110,6 +124,7 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
+    for (const close of this.#stopped.splice(0).toReversed()) await close();
     await (await this.#shared)?.stop();
     await (await this.#direct)?.stop();
     this.#load.stop();

@@ -122,6 +122,43 @@ describe("configuration of before programs", () => {
   });
 });
 
+describe("a slice with a part of later", () => {
+  const SLICE = { format: FORMAT, host: "a", path: {}, routes: [], clusters: {}, policySets: [] };
+  const POLICIES = { mtls: "STRICT", jwt: [], deny: [], allow: [] };
+  const allow = (rule: object) => ({
+    ...SLICE,
+    policySets: [{ ...POLICIES, allow: [{ name: "a/b", rules: [rule] }] }],
+  });
+  const cluster = { id: "a", service: {}, port: 80, loadBalancer: "RANDOM", pool: {} };
+
+  it.each<[string, object]>([
+    ["a mode of mutual TLS", { ...SLICE, policySets: [{ ...POLICIES, mtls: "STRICTEST" }] }],
+    ["a field of a policy set", { ...SLICE, policySets: [{ ...POLICIES, unheard: [] }] }],
+    ["a field that narrows a rule", allow({ from: [], unheard: [] })],
+    ["a field that narrows a source", allow({ from: [{ unheard: [] }] })],
+    ["a key of a condition", allow({ when: [{ key: { kind: "unheard" }, values: [] }] })],
+    ["a kind of match", { ...SLICE, routes: [{ matches: [{ uri: { kind: "unheard", value: "/" } }] }] }],
+    ["a field of a match", { ...SLICE, routes: [{ matches: [{ unheard: [] }] }] }],
+    ["a kind of address", { ...SLICE, clusters: { a: { ...cluster, endpoints: [{ address: { kind: "unheard" } }] } } }],
+    ["a balancer", { ...SLICE, clusters: { a: { ...cluster, loadBalancer: "UNHEARD", endpoints: [] } } }],
+  ])("%s is refused whole: who does not know it could allow too much", async (_, slice) => {
+    const text = canonicalJson(slice);
+    expect(await readSlice(text, await sliceId(text))).toMatchObject({
+      ok: false,
+      error: { code: "snapshot_unreadable" },
+    });
+  });
+
+  it("is read where all is known", async () => {
+    const rule = {
+      from: [{ namespaces: [{ kind: "exact", value: "a" }] }],
+      when: [{ key: { kind: "source.ip" }, values: ["192.0.2.1"] }],
+    };
+    const text = canonicalJson(allow(rule));
+    expect(await readSlice(text, await sliceId(text))).toMatchObject({ ok: true });
+  });
+});
+
 describe("a slice", () => {
   const SLICE = { format: FORMAT, host: "a", path: {}, routes: [], clusters: {}, policySets: [] };
 

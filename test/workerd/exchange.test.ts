@@ -69,6 +69,15 @@ describe.concurrent("a cold isolate", () => {
     },
   );
 
+  it("asks seldom for what does not come: each question is one to control", async ({ expect }) => {
+    const isolate = newIsolate();
+    isolate.clock.runs = true;
+    await isolate.publish(7, BOTH);
+    isolate.tap.tamper = (down) => ({ ...down, root: null, slices: {} });
+    expect(await isolate.resolve(REVIEWS)).toEqual({ kind: "unavailable" });
+    expect(isolate.tap.ups.length).toBeLessThan(25);
+  });
+
   it("registers where control does not know its gateway, and asks again", async ({ expect }) => {
     const isolate = newIsolate();
     isolate.clock.runs = true;

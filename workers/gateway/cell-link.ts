@@ -176,7 +176,8 @@ export class CellLink {
       down = await this.#talk(asked);
     }
     const now = this.#deps.now();
-    this.#nextMs = Math.min(Math.max(down.nextMs, 500), 60_000);
+    // Whatever it is: without a number each request would start a timer that never waits.
+    this.#nextMs = Math.min(Math.max(Number.isFinite(down.nextMs) ? down.nextMs : 1_000, 500), 60_000);
     this.#shards = readShards(down.shards);
     this.#uplink.outcomes.learn(down.ejections, down.suspects, now);
     this.#uplink.probes.learn(down.probes, async (probe) => this.#deps.probe(probe), now);

@@ -22,9 +22,9 @@ export interface ExchangeDeps extends CellLinkDeps, Pick<TailBookDeps, "line"> {
 
 /** A request waits at most this for news where what it needs is here, */
 const STALE_WAIT_MS = 250;
-/** and where it is not, this. */
-const MISSING_WAIT_MS = 1_000;
-/** It looks again this soon where an exchange failed at once. */
+/** and where it is not, this: its answer comes within a second. */
+const MISSING_WAIT_MS = 900;
+/** It looks again this soon where an exchange failed, or brought nothing. */
 const AGAIN_MS = 50;
 
 /** What requests ask of the configuration, and what they leave for the cell. */
@@ -150,15 +150,16 @@ export class Exchange {
   /** Waits for exchanges until one brought it, or the time is over. */
   async #until<T>(here: () => T | null, ctx: Context): Promise<T | null> {
     const deadline = this.#now() + MISSING_WAIT_MS;
+    let asked = 0;
     for (let left = MISSING_WAIT_MS; left > 0; left = deadline - this.#now()) {
       const before = this.#link.completed;
       await this.#link.news(ctx, left);
       const found = here();
       if (found !== null) return found;
-      // An exchange that was under way before did not ask for it: the next one does. One that failed at once is not repeated in
-      // a tight loop.
-      if (this.#link.completed === before)
-        await scheduler.wait(Math.min(AGAIN_MS, Math.max(0, deadline - this.#now())));
+      if (this.#link.completed > before) asked += 1;
+      // An exchange that was under way before did not ask for it: the next one does. What that one did not bring, or one that
+      // failed, is not asked for in a tight loop: each such question is one to control.
+      if (asked !== 1) await scheduler.wait(Math.min(AGAIN_MS, Math.max(0, deadline - this.#now())));
     }
     return null;
   }

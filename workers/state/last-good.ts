@@ -15,7 +15,12 @@ export class LastGood {
   }
 
   roots(): ReadonlyMap<string, SignedRoot> {
-    return new Map(Array.from(this.#texts("root"), ([gateway, text]) => [gateway, JSON.parse(text) as SignedRoot]));
+    return new Map(
+      Array.from(this.#texts("root")).flatMap(([gateway, text]) => {
+        const root = readRoot(text);
+        return root === null ? [] : [[gateway, root] as const];
+      }),
+    );
   }
 
   slices(): ReadonlyMap<string, string> {
@@ -59,5 +64,14 @@ export class LastGood {
     );
     for (const { name, text } of rows) texts.set(name, (texts.get(name) ?? "") + text);
     return texts;
+  }
+}
+
+/** What cannot be read is not there: control has it, and a cell that could not start would serve nobody. */
+function readRoot(text: string): SignedRoot | null {
+  try {
+    return JSON.parse(text) as SignedRoot;
+  } catch {
+    return null;
   }
 }

@@ -3,6 +3,7 @@ import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
 import type { ExchangeUp, IsolatesSeen, Look, RootAnswer, StateApi } from "../../src/snapshot/rpc.ts";
 import type { TailOrder } from "../../src/snapshot/tail-model.ts";
+import { eventLine } from "../../src/telemetry/event-line.ts";
 import { inTime } from "./in-time.ts";
 import type { Isolates } from "./isolates.ts";
 import type { LastGood } from "./last-good.ts";
@@ -140,6 +141,8 @@ export class Snapshots {
     gateway.unknown = answer.kind === "unknown";
     if (answer.kind !== "root") return [];
     const good = readGood(answer.root);
+    if (good === null)
+      console.warn(eventLine({ event: "snapshot_rejected", gateway: name, code: "snapshot_unreadable" }));
     if (good === null || !isNewer(good.root, have)) return [];
     return [{ name, gateway, good, wanted: sliceIds(good.index, gateway.hosts) }];
   }
@@ -154,8 +157,7 @@ export class Snapshots {
       const missing = wanted.filter((id) => !this.#slices.has(id) && !asked.has(id));
       for (const id of missing) asked.add(id);
       if (missing.length === 0) return;
-      const answer = await inTime(this.#control.slices(name, missing), LOOK_TIMEOUT_MS);
-      for (const [id, text] of Object.entries(answer)) texts.set(id, text);
+      for (const [id, text] of await this.#texts(name, missing)) texts.set(id, text);
     });
     await Promise.allSettled(calls);
     for (const { name, gateway, good, wanted } of news) {
@@ -173,12 +175,18 @@ export class Snapshots {
     const missing = wanted.filter((id) => !this.#slices.has(id));
     if (missing.length === 0) return;
     try {
-      const texts = new Map(Object.entries(await inTime(this.#control.slices(name, missing), LOOK_TIMEOUT_MS)));
+      const texts = await this.#texts(name, missing);
       this.#lastGood.writeSlices(texts);
       for (const [id, text] of texts) this.#slices.set(id, text);
     } catch {
       // Control is away: who asked keeps what it has, or waits and asks again.
     }
+  }
+
+  /** Of what was asked for alone, whatever control says. */
+  async #texts(name: string, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const answer: Readonly<Record<string, unknown>> = await inTime(this.#control.slices(name, ids), LOOK_TIMEOUT_MS);
+    return new Map(ids.flatMap((id) => (typeof answer[id] === "string" ? [[id, answer[id]] as const] : [])));
   }
 
   clustersOf(ids: readonly string[]): ReadonlySet<string> {
@@ -214,6 +222,7 @@ export class Snapshots {
 function readGood(signed: SignedRoot): Good | null {
   try {
     const root = JSON.parse(signed.payload) as Root;
+    if (!Number.isSafeInteger(root.generation) || !Number.isSafeInteger(root.issuedAt)) return null;
     return { signed, root, index: new HostIndex(root.scopes) };
   } catch {
     return null;

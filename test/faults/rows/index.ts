@@ -15,11 +15,23 @@ import { EJECTION_ROWS } from "./ejections.ts";
 import { NEIGHBOUR_ROWS } from "./neighbours.ts";
 import { RETRY_ROWS } from "./retries.ts";
 import { SILENCE_ROWS } from "./silence.ts";
+import { CHANGE_ROWS } from "./changes.ts";
+import { COLD_ROWS } from "./cold.ts";
+import { EXCEPTION_ROWS } from "./exceptions.ts";
+import { RESTART_ROWS } from "./restarts.ts";
+import { SKEW_ROWS } from "./skew.ts";
+import { SNAPSHOT_ROWS } from "./snapshots.ts";
 
 /** The table, in the order of its numbers. */
 export const ROWS: readonly Row[] = [
   ...CLOCK_ROWS,
   ...CONFIGURATION_ROWS,
+  ...CHANGE_ROWS,
+  ...COLD_ROWS,
+  ...EXCEPTION_ROWS,
+  ...RESTART_ROWS,
+  ...SKEW_ROWS,
+  ...SNAPSHOT_ROWS,
   ...LIMIT_ROWS,
   ...FUZZ_ROWS,
   ...ISSUER_ROWS,
