@@ -107,9 +107,9 @@ export const EXCEPTION_ROWS: readonly Row[] = [
         worker.name === "one" ? { ...worker, modules: modulesOf(worker.modules) } : worker;
       const [mesh, upstream] = [await stage.ownMesh({ changed }), await stage.upstream()];
       let reached = 0;
-      upstream.behaviour = (socket, path) => {
+      upstream.behaviour = (socket, path, ...rest) => {
         if (path.startsWith("/shut")) reached += 1;
-        answers(socket, path);
+        answers(socket, path, ...rest);
       };
       await mesh.mustApply([world(ID, [upstream.port], ROUTE), shut(ID), STAGES].join("\n---\n"));
       await mesh.settled();
