@@ -6,7 +6,7 @@ import { hostOf, world } from "../world.ts";
 
 const SERVICES = 10;
 const FAULTY = "F29-s1";
-const OK = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
 
 /** What the one service does, while it is there. */
 const FAULTS: Readonly<Record<string, Behaviour>> = {
