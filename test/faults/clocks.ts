@@ -7,12 +7,18 @@ type Worker = Parameters<NonNullable<MeshOptions["changed"]>>[0];
 /** A Worker as it is deployed, whose clock can be set by `setClock`. */
 export function withClock(worker: Worker): Worker {
   if (!("modules" in worker) || !Array.isArray(worker.modules)) return worker;
-  const [deployed] = worker.modules as readonly { readonly contents: string }[];
+  // It may have others in front of it already.
+  const [first, ...others] = worker.modules as readonly {
+    readonly type: "ESModule";
+    readonly path: string;
+    readonly contents: string;
+  }[];
   return {
     ...worker,
     modules: [
       { type: "ESModule", path: "index.js", contents: CODE },
-      { type: "ESModule", path: "deployed.js", contents: deployed?.contents ?? "" },
+      { type: "ESModule", path: "clocked.js", contents: first?.contents ?? "" },
+      ...others,
     ],
   };
 }
@@ -24,8 +30,8 @@ export async function setClock(mesh: FaultMesh, worker: string, aheadMs: number)
 }
 
 const CODE = `
-import deployed from "./deployed.js";
-export * from "./deployed.js";
+import deployed from "./clocked.js";
+export * from "./clocked.js";
 const real = Date.now.bind(Date);
 let ahead = 0;
 Date.now = () => real() + ahead;

@@ -24,12 +24,18 @@ type Worker = Parameters<NonNullable<MeshOptions["changed"]>>[0];
 export function withFaultyStore(worker: Worker): Worker {
   if (!("d1Databases" in worker) || worker.d1Databases === undefined || !("modules" in worker)) return worker;
   if (!("DB" in worker.d1Databases) || !Array.isArray(worker.modules)) return worker;
-  const [deployed] = worker.modules as readonly { readonly contents: string }[];
+  // It may have others in front of it already.
+  const [first, ...others] = worker.modules as readonly {
+    readonly type: "ESModule";
+    readonly path: string;
+    readonly contents: string;
+  }[];
   return {
     ...worker,
     modules: [
       { type: "ESModule", path: "index.js", contents: CODE },
-      { type: "ESModule", path: "deployed.js", contents: deployed?.contents ?? "" },
+      { type: "ESModule", path: "stored.js", contents: first?.contents ?? "" },
+      ...others,
     ],
   };
 }
@@ -51,7 +57,7 @@ async function told(mesh: FaultMesh, task: object): Promise<unknown> {
 }
 
 const CODE = `
-import * as deployed from "./deployed.js";
+import * as deployed from "./stored.js";
 let fault = null;
 let seen = { statements: 0, broken: 0 };
 let random = () => 1;
