@@ -31,7 +31,7 @@ export function rehearsalsOf({ inventory }: World, { object }: ServiceInfo): rea
 /**
  * What is rehearsed of calls that a route sends to a host.
  *
- * @param rule the name of the VirtualService's rule; absent: it has none
+ * @param rule the name of the VirtualService's rule, of a delegate's its own; absent: it has none
  */
 export function rehearsalsFor(
   world: World,

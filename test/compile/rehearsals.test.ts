@@ -141,6 +141,20 @@ spec:
     expect([objectOf(origin), fieldOf(origin, null, null)]).toEqual([ref, "spec"]);
   });
 
+  it("knows a delegate's rule by its own name, as its finding does, whatever its root's is called", () => {
+    const virtualService = (name: string, spec: string) =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ${name} }\nspec: ${spec}`;
+    const root = virtualService("root", "{ hosts: [reviews], http: [{ name: main, delegate: { name: part } }] }");
+    const part = virtualService("part", "{ http: [{ name: canary, route: [{ destination: { host: reviews } }] }] }");
+    const by = (route: string) => {
+      const world = worldOf(service("reviews"), root, part, rehearsal("a", `, route: ${route}`));
+      const found = world.verdicts.get("tulle.dev/FaultRehearsal/default/a")?.map(({ code }) => code);
+      return { met: named(sliceOf(world)), found };
+    };
+    expect(by("canary")).toEqual({ met: [[["default/a"]]], found: [] });
+    for (const other of ["main", "main-canary"]) expect(by(other)).toEqual({ met: [[[]]], found: ["TULLE0126"] });
+  });
+
   it("is told of where it rehearses nothing, until service and route are there", () => {
     const world = new TestWorld();
     const found = () =>

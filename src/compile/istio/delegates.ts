@@ -9,7 +9,7 @@ import type { World } from "../world.ts";
 import { mergeMatches } from "./merge-matches.ts";
 
 /** A rule as it holds: what a delegate says is merged into it, names are whole. */
-interface EffectiveRule {
+export interface EffectiveRule {
   /** Its name in logs, or its place among the rules. */
   readonly label: string;
   readonly rule: HttpRouteSpec;

@@ -3,7 +3,7 @@ import { parseDuration } from "../../resources/duration.ts";
 import type { HeadersSpec } from "../../resources/header-operations.ts";
 import { mirrorsIn } from "../../resources/mirror.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import type { HttpRouteSpec } from "../../resources/virtual-service.ts";
+import type { HttpRouteSpec, VirtualServiceSpec } from "../../resources/virtual-service.ts";
 import type { HeaderOps, Route, RouteMatch } from "../../snapshot/model.ts";
 import { clusterId } from "../clusters.ts";
 import { idleTimeoutOf } from "../../resources/retries.ts";
@@ -14,7 +14,7 @@ import type { CompiledRoutes, RouteDraft, Target, World } from "../world.ts";
 import { serviceFor } from "../services.ts";
 import { localAnswer } from "./local-answer.ts";
 import { filterModels } from "./filters.ts";
-import { rulesOf } from "./delegates.ts";
+import { type EffectiveRule, rulesOf } from "./delegates.ts";
 import { groupsAt } from "./match.ts";
 import type { Place } from "./place.ts";
 import { rewriteModel } from "./rewrite.ts";
@@ -24,11 +24,11 @@ const REQUEST_PORT = 0;
 
 /** The HTTP routes of one VirtualService at a place, in order. */
 export function compileRoutes(world: World, object: KubeObject, place: Place): CompiledRoutes {
-  const parts = rulesOf(world, object).flatMap(({ rule, label, from }) => {
+  const parts = rulesOf(world, object).flatMap(({ rule, label, from, index }) => {
     const base = `${namespaceOf(object)}/${object.metadata.name}/${label}`;
     return groupsAt(world, object, rule, place).map(({ name, statPrefix, matches }) => {
       const head = { name: name === undefined ? base : `${base}.${name}`, ...(statPrefix && { statPrefix }) };
-      return compileRule(world, object, rule, place, head, matches, from);
+      return compileRule(world, object, rule, place, head, matches, { from, index });
     });
   });
   return { routes: parts.flatMap(({ routes }) => routes), targets: parts.flatMap(({ targets }) => targets) };
@@ -42,11 +42,13 @@ function compileRule(
   place: Place,
   head: Pick<Route, "name" | "statPrefix">,
   matches: readonly RouteMatch[],
-  from: KubeObject,
+  { from, index }: Pick<EffectiveRule, "from" | "index">,
 ): CompiledRoutes {
   const routes: RouteDraft[] = [];
   const targets: Target[] = [];
   const { route = [] } = rule;
+  // As its author wrote it: a delegate's is joined to its root's.
+  const { name: ownName } = (from.spec as VirtualServiceSpec).http[index] ?? {};
   const destinations = route.map((destination) => ({
     destination,
     target: targetOf(world, object, destination.destination, place),
@@ -71,7 +73,7 @@ function compileRule(
         cluster: idOf(target),
         weight: route.length === 1 ? 1 : weight,
         ...headerOps(headers),
-        ...rehearsalsFor(world, target.host, place.viewer, rule.name),
+        ...rehearsalsFor(world, target.host, place.viewer, ownName),
       })),
       ...(rule.rewrite && rewriteModel(rule.rewrite)),
       ...headerOps(rule.headers),
