@@ -224,8 +224,8 @@ export class LimitBook {
     const before = this.#refused.get(name);
     if (before !== undefined && now < before.until && before.cost < one.cost) return;
     this.#refused.delete(name);
-    const rest = Math.max(restMs, Math.min(retryAfterMs, MAX_REST_MS));
-    const freeAt = now + Math.max(restMs, retryAfterMs);
+    const rest = Math.min(Math.max(restMs, retryAfterMs), MAX_REST_MS);
+    const freeAt = now + Math.max(rest, retryAfterMs);
     this.#refused.set(name, { cost: one.cost, since: now, freeAt, until: now + rest });
     forgetOldest(this.#refused, MAX_REFUSED);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ModelClock } from "../../bench/simulation/model-clock.ts";
 import { KeptCounters } from "../../src/limits/kept-counters.ts";
-import type { LimitAsk } from "../../src/limits/limit-book.ts";
+import { type LimitAsk, LimitBook } from "../../src/limits/limit-book.ts";
 import { type Ask, type Grant, takeAll } from "../../src/limits/limiter.ts";
 import type { Rate } from "../../src/limits/rate.ts";
 import { Turns } from "../../src/limits/turns.ts";
@@ -60,6 +60,22 @@ describe("turns", () => {
     expect(given(turns, { ...ask, counter: "other" }, full, START)).toBeUndefined();
     expect(given(turns, ask, { retryAfterMs: Infinity }, START)).toBeUndefined();
     expect(given(turns, ask, full, START + 201)).toBeUndefined();
+  });
+
+  it("of one burst shut nobody out for longer than a second: there is room again by then", () => {
+    const [book, counters, turns] = [new LimitBook(), new KeptCounters(10), new Turns()];
+    const how = { scope: "GLOBAL", cost: 1, audit: false, closed: false, missing: false, timeoutMs: 400 } as const;
+    const rates = [{ limit: 100, windowMs: 1_000 }];
+    const asks: LimitAsk[] = [{ ...how, name: "key", counter: "key", shared: "others", rates }];
+    const burst = Array.from({ length: 2_000 }, () => book.begin(asks, START));
+    const taken = burst.map((begun) => {
+      if (!("kind" in begun)) throw new Error("nobody was asked");
+      const remote = begun.remote.map(({ ask }) => ask);
+      return book.settle(begun, turns.given(remote, takeAll(counters, remote, START)), START).limits[0]?.verdict;
+    });
+    expect(taken.filter((verdict) => verdict === "taken")).toHaveLength(100);
+    expect(book.begin(asks, START + 999)).not.toHaveProperty("kind");
+    expect(book.begin(asks, START + 1_000)).toHaveProperty("kind", "asking");
   });
 
   it("begin anew where the clock went back", () => {
