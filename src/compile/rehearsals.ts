@@ -7,7 +7,7 @@ import { shareOf } from "../resources/percent.ts";
 import type { RehearsalModel } from "../snapshot/rehearsal-model.ts";
 import type { Entries } from "./inventory.ts";
 import { type ServiceInfo, serviceFor } from "./services.ts";
-import { presenceModel } from "./string-match.ts";
+import { headerModel } from "./string-match.ts";
 import { namespaceOf } from "./view.ts";
 import type { Viewer, World } from "./world.ts";
 
@@ -60,10 +60,7 @@ function modelOf(object: KubeObject): RehearsalModel {
 
 function rehearsalModel(object: KubeObject): RehearsalModel {
   const { headers = {}, percentage = { value: 100 }, delay, abort } = object.spec as FaultRehearsalSpec;
-  const matches = Object.entries(headers).map(([name, spec]) => ({
-    name: name.toLowerCase(),
-    match: presenceModel(spec),
-  }));
+  const matches = Object.entries(headers).map(([name, spec]) => headerModel(name.toLowerCase(), spec));
   return {
     name: `${namespaceOf(object)}/${object.metadata.name}`,
     endsAt: endOfRehearsal(object) ?? 0,

@@ -13,3 +13,20 @@ export function stringModel({ exact, prefix, regex }: StringMatchSpec): StringMa
 export function presenceModel(spec: StringMatchSpec): StringMatch {
   return isPresence(spec) ? { kind: "present" } : stringModel(spec);
 }
+
+/** @param name in small letters */
+export function headerModel(
+  name: string,
+  spec: StringMatchSpec,
+): { readonly name: string; readonly match: StringMatch } {
+  const isHost = name === "host" || name === ":authority";
+  return { name, match: isHost && !isPresence(spec) ? authorityModel(spec) : presenceModel(spec) };
+}
+
+/** Hosts have no case, and a request's is in small letters. */
+export function authorityModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
+  if (regex !== undefined) return { kind: "regex", value: `(?i)${regex}` };
+  return exact === undefined
+    ? { kind: "prefix", value: (prefix ?? "").toLowerCase() }
+    : { kind: "exact", value: exact.toLowerCase() };
+}

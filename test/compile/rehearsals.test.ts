@@ -155,6 +155,14 @@ spec:
     for (const other of ["main", "main-canary"]) expect(by(other)).toEqual({ met: [[[]]], found: ["TULLE0126"] });
   });
 
+  it("compares a host without case, as a route does: requests have it in small letters", () => {
+    const spec = "delay: { fixedDelay: 5s }, headers: { Host: { exact: Shop.Test }, x-a: { exact: A } }";
+    expect(sliceOf(worldOf(service("reviews"), rehearsal("a", "", spec))).rehearsals?.[0]?.headers).toEqual([
+      { name: "host", match: { kind: "exact", value: "shop.test" } },
+      { name: "x-a", match: { kind: "exact", value: "A" } },
+    ]);
+  });
+
   it("is told of where it rehearses nothing, until service and route are there", () => {
     const world = new TestWorld();
     const found = () =>

@@ -1,7 +1,7 @@
 import { claimPath } from "../../resources/claim-name.ts";
 import type { HttpMatchSpec } from "../../resources/http-match.ts";
 import type { KubeObject } from "../../resources/object.ts";
-import { isPresence, type StringMatchSpec } from "../../resources/string-match.ts";
+import type { StringMatchSpec } from "../../resources/string-match.ts";
 import { withCapitalEscapes } from "../../routing/unreserved.ts";
 import type { RouteMatch, StringMatch } from "../../snapshot/model.ts";
 import { gatewaysOf, qualifiedGateway } from "../entries.ts";
@@ -9,7 +9,7 @@ import { namespaceOf, selects, viewerNamespace } from "../view.ts";
 import { viewerLabels } from "../viewer.ts";
 import type { World } from "../world.ts";
 import type { Place } from "./place.ts";
-import { presenceModel, stringModel } from "../string-match.ts";
+import { authorityModel, headerModel, presenceModel, stringModel } from "../string-match.ts";
 
 /** Blocks of one rule that go by one name in logs. */
 interface Group {
@@ -97,19 +97,6 @@ function namedMatches({ headers = {}, withoutHeaders = {} }: HttpMatchSpec): rea
     ...Object.entries(headers).map(([name, spec]) => ({ name, spec, invert: {} })),
     ...Object.entries(withoutHeaders).map(([name, spec]) => ({ name, spec, invert: { invert: true as const } })),
   ];
-}
-
-function headerModel(name: string, spec: StringMatchSpec): { readonly name: string; readonly match: StringMatch } {
-  const isHost = name === "host" || name === ":authority";
-  return { name, match: isHost && !isPresence(spec) ? authorityModel(spec) : presenceModel(spec) };
-}
-
-/** Hosts have no case, and a request's is in small letters. */
-function authorityModel({ exact, prefix, regex }: StringMatchSpec): StringMatch {
-  if (regex !== undefined) return { kind: "regex", value: `(?i)${regex}` };
-  return exact === undefined
-    ? { kind: "prefix", value: (prefix ?? "").toLowerCase() }
-    : { kind: "exact", value: exact.toLowerCase() };
 }
 
 /** As requests are compared: escapes in capitals. A pattern is its author's. */
