@@ -2,6 +2,7 @@ import type { Row } from "../row.ts";
 import { BROKEN_ANSWER_ROWS } from "./broken-answers.ts";
 import { CLIENT_ROWS } from "./clients.ts";
 import { CLOCK_ROWS } from "./clocks.ts";
+import { CERTIFICATE_ROWS } from "./certificates.ts";
 import { CONFIGURATION_ROWS } from "./configuration.ts";
 import { FUZZ_ROWS } from "./fuzz.ts";
 import { ISSUER_ROWS } from "./issuers.ts";
@@ -25,6 +26,7 @@ import { SNAPSHOT_ROWS } from "./snapshots.ts";
 /** The table, in the order of its numbers. */
 export const ROWS: readonly Row[] = [
   ...CLOCK_ROWS,
+  ...CERTIFICATE_ROWS,
   ...CONFIGURATION_ROWS,
   ...CHANGE_ROWS,
   ...COLD_ROWS,
