@@ -31,7 +31,10 @@ export const CONFIGURATION_ROWS: readonly Row[] = [
       const load = async () => stage.load(mesh.portOf(), requests);
       const baseline = await stage.baseline("usual", load);
       for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "throws" });
+      const { roots: before = 0 } = await mesh.calls("control");
       const { runs, figures } = await latency(baseline, load);
+      const { roots: after = 0 } = await mesh.calls("control");
+      if (after === before) throw new Error("nobody missed control meanwhile");
       const wrong = runs.flatMap(({ byRequest: [open = {}, shut = {}] }) => [open[403] ?? 0, shut[200] ?? 0]);
       const failed = runs.map((run) => others(run, 200, 403)).reduce((sum, count) => sum + count, 0);
       return [
