@@ -74,6 +74,13 @@ export const TARGETS: readonly Target[] = [
     ...compared,
   },
   {
+    row: "16-told",
+    what: "for comparison: with RateLimit headers, to bare",
+    measure: full("tulle", 16, "get", "told.bench"),
+    against: bare,
+    ...compared,
+  },
+  {
     row: "1-in-100",
     what: "whole job, 1 line in 100 logged",
     measure: full("tulle-sampled"),

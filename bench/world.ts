@@ -39,7 +39,7 @@ function route(host: string, prefix: string, more: object = {}): unknown[] {
 /**
  * Services `items` (over TCP), `bound` (a service binding) and `policed` (as items, with 10,000 policies, at addresses of its
  * own: workloads at one address share their policies), each with the whole job in front of it, on hosts of the same names in `.bench`; `unlimited` lacks
- * the rate limit of it; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
+ * the rate limit of it, of `told` clients are told how it stands; `called`, which is called by Workers RPC; `retried.bench` has a retry of its own, `many.bench` has 10,000 routes to items, and `*.hosted` is
  * 10,000 hosts.
  *
  * @param hosts those that are asked for: the large ones take their time to load
@@ -60,6 +60,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["bound", ["binding:EP_BOUND_V1", "binding:EP_BOUND_V2"]],
     ["policed", ["10.77.0.3", "10.77.0.4"]],
     ["unlimited", ["10.77.0.5", "10.77.0.6"]],
+    ["told", ["10.77.0.7", "10.77.0.8"]],
   ] as const) {
     documents.push(
       object("Service", "v1", app, { selector: { app }, ports: [{ name: "http", port: 8080 }] }),
@@ -100,6 +101,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     ["bound", "bound"],
     ["policed", "policed"],
     ["unlimited", "unlimited"],
+    ["told", "told"],
     ["retried", "items"],
   ] as const) {
     documents.push(
@@ -111,7 +113,7 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
     );
   }
   for (const service of ["items", "bound", "policed"]) documents.push(limit(service, ISSUER));
-  documents.push(...called(), limit("called", CALLER));
+  documents.push(limit("told", ISSUER, "Standard"), ...called(), limit("called", CALLER));
   if (hosts.has("many.bench")) documents.push(...manyRoutes());
   if (hosts.has("policed.bench")) documents.push(...manyPolicies());
   if (hosts.has("*.hosted")) documents.push(...manyHosts());
@@ -121,11 +123,16 @@ export function world({ jwks }: Issuer, hosts: ReadonlySet<string>): readonly st
 const ISSUER = 'request.auth.claims["iss"]';
 const CALLER = "source.principal";
 
-/** So many requests a second, far more than come, and counted all the same. @param key whose are counted together */
-function limit(service: string, key: string): string {
+/**
+ * So many requests a second, far more than come, and counted all the same.
+ *
+ * @param key whose are counted together
+ * @param headers whether clients are told how it stands, which takes a copy of each answer
+ */
+function limit(service: string, key: string, headers: "None" | "Standard" = "None"): string {
   return object("RateLimitPolicy", "tulle.dev/v1alpha1", service, {
     targetRefs: [{ group: "", kind: "Service", name: service }],
-    limits: [{ name: "many", key: [key], rates: [{ limit: 1_000_000, window: "1s" }] }],
+    limits: [{ name: "many", key: [key], rates: [{ limit: 1_000_000, window: "1s" }], headers }],
   });
 }
 
