@@ -1,4 +1,4 @@
-import type { Figure, Row } from "./row.ts";
+import { type Figure, isTime, type Row } from "./row.ts";
 
 export interface Result {
   readonly row: Row;
@@ -6,6 +6,14 @@ export interface Result {
   /** Why it could not be tried to its end; null: it was. */
   readonly error: string | null;
   readonly ms: number;
+  /** It is that of the last of so many tries. */
+  readonly tries: number;
+}
+
+/** Whether it says little yet: a time alone was missed, or the fault was not brought about. A wrong answer is one at the first try. */
+export function isOpen({ figures, error }: Pick<Result, "figures" | "error">): boolean {
+  const missed = figures.filter((figure) => !figure.holds);
+  return error !== null || (missed.length > 0 && missed.every(isTime));
 }
 
 const holds = ({ figures, error }: Result): boolean => error === null && figures.every((figure) => figure.holds);
@@ -17,8 +25,9 @@ export function tally(results: readonly Result[]): { readonly passed: number; re
 
 /** A row, and a line for each of its figures. */
 export function described(result: Result): string {
-  const { row, figures, error, ms } = result;
-  const head = `${row.id.padEnd(4)} ${holds(result) ? "passed" : "FAILED"} ${(ms / 1_000).toFixed(1).padStart(6)} s  ${row.fault}`;
+  const { row, figures, error, ms, tries } = result;
+  const again = tries > 1 ? `, at try ${tries}` : "";
+  const head = `${row.id.padEnd(4)} ${holds(result) ? "passed" : "FAILED"} ${(ms / 1_000).toFixed(1).padStart(6)} s  ${row.fault}${again}`;
   const lines = figures.map(
     ({ what, seen, bar, holds: held }) => `     ${held ? "      " : "missed"} ${what}: ${seen} (${bar})`,
   );

@@ -20,6 +20,11 @@ export interface Figure {
   readonly holds: boolean;
 }
 
+/** Whether it is one of time: what a machine that others use misses once, it may keep the next time. */
+export function isTime({ seen }: Figure): boolean {
+  return /\d m?s$/.test(seen);
+}
+
 export function exactly(what: string, seen: number | string, bar: number | string): Figure {
   return { what, seen: String(seen), bar: String(bar), holds: seen === bar };
 }

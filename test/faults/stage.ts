@@ -112,6 +112,11 @@ export class Stage {
     return loaded;
   }
 
+  /** They are measured anew. */
+  forgetBaselines(): void {
+    this.#baselines.clear();
+  }
+
   /** Tells of progress. */
   say(text: string): void {
     this.#say(text);
