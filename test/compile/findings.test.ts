@@ -84,6 +84,14 @@ const foreign = (more: string, namespace = "shop") =>
     namespace,
   );
 
+const ALL_OF_EXAMPLE = object(
+  "ServiceEntry",
+  "all",
+  `{ hosts: ["*.example.com"], location: MESH_INTERNAL, resolution: STATIC, ports: [{ number: 80, name: http, protocol: HTTP }], endpoints: [{ address: "binding:EP_ALL" }] }`,
+);
+const routed = (host: string, namespace: string) =>
+  object("VirtualService", "a", `{ hosts: [${host}], http: [{ directResponse: { status: 410 } }] }`, namespace);
+
 /** A rule for some requests of `a.test` at the Gateway, or of other hosts. */
 const bounded = (match: string, head = "hosts: [a.test], gateways: [front]") =>
   route("a", head, `{ match: [{ ${match} }], route: [{ destination: { host: reviews } }] }`);
@@ -670,6 +678,12 @@ describe("among all others", () => {
       shows: [REVIEWS, foreign("")],
       says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
       beside: [REVIEWS, foreign('exportTo: ["."], ')],
+    },
+    {
+      of: "a route of a name that another namespace's pattern has",
+      shows: [ALL_OF_EXAMPLE, routed("a.example.com", "shop")],
+      says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
+      beside: [ALL_OF_EXAMPLE, routed("a.example.com", "default")],
     },
     {
       of: "a route for the calls of a third namespace",

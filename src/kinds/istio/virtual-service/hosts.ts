@@ -3,7 +3,7 @@ import { onlyFor, visible } from "../../../compile/exports.ts";
 import { exposes, gatewayAt, gatewayPorts } from "../../../compile/istio/gateway-hosts.ts";
 import { routeFor } from "../../../compile/istio/mesh-routes.ts";
 import { serviceFor } from "../../../compile/services.ts";
-import { namespaceOf, qualified, rootNamespace } from "../../../compile/view.ts";
+import { namespaceOf, patternsIn, qualified, rootNamespace } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import { matchesAll } from "../../../resources/http-match.ts";
@@ -47,12 +47,21 @@ function checkMeshHost(world: World, object: KubeObject, name: string, field: st
 /** As in Istio it may route the host of another namespace, for the callers of all that see it. Not everybody means that. */
 function checkOwner(world: World, object: KubeObject, name: string, field: string): readonly Finding[] {
   const namespace = namespaceOf(object);
-  const owner = serviceFor(world, name, namespace)?.namespace ?? namespace;
+  const owner = ownerOf(world, name, namespace) ?? namespace;
   // The administrator of the mesh may speak for all.
   if (owner === namespace || namespace === rootNamespace(world)) return [];
   if (!visible(world, object, owner) && onlyFor(world, object).every((only) => only === namespace)) return [];
   const message = `\`${name}\` is of the namespace \`${owner}\`, and other namespaces' calls of it are routed by this, too: say \`exportTo: ["."]\` to route those of \`${namespace}\` alone`;
   return [warningAt(field, message, "TULLE0125")];
+}
+
+/** Whose service a name is, or is one of: `*.example.com` has `a.example.com`. */
+function ownerOf(world: World, name: string, namespace: string): string | null {
+  for (const host of patternsIn(world, name)) {
+    const service = serviceFor(world, host, namespace);
+    if (service !== null) return service.namespace;
+  }
+  return null;
 }
 
 /** Found once for all VirtualServices that ask. */
