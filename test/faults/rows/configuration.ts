@@ -30,6 +30,8 @@ export const CONFIGURATION_ROWS: readonly Row[] = [
       const requests = [{ host: hostOf("F1") }, { host: hostOf("F1"), path: "/shut" }];
       const load = async () => stage.load(mesh.portOf(), requests);
       const baseline = await stage.baseline("usual", load);
+      // Another row's host may have been measured: this one's must be here before control is away.
+      await stage.load(mesh.portOf(), requests, { seconds: 0.5 });
       for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "throws" });
       const { roots: before = 0 } = await mesh.calls("control");
       const { runs, figures } = await latency(baseline, load);
@@ -60,6 +62,8 @@ export const CONFIGURATION_ROWS: readonly Row[] = [
       const requests = [{ host: hostOf("F4") }, { host: hostOf("F4"), path: "/shut" }];
       const load = async () => stage.load(mesh.portOf(), requests);
       const baseline = await stage.baseline("usual", load);
+      // Another row's host may have been measured: this one's must be here before control is away.
+      await stage.load(mesh.portOf(), requests, { seconds: 0.5 });
       for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "hangs" });
       const looks = async (): Promise<number> => (await mesh.calls("control"))["roots"] ?? 0;
       const before = await looks();
