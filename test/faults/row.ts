@@ -22,7 +22,7 @@ export interface Figure {
 
 /** Whether it is one of time: what a machine that others use misses once, it may keep the next time. */
 export function isTime({ seen }: Figure): boolean {
-  return /\d m?s$/.test(seen);
+  return /\d [mu]?s$/.test(seen);
 }
 
 export function exactly(what: string, seen: number | string, bar: number | string): Figure {
