@@ -25,6 +25,7 @@ import type {
 } from "./model.ts";
 import type { ApiKeyPolicyModel } from "./api-key-model.ts";
 import type { LimitModel } from "./limit-model.ts";
+import type { RehearsalModel } from "./rehearsal-model.ts";
 
 /**
  * What this code knows of the parts of a slice that decide. A field or a kind of later may narrow what it stands in, a rule that
@@ -295,6 +296,15 @@ const limit = only<LimitModel>({
   toldOlder: any,
 });
 
+const rehearsal = only<RehearsalModel>({
+  name: any,
+  endsAt: any,
+  share: any,
+  headers: list(named),
+  delayMs: any,
+  abort: only<NonNullable<RehearsalModel["abort"]>>({ status: any, grpcStatus: any }),
+});
+
 const frontTls = only<FrontTls>({
   minVersion: any,
   maxVersion: any,
@@ -339,6 +349,7 @@ export const KNOWN_PARTS = {
   routes: list(route),
   clusters: byName(cluster),
   limits: list(limit),
+  rehearsals: list(rehearsal),
   policySets: list(policySet),
   authorizers: byName(authorizer),
 };

@@ -165,7 +165,7 @@ const SLICE_FIELDS: Readonly<Record<string, Check>> = {
   ports: optional(isList),
   outside: optional((value) => value === true),
   limits: KNOWN_PARTS.limits,
-  rehearsals: optional(isList),
+  rehearsals: KNOWN_PARTS.rehearsals,
   keyHeaders: optional(isList),
   path: both(isObject, KNOWN_PARTS.path),
   routes: both(isList, KNOWN_PARTS.routes),

@@ -97,6 +97,8 @@ describe("API keys", () => {
     }
     expect(seen.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(["page-0", "page-1", "page-2", "page-3", "page-4"]);
     expect((await control.call("GET", "/api/v1/keys?continue=shop", undefined, as("reader"))).status).toBe(400);
+    for (const limit of ["0", "-1", "two", "1.5"])
+      expect((await control.call("GET", `/api/v1/keys?limit=${limit}`, undefined, as("reader"))).status).toBe(400);
     // A place in another namespace shows nothing of it.
     const place = `paged.0.${"0".repeat(8)}-0000-0000-0000-${"0".repeat(12)}`;
     const other = await control.call("GET", `/api/v1/keys?continue=${place}`, undefined, as("bank"));

@@ -1,3 +1,4 @@
+import { inFront } from "./in-front.ts";
 import type { FaultMesh, MeshOptions } from "./mesh.ts";
 
 const PATH = "/set-the-clock";
@@ -6,21 +7,7 @@ type Worker = Parameters<NonNullable<MeshOptions["changed"]>>[0];
 
 /** A Worker as it is deployed, whose clock can be set by `setClock`. */
 export function withClock(worker: Worker): Worker {
-  if (!("modules" in worker) || !Array.isArray(worker.modules)) return worker;
-  // It may have others in front of it already.
-  const [first, ...others] = worker.modules as readonly {
-    readonly type: "ESModule";
-    readonly path: string;
-    readonly contents: string;
-  }[];
-  return {
-    ...worker,
-    modules: [
-      { type: "ESModule", path: "index.js", contents: CODE },
-      { type: "ESModule", path: "clocked.js", contents: first?.contents ?? "" },
-      ...others,
-    ],
-  };
+  return inFront(worker, "clocked", CODE);
 }
 
 /** @param aheadMs of the world's; below 0: behind */

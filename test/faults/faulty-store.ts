@@ -1,3 +1,4 @@
+import { inFront } from "./in-front.ts";
 import type { FaultMesh, MeshOptions } from "./mesh.ts";
 
 /** What happens to statements of control's database. */
@@ -22,22 +23,8 @@ type Worker = Parameters<NonNullable<MeshOptions["changed"]>>[0];
 
 /** Control as it is deployed, on its real database, whose statements fail as they are told to. Other Workers stay as they are. */
 export function withFaultyStore(worker: Worker): Worker {
-  if (!("d1Databases" in worker) || worker.d1Databases === undefined || !("modules" in worker)) return worker;
-  if (!("DB" in worker.d1Databases) || !Array.isArray(worker.modules)) return worker;
-  // It may have others in front of it already.
-  const [first, ...others] = worker.modules as readonly {
-    readonly type: "ESModule";
-    readonly path: string;
-    readonly contents: string;
-  }[];
-  return {
-    ...worker,
-    modules: [
-      { type: "ESModule", path: "index.js", contents: CODE },
-      { type: "ESModule", path: "stored.js", contents: first?.contents ?? "" },
-      ...others,
-    ],
-  };
+  const { DB } = ("d1Databases" in worker && (worker.d1Databases as Readonly<Record<string, unknown>>)) || {};
+  return DB === undefined ? worker : inFront(worker, "stored", CODE);
 }
 
 /** @param fault null: the database is whole again @returns what the one before it did */

@@ -26,6 +26,7 @@ export async function latency(
     seen: `${rounded(seen)} ms`,
     bar: `<= ${rounded(bar)} ms (B ${rounded(of)})`,
     holds: seen <= bar,
+    best: true,
   });
   return {
     runs,

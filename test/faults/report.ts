@@ -1,4 +1,4 @@
-import { type Figure, isTime, type Row } from "./row.ts";
+import { type Figure, isOnce, type Row } from "./row.ts";
 
 export interface Result {
   readonly row: Row;
@@ -10,10 +10,10 @@ export interface Result {
   readonly tries: number;
 }
 
-/** Whether it says little yet: a time alone was missed, or the fault was not brought about. A wrong answer is one at the first try. */
+/** Whether it says little yet: a time that was tried once was missed, or the fault was not brought about. A wrong answer is one at the first try. */
 export function isOpen({ figures, error }: Pick<Result, "figures" | "error">): boolean {
   const missed = figures.filter((figure) => !figure.holds);
-  return error !== null || (missed.length > 0 && missed.every(isTime));
+  return error !== null || (missed.length > 0 && missed.every(isOnce));
 }
 
 const holds = ({ figures, error }: Result): boolean => error === null && figures.every((figure) => figure.holds);

@@ -18,11 +18,18 @@ export interface Figure {
   readonly seen: string;
   readonly bar: string;
   readonly holds: boolean;
+  /** It is the best of several tries already. */
+  readonly best?: true;
 }
 
-/** Whether it is one of time: what a machine that others use misses once, it may keep the next time. */
-export function isTime({ seen }: Figure): boolean {
-  return /\d [mu]?s$/.test(seen);
+/** Whether it is of a time that was tried once: what a machine that others use misses, it may keep the next time. */
+export function isOnce({ seen, best }: Figure): boolean {
+  return best !== true && /\d [mu]?s$/.test(seen);
+}
+
+/** The same, of the best of several tries: it is not tried again. */
+export function bestOf(figure: Figure): Figure {
+  return { ...figure, best: true };
 }
 
 export function exactly(what: string, seen: number | string, bar: number | string): Figure {

@@ -173,6 +173,11 @@ describe("a slice", () => {
     { name: "of a later format", slice: { ...SLICE, format: FORMAT + 1 }, code: "snapshot_format" },
     { name: "of a format that is no number", slice: { ...SLICE, format: "2" }, code: "snapshot_format" },
     { name: "with a field that nobody knows", slice: { ...SLICE, faults: [] }, code: "snapshot_unreadable" },
+    {
+      name: "with a rehearsal of a field that nobody knows, which may be for fewer requests",
+      slice: { ...SLICE, rehearsals: [{ name: "a/b", endsAt: 1, share: 1, abort: { status: 503 }, callers: [] }] },
+      code: "snapshot_unreadable",
+    },
     { name: "without routes", slice: { ...SLICE, routes: undefined }, code: "snapshot_unreadable" },
     {
       name: "with a program that leads out of itself",

@@ -6,6 +6,7 @@ import { answer, type Api, needsPath, writerOf } from "./access.ts";
 import type { AuditBreak } from "./audit-witness.ts";
 import { type AuditHead, type AuditRow, auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 const LISTED = 100;
 const MAX_LISTED = 1_000;
@@ -117,12 +118,6 @@ function valueOf(json: string): unknown {
   } catch {
     return json;
   }
-}
-
-/** @returns undefined where there is none; null where it is no whole number */
-function wholeNumber(text: string | undefined): number | null | undefined {
-  if (text === undefined) return undefined;
-  return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 /** @returns epoch ms of an RFC 3339 time; undefined where there is none, null where it is no time */

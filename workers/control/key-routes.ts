@@ -12,6 +12,7 @@ const FORM = '{"name": "acme", "namespace": "shop", "plan"?: "gold", "labels"?: 
 
 /** As if they were objects: who may write policies of a namespace makes its keys, and who may read it sees them. */
 const KEYS = { group: "tulle.dev", resource: "apikeys" };
+import { pageSize } from "./whole-number.ts";
 
 const PAGE = 100;
 const MAX_PAGE = 500;
@@ -31,7 +32,8 @@ export function keyRoutes(): Hono<Api> {
   app.get("/keys", needsPath, async (c) => {
     const { namespace: own } = c.var.account;
     const { namespace: wanted, limit: most, continue: from } = c.req.query();
-    const limit = Math.min(Math.max(Math.floor(Number(most ?? PAGE)) || PAGE, 1), MAX_PAGE);
+    const limit = pageSize(most, PAGE, MAX_PAGE);
+    if (limit === null) return answer(c, failure("BadRequest", "limit: must be a whole number, and at least 1"));
     const after = from === undefined ? null : placeOf(from);
     if (after === undefined) return answer(c, failure("BadRequest", "`continue` is not what a page before answered"));
     if (wanted !== undefined) {

@@ -14,6 +14,7 @@ import type { Env } from "./env.ts";
 import { readJson } from "./json-body.ts";
 
 const FORM = '{"policy": "shop/api", "limit": "per-client", "key": ["203.0.113.7"]} or {"counter": "..."}';
+import { pageSize } from "./whole-number.ts";
 
 const PAGE = 100;
 const MAX_PAGE = 1_000;
@@ -27,8 +28,9 @@ export function limitRoutes(): Hono<Api> {
       return answer(c, failure("BadRequest", "policy: must be `namespace/name` of a RateLimitPolicy"));
     if (!/^\d{1,6}$/.test(from))
       return answer(c, failure("BadRequest", "`continue` is not what a page before answered"));
-    const begin = Number(from);
-    const end = begin + Math.min(Math.max(Math.floor(Number(most ?? PAGE)) || PAGE, 1), MAX_PAGE);
+    const size = pageSize(most, PAGE, MAX_PAGE);
+    if (size === null) return answer(c, failure("BadRequest", "most: must be a whole number, and at least 1"));
+    const [begin, end] = [Number(from), Number(from) + size];
     const { namespace } = c.var.account;
     const counts = (await c.env.COUNTS.getByName("counts").list()).flatMap((count) => shown(count) ?? []);
     const seen = counts.filter(

