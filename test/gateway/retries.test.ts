@@ -104,6 +104,38 @@ metadata: { name: judged, annotations: { tulle.dev/idle-timeout: 1200ms } }
 spec: { hosts: [judged.test], gateways: [front], http: [{ route: [{ destination: { host: judged } }] }] }
 `;
 
+/** Three endpoints that take turns; of `narrow` one call runs at a time. */
+const TURNS = ["even", "narrow"]
+  .map(
+    (app) => `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: ${app} }
+spec: { selector: { app: ${app} }, ports: [{ name: http, port: 80 }] }
+${[1, 2, 3]
+  .map(
+    (number) => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${app}-${number} }
+spec: { address: 10.77.2.${number}, labels: { app: ${app} } }
+`,
+  )
+  .join("")}---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${app} }
+spec: { host: ${app}, trafficPolicy: { loadBalancer: { simple: ROUND_ROBIN }${app === "narrow" ? ", connectionPool: { tcp: { maxConnections: 1 } }" : ""} } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${app} }
+spec: { hosts: [${app}, ${app}.test], gateways: [front, mesh], http: [{ retries: { attempts: 2, retryOn: connect-failure, backoff: 1ms }, route: [{ destination: { host: ${app} } }] }] }
+`,
+  )
+  .join("");
+
 interface Hit {
   readonly endpoint: string;
   readonly attempt: string;
@@ -118,7 +150,7 @@ let script: readonly ((response: ServerResponse, request: IncomingMessage) => vo
 let paths = 0;
 
 beforeAll(async () => {
-  mesh = await SendingMesh.start({ rules: rules + CHUNKS + JUDGED, retries: true });
+  mesh = await SendingMesh.start({ rules: rules + CHUNKS + JUDGED + TURNS, retries: true });
 });
 afterAll(() => mesh.stop());
 
@@ -219,6 +251,29 @@ describe("a call that fails", () => {
     script = [endless, status(200)];
     expect(await ask("b", path("/explicit"))).toMatchObject({ status: 200, body: "answer 200" });
     await closed.promise;
+  });
+});
+
+describe("turns", () => {
+  const CALLS = 12;
+  const spread = (of: readonly Hit[]) =>
+    [1, 2, 3].map((number) => of.filter(({ endpoint }) => endpoint === `10.77.2.${number}`).length);
+
+  it.each([
+    { by: "a client", call: (target: string) => mesh.get(`http://even.test${target}`) },
+    { by: "a Worker of the mesh", call: (target: string) => mesh.call(`http://even${target}`) },
+  ])("of first attempts by $by are even, whatever is tried again", async ({ call }) => {
+    script = [(response, { headers }) => (headers.host === "10.77.2.1" ? reset(response) : status(200)(response))];
+    for (let at = 0; at < CALLS; at += 1) expect(await call(path("/default"))).toMatchObject({ status: 200 });
+    expect(spread(hits.filter(({ attempt }) => attempt === "1"))).toEqual([4, 4, 4]);
+    expect(spread(hits.filter(({ attempt }) => attempt === "2"))).toEqual([0, 2, 2]);
+  });
+
+  it("of calls that wait for their slot are even", async () => {
+    script = [status(200)];
+    const calls = Array.from({ length: CALLS }, () => mesh.get(`http://narrow.test${path("/default")}`));
+    expect((await Promise.all(calls)).map((got) => got.status)).toEqual(calls.map(() => 200));
+    expect(spread(hits)).toEqual([4, 4, 4]);
   });
 });
 

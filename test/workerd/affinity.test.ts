@@ -71,12 +71,11 @@ it("begins the rounds of each isolate at an endpoint of its own", () => {
   const decision = decided(link(sliceOf(HOST)), facts());
   if (decision.effect !== "forward") throw new Error(decision.code);
   const { cluster } = decision;
-  const turns = Array.from(
-    { length: 32 },
-    () => new Callers(meshOf(env).configuration).view("-", cluster).at(0, null).turn,
+  const turns = Array.from({ length: 32 }, () =>
+    new Callers(meshOf(env).configuration).view("-", cluster).turns.first(),
   );
   expect(new Set(turns).size).toBeGreaterThan(16);
   const view = new Callers(meshOf(env).configuration).view("-", cluster);
-  const first = view.at(0, null).turn;
-  expect(view.at(0, null).turn).toBe(first + 1);
+  const first = view.turns.first();
+  expect(view.turns.first()).toBe(first + 1);
 });

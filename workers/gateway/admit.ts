@@ -24,6 +24,7 @@ export function admit<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | 
   call.view = call.mesh.callers.view(call.caller, cluster);
   call.budget = call.view.budget;
   call.budget.begin(cluster.model.pool, now);
+  call.turn = call.view.turns.first();
   const refused = pick(call, now);
   if (refused !== null) return refused;
   const settings = cluster.model.pool;
@@ -39,10 +40,16 @@ export function admit<Reply>(call: Call<Reply>): Reply | null | Promise<Reply | 
   return admission.kind === "running" ? null : wait(call, admission.ticket, timeoutMs ?? LEASE_MS);
 }
 
+/** For another attempt. @param now epoch ms */
+export function pickAgain<Reply>(call: Call<Reply>, now: number): Reply | null {
+  call.turn = call.view.turns.retry();
+  return pick(call, now);
+}
+
 /** Picks by what is known of the endpoints now. @param now epoch ms */
 export function pick<Reply>(call: Call<Reply>, now: number): Reply | null {
   const { forward, view, facts } = call;
-  const next = nextAttempt(forward, call.history, view.at(now, call.whereabouts), facts.seed);
+  const next = nextAttempt(forward, call.history, view.at(now, call.whereabouts, call.turn), facts.seed);
   if (next.kind === "answer") return call.answer(next.answer);
   call.endpoint = next.endpoint;
   return null;

@@ -74,6 +74,8 @@ export abstract class Call<Reply = unknown> {
   cors: readonly HeaderChange[] = NO_CHANGES;
   /** Step 5: the caller's view of the cluster, */
   view!: CallerCluster;
+  /** its turn there, */
+  turn = 0;
   /** the endpoint to call, */
   endpoint!: Endpoint;
   /** and the place in the concurrency limit, given back at the end. */

@@ -1,4 +1,5 @@
 import type { Whereabouts } from "../../src/request/entrance.ts";
+import { Turns } from "../../src/balancing/turns.ts";
 import type { Health } from "../../src/decide/attempts.ts";
 import type { Outcome } from "../../src/resilience/outlier.ts";
 import { Pool } from "../../src/resilience/pool.ts";
@@ -23,12 +24,13 @@ export class CallerCluster implements Health {
   readonly pool: Pool;
   readonly budget: RetryBudget;
   readonly active: ReadonlyMap<string, number>;
+  readonly turns = new Turns(Number.parseInt(randomHex(TURN_DIGITS), 16));
   readonly #configuration: Exchange;
-  /** Epoch ms of the look that is under way. */
+  /** Of the look that is under way. */
+  #turn = 0;
+  /** Epoch ms. */
   #now = 0;
   #whereabouts: Whereabouts | null = null;
-  /** Isolates are many and many live shortly: if all began with the first endpoint, it would get the most. */
-  #turn = Number.parseInt(randomHex(TURN_DIGITS), 16);
 
   constructor(
     caller: string,
@@ -73,11 +75,16 @@ export class CallerCluster implements Health {
     return this.#whereabouts;
   }
 
-  /** The next turn, and ejections as they are now. @param whereabouts where the caller is */
-  at(now: number, whereabouts: Whereabouts | null): this {
+  /**
+   * Ejections as they are now.
+   *
+   * @param whereabouts where the caller is
+   * @param turn of `turns`
+   */
+  at(now: number, whereabouts: Whereabouts | null, turn: number): this {
     this.#now = now;
     this.#whereabouts = whereabouts;
-    this.#turn += 1;
+    this.#turn = turn;
     if (this.cluster.probed !== null) this.#configuration.probes.use(this.cluster, now);
     return this;
   }

@@ -36,7 +36,7 @@ async function ask(call: Call, { authorizer, facts }: CheckNeed, body: Uint8Arra
   const cluster = call.slice.asked.get(id);
   if (cluster === undefined) return { verdict: "failed", reason: "no_endpoint" };
   const view = call.mesh.callers.view(call.caller, cluster);
-  const endpoint = pickEndpoint(cluster, view.at(Date.now(), call.whereabouts), facts.seed);
+  const endpoint = pickEndpoint(cluster, view.at(Date.now(), call.whereabouts, view.turns.first()), facts.seed);
   const backend = endpoint && backendFor(endpoint.address, null, undefined, call.mesh.env);
   if (endpoint === null || backend === null) return { verdict: "failed", reason: "no_endpoint" };
   const ticket = slotIn(view, timeoutMs);

@@ -31,7 +31,7 @@ interface Isolate {
 export async function sendBatch(isolate: Isolate, collector: Collector, body: string): Promise<Sent> {
   const view = isolate.callers.view("-", clusterOf(collector));
   const seed = Math.floor(Math.random() * 4_294_967_296) | 0;
-  const endpoint = pickEndpoint(view.cluster, view.at(Date.now(), isolate.whereabouts), seed);
+  const endpoint = pickEndpoint(view.cluster, view.at(Date.now(), isolate.whereabouts, view.turns.first()), seed);
   const backend = endpoint && backendFor(endpoint.address, null, undefined, isolate.env);
   if (endpoint === null || backend === null) return { kind: "failed", reason: "no_endpoint" };
   const abort = new AbortController();

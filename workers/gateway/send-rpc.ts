@@ -1,6 +1,6 @@
 import { answerOf } from "../../src/decide/answers.ts";
 import type { Result } from "../../src/routing/retries.ts";
-import { LEASE_SLACK_MS, pick } from "./admit.ts";
+import { LEASE_SLACK_MS, pickAgain } from "./admit.ts";
 import { backendFor } from "./backend.ts";
 import { takeRetry } from "./retry.ts";
 import { RpcAttempt } from "./rpc-attempt.ts";
@@ -43,7 +43,7 @@ async function sendAgain(call: RpcCall, waitMs: number): Promise<unknown> {
   await scheduler.wait(waitMs);
   let sent: Promise<unknown>;
   try {
-    const refusal = pick(call, Date.now());
+    const refusal = pickAgain(call, Date.now());
     sent = refusal === null ? sendRpc(call) : Promise.reject(refusal);
   } catch (error) {
     throw call.broken(error);

@@ -8,7 +8,7 @@ import type { Received } from "../../src/request/receive.ts";
 import { retryAfterMs } from "../../src/resilience/backoff.ts";
 import type { Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
-import { pick } from "./admit.ts";
+import { pickAgain } from "./admit.ts";
 import { assertCall } from "./assert-call.ts";
 import { Attempt } from "./attempt.ts";
 import { type Backend, backendFor } from "./backend.ts";
@@ -86,7 +86,7 @@ async function sendAgain(call: HttpCall, waitMs: number): Promise<Response> {
     await scheduler.wait(waitMs);
     // Where something of the request is pending elsewhere the client's abort does not stop it here.
     if (call.lease.ended) return call.gone();
-    return pick(call, Date.now()) ?? (await sendRequest(call));
+    return pickAgain(call, Date.now()) ?? (await sendRequest(call));
   } catch (error) {
     return call.broken(error);
   }
