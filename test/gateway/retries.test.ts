@@ -47,7 +47,12 @@ ${RULES.map(([prefix, rule]) => `    - { match: [{ uri: { prefix: ${prefix} } }]
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: ${app}-idle, annotations: { tulle.dev/idle-timeout: 1200ms } }
-spec: { hosts: [${app}-idle.test], gateways: [front], http: [{ route: [{ destination: { host: ${app} } }] }] }
+spec:
+  hosts: [${app}-idle.test]
+  gateways: [front]
+  http:
+    - { match: [{ uri: { prefix: /timed } }], timeout: 1500ms, route: [{ destination: { host: ${app} } }] }
+    - { route: [{ destination: { host: ${app} } }] }
 `,
 ).join("");
 
@@ -442,6 +447,19 @@ describe("silence", () => {
   it("is ended by every byte of the answer", async () => {
     script = [(response) => void drip(response.writeHead(200))];
     expect(await ask("e-idle", path("/default"))).toMatchObject({ status: 200, body: "x".repeat(PIECES), flags: "-" });
+  });
+
+  it("is watched for in a small answer too, and with it the route's time", async () => {
+    const target = path("/timed");
+    script = [
+      (response) => {
+        response.writeHead(200, { "content-length": "1000" });
+        const dripping = setInterval(() => response.write("x"), EVERY_MS);
+        response.on("close", () => clearInterval(dripping));
+      },
+    ];
+    await expect(mesh.get(`http://e-idle.test${target}`)).rejects.toThrow();
+    expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "UT", attempts: 1 });
   });
 
   it("is ended by every byte of the request", async () => {
