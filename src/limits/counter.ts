@@ -1,6 +1,17 @@
-import { type Bucket, gcraCharge, gcraDebt, gcraEmptyIn, gcraRefund, gcraResetIn, gcraRoom, gcraWait } from "./gcra.ts";
+import {
+  type Bucket,
+  gcraAsOf,
+  gcraCharge,
+  gcraDebt,
+  gcraEmptyIn,
+  gcraRefund,
+  gcraResetIn,
+  gcraRoom,
+  gcraWait,
+} from "./gcra.ts";
 import { burstOf, isGcra, type Rate } from "./rate.ts";
 import {
+  slidingAsOf,
   slidingCharge,
   slidingEmptyIn,
   slidingRefund,
@@ -35,6 +46,21 @@ export function room(state: CounterState, rates: readonly Rate[], now: number, l
   let least = Infinity;
   for (const rate of rates) least = Math.min(least, roomOf(state, rate, now, leaseMs));
   return least;
+}
+
+/**
+ * A clock that went back would keep full what was taken by it for as long as it went back. As of now nothing of that is given away, and it
+ * comes back in the time of its rate.
+ *
+ * @returns the same state where the clock did not go back
+ */
+export function asOf(state: CounterState, now: number): CounterState {
+  let next: Record<string, Count> | null = null;
+  for (const [name, of] of Object.entries(state)) {
+    const moved = "debt" in of ? gcraAsOf(of, now) : slidingAsOf(of, of.rate, now);
+    if (moved !== of) (next ??= { ...state })[name] = moved;
+  }
+  return next ?? state;
 }
 
 /** Charges each rate, whether there is room or not, and what other rates of the same windows count. @param leaseMs as of `room` */

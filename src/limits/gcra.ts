@@ -49,6 +49,11 @@ export function gcraWait(bucket: Bucket | undefined, rate: Rate, cost: number, n
   return Math.max(0, Math.ceil((gcraDebt(bucket, rate, now) + late + cost * rate.windowMs - most) / rate.limit));
 }
 
+/** Where the clock went back it drains from here on. @returns the same bucket where it did not */
+export function gcraAsOf<B extends Bucket>(bucket: B, now: number): B {
+  return bucket.at > now ? { ...bucket, at: now } : bucket;
+}
+
 /** Milliseconds until nothing of it is used. */
 export function gcraResetIn(bucket: Bucket | undefined, rate: Rate, now: number): number {
   return Math.ceil(gcraDebt(bucket, rate, now) / rate.limit);

@@ -61,6 +61,8 @@ export class Lease {
 
   /** Milliseconds until there is room; 0: ask now. */
   rest(cost: number, now: number): number {
+    // A clock that went back begins anew: by the times from before it would rest for as long as that went back.
+    if (now < this.#seenAt) [this.#seenAt, this.#left, this.#restUntil, this.#pendingUntil] = [now, 0, 0, 0];
     return cost >= this.#restCost && now < this.#restUntil ? Math.max(1, this.#freeAt - now) : 0;
   }
 

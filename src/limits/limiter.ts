@@ -1,4 +1,4 @@
-import { charge, type CounterState, emptyIn, NOTHING_TAKEN, refund, room, standing, waitFor } from "./counter.ts";
+import { asOf, charge, type CounterState, emptyIn, NOTHING_TAKEN, refund, room, standing, waitFor } from "./counter.ts";
 import type { Rate } from "./rate.ts";
 
 /** What is asked of one counter. */
@@ -50,7 +50,7 @@ export interface Counters {
 /** Charges all of them, or none: those that are audited stand for themselves. */
 export function takeAll(counters: Counters, asks: readonly Ask[], now: number): Taken {
   // Several limits of a request may share a counter only where they are one; each is looked at before any is charged.
-  const looked = asks.map((ask) => look(counters.get(ask.counter) ?? NOTHING_TAKEN, ask, now));
+  const looked = asks.map((ask) => look(known(counters, ask, now), ask, now));
   const ok = looked.every(({ amount }, index) => amount > 0 || asks[index]?.audit === true);
   const grants = asks.map((ask, index) => {
     const { state, amount } = looked[index] ?? { state: NOTHING_TAKEN, amount: 0 };
@@ -66,7 +66,7 @@ export function takeAll(counters: Counters, asks: readonly Ask[], now: number): 
 /** Charges what was used already, whether there is room or not: until that is paid back there is none. */
 export function chargeAll(counters: Counters, asks: readonly Ask[], now: number): void {
   for (const ask of asks) {
-    const charged = charge(counters.get(ask.counter) ?? NOTHING_TAKEN, ask.rates, ask.cost, now);
+    const charged = charge(known(counters, ask, now), ask.rates, ask.cost, now);
     counters.set(ask, charged, now + emptyIn(charged, now));
   }
 }
@@ -80,6 +80,14 @@ export function refundAll(counters: Counters, asks: readonly Ask[], taken: Taken
     const left = refund(state, ask.rates, amount, taken.at, now, ask.leaseMs);
     counters.set(ask, left, now + emptyIn(left, now));
   });
+}
+
+/** What was taken, as of now: where the clock went back that is written down, so that refused asks do not put off its end. */
+function known(counters: Counters, ask: Ask, now: number): CounterState {
+  const kept = counters.get(ask.counter) ?? NOTHING_TAKEN;
+  const state = asOf(kept, now);
+  if (state !== kept) counters.set(ask, state, now + emptyIn(state, now));
+  return state;
 }
 
 function look(state: CounterState, { rates, cost, want, leaseMs }: Ask, now: number) {

@@ -32,7 +32,7 @@ export function ratesText(rates: readonly Rate[]): string {
 const EXACT_UP_TO_PER_SECOND = 100;
 const MAX_LEASE_MS = 1_000;
 /** So much where the burst is far larger: an eighth of it at most is held back then. */
-const MAX_LONG_LEASE_MS = 2_000;
+export const MAX_LONG_LEASE_MS = 2_000;
 /** What lives shorter is used up, or lost, before it saves a call. */
 const MIN_LEASE_MS = 50;
 

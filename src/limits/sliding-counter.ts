@@ -1,4 +1,4 @@
-import type { Rate } from "./rate.ts";
+import { MAX_LONG_LEASE_MS, type Rate } from "./rate.ts";
 
 /** In how many parts a window slides: room comes back at most one such part late, and never early. */
 const PARTS = 60;
@@ -30,6 +30,14 @@ export function slidingRefund(counted: Slots, rate: Rate, cost: number, at: numb
       one !== slot ? [[one, taken] as const] : taken > cost ? [[one, taken - cost] as const] : [],
     ),
   };
+}
+
+/** Where the clock went back, what lies ahead of any lease was taken just now. @returns the same where nothing does */
+export function slidingAsOf<S extends Slots>(counted: S, rate: Rate, now: number): S {
+  const newest = Math.floor((now + MAX_LONG_LEASE_MS) / slotMs(rate));
+  if ((counted.slots.at(-1)?.[0] ?? newest) <= newest) return counted;
+  const before = counted.slots.filter(([slot]) => slot < newest);
+  return { ...counted, slots: [...before, [newest, sum(counted.slots) - sum(before)]] };
 }
 
 /** Milliseconds until there is room for `cost`; infinite where there never is. */
