@@ -17,9 +17,11 @@ export class Calls {
     seconds.set(second, (seconds.get(second) ?? 0) + 1);
   }
 
-  /** @param from the first second that counts @param to the first that does not */
-  of(kind: string, from: number, to: number) {
-    const objects = [...(this.#kinds.get(kind)?.values() ?? [])].map((seconds) => {
+  /** @param from the first second that counts @param to the first that does not @param only absent: all of the kind */
+  of(kind: string, from: number, to: number, only?: string) {
+    const named = this.#kinds.get(kind) ?? new Map<string, Map<number, number>>();
+    const of = only === undefined ? [...named.values()] : [named.get(only) ?? new Map<number, number>()];
+    const objects = of.map((seconds) => {
       const counts = [...seconds].filter(([second]) => second >= from && second < to).map(([, count]) => count);
       return { all: counts.reduce((sum, count) => sum + count, 0), most: Math.max(0, ...counts) };
     });

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import type { LimitAsk } from "../../src/limits/limit-book.ts";
 import { percentile } from "../percentile.ts";
 import { Calls } from "./calls.ts";
+import { type Asked, limitsOf } from "./limits.ts";
 import { ModelClock, randomOf } from "./model-clock.ts";
 import { ASSUMED, PRICES } from "./prices.ts";
 import { Isolate, type World } from "./world.ts";
@@ -19,18 +19,6 @@ const CHANGE_EVERY_MS = 6_000;
 const IDLE_MS = 60_000;
 /** Each object's bound, calls a second. */
 const BAR_CALLS = 500;
-/**
- * Limits, a second: up to 100 are exact, of the others isolates take some in advance. Of each so many times what it allows is asked, by the
- * whole traffic of as many isolates as that takes: of the last two by a flood.
- */
-const LIMITS = [
-  { perSecond: 50, asked: 2 },
-  { perSecond: 500, asked: 2 },
-  { perSecond: 2_000, asked: 2 },
-  { perSecond: 5_000, asked: 2 },
-  { perSecond: 100, asked: 200 },
-  { perSecond: 2_001, asked: 20 },
-];
 const LEAST_ADMITTED = 0.95;
 
 const { values } = parseArgs({
@@ -86,20 +74,14 @@ const world: World = {
 /** By Zipf's law: the largest location has more than a tenth. */
 const weights = Array.from({ length: locations }, (_, at) => 1 / (at + 1) ** 0.9);
 const total = weights.reduce((sum, weight) => sum + weight, 0);
-const limits = LIMITS.map(({ perSecond }) => limitOf(perSecond));
-/** Each so many-th isolate asks a limit. */
-const every = LIMITS.map(({ perSecond, asked }) => Math.max(LIMITS.length, Math.floor(rps / (asked * perSecond))));
-const all: Isolate[] = [];
-weights.forEach((weight, place) => {
-  const here = Math.max(1, Math.round((isolates * weight) / total));
-  for (let at = 0; at < here; at += 1) {
-    const index = all.length;
-    const id = `${index.toString(16).padStart(8, "0")}-${Math.floor(random() * 2 ** 32).toString(16)}`;
-    const gateway = `gateway-${index % deployments}`;
-    // Each limit is asked by some isolates, wherever they are.
-    const asked = limits.filter((_, which) => index % (every[which] ?? 1) === which);
-    all.push(new Isolate(world, id, `L${place}`, gateway, rps / isolates, asked));
-  }
+const placed = weights.flatMap((weight, place) =>
+  Array.from({ length: Math.max(1, Math.round((isolates * weight) / total)) }, () => `L${place}`),
+);
+const asked: Asked[][] = placed.map(() => []);
+const limits = limitsOf(placed.length, rps / isolates, random, asked);
+const all = placed.map((location, index) => {
+  const id = `${index.toString(16).padStart(8, "0")}-${Math.floor(random() * 2 ** 32).toString(16)}`;
+  return new Isolate(world, id, location, `gateway-${index % deployments}`, rps / isolates, asked[index] ?? []);
 });
 const largest = Math.round((isolates * (weights[0] ?? 0)) / total) / isolates;
 console.log(
@@ -144,18 +126,20 @@ console.log(
 console.log(
   `an endpoint that fails: ${failing.reduce((sum, { failed }) => sum + failed, 0)} calls of ${failing.length} isolates reach it in ${(MEASURED_MS * 0.75) / 1_000} s; each would make ${((rps / isolates) * MEASURED_MS * 0.75) / 1_000}`,
 );
-console.log("\nlimit /s    admitted    of what it allows");
-for (const limit of limits) {
-  const [rate] = limit.rates;
-  const admitted = world.admitted.get(limit.counter) ?? 0;
-  const allowed = ((rate?.limit ?? 0) * MEASURED_MS) / 1_000;
-  const most = allowed + (rate?.burst ?? 0);
+console.log("\nlimit /s   isolates    admitted   of what it allows   calls/s of a key");
+for (const { name, isolates: many, perSecond, keys } of limits) {
+  const admitted = keys.map(({ counter }) => world.admitted.get(counter) ?? 0);
+  const allowed = (perSecond * MEASURED_MS) / 1_000;
+  const sum = admitted.reduce((all_, one) => all_ + one, 0);
+  const calls = keys.reduce((all_, { counter }) => all_ + world.calls.of("key", from, to, counter).calls, 0);
   console.log(
-    `${String(rate?.limit).padStart(8)} ${String(admitted).padStart(11)} ${percent(admitted / allowed).padStart(12)}`,
+    `${String(perSecond).padStart(8)} ${String(many).padStart(10)} ${String(sum).padStart(11)} ${percent(sum / allowed / keys.length).padStart(19)} ${(calls / keys.length / (to - from)).toFixed(1).padStart(18)}   ${name}`,
   );
-  if (admitted > most) bad.push(`the limit of ${rate?.limit}/s let ${admitted} through, ${most} at most may be`);
-  if (admitted < LEAST_ADMITTED * allowed)
-    bad.push(`the limit of ${rate?.limit}/s let only ${percent(admitted / allowed)} through`);
+  const most = Math.max(...admitted);
+  if (most > allowed + perSecond)
+    bad.push(`the limit of ${perSecond}/s let ${most} through, ${allowed + perSecond} at most may be`);
+  if (sum < LEAST_ADMITTED * allowed * keys.length)
+    bad.push(`the limit of ${perSecond}/s let only ${percent(sum / allowed / keys.length)} through`);
 }
 console.log(`\n${costs()}`);
 console.log(`\nmodelled in ${((performance.now() - began) / 1_000).toFixed(0)} s`);
@@ -181,21 +165,6 @@ function costs(): string {
   const lines = perMillion.map(([what, dollars]) => `  ${what.padEnd(26)} $${dollars.toFixed(4)}`);
   const idleCalls = kinds.reduce((count, kind) => count + world.calls.of(kind, idleFrom, idle).calls, 0);
   return `a million requests: $${sum.toFixed(4)}\n${lines.join("\n")}\nan idle month: $${(PRICES.base + idleCalls * PRICES.objectRequests).toFixed(2)}, the plan's price; the mesh adds ${idleCalls} calls`;
-}
-
-function limitOf(limit: number): LimitAsk {
-  return {
-    name: `default/scale/${limit}`,
-    scope: "GLOBAL",
-    counter: `default/scale/${limit}`,
-    shared: `default/scale/${limit}*`,
-    rates: [{ limit, windowMs: 1_000, burst: limit }],
-    cost: 1,
-    audit: false,
-    closed: false,
-    missing: false,
-    timeoutMs: 400,
-  };
 }
 
 function percent(share: number): string {

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { Looks, type Wish } from "../../src/exchange/looks.ts";
 import { cellName, readShards, Sharding, shardOf } from "../../src/exchange/shards.ts";
-import type { LimitAsk } from "../../src/limits/limit-book.ts";
+import { shardOf as limiterOf } from "../../src/limits/counter-name.ts";
 import { KeptCounters } from "../../src/limits/kept-counters.ts";
 import { type Taken, takeAll } from "../../src/limits/limiter.ts";
 import { Turns } from "../../src/limits/turns.ts";
@@ -11,11 +12,11 @@ import { Limits } from "../../workers/gateway/limits.ts";
 import { Isolates } from "../../workers/state/isolates.ts";
 import { Judgement } from "../../workers/state/judgement.ts";
 import type { Calls } from "./calls.ts";
+import type { Asked } from "./limits.ts";
 import type { ModelClock } from "./model-clock.ts";
 
 const CALL_MS = { cell: 5, hub: 60, limiter: 30 } as const;
 const TICK_MS = 100;
-const SHARDS_OF_LIMITER = 64;
 
 export interface World {
   readonly clock: ModelClock;
@@ -160,7 +161,7 @@ export class Isolate {
   readonly #location: string;
   readonly #gateway: string;
   readonly #perTick: number;
-  readonly #limits: readonly LimitAsk[];
+  readonly #asked: readonly Asked[];
   readonly #breakers = new Breakers();
   readonly #taking: Limits;
   #sequence = 0;
@@ -171,14 +172,14 @@ export class Isolate {
   /** Calls of the service that failed. */
   failed = 0;
 
-  /** @param rps requests a second @param limits of which a share of them are asked */
-  constructor(world: World, id: string, location: string, gateway: string, rps: number, limits: readonly LimitAsk[]) {
+  /** @param rps requests a second @param asked of which some are limited */
+  constructor(world: World, id: string, location: string, gateway: string, rps: number, asked: readonly Asked[]) {
     this.#world = world;
     this.#id = id;
     this.#location = location;
     this.#gateway = gateway;
     this.#perTick = (rps * TICK_MS) / 1_000;
-    this.#limits = limits;
+    this.#asked = asked;
     this.#taking = new Limits({
       state: { take: async ({ asks }) => takeOf(world, asks), charge: async () => undefined },
       location: () => location,
@@ -191,7 +192,7 @@ export class Isolate {
   begin(mayFail: boolean): void {
     const { clock, random } = this.#world;
     clock.in(random() * 1_000, () => this.#arm());
-    if (mayFail || this.#limits.length > 0) clock.in(random() * TICK_MS, () => this.#tick());
+    if (mayFail || this.#asked.length > 0) clock.in(random() * TICK_MS, () => this.#tick());
   }
 
   #tick(): void {
@@ -199,7 +200,7 @@ export class Isolate {
     if (!isBusy) return;
     clock.in(TICK_MS, () => this.#tick());
     if (failing === this.#gateway) this.#fail();
-    if (this.#limits.length > 0) this.#ask();
+    if (this.#asked.length > 0) this.#ask();
   }
 
   /** As `CellLink`: the timer goes on while requests come. */
@@ -248,17 +249,16 @@ export class Isolate {
     }
   }
 
-  /** Each of its requests asks each of its limits. */
   #ask(): void {
     const { clock, random } = this.#world;
-    for (const limit of this.#limits)
-      for (let count = Math.floor(this.#perTick + random()); count > 0; count -= 1)
+    for (const { limit, rps } of this.#asked)
+      for (let count = Math.floor((rps * TICK_MS) / 1_000 + random()); count > 0; count -= 1)
         clock.in(random() * TICK_MS, () => {
           this.#askOne(limit).catch(this.#world.failed);
         });
   }
 
-  async #askOne(limit: LimitAsk): Promise<void> {
+  async #askOne(limit: Asked["limit"]): Promise<void> {
     const { limits } = await this.#taking.take([limit]);
     const { admitted } = this.#world;
     if (limits[0]?.verdict === "taken") admitted.set(limit.counter, (admitted.get(limit.counter) ?? 0) + 1);
@@ -278,11 +278,22 @@ class Limiter {
 /** A call of the object that has the key: each request here has one limit. */
 async function takeOf({ clock, calls, limiters }: World, asks: readonly RemoteAsk[]): Promise<Taken> {
   await clock.wait(CALL_MS.limiter / 2);
-  const name = `global/${shardOf(asks[0]?.counter ?? "", SHARDS_OF_LIMITER)}`;
+  const counter = asks[0]?.counter ?? "";
+  const name = `global/${placeOf(counter)}`;
   calls.count("Limiter", name, clock.now);
+  calls.count("key", counter, clock.now);
   const limiter = limiters.get(name) ?? new Limiter();
   limiters.set(name, limiter);
   const taken = limiter.take(asks, clock.now);
   await clock.wait(CALL_MS.limiter / 2);
   return taken;
+}
+
+const places = new Map<string, number>();
+
+/** As the state Worker places a key, without waiting for its digest. */
+function placeOf(counter: string): number {
+  const place = places.get(counter) ?? limiterOf(createHash("sha256").update(counter).digest("hex").slice(0, 32));
+  places.set(counter, place);
+  return place;
 }

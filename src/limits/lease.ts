@@ -1,4 +1,5 @@
 import type { Grant } from "./limiter.ts";
+import { MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
 /** Without a turn the next part is asked for when so much of a lease's time has passed: meanwhile others ask. */
 const REST = 0.8;
@@ -11,8 +12,6 @@ const DOUBT_MS = 50;
 const SETTLES_MS = 1_000;
 /** What has not come by then is not waited for. */
 const PENDING_MS = 500;
-/** Nobody is refused longer without the limiter being asked: somebody may have taken the count back to zero. */
-export const MAX_REST_MS = 1_000;
 
 /**
  * What an isolate took of one counter in advance. The limiter wrote it down before it handed it out; what is not used in time is lost.
@@ -105,7 +104,7 @@ export class Lease {
     this.#size = isAlive ? this.#size + amount : amount;
     this.#askedAt = isAlive ? Math.min(this.#askedAt, askedAt) : askedAt;
     const rest = restMs ?? (amount < wanted ? Math.floor(this.#ms * REST) : 0);
-    if (rest > 0) this.#restFor(0, askedAt + rest, Infinity);
+    if (rest > 0) this.#restFor(0, askedAt + rest, askedAt + MAX_TURN_MS);
   }
 
   /** What there is never room for says nothing of others, nor does a dear one of cheaper ones. */
@@ -113,7 +112,11 @@ export class Lease {
     this.#pendingUntil = 0;
     if (retryAfterMs === Infinity || (askedAt < this.#restUntil && this.#restCost < cost)) return;
     const rest = restMs ?? Math.floor(this.#ms * REST);
-    this.#restFor(cost, askedAt + Math.max(retryAfterMs, rest), askedAt + Math.max(MAX_REST_MS, restMs ?? 0));
+    this.#restFor(
+      cost,
+      askedAt + Math.max(retryAfterMs, rest),
+      askedAt + Math.max(MAX_REST_MS, Math.min(restMs ?? 0, MAX_TURN_MS)),
+    );
   }
 
   #restFor(cost: number, until: number, most: number): void {

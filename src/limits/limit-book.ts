@@ -2,10 +2,11 @@ import type { Value } from "../match/expression.ts";
 import type { LimitAnswer } from "./limit-answer.ts";
 import { NOTHING_TAKEN, standing } from "./counter.ts";
 import { KeptCounters } from "./kept-counters.ts";
-import { Lease, MAX_REST_MS } from "./lease.ts";
+import { Lease } from "./lease.ts";
 import { type Ask, chargeAll, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
 import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
 import { isDear, leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
+import { LONG_REST_MS, MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
 /** One limit that a request is asked about. */
 export interface LimitAsk {
@@ -60,6 +61,8 @@ interface Refused {
   readonly freeAt: number;
   /** and until when nobody asks whether there is. */
   readonly until: number;
+  /** It is for so long that many isolates may wait: one request alone asks then. */
+  readonly isLong: boolean;
 }
 
 /** What is known of a count is known of it by these rates alone: others leave other room. */
@@ -106,7 +109,7 @@ export class LimitBook {
       if (wait > 0) return void known.push({ index, retryAfterMs: wait });
       const lease = this.#leaseFor(one, now);
       if (lease !== null && lease.left(now) >= one.cost) used.push({ index, lease, cost: one.cost });
-      else remote.push({ index, ask: askOf(one, lease, now) });
+      else remote.push({ index, ask: this.#askOf(one, lease, now) });
     });
     const refused = known.find(({ index }) => asks[index]?.audit === false);
     if (refused !== undefined) return this.#refusal(asks, refused, now);
@@ -116,6 +119,7 @@ export class LimitBook {
     if (over >= 0)
       return this.#refusal(asks, { index: here[over] ?? 0, retryAfterMs: taken.grants[over]?.retryAfterMs ?? 0 }, now);
     for (const { lease, cost } of used) lease.use(cost);
+    for (const { index, ask } of remote) if (ask.again === true) this.#askAgain(asks[index], now);
     const asking: Asking = {
       kind: "asking",
       asks,
@@ -151,12 +155,14 @@ export class LimitBook {
 
   /** Nobody is asked after all: what was charged here is given back. */
   cancel(asking: Asking, now: number): void {
+    this.#answered(asking);
     this.#giveBack(asking, now);
   }
 
   /** The limiter has answered. */
   settle(asking: Asking, taken: Taken, now: number): LimitsFact {
     const { asks, remote } = asking;
+    this.#answered(asking);
     const grants: (Grant | undefined)[] = asks.map(() => undefined);
     remote.forEach(({ index, ask }, at) => {
       const grant = taken.grants[at];
@@ -164,7 +170,9 @@ export class LimitBook {
       if (grant === undefined || one === undefined) return;
       if (grant.skipped !== true) grants[index] = grant;
       const lease = ask.leaseMs > 0 ? this.#leases.get(nameOfRated(one)) : undefined;
-      if (grant.amount === 0) this.#note(one, lease, grant, asking.at, now);
+      if (grant.amount === 0 && lease !== undefined) lease.refused(one.cost, grant, asking.at);
+      else if (grant.amount === 0) this.#note(one, ask, grant, now);
+      else if (taken.ok && ask.again === true) this.#granted(one, ask, grant, now);
       else if (taken.ok && lease !== undefined) {
         lease.granted(grant.amount, ask.want, asking.at, grant.restMs);
         lease.use(one.cost);
@@ -177,6 +185,7 @@ export class LimitBook {
   /** The limiter could not be asked: what protects capacity stays open, with a limit of the same size here, unless it says otherwise. */
   fail(asking: Asking, now: number): LimitsFact {
     const { asks, remote } = asking;
+    this.#answered(asking);
     const closed = remote.find(({ index }) => isClosed(asks[index]));
     if (closed !== undefined) {
       this.#giveBack(asking, now);
@@ -215,19 +224,48 @@ export class LimitBook {
     return lease;
   }
 
-  #note(one: LimitAsk, lease: Lease | undefined, grant: Grant, askedAt: number, now: number): void {
-    if (lease !== undefined) return lease.refused(one.cost, grant, askedAt);
-    const { retryAfterMs, restMs = 0 } = grant;
+  #note(one: LimitAsk, { again }: Ask, { retryAfterMs, restMs = 0 }: Grant, now: number): void {
     // There is never room for it: that says nothing of others.
     if (retryAfterMs === Infinity) return;
     const name = nameOfRated(one);
     const before = this.#refused.get(name);
     if (before !== undefined && now < before.until && before.cost < one.cost) return;
     this.#refused.delete(name);
-    const rest = Math.min(Math.max(restMs, retryAfterMs), MAX_REST_MS);
+    // Of requests that were refused at once each has a turn: that is no reason to wait for all of them.
+    const turn = Math.min(restMs, again === true ? MAX_TURN_MS : MAX_REST_MS);
+    const rest = Math.max(turn, Math.min(retryAfterMs, MAX_REST_MS));
     const freeAt = now + Math.max(rest, retryAfterMs);
-    this.#refused.set(name, { cost: one.cost, since: now, freeAt, until: now + rest });
+    const isLong = rest > LONG_REST_MS;
+    this.#refused.set(name, { cost: one.cost, since: now, freeAt, until: now + rest, isLong });
     forgetOldest(this.#refused, MAX_REFUSED);
+  }
+
+  /** There is room again; where that was the last of it, the isolate's next turn is told at once. */
+  #granted(one: LimitAsk, ask: Ask, grant: Grant, now: number): void {
+    this.#refused.delete(nameOfRated(one));
+    if (grant.restMs !== undefined) this.#note(one, ask, grant, now);
+  }
+
+  #askOf(one: LimitAsk, lease: Lease | null, now: number): Ask {
+    const { counter, rates, cost, audit } = one;
+    if (lease !== null) return { counter, rates, cost, want: lease.want(cost, now), leaseMs: leaseMs(rates), audit };
+    const refused = this.#refused.get(nameOfRated(one));
+    const isAgain = refused !== undefined && refused.isLong && cost >= refused.cost;
+    return { counter, rates, cost, want: cost, leaseMs: 0, audit, ...(isAgain && { again: true }) };
+  }
+
+  /** Until that is answered, or nobody waits for it any more, others are refused as before. */
+  #askAgain(one: LimitAsk | undefined, now: number): void {
+    const refused = one && this.#refused.get(nameOfRated(one));
+    if (refused) this.#refused.set(nameOfRated(one), { ...refused, since: now, until: now + one.timeoutMs });
+  }
+
+  #answered({ asks, remote }: Asking): void {
+    for (const { index, ask } of remote) {
+      const one = asks[index];
+      const refused = ask.again === true && one ? this.#refused.get(nameOfRated(one)) : undefined;
+      if (one && refused) this.#refused.set(nameOfRated(one), { ...refused, until: refused.since });
+    }
   }
 
   #ownAsk(one: LimitAsk | undefined, now: number): Ask[] {
@@ -274,11 +312,6 @@ export class LimitBook {
   #leaseGrant(one: LimitAsk, now: number): Grant {
     return { amount: 1, left: this.#leases.get(nameOfRated(one))?.left(now) ?? 0, resetMs: 0, retryAfterMs: 0 };
   }
-}
-
-function askOf({ counter, rates, cost, audit }: LimitAsk, lease: Lease | null, now: number): Ask {
-  if (lease === null) return { counter, rates, cost, want: cost, leaseMs: 0, audit };
-  return { counter, rates, cost, want: lease.want(cost, now), leaseMs: leaseMs(rates), audit };
 }
 
 function isClosed(ask: LimitAsk | undefined): boolean {

@@ -13,6 +13,8 @@ export interface Ask {
   readonly leaseMs: number;
   /** What is over is told, and refuses nothing. */
   readonly audit: boolean;
+  /** It was refused before and has rested for long (`LONG_REST_MS`); no other request of its isolate asks meanwhile. Absent: others may. */
+  readonly again?: true;
 }
 
 /** What came of one. */
@@ -25,7 +27,7 @@ export interface Grant {
   readonly resetMs: number;
   /** Of one that was refused: until there is room. */
   readonly retryAfterMs: number;
-  /** Of one that got less than was asked for: milliseconds until its turn comes. Absent: of a limiter that gives none. */
+  /** Of one that got less than was asked for, or the last: milliseconds until its turn comes. Absent: of a limiter that gives none. */
   readonly restMs?: number;
   /** Another one refused before: how this one stands nobody knows. Absent: it was asked. */
   readonly skipped?: true;

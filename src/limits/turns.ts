@@ -1,23 +1,20 @@
 import type { Ask, Grant, Taken } from "./limiter.ts";
 import { isGcra, type Rate } from "./rate.ts";
+import { LONG_REST_MS, MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
-/** Of one key so many a second come back, of those that take some in advance, */
-const PARTS_PER_SECOND = 400;
-/** and of those that were refused, where each request is a call. */
+/** Of one key so many isolates a second come back that make one call each, as who takes some in advance, or has rested for long; */
+const ISOLATES_PER_SECOND = 400;
+/** and so many requests that were refused, where each is a call. */
 const REFUSED_PER_SECOND = 200;
-/** By what was asked for nobody waits longer: somebody may have taken the count back to zero. */
-const MAX_WAIT_MS = 1_000;
-/** Where so many ask that this is passed, those bounds give way. */
-const MAX_TURN_MS = 60_000;
 /** Keys whose turns are known; the oldest are forgotten. */
 const MAX_KEYS = 1_000;
 
 /** Epoch ms of the last turn that was given. */
 interface Queue {
-  /** By what those before will take, */
-  readonly byAmount: number;
-  /** and by how often they may ask. */
-  readonly byCount: number;
+  /** By what those before will take, or by how many were refused: a second ahead at most, as calls say nothing of how many isolates make them; */
+  readonly byCall: number;
+  /** and by how many isolates wait. */
+  readonly byIsolate: number;
 }
 
 /**
@@ -43,25 +40,27 @@ export class Turns {
   #waits(ask: Ask, grant: Grant | undefined, ok: boolean, now: number): boolean {
     if (grant === undefined || grant.retryAfterMs === Infinity) return false;
     if (grant.amount === 0) return true;
-    if (!ok || ask.leaseMs === 0) return false;
+    if (!ok) return false;
+    const waitMs = startOf(this.#queues.get(ask.counter)?.byCall, now) - now;
+    // Who has rested for long would be refused by its next call, or take what others come for.
+    if (ask.leaseMs === 0) return ask.again === true && (grant.left < ask.cost || waitMs > LONG_REST_MS);
     if (grant.amount < ask.want) return true;
     // While others wait, who has got a part asks for the next one behind them; but not where there is enough for all that come.
-    return spareOf(ask, grant) < ask.want && startOf(this.#queues.get(ask.counter)?.byAmount, now) > now;
+    return spareOf(ask, grant) < ask.want && waitMs > 0;
   }
 
-  #next({ counter, rates, cost, want, leaseMs }: Ask, now: number): number {
+  #next({ counter, rates, cost, want, leaseMs, again }: Ask, now: number): number {
     const before = this.#queues.get(counter);
-    const amount = leaseMs > 0 ? timeOf(rates, Math.max(cost, want)) : 0;
-    const byAmount = Math.min(now + MAX_WAIT_MS, startOf(before?.byAmount, now) + amount);
-    const byCount = Math.min(
-      now + MAX_TURN_MS,
-      startOf(before?.byCount, now) + 1_000 / (leaseMs > 0 ? PARTS_PER_SECOND : REFUSED_PER_SECOND),
-    );
+    const takes = leaseMs > 0 ? timeOf(rates, Math.max(cost, want)) : 1_000 / REFUSED_PER_SECOND;
+    const byCall = Math.min(now + MAX_REST_MS, startOf(before?.byCall, now) + takes);
+    const isOne = leaseMs > 0 || again === true;
+    const others = startOf(before?.byIsolate, now);
+    const byIsolate = isOne ? Math.min(now + MAX_TURN_MS, others + 1_000 / ISOLATES_PER_SECOND) : others;
     this.#queues.delete(counter);
-    this.#queues.set(counter, { byAmount, byCount });
+    this.#queues.set(counter, { byCall, byIsolate });
     const [oldest] = this.#queues.keys();
     if (this.#queues.size > MAX_KEYS && oldest !== undefined) this.#queues.delete(oldest);
-    return Math.ceil(Math.max(byAmount, byCount) - now);
+    return Math.ceil((isOne ? Math.max(byCall, byIsolate) : byCall) - now);
   }
 }
 
