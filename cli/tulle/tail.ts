@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { DEFAULT_MAX_RPS } from "../../src/telemetry/tail.ts";
+import { DEFAULT_MAX_RPS } from "../../src/telemetry/tail-filter.ts";
 import { connect } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import { type GlobalOptions, positiveNumber } from "./options.ts";

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_RPS, MAX_MAX_RPS } from "../telemetry/tail.ts";
+import { DEFAULT_MAX_RPS, MAX_MAX_RPS } from "../telemetry/tail-filter.ts";
 import { CURL, errors, type Operation, type Parameter } from "./operation.ts";
 
 function query(name: string, description: string, schema: Parameter["schema"] = { type: "string" }): Parameter {

@@ -1,4 +1,4 @@
-import { compactVerify, importJWK, type JWK } from "jose";
+import { compactVerify, type JWK } from "jose";
 import { err, ok, type Result } from "../result.ts";
 import { base64UrlToBytes } from "../snapshot/bytes.ts";
 import { algorithmsOf, ALGORITHMS } from "./jwk.ts";
@@ -98,14 +98,14 @@ function named(keyId: string | null, keys: readonly JWK[]): readonly JWK[] {
   return same.length > 0 ? same : keys.filter(({ kid }) => kid === undefined || kid === "");
 }
 
-/** Keys, not promises of them: one that a request left behind unfinished would hang all that come after. */
-const imported = new WeakMap<JWK, Map<string, CryptoKey | Uint8Array>>();
+/** A key by each algorithm that it was asked for with, as jose is given it: what it imports it remembers by that object. */
+const usable = new WeakMap<JWK, Map<string, JWK>>();
 
 /** @param keys those of `candidates` */
 export async function isSigned({ text, algorithm }: ReadToken, keys: readonly JWK[]): Promise<boolean> {
   for (const key of keys) {
     try {
-      await compactVerify(text, await importKey(key, algorithm), { algorithms: [algorithm] });
+      await compactVerify(text, usableFor(key, algorithm), { algorithms: [algorithm] });
       return true;
     } catch {
       // The next key may be the one.
@@ -114,13 +114,15 @@ export async function isSigned({ text, algorithm }: ReadToken, keys: readonly JW
   return false;
 }
 
-async function importKey(key: JWK, algorithm: string): Promise<CryptoKey | Uint8Array> {
-  let byAlgorithm = imported.get(key);
-  if (!byAlgorithm) imported.set(key, (byAlgorithm = new Map()));
-  const known = byAlgorithm.get(algorithm);
-  if (known) return known;
-  const made = await importJWK({ ...key, alg: algorithm }, algorithm);
-  byAlgorithm.set(algorithm, made);
+function usableFor(key: JWK, algorithm: string): JWK {
+  let byAlgorithm = usable.get(key);
+  if (!byAlgorithm) usable.set(key, (byAlgorithm = new Map()));
+  let made = byAlgorithm.get(algorithm);
+  if (!made) {
+    // `candidates` has judged its use, of which jose knows `sig` alone.
+    const { use: _, ...parts } = key;
+    byAlgorithm.set(algorithm, (made = { ...parts, alg: algorithm }));
+  }
   return made;
 }
 

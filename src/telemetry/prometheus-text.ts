@@ -1,7 +1,7 @@
 import type { BytesDelta, Exemplar, MetricDelta } from "../snapshot/rpc.ts";
 import type { IstioMetric } from "../snapshot/telemetry-model.ts";
 import { controlPieces } from "./control-metrics.ts";
-import { counterPieces } from "./counters.ts";
+import { counterPieces } from "./counter-pieces.ts";
 import { escaped, type Format, head } from "./exposition.ts";
 import { type Gauges, gaugePieces } from "./gauges.ts";
 import { BUCKETS, bucketOf, extraIn, METRIC_LABELS } from "./metrics.ts";

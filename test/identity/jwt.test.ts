@@ -1,4 +1,5 @@
 import * as fc from "fast-check";
+import type { JWK } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { hasDuplicateNames } from "../../src/identity/json-names.ts";
 import { readKeySet } from "../../src/identity/jwk.ts";
@@ -78,6 +79,30 @@ describe("signature and times", () => {
     const set = readKeySet(JSON.stringify({ keys })) ?? [];
     return read.ok && isSigned(read.value, candidates(read.value, set));
   };
+  it.each([{ use: "sig" }, { use: "jwt-svid" }, { key_ops: ["verify"] }, { alg: undefined }])(
+    "verifies by a key that says %j, each time",
+    async (said) => {
+      for (const alg of ALGORITHMS) {
+        const token = await issuer.sign(CLAIMS, {}, alg);
+        const keys = issuer.jwks.keys.map((key) => ({ ...key, ...said }));
+        const read = readToken(token);
+        const possible = read.ok ? candidates(read.value, keys as JWK[]) : [];
+        expect(read.ok && (await isSigned(read.value, possible))).toBe(true);
+        expect(read.ok && (await isSigned(read.value, possible))).toBe(true);
+      }
+    },
+  );
+
+  it("verifies by no key for another use", async () => {
+    for (const said of [{ use: "enc" }, { key_ops: ["sign"] }, { alg: "ES384" }])
+      expect(
+        await accepted(
+          await issuer.sign(CLAIMS),
+          issuer.jwks.keys.map((key) => ({ ...key, ...said })),
+        ),
+      ).toBe(false);
+  });
+
   const unnamed = (key: object): object => ({ ...key, kid: undefined });
 
   it("tries keys without id where no key has the token's, and no other", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { didYouMean, namesLike, unmetConditions } from "../../src/kube/known-names.ts";
 import type { KubeObject } from "../../src/resources/object.ts";
-import { readTailFilter } from "../../src/telemetry/tail.ts";
+import { readTailFilter } from "../../src/telemetry/tail-filter.ts";
 
 function object(kind: string, namespace: string, name: string, spec: object = {}): KubeObject {
   const group = { Service: "v1", AuthorizationPolicy: "security.istio.io/v1" }[kind] ?? "networking.istio.io/v1";

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readTailFilter, type TailSubject, tailTest } from "../../src/telemetry/tail.ts";
+import { readTailFilter } from "../../src/telemetry/tail-filter.ts";
+import { type TailSubject, tailTest } from "../../src/telemetry/tail.ts";
 
 const SUBJECT: TailSubject = {
   host: "reviews.shop.svc.cluster.local",

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { failure } from "../../src/kube/status.ts";
-import { readTailFilter } from "../../src/telemetry/tail.ts";
+import { readTailFilter } from "../../src/telemetry/tail-filter.ts";
 import { answer, type Api, isStillLetIn, needsPath } from "./access.ts";
 import { auditReading } from "./audit-routes.ts";
 

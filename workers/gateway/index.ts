@@ -6,6 +6,7 @@ import type { Env } from "./env.ts";
 import { handle } from "./handle.ts";
 import { passOn } from "./rpc-methods.ts";
 import { meshOf } from "./mesh.ts";
+import { prime } from "./prime.ts";
 
 /** The public way in: who calls is what the platform says of the client's certificate. */
 export default {
@@ -30,3 +31,5 @@ class HttpEntrypoint extends WorkerEntrypoint<Env, CallerProps> {
  */
 export class MeshEntrypoint extends HttpEntrypoint {}
 passOn(MeshEntrypoint);
+
+prime();

@@ -1,3 +1,5 @@
+/** The first are few: a cold isolate's first call waits for them. */
+const FIRST_POOL_BYTES = 256;
 const POOL_BYTES = 4_096;
 const DIGITS = "0123456789abcdef";
 
@@ -11,7 +13,8 @@ let used = 0;
  */
 export function randomHex(digits: number): string {
   if (used + digits > pool.length) {
-    pool = hexText(crypto.getRandomValues(new Uint8Array(POOL_BYTES)));
+    const isFirst = pool === "" && digits <= 2 * FIRST_POOL_BYTES;
+    pool = hexText(crypto.getRandomValues(new Uint8Array(isFirst ? FIRST_POOL_BYTES : POOL_BYTES)));
     used = 0;
   }
   used += digits;
