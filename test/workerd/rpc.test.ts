@@ -309,6 +309,12 @@ describe("a service that is not there", () => {
     expect(hits).toBe(8);
   });
 
+  it("is met by every second call of two that take turns, whatever is tried elsewhere", async () => {
+    const attempts: unknown[] = [];
+    for (let at = 0; at < 6; at += 1) attempts.push((await logged(async () => call("Asked")))[0]?.attempts);
+    expect([1, 2].map((count) => attempts.filter((one) => one === count).length)).toEqual([3, 3]);
+  });
+
   it.each([
     { what: "by the policy that the mesh has by itself", entrypoint: "Default", args: [] },
     { what: "with an argument that may be used up", entrypoint: "Asked", args: [{ order: 1 }] },
