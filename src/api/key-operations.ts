@@ -60,12 +60,12 @@ export const KEY_OPERATIONS: Operations = {
       operationId: "createKey",
       summary: "A new API key for a client of a namespace's services",
       description:
-        "What an APIKeyPolicy of that namespace takes, until it ends, is revoked, or the Namespace is deleted. Its hash is kept, the key itself nowhere. It needs the right to write in the namespace, and is a row of the audit.",
+        "What an APIKeyPolicy of that namespace takes, until it ends, is revoked, or the Namespace is deleted; without that Namespace there is none to be had. Its hash is kept, the key itself nowhere. It needs the right to write in the namespace, and is a row of the audit.",
       tags: ["Access"],
       requestBody: body("WantedKey"),
       responses: {
         "201": answer("The key, shown this once.", "KeyMade"),
-        ...errors("BadRequest", "Forbidden", "RequestEntityTooLarge"),
+        ...errors("BadRequest", "Forbidden", "NotFound", "RequestEntityTooLarge"),
       },
       "x-tulle-role": "editor",
       "x-codeSamples": [

@@ -7,6 +7,8 @@ const tokens = new Map<string, string>();
 
 beforeAll(async () => {
   control = await RunningControl.start();
+  for (const name of ["shop", "bank", "paged", "full"])
+    await control.call("POST", "/api/v1/apply", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
   for (const [name, role, namespace] of [
     ["shop", "editor", "shop"],
     ["shop-reader", "viewer", "shop"],
@@ -132,6 +134,26 @@ describe("API keys", () => {
     expect(await stateOf(other.key)).toMatchObject([{ state: "known" }]);
     expect((await apply()).status).toBe(200);
     expect(await stateOf(gone.key)).toEqual([{ state: "revoked", namespace: "brief" }]);
+  });
+
+  it("are made for a Namespace that is there alone: not before it is applied, not once it is deleted, not while it is", async () => {
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "soon" } };
+    const make = async () => control.call("POST", "/api/v1/keys", { name: "a", namespace: "soon" });
+    const refused = { status: 404, json: { message: expect.stringContaining('namespaces "soon" not found: apply') } };
+    expect(await make()).toMatchObject(refused);
+    expect((await control.call("POST", "/api/v1/apply", namespace)).status).toBe(200);
+    expect((await make()).status).toBe(201);
+    const [removed, ...raced] = await Promise.all([
+      control.call("DELETE", "/k8s/api/v1/namespaces/soon"),
+      ...Array.from({ length: 8 }, make),
+    ]);
+    expect(removed.status).toBe(200);
+    for (const { status } of raced) expect([201, 404]).toContain(status);
+    expect(await make()).toMatchObject(refused);
+    const held = await control.sql("SELECT id FROM api_keys WHERE namespace = 'soon' AND revoked_at IS NULL");
+    expect(held).toEqual([]);
+    const rows = await control.sql("SELECT id FROM audit WHERE verb = 'create-key' AND detail LIKE '%\"soon\"%'");
+    expect(rows).toHaveLength(1 + raced.filter(({ status }) => status === 201).length);
   });
 
   it.each([

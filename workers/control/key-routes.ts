@@ -5,14 +5,14 @@ import type { Finding } from "../../src/resources/finding.ts";
 import { reportTo } from "../../src/resources/report.ts";
 import { readShape } from "../../src/resources/shape.ts";
 import { answer, type Api, needsPath, refusal, writerOf } from "./access.ts";
-import { apiKeyStore, type KeyPlace, MAX_KEYS } from "./db/api-keys.ts";
+import { apiKeyStore, type KeyPlace, MAX_KEYS, type NoKey } from "./db/api-keys.ts";
 import { readPlain } from "./json-body.ts";
+import { pageSize } from "./whole-number.ts";
 
 const FORM = '{"name": "acme", "namespace": "shop", "plan"?: "gold", "labels"?: {"team": "a"}, "ttlSeconds"?: 86400}';
 
 /** As if they were objects: who may write policies of a namespace makes its keys, and who may read it sees them. */
 const KEYS = { group: "tulle.dev", resource: "apikeys" };
-import { pageSize } from "./whole-number.ts";
 
 const PAGE = 100;
 const MAX_PAGE = 500;
@@ -57,8 +57,7 @@ export function keyRoutes(): Hono<Api> {
     const expiresAt = ttlSeconds === undefined ? null : now + ttlSeconds * 1_000;
     const key = { name, namespace, plan, labels, expiresAt };
     const made = await apiKeyStore(c.env.DB).create(key, now, writerOf(c));
-    if (made === null)
-      return answer(c, failure("Forbidden", `\`${namespace}\` has ${MAX_KEYS} keys that hold: revoke some first`));
+    if (typeof made === "string") return answer(c, unmade(made, namespace));
     return c.json({ ...made, ...key, createdAt: now }, 201, { "cache-control": "no-store" });
   });
   app.delete("/keys/:id", async (c) => {
@@ -75,6 +74,11 @@ export function keyRoutes(): Hono<Api> {
     return c.body(null, 204);
   });
   return app;
+}
+
+function unmade(why: NoKey, namespace: string): Status {
+  if (why === "full") return failure("Forbidden", `\`${namespace}\` has ${MAX_KEYS} keys that hold: revoke some first`);
+  return failure("NotFound", `namespaces "${namespace}" not found: apply the Namespace first, then make its keys`);
 }
 
 function unread(findings: readonly Finding[]): Status {

@@ -1,9 +1,9 @@
-import { and, asc, count, eq, gt, inArray, isNull, or, sql } from "drizzle-orm";
+import { and, asc, count, eq, exists, gt, inArray, isNull, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { API_KEY_BYTES, apiKeyHash, apiKeyOf } from "../../../src/identity/api-key.ts";
 import type { ApiKey, ApiKeyFact } from "../../../src/request/api-key-fact.ts";
 import { auditLog, type Writer } from "./audit.ts";
-import { apiKeys } from "./schema.ts";
+import { apiKeys, objects } from "./schema.ts";
 
 type Row = typeof apiKeys.$inferSelect;
 
@@ -20,37 +20,45 @@ export type KeyPlace = Pick<ListedKey, "namespace" | "createdAt" | "id">;
 /** Of one namespace: so many that hold. */
 export const MAX_KEYS = 10_000;
 
+/** Why there is no new key. */
+export type NoKey = "full" | "no-namespace";
+
 /** API keys of services' clients: 192 random bits, shown once, kept as SHA-256 (R22). */
 export function apiKeyStore(database: D1Database) {
   const db = drizzle(database);
   const log = auditLog(database);
   return {
-    /**
-     * @param by who makes it, for the audit
-     * @returns null where the namespace has as many as it may have
-     */
+    /** @param by who makes it, for the audit */
     async create(
       wanted: Omit<ApiKey, "id">,
       now: number,
       by: Writer,
-    ): Promise<{ readonly id: string; readonly key: string } | null> {
+    ): Promise<NoKey | { readonly id: string; readonly key: string }> {
       const { namespace, name, plan, labels, expiresAt } = wanted;
       const isCurrent = or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now));
       const held = and(eq(apiKeys.namespace, namespace), isNull(apiKeys.revokedAt), isCurrent);
       const counted = db.select({ count: count() }).from(apiKeys).where(held);
-      const [before] = await counted;
-      if ((before?.count ?? 0) >= MAX_KEYS) return null;
+      const isIt = and(eq(objects.group, ""), eq(objects.kind, "Namespace"), eq(objects.name, namespace));
+      const itself = db.select({ name: objects.name }).from(objects).where(isIt);
+      const whyNot = async (): Promise<NoKey | null> => {
+        if ((await itself).length === 0) return "no-namespace";
+        return ((await counted)[0]?.count ?? 0) >= MAX_KEYS ? "full" : null;
+      };
+      const why = await whyNot();
+      if (why !== null) return why;
       const id = crypto.randomUUID();
       const key = apiKeyOf(crypto.getRandomValues(new Uint8Array(API_KEY_BYTES)));
-      // Of several that are made at once each is counted: without room there is no hash, which undoes the row of the audit, too.
-      const hash = sql`CASE WHEN (${counted}) < ${MAX_KEYS} THEN ${await apiKeyHash(key)} END`;
+      // Of several that are made at once each is counted, and a Namespace that goes meanwhile is gone: then there is no hash, which
+      // undoes the row of the audit, too.
+      const fits = sql`(${counted}) < ${MAX_KEYS} AND ${exists(itself)}`;
+      const hash = sql`CASE WHEN ${fits} THEN ${await apiKeyHash(key)} END`;
       const row = { id, hash, namespace, name, plan, labels: JSON.stringify(labels), createdAt: now, expiresAt };
       const detail = { name, namespace, ...(plan !== null && { plan }) };
       const entry = { ...by, verb: "create-key", targets: [`key/${id}`], at: now, detail };
       try {
         await log.add(entry, db.insert(apiKeys).values(row));
       } catch (error) {
-        if (isFull(error)) return null;
+        if (lacksHash(error)) return (await whyNot()) ?? "full";
         throw error;
       }
       return { id, key };
@@ -99,7 +107,7 @@ export function apiKeyStore(database: D1Database) {
 }
 
 /** The column of the hash must not be empty. */
-function isFull(error: unknown): boolean {
+function lacksHash(error: unknown): boolean {
   const { message, cause } = error as Error;
   return /NOT NULL constraint failed: api_keys\.hash/.test(`${message} ${String(cause)}`);
 }
