@@ -107,7 +107,9 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
   const mirrors =
     route.mirrors === null
       ? NO_MIRRORS
-      : drawMirrors(route.mirrors, facts.seed, (to) => copyTo(slice, route, to, ops, sent, entered));
+      : drawMirrors(route.mirrors, facts.seed, (to) =>
+          copyTo(slice, route, to, ops, copied(route, routed, ops, sent), entered),
+        );
   for (const { cluster: to, copy } of mirrors)
     trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
   const whole = mirrors === NO_MIRRORS ? sending : { ...sending, mirrors };
@@ -126,6 +128,12 @@ function filled({ ops, cluster }: LinkedDestination, route: LinkedRoute, routed:
   const { request, response, ...rest } = filledOps(ops, context);
   const tooLong = isTooLong("request", request, context) || isTooLong("response", response, context);
   return tooLong ? null : { ...rest, request, response };
+}
+
+/** What of a request goes into copies: the API key that its destination takes is none of theirs. */
+function copied({ copyWithout }: LinkedRoute, routed: RequestFacts, ops: LinkedOps, sent: RequestFacts): RequestFacts {
+  if (copyWithout.length === 0) return sent;
+  return { ...sent, headers: changedHeaders(changedHeaders(routed.headers, copyWithout), ops.request) };
 }
 
 /** A copy has the same changes as the request, and is judged as the request would be that went there. */

@@ -3,9 +3,10 @@ import { type Callers, linkCallers } from "../balancing/locality.ts";
 import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { linkWith } from "../match/machine.ts";
+import type { HeaderChange } from "../request/changes.ts";
 import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
-import { type LinkedKeys, linkKeys } from "../policy/api-keys.ts";
+import { keyHeadersOf, type LinkedKeys, linkKeys } from "../policy/api-keys.ts";
 import { enforced } from "../policy/policy-set.ts";
 import { type LinkedJwt, linkJwt, type LinkedPlace, outputHeaders } from "../policy/request-authentication.ts";
 import {
@@ -81,6 +82,8 @@ export interface LinkedRoute {
   readonly filters: LinkedFilters | null;
   /** Null: nobody gets copies. */
   readonly mirrors: readonly LinkedMirror[] | null;
+  /** Takes out of copies the API keys that one of its destinations takes: they are that one's. */
+  readonly copyWithout: readonly HeaderChange[];
   /** Of what it answers by itself; null: none. */
   readonly limits: readonly LinkedLimit[] | null;
 }
@@ -163,7 +166,7 @@ function linkParts(slice: Slice): LinkedSlice {
   const limits = (slice.limits ?? []).map(linkLimit);
   const limitsOf = ({ limits: numbers = [] }: Limited) => numbers.map((number) => limitIn(limits, number));
   const rehearsalsOf = linkRehearsals(slice.rehearsals ?? [], secret);
-  const routes = slice.routes.map((route) => linkRoute(route, clusters, slice.front ?? {}, limitsOf, rehearsalsOf));
+  const routes = slice.routes.map((route) => linkRoute(slice, route, clusters, limitsOf, rehearsalsOf));
   const sets = linkSets(slice, secret, authorizers);
   return {
     model: slice,
@@ -265,15 +268,15 @@ function linkCluster(model: Cluster, callers: Callers, secret: ReadonlySet<strin
 }
 
 function linkRoute(
+  slice: Slice,
   model: Route,
   clusters: ReadonlyMap<string, LinkedCluster>,
-  front: Limited,
   limitsOf: (of: Limited) => readonly LinkedLimit[],
   rehearsalsOf: ReturnType<typeof linkRehearsals>,
 ): LinkedRoute {
   const single = model.destinations.length === 1;
   const total = model.destinations.reduce((sum, { weight }) => sum + weight, 0);
-  const own = [...limitsOf(front), ...limitsOf(model)];
+  const own = [...limitsOf(slice.front ?? {}), ...limitsOf(model)];
   let reached = 0;
   const destinations = model.destinations.flatMap((destination) => {
     const cluster = clusterIn(clusters, destination.cluster);
@@ -293,8 +296,14 @@ function linkRoute(
     answer: linkAnswer(model),
     filters: linkFilters(model),
     mirrors,
+    copyWithout: mirrors === null ? [] : takeKeys(destinations, slice.policySets),
     limits: joinLimits(own),
   };
+}
+
+function takeKeys(destinations: readonly LinkedDestination[], sets: readonly PolicySet[]): readonly HeaderChange[] {
+  const policies = destinations.flatMap(({ cluster }) => cluster.sets.flatMap((index) => sets[index]?.keys ?? []));
+  return keyHeadersOf(policies).map((name) => ({ op: "remove", name }));
 }
 
 /** What names its limits by number. */

@@ -1,4 +1,5 @@
 import { Response } from "miniflare";
+import type { Arrangement } from "./arrangement.ts";
 import {
   mirrorTo,
   outliers,
@@ -8,30 +9,11 @@ import {
   requestAuthentication,
   rewrites,
 } from "./arranged-documents.ts";
-import type { Behaviour } from "./echo.ts";
-import type { GatewayName } from "./fixture.ts";
-import { MIRROR_HOST, type OutsideHost, refusing } from "./outside.ts";
+import { KEYS_ARRANGED } from "./key-arrangements.ts";
+import { mirrorHost, type OutsideHost, refusing } from "./outside.ts";
 import { CLOCKED } from "./stand-ins.ts";
 import type { Trial } from "./trial.ts";
 import { endpoint, routes, TO_API } from "./worlds.ts";
-
-/** What the settings of a case, in words, ask for beside its world: the echo service and the issuer are everybody's. */
-export interface Arrangement {
-  /** In place of the issuer: a host of the outside world that serves the key set of the case's rules. */
-  readonly jwksHost?: string;
-  /** Documents beside the case's policies, in its namespace. */
-  readonly documents?: (index: number) => readonly object[];
-  /** What is written otherwise in the case's policies. */
-  readonly policies?: (text: string) => string;
-  /** Settings of the whole mesh, while the case is tried by itself. */
-  readonly mesh?: object;
-  readonly behaviour?: Behaviour;
-  readonly gateway?: GatewayName;
-  /** Comes before the requests; what it sends itself is not judged. */
-  readonly before?: (trial: Trial) => Promise<void>;
-  /** Comes before each request. @param nth from 0 on */
-  readonly beforeRequest?: (trial: Trial, nth: number) => Promise<void>;
-}
 
 const NOTHING: Arrangement = {};
 const MINUTE = 60_000;
@@ -98,6 +80,7 @@ const BAD_DOCUMENTS: readonly OutsideHost[] = [
 
 const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrangement>([
   ["base", NOTHING],
+  ...KEYS_ARRANGED,
   ["routes: secret.test and api.test both go to the echo service", NOTHING],
   ["no AuthorizationPolicy anywhere; mesh default allow", NOTHING],
   [
@@ -265,7 +248,7 @@ const PATTERNS: readonly (readonly [RegExp, Made])[] = [
   ],
   [
     /^mirror (?:100 % )?to (?:a|an|another|the) (?:\w+ )?service$/,
-    () => ({ documents: (index) => mirrorTo(index, MIRROR_HOST) }),
+    () => ({ documents: (index) => mirrorTo(index, mirrorHost(index)) }),
   ],
   [
     /^service answers with (?:header )?([\w-]+): ([^,;]+)$/,

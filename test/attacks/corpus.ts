@@ -57,8 +57,25 @@ export interface TokenSpec {
   readonly [claim: string]: unknown;
 }
 
+/** An API key that a case wants made. */
+export interface KeySpec {
+  /** By which the case names it: `$key:NAME`. */
+  readonly name: string;
+  /** Whose services take it; absent: `prod`, the case's own. */
+  readonly namespace?: string;
+  /** The client's name; absent: `name`. */
+  readonly client?: string;
+  readonly plan?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly ttlSeconds?: number;
+  readonly revoked?: boolean;
+  /** False: of a key's form, and nobody's. */
+  readonly made?: false;
+}
+
 interface Setup {
   readonly policies?: string;
+  readonly keys?: readonly KeySpec[];
   readonly words?: string;
   readonly document?: string;
   readonly generator?: string;

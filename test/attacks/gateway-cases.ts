@@ -1,6 +1,8 @@
 import { gzipSync } from "node:zlib";
 import { until, within } from "../support/until.ts";
-import { type Arrangement, arrangementOf, standingHosts } from "./arrangements.ts";
+import { makeKeys, withKeys } from "./api-keys.ts";
+import type { Arrangement } from "./arrangement.ts";
+import { arrangementOf, standingHosts } from "./arrangements.ts";
 import { bindingCallOf, bytesOf, type Signers } from "./bytes.ts";
 import { garbageSet } from "./certificates.ts";
 import { checkAnswer, checkMetric, checkRequest, checkRun, checkWarning } from "./conditions.ts";
@@ -142,7 +144,8 @@ export class GatewayCases {
     this.#settled.add(gateway);
     mesh.echo.behave(behaviour);
     try {
-      const running = new RunningCase(mesh, attack, index, arrangement);
+      const keys = await makeKeys(mesh, attack.setup?.keys ?? [], index);
+      const running = new RunningCase(mesh, withKeys(attack, keys), index, arrangement, keys);
       await arrangement.before?.(running);
       mesh.echo.behave(behaviour);
       await running.requests(this.#oneIn);
@@ -193,10 +196,12 @@ class RunningCase implements Trial {
   mirrored: Trial["mirrored"] = [];
   seconds = 0;
   grownMb = 0;
+  readonly keys: Trial["keys"];
   readonly #arrangement: Arrangement;
 
-  constructor(mesh: AttackedMesh, attack: AttackCase, index: number, arrangement: Arrangement) {
+  constructor(mesh: AttackedMesh, attack: AttackCase, index: number, arrangement: Arrangement, keys: Trial["keys"]) {
     this.mesh = mesh;
+    this.keys = keys;
     this.attack = attack;
     this.index = index;
     this.#arrangement = arrangement;

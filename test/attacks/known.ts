@@ -1,11 +1,13 @@
 import { LEAF_FIELDS } from "./certificates.ts";
+import { placeholdersIn } from "./api-keys.ts";
 import type { AttackCase, AttackRequest } from "./corpus.ts";
 
 const names = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 
 const FIELDS = {
   case: names("id title class severity kind target source setup requests must note"),
-  setup: names("policies words document generator n seed"),
+  setup: names("policies words document generator n seed keys"),
+  key: names("name namespace client plan labels ttlSeconds revoked made"),
   request: names(
     "method target host headers body raw scheme tls jwt jwt2 mutate cf_connecting_ip via apply value csr explain " +
       "generator n seed from_ip",
@@ -34,10 +36,24 @@ export function strangerIn(attack: AttackCase): string | null {
   return (
     stranger("case", attack) ??
     stranger("setup", setup) ??
+    strangerInKeys(attack) ??
     stranger("must", must) ??
     requests.map(strangerInRequest).find((found) => found !== null) ??
     null
   );
+}
+
+/** Only a whole mesh has keys; and one that nothing names, or that is named and not there, is a mistake. */
+function strangerInKeys(attack: AttackCase): string | null {
+  const keys = attack.setup?.keys ?? [];
+  if (keys.length > 0 && attack.target !== "gateway") return "setup field `keys` there";
+  const field = keys.map((key) => stranger("key", key)).find((found) => found !== null);
+  if (field !== undefined) return field;
+  const named = placeholdersIn(JSON.stringify(attack));
+  const missing = named.find((name) => !keys.some((key) => key.name === name));
+  if (missing !== undefined) return `key \`${missing}\``;
+  const idle = keys.find(({ name }) => !named.includes(name));
+  return idle === undefined ? null : `use of the key \`${idle.name}\``;
 }
 
 function strangerInRequest(request: AttackRequest): string | null {

@@ -4,8 +4,9 @@ import type { AttackIssuer } from "./tokens.ts";
 /** What a host of the outside world answers; it throws where the connection is refused. */
 export type OutsideHost = (url: URL, nth: number) => Response | Promise<Response>;
 
-/** Stands for a service that copies go to. */
-export const MIRROR_HOST = "mirror.issuer.test";
+/** Stands for the service that copies of a case go to: an address is one namespace's. */
+export const mirrorHost = (index: number): string => `mirror-${index}.issuer.test`;
+const MIRROR = /^mirror-\d+\.issuer\.test$/;
 
 export const refusing: OutsideHost = () => {
   throw new Error("connection refused");
@@ -33,7 +34,7 @@ export class Outside {
   /** @throws where the host refuses connections */
   async answer(text: string, headers: Iterable<readonly [string, string]>): Promise<Response> {
     const url = new URL(text);
-    if (url.hostname === MIRROR_HOST) {
+    if (MIRROR.test(url.hostname)) {
       this.mirrored.push(Object.fromEntries(headers));
       return new Response("ok");
     }

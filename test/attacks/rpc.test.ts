@@ -36,6 +36,7 @@ const BINDINGS: Readonly<Record<string, object>> = {
   FOREIGN_VARIANT: through(propsOf("victim", "orders", { binding: "../EP_VAULT_V1" })),
   VAULT_ENTRYPOINT: through(propsOf("victim", "orders", { entrypoint: "Vault", binding: "vault" })),
   MALLORY_VAULT: through(propsOf("mallory", "orders", { entrypoint: "Vault", binding: "vault" })),
+  MALLORY_KEYED: through(propsOf("mallory", "keyed")),
   NO_NAMESPACE: through({ serviceAccount: "victim", service: host("orders") }),
   NO_ACCOUNT: through({ namespace: "shop", service: host("orders") }),
 };
@@ -65,6 +66,11 @@ spec:
   action: DENY
   selector: { matchLabels: { app: orders } }
   rules: [{ to: [{ operation: { paths: [/default/secret] } }] }]
+---
+apiVersion: tulle.dev/v1alpha1
+kind: APIKeyPolicy
+metadata: { name: keyed, namespace: shop }
+spec: { selector: { matchLabels: { app: keyed } } }
 `;
 
 const WORLD: RpcWorld = {
@@ -80,9 +86,10 @@ const WORLD: RpcWorld = {
   endpoints: {
     EP_ORDERS_V1: { name: "target" },
     EP_ORDERS_V1__vault: { name: "target", entrypoint: "Vault" },
+    EP_KEYED_V1: { name: "target" },
     EP_VAULT_V1: { name: "target", entrypoint: "Vault" },
   },
-  resources: [serviceOf("orders"), serviceOf("vault"), POLICIES].join("\n---\n"),
+  resources: [serviceOf("orders"), serviceOf("vault"), serviceOf("keyed"), POLICIES].join("\n---\n"),
 };
 
 /** What of the gateway nobody may see. */

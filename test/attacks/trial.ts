@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import type { MadeKey } from "./api-keys.ts";
 import type { AttackCase, AttackRequest } from "./corpus.ts";
 import type { Hit } from "./echo.ts";
 import type { AttackedMesh } from "./fixture.ts";
@@ -19,6 +20,8 @@ export interface Trial {
   readonly attack: AttackCase;
   readonly index: number;
   readonly mesh: AttackedMesh;
+  /** API keys, by the names that the case gives them. */
+  readonly keys: ReadonlyMap<string, MadeKey>;
   /** By the order of the requests. */
   readonly seen: readonly Seen[];
   /** Over all requests of the case. */
@@ -34,6 +37,9 @@ export interface Trial {
   /** One more request, which is no part of the case. */
   send(request: AttackRequest): Promise<Seen>;
 }
+
+/** A condition in words, as an assertion on what a case led to. */
+export type Held = (trial: Trial) => void | Promise<void>;
 
 /** Memory of the runtimes that this process started, where the system tells it; else 0. */
 export function runtimeMb(): number {

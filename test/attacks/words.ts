@@ -1,10 +1,8 @@
 import { slowUploads } from "./slow-uploads.ts";
+import { KEY_WORDS } from "./key-words.ts";
 import { demand, demandEqual } from "./outcome.ts";
-import type { Seen, Trial } from "./trial.ts";
+import type { Held, Seen, Trial } from "./trial.ts";
 import { until } from "../support/until.ts";
-
-/** A condition in words, as an assertion on what a case led to. */
-export type Held = (trial: Trial) => void | Promise<void>;
 
 const each =
   (check: (seen: Seen) => void): Held =>
@@ -21,6 +19,7 @@ const notFetched =
 const nothingMore: Held = () => undefined;
 
 const HELD_WORDS: ReadonlyMap<string, Held> = new Map<string, Held>([
+  ...KEY_WORDS,
   ["or present only with the value the gateway itself proved", nothingMore],
   ["not normalized: forwarded exactly as evaluated", nothingMore],
   [
@@ -234,7 +233,7 @@ export function heldBy(words: string): Held | null {
 
 /** Whether a condition is about what the mesh prints, which comes a moment later than the answer. */
 export function readsLog(words: string): boolean {
-  return /^requestPrincipal is|^not read by policy|^one JSON line|rule name only in the log|ejected; others/.test(
+  return /^requestPrincipal is|no log line|^not read by policy|^one JSON line|rule name only in the log|ejected; others/.test(
     words,
   );
 }

@@ -12,7 +12,7 @@ import type { ApiKeyPolicyModel } from "../../src/snapshot/api-key-model.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import type { LimitModel } from "../../src/snapshot/limit-model.ts";
 import type { AuthorizationPolicyModel, Condition, Front, PolicySet, Slice } from "../../src/snapshot/model.ts";
-import { facts, headers, OPEN, slice } from "../decide/requests.ts";
+import { cluster, endpoint, facts, headers, OPEN, slice } from "../decide/requests.ts";
 
 const TEXT = `tk_${"A".repeat(32)}_00000000`;
 const POLICY: ApiKeyPolicyModel = { name: "shop/keys", namespace: "shop", header: "x-api-key", required: true };
@@ -120,6 +120,45 @@ describe("a workload that asks for an API key", () => {
     const set = (value: string) => ({ routes: [{ ...route, request: { set: [["x-api-key", value] as const] } }] });
     expect(verdict(guarded({}, set(TEXT)), sent(null))).toBe("api_key_missing");
     expect(verdict(guarded({}, set("other")), sent(known()))).toBe("forward");
+  });
+});
+
+describe("a copy of a request with a key", () => {
+  const route = {
+    name: "r",
+    matches: [],
+    destinations: [{ cluster: "a", weight: 1 }],
+    mirrors: [{ cluster: "b", share: 1 }],
+  };
+  const { clusters } = slice({}).model;
+  const copyOf = (sets: readonly PolicySet[], change: Partial<Slice["routes"][number]> = {}, fact = known()) => {
+    const [a, b] = [cluster("a", [endpoint("EP_A", 0)]), cluster("b", [endpoint("EP_B", 1)])];
+    const of = slice({
+      keyHeaders: ["x-api-key"],
+      policySets: sets,
+      clusters: { ...clusters, a, b },
+      routes: [{ ...route, ...change }],
+    });
+    return forwarded(of, sent(fact)).mirrors[0]?.copy;
+  };
+  const asks = { ...OPEN, keys: [POLICY] };
+
+  it("has none where the destination takes it: the key is that one's", () => {
+    const copy = copyOf([asks, OPEN]);
+    expect(copy).toMatchObject({ effect: "forward" });
+    expect(copy).not.toHaveProperty("headers.x-api-key");
+  });
+
+  it("is judged by it where the mirror takes keys itself, and has what a route writes there where it takes none", () => {
+    expect(copyOf([asks, asks])).toMatchObject({ effect: "forward" });
+    const foreign = { ...OPEN, keys: [{ ...POLICY, name: "bank/keys", namespace: "bank" }] };
+    expect(copyOf([asks, foreign])).toMatchObject({ effect: "answer", code: "api_key_unknown" });
+    const request = { set: [["x-api-key", "the mirror's"] as const] };
+    expect(copyOf([asks, OPEN], { request })).toHaveProperty("headers.x-api-key", "the mirror's");
+  });
+
+  it("has it as it came where the destination takes none", () => {
+    expect(copyOf([OPEN, OPEN])).toHaveProperty("headers.x-api-key", TEXT);
   });
 });
 
