@@ -10,7 +10,7 @@ import type { EndpointAddress, Probe, Workload } from "../snapshot/model.ts";
 import { endpointAt, ownerOf, sliceEndpointWorkload } from "./addresses.ts";
 import { visible } from "./exports.ts";
 import { importedPorts, importsOf } from "./imports.ts";
-import { namespaceOf, selects, serviceHost, serviceOfHost, trustDomain, viewerNamespace } from "./view.ts";
+import { namespaceNamed, namespaceOf, selects, serviceHost, trustDomain, viewerNamespace } from "./view.ts";
 import { probeOf } from "./probes.ts";
 import { addressOfHost, endpointLabels, firstPair, hostsByName, workloadLabels } from "./entries.ts";
 import type { Viewer, World } from "./world.ts";
@@ -87,10 +87,10 @@ export function numericTargets({ inventory }: World, host: string): ReadonlyMap<
   return new Map(ports.flatMap(({ name, target }) => (typeof target === "number" ? [[name, target]] : [])));
 }
 
-/** Names below a namespace's own are that namespace's: nobody else may stand in for its services (R19). */
+/** Names below a namespace's own are that namespace's: nobody else may stand in for its services, by no pattern either (R19). */
 export function mayOwn(object: KubeObject, host: string): boolean {
-  const service = serviceOfHost(host);
-  return service === null || service.namespace === namespaceOf(object);
+  const owner = namespaceNamed(host);
+  return owner === null || owner === namespaceOf(object);
 }
 
 /** All services that an object defines. */

@@ -50,6 +50,26 @@ export function serviceOfHost(host: string): { readonly name: string; readonly n
   return name !== undefined && namespace !== undefined && more.length === 0 ? { name, namespace } : null;
 }
 
+/** In place of a namespace: the names of all of them. No namespace is called so. */
+export const EVERY_NAMESPACE = "*";
+
+/**
+ * Whose names a host or a pattern stands for: all below a namespace's own are that namespace's, also `pod-0.db.shop.svc.cluster.local`
+ * and `*.shop.svc.cluster.local`.
+ *
+ * @returns null: no namespace's; `EVERY_NAMESPACE` where a pattern is wider than one's names, as `*.local` is
+ */
+export function namespaceNamed(host: string): string | null {
+  const below = `.svc.${CLUSTER_DOMAIN}`;
+  const isPattern = host.startsWith("*");
+  const name = isPattern ? host.slice(1) : host;
+  if (!name.endsWith(below)) return isPattern && below.endsWith(name) ? EVERY_NAMESPACE : null;
+  const labels = name.slice(0, -below.length).split(".");
+  const namespace = labels.pop() ?? "";
+  if (labels.length > 0) return namespace;
+  return isPattern ? EVERY_NAMESPACE : null;
+}
+
 /** Whether every host of a pattern, or the host itself, fits another pattern. */
 export function isWithin(pattern: string, wider: string): boolean {
   if (pattern === wider || wider === "*") return true;

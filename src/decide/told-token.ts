@@ -1,3 +1,4 @@
+import { checkTimes } from "../identity/jwt.ts";
 import type { RefusedToken } from "../request/token-fact.ts";
 import { base64UrlToBytes } from "../snapshot/bytes.ts";
 
@@ -29,7 +30,7 @@ export function toldToken(text: string, now: number): HypotheticalToken | null {
   if (claims === null || typeof claims["iss"] !== "string") return null;
   const { iss, sub, aud, azp, ...rest } = claims;
   const told = { issuer: iss, subject: "", audiences: [], presenter: null, claims: {} };
-  if (isOver(claims, now)) return { ...told, refused: "jwt_invalid" };
+  if (checkTimes({ claims }, now * 1_000) !== null) return { ...told, refused: "jwt_invalid" };
   return {
     ...told,
     subject: typeof sub === "string" ? sub : "",
@@ -50,10 +51,4 @@ function readClaims(payload: string): (Record<string, unknown> & { readonly iss?
   } catch {
     return null;
   }
-}
-
-/** As gateways judge: one without an end is refused. */
-function isOver({ exp, nbf }: Readonly<Record<string, unknown>>, now: number): boolean {
-  if (typeof exp !== "number" || exp <= now) return true;
-  return typeof nbf === "number" && nbf > now;
 }

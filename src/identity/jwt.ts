@@ -69,7 +69,7 @@ function readObject(bytes: Uint8Array): Readonly<Record<string, unknown>> | null
 }
 
 /** @param now epoch ms */
-export function checkTimes({ claims }: ReadToken, now: number): JwtError | null {
+export function checkTimes({ claims }: Pick<ReadToken, "claims">, now: number): JwtError | null {
   const { exp, nbf } = claims;
   const seconds = now / 1_000;
   // `1e999` is a number in JSON and infinite here: a token without end.

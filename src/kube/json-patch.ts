@@ -4,6 +4,8 @@ import { failure, type Status } from "./status.ts";
 
 /** Kubernetes' own limit for JSON patches. */
 const MAX_OPERATIONS = 10_000;
+/** Members of lists that may move up or down to make room, together: each operation at the head of a long list moves all of it. */
+const MAX_MOVED = 20_000_000;
 
 interface Pointer {
   readonly text: string;
@@ -27,10 +29,14 @@ export function jsonPatch(object: unknown, body: unknown): Result<unknown, Statu
     if (!operation.ok) return err(failure("BadRequest", `operation ${index}: ${operation.error}`));
     operations.push(operation.value);
   }
-  const edit: Edit = { root: { [ROOT]: object }, copied: 0 };
+  const edit: Edit = { root: { [ROOT]: object }, copied: 0, moved: 0 };
   for (const [index, operation] of operations.entries()) {
     const problem = carryOut(operation, edit);
     if (problem !== null) return err(failure("Invalid", `operation ${index}: ${problem}`));
+    if (edit.moved > MAX_MOVED)
+      return err(
+        failure("RequestEntityTooLarge", `operation ${index}: too many at the head of long lists; send the lists`),
+      );
   }
   if (!Object.hasOwn(edit.root, ROOT)) return err(failure("Invalid", "the patch removes the whole object; delete it"));
   return ok(edit.root[ROOT]);
@@ -83,6 +89,8 @@ interface Edit {
   readonly root: JsonMap;
   /** Characters copied so far. Their sum has the limit, since copying and removing in turn is work that leaves no trace. */
   copied: number;
+  /** Members of lists that made room or closed a gap so far. */
+  moved: number;
 }
 
 /** @returns null when it is done, or why it cannot be */
@@ -91,18 +99,18 @@ function carryOut(operation: JsonOperation, edit: Edit): string | null {
   const place = placeOf(edit.root, path);
   switch (operation.op) {
     case "add":
-      return insert(place, operation.value) ? null : noPlace(path);
+      return insert(place, operation.value, edit) ? null : noPlace(path);
     case "remove":
-      return take(place) === undefined ? nothingAt(path) : null;
+      return take(place, edit) === undefined ? nothingAt(path) : null;
     case "replace":
       return overwrite(place, operation.value) ? null : nothingAt(path);
     case "test":
       return isSame(memberOf(place.parent, place.key), operation.value) ? null : `the test of \`${path.text}\` failed`;
     case "move": {
-      const moved = take(placeOf(edit.root, operation.from));
+      const moved = take(placeOf(edit.root, operation.from), edit);
       if (moved === undefined) return nothingAt(operation.from);
       // Looked up anew: without the value, later members of its list have moved up.
-      return insert(placeOf(edit.root, path), moved) ? null : noPlace(path);
+      return insert(placeOf(edit.root, path), moved, edit) ? null : noPlace(path);
     }
     case "copy": {
       const source = placeOf(edit.root, operation.from);
@@ -110,7 +118,7 @@ function carryOut(operation: JsonOperation, edit: Edit): string | null {
       if (value === undefined) return nothingAt(operation.from);
       edit.copied += sizeOf(value);
       if (edit.copied > MAX_CHARACTERS) return `all that the patch copies is ${TOO_LARGE}`;
-      return insert(place, structuredClone(value)) ? null : noPlace(path);
+      return insert(place, structuredClone(value), edit) ? null : noPlace(path);
     }
   }
 }
@@ -148,10 +156,11 @@ function memberOf(parent: unknown, key: string): unknown {
 }
 
 /** @returns whether the value could be put there */
-function insert({ parent, key }: Place, value: unknown): boolean {
+function insert({ parent, key }: Place, value: unknown, edit: Edit): boolean {
   if (isList(parent)) {
     const index = key === "-" ? parent.length : INDEX.test(key) ? Number(key) : Infinity;
     if (index > parent.length) return false;
+    edit.moved += parent.length - index;
     parent.splice(index, 0, value);
     return true;
   }
@@ -161,11 +170,13 @@ function insert({ parent, key }: Place, value: unknown): boolean {
 }
 
 /** @returns what stood there and does no longer; undefined where nothing did */
-function take({ parent, key }: Place): unknown {
+function take({ parent, key }: Place, edit: Edit): unknown {
   const value = memberOf(parent, key);
   if (value === undefined) return undefined;
-  if (isList(parent)) parent.splice(Number(key), 1);
-  else if (isMap(parent)) Reflect.deleteProperty(parent, key);
+  if (isList(parent)) {
+    edit.moved += parent.length - Number(key);
+    parent.splice(Number(key), 1);
+  } else if (isMap(parent)) Reflect.deleteProperty(parent, key);
   return value;
 }
 

@@ -20,7 +20,7 @@ export type Patch =
  * @param patch its body as parsed from the request; untrusted
  * @param lists which lists a strategic patch merges, and by what; other patches have no use for it
  * @returns the patched copy; or BadRequest (400) where the patch itself is malformed, RequestEntityTooLarge (413) where
- *   it has more than 10,000 operations, Invalid (422) where it cannot be applied: nothing stands at a path, a `test`
+ *   it has more than 10,000 operations, or too many at the head of long lists, Invalid (422) where it cannot be applied: nothing stands at a path, a `test`
  *   fails, the result would be larger than 1 MiB or nest deeper than 64
  * @see RFC 7396, RFC 6902, and Kubernetes' sig-api-machinery/strategic-merge-patch.md
  */

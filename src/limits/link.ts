@@ -26,6 +26,8 @@ export interface LinkedLimit {
   /** Null: each request. */
   readonly when: OfRequest | null;
   readonly key: readonly OfRequest[];
+  /** All that the key is made of, as it came: who leaves requests without a key out looks whether that is there. */
+  readonly keyLeaves: readonly OfRequest[];
   readonly tiers: readonly { readonly when: OfRequest; readonly rates: readonly Rate[] }[];
   readonly overrides: ReadonlyMap<string, readonly Rate[]>;
   /** Null: 1. */
@@ -82,6 +84,7 @@ export function linkLimit(model: LimitModel): LinkedLimit {
     model,
     when: when === undefined ? null : linkExpression(when, reader),
     key: key.map((part) => linkExpression(part, keyReader)),
+    keyLeaves: key.flatMap(leavesOf).map(reader),
     tiers: tiers.map((tier) => ({ when: linkExpression(tier.when, reader), rates: tier.rates })),
     overrides: new Map(Object.entries(overrides)),
     cost: cost === undefined ? null : linkExpression(cost, reader),
@@ -105,7 +108,7 @@ export function limitAsks(limits: readonly LinkedLimit[], context: LimitContext)
     // What cannot be worked out counts as holding: else whoever leaves a header out would leave the limit out.
     if (when !== null && when(context, 0) === false) continue;
     const parts = keyOf(limit, context);
-    if (parts === null && model.missing === "SKIP") continue;
+    if (parts === null && model.missing === "SKIP" && !isThere(limit, context)) continue;
     const missing = parts === null && model.missing === "REFUSE";
     const cost = costOf(limit, context);
     if (cost === 0 && !missing) continue;
@@ -140,6 +143,14 @@ function keyOf({ key }: LinkedLimit, context: LimitContext): readonly string[] |
     parts.push(text);
   }
   return parts;
+}
+
+/** A header twice, or a path that is too long, makes no key of what is there: nobody gets out of a limit by that. */
+function isThere({ keyLeaves }: LinkedLimit, context: LimitContext): boolean {
+  return keyLeaves.every((leaf) => {
+    const value = leaf(context, 0);
+    return value !== undefined && value !== "";
+  });
 }
 
 function ratesOf({ model, tiers, overrides }: LinkedLimit, key: string, context: LimitContext): readonly Rate[] {

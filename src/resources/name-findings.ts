@@ -69,7 +69,8 @@ export const NAME_FINDINGS = {
   TULLE0110: {
     name: "ForeignHost",
     severity: "error",
-    meaning: "a ServiceEntry names a host that belongs to another namespace's services",
+    meaning:
+      "a ServiceEntry names a host that belongs to another namespace's services, or a pattern that holds such names, as `*.svc.cluster.local` does",
     mend: "put the entry into that namespace, or give the service a name of your own",
   },
   TULLE0111: {
@@ -173,7 +174,7 @@ export const NAME_FINDINGS = {
     name: "RoutesForOthers",
     severity: "warning",
     meaning:
-      "a VirtualService routes a host of another namespace, for the callers of that and of other namespaces: as in Istio nobody is asked for it",
+      "a VirtualService routes a host of another namespace, or a pattern that holds such hosts, for the callers of that and of other namespaces: as in Istio nobody is asked for it",
     mend: 'say `exportTo: ["."]`, so that it is for callers of its own namespace; where it is meant for all, let the owner of the host have it, or the root namespace',
   },
   TULLE0126: {

@@ -410,6 +410,20 @@ describe("among all others", () => {
       says: ["ServiceEntry/e TULLE0110 spec.hosts[0]"],
       beside: [entry("e", "reviews.default.svc.cluster.local", "HTTP")],
     },
+    ...[
+      "pod-0.reviews.shop.svc.cluster.local",
+      '"*.shop.svc.cluster.local"',
+      '"*.reviews.shop.svc.cluster.local"',
+      '"*hop.svc.cluster.local"',
+      '"*.svc.cluster.local"',
+      '"*.local"',
+    ].map((host) => ({
+      of: `${host}, in which other namespaces' services are`,
+      shows: [entry("e", host, "HTTP")],
+      // Some are also told of their `*`.
+      says: expect.arrayContaining(["ServiceEntry/e TULLE0110 spec.hosts[0]"]) as string[],
+      beside: [entry("e", '"*.reviews.default.svc.cluster.local"', "HTTP")],
+    })),
     {
       of: "an address in no range of the mesh",
       shows: [object("WorkloadEntry", "w", "{ address: 10.0.0.1 }")],
@@ -685,6 +699,12 @@ describe("among all others", () => {
       says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
       beside: [ALL_OF_EXAMPLE, routed("a.example.com", "default")],
     },
+    ...['"*.default.svc.cluster.local"', '"*.svc.cluster.local"', '"*.local"'].map((host) => ({
+      of: `a route of all names of ${host}`,
+      shows: [routed(host, "shop")],
+      says: ["VirtualService/a TULLE0125 spec.hosts[0]"],
+      beside: [routed('"*.shop.svc.cluster.local"', "shop")],
+    })),
     {
       of: "a route for the calls of a third namespace",
       shows: [REVIEWS, foreign("exportTo: [third], ")],

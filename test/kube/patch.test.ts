@@ -306,6 +306,18 @@ describe("a JSON patch", () => {
     expect(json(before, Array.from({ length: 3 }, () => copy).flat())).toMatchObject(INVALID);
   });
 
+  it("cannot keep the mesh busy at the head of a long list", () => {
+    const times = (count: number, operation: object) => Array.from({ length: count }, () => operation);
+    const long = (members: number) => ({ a: Array.from({ length: members }, () => 0) });
+    const move = { op: "move", from: "/a/0", path: "/a/-" };
+    expect(json(long(1_000), times(2_000, move))).toEqual(done(long(1_000)));
+    const TOO_MUCH = { ok: false, error: { reason: "RequestEntityTooLarge", code: 413 } };
+    for (const operation of [move, { op: "add", path: "/a/0", value: 0 }, { op: "remove", path: "/a/0" }])
+      expect(json(long(30_000), times(1_000, operation))).toMatchObject(TOO_MUCH);
+    // At its end nothing moves.
+    expect(json(long(30_000), times(1_000, { op: "add", path: "/a/-", value: 0 }))).toEqual(done(long(31_000)));
+  });
+
   it("cannot nest an object without end by moving it into what it holds", () => {
     const before = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`k${index}`, nested(60)]));
     const chain = Array.from({ length: 399 }, (_, index) => ({

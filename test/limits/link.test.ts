@@ -85,6 +85,22 @@ describe("the key of a limit", () => {
     expect(asked({ key, missing: "REFUSE" }, { headers: headers({ "x-a": "1" }) })).toMatchObject({ missing: false });
   });
 
+  it("that a client spoils is counted with others where one that is not there is not counted", () => {
+    const of = (source: string, more: object) => counter({ key: [tree(source)], missing: "SKIP" }, more);
+    const shared = "ns/p/l||";
+    const long = `/${"a".repeat(300)}`;
+    for (const value of ["1,2", "1, 1", ",", "a".repeat(300)])
+      expect(of('request.headers["x-a"]', { headers: headers({ "x-a": value }) })).toBe(shared);
+    expect(of('request.headers["x-a"]', { headers: headers({ "x-a": "1" }) })).toBe("ns/p/l||1:1");
+    expect(of('request.headers["x-a"]', { headers: headers({ "x-a": "" }) })).toBeUndefined();
+    expect(of("request.url_path", { path: long })).toBe(shared);
+    expect(of("request.url_path + request.method", { path: `/${"a".repeat(5_000)}` })).toBe(shared);
+    expect(of('string(int(request.headers["x-a"]))', { headers: headers({ "x-a": "one" }) })).toBe(shared);
+    const both = [tree("request.url_path"), tree('request.headers["x-a"]')];
+    expect(asked({ key: both, missing: "SKIP" }, { path: long })).toBeUndefined();
+    expect(asked({ key: both, missing: "REFUSE" }, { path: long })).toMatchObject({ missing: true });
+  });
+
   it("is never that of other parts", () => {
     eachSeed(20, (draws) => {
       const known = new Map<string, string>();

@@ -18,6 +18,7 @@ import type { Authority } from "./authority/authority.ts";
 import type { IssuedCertificate } from "./authority/issued.ts";
 import { auditLog } from "./db/audit.ts";
 import { readJson } from "./json-body.ts";
+import { pageSize } from "./whole-number.ts";
 
 type Authorities = () => DurableObjectStub<Authority>;
 
@@ -33,7 +34,8 @@ export function caRoutes(authority: Authorities): Hono<Api> {
   for (const path of ["/ca", "/ca/*", "/certificates", "/revocations", "/revocations/*"]) app.use(path, needsPath);
   app.get("/ca", async (c) => c.json(await authority().status()));
   app.get("/certificates", async (c) => {
-    const limit = Math.min(Math.max(Math.floor(Number(c.req.query("limit") ?? PAGE)) || PAGE, 1), MAX_PAGE);
+    const limit = pageSize(c.req.query("limit"), PAGE, MAX_PAGE);
+    if (limit === null) return answer(c, failure("BadRequest", "limit: must be a whole number, and at least 1"));
     const after = placeOf(c.req.query("continue"));
     if (after === null) return answer(c, failure("BadRequest", "`continue` is not what a page before answered"));
     const spiffeId = c.req.query("spiffeId");

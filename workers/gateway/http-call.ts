@@ -11,6 +11,11 @@ import type { Mesh } from "./mesh.ts";
 
 const utf8 = new TextEncoder();
 
+/** `Content-Length: 0` is no body (RFC 9110 §8.6): the runtime makes an empty one of it, which no GET could carry on. */
+function isNone(body: unknown, method: string, headers: Headers): boolean {
+  return body !== null && (method === "GET" || method === "HEAD") && /^0+$/.test(headers.get("content-length") ?? "");
+}
+
 /** A request under way: its answers are responses. */
 export class HttpCall extends Call<Response> implements Incoming {
   readonly request: Request;
@@ -35,7 +40,7 @@ export class HttpCall extends Call<Response> implements Incoming {
     this.url = url;
     this.method = method;
     this.headers = headers;
-    this.body = body;
+    this.body = isNone(body, method, headers) ? null : body;
   }
 
   override places(peer: Peer, accounts: AccountScopes): readonly Place[] {

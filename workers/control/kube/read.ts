@@ -11,6 +11,7 @@ import { err, ok, type Result } from "../../../src/result.ts";
 import { allowed, isStillLetIn } from "../access.ts";
 import { objectStore } from "../db/store.ts";
 import { withTold } from "../programming.ts";
+import { wholeNumber } from "../whole-number.ts";
 import { type Ask, isTrue, refAt } from "./request.ts";
 
 /** Objects read from the database at once, where selectors may leave few of them. */
@@ -71,6 +72,8 @@ export async function list(c: Ask, path: ResourcePath): Promise<Result<Response,
   if (!options.ok) return options;
   const selected = selectors(c, path);
   if (!selected.ok) return selected;
+  const wanted = wantedVersion(c);
+  if (!wanted.ok) return wanted;
   const { limit: limitText, continue: token } = c.req.query();
   if (limitText !== undefined && !/^\d{1,19}$/.test(limitText))
     return err(failure("BadRequest", `limit: \`${limitText.slice(0, 32)}\` is no number of objects`));
@@ -85,18 +88,42 @@ export async function list(c: Ask, path: ResourcePath): Promise<Result<Response,
     : await page(c, path, selected.value, limit, from);
   // All pages are as of the first one's version: who watches from there on misses nothing that changed between them.
   const rv = from?.rv ?? found.rv;
-  if (from && from.rv < found.compacted)
+  if (from && (from.rv < found.compacted || from.rv > found.rv))
     return err(failure("Expired", "the list that `continue` belongs to is too old; list from the start"));
-  const exact = c.req.query("resourceVersionMatch") === "Exact" ? c.req.query("resourceVersion") : undefined;
-  if (exact !== undefined && exact !== String(rv))
+  if (wanted.value !== null && !wanted.value(rv))
     return err(
-      failure("Expired", `the objects as of resourceVersion \`${exact.slice(0, 32)}\` are not kept; list the newest`),
+      failure(
+        "Expired",
+        `the objects as of resourceVersion \`${c.req.query("resourceVersion")}\` are not kept; list the newest`,
+      ),
     );
   const last = found.items.at(-1);
   const next = found.more && last ? continueAfter(last, rv) : undefined;
   const metadata = { resourceVersion: String(rv), ...(next !== undefined && { continue: next }) };
   const items = await told(c, path, form.value, found.items);
   return ok(c.json(listInForm(form.value, path.info, items, metadata, options.value) as object));
+}
+
+/** As of which version a list may be; null: any. */
+function wantedVersion(c: Ask): Result<((rv: number) => boolean) | null, Status> {
+  const version = versionIn(c);
+  if (!version.ok) return version;
+  const { resourceVersion, resourceVersionMatch } = c.req.query();
+  if (resourceVersionMatch === undefined) return ok(null);
+  if (resourceVersion === undefined || resourceVersion === "")
+    return err(failure("Invalid", "resourceVersionMatch: says how a list fits `resourceVersion`; say that, too"));
+  if (resourceVersionMatch === "Exact") return ok((rv) => rv === version.value);
+  if (resourceVersionMatch === "NotOlderThan") return ok((rv) => rv >= (version.value ?? 0));
+  return err(failure("Invalid", "resourceVersionMatch: must be `Exact` or `NotOlderThan`"));
+}
+
+/** Null: of no certain one. */
+function versionIn(c: Ask): Result<number | null, Status> {
+  const { resourceVersion = "" } = c.req.query();
+  const version = resourceVersion === "" || resourceVersion === "0" ? undefined : wholeNumber(resourceVersion);
+  return version === null
+    ? err(failure("BadRequest", `resourceVersion: \`${resourceVersion.slice(0, 32)}\` is none of this server`))
+    : ok(version ?? null);
 }
 
 interface Page {
@@ -195,9 +222,10 @@ async function watch(c: Ask, path: ResourcePath): Promise<Result<Response, Statu
   const start = watchStart(c);
   if (!start.ok) return start;
   const { timeoutSeconds } = c.req.query();
-  const timeoutMs = timeoutSeconds === undefined ? (1 + Math.random()) * WATCH_MS : Number(timeoutSeconds) * 1_000;
-  if (!(timeoutMs >= 0))
+  const seconds = wholeNumber(timeoutSeconds);
+  if (seconds === null)
     return err(failure("BadRequest", `timeoutSeconds: \`${timeoutSeconds}\` is no number of seconds`));
+  const timeoutMs = seconds === undefined ? (1 + Math.random()) * WATCH_MS : seconds * 1_000;
   const stream = await c.env.HUB.getByName("hub").watch({
     account: c.var.account.id,
     browser: c.var.account.browser ?? null,
@@ -232,18 +260,17 @@ function endsInMs({ var: { account } }: Ask): number {
 
 /** Where a watch begins. */
 function watchStart(c: Ask): Result<{ readonly after: number | null; readonly initialBookmark: boolean }, Status> {
-  const { resourceVersion = "", sendInitialEvents, resourceVersionMatch } = c.req.query();
-  const version = resourceVersion === "" || resourceVersion === "0" ? null : Number(resourceVersion);
-  if (version !== null && !(Number.isSafeInteger(version) && version >= 0))
-    return err(failure("BadRequest", `resourceVersion: \`${resourceVersion.slice(0, 32)}\` is none of this server`));
+  const { sendInitialEvents, resourceVersionMatch } = c.req.query();
+  const version = versionIn(c);
+  if (!version.ok) return version;
   if (sendInitialEvents === undefined) {
     if (resourceVersionMatch !== undefined)
       return err(failure("Invalid", "resourceVersionMatch: is for lists, and for watches with `sendInitialEvents`"));
-    return ok({ after: version, initialBookmark: false });
+    return ok({ after: version.value, initialBookmark: false });
   }
   if (resourceVersionMatch !== "NotOlderThan")
     return err(failure("Invalid", "resourceVersionMatch: must be `NotOlderThan` where `sendInitialEvents` is set"));
-  if (!isTrue(sendInitialEvents)) return ok({ after: version, initialBookmark: false });
+  if (!isTrue(sendInitialEvents)) return ok({ after: version.value, initialBookmark: false });
   if (!isTrue(c.req.query("allowWatchBookmarks")))
     return err(failure("Invalid", "allowWatchBookmarks: is needed where `sendInitialEvents` is set"));
   // What there is is never older than any version that this server has told.

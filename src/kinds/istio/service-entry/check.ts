@@ -1,7 +1,7 @@
 import { canonicalHost } from "../../../resources/host.ts";
 import { addressOfHost, hostsByName } from "../../../compile/entries.ts";
 import { mayOwn, serviceFor, type ServiceInfo } from "../../../compile/services.ts";
-import { namespaceOf } from "../../../compile/view.ts";
+import { EVERY_NAMESPACE, namespaceNamed, namespaceOf } from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { errorAt, type Finding, warningAt } from "../../../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../../../resources/object.ts";
@@ -17,8 +17,7 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
     ...spec.hosts.flatMap((host, index) => {
       const field = `spec.hosts[${index}]`;
       const name = canonicalHost(host);
-      if (!mayOwn(object, name))
-        return [errorAt(field, `\`${host}\` is a name of another namespace's service`, "TULLE0110")];
+      if (!mayOwn(object, name)) return [errorAt(field, foreign(host, name), "TULLE0110")];
       const serving = serviceFor(world, name, namespaceOf(object));
       if (serving && isBefore(serving.object, object)) {
         const message = `has no effect: the ${serving.object.kind} \`${serving.namespace}/${serving.object.metadata.name}\` has this name`;
@@ -29,6 +28,12 @@ export function checkAmongOthers(world: World, object: KubeObject): readonly Fin
     ...checkAddresses(world, object, inlineAddresses(object)),
   ];
   return findings.length > 0 ? findings : checkEndpoints(world, object);
+}
+
+function foreign(host: string, name: string): string {
+  return namespaceNamed(name) === EVERY_NAMESPACE
+    ? `\`${host}\` holds names of other namespaces' services`
+    : `\`${host}\` is a name of another namespace's service`;
 }
 
 /** A Service, or an older entry of the namespace, takes the name. */

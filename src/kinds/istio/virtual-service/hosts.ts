@@ -3,7 +3,14 @@ import { onlyFor, visible } from "../../../compile/exports.ts";
 import { exposes, gatewayAt, gatewayPorts } from "../../../compile/istio/gateway-hosts.ts";
 import { routeFor } from "../../../compile/istio/mesh-routes.ts";
 import { serviceFor } from "../../../compile/services.ts";
-import { namespaceOf, patternsIn, qualified, rootNamespace } from "../../../compile/view.ts";
+import {
+  EVERY_NAMESPACE,
+  namespaceNamed,
+  namespaceOf,
+  patternsIn,
+  qualified,
+  rootNamespace,
+} from "../../../compile/view.ts";
 import type { World } from "../../../compile/world.ts";
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import { matchesAll } from "../../../resources/http-match.ts";
@@ -51,7 +58,8 @@ function checkOwner(world: World, object: KubeObject, name: string, field: strin
   // The administrator of the mesh may speak for all.
   if (owner === namespace || namespace === rootNamespace(world)) return [];
   if (!visible(world, object, owner) && onlyFor(world, object).every((only) => only === namespace)) return [];
-  const message = `\`${name}\` is of the namespace \`${owner}\`, and other namespaces' calls of it are routed by this, too: say \`exportTo: ["."]\` to route those of \`${namespace}\` alone`;
+  const whose = owner === EVERY_NAMESPACE ? "holds names of other namespaces" : `is of the namespace \`${owner}\``;
+  const message = `\`${name}\` ${whose}, and other namespaces' calls of it are routed by this, too: say \`exportTo: ["."]\` to route those of \`${namespace}\` alone`;
   return [warningAt(field, message, "TULLE0125")];
 }
 
@@ -61,7 +69,8 @@ function ownerOf(world: World, name: string, namespace: string): string | null {
     const service = serviceFor(world, host, namespace);
     if (service !== null) return service.namespace;
   }
-  return null;
+  // A pattern is for services that come later, too.
+  return name.startsWith("*") ? namespaceNamed(name) : null;
 }
 
 /** Found once for all VirtualServices that ask. */
