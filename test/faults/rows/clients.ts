@@ -2,10 +2,10 @@ import { connect, type Socket } from "node:net";
 import { until } from "../../support/until.ts";
 import { ask, askInTurn } from "../ask.ts";
 import { latency } from "../latency.ts";
-import { type Loaded, others } from "../load.ts";
+import { others } from "../load.ts";
 import { many } from "../many.ts";
 import { onTime } from "../on-time.ts";
-import { atLeast, exactly, type Figure, type Row } from "../row.ts";
+import { atLeast, exactly, type Row } from "../row.ts";
 import { answers, isSilent } from "../upstream.ts";
 import { hostOf, world } from "../world.ts";
 
@@ -87,14 +87,8 @@ export const CLIENT_ROWS: readonly Row[] = [
         await until("all uploads to be cut", () => begun.every(({ answer }) => answer !== ""));
         return loaded;
       };
-      // Each of the three has its own load without them, just before: what else the machine does changes meanwhile.
-      const runs: Loaded[] = [];
-      let figures: readonly Figure[] = [];
-      for (let at = 0; at < 3 && !(figures.length > 0 && figures.every(({ holds }) => holds)); at += 1) {
-        const tried = await latency(await load(), beside, 1);
-        runs.push(...tried.runs);
-        figures = tried.figures;
-      }
+      // Tried again, the row has another load without them, just before: what else the machine does changes meanwhile.
+      const { runs, figures } = await latency(await load(), beside, 1);
       const cut = await onTime("one is cut after", CUT_MS, async () => {
         const upload = new SlowUpload(mesh.portOf(), hostOf("F31-cut"));
         await until("the upload to be cut", () => upload.answer !== "");

@@ -78,32 +78,23 @@ export const COLD_ROWS: readonly Row[] = [
     short: true,
     async run(stage) {
       const upstream = await stage.upstream();
-      let [other, without, sent] = [0, 0, 0];
-      for (let tries = 1; ; tries += 1) {
-        const { mesh, isolate } = await cold(stage, "new");
-        await prepared(mesh, "F3", upstream.port);
-        const load = async (port: number) =>
-          stage.load(port, [{ host: hostOf("F3") }], { seconds: 0.5, connections: 100 });
-        const baseline = await load(mesh.portOf("g1"));
-        for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "throws" });
-        upstream.hits = 0;
-        const port = mesh.portOf(isolate);
-        const [loaded, { headers }] = await Promise.all([
-          load(port),
-          send(`http://127.0.0.1:${port}/`, { host: hostOf("F3") }),
-        ]);
-        sent += loaded.sent;
-        other += others(loaded, 503) + upstream.hits;
-        if (headers["retry-after"] === undefined) without += 1;
-        await mesh.mend();
-        const barMs = barOf(baseline, WITHIN_MS);
-        if (loaded.maxMs > barMs && tries < TRIES) continue;
-        return [
-          exactly(`of ${sent} not 503, or at a service`, other, 0),
-          exactly("without Retry-After", without, 0),
-          bestOf(atMost("slowest answer", loaded.maxMs, barMs, " ms")),
-        ];
-      }
+      const { mesh, isolate } = await cold(stage, "new");
+      await prepared(mesh, "F3", upstream.port);
+      const load = async (port: number) =>
+        stage.load(port, [{ host: hostOf("F3") }], { seconds: 0.5, connections: 100 });
+      const baseline = await load(mesh.portOf("g1"));
+      for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "throws" });
+      upstream.hits = 0;
+      const port = mesh.portOf(isolate);
+      const [loaded, { headers }] = await Promise.all([
+        load(port),
+        send(`http://127.0.0.1:${port}/`, { host: hostOf("F3") }),
+      ]);
+      return [
+        exactly(`of ${loaded.sent} not 503, or at a service`, others(loaded, 503) + upstream.hits, 0),
+        exactly("without Retry-After", headers["retry-after"] === undefined ? 1 : 0, 0),
+        atMost("slowest answer", loaded.maxMs, barOf(baseline, WITHIN_MS), " ms"),
+      ];
     },
   },
   {
