@@ -8,6 +8,18 @@ const PREFIX = { kind: "prefix", value: "/" } as const;
 const WORKLOAD = { name: NAME, namespace: NAME, principal: null, app: NAME, version: NAME };
 const ENDPOINT = { address: { kind: "private", authority: SAMPLE_HOST }, weight: 1, workload: WORKLOAD } as const;
 
+/** A point of the curve, as every public key is: its generator. */
+const JWKS = JSON.stringify({
+  keys: [
+    {
+      kty: "EC",
+      crv: "P-256",
+      x: "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+      y: "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    },
+  ],
+});
+
 const cluster = (id: string): Cluster => ({
   id,
   service: { name: NAME, namespace: NAME, host: SAMPLE_HOST },
@@ -77,7 +89,7 @@ export const SAMPLE_SLICE: Slice = {
           name: NAME,
           issuer: SAMPLE_ISSUER,
           audiences: [NAME],
-          keys: { kind: "inline", jwks: '{"keys":[]}' },
+          keys: { kind: "inline", jwks: JWKS },
           from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: ["access_token"], cookies: [] },
           forwardOriginalToken: true,
           outputClaimToHeaders: [],
