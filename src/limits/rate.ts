@@ -30,14 +30,14 @@ export function ratesText(rates: readonly Rate[]): string {
 
 /** Up to this each request asks the limiter; above, an isolate takes some in advance. */
 const EXACT_UP_TO_PER_SECOND = 100;
-const MAX_LEASE_MS = 1_000;
+const MAX_LEASE_MS = 1_250;
 /** So much where the burst is far larger: an eighth of it at most is held back then. */
 export const MAX_LONG_LEASE_MS = 2_000;
 /** What lives shorter is used up, or lost, before it saves a call. */
 const MIN_LEASE_MS = 50;
 
 /**
- * For how long what was taken in advance may be used, in ms: half of the time in which the burst comes back, a second at most, or an
+ * For how long what was taken in advance may be used, in ms: half of the time in which the burst comes back, 1.25 s at most, or an
  * eighth of it, so that the rest serves as before. 0: nothing is taken in advance.
  */
 export function leaseMs(rates: readonly Rate[]): number {

@@ -4,6 +4,9 @@ import { LONG_REST_MS, MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
 /** Of one key so many isolates a second come back that make one call each, as who takes some in advance, or has rested for long; */
 const ISOLATES_PER_SECOND = 400;
+/** or fewer where its object is called for others, too: so many in all, but of each key twice as many as a limit lets through that is exact; */
+const CALLS_PER_SECOND = 450;
+const LEAST_ISOLATES_PER_SECOND = 200;
 /** and so many requests that were refused, where each is a call. */
 const REFUSED_PER_SECOND = 200;
 /** Keys whose turns are known; the oldest are forgotten. */
@@ -24,11 +27,16 @@ interface Queue {
  */
 export class Turns {
   readonly #queues = new Map<string, Queue>();
+  /** Calls that no isolate was given a turn for, since when they are counted, and how many a second there were before. */
+  #others = 0;
+  #since = Number.NEGATIVE_INFINITY;
+  #othersPerSecond = 0;
 
   /** The same, with their turns. */
   given(asks: readonly Ask[], taken: Taken): Taken {
     const { at, ok } = taken;
     const waits = asks.map((ask, index) => this.#waits(ask, taken.grants[index], ok, at));
+    this.#count(asks.some((ask, index) => waits[index] && isOne(ask)) ? 0 : 1, at);
     if (!waits.includes(true)) return taken;
     const grants = taken.grants.map((grant, index) => {
       const ask = asks[index];
@@ -49,19 +57,36 @@ export class Turns {
     return spareOf(ask, grant) < ask.want && waitMs > 0;
   }
 
-  #next({ counter, rates, cost, want, leaseMs, again }: Ask, now: number): number {
+  #count(others: number, now: number): void {
+    const ms = now - this.#since;
+    if (ms >= 1_000 || ms < 0) {
+      this.#othersPerSecond = ms < 0 ? 0 : (this.#others * 1_000) / ms;
+      this.#others = 0;
+      this.#since = now;
+    }
+    this.#others += others;
+  }
+
+  #next(ask: Ask, now: number): number {
+    const { counter, rates, cost, want, leaseMs } = ask;
     const before = this.#queues.get(counter);
     const takes = leaseMs > 0 ? timeOf(rates, Math.max(cost, want)) : 1_000 / REFUSED_PER_SECOND;
     const byCall = Math.min(now + MAX_REST_MS, startOf(before?.byCall, now) + takes);
-    const isOne = leaseMs > 0 || again === true;
-    const others = startOf(before?.byIsolate, now);
-    const byIsolate = isOne ? Math.min(now + MAX_TURN_MS, others + 1_000 / ISOLATES_PER_SECOND) : others;
+    const left = Math.max(LEAST_ISOLATES_PER_SECOND, CALLS_PER_SECOND - this.#othersPerSecond);
+    const start = startOf(before?.byIsolate, now);
+    const next = Math.min(now + MAX_TURN_MS, start + 1_000 / Math.min(ISOLATES_PER_SECOND, left));
+    const byIsolate = isOne(ask) ? next : start;
     this.#queues.delete(counter);
     this.#queues.set(counter, { byCall, byIsolate });
     const [oldest] = this.#queues.keys();
     if (this.#queues.size > MAX_KEYS && oldest !== undefined) this.#queues.delete(oldest);
-    return Math.ceil((isOne ? Math.max(byCall, byIsolate) : byCall) - now);
+    return Math.ceil((isOne(ask) ? Math.max(byCall, byIsolate) : byCall) - now);
   }
+}
+
+/** No other call of its isolate is under way. */
+function isOne({ leaseMs, again }: Ask): boolean {
+  return leaseMs > 0 || again === true;
 }
 
 /** A clock that went back begins anew. */

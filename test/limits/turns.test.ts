@@ -101,6 +101,21 @@ describe("turns", () => {
     expect(book.begin(asks, START + 1_000)).toHaveProperty("kind", "asking");
   });
 
+  it("leave room for other keys of their object: fewer isolates a second come back, but never less than 200", () => {
+    const isolatesPerSecond = (others: number): number => {
+      const turns = new Turns();
+      const [again, other] = [
+        askOf("key", { limit: 50, windowMs: 1_000 }, { again: true }),
+        askOf("other", { limit: 5_000, windowMs: 1_000 }),
+      ];
+      for (let at = 0; at <= others; at += 1)
+        given(turns, other, { amount: 1, left: 9 }, START + Math.floor((1_000 * at) / others));
+      const rests = Array.from({ length: 2_000 }, () => given(turns, again, {}, START + 1_000) ?? 0);
+      return rests.filter((rest) => rest > 2_000 && rest <= 3_000).length;
+    };
+    expect([10, 50, 190, 250, 4_000].map(isolatesPerSecond)).toEqual([400, 400, 260, 200, 200]);
+  });
+
   it("begin anew where the clock went back", () => {
     const turns = new Turns();
     const ask = askOf("key", { limit: 500, windowMs: 1_000 });
