@@ -4,10 +4,10 @@ import { LONG_REST_MS, MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
 /** Of one key so many isolates a second come back that make one call each, as who takes some in advance, or has rested for long; */
 const ISOLATES_PER_SECOND = 400;
-/** or fewer where its object is called for others, too: so many in all, but of each key twice as many as a limit lets through that is exact; */
+/** or fewer where its object is called for others, too: so many in all, but always twice as many as bring what the limit lets through. */
 const CALLS_PER_SECOND = 450;
-const LEAST_ISOLATES_PER_SECOND = 200;
-/** and so many requests that were refused, where each is a call. */
+const LEAST_PER_SECOND = 200;
+/** Of requests that were refused, where each is a call. */
 const REFUSED_PER_SECOND = 200;
 /** Keys whose turns are known; the oldest are forgotten. */
 const MAX_KEYS = 1_000;
@@ -27,10 +27,11 @@ interface Queue {
  */
 export class Turns {
   readonly #queues = new Map<string, Queue>();
-  /** Calls that no isolate was given a turn for, since when they are counted, and how many a second there were before. */
+  /** Calls that no isolate was given a turn for, and since when they are counted. */
   #others = 0;
   #since = Number.NEGATIVE_INFINITY;
-  #othersPerSecond = 0;
+  /** How many there were a second, the last time and the one before: what is but a rush does not count. */
+  #othersPerSecond: readonly [number, number] = [0, 0];
 
   /** The same, with their turns. */
   given(asks: readonly Ask[], taken: Taken): Taken {
@@ -60,7 +61,7 @@ export class Turns {
   #count(others: number, now: number): void {
     const ms = now - this.#since;
     if (ms >= 1_000 || ms < 0) {
-      this.#othersPerSecond = ms < 0 ? 0 : (this.#others * 1_000) / ms;
+      this.#othersPerSecond = ms < 0 ? [0, 0] : [(this.#others * 1_000) / ms, this.#othersPerSecond[0]];
       this.#others = 0;
       this.#since = now;
     }
@@ -72,7 +73,8 @@ export class Turns {
     const before = this.#queues.get(counter);
     const takes = leaseMs > 0 ? timeOf(rates, Math.max(cost, want)) : 1_000 / REFUSED_PER_SECOND;
     const byCall = Math.min(now + MAX_REST_MS, startOf(before?.byCall, now) + takes);
-    const left = Math.max(LEAST_ISOLATES_PER_SECOND, CALLS_PER_SECOND - this.#othersPerSecond);
+    const enough = Math.max(LEAST_PER_SECOND, leaseMs > 0 ? 2_000 / takes : 0);
+    const left = Math.max(enough, CALLS_PER_SECOND - Math.min(...this.#othersPerSecond));
     const start = startOf(before?.byIsolate, now);
     const next = Math.min(now + MAX_TURN_MS, start + 1_000 / Math.min(ISOLATES_PER_SECOND, left));
     const byIsolate = isOne(ask) ? next : start;

@@ -101,19 +101,37 @@ describe("turns", () => {
     expect(book.begin(asks, START + 1_000)).toHaveProperty("kind", "asking");
   });
 
-  it("leave room for other keys of their object: fewer isolates a second come back, but never less than 200", () => {
+  it.each([
+    ["of which each request is a call: never less than 200", { again: true as const }, [400, 400, 260, 200, 200]],
+    [
+      "taken by parts: never less than twice what brings all of it",
+      { leaseMs: 1_000, want: 8 },
+      [400, 400, 260, 250, 250],
+    ],
+  ])("leave room for other keys of their object, of a key %s isolates a second", (_, how, expected) => {
     const isolatesPerSecond = (others: number): number => {
       const turns = new Turns();
-      const [again, other] = [
-        askOf("key", { limit: 50, windowMs: 1_000 }, { again: true }),
+      const [ask, other] = [
+        askOf("key", { limit: 1_000, windowMs: 1_000 }, how),
         askOf("other", { limit: 5_000, windowMs: 1_000 }),
       ];
-      for (let at = 0; at <= others; at += 1)
+      for (let at = 0; at <= 2 * others; at += 1)
         given(turns, other, { amount: 1, left: 9 }, START + Math.floor((1_000 * at) / others));
-      const rests = Array.from({ length: 2_000 }, () => given(turns, again, {}, START + 1_000) ?? 0);
+      const rests = Array.from({ length: 2_000 }, () => given(turns, ask, {}, START + 2_000) ?? 0);
       return rests.filter((rest) => rest > 2_000 && rest <= 3_000).length;
     };
-    expect([10, 50, 190, 250, 4_000].map(isolatesPerSecond)).toEqual([400, 400, 260, 200, 200]);
+    expect([10, 50, 190, 250, 4_000].map(isolatesPerSecond)).toEqual(expected);
+  });
+
+  it("do so for no rush that is over within a second", () => {
+    const turns = new Turns();
+    const [again, other] = [
+      askOf("key", { limit: 50, windowMs: 1_000 }, { again: true }),
+      askOf("other", { limit: 5_000, windowMs: 1_000 }),
+    ];
+    for (let at = 0; at <= 1_000; at += 1) given(turns, other, { amount: 1, left: 9 }, START + at);
+    const rests = Array.from({ length: 2_000 }, () => given(turns, again, {}, START + 1_000) ?? 0);
+    expect(rests.at(-1)).toBe(5_000);
   });
 
   it("begin anew where the clock went back", () => {
