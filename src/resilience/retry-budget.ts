@@ -44,8 +44,11 @@ export class RetryBudget {
    */
   take(settings: PoolSettings, now: number): boolean {
     if (this.#retrying >= this.#mostAtOnce(settings, now)) return false;
-    if (this.#retries.count(now) + 1 <= SHARE * this.#requests.count(now)) this.#retries.add(now);
-    else if (!this.#reserve.take(now)) return false;
+    // What a second leaves of the reserve is lost, what it leaves of the share is there for a burst.
+    if (!this.#reserve.take(now)) {
+      if (this.#retries.count(now) + 1 > SHARE * this.#requests.count(now)) return false;
+      this.#retries.add(now);
+    }
     this.#retrying += 1;
     return true;
   }

@@ -26,8 +26,8 @@ class NaiveBudget {
       most = Math.max(minConcurrency, Math.floor((percent * of) / 100));
     }
     if (this.retrying + 1 > most) return false;
-    if ((recent(this.#byShare, 10_000) + 1) * 5 <= recent(this.#begun, 10_000)) this.#byShare.push(now);
-    else if (this.#byReserve.filter((time) => now - time < 1_000).length < 10) this.#byReserve.push(now);
+    if (this.#byReserve.filter((time) => now - time < 1_000).length < 10) this.#byReserve.push(now);
+    else if ((recent(this.#byShare, 10_000) + 1) * 5 <= recent(this.#begun, 10_000)) this.#byShare.push(now);
     else return false;
     this.retrying += 1;
     return true;
@@ -116,6 +116,21 @@ describe("a retry budget", () => {
       }
       expect(taken).toBeLessThanOrEqual(0.2 * 4_000 + 10 * 20);
     }
+  });
+
+  it("lets all be tried again of 60 a second of which a third fails, though a second's come at once beside them", () => {
+    const budget = new RetryBudget();
+    let withheld = 0;
+    for (let call = 0; call < 60 * 11; call += 1) {
+      const now = Math.floor((Math.min(call, 600) * 1_000) / 60);
+      budget.begin({}, now);
+      if (call % 3 === 0) {
+        if (budget.take({}, now)) budget.give();
+        else withheld += 1;
+      }
+      budget.end();
+    }
+    expect(withheld).toBe(0);
   });
 
   it("lets the first request of a quiet service be tried again", () => {
