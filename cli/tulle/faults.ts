@@ -125,8 +125,10 @@ function lasting(text: string): number {
 }
 
 async function add(service: string, options: AddOptions): Promise<void> {
-  if ((options.delay === undefined) === (options.abort === undefined))
+  if (options.delay === undefined && options.abort === undefined)
     throw usageError("say what becomes of the calls: give --delay or --abort");
+  if (options.delay !== undefined && options.abort !== undefined)
+    throw usageError("give --delay or --abort, not both: two rehearsals make both");
   if (options.name !== undefined && !isDnsSubdomain(options.name))
     throw usageError(`\`${options.name}\` is no name; use lower-case letters, digits, \`-\` and \`.\``);
   const client = connect(options);
@@ -188,9 +190,10 @@ async function found(client: Client, namespace: string, name: string) {
     const { at } = await ask({ ...client, send: async () => answer }, call, z.looseObject({}));
     return { targetRef: { ...targetRef, name }, at };
   }
-  throw new CommandError(
-    `namespace \`${namespace}\` has no Service or ServiceEntry \`${name}\`; name one of its own, or another namespace with -n`,
-  );
+  const [, own, of] = /^([^.]+)\.([^.]+)\.svc(?:\.|$)/.exec(name) ?? [];
+  const mend =
+    own === undefined ? "name one of its own, or another namespace with -n" : `of a host give \`${own} -n ${of}\``;
+  throw new CommandError(`namespace \`${namespace}\` has no Service or ServiceEntry \`${name}\`; ${mend}`);
 }
 
 async function written(client: Client, object: object): Promise<z.infer<typeof Applied>> {
@@ -257,15 +260,20 @@ async function clear(names: readonly string[], { all, ...options }: ClearOptions
   const listed = all ? (await ask(client, { below: "/k8s/apis", path }, Rehearsals)).value.items : [];
   const meant = all ? listed.map(({ metadata }) => metadata.name) : names;
   const cleared: string[] = [];
+  let missed = async (): Promise<unknown> => null;
   for (const name of meant) {
     const call = { method: "DELETE", below: "/k8s/apis", path: `${path}/${encodeURIComponent(name)}` } as const;
     const answer = await client.send(call);
-    // It ended meanwhile.
-    if (all && answer.status === 404) continue;
-    await ask({ ...client, send: async () => answer }, call, z.looseObject({}));
-    cleared.push(name);
+    const told = async () => ask({ ...client, send: async () => answer }, call, z.looseObject({}));
+    if (answer.status !== 404) {
+      await told();
+      cleared.push(name);
+      // Of all that there are it ended meanwhile; of those that are named it is said, once the others are cleared.
+    } else if (!all) missed = told;
   }
-  if (await printStructured(options.output, { cleared })) return;
-  if (cleared.length === 0) return tell("nothing is rehearsed");
-  for (const name of cleared) print(`faultrehearsal.tulle.dev/${name} cleared`);
+  if (!(await printStructured(options.output, { cleared }))) {
+    for (const name of cleared) print(`faultrehearsal.tulle.dev/${name} cleared`);
+    if (all && cleared.length === 0) tell("nothing is rehearsed");
+  }
+  await missed();
 }

@@ -22,6 +22,8 @@ const heldFor = text((value) => {
 
 const instant = text((value) => timeOf(value) !== null, "a time in UTC, such as `2026-01-31T12:00:00Z`");
 
+const SHARE = "the share of requests is beside the fault: `spec.percentage`";
+
 export const FaultRehearsal = strict({
   targetRef: strict({
     group: z.string().exactOptional(),
@@ -35,14 +37,17 @@ export const FaultRehearsal = strict({
     .refine((headers) => Object.keys(headers).length <= MAX_HEADERS, { error: `must be at most ${MAX_HEADERS}` })
     .exactOptional(),
   percentage: ExactPercent.exactOptional(),
-  delay: strict({ fixedDelay: heldFor }).exactOptional(),
-  abort: strict({
-    httpStatus: z.int().min(200).max(599).exactOptional(),
-    grpcStatus: text(
-      (value) => grpcCode(value) !== null,
-      "a status of gRPC by its name, such as `UNAVAILABLE`, or its number",
-    ).exactOptional(),
-  }).exactOptional(),
+  delay: strict({ fixedDelay: heldFor }, { percentage: SHARE }).exactOptional(),
+  abort: strict(
+    {
+      httpStatus: z.int().min(200).max(599).exactOptional(),
+      grpcStatus: text(
+        (value) => grpcCode(value) !== null,
+        "a status of gRPC by its name, such as `UNAVAILABLE`, or its number",
+      ).exactOptional(),
+    },
+    { percentage: SHARE },
+  ).exactOptional(),
   endsAt: instant,
 });
 
@@ -67,7 +72,7 @@ export function checkFaultRehearsal(spec: FaultRehearsalSpec, report: Report): v
 function checkTarget({ group = "", kind, namespace = "" }: FaultRehearsalSpec["targetRef"], report: Report): void {
   if (namespace !== "")
     report.at("namespace").error("the service is of the rehearsal's own namespace; leave `namespace` out");
-  if (kind === "VirtualService" && group === "networking.istio.io")
+  if (kind === "VirtualService" && (group === "networking.istio.io" || group === ""))
     return report
       .at("kind")
       .error(

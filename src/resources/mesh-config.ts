@@ -12,6 +12,7 @@ import { checkDefaultProviders, DefaultProviders } from "./default-providers.ts"
 import { checkProviders, ExtensionProvider } from "./extension-providers.ts";
 import type { Context } from "./kind.ts";
 import { accessLogFields, checkAccessLog } from "./log-provider.ts";
+import { warnOfEmptyPolicy } from "./outbound-traffic.ts";
 import type { Report } from "./report.ts";
 import { checkRetries, Retries } from "./retries.ts";
 import { checkSignIn, SignIn } from "./sign-in.ts";
@@ -163,6 +164,7 @@ export function checkMeshConfig(spec: MeshConfigSpec, report: Report, context: C
   if (context.metadata.name !== "default")
     context.object.at("metadata", "name").error("a mesh has one MeshConfig; name it `default`");
   checkVisibility(spec, report);
+  warnOfEmptyPolicy(spec, report);
   checkAliases(spec, report.at("trustDomainAliases"));
   checkProviders(spec.extensionProviders ?? [], report.at("extensionProviders"));
   checkTracing(spec, report);

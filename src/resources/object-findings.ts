@@ -87,4 +87,11 @@ export const OBJECT_FINDINGS = {
       "together with others the object is more than gateways take: it was stored before there was this bound, or before a gateway served so much; other writes pass, one that makes it more does not",
     mend: "the message says what to make smaller",
   },
+  TULLE0013: {
+    name: "EmptyBlocks",
+    severity: "warning",
+    meaning:
+      "an `outboundTrafficPolicy` without a `mode` is REGISTRY_ONLY, as in Istio: calls to hosts that are not seen are answered with 502",
+    mend: "write the `mode` that is meant, or leave `outboundTrafficPolicy` out",
+  },
 } as const satisfies Readonly<Record<`TULLE${number}`, FindingKind>>;

@@ -65,10 +65,13 @@ const Limit = strict({
   headers: choice(["Standard", "Both", "None"]).exactOptional(),
 });
 
-export const RateLimitPolicy = strict({
-  targetRefs: list(TargetRef).max(MAX_TARGETS),
-  limits: list(Limit).max(MAX_LIMITS),
-});
+export const RateLimitPolicy = strict(
+  {
+    targetRefs: list(TargetRef).max(MAX_TARGETS),
+    limits: list(Limit).max(MAX_LIMITS),
+  },
+  { selector: "a limit is of what is called, not of workloads: name that in `targetRefs`" },
+);
 
 export type RateLimitPolicySpec = z.infer<typeof RateLimitPolicy>;
 export type LimitTargetSpec = z.infer<typeof TargetRef>;

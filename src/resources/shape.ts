@@ -19,7 +19,10 @@ export function readShape<T>(schema: z.ZodType<T>, input: unknown, report: Repor
   const refusing = new Set(
     issues.filter((issue) => issue.code === "unrecognized_keys").map((issue) => pathKey(issue.path)),
   );
+  const mistyped = new Set(issues.filter(({ code }) => code === "invalid_type").map(({ path }) => pathKey(path)));
   for (const issue of issues) {
+    // A text is as long as a list may be, or longer: that says nothing.
+    if ((issue.code === "too_big" || issue.code === "too_small") && mistyped.has(pathKey(issue.path))) continue;
     const place = report.at(...issue.path.map((key) => (typeof key === "symbol" ? String(key) : key)));
     if (issue.code === "unrecognized_keys") {
       const object = schemaAt(schema, issue.path);

@@ -4,6 +4,7 @@ import { choice, list, never, portNumber, REASON, strict, text } from "./fields.
 import { isHostPattern, isPartial } from "./host.ts";
 import type { Context } from "./kind.ts";
 import { hostName, isDnsLabel, labels, optionalPortName } from "./names.ts";
+import { warnOfEmptyPolicy } from "./outbound-traffic.ts";
 import { protocol } from "./protocol.ts";
 import type { Report } from "./report.ts";
 import { warnOfEmptySelector } from "./selector.ts";
@@ -96,6 +97,7 @@ export function checkSidecar(spec: SidecarSpec, report: Report, { metadata }: Co
   if (spec.inboundConnectionPool !== undefined)
     checkPool(spec.inboundConnectionPool, report.at("inboundConnectionPool"));
   checkEgress(spec.egress ?? [], metadata.namespace ?? "default", report.at("egress"));
+  warnOfEmptyPolicy(spec, report);
   const { mode = "REGISTRY_ONLY", egressProxy } = spec.outboundTrafficPolicy ?? {};
   if (egressProxy !== undefined && mode !== "ALLOW_ANY")
     report.at("outboundTrafficPolicy", "egressProxy").error("needs the mode `ALLOW_ANY`");

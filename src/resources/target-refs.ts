@@ -65,7 +65,7 @@ function checkTarget({ group = "", kind, namespace = "" }: TargetRefSpec, report
     report
       .at("kind")
       .error(
-        'a target is a `Service` (group `""`) or a `ServiceEntry` (group `networking.istio.io`)',
+        `a target is a \`Service\` (group \`""\`) or a \`ServiceEntry\` (group \`networking.istio.io\`)${kind === "Gateway" ? "; for a Gateway, `selector` with its workload's labels, in the namespace `istio-system`" : ""}`,
         "FieldValueNotSupported",
       );
 }

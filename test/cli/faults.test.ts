@@ -122,7 +122,13 @@ describe("tulle fault", () => {
       stdout: "faultrehearsal.tulle.dev/slow cleared\n",
     });
     expect(JSON.parse((await fault(["clear", "--all", "-o", "json"])).stdout)).toEqual({ cleared: ["slow"] });
-    expect(await fault(["clear", "gone"])).toMatchObject({ code: 1 });
+    expect(await fault(["clear", "gone"])).toMatchObject({ code: 1, stdout: "" });
+  });
+
+  it("clears those that are there of several, says so, and then that one is not", async () => {
+    const { code, stdout, stderr } = await fault(["clear", "gone", "slow"]);
+    expect([code, stdout]).toEqual([1, "faultrehearsal.tulle.dev/slow cleared\n"]);
+    expect(stderr).toMatch(/not found|no route|gone/);
   });
 
   it("tells what refuses it", async () => {
@@ -132,12 +138,15 @@ describe("tulle fault", () => {
     };
     expect((await fault(["add", "reviews", "--delay", "1s"])).stderr).toContain("forbidden: not yours");
     expect((await fault(["add", "nobody", "--delay", "1s"])).stderr).toContain(
-      "has no Service or ServiceEntry `nobody`",
+      "has no Service or ServiceEntry `nobody`; name one of its own",
+    );
+    expect((await fault(["add", "reviews.default.svc.cluster.local", "--delay", "1s"])).stderr).toContain(
+      "of a host give `reviews -n default`",
     );
   });
 
   it.each([
-    [["add", "reviews"], "give --delay or --abort"],
+    [["add", "reviews"], "say what becomes of the calls: give --delay or --abort"],
     [["add", "reviews", "--delay", "1s", "--abort", "503"], "give --delay or --abort"],
     [["add", "reviews", "--delay", "31s"], "1ms to 30s"],
     [["add", "reviews", "--abort", "600"], "200 to 599"],

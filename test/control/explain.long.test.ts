@@ -208,7 +208,10 @@ describe("a request that was recorded", () => {
       404,
       "there is no hop 3 of it: one hop is recorded, number 0",
     ]);
-    expect([none.status, none.json["message"]]).toEqual([404, expect.stringContaining("there is no record of it")]);
+    expect([none.status, none.json["message"]]).toEqual([
+      404,
+      expect.stringContaining("there is no record of `nobody`"),
+    ]);
     expect((await control.call("GET", "/api/v1/explain?requestId=denied&hop=0")).status).toBe(200);
   });
 

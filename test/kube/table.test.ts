@@ -119,6 +119,9 @@ describe("columnsOf", () => {
     ["PeerAuthentication", ["Name", "Mode", "Status", "Age"], []],
     ["RequestAuthentication", ["Name", "Status", "Age"], []],
     ["MeshConfig", ["Name", "Status", "Age"], []],
+    ["APIKeyPolicy", ["Name", "Target", "Header", "Presence", "Status", "Age"], []],
+    ["RateLimitPolicy", ["Name", "Target", "Limits", "Status", "Age"], []],
+    ["FaultRehearsal", ["Name", "Service", "Delay", "Abort", "Percent", "Ends", "Status", "Age"], []],
     ["EnrolmentRule", ["Name", "Issuer", "Subject", "Status", "Age"], []],
   ])("of %s are upstream's, and a Status in the mesh's", (kind, narrow, wide) => {
     const columns = columnsOf(named(kind));
@@ -213,6 +216,31 @@ describe("cells", () => {
     [object("PeerAuthentication", { spec: { mtls: { mode: "STRICT" } } }), { Mode: "STRICT" }],
     [object("PeerAuthentication", { spec: {} }), { Mode: null }],
     [object("Gateway", {}, { creationTimestamp: undefined }), { Age: null }],
+    [
+      object("FaultRehearsal", { spec: { abort: { httpStatus: 503 }, percentage: { value: 0.5 } } }),
+      { Delay: null, Abort: "503", Percent: "0.5" },
+    ],
+    [
+      object("FaultRehearsal", { spec: { abort: { grpcStatus: "UNAVAILABLE" } } }),
+      { Abort: "UNAVAILABLE", Percent: "100" },
+    ],
+    [object("APIKeyPolicy", { spec: {} }), { Target: "all", Header: "x-api-key", Presence: "Required" }],
+    [
+      object("APIKeyPolicy", {
+        spec: { targetRefs: [{ name: "a" }, { name: "b" }], header: "x-k", presence: "Optional" },
+      }),
+      { Target: "a,b", Header: "x-k", Presence: "Optional" },
+    ],
+    [object("APIKeyPolicy", { spec: { selector: { matchLabels: { app: "a", v: "1" } } } }), { Target: "app=a,v=1" }],
+    [
+      object("RateLimitPolicy", {
+        spec: {
+          targetRefs: [{ name: "a" }],
+          limits: [{ name: "each", rates: [{ limit: 10, window: "1s" }] }, { name: "all" }],
+        },
+      }),
+      { Target: "a", Limits: "each=10/1s,all" },
+    ],
     [object("Gateway", {}, { creationTimestamp: "yesterday" }), { Age: "<invalid>" }],
     [object("Gateway", {}, { creationTimestamp: "2026-07-01T12:00:01Z" }), { Age: "0s" }],
 

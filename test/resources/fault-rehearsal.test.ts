@@ -38,6 +38,8 @@ describe("FaultRehearsal", () => {
     [{ delay: undefined, abort: { httpStatus: 101 } }, "200"],
     [{ delay: undefined, abort: { grpcStatus: "BROKEN" } }, "a status of gRPC"],
     [{ percentage: { value: 0 } }, "rehearses nothing"],
+    [{ delay: { fixedDelay: "1s", percentage: { value: 5 } } }, "beside the fault: `spec.percentage`"],
+    [{ targetRef: { kind: "VirtualService", name: "a" } }, "in `route` the name"],
     [{ percentage: {} }, "rehearses nothing"],
     [{ percentage: { value: -1 } }, "percentage"],
     [{ percentage: { value: 100.1 } }, "percentage"],

@@ -60,6 +60,12 @@ describe("an object by itself", () => {
       beside: "{ host: a, subsets: [{ name: v1, labels: { version: v1 } }] }",
     },
     {
+      code: "TULLE0013",
+      kind: "Sidecar",
+      shows: "{ outboundTrafficPolicy: {} }",
+      beside: "{ outboundTrafficPolicy: { mode: REGISTRY_ONLY } }",
+    },
+    {
       code: "TULLE0101",
       kind: "VirtualService",
       shows: `{ hosts: [a.test], gateways: [front.example.com], http: [{ ${ROUTE} }] }`,

@@ -43,6 +43,38 @@ describe("a message says how to mend what people write", () => {
     expect(read.ok ? "" : read.error).toContain(says);
   });
 
+  it("a text where a list is meant: that, and not how long it is", () => {
+    const limits = "[{name: a, key: source.address, rates: [{limit: 1, window: 1s}]}]";
+    const said = messages(
+      `{apiVersion: tulle.dev/v1alpha1, kind: RateLimitPolicy, metadata: {name: a}, spec: {targetRefs: [{kind: Service, name: a}], limits: ${limits}}}`,
+    );
+    expect(said).toContain("must be a list");
+    expect(said).not.toContain("at most");
+  });
+
+  it.each([
+    ["targetRefs: [{group: networking.istio.io, kind: Gateway, name: a}]", "for a Gateway, `selector`"],
+    ["selector: {matchLabels: {istio: ingressgateway}}", "its workload stands in `istio-system`"],
+  ])("a policy for a Gateway: %s", (spec, says) => {
+    const keys = `{apiVersion: tulle.dev/v1alpha1, kind: APIKeyPolicy, metadata: {name: a}, spec: {${spec}}}`;
+    expect(spec.startsWith("selector") ? told(keys) : messages(keys)).toContain(says);
+  });
+
+  it.each([
+    ["targetRef: {kind: Service, name: a.shop.svc.cluster.local}", "a Service goes by its own name"],
+    ["targetRef: {kind: Service, name: a}", /nothing is rehearsed$/],
+  ])("a rehearsal of what is not there: %s", (target, says) => {
+    const spec = `{${target}, delay: {fixedDelay: 1s}, endsAt: "2126-01-31T12:00:00Z"}`;
+    const read = told(`{apiVersion: tulle.dev/v1alpha1, kind: FaultRehearsal, metadata: {name: a}, spec: ${spec}}`);
+    expect(read).toMatch(says);
+  });
+
+  it("a limit of workloads", () => {
+    expect(
+      messages("{apiVersion: tulle.dev/v1alpha1, kind: RateLimitPolicy, metadata: {name: a}, spec: {selector: {}}}"),
+    ).toContain("name that in `targetRefs`");
+  });
+
   it("a VirtualService that cannot be a delegate", () => {
     const other = route(TO_A).replace("name: a", "name: b");
     expect(told(route("delegate: {name: b}"), other)).toMatch(/no VirtualService `default\/b` without `hosts`/);

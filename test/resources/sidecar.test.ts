@@ -29,9 +29,16 @@ describe("Sidecar", () => {
     ],
     ["a listener's port alone", "{ingress: [{port: {number: 80}, defaultEndpoint: ':80'}]}"],
     ["a policy for other hosts", "{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}"],
-    ["the default of that policy", "{outboundTrafficPolicy: {}}"],
   ])("takes %s", (_, spec) => {
     expect(of(spec)).toEqual([]);
+  });
+
+  it("takes a policy for other hosts without a mode, which blocks, and says so", () => {
+    expect(outbound("")).toEqual(["warning Invalid spec.outboundTrafficPolicy"]);
+    expect(outbound("mode: ALLOW_ANY")).toEqual([]);
+    expect(found("tulle.dev/v1alpha1", "MeshConfig", "{outboundTrafficPolicy: {}}")).toContain(
+      "warning Invalid spec.outboundTrafficPolicy",
+    );
   });
 
   it.each([

@@ -65,7 +65,12 @@ export function explainRoutes(): Hono<Api> {
     const found = hop === undefined ? mostWanted(seen) : seen[Number(hop)];
     const covered = shownWindows(windows, namespace);
     if (found === undefined)
-      return answer(c, hop === undefined || seen.length === 0 ? noRecord(covered) : noHop(hop, seen.length));
+      return answer(
+        c,
+        hop === undefined || seen.length === 0
+          ? noRecord(requestId ?? traceId ?? "", covered)
+          : noHop(hop, seen.length),
+      );
     const told = await recorded(c, slices, found);
     const hops = shownRecords(seen, namespace, domains).map(shownHop);
     return shown(c, told, { record: shownRecord(found, told), hops, windows: covered });
@@ -228,9 +233,9 @@ function noHop(hop: string, count: number): Status {
   return failure("NotFound", `there is no hop ${hop} of it: ${there}`);
 }
 
-function noRecord(windows: ReturnType<typeof shownWindows>): Status {
+function noRecord(asked: string, windows: ReturnType<typeof shownWindows>): Status {
   const covered = windows.map(({ location, from, to, records }) => `${location}: ${records} from ${from} to ${to}`);
   const kept = covered.length === 0 ? "none are kept yet" : `kept are ${covered.join("; ")}`;
-  const message = `there is no record of it: not every call is written down, and records come within some seconds (${kept}). Ask about the request itself instead: \`tulle explain -- curl …\``;
+  const message = `there is no record of \`${asked.slice(0, 64)}\`: not every call is written down, and records come within some seconds (${kept}). Ask about the request itself instead: \`tulle explain -- curl …\``;
   return failure("NotFound", message);
 }

@@ -1,6 +1,6 @@
 import { firstPair, type Labels, selectorOf, workloadLabels } from "../../compile/entries.ts";
 import { missingTargets } from "../../compile/targets.ts";
-import { namespaceOf, rootNamespace, selects } from "../../compile/view.ts";
+import { GATEWAY_NAMESPACE, namespaceOf, rootNamespace, selects } from "../../compile/view.ts";
 import type { World } from "../../compile/world.ts";
 import { type Finding, warningAt } from "../../resources/finding.ts";
 import type { KubeObject } from "../../resources/object.ts";
@@ -22,7 +22,11 @@ export function checkSelector(world: World, object: KubeObject): readonly Findin
   // Of endpoints and Pods each label is looked for by itself: what is told is so, not all that is so is told.
   const pairs = Object.entries(labels).map(([key, value]) => `${namespace}/${key}=${value}`);
   if (pairs.every((each) => inventory.has("labelled", each))) return [];
-  const message = "no workload of the namespace has these labels yet: it guards nothing";
+  const hint =
+    Object.hasOwn(labels, "istio") && namespace !== GATEWAY_NAMESPACE
+      ? `; if a Gateway is meant, its workload stands in \`${GATEWAY_NAMESPACE}\``
+      : "";
+  const message = `no workload of the namespace has these labels yet: it guards nothing${hint}`;
   return [warningAt("spec.selector.matchLabels", message, "TULLE0113")];
 }
 

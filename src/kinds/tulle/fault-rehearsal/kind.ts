@@ -7,7 +7,7 @@ import { checkFaultRehearsal, FaultRehearsal, type FaultRehearsalSpec } from "..
 import { type Finding, warningAt } from "../../../resources/finding.ts";
 import { type KubeObject, refKey } from "../../../resources/object.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
-import { AGE, field } from "../../columns.ts";
+import { AGE, field, text, textOf, valueAt } from "../../columns.ts";
 import { meshKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
@@ -27,6 +27,15 @@ export const FAULT_REHEARSAL = meshKind({
   columns: [
     field("Service", "The service whose callers meet it.", "spec", "targetRef", "name"),
     field("Delay", "How long requests are held.", "spec", "delay", "fixedDelay"),
+    text("Abort", "Status that answers requests, of gRPC or HTTP.", (object) => {
+      const abort = valueAt(object, "spec", "abort");
+      return textOf(valueAt(abort, "grpcStatus")) || textOf(valueAt(abort, "httpStatus")) || null;
+    }),
+    text(
+      "Percent",
+      "How many of the requests meet it.",
+      (object) => textOf(valueAt(object, "spec", "percentage", "value")) || "100",
+    ),
     field("Ends", "When it ends.", "spec", "endsAt"),
     AGE,
   ],
@@ -41,7 +50,9 @@ function checkService(world: World, object: KubeObject): readonly Finding[] {
   const group = kind === "Service" ? "" : "networking.istio.io";
   const service = world.inventory.object(refKey({ group, kind, namespace, name }));
   if (service === null) {
-    const message = `there is no \`${namespace}/${kind}/${name}\` yet: nothing is rehearsed`;
+    const hint =
+      kind === "Service" && name.includes(".") ? ": a Service goes by its own name, without namespace and domain" : "";
+    const message = `there is no \`${namespace}/${kind}/${name}\` yet: nothing is rehearsed${hint}`;
     return [warningAt("spec.targetRef", message, "TULLE0126")];
   }
   if (route === undefined || world.inventory.some(ROUTE_NAMES, route, (other) => leadsTo(other, route, service)))

@@ -13,7 +13,7 @@ import {
 } from "../../../resources/rate-limit-policy.ts";
 import { canonicalHost } from "../../../resources/host.ts";
 import type { VirtualServiceSpec } from "../../../resources/virtual-service.ts";
-import { AGE, field } from "../../columns.ts";
+import { AGE, field, listOf, text, textOf, valueAt } from "../../columns.ts";
 import { meshKind } from "../../kind.ts";
 import { reader } from "../../reader.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
@@ -30,9 +30,23 @@ export const RATE_LIMIT_POLICY = meshKind({
   reader: reader(RateLimitPolicy, checkRateLimitPolicy),
   entries,
   check: checkTargets,
-  columns: [field("Target", "The first of what it is for.", "spec", "targetRefs", "0", "name"), AGE],
+  columns: [
+    field("Target", "The first of what it is for.", "spec", "targetRefs", "0", "name"),
+    text("Limits", "Each by its name, and its first rate.", (object) =>
+      listOf(valueAt(object, "spec", "limits"))
+        .map(limitText)
+        .join(","),
+    ),
+    AGE,
+  ],
   descriptions: DESCRIPTIONS,
 });
+
+function limitText(limit: unknown): string {
+  const name = textOf(valueAt(limit, "name"));
+  const rate = valueAt(limit, "rates", "0");
+  return rate === undefined ? name : `${name}=${textOf(valueAt(rate, "limit"))}/${textOf(valueAt(rate, "window"))}`;
+}
 
 function* entries(object: KubeObject): Entries {
   yield [POLICY_TARGETS, namespaceOf(object)];
