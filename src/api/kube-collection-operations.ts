@@ -106,7 +106,11 @@ console.log(metadata.name, "is of generation", metadata.generation);`,
       tags: ["Kubernetes API"],
       parameters: [
         ...PLACE,
-        query("labelSelector", "string", "As in Kubernetes: `app=web,tier!=db`, `app in (a, b)`."),
+        query(
+          "labelSelector",
+          "string",
+          "As in Kubernetes: `app=web,tier!=db`, `app in (a, b)`; at most 100 requirements.",
+        ),
         query(
           "fieldSelector",
           "string",

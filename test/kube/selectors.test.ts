@@ -39,6 +39,14 @@ describe("a label selector", () => {
     expect(selects(text, labels)).toBe(want);
   });
 
+  it("has at most 100 requirements, with as many values as there are", () => {
+    // Each would be asked of every object.
+    expect(selects("!a,".repeat(100), {})).toBe(true);
+    expect(selects("!a,".repeat(101), {})).toBe(400);
+    expect(selects(`a in (${"b,".repeat(5_000)}c)`, { a: "c" })).toBe(true);
+    expect(selects("a in (\0)", {})).toBe(false);
+  });
+
   it.each([",", "a,", "(,", "a in (b,", "()", "(", "a=b ", "a!"])(
     "of very many `%s` is read in linear time",
     (part) => {
@@ -58,6 +66,8 @@ describe("a field selector", () => {
     { text: "spec.host=a", want: 400 },
     { text: "constructor=a", want: 400 },
     { text: "metadata.name", want: 400 },
+    { text: "metadata.name=a,".repeat(100), want: true },
+    { text: "metadata.name=a,".repeat(101), want: 400 },
   ])("`$text`: $want", ({ text, want }) => {
     const read = fieldSelector(text, { group: "", kind: "Service" });
     expect(read.ok ? read.value(labelled()) : read.error.code).toBe(want);
