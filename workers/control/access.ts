@@ -81,6 +81,17 @@ export const authenticated: MiddlewareHandler<Api> = async (c, next) => {
   return next();
 };
 
+/** `kubectl --as`: who means to do less than they may must not do all of it. */
+export const noImpersonation: MiddlewareHandler<Api> = async (c, next) => {
+  for (const name of c.req.raw.headers.keys())
+    if (name.startsWith("impersonate-")) {
+      const { name: user } = c.var.account;
+      const message = `User "${user}" cannot impersonate: nobody acts as somebody else here; use a token of theirs, without \`--as\``;
+      return answer(c, failure("Forbidden", message));
+    }
+  return next();
+};
+
 /** Whether the request's token still gives what it gave when it was looked at first. */
 export async function isStillLetIn(c: Context<Api>): Promise<boolean> {
   const token = bearer(c.req.header("authorization"));

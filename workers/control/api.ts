@@ -1,6 +1,14 @@
 import { eventLine } from "../../src/telemetry/event-line.ts";
 import { Hono } from "hono";
-import { answer, type Api, authenticated, boundedHeaders, needsPath, noBrowserWrites } from "./access.ts";
+import {
+  answer,
+  type Api,
+  authenticated,
+  boundedHeaders,
+  needsPath,
+  noBrowserWrites,
+  noImpersonation,
+} from "./access.ts";
 import { applyRoutes } from "./apply.ts";
 import { auditRoutes, witnessed } from "./audit-routes.ts";
 import { caRoutes } from "./ca-routes.ts";
@@ -48,6 +56,7 @@ export function controlApi(env: Env): Hono<Api> {
   app.route("/api/v1", enrolRoutes(authority));
   app.route("/api/v1", signInRoutes());
   app.use(authenticated);
+  app.use(noImpersonation);
   app.use("/metrics", needsPath);
   app.get("/metrics", async (c) => {
     const format = formatFor(c.req.header("accept"));
