@@ -1,3 +1,4 @@
+import { canonicalJson } from "../../src/snapshot/canonical.ts";
 import type { Cluster, RetryPolicy, Slice } from "../../src/snapshot/model.ts";
 
 const NAME = "sample";
@@ -46,7 +47,7 @@ const cluster = (id: string): Cluster => ({
 const RETRIES: RetryPolicy = { attempts: 2, on: ["connect-failure", "unavailable"], statusCodes: [], backoffMs: 25 };
 
 /** A host with one of each thing that usual hosts have: a Gateway, routes by header and by weight, a token, policies, a limit. */
-export const SAMPLE_SLICE: Slice = {
+const SLICE: Slice = {
   format: 4,
   host: SAMPLE_HOST,
   front: { gateway: NAME, workload: WORKLOAD, policySet: 0, clientCertificate: "none" },
@@ -123,3 +124,6 @@ export const SAMPLE_SLICE: Slice = {
     },
   ],
 };
+
+/** The same as it would come: its parts have the shapes that those of real ones have. */
+export const SAMPLE_SLICE = JSON.parse(canonicalJson(SLICE)) as Slice;
