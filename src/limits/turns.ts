@@ -14,6 +14,8 @@ const MAX_KEYS = 1_000;
 
 /** Epoch ms of the last turn that was given. */
 interface Queue {
+  /** When that was. */
+  readonly at: number;
   /** By what those before will take, or by how many were refused: a second ahead at most, as calls say nothing of how many isolates make them; */
   readonly byCall: number;
   /** and by how many isolates wait. */
@@ -50,7 +52,7 @@ export class Turns {
     if (grant === undefined || grant.retryAfterMs === Infinity) return false;
     if (grant.amount === 0) return true;
     if (!ok) return false;
-    const waitMs = startOf(this.#queues.get(ask.counter)?.byCall, now) - now;
+    const waitMs = startOf(this.#queues.get(ask.counter), "byCall", now) - now;
     // Who has rested for long would be refused by its next call, or take what others come for.
     if (ask.leaseMs === 0) return ask.again === true && (grant.left < ask.cost || waitMs > LONG_REST_MS);
     if (grant.amount < ask.want) return true;
@@ -72,14 +74,14 @@ export class Turns {
     const { counter, rates, cost, want, leaseMs } = ask;
     const before = this.#queues.get(counter);
     const takes = leaseMs > 0 ? timeOf(rates, Math.max(cost, want)) : 1_000 / REFUSED_PER_SECOND;
-    const byCall = Math.min(now + MAX_REST_MS, startOf(before?.byCall, now) + takes);
+    const byCall = Math.min(now + MAX_REST_MS, startOf(before, "byCall", now) + takes);
     const enough = Math.max(LEAST_PER_SECOND, leaseMs > 0 ? 2_000 / takes : 0);
     const left = Math.max(enough, CALLS_PER_SECOND - Math.min(...this.#othersPerSecond));
-    const start = startOf(before?.byIsolate, now);
+    const start = startOf(before, "byIsolate", now);
     const next = Math.min(now + MAX_TURN_MS, start + 1_000 / Math.min(ISOLATES_PER_SECOND, left));
     const byIsolate = isOne(ask) ? next : start;
     this.#queues.delete(counter);
-    this.#queues.set(counter, { byCall, byIsolate });
+    this.#queues.set(counter, { at: now, byCall, byIsolate });
     const [oldest] = this.#queues.keys();
     if (this.#queues.size > MAX_KEYS && oldest !== undefined) this.#queues.delete(oldest);
     return Math.ceil((isOne(ask) ? Math.max(byCall, byIsolate) : byCall) - now);
@@ -91,9 +93,9 @@ function isOne({ leaseMs, again }: Ask): boolean {
   return leaseMs > 0 || again === true;
 }
 
-/** A clock that went back begins anew. */
-function startOf(end: number | undefined, now: number): number {
-  return end === undefined || end > now + MAX_TURN_MS ? now : Math.max(now, end);
+/** A clock that went back begins anew: by turns from before it all would wait for as long as that went back. */
+function startOf(queue: Queue | undefined, by: "byCall" | "byIsolate", now: number): number {
+  return queue === undefined || now < queue.at ? now : Math.max(now, queue[by]);
 }
 
 /** Milliseconds in which so much comes back. */

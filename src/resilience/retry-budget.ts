@@ -76,8 +76,13 @@ class Reserve {
   /** When each was taken; the oldest is next. */
   readonly #taken: number[] = Array.from({ length: PER_SECOND }, () => Number.NEGATIVE_INFINITY);
   #next = 0;
+  /** When it was last asked for. */
+  #newest = Number.NEGATIVE_INFINITY;
 
   take(now: number): boolean {
+    // Where the clock went back they were taken just now: else there were none for as long as that went back.
+    if (now < this.#newest) for (const [at, taken] of this.#taken.entries()) this.#taken[at] = Math.min(taken, now);
+    this.#newest = now;
     if (now - (this.#taken[this.#next] ?? 0) < 1_000) return false;
     this.#taken[this.#next] = now;
     this.#next = (this.#next + 1) % PER_SECOND;

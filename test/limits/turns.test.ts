@@ -140,4 +140,18 @@ describe("turns", () => {
     expect(given(turns, ask, {}, START)).toBe(5);
     expect(given(turns, ask, {}, START - 3_600_000)).toBe(5);
   });
+
+  it.each([
+    ["take parts", { leaseMs: 500, want: 2 }],
+    ["have rested for long", { again: true as const }],
+    ["make a call for each request", {}],
+  ])("of isolates that %s begin anew by however little the clock went back", (_, how) => {
+    eachSeed(20, (draws) => {
+      const ask = askOf("key", { limit: 500, windowMs: 1_000 }, how);
+      const [turns, anew] = [new Turns(), new Turns()];
+      for (let at = draws.int(1, 500); at > 0; at -= 1) given(turns, ask, {}, START);
+      const back = START - draws.int(1, 59_000);
+      for (let at = 0; at < 3; at += 1) expect(given(turns, ask, {}, back)).toBe(given(anew, ask, {}, back));
+    });
+  });
 });

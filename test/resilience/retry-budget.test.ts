@@ -133,6 +133,20 @@ describe("a retry budget", () => {
     expect(withheld).toBe(0);
   });
 
+  it.each([1, 999, 86_400_000])("has its ten a second again, a second after the clock went back by %d ms", (back) => {
+    const budget = new RetryBudget();
+    const inReserve = (now: number): number => {
+      let taken = 0;
+      for (; budget.take({}, now); taken += 1) budget.give();
+      return taken;
+    };
+    const start = 1_780_000_000_000;
+    expect(inReserve(start)).toBe(10);
+    expect(inReserve(start - back)).toBe(0);
+    expect(inReserve(start - back + 999)).toBe(0);
+    expect(inReserve(start - back + 1_000)).toBe(10);
+  });
+
   it("lets the first request of a quiet service be tried again", () => {
     const budget = new RetryBudget();
     budget.begin({}, 0);
