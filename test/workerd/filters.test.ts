@@ -46,6 +46,7 @@ const ROUTES: Readonly<Record<string, Partial<Route>>> = {
   "/token": { mirrors: [{ cluster: "token", share: 1 }] },
   "/nobody": { mirrors: [{ cluster: "nobody", share: 1 }] },
   "/brief": { mirrors: [{ cluster: "b", share: 1 }], timeoutMs: 1_000 },
+  "/itself": { destinations: [{ cluster: "both", weight: 1 }], mirrors: [{ cluster: "both", share: 1 }] },
   "/full": { mirrors: [{ cluster: "full", share: 1 }] },
   "/held": { destinations: [{ cluster: "narrow", weight: 1, rehearsals: [1] }] },
   "/ended": { destinations: [{ cluster: "b", weight: 1, rehearsals: [3] }] },
@@ -89,6 +90,11 @@ function mirrorCluster(id: string, policySet: number, changes: Partial<Cluster> 
   return { ...cluster, id, endpoints, ...changes };
 }
 
+/** The endpoints of both, in turn. */
+function bothOf(one: Cluster | undefined, other: Cluster): Cluster {
+  return { ...other, loadBalancer: "ROUND_ROBIN", endpoints: [...(one?.endpoints ?? []), ...other.endpoints] };
+}
+
 beforeAll(async () => {
   issuer = await TestIssuer.create(["ES256"]);
   const slice = sliceOf(HOST);
@@ -125,6 +131,7 @@ beforeAll(async () => {
           closed: mirrorCluster("closed", 1),
           token: mirrorCluster("token", 2),
           nobody: mirrorCluster("nobody", 0, { endpoints: [] }),
+          both: bothOf(slice.clusters[main], mirrorCluster("both", 0)),
           full: mirrorCluster("full", 0, full),
           narrow: mirrorCluster("narrow", 0, { pool: { maxConnections: 1, maxPending: 0 } }),
         },
@@ -334,6 +341,19 @@ describe("a mirror", () => {
     expect(sent["tracestate"]).toBe(hopTo("a"));
     expect(got).toEqual({ ...sent, ...own });
     await told("b", "2xx");
+  });
+
+  it("of the service itself gets copies at each of its endpoints, as each of them gets calls", async () => {
+    const seen: string[] = [];
+    for (const name of ["a", "b"])
+      serve(name, ({ headers }) => {
+        seen.push(`${name} ${headers.get("traceparent")?.endsWith("-00") === true ? "copy" : "call"}`);
+        return new Response("hello");
+      });
+    const traceparent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+    for (let at = 0; at < 4; at += 1) await (await call("/itself", { headers: { traceparent } })).text();
+    await until(() => seen.length === 8);
+    expect(seen.toSorted()).toEqual(["a call", "a call", "a copy", "a copy", "b call", "b call", "b copy", "b copy"]);
   });
 
   it("gets a small body whole", async () => {

@@ -103,7 +103,7 @@ async function sendCopy(call: HttpCall, copy: Forward, at: number): Promise<Resu
   const view = call.mesh.callers.view(call.caller, copy.cluster);
   // Its picks are draws of its own: the same ones would bind its endpoint to the request's.
   const seed = (draw(call.facts.seed, DRAW.mirrorSeed, at) * 4_294_967_296) | 0;
-  const next = nextAttempt(copy, [], view.at(Date.now(), call.whereabouts, view.turns.first()), seed);
+  const next = nextAttempt(copy, [], view.at(Date.now(), call.whereabouts, view.turns.copy()), seed);
   if (next.kind !== "attempt") return next.kind === "answer" && next.answer.status === 403 ? "refused" : "no_endpoint";
   const limitMs = Math.min(copy.route.model.timeoutMs ?? DEFAULT_MS, LONGEST_MS);
   const ticket = slotIn(view, limitMs);
