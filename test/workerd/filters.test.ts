@@ -345,7 +345,7 @@ describe("a mirror", () => {
 
   it("of the service itself gets copies at each of its endpoints, as each of them gets calls", async () => {
     const seen: string[] = [];
-    for (const name of ["a", "b"])
+    for (const name of ["a", "b"] as const)
       serve(name, ({ headers }) => {
         seen.push(`${name} ${headers.get("traceparent")?.endsWith("-00") === true ? "copy" : "call"}`);
         return new Response("hello");
