@@ -1,7 +1,6 @@
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
-import { folderFor, tulle } from "./tulle.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFakeControl } from "./fake-control.ts";
+import { tulle } from "./tulle.ts";
 
 const ROW = {
   id: 7,
@@ -18,17 +17,7 @@ const ROW = {
 const HEAD = { id: 7, hash: "cd" };
 const HOLDS = { intact: true, checked: 5_000, last: HEAD, broken: null, breaks: [], next: null };
 
-let control: FakeControl;
-let folder: string;
-
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url, "team");
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl("team");
 beforeEach(() => {
   control.asked.length = 0;
 });
@@ -37,7 +26,7 @@ describe("tulle audit", () => {
   it("lists who did what, and tells of older ones", async () => {
     const hostile = { ...ROW, id: 6, verb: "sign-in", actor: "x\u001b[2J\ny", targets: [], detail: { issuer: "i" } };
     control.routes = { "GET /api/v1/audit": () => ({ body: { entries: [ROW, hostile], next: 6 } }) };
-    const { code, stdout, stderr } = await tulle(folder, [
+    const { code, stdout, stderr } = await tulle(control.folder, [
       "audit",
       "--actor",
       "ci",
@@ -67,7 +56,7 @@ describe("tulle audit", () => {
     }));
     const pages = [rows.slice(0, 1_000), rows.slice(1_000)];
     control.routes = { "GET /api/v1/audit": () => ({ body: { entries: pages.shift(), next: null } }) };
-    const { code, stdout } = await tulle(folder, ["audit", "--export"]);
+    const { code, stdout } = await tulle(control.folder, ["audit", "--export"]);
     const lines = stdout
       .trimEnd()
       .split("\n")
@@ -87,7 +76,7 @@ describe("tulle audit", () => {
     const first = { ...ROW, id: 1, previous: "", hash: "one" };
     const entries = [first, { ...ROW, id: 2, previous: "other" }];
     control.routes = { "GET /api/v1/audit": () => ({ body: { entries, next: null } }) };
-    const { code, stdout, stderr } = await tulle(folder, ["audit", "--export"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["audit", "--export"]);
     expect([code, JSON.parse(stdout)]).toEqual([1, first]);
     expect(stderr).toContain("row 2 of the audit does not follow on row 1: tulle audit --verify tells more");
   });
@@ -95,7 +84,7 @@ describe("tulle audit", () => {
   it("verifies from page to page, and says up to where the chain holds", async () => {
     const pages = [{ ...HOLDS, next: 5_000 }, HOLDS];
     control.routes = { "GET /api/v1/audit/verify": () => ({ body: pages.shift() }) };
-    const { code, stdout } = await tulle(folder, ["audit", "--verify"]);
+    const { code, stdout } = await tulle(control.folder, ["audit", "--verify"]);
     expect([code, stdout]).toEqual([0, "10000 rows hold, up to row 7, cd\n"]);
     expect(control.asked.map(({ path }) => path.split("?")[1])).toEqual(["after=0", "after=5000"]);
   });
@@ -113,10 +102,10 @@ describe("tulle audit", () => {
     },
   ])("fails of $name", async ({ found, says }) => {
     control.routes = { "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, ...found, intact: false } }) };
-    const { code, stderr } = await tulle(folder, ["audit", "--verify"]);
+    const { code, stderr } = await tulle(control.folder, ["audit", "--verify"]);
     expect(code).toBe(1);
     expect(stderr).toContain(says);
-    expect((await tulle(folder, ["audit", "--verify", "-o", "json"])).code).toBe(1);
+    expect((await tulle(control.folder, ["audit", "--verify", "-o", "json"])).code).toBe(1);
   });
 
   it("takes a break for a restore by the row that was seen before, and tells what is left", async () => {
@@ -127,25 +116,25 @@ describe("tulle audit", () => {
       "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, intact: false, breaks: [told] } }),
       "POST /api/v1/audit/restores": () => ({ status: 201, body: accepted }),
     };
-    const broken = await tulle(folder, ["audit", "--verify"]);
+    const broken = await tulle(control.folder, ["audit", "--verify"]);
     expect([broken.code, broken.stderr]).toEqual([1, expect.stringContaining("say so with --accept-restore")]);
-    const { code, stdout } = await tulle(folder, ["audit", "--accept-restore", "7", "--reason", "to noon"]);
+    const { code, stdout } = await tulle(control.folder, ["audit", "--accept-restore", "7", "--reason", "to noon"]);
     expect([code, stdout]).toEqual([0, expect.stringContaining("a restore to row 5, as row 8 says")]);
     expect(JSON.parse(control.asked.at(-1)?.body ?? "")).toEqual({ seen: HEAD, reason: "to noon" });
-    expect((await tulle(folder, ["audit", "--accept-restore", "3"])).stderr).toContain("no break is known");
+    expect((await tulle(control.folder, ["audit", "--accept-restore", "3"])).stderr).toContain("no break is known");
     const asked = control.asked.length;
     for (const alone of [[], ["--verify"], ["--export"]])
-      expect(await tulle(folder, ["audit", ...alone, "--reason", "to noon"])).toMatchObject({
+      expect(await tulle(control.folder, ["audit", ...alone, "--reason", "to noon"])).toMatchObject({
         code: 1,
         stderr: expect.stringContaining("give --accept-restore and the row") as string,
       });
     expect(control.asked).toHaveLength(asked);
     control.routes = { "GET /api/v1/audit/verify": () => ({ body: { ...HOLDS, breaks: [accepted] } }) };
-    expect((await tulle(folder, ["audit", "--verify"])).code).toBe(0);
+    expect((await tulle(control.folder, ["audit", "--verify"])).code).toBe(0);
   });
 
   it("verifies all or lists some", async () => {
-    const { code, stderr } = await tulle(folder, ["audit", "--verify", "--actor", "ci"]);
+    const { code, stderr } = await tulle(control.folder, ["audit", "--verify", "--actor", "ci"]);
     expect(code).toBe(2);
     expect(stderr).toContain("--verify");
   });

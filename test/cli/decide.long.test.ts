@@ -1,19 +1,8 @@
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
-import { folderFor, tulle } from "./tulle.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFakeControl } from "./fake-control.ts";
+import { tulle } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 beforeEach(() => {
   control.asked.length = 0;
 });
@@ -31,19 +20,29 @@ const DECIDED = {
 describe("tulle decide", () => {
   it("tells what external authorizers answer", async () => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
-    const { code } = await tulle(folder, ["decide", "--host", "a", "--check", "opa=200", "--check", "plans=error"]);
+    const { code } = await tulle(control.folder, [
+      "decide",
+      "--host",
+      "a",
+      "--check",
+      "opa=200",
+      "--check",
+      "plans=error",
+    ]);
     expect(code).toBe(0);
     expect(JSON.parse(control.asked[0]?.body ?? "")).toMatchObject({
       facts: { checks: [{ provider: "opa", status: 200 }, { provider: "plans" }] },
     });
-    expect((await tulle(folder, ["decide", "--host", "a", "--check", "opa"])).stderr).toContain("PROVIDER=STATUS");
+    expect((await tulle(control.folder, ["decide", "--host", "a", "--check", "opa"])).stderr).toContain(
+      "PROVIDER=STATUS",
+    );
   });
 
   it("tells control the request, and prints what would become of it", async () => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
     const line = ["decide", "--host", "reviews:9080", "--path", "/api?x=1", "--method", "POST", "--as", "default/web"];
     const more = ["--header", "X-A: one", "--header", "X-A: two: three", "--scope", "mesh/default"];
-    const { code, stdout, stderr } = await tulle(folder, [...line, ...more]);
+    const { code, stdout, stderr } = await tulle(control.folder, [...line, ...more]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(JSON.parse(control.asked[0]?.body ?? "")).toEqual({
       scope: "mesh/default",
@@ -74,7 +73,7 @@ describe("tulle decide", () => {
     { rpc: "Admin/add", path: "/Admin/add" },
   ])("tells control a call of Workers RPC: $rpc", async ({ rpc, path }) => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
-    const { code } = await tulle(folder, ["decide", "--host", "orders", "--rpc", rpc]);
+    const { code } = await tulle(control.folder, ["decide", "--host", "orders", "--rpc", rpc]);
     expect(code).toBe(0);
     expect(JSON.parse(control.asked.at(-1)?.body ?? "")).toEqual({
       facts: { host: "orders", protocol: "workers-rpc", method: "POST", path },
@@ -87,7 +86,7 @@ describe("tulle decide", () => {
     ["--rpc", "add", "--path", "/x"],
     ["--rpc", "add", "--header", "a: b"],
   ])("refuses %s %s %s %s", async (...line) => {
-    const { code } = await tulle(folder, ["decide", "--host", "orders", ...line]);
+    const { code } = await tulle(control.folder, ["decide", "--host", "orders", ...line]);
     expect(code).not.toBe(0);
   });
 
@@ -98,7 +97,7 @@ describe("tulle decide", () => {
     ];
     const decision = { effect: "forward", route: "r", cluster: "c", path: "/api", delayMs: 7_000, mirrors };
     control.routes = { "POST /api/v1/decide": () => ({ body: { ...DECIDED, decision } }) };
-    const { stdout } = await tulle(folder, ["decide", "--host", "reviews"]);
+    const { stdout } = await tulle(control.folder, ["decide", "--host", "reviews"]);
     expect(stdout.split("\n").slice(0, 6)).toEqual([
       "decision     forward /api",
       "route        r",
@@ -123,7 +122,7 @@ describe("tulle decide", () => {
       response: [{ op: "remove", name: "server" }],
     };
     control.routes = { "POST /api/v1/decide": () => ({ body: { ...DECIDED, decision } }) };
-    const { stdout } = await tulle(folder, ["decide", "--host", "reviews"]);
+    const { stdout } = await tulle(control.folder, ["decide", "--host", "reviews"]);
     expect(stdout.split("\n").slice(3, 8)).toEqual([
       "timeout        500 ms",
       "idle timeout   9000 ms",
@@ -134,7 +133,7 @@ describe("tulle decide", () => {
   });
 
   it.each(["nonsense", ": nameless", "two words: x"])("refuses the header `%s`, and asks nothing", async (header) => {
-    const { code, stderr } = await tulle(folder, ["decide", "--host", "reviews", "--header", header]);
+    const { code, stderr } = await tulle(control.folder, ["decide", "--host", "reviews", "--header", header]);
     expect(code).toBe(2);
     expect(stderr).toContain("Give `name: value`");
     expect(control.asked).toEqual([]);
@@ -142,7 +141,7 @@ describe("tulle decide", () => {
 
   it("prints JSON as control answers it", async () => {
     control.routes = { "POST /api/v1/decide": () => ({ body: DECIDED }) };
-    const { stdout } = await tulle(folder, ["decide", "--host", "reviews", "-o", "json"]);
+    const { stdout } = await tulle(control.folder, ["decide", "--host", "reviews", "-o", "json"]);
     expect(JSON.parse(stdout)).toEqual(DECIDED);
   });
 
@@ -155,7 +154,7 @@ describe("tulle decide", () => {
         body: { kind: "Status", status: "Failure", reason: "Invalid", message, details: { causes }, code: 422 },
       }),
     };
-    const { code, stderr } = await tulle(folder, ["decide", "--host", "a", "--path", "x"]);
+    const { code, stderr } = await tulle(control.folder, ["decide", "--host", "a", "--path", "x"]);
     expect([code, stderr]).toEqual([1, `error: ${message}\n`]);
   });
 
@@ -163,7 +162,7 @@ describe("tulle decide", () => {
     { name: "no host", args: [], says: "--host" },
     { name: "half a caller", args: ["--host", "a", "--as", "web"], says: "Give NAMESPACE/SERVICE_ACCOUNT" },
   ])("is called wrongly: $name", async ({ args, says }) => {
-    const { code, stderr } = await tulle(folder, ["decide", ...args]);
+    const { code, stderr } = await tulle(control.folder, ["decide", ...args]);
     expect(code).toBe(2);
     expect(stderr).toContain(says);
     expect(control.asked).toEqual([]);

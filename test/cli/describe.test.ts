@@ -1,9 +1,7 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Asked, type FakeControl, refused, startFakeControl } from "./fake-control.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { type Asked, refused, useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
 const SERVICE = {
   kind: "service",
@@ -29,16 +27,7 @@ const SERVICE = {
   gateways: [{ gateway: "public", generation: 7, have: null }],
 };
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 beforeEach(() => {
   control.asked.length = 0;
   control.routes = { "GET /api/v1/describe/service/shop/reviews": () => ({ body: SERVICE }) };
@@ -46,7 +35,7 @@ beforeEach(() => {
 
 const described = async (args: readonly string[], columns?: number) =>
   ran(
-    ["describe", ...args, "--kubeconfig", join(folder, ".tulle/kubeconfig")],
+    ["describe", ...args, "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
     columns === undefined ? {} : { columns },
   );
 

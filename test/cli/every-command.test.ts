@@ -1,11 +1,11 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { leavesOf } from "../../cli/docs/cli-page.ts";
 import { tulleProgram } from "../../cli/tulle/program.ts";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor, write } from "./tulle.ts";
+import { write } from "./tulle.ts";
 
 const AT = "2026-01-31T12:00:00Z";
 const LINE = "x".repeat(40);
@@ -117,18 +117,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** They have it by the code of others: `tulle deploy` beside it, `tulle cert show` of what it wrote. */
 const ALIKE = ["tulle destroy", "tulle cert enrol"];
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
+const control = useFakeControl();
+beforeAll(() => {
   for (const [name, text] of Object.entries({ "id.jwt": "a.b.c", "chain.pem": "x", "sealed.backup": "x" }))
-    write(folder, name, text);
-  write(folder, "known.key", "k".repeat(43));
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
+    write(control.folder, name, text);
+  write(control.folder, "known.key", "k".repeat(43));
 });
 
 const leaves = leavesOf(tulleProgram()).map(({ path }) => path);
@@ -148,10 +141,10 @@ describe("every command", () => {
     async ({ path, args = [], routes = {} }) => {
       control.routes = Object.fromEntries(Object.entries(routes).map(([route, body]) => [route, () => ({ body })]));
       const run = async (more: readonly string[], columns?: number) => {
-        rmSync(join(folder, "ca.backup"), { force: true });
+        rmSync(join(control.folder, "ca.backup"), { force: true });
         const words = [...path.split(" ").slice(1), ...args.map(inFolder), ...more];
         const ended = await ran(
-          [...words, "--kubeconfig", join(folder, ".tulle/kubeconfig")],
+          [...words, "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
           columns ? { columns } : {},
         );
         expect([words.join(" "), ended.code, ended.stderr.match(/^error.*/m)?.[0]]).toEqual([
@@ -173,6 +166,6 @@ describe("every command", () => {
   );
 
   function inFolder(arg: string): string {
-    return /^[\w-]+\.(jwt|pem|backup|key)$/.test(arg) ? join(folder, arg) : arg;
+    return /^[\w-]+\.(jwt|pem|backup|key)$/.test(arg) ? join(control.folder, arg) : arg;
   }
 });

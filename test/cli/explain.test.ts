@@ -1,9 +1,7 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FakeControl, refused, startFakeControl } from "./fake-control.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { refused, useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
 const ID = "6f1c6c1e-7d0a-4a53-9f3c-0a5d0c8f1c11";
 const NOWHERE = {
@@ -31,16 +29,7 @@ const REQUEST = {
   clientIp: null,
 };
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 beforeEach(() => {
   control.asked.length = 0;
 });
@@ -50,7 +39,7 @@ function answers(body: object): void {
 }
 
 const explained = async (...args: readonly string[]) =>
-  ran(["explain", "--kubeconfig", join(folder, ".tulle/kubeconfig"), ...args]);
+  ran(["explain", "--kubeconfig", join(control.folder, ".tulle/kubeconfig"), ...args]);
 
 describe("tulle explain", () => {
   it("takes the id out of what was pasted", async () => {

@@ -1,9 +1,12 @@
+import { rmSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { afterAll, beforeAll } from "vitest";
 import { failure, type StatusReason } from "../../src/kube/status.ts";
 import { listenerOf } from "../support/listener.ts";
+import { folderFor } from "./tulle.ts";
 
 export interface Asked {
   readonly method: string;
@@ -29,6 +32,44 @@ export interface FakeControl {
   /** Of the test that runs; null as an answer breaks the connection. */
   routes: Routes;
   close(): Promise<void>;
+}
+
+/** What the tests of a file talk to, and a folder that leads there. */
+type ControlOfFile = Omit<FakeControl, "close"> & { readonly folder: string };
+
+/** Starts one before the tests of a file, and ends it after them. @param namespace of the folder's context */
+export function useFakeControl(namespace?: string): ControlOfFile {
+  let started: FakeControl | null = null;
+  let folder = "";
+  const running = (): FakeControl => {
+    if (started === null) throw new Error("it starts before the tests");
+    return started;
+  };
+  beforeAll(async () => {
+    started = await startFakeControl();
+    folder = folderFor(started.url, namespace);
+  });
+  afterAll(async () => {
+    await started?.close();
+    if (folder !== "") rmSync(folder, { recursive: true });
+  });
+  return {
+    get url() {
+      return running().url;
+    },
+    get asked() {
+      return running().asked;
+    },
+    get routes() {
+      return running().routes;
+    },
+    set routes(routes) {
+      running().routes = routes;
+    },
+    get folder() {
+      return folder;
+    },
+  };
 }
 
 /** @param tls a certificate with its key, PEM */

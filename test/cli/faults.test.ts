@@ -1,21 +1,10 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { failure } from "../../src/kube/status.ts";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 
 const REHEARSALS = "/k8s/apis/tulle.dev/v1alpha1/namespaces/shop/faultrehearsals";
 const SERVICES = "/k8s/api/v1/namespaces/shop/services";
@@ -61,7 +50,7 @@ beforeEach(() => {
 
 const fault = async (args: readonly string[], columns?: number) =>
   ran(
-    ["fault", ...args, "-n", "shop", "--kubeconfig", join(folder, ".tulle/kubeconfig")],
+    ["fault", ...args, "-n", "shop", "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
     columns === undefined ? {} : { columns },
   );
 const written = () => JSON.parse(control.asked.at(-1)?.body ?? "null") as Written;

@@ -1,20 +1,9 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 
 const ID = "5f0c3a52-6c1e-4d6f-9a53-0d6a3c0f2f0e";
 const KEY = `tk_${"A".repeat(32)}_00000000`;
@@ -39,7 +28,10 @@ beforeEach(() => {
 });
 
 const key = async (args: readonly string[], columns?: number) =>
-  ran(["key", ...args, "--kubeconfig", join(folder, ".tulle/kubeconfig")], columns === undefined ? {} : { columns });
+  ran(
+    ["key", ...args, "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
+    columns === undefined ? {} : { columns },
+  );
 
 describe("tulle key", () => {
   it("prints a new key alone, and all that is known of it on stderr or as JSON", async () => {

@@ -1,22 +1,13 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { storedNameOf } from "../../src/limits/counter-name.ts";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
+const control = useFakeControl();
 let counter: string;
 beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
   counter = await storedNameOf("shop/api/per-client", "Gateway/public", ["203.0.113.7"]);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
   control.asked.length = 0;
@@ -52,7 +43,10 @@ function count(namespace: string, of: string, used: number) {
 }
 
 const limits = async (args: readonly string[], columns?: number) =>
-  ran(["limits", ...args, "--kubeconfig", join(folder, ".tulle/kubeconfig")], columns === undefined ? {} : { columns });
+  ran(
+    ["limits", ...args, "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
+    columns === undefined ? {} : { columns },
+  );
 
 describe("tulle limits", () => {
   it("prints who is near, in 80 columns, and as JSON", async () => {

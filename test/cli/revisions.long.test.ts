@@ -1,19 +1,8 @@
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type FakeControl, refused, startFakeControl } from "./fake-control.ts";
-import { folderFor, tulle } from "./tulle.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { refused, useFakeControl } from "./fake-control.ts";
+import { tulle } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 beforeEach(() => {
   control.asked.length = 0;
 });
@@ -29,7 +18,7 @@ describe("tulle revisions", () => {
 
   it("prints the newest, and how to see older ones", async () => {
     control.routes = { "GET /api/v1/revisions": () => ({ body: { revisions, oldest: 1 } }) };
-    const { code, stdout, stderr } = await tulle(folder, ["revisions"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["revisions"]);
     expect(code).toBe(0);
     expect(stdout.split("\n")).toEqual([
       "GENERATION   AGE    ACTOR   VERB       CHANGES",
@@ -43,7 +32,15 @@ describe("tulle revisions", () => {
 
   it("passes on --limit and --before, and prints JSON", async () => {
     control.routes = { "GET /api/v1/revisions": () => ({ body: { revisions, oldest: 8 } }) };
-    const { stdout, stderr } = await tulle(folder, ["revisions", "--limit", "2", "--before", "10", "-o", "json"]);
+    const { stdout, stderr } = await tulle(control.folder, [
+      "revisions",
+      "--limit",
+      "2",
+      "--before",
+      "10",
+      "-o",
+      "json",
+    ]);
     expect(JSON.parse(stdout)).toEqual({ revisions, oldest: 8 });
     expect(stderr).toBe("");
     expect(paths()).toEqual(["GET /api/v1/revisions?limit=2&before=10"]);
@@ -58,7 +55,7 @@ describe("tulle revisions", () => {
     control.routes = {
       "GET /api/v1/revisions/9": () => ({ body: { generation: 9, at, actor: "admin", verb: "apply", changes } }),
     };
-    const { code, stdout } = await tulle(folder, ["revisions", "show", "9"]);
+    const { code, stdout } = await tulle(control.folder, ["revisions", "show", "9"]);
     expect(code).toBe(0);
     expect(stdout.split("\n")).toEqual([
       "generation   9",
@@ -81,7 +78,7 @@ describe("tulle revisions", () => {
     { args: ["revisions", "show", "3"], says: "error: generation `3` is no longer kept", code: 1 },
   ])("refuses $args", async ({ args, says, code }) => {
     control.routes = { "GET /api/v1/revisions/3": () => refused("NotFound", "generation `3` is no longer kept") };
-    const ended = await tulle(folder, args);
+    const ended = await tulle(control.folder, args);
     expect(ended).toMatchObject({ code, stdout: "" });
     expect(ended.stderr).toContain(says);
   });
@@ -97,7 +94,7 @@ describe("tulle rollback", () => {
 
   it("tells what changed and the new generation", async () => {
     control.routes = { "POST /api/v1/rollback": () => ({ body: { generation: 13, results } }) };
-    const { code, stdout, stderr } = await tulle(folder, ["rollback", "9"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["rollback", "9"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe(
       "virtualservice.networking.istio.io/a configured\nvirtualservice.networking.istio.io/c deleted (namespace shop)\nrolled back to 9 as generation 13\n",
@@ -107,7 +104,7 @@ describe("tulle rollback", () => {
 
   it("only says what would change with --dry-run", async () => {
     control.routes = { "POST /api/v1/rollback": () => ({ body: { generation: 12, results } }) };
-    const { code, stdout, stderr } = await tulle(folder, ["rollback", "9", "--dry-run"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["rollback", "9", "--dry-run"]);
     expect(code).toBe(0);
     expect(stdout).toContain("virtualservice.networking.istio.io/a configured (dry run)\n");
     expect(stdout).not.toContain("rolled back");
@@ -117,7 +114,7 @@ describe("tulle rollback", () => {
 
   it("counts one object as one", async () => {
     control.routes = { "POST /api/v1/rollback": () => ({ body: { generation: 12, results: results.slice(0, 1) } }) };
-    const { stderr } = await tulle(folder, ["rollback", "9", "--dry-run"]);
+    const { stderr } = await tulle(control.folder, ["rollback", "9", "--dry-run"]);
     expect(stderr).toBe("1 object would change; nothing was stored\n");
   });
 
@@ -127,7 +124,7 @@ describe("tulle rollback", () => {
       { reason: "FieldValueInvalid", field: "", message: "is too large" },
     ];
     control.routes = { "POST /api/v1/rollback": () => refused("Invalid", "generation `9` does not fit", { causes }) };
-    const { code, stderr } = await tulle(folder, ["rollback", "9"]);
+    const { code, stderr } = await tulle(control.folder, ["rollback", "9"]);
     expect(code).toBe(1);
     expect(stderr).toBe("error: generation `9` does not fit\n  spec.hosts: is taken\n  is too large\n");
   });

@@ -1,19 +1,8 @@
-import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
-import { folderFor, tulle } from "./tulle.ts";
+import { describe, expect, it } from "vitest";
+import { useFakeControl } from "./fake-control.ts";
+import { tulle } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 
 function seen(ago: number): string {
   return new Date(Date.now() - ago).toISOString();
@@ -71,7 +60,7 @@ describe("tulle status", () => {
       BROKEN,
       gateway("quiet", { have: 3, seenAt: seen(3_600_000 + 2_000) }),
     ]);
-    const { code, stdout } = await tulle(folder, ["status"]);
+    const { code, stdout } = await tulle(control.folder, ["status"]);
     expect(code).toBe(0);
     expect(stdout.replaceAll(/\b[1-9]s /g, "2s ").split("\n")).toEqual([
       "mesh generation 12",
@@ -90,7 +79,7 @@ describe("tulle status", () => {
 
   it("prints JSON as it was answered", async () => {
     answers([CURRENT]);
-    const { stdout } = await tulle(folder, ["status", "-o", "json"]);
+    const { stdout } = await tulle(control.folder, ["status", "-o", "json"]);
     const current = { ...CURRENT, seenAt: expect.any(String) };
     expect(JSON.parse(stdout)).toEqual({ generation: 12, resourceVersion: "40", watches: 1, gateways: [current] });
   });
@@ -105,13 +94,13 @@ describe("tulle status", () => {
     { name: "one with a problem", gateways: [BROKEN], code: 1 },
   ])("--check ends with $code for $name", async ({ gateways, code }) => {
     answers(gateways);
-    expect((await tulle(folder, ["status", "--check"])).code).toBe(code);
+    expect((await tulle(control.folder, ["status", "--check"])).code).toBe(code);
   });
 
   it("--wait asks until all that are alive are current", async () => {
     answers([CURRENT, BEHIND, GONE], [CURRENT, BEHIND, GONE], [CURRENT, gateway("behind"), GONE]);
     control.asked.length = 0;
-    const { code, stdout } = await tulle(folder, ["status", "--wait", "60"]);
+    const { code, stdout } = await tulle(control.folder, ["status", "--wait", "60"]);
     expect(code).toBe(0);
     expect(control.asked).toHaveLength(3);
     expect(stdout).toContain("behind    12");
@@ -119,19 +108,19 @@ describe("tulle status", () => {
 
   it("--wait does not wait for what is stored meanwhile", async () => {
     answers([BEHIND], [gateway("behind", { generation: 13, have: 12 })]);
-    expect((await tulle(folder, ["status", "--wait"])).code).toBe(0);
+    expect((await tulle(control.folder, ["status", "--wait"])).code).toBe(0);
   });
 
   it("--wait ends with 1 when time is up, and says who is late", async () => {
     answers([CURRENT, BEHIND, BROKEN]);
-    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["status", "--wait", "1"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("not current after 1 s: `behind`: behind by 2, `broken`: its root is too large");
   });
 
   it("--wait does not wait for those that nobody calls, and says so", async () => {
     answers([GONE, UNSEEN]);
-    const { code, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    const { code, stderr } = await tulle(control.folder, ["status", "--wait", "1"]);
     expect(code).toBe(0);
     expect(stderr).toMatch(/^warning: no gateway was called in the last 10 s.*next request\n$/);
   });
@@ -141,14 +130,14 @@ describe("tulle status", () => {
     { name: "one that nobody calls", next: GONE, shows: /gone +3 .* idle, behind by 9\n/ },
   ])("--wait gives control, which may have slept, the time to see $name", async ({ next, shows }) => {
     answers([UNSEEN, UNSEEN], [UNSEEN, UNSEEN], [UNSEEN, next], [UNSEEN, CURRENT]);
-    const { code, stdout } = await tulle(folder, ["status", "--wait"]);
+    const { code, stdout } = await tulle(control.folder, ["status", "--wait"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(shows);
   });
 
   it("--wait does not wait for gateways that control does not see in the time that it needs", async () => {
     answers([UNSEEN]);
-    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["status", "--wait", "1"]);
     expect(code).toBe(0);
     expect(stdout).toContain("not seen lately");
     expect(stderr).toMatch(/^warning: no gateway was called in the last 10 s.*next request\n$/);
@@ -156,15 +145,15 @@ describe("tulle status", () => {
 
   it("--wait waits for one to come where there is no gateway, and ends with 1 when time is up", async () => {
     answers([]);
-    const { code, stdout, stderr } = await tulle(folder, ["status", "--wait", "1"]);
+    const { code, stdout, stderr } = await tulle(control.folder, ["status", "--wait", "1"]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toContain("not current after 1 s: no gateway was ever seen");
     answers([], [], [CURRENT]);
-    expect((await tulle(folder, ["status", "--wait", "60"])).code).toBe(0);
+    expect((await tulle(control.folder, ["status", "--wait", "60"])).code).toBe(0);
   });
 
   it("refuses a time that is none", async () => {
-    const { code, stderr } = await tulle(folder, ["status", "--wait", "soon"]);
+    const { code, stderr } = await tulle(control.folder, ["status", "--wait", "soon"]);
     expect(code).toBe(2);
     expect(stderr).toContain("Give a whole number");
   });

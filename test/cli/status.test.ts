@@ -1,20 +1,9 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { type FakeControl, startFakeControl } from "./fake-control.ts";
+import { expect, it } from "vitest";
+import { useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 
 const gateway = (name: string, seenAt: string | null) => ({
   gateway: name,
@@ -34,7 +23,7 @@ it.each([
   control.routes = {
     "GET /api/v1/status": () => ({ body: { generation: 3, resourceVersion: "4", watches: 0, gateways } }),
   };
-  const config = ["--kubeconfig", join(folder, ".tulle/kubeconfig")];
+  const config = ["--kubeconfig", join(control.folder, ".tulle/kubeconfig")];
   const { code, stderr } = await ran(["status", ...config]);
   expect([code, stderr.split(", ")[0]]).toEqual([0, says]);
   expect((await ran(["status", "-o", "json", ...config])).stderr).toBe("");

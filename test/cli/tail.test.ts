@@ -1,10 +1,8 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { tailLine } from "../../cli/tulle/tail-line.ts";
-import { type FakeControl, refused, startFakeControl } from "./fake-control.ts";
+import { refused, useFakeControl } from "./fake-control.ts";
 import { ran } from "./in-process.ts";
-import { folderFor } from "./tulle.ts";
 
 const ID = "6f1c6c1e-7d0a-4a53-9f3c-0a5d0c8f1c11";
 const PASSED = {
@@ -25,16 +23,7 @@ const PASSED = {
 };
 const REFUSED = { ...PASSED, status: 403, response_flags: "UAEX", details: "rbac_denied", policy: "shop/deny" };
 
-let control: FakeControl;
-let folder: string;
-beforeAll(async () => {
-  control = await startFakeControl();
-  folder = folderFor(control.url);
-});
-afterAll(async () => {
-  await control.close();
-  rmSync(folder, { recursive: true });
-});
+const control = useFakeControl();
 beforeEach(() => {
   control.asked.length = 0;
 });
@@ -49,7 +38,10 @@ function sends(...events: readonly (readonly [event: string, data: object])[]): 
 }
 
 const tail = async (args: readonly string[] = [], columns?: number) =>
-  ran(["tail", ...args, "--kubeconfig", join(folder, ".tulle/kubeconfig")], columns === undefined ? {} : { columns });
+  ran(
+    ["tail", ...args, "--kubeconfig", join(control.folder, ".tulle/kubeconfig")],
+    columns === undefined ? {} : { columns },
+  );
 
 describe("tulle tail", () => {
   it("prints a line a request, whole in a pipe, and says how it began and ended", async () => {
@@ -87,7 +79,7 @@ describe("tulle tail", () => {
 
   it("colours on a terminal that takes it, and not with NO_COLOR", async () => {
     sends(["line", REFUSED]);
-    const args = ["tail", "--kubeconfig", join(folder, ".tulle/kubeconfig")];
+    const args = ["tail", "--kubeconfig", join(control.folder, ".tulle/kubeconfig")];
     expect((await ran(args, { color: true })).stdout).toContain("\u001B[33m403\u001B[39m");
     expect((await ran([...args, "--no-color"], { color: true })).stdout).not.toContain("\u001B");
     expect((await ran(args)).stdout).not.toContain("\u001B");
