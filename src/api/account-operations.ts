@@ -1,4 +1,4 @@
-import { Bootstrapped, SessionMade, Sessions, SessionsEnded, TokenMade, Tokens } from "./answers.ts";
+import { Bootstrapped, SessionMade, Sessions, SessionsEnded, TokenMade, Tokens } from "./credential-bodies.ts";
 import { WantedSession, WantedToken } from "./bodies.ts";
 import {
   BARE_CURL,

@@ -1,4 +1,12 @@
-import { AssertionKeys, Enrolled, JoinTokenMade, JwtSvid, NonceMade, RevokedList, SpiffeBundle } from "./answers.ts";
+import {
+  AssertionKeys,
+  Enrolled,
+  JoinTokenMade,
+  JwtSvid,
+  NonceMade,
+  RevokedList,
+  SpiffeBundle,
+} from "./credential-bodies.ts";
 import { WantedCertificate, WantedJoinToken, WantedJwtSvid, WantedRenewal } from "./bodies.ts";
 import { BARE_CURL, curl, errors, field, type Operations, referring } from "./operation.ts";
 

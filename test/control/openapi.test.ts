@@ -4,27 +4,29 @@ import type { z } from "zod";
 import {
   Applied,
   ApplyRefused,
-  AssertionKeys,
-  RevokedList,
   Audit,
   AuditVerified,
   Decided,
-  Enrolled,
   Findings,
-  JoinTokenMade,
   MeshStatus,
-  NonceMade,
   Registered,
   Revision,
   Revisions,
   RolledBack,
-  SpiffeBundle,
+  Status,
+} from "../../src/api/answers.ts";
+import {
+  AssertionKeys,
+  Enrolled,
+  JoinTokenMade,
+  NonceMade,
+  RevokedList,
   Sessions,
   SessionsEnded,
-  Status,
+  SpiffeBundle,
   TokenMade,
   Tokens,
-} from "../../src/api/answers.ts";
+} from "../../src/api/credential-bodies.ts";
 import { ExplainedRequest } from "../../src/api/explain-bodies.ts";
 import { DecisionRecords, ErasedRecords } from "../../src/api/record-bodies.ts";
 import { CaBackedUp, CaSignsFrom, CaStatus, Certificates, Revocation, Revocations } from "../../src/api/ca-bodies.ts";
