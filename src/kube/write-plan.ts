@@ -7,7 +7,8 @@ import { canonicalJson } from "../snapshot/canonical.ts";
 import { saysProgrammed, withoutProgrammed } from "./programmed.ts";
 import { acceptedOf, isCompiled, withAccepted, withCondition } from "../resources/conditions.ts";
 import { ownedAfterUpdate } from "./managed-fields.ts";
-import { type Action, type Circumstances, MESH_AUTHOR, type Operation, planOperation } from "./object-rules.ts";
+import { MESH_AUTHOR, type Operation, planOperation } from "./object-rules.ts";
+import type { Action, Circumstances } from "./object-writes.ts";
 import { failure, type Status } from "./status.ts";
 
 /** What becomes of one object in a write. */

@@ -2,7 +2,7 @@ import { kindOfObject } from "../kinds/registry.ts";
 import { acceptedOf } from "../resources/conditions.ts";
 import { type Finding, unsuppressed, warningAt } from "../resources/finding.ts";
 import { type KubeObject, refKey, refOf } from "../resources/object.ts";
-import type { Action } from "./object-rules.ts";
+import type { Action } from "./object-writes.ts";
 import type { Plan } from "./write-plan.ts";
 
 /** What became of one operation. */

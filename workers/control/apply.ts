@@ -7,7 +7,7 @@ import { actorOf, answer, type Api, refusal } from "./access.ts";
 import { readText, syntaxOf } from "./kube/body.ts";
 import { type Ask, authorOf, isDryRun, syntaxError } from "./kube/request.ts";
 import { findingText } from "../../src/resources/finding.ts";
-import type { Author } from "../../src/kube/object-rules.ts";
+import type { Author } from "../../src/kube/object-writes.ts";
 import { failure, type Status } from "../../src/kube/status.ts";
 import { err, ok, type Result } from "../../src/result.ts";
 

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { readManagedFields } from "../../../src/kube/managed-fields.ts";
-import type { Author } from "../../../src/kube/object-rules.ts";
+import type { Author } from "../../../src/kube/object-writes.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import { readProtobuf } from "../../../src/kube/protobuf.ts";
 import { failure, type Status } from "../../../src/kube/status.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AppliedConfiguration } from "../../../src/kube/managed-fields.ts";
-import type { Author, Operation } from "../../../src/kube/object-rules.ts";
+import type { Operation } from "../../../src/kube/object-rules.ts";
+import type { Author } from "../../../src/kube/object-writes.ts";
 import { plainCopy } from "../../../src/kube/json-values.ts";
 import type { ResourcePath } from "../../../src/kube/path.ts";
 import type { Selects } from "../../../src/kube/selectors.ts";
