@@ -39,6 +39,22 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
   return { member: a.member || b.member, children };
 }
 
+/** Of any number of sets, in time that grows with what they hold: whoever writes an object says how many it has. */
+export function unionOf(sets: readonly FieldSet[]): FieldSet {
+  const [only] = sets;
+  if (only !== undefined && sets.length === 1) return only;
+  const below = new Map<string, FieldSet[]>();
+  for (const { children } of sets) {
+    for (const [element, child] of children) {
+      const known = below.get(element);
+      if (known === undefined) below.set(element, [child]);
+      else known.push(child);
+    }
+  }
+  const children = new Map([...below].map(([element, some]) => [element, unionOf(some)] as const));
+  return { member: sets.some(({ member }) => member), children };
+}
+
 /** Path by path: taking away `.spec` leaves `.spec.action` in. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (isEmpty(b)) return a;
@@ -49,6 +65,7 @@ export function difference(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 export function equal(a: FieldSet, b: FieldSet): boolean {
+  if (a === b) return true;
   if (a.member !== b.member || a.children.size !== b.children.size) return false;
   return [...a.children].every(([element, child]) => {
     const other = b.children.get(element);
@@ -73,7 +90,7 @@ export function readFieldSet(fieldsV1: unknown): Result<FieldSet, string> {
 function readNode(value: unknown): Result<FieldSet, string> {
   if (!isPlain(value)) return err("a set of fields must be an object");
   const entries = Object.entries(value);
-  const children = new Map<string, FieldSet>();
+  const read = new Map<string, FieldSet[]>();
   for (const [text, below] of entries) {
     if (text === ".") {
       if (!isPlain(below) || Object.keys(below).length > 0) return err("`.` must be an empty object");
@@ -83,8 +100,11 @@ function readNode(value: unknown): Result<FieldSet, string> {
     if (element === null) return err(`\`${text}\` is no path element`);
     const child = readNode(below);
     if (!child.ok) return child;
-    children.set(element, union(children.get(element) ?? NO_FIELDS, child.value));
+    const spelt = read.get(element);
+    if (spelt === undefined) read.set(element, [child.value]);
+    else spelt.push(child.value);
   }
+  const children = new Map([...read].map(([element, spelt]) => [element, unionOf(spelt)] as const));
   return ok({ member: entries.length === 0 || Object.hasOwn(value, "."), children });
 }
 

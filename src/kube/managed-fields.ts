@@ -13,6 +13,7 @@ import {
   pathsOf,
   readFieldSet,
   union,
+  unionOf,
 } from "./field-set.ts";
 import { KUBECTL, lastApplied, withLastApplied } from "./last-applied.ts";
 import type { KeyedLists } from "../kinds/list-keys.ts";
@@ -106,8 +107,8 @@ function ownerKey({ manager, operation, subresource = "" }: Omit<ManagedFieldsEn
 }
 
 function readOwners(value: unknown): Result<Owners, string> {
-  const owners = new Map<string, Owner>();
-  if (value === undefined || value === null || isReset(value)) return ok(owners);
+  const found = new Map<string, { readonly entry: ManagedFieldsEntry; readonly sets: FieldSet[] }>();
+  if (value === undefined || value === null || isReset(value)) return ok(new Map());
   if (!Array.isArray(value)) return err("must be a list");
   for (const [index, each] of value.entries()) {
     const parsed = Entry.safeParse(each);
@@ -118,13 +119,16 @@ function readOwners(value: unknown): Result<Owners, string> {
     const fields = readFieldSet(parsed.data.fieldsV1);
     if (!fields.ok) return err(`entry ${index}: fieldsV1: ${fields.error}`);
     const key = ownerKey(parsed.data);
-    const twin = owners.get(key);
-    owners.set(
-      key,
-      twin ? owning(twin, union(twin.fields, fields.value)) : { entry: parsed.data, fields: fields.value },
-    );
+    const twin = found.get(key);
+    if (twin === undefined) found.set(key, { entry: parsed.data, sets: [fields.value] });
+    else twin.sets.push(fields.value);
   }
-  return ok(owners);
+  return ok(new Map([...found].map(([key, { entry, sets }]) => [key, ownerOf(entry, sets)] as const)));
+}
+
+/** Entries of one manager are one. */
+function ownerOf(entry: ManagedFieldsEntry, sets: readonly FieldSet[]): Owner {
+  return owning({ entry, fields: sets[0] ?? NO_FIELDS }, unionOf(sets));
 }
 
 function isReset(value: unknown): boolean {
@@ -247,7 +251,7 @@ export function serverSideApply(
   const others = new Map([...known].filter(([other]) => other !== key));
 
   const owned = writtenFields(NO_TREE, fieldTree(wanted, lists));
-  const kept = [...others.values()].reduce((all, { fields }) => union(all, fields), owned);
+  const kept = unionOf([owned, ...[...others.values()].map(({ fields }) => fields)]);
   const there = live === null ? {} : writableFields(live, subresource);
   const merged = merge(prune(there, self.fields, kept, lists), wanted, lists) as Fields;
 

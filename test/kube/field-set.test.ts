@@ -13,6 +13,7 @@ import {
   readElement,
   readFieldSet,
   union,
+  unionOf,
 } from "../../src/kube/field-set.ts";
 import { times } from "../support/scale.ts";
 
@@ -127,6 +128,8 @@ it(`gives every path element one form (seed ${SEED})`, () => {
   );
 });
 
+const few = setsOf(fc.constantFrom("f:a", "f:b", "i:0"));
+
 describe("sets", () => {
   it(`are added and taken away path by path (seed ${SEED})`, () => {
     // Told apart by their elements: two sets of elements can print as one path.
@@ -134,7 +137,6 @@ describe("sets", () => {
       ...(set.member ? [JSON.stringify(above)] : []),
       ...[...set.children].flatMap(([element, child]) => paths(child, [...above, element])),
     ];
-    const few = setsOf(fc.constantFrom("f:a", "f:b", "i:0"));
     fc.assert(
       fc.property(few, few, (a, b) => {
         const [inA, inB] = [new Set(paths(a)), new Set(paths(b))];
@@ -143,6 +145,17 @@ describe("sets", () => {
         expect(equal(a, b)).toBe(inA.symmetricDifference(inB).size === 0);
         expect(equal(difference(union(a, b), difference(b, a)), a)).toBe(true);
         expect(equal(difference(a, a), NO_FIELDS)).toBe(true);
+      }),
+      { seed: SEED, numRuns: times(300, 3_000) },
+    );
+  });
+
+  it("are put together at once as one by one", () => {
+    fc.assert(
+      fc.property(fc.array(few, { maxLength: 5 }), (sets) => {
+        const oneByOne = sets.reduce(union, NO_FIELDS);
+        expect(fieldsV1Of(unionOf(sets))).toEqual(fieldsV1Of(oneByOne));
+        expect(equal(unionOf(sets), oneByOne)).toBe(true);
       }),
       { seed: SEED, numRuns: times(300, 3_000) },
     );

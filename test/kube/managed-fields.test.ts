@@ -683,6 +683,28 @@ describe("readManagedFields", () => {
     expect(readManagedFields(value)).toEqual({ ok: true, value: want });
   });
 
+  it("takes entries of one manager as one, and any number of them in time that grows with what they hold", () => {
+    const owning = (manager: string, first: number, count: number) => {
+      const names = Array.from({ length: count }, (_, at) => [`f:k${first + at}`, {}]);
+      return {
+        ...entry,
+        manager,
+        fieldsV1: { "f:metadata": { "f:annotations": Object.fromEntries(names) as object } },
+      };
+    };
+    const single = (of: (at: number) => string) =>
+      Array.from({ length: 300 }, (_, at) => owning(of(at), 10_000 + at, 1));
+    // Each put to what was there before would take minutes, and run into the timeout.
+    const twins = readManagedFields([owning("ci", 0, 10_000), ...single(() => "ci")]);
+    expect(twins).toEqual(readManagedFields([owning("ci", 0, 10_300)]));
+    const annotations = Object.fromEntries(Array.from({ length: 10_300 }, (_, at) => [`k${at}`, "v"]));
+    const managedFields = [owning("ci", 0, 10_000), ...single((at) => `m${at}`)] as ManagedFieldsEntry[];
+    const object: KubeObject = { apiVersion: "v1", kind: "Service", metadata: { name: "a", annotations } };
+    const live = { ...object, metadata: { ...object.metadata, managedFields } };
+    const writer = { manager: "new", subresource: "", apiVersion: "v1", time: entry.time } as const;
+    expect(serverSideApply(live, object, writer, false, SERVICE).ok).toBe(true);
+  });
+
   it.each([
     { name: "no list", value: {} },
     { name: "an empty entry beside others", value: [entry, {}] },
