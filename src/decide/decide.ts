@@ -108,7 +108,7 @@ function judge(slice: LinkedSlice, facts: RequestFacts, entered: Passed, trace: 
     route.mirrors === null
       ? NO_MIRRORS
       : drawMirrors(route.mirrors, facts.seed, (to) =>
-          copyTo(slice, route, to, ops, copied(route, routed, ops, sent), entered),
+          copyTo(slice, route, to, copied(destination, route, routed, { ops, sent }), entered),
         );
   for (const { cluster: to, copy } of mirrors)
     trace?.saw("mirror", to.model.id, copy.effect === "answer" ? copy.code : copy.effect);
@@ -130,10 +130,23 @@ function filled({ ops, cluster }: LinkedDestination, route: LinkedRoute, routed:
   return tooLong ? null : { ...rest, request, response };
 }
 
-/** What of a request goes into copies: the API key that its destination takes is none of theirs. */
-function copied({ copyWithout }: LinkedRoute, routed: RequestFacts, ops: LinkedOps, sent: RequestFacts): RequestFacts {
-  if (copyWithout.length === 0) return sent;
-  return { ...sent, headers: changedHeaders(changedHeaders(routed.headers, copyWithout), ops.request) };
+/** A request as it is sent, and what was changed of it. */
+interface Sent {
+  readonly ops: LinkedOps;
+  readonly sent: RequestFacts;
+}
+
+/**
+ * What of a request goes into copies: the API key that its destination takes is none of theirs, nor what a route fills from it.
+ *
+ * @returns null where that is too long
+ */
+function copied(destination: LinkedDestination, route: LinkedRoute, routed: RequestFacts, whole: Sent): Sent | null {
+  if (route.copyWithout.length === 0) return whole;
+  // What is concluded of the request itself is not of its copies.
+  const keyless = { ...routed, headers: changedHeaders(routed.headers, route.copyWithout), conclusions: null };
+  const ops = filled(destination, route, keyless);
+  return ops && { ops, sent: { ...whole.sent, headers: changedHeaders(keyless.headers, ops.request) } };
 }
 
 /** A copy has the same changes as the request, and is judged as the request would be that went there. */
@@ -141,10 +154,11 @@ function copyTo(
   slice: LinkedSlice,
   route: LinkedRoute,
   cluster: LinkedCluster,
-  ops: LinkedOps,
-  sent: RequestFacts,
+  copy: Sent | null,
   entered: Authenticated,
 ): Forward | Answer | Need {
+  if (copy === null) return answerOf("headers_too_large", null, route, cluster);
+  const { ops, sent } = copy;
   if (cluster.model.endpoints.length === 0) return nobody(route, cluster);
   const checked = checkDestination(slice, route, cluster, sent, undefined);
   return "effect" in checked ? checked : sendTo(route, cluster, ops, sent, entered, checked);

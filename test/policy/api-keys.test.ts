@@ -157,6 +157,13 @@ describe("a copy of a request with a key", () => {
     expect(copyOf([asks, OPEN], { request })).toHaveProperty("headers.x-api-key", "the mirror's");
   });
 
+  it("has it in no header that a route fills from it either", () => {
+    const request = { set: [["x-other", "<%REQ(x-api-key)%>"] as const] };
+    expect(copyOf([asks, OPEN], { request })).toHaveProperty("headers.x-other", "<>");
+    expect(copyOf([asks, OPEN], { request })).toHaveProperty("request.0.value", "<>");
+    expect(copyOf([OPEN, OPEN], { request })).toHaveProperty("headers.x-other", `<${TEXT}>`);
+  });
+
   it("has it as it came where the destination takes none", () => {
     expect(copyOf([OPEN, OPEN])).toHaveProperty("headers.x-api-key", TEXT);
   });
