@@ -753,3 +753,11 @@ it("a change is judged with what it touches, however much there is", () => {
   };
   expect(judged(30)).toEqual(judged(3));
 });
+
+it("an entry of thousands of endpoints is judged in time that grows with them", () => {
+  // To look through all of them for each would take minutes, and run into the timeout.
+  const endpoints = Array.from({ length: 5_000 }, (_, at) => `{ address: 10.20.${at >> 8}.${at & 255} }`).join(", ");
+  const ports = "ports: [{ number: 80, name: http, protocol: HTTP }]";
+  const spec = `{ hosts: [a.test], ${ports}, resolution: STATIC, endpoints: [${endpoints}] }`;
+  expect(told(settings("default", "istio-system"), object("ServiceEntry", "e", spec))).toEqual([]);
+});

@@ -15,6 +15,26 @@ import { reader } from "../../reader.ts";
 const SHOWN = 3;
 const UNSET = "<unset>";
 
+type Endpoints = EndpointSliceFields["endpoints"];
+
+const byKey = new WeakMap<Endpoints, ReadonlyMap<string, Endpoints>>();
+
+/** Each address is asked about: to look through all of them each time would take quadratic time. */
+function endpointsByKey(endpoints: Endpoints): ReadonlyMap<string, Endpoints> {
+  const before = byKey.get(endpoints);
+  if (before !== undefined) return before;
+  const known = new Map<string, Endpoints[number][]>();
+  for (const endpoint of endpoints) {
+    for (const key of new Set(endpoint.addresses.map(addressKey))) {
+      const same = known.get(key);
+      if (same === undefined) known.set(key, [endpoint]);
+      else same.push(endpoint);
+    }
+  }
+  byKey.set(endpoints, known);
+  return known;
+}
+
 export const ENDPOINT_SLICE = coreKind({
   group: "discovery.k8s.io",
   kind: "EndpointSlice",
@@ -27,14 +47,12 @@ export const ENDPOINT_SLICE = coreKind({
   check: (world, object) => checkAddresses(world, object, addresses(object)),
   registrations: (world, object, key) => {
     const { endpoints, ports } = object as unknown as EndpointSliceFields;
-    return endpoints
-      .filter((endpoint) => endpoint.addresses.some((address) => addressKey(address) === key))
-      .map((endpoint) => ({
-        namespace: namespaceOf(object),
-        labels: sliceEndpointWorkload(world, object, endpoint).labels,
-        ports: ports?.flatMap(({ port }) => port ?? []) ?? null,
-        declared: declaredPorts(world, object),
-      }));
+    return (endpointsByKey(endpoints).get(key) ?? []).map((endpoint) => ({
+      namespace: namespaceOf(object),
+      labels: sliceEndpointWorkload(world, object, endpoint).labels,
+      ports: ports?.flatMap(({ port }) => port ?? []) ?? null,
+      declared: declaredPorts(world, object),
+    }));
   },
   columns: [
     text("AddressType", "What the addresses are: IPv4, IPv6 or FQDN.", ({ addressType }) => textOf(addressType)),

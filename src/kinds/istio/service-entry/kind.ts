@@ -10,6 +10,20 @@ import { reader } from "../../reader.ts";
 import { checkAmongOthers, inlineAddresses } from "./check.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
 
+type Endpoints = NonNullable<ServiceEntrySpec["endpoints"]>;
+
+const byKey = new WeakMap<ServiceEntrySpec, ReadonlyMap<string, Endpoints>>();
+
+/** Each of its endpoints is asked about: to look through all of them each time would take quadratic time. */
+function endpointsByKey(spec: ServiceEntrySpec): ReadonlyMap<string, Endpoints> {
+  let known = byKey.get(spec);
+  if (known === undefined) {
+    known = Map.groupBy(spec.endpoints ?? [], ({ address }) => addressKey(address));
+    byKey.set(spec, known);
+  }
+  return known;
+}
+
 export const SERVICE_ENTRY = networkingKind({
   kind: "ServiceEntry",
   plural: "serviceentries",
@@ -21,7 +35,7 @@ export const SERVICE_ENTRY = networkingKind({
   registrations: (_world, object, key) => {
     const namespace = namespaceOf(object);
     const spec = object.spec as ServiceEntrySpec;
-    const inline = (spec.endpoints ?? []).filter(({ address }) => addressKey(address) === key);
+    const inline = endpointsByKey(spec).get(key) ?? [];
     const byName = hostsByName(spec).some((host) => addressOfHost(host) === key);
     return [
       ...(byName ? [{ namespace, labels: {}, ports: null }] : []),
