@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { keyText } from "../limits/key-text.ts";
+import { linkExpression } from "../match/expression.ts";
 import { compileExpression, describeExpressionError, type ExpressionUse } from "./cel.ts";
 import { duration, parseDuration } from "./duration.ts";
 import { choice, later, list, strict, text } from "./fields.ts";
@@ -164,5 +165,10 @@ function checkRates(all: readonly RateSpec[], report: Report): void {
 
 function checkExpression(source: string, use: ExpressionUse, report: Report): void {
   const compiled = compileExpression(source, use);
-  if (!compiled.ok) report.error(describeExpressionError(compiled.error));
+  if (!compiled.ok) return report.error(describeExpressionError(compiled.error));
+  if (use !== "cost" && use !== "answer") return;
+  // What it is worth by itself, whatever a request says.
+  const value = linkExpression(compiled.value.tree, () => () => undefined)(null, 0);
+  if (typeof value === "number" && value < 0)
+    report.error("is below 0: nothing costs less than nothing; give 0 or more");
 }

@@ -17,10 +17,8 @@ const RULES: readonly (readonly [prefix: string, rule: string])[] = [
 /** Each has a budget of retries of its own. */
 const SERVICES = ["a", "b", "c", "d", "e"];
 
-const rules = SERVICES.map(
-  (app) => `
----
-apiVersion: v1
+/** A service with three endpoints. @param net the first three parts of their addresses */
+const threeOf = (app: string, net: string): string => `apiVersion: v1
 kind: Service
 metadata: { name: ${app} }
 spec: { selector: { app: ${app} }, ports: [{ name: http, port: 80 }] }
@@ -30,10 +28,15 @@ ${[1, 2, 3]
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: { name: ${app}-${number} }
-spec: { address: 10.77.1.${number}, labels: { app: ${app} } }
+spec: { address: ${net}.${number}, labels: { app: ${app} } }
 `,
   )
-  .join("")}---
+  .join("")}`;
+
+const rules = SERVICES.map(
+  (app) => `
+---
+${threeOf(app, "10.77.1")}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: ${app} }
@@ -114,20 +117,7 @@ const TURNS = ["even", "narrow"]
   .map(
     (app) => `
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: ${app} }
-spec: { selector: { app: ${app} }, ports: [{ name: http, port: 80 }] }
-${[1, 2, 3]
-  .map(
-    (number) => `---
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: ${app}-${number} }
-spec: { address: 10.77.2.${number}, labels: { app: ${app} } }
-`,
-  )
-  .join("")}---
+${threeOf(app, "10.77.2")}---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: ${app} }

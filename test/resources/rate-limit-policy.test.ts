@@ -38,6 +38,7 @@ describe("RateLimitPolicy", () => {
     [{ cost: { request: 'request.method == "POST" ? 5 : 1' }, scope: "Location", onError: "Refuse", timeout: "1s" }],
     [{ cost: { answer: 'response.code == 200 ? int(response.headers["x-tokens"]) + response.size / 1024 : 0' } }],
     [{ cost: { answer: 'request.method == "POST" ? 2 : 1' } }],
+    [{ cost: { request: "0", answer: "response.size - 100" } }],
     [{ rates: [...RATES, { limit: 5, window: "1s", burst: 9 }], headers: "Both", onExceeded: "Audit", shared: true }],
   ])("takes the limit %j", (limit) => expect(ofLimit(limit)).toEqual([]));
 
@@ -55,6 +56,9 @@ describe("RateLimitPolicy", () => {
     [{ key: ["request.auth.other"] }, "error spec.limits[0].key[0]"],
     [{ key: ["host"] }, "error spec.limits[0].key[0]"],
     [{ cost: { request: '"much"' } }, "error spec.limits[0].cost.request"],
+    [{ cost: { request: "-1" } }, "error spec.limits[0].cost.request"],
+    [{ cost: { request: "5 * -2" } }, "error spec.limits[0].cost.request"],
+    [{ cost: { answer: "1 - 2" } }, "error spec.limits[0].cost.answer"],
     [{ cost: { answer: "response.code == 200" } }, "error spec.limits[0].cost.answer"],
     [{ cost: { answer: "response.flags" } }, "error spec.limits[0].cost.answer"],
     [{ cost: { request: "response.size" } }, "error spec.limits[0].cost.request"],

@@ -9,31 +9,12 @@ import type { KubeObject } from "../../../resources/object.ts";
 import { checkAddresses } from "../../addresses.ts";
 import { type Cell, CORE_AGE, listOf, text, textOf, valueAt } from "../../columns.ts";
 import { coreKind } from "../../kind.ts";
+import { byAddress } from "../../by-address.ts";
 import { reader } from "../../reader.ts";
 
 /** Members of a long list that a cell shows. */
 const SHOWN = 3;
 const UNSET = "<unset>";
-
-type Endpoints = EndpointSliceFields["endpoints"];
-
-const byKey = new WeakMap<Endpoints, ReadonlyMap<string, Endpoints>>();
-
-/** Each address is asked about: to look through all of them each time would take quadratic time. */
-function endpointsByKey(endpoints: Endpoints): ReadonlyMap<string, Endpoints> {
-  const before = byKey.get(endpoints);
-  if (before !== undefined) return before;
-  const known = new Map<string, Endpoints[number][]>();
-  for (const endpoint of endpoints) {
-    for (const key of new Set(endpoint.addresses.map(addressKey))) {
-      const same = known.get(key);
-      if (same === undefined) known.set(key, [endpoint]);
-      else same.push(endpoint);
-    }
-  }
-  byKey.set(endpoints, known);
-  return known;
-}
 
 export const ENDPOINT_SLICE = coreKind({
   group: "discovery.k8s.io",
@@ -47,7 +28,7 @@ export const ENDPOINT_SLICE = coreKind({
   check: (world, object) => checkAddresses(world, object, addresses(object)),
   registrations: (world, object, key) => {
     const { endpoints, ports } = object as unknown as EndpointSliceFields;
-    return (endpointsByKey(endpoints).get(key) ?? []).map((endpoint) => ({
+    return (byAddress(endpoints, (endpoint) => endpoint.addresses).get(key) ?? []).map((endpoint) => ({
       namespace: namespaceOf(object),
       labels: sliceEndpointWorkload(world, object, endpoint).labels,
       ports: ports?.flatMap(({ port }) => port ?? []) ?? null,

@@ -6,23 +6,10 @@ import type { KubeObject } from "../../../resources/object.ts";
 import { checkServiceEntry, ServiceEntry, type ServiceEntrySpec } from "../../../resources/service-entry.ts";
 import { AGE, field } from "../../columns.ts";
 import { networkingKind } from "../../kind.ts";
+import { byAddress } from "../../by-address.ts";
 import { reader } from "../../reader.ts";
 import { checkAmongOthers, inlineAddresses } from "./check.ts";
 import { DESCRIPTIONS } from "./descriptions.ts";
-
-type Endpoints = NonNullable<ServiceEntrySpec["endpoints"]>;
-
-const byKey = new WeakMap<ServiceEntrySpec, ReadonlyMap<string, Endpoints>>();
-
-/** Each of its endpoints is asked about: to look through all of them each time would take quadratic time. */
-function endpointsByKey(spec: ServiceEntrySpec): ReadonlyMap<string, Endpoints> {
-  let known = byKey.get(spec);
-  if (known === undefined) {
-    known = Map.groupBy(spec.endpoints ?? [], ({ address }) => addressKey(address));
-    byKey.set(spec, known);
-  }
-  return known;
-}
 
 export const SERVICE_ENTRY = networkingKind({
   kind: "ServiceEntry",
@@ -35,7 +22,7 @@ export const SERVICE_ENTRY = networkingKind({
   registrations: (_world, object, key) => {
     const namespace = namespaceOf(object);
     const spec = object.spec as ServiceEntrySpec;
-    const inline = endpointsByKey(spec).get(key) ?? [];
+    const inline = byAddress(spec.endpoints ?? [], ({ address }) => [address]).get(key) ?? [];
     const byName = hostsByName(spec).some((host) => addressOfHost(host) === key);
     return [
       ...(byName ? [{ namespace, labels: {}, ports: null }] : []),
