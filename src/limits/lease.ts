@@ -10,6 +10,8 @@ const SPARED = 1.2;
 /** What is known of its pace is mostly older than that at first, and mostly newer than that later. */
 const DOUBT_MS = 50;
 const SETTLES_MS = 1_000;
+/** It is looked at this often, by requests and by what is asked for. */
+const LOOKS_MS = 200;
 /** What has not come by then is not waited for. */
 const PENDING_MS = 500;
 
@@ -66,7 +68,8 @@ export class Lease {
   }
 
   /** It was asked for by a request, whatever comes of that. */
-  saw(cost: number): void {
+  saw(cost: number, now: number): void {
+    if (now - this.#seenAt >= LOOKS_MS) this.#measure(now);
     this.#asked += cost;
   }
 
@@ -81,10 +84,12 @@ export class Lease {
     return Math.max(cost, this.#want);
   }
 
-  /** The longer it was looked at, the more it says. */
+  /** The longer it was looked at, the more it says; of a flood that has ended what is known says nothing. */
   #measure(now: number): void {
     const ms = now - this.#seenAt;
     if (ms > 0) {
+      const expected = this.#pace * ms;
+      if (this.#asked < expected / 2 - 2 * Math.sqrt(expected)) this.#knownMs = 0;
       this.#pace += ((this.#asked / ms - this.#pace) * ms) / (this.#knownMs + ms);
       this.#knownMs = Math.min(SETTLES_MS, this.#knownMs + ms);
     }

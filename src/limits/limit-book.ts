@@ -90,7 +90,7 @@ export class LimitBook {
     if (lease === undefined || this.#refused.has(name) || isDear(one.rates, one.cost, leaseMs(one.rates))) return null;
     const left = lease.left(now);
     if (left < one.cost) return null;
-    lease.saw(one.cost);
+    lease.saw(one.cost, now);
     lease.use(one.cost);
     return {
       limits: [takenOf(one, { amount: 1, left: left - one.cost, resetMs: 0, retryAfterMs: 0 }, "taken")],
@@ -207,7 +207,7 @@ export class LimitBook {
       return Math.max(1, refused.freeAt - now);
     const lease = this.#leases.get(name);
     if (lease === undefined || isDear(one.rates, one.cost, leaseMs(one.rates))) return 0;
-    lease.saw(one.cost);
+    lease.saw(one.cost, now);
     return lease.left(now) < one.cost ? lease.rest(one.cost, now) : 0;
   }
 

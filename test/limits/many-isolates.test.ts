@@ -110,6 +110,26 @@ describe("many isolates on one key", () => {
   });
 
   it.each([
+    { limit: 500, isolates: 4, asked: 0.5 },
+    { limit: 500, isolates: 4, asked: 0.9 },
+    { limit: 2_000, isolates: 20, asked: 0.5 },
+  ])(
+    "of $limit/s let all pass two seconds after a flood, where $isolates of them ask for $asked times as much",
+    async ({ limit, isolates, asked }) => {
+      await eachOf(2, async (draws) => {
+        const key = new SharedKey(draws, { limit, windowMs: 1_000 }, isolates);
+        const off = START + 3_000;
+        key.traffic(20 * limit, isolates, off);
+        key.clock.in(3_000, () => key.traffic(asked * limit, isolates, off + 4_000));
+        await key.clock.until(off + 4_100);
+        const times = key.uses.map(({ at }) => at);
+        const passed = between(times, off + 2_000, off + 4_000) / between(key.requests, off + 2_000, off + 4_000);
+        expect(passed).toBeGreaterThanOrEqual(0.97);
+      });
+    },
+  );
+
+  it.each([
     { name: "2,500 a second of 5,000", rate: { limit: 5_000, windowMs: 1_000 }, perSecond: 2_500 },
     { name: "1,000 a second of 20,000 in 10 s", rate: { limit: 20_000, windowMs: 10_000 }, perSecond: 1_000 },
     { name: "1,000 a second of 60,000 a minute", rate: { limit: 60_000, windowMs: 60_000 }, perSecond: 1_000 },
