@@ -27,7 +27,7 @@ export function callerCheck({ keys, service, trustDomain }: Service): (call: Cal
   return async ({ method, headers }) => {
     const text = headers["x-tulle-assertion"];
     if (typeof text !== "string") throw new Error("no assertion: the request came past the mesh");
-    const { payload } = await jwtVerify(text, published, {
+    const { payload, protectedHeader } = await jwtVerify(text, published, {
       algorithms: ["EdDSA"],
       typ: "assertion+jwt",
       audience: service,
@@ -37,6 +37,9 @@ export function callerCheck({ keys, service, trustDomain }: Service): (call: Cal
     });
     if (payload.iss?.startsWith(`spiffe://${trustDomain}/gateway/`) !== true)
       throw new Error("signed for another mesh's gateway");
+    // Each key is one gateway's: one that was revoked must not go on under another's name.
+    const signer = published.jwks()?.keys.find(({ kid }) => kid === protectedHeader.kid);
+    if (signer?.["iss"] !== payload.iss) throw new Error("signed under another gateway's name");
     if (payload["htm"] !== method) throw new Error("signed for another method");
     return payload.sub ?? null;
   };

@@ -49,7 +49,7 @@ const LEEWAY = 30;
  * Whether a gateway of the mesh has signed this assertion for this very call.
  *
  * @param text of the header, untrusted
- * @param keys of all gateways, as control publishes them
+ * @param keys of all gateways, as control publishes them, each with the gateway whose it is (`iss`)
  * @param now epoch ms
  */
 export async function checkAssertion(
@@ -65,7 +65,10 @@ export async function checkAssertion(
   const named = keys.filter(({ kid }) => kid !== undefined && kid === keyId);
   const usable = candidates(token.value, named);
   if (usable.length === 0) return err({ code: "assertion_key_unknown" });
-  if (!(await isSigned(token.value, usable))) return err({ code: "assertion_signature" });
+  // Each gateway speaks for itself alone: one that was revoked could go on under another's name.
+  const own = usable.filter(({ iss }) => iss !== undefined && iss === claims["iss"]);
+  if (own.length === 0) return err({ code: "assertion_issuer" });
+  if (!(await isSigned(token.value, own))) return err({ code: "assertion_signature" });
   return judgeClaims(claims, call, now);
 }
 

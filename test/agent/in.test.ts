@@ -122,12 +122,18 @@ describe("the agent's way in", () => {
     });
   }
 
-  function assertion(change: Readonly<Record<string, unknown>> = {}): string {
+  const keyOf = ({ publicKey }: typeof signer, kid: string, iss: string) => ({
+    ...publicKey.export({ format: "jwk" }),
+    kid,
+    iss,
+  });
+
+  function assertion(change: Readonly<Record<string, unknown>> = {}, key = signer.privateKey): string {
     const about = { principal: WEB.slice("spiffe://".length), service: SERVICE, method: "POST", host: "orders.shop" };
     const claims = { ...assertionClaims(GATEWAY, about, Math.floor(Date.now() / 1_000)), ...change };
     const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const input = `${part(assertionHeader("one"))}.${part(claims)}`;
-    return `${input}.${sign(null, Buffer.from(input), signer.privateKey).toString("base64url")}`;
+    return `${input}.${sign(null, Buffer.from(input), key).toString("base64url")}`;
   }
 
   beforeAll(async () => {
@@ -158,7 +164,7 @@ describe("the agent's way in", () => {
     seen = [];
     told.length = 0;
     refusals.clear();
-    published = JSON.stringify({ keys: [{ ...signer.publicKey.export({ format: "jwk" }), kid: "one" }] });
+    published = JSON.stringify({ keys: [keyOf(signer, "one", GATEWAY)] });
   });
 
   it("hands a gateway's call to the program, with what the gateway says of the caller", async () => {
@@ -246,6 +252,18 @@ describe("the agent's way in", () => {
       refusals.clear();
     }
     expect((await call()).status).toBe(200);
+  });
+
+  it("takes no assertion that a revoked gateway signs under the name of another", async () => {
+    const revokedOne = generateKeyPairSync("ed25519");
+    published = JSON.stringify({ keys: [keyOf(signer, "two", GATEWAY), keyOf(revokedOne, "one", `${GATEWAY}b`)] });
+    refusals.set(`${GATEWAY}b`, "certificate_revoked");
+    const { port } = await agent({ certificate: false, assertion: true });
+    const said = (issuer: string) => ({ "x-tulle-assertion": assertion({ iss: issuer }, revokedOne.privateKey) });
+    expect((await direct(port, null, said(`${GATEWAY}b`))).status).toBe(403);
+    expect((await direct(port, null, said(GATEWAY))).status).toBe(401);
+    expect(told.at(-1)).toMatchObject({ event: "call_refused", code: "assertion_issuer" });
+    expect(seen).toEqual([]);
   });
 
   it("is not called by a gateway once its own certificate was revoked", async () => {

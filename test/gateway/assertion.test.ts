@@ -129,6 +129,7 @@ describe("the gateway's assertion", () => {
 
   describe("and the check of examples/assertion", () => {
     let keys: Server;
+    let issuer = IDS.iss;
     let check: ReturnType<typeof callerCheck>;
     const service = "private.default.svc.cluster.local";
     const checkFor = (more: object) =>
@@ -136,8 +137,8 @@ describe("the gateway's assertion", () => {
 
     beforeAll(async () => {
       const key = await exportJWK(mesh.assertionKey);
-      const published = { keys: [{ ...key, kid: await calculateJwkThumbprint(key), alg: "EdDSA", use: "sig" }] };
-      keys = createServer((_, response) => response.end(JSON.stringify(published)));
+      const one = { ...key, kid: await calculateJwkThumbprint(key), alg: "EdDSA", use: "sig" };
+      keys = createServer((_, response) => response.end(JSON.stringify({ keys: [{ ...one, iss: issuer }] })));
       await new Promise<void>((resolve) => keys.listen(0, "127.0.0.1", resolve));
       check = checkFor({});
     });
@@ -173,6 +174,14 @@ describe("the gateway's assertion", () => {
         ["no signature", check, { method: "GET", headers: { [ASSERTION]: `${head}.${body}.` } }],
       ];
       for (const [name, judge, call] of bad) await expect(judge(call), name).rejects.toThrow();
+    });
+
+    it("refuse what a gateway signed under the name of another", async () => {
+      issuer = `${IDS.iss}-b`;
+      const judge = checkFor({});
+      await expect(judge({ method: "GET", headers: await told("http://private/") })).rejects.toThrow("another gateway");
+      issuer = IDS.iss;
+      await expect(checkFor({})({ method: "GET", headers: await told("http://private/") })).resolves.toBe(IDS.sub);
     });
   });
 

@@ -6,6 +6,7 @@ import { assertionClaims, assertionHeader } from "../../src/identity/assertion.t
 import { checkAssertion, isGatewayOf, judgeClaims, type ReceivedCall } from "../../src/identity/assertion-check.ts";
 
 const GATEWAY = "spiffe://cluster.local/gateway/gateway-a";
+const OTHER_GATEWAY = "spiffe://cluster.local/gateway/gateway-b";
 const CALLER = "cluster.local/ns/default/sa/web";
 const SERVICE = "orders.shop.svc.cluster.local";
 const NOW = 1_800_000_000_000;
@@ -21,8 +22,9 @@ const CALL: ReceivedCall = {
 const pair = generateKeyPairSync("ed25519");
 const other = generateKeyPairSync("ed25519");
 const KEYS: readonly JWK[] = [
-  { ...(other.publicKey.export({ format: "jwk" }) as JWK), kid: "other" },
-  { ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "one" },
+  { ...(other.publicKey.export({ format: "jwk" }) as JWK), kid: "other", iss: OTHER_GATEWAY },
+  { ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "one", iss: GATEWAY },
+  { ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "stray" },
 ];
 
 function signed(header: unknown, claims: unknown, key: KeyObject = pair.privateKey): string {
@@ -66,6 +68,12 @@ describe("an assertion", () => {
     ["is of a workload", () => signed(header, { ...claims, iss: `spiffe://${CALLER}` }), "assertion_issuer"],
     ["is of another mesh", () => signed(header, { ...claims, iss: "spiffe://other/gateway/a" }), "assertion_issuer"],
     ["is of another gateway", () => signed(header, { ...claims, iss: `${GATEWAY}b` }), "assertion_issuer"],
+    [
+      "a gateway signed under the name of another",
+      () => signed(assertionHeader("other"), claims, other.privateKey),
+      "assertion_issuer",
+    ],
+    ["is signed by a key that is nobody's", () => signed(assertionHeader("stray"), claims), "assertion_issuer"],
     ["is for another service", () => signed(header, { ...claims, aud: "payments" }), "assertion_audience"],
     ["is for several services", () => signed(header, { ...claims, aud: [SERVICE] }), "assertion_audience"],
     ["is for another method", () => signed(header, { ...claims, htm: "GET" }), "assertion_method"],
@@ -77,6 +85,14 @@ describe("an assertion", () => {
     // The last bits of a signature's last character are none of its bits.
     const got = await verdict(text());
     expect(code === "assertion_signature" ? ["assertion_signature", "assertion_malformed"] : [code]).toContain(got);
+  });
+
+  it("holds for each gateway of two that have one key, under its own name", async () => {
+    const [, one] = KEYS;
+    const shared = [{ ...one, iss: OTHER_GATEWAY }, ...KEYS];
+    expect(await verdict(signed(header, claims), {}, NOW, shared)).toBe(`spiffe://${CALLER}`);
+    const ofOther = signed(header, { ...claims, iss: OTHER_GATEWAY });
+    expect(await verdict(ofOther, { gateway: OTHER_GATEWAY }, NOW, shared)).toBe(`spiffe://${CALLER}`);
   });
 
   it("holds for its time, and half a minute for clocks that differ", async () => {
