@@ -39,7 +39,8 @@ export function callerCheck({ keys, service, trustDomain }: Service): (call: Cal
       throw new Error("signed for another mesh's gateway");
     // Each key is one gateway's: one that was revoked must not go on under another's name.
     const signer = published.jwks()?.keys.find(({ kid }) => kid === protectedHeader.kid);
-    if (signer?.["iss"] !== payload.iss) throw new Error("signed under another gateway's name");
+    if (signer === undefined || !("iss" in signer) || signer.iss !== payload.iss)
+      throw new Error("signed under another gateway's name");
     if (payload["htm"] !== method) throw new Error("signed for another method");
     return payload.sub ?? null;
   };

@@ -66,7 +66,7 @@ export async function checkAssertion(
   const usable = candidates(token.value, named);
   if (usable.length === 0) return err({ code: "assertion_key_unknown" });
   // Each gateway speaks for itself alone: one that was revoked could go on under another's name.
-  const own = usable.filter(({ iss }) => iss !== undefined && iss === claims["iss"]);
+  const own = usable.filter((key) => "iss" in key && key.iss === claims["iss"]);
   if (own.length === 0) return err({ code: "assertion_issuer" });
   if (!(await isSigned(token.value, own))) return err({ code: "assertion_signature" });
   return judgeClaims(claims, call, now);

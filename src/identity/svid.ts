@@ -10,7 +10,7 @@ export type SvidError = { readonly code: string };
 
 export interface Svid {
   readonly id: SpiffeId;
-  /** Epoch ms: outside of these it counts no more. */
+  /** Epoch ms: outside of these it counts no more. It ends with its authority. */
   readonly notBefore: number;
   readonly notAfter: number;
 }
@@ -41,8 +41,10 @@ export async function judgeSvid(der: Uint8Array, trust: Trust): Promise<Result<S
   if (isRevoked(id.value, trust) || revokedOf(trust).serials.has(leaf.serial))
     return err({ code: "certificate_revoked" });
   for (const authority of authorities) {
-    if (await isSignedBy(leaf, authority))
-      return ok({ id: id.value, notBefore: leaf.notBefore, notAfter: leaf.notAfter });
+    if (!(await isSignedBy(leaf, authority))) continue;
+    // The key of one that has ended is looked after by nobody any more, and a neighbour's last good bundle may list it for long.
+    const notAfter = Math.min(leaf.notAfter, authority.notAfter);
+    return ok({ id: id.value, notBefore: leaf.notBefore, notAfter });
   }
   return err({ code: "certificate_issuer_unknown" });
 }
@@ -103,10 +105,12 @@ function authoritiesFor(trustDomain: string, trust: Trust): readonly Certificate
   return authorities;
 }
 
+/** The last to end first: one key may have several certificates, and what it signed counts as long as the longest. */
 function authoritiesIn(texts: readonly string[]): readonly Certificate[] {
-  return texts.flatMap((text) => {
+  const authorities = texts.flatMap((text) => {
     const der = base64ToBytes(text);
     const parsed = der === null ? null : parseCertificate(der);
     return parsed?.ok === true && parsed.value.isCa ? [parsed.value] : [];
   });
+  return authorities.toSorted((a, b) => b.notAfter - a.notAfter);
 }

@@ -9,9 +9,11 @@ import {
   requestAuthentication,
   rewrites,
 } from "./arranged-documents.ts";
+import { bundleOf } from "./certificates.ts";
 import { KEYS_ARRANGED } from "./key-arrangements.ts";
 import { mirrorHost, type OutsideHost, refusing } from "./outside.ts";
 import { CLOCKED } from "./stand-ins.ts";
+import { until } from "../support/until.ts";
 import type { Trial } from "./trial.ts";
 import { endpoint, routes, TO_API } from "./worlds.ts";
 
@@ -146,6 +148,20 @@ const ARRANGED: ReadonlyMap<string, Arrangement> = new Map<string, Arrangement>(
       ],
     },
   ],
+  [
+    "federated with partner.example, whose bundle lists the authorities `partner` and `ended partner`",
+    {
+      mesh: {
+        federation: [{ trustDomain: "partner.example", bundleEndpointURL: "https://partner.issuer.test/bundle" }],
+      },
+      before: async ({ mesh }) => {
+        await until("the partner's bundle", async () =>
+          (await mesh.control("GET", "/api/v1/status")).text.includes('"sequence":1'),
+        );
+        await mesh.settled();
+      },
+    },
+  ],
   ["breaker: 5 consecutive 5xx", { documents: (index) => [outliers(index)] }],
   [
     "3 endpoints; caller triggers 500 on each with a poison request",
@@ -275,5 +291,6 @@ export function standingHosts(secondJwks: unknown): readonly (readonly [string, 
     ["failing.issuer.test", () => new Response("no", { status: 500 })],
     ["redirecting.issuer.test", () => new Response(null, { status: 302, headers: { location: "http://127.0.0.1/" } })],
     ["second.issuer.test", () => Response.json(secondJwks)],
+    ["partner.issuer.test", async () => Response.json(await bundleOf(["partner", "ended partner"]))],
   ];
 }

@@ -9,7 +9,7 @@ export const LEAF_FIELDS: ReadonlySet<string> = new Set(
   "peer uriSans dnsSans cn notAfter notBefore basicConstraintsCA keyUsage issuer certRFC9440".split(" "),
 );
 
-/** Authorities of nobody's trust, by the name that a case gives them. */
+/** Authorities that are not the mesh's, by the name that a case gives them. */
 const foreign = new Map<string, Promise<TestAuthority>>();
 
 /**
@@ -35,7 +35,7 @@ export async function clientAuth(
 async function leafOf(tls: TlsClient, authority: TestAuthority, now: number): Promise<Uint8Array> {
   const { peer, uriSans = [], dnsSans, cn, basicConstraintsCA, keyUsage, issuer } = tls;
   const [after, before] = [instant(tls.notAfter, now), instant(tls.notBefore, now)];
-  const by = issuer === undefined || /^(?:mesh|own|mesh-ca)$/.test(issuer) ? authority : await foreignBy(issuer);
+  const by = await issuerBy(issuer, authority);
   return by.issue({
     // A name that is no ASCII goes into the certificate as the bytes of its UTF-8.
     uris: (peer === undefined ? uriSans : [peer]).map((uri) => Buffer.from(uri).toString("latin1")),
@@ -49,12 +49,27 @@ async function leafOf(tls: TlsClient, authority: TestAuthority, now: number): Pr
   });
 }
 
+async function issuerBy(name: string | undefined, mesh: TestAuthority): Promise<TestAuthority> {
+  if (name === undefined || /^(?:mesh|own|mesh-ca)$/.test(name)) return mesh;
+  // Another one that calls itself the same.
+  return name === "namesake" ? TestAuthority.create(mesh.certificate.subject) : foreignBy(name);
+}
+
+/** What it signs may outlive it. */
+const ENDED = /^ended /;
+
 async function foreignBy(name: string): Promise<TestAuthority> {
   const known = foreign.get(name);
-  const authority =
-    known ?? TestAuthority.create(name.includes("=") ? name : `CN=${name.replaceAll(/[,+="<>#;\\]/g, " ")}`);
+  const named = name.includes("=") ? name : `CN=${name.replaceAll(/[,+="<>#;\\]/g, " ")}`;
+  const authority = known ?? TestAuthority.create(named, ENDED.test(name) ? Date.now() - 60_000 : undefined);
   foreign.set(name, authority);
   return authority;
+}
+
+/** Of the trust domain that some cases federate with. @param issuers its authorities, by the names that cases give them */
+export async function bundleOf(issuers: readonly string[]): Promise<object> {
+  const authorities = await Promise.all(issuers.map(foreignBy));
+  return { keys: authorities.map(({ der }) => ({ kty: "EC", use: "x509-svid", x5c: [der] })), spiffe_sequence: 1 };
 }
 
 function usageOf(names: readonly string[] | null): number {

@@ -125,7 +125,10 @@ export class AttackedMesh {
     const workers = [
       await gatewayOf("gateway"),
       await stateWorker(),
-      await controlWorker(secrets, "mesh.example", false),
+      {
+        ...(await controlWorker(secrets, "mesh.example", false)),
+        outboundService: async ({ url, headers }: Asked) => outside.answer(url, headers),
+      },
       ...standIns({ clocked: await gatewayOf(CLOCKED), forged: await gatewayOf(FORGED) }),
     ];
     mesh.current = new AttackedMesh(echo, outside, issuer, folder, workers, secrets.snapshotPrivateKey);

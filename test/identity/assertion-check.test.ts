@@ -21,7 +21,7 @@ const CALL: ReceivedCall = {
 
 const pair = generateKeyPairSync("ed25519");
 const other = generateKeyPairSync("ed25519");
-const KEYS: readonly JWK[] = [
+const KEYS: readonly (JWK & { readonly iss?: string })[] = [
   { ...(other.publicKey.export({ format: "jwk" }) as JWK), kid: "other", iss: OTHER_GATEWAY },
   { ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "one", iss: GATEWAY },
   { ...(pair.publicKey.export({ format: "jwk" }) as JWK), kid: "stray" },

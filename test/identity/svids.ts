@@ -15,14 +15,15 @@ export class TestAuthority {
     this.certificate = certificate;
   }
 
-  static async create(name = "CN=test authority"): Promise<TestAuthority> {
+  /** @param notAfter epoch ms */
+  static async create(name = "CN=test authority", notAfter = Date.now() + 1_000 * HOUR): Promise<TestAuthority> {
     x509.cryptoProvider.set(crypto);
     const keys = await keyPair();
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({
       serialNumber: "01",
       name,
-      notBefore: new Date(Date.now() - HOUR),
-      notAfter: new Date(Date.now() + 1_000 * HOUR),
+      notBefore: new Date(Math.min(Date.now(), notAfter) - HOUR),
+      notAfter: new Date(notAfter),
       signingAlgorithm: ALGORITHM,
       keys,
       extensions: [
