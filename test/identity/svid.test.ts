@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/identity/certificate.ts";
 import { judgeSvid } from "../../src/identity/svid.ts";
 import type { Trust } from "../../src/snapshot/model.ts";
-import { TestAuthority } from "./svids.ts";
+import { keyPair, privatePem, TestAuthority } from "./svids.ts";
 import { times } from "../support/scale.ts";
 
 const WEB = "spiffe://cluster.local/ns/default/sa/web";
@@ -70,6 +70,31 @@ describe("judgeSvid", () => {
   it("refuses every leaf where the trust names no authority", async () => {
     const leaf = await authority.issue({ uris: [WEB] });
     expect(await judgeSvid(leaf, { ...trust, authorities: [] })).toMatchObject({ ok: false });
+  });
+
+  it("lets a leaf count no longer than the authority that signed it", async () => {
+    const ends = Math.floor(Date.now() / 1_000) * 1_000 - 60_000;
+    const ended = await TestAuthority.create("CN=ended", ends);
+    const svid = await judgeSvid(await ended.issue({ uris: [WEB] }), { ...trust, authorities: [ended.der] });
+    expect(svid).toMatchObject({ ok: true, value: { notAfter: ends } });
+  });
+
+  it("lets a leaf count as long as the last certificate of the authority's key", async () => {
+    const keys = await keyPair();
+    const soon = Math.floor(Date.now() / 1_000) * 1_000 + 60_000;
+    const certified = async (notAfter: number) =>
+      authority.issue({ commonName: "one", ca: true, keyUsage: x509.KeyUsageFlags.keyCertSign, keys, notAfter });
+    const [earlier, later] = [await certified(soon), await certified(soon + 60_000)];
+    const one = await TestAuthority.of(new x509.X509Certificate(earlier).toString("pem"), await privatePem(keys));
+    const leaf = await one.issue({ uris: [WEB] });
+    for (const order of [
+      [earlier, later],
+      [later, earlier],
+    ]) {
+      const authorities = order.map((der) => Buffer.from(der).toString("base64"));
+      const svid = await judgeSvid(leaf, { ...trust, authorities });
+      expect(svid).toMatchObject({ ok: true, value: { notAfter: soon + 60_000 } });
+    }
   });
 
   it("refuses a leaf of which any byte was changed, and never throws", async () => {

@@ -96,11 +96,11 @@ export class TestAuthority {
   }
 }
 
-async function privatePem({ privateKey }: CryptoKeyPair): Promise<string> {
+export async function privatePem({ privateKey }: CryptoKeyPair): Promise<string> {
   const der = Buffer.from((await crypto.subtle.exportKey("pkcs8", privateKey)) as ArrayBuffer).toString("base64");
   return `-----BEGIN PRIVATE KEY-----\n${der.replace(/.{1,64}/g, "$&\n")}-----END PRIVATE KEY-----\n`;
 }
 
-async function keyPair(): Promise<CryptoKeyPair> {
+export async function keyPair(): Promise<CryptoKeyPair> {
   return await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
 }
