@@ -1,4 +1,5 @@
 import { type AnswerCode, answerOf } from "../../src/decide/answers.ts";
+import { GatheredBytes } from "../../src/request/gathered-bytes.ts";
 import type { HeaderRecord } from "../../src/request/headers.ts";
 import { isRepeatable } from "../../src/routing/retries.ts";
 import type { HttpCall } from "./http-call.ts";
@@ -71,31 +72,21 @@ export async function keptUpTo({ kept }: HttpCall, most: number): Promise<Uint8A
 
 const TOO_LARGE: AnswerCode = "ext_authz_body_too_large";
 
-async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | AnswerCode> {
+/** @returns the body, or the code of the answer to one that is longer, or that broke off */
+export async function readUpTo(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | AnswerCode> {
   const reader = body.getReader();
-  const parts: Uint8Array[] = [];
-  let length = 0;
+  const gathered = new GatheredBytes(most);
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) break;
-      length += value.length;
-      if (length > most) {
-        await reader.cancel();
-        return TOO_LARGE;
-      }
-      parts.push(value);
+      if (done) return gathered.bytes;
+      if (gathered.add(value)) continue;
+      await reader.cancel();
+      return TOO_LARGE;
     }
   } catch {
     return "request_body_broken";
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** By Content-Length; null where it is not told. */

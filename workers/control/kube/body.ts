@@ -1,4 +1,5 @@
 import { failure, type Status } from "../../../src/kube/status.ts";
+import { GatheredBytes } from "../../../src/request/gathered-bytes.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 
 /** One request's documents; larger sets are applied in parts. */
@@ -12,15 +13,11 @@ export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Pr
     const message = "a body with a `Content-Encoding` is not read here; send it as it is";
     return err(failure("UnsupportedMediaType", message));
   }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > maxBytes)
+  const gathered = new GatheredBytes(maxBytes);
+  for await (const chunk of request.body ?? [])
+    if (!gathered.add(chunk))
       return err(failure("RequestEntityTooLarge", `the body is larger than ${maxBytes} bytes; send it in parts`));
-    chunks.push(chunk);
-  }
-  return ok(new Uint8Array(await new Blob(chunks).arrayBuffer()));
+  return ok(gathered.bytes);
 }
 
 export async function readText(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Result<string, Status>> {
