@@ -173,6 +173,7 @@ const check = z.discriminatedUnion("verdict", [
   z.strictObject({
     verdict: z.literal("allowed"),
     toService: z.record(z.string(), z.string()),
+    removed: z.array(z.string()).exactOptional(),
     toClient: headerLines,
   }),
   z.strictObject({

@@ -1,8 +1,9 @@
 import { firstPolicy } from "../policy/authorization.ts";
-import type { LinkedAuthorizer, LinkedCustom } from "../policy/external-authorization.ts";
+import { isSettable, type LinkedAuthorizer, type LinkedCustom } from "../policy/external-authorization.ts";
 import { changedHeaders, type HeaderChange } from "../request/changes.ts";
 import type { CheckFact } from "../request/check-fact.ts";
 import type { RequestFacts } from "../request/facts.ts";
+import { foldedName } from "../request/header-names.ts";
 import type { VerifiedToken } from "../request/token-fact.ts";
 import type { LinkedCluster, LinkedRoute } from "../snapshot/link.ts";
 import { type Answer, answerOf } from "./answers.ts";
@@ -70,6 +71,11 @@ export function askProviders(
     const changes = changesOf(fact.toService);
     set.push(...changes);
     seen = withChanges(seen, changes);
+    if (fact.removed !== undefined) {
+      const gone = goneOf(seen, fact.removed);
+      set.push(...gone);
+      seen = withChanges(seen, gone);
+    }
     toClient.push(...fact.toClient.map(lineFor));
   }
   const changes = [...unproven(facts, claims, set), ...set];
@@ -116,6 +122,14 @@ function refused(answer: Answer, { stage }: CheckPlace, trace: Trace | undefined
 
 function changesOf(headers: Readonly<Record<string, string>>): readonly HeaderChange[] {
   return Object.entries(headers).map(([name, value]) => ({ op: "set", name, value, template: OF_PROVIDER }));
+}
+
+/** What a provider takes away, however it is spelt, what it has set itself too, as in Envoy. */
+function goneOf({ headers }: RequestFacts, removed: readonly string[]): readonly HeaderChange[] {
+  const folded = new Set(removed.map(foldedName));
+  return Object.keys(headers)
+    .filter((name) => folded.has(foldedName(name)) && isSettable(name))
+    .map((name) => ({ op: "remove", name }));
 }
 
 function lineFor([name, value]: readonly [string, string]): HeaderChange {

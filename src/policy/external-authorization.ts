@@ -1,14 +1,11 @@
 import { linkAny } from "../match/string-match.ts";
-import { type HeaderFormat, parseFormat } from "../request/header-format.ts";
-import { foldedName } from "../request/header-names.ts";
+import { type HeaderFormat, headersIn, parseFormat } from "../request/header-format.ts";
+import { foldedName, type NameTest } from "../request/header-names.ts";
 import { isDropped } from "../request/headers.ts";
 import type { ExternalAuthorizer, PolicySet, Slice } from "../snapshot/model.ts";
 import { type LinkedPolicies, linkPolicies } from "./authorization.ts";
 import type { LinkContext } from "./conditions.ts";
 import { enforced } from "./policy-set.ts";
-
-/** Whether a header's name, in small letters, is meant. */
-export type NameTest = (name: string) => boolean;
 
 /** Somebody who is asked whether requests may pass, ready. */
 export interface LinkedAuthorizer {
@@ -128,4 +125,17 @@ export function providedHeaders({ authorizers = {} }: Slice): readonly string[] 
   return Object.values(authorizers).flatMap(({ toService = [] }) =>
     toService.flatMap((match) => (match.kind === "exact" ? match.value : [])),
   );
+}
+
+/** Headers of the request that providers are told, by those of their names that are no patterns, lower case. */
+export function toldHeaders(authorizers: Iterable<LinkedAuthorizer>): readonly string[] {
+  return [...authorizers].flatMap(({ model, added }) => [
+    ...(model.told ?? []).flatMap((match) => (match.kind === "exact" ? match.value : [])),
+    ...added.flatMap(({ format }) => headersIn(format)).filter((name) => !name.startsWith(":")),
+  ]);
+}
+
+/** Whether one of them is told a header. */
+export function toldTo(authorizers: readonly LinkedAuthorizer[]): NameTest {
+  return (name) => authorizers.some(({ told }) => told(name));
 }

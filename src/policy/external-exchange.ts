@@ -3,7 +3,7 @@ import type { RequestFacts } from "../request/facts.ts";
 import { fillFormat } from "../request/header-format.ts";
 import { headerSize, MAX_HEADER_BYTES } from "../request/header-size.ts";
 import { emptyHeaders, type MutableHeaders } from "../request/headers.ts";
-import type { LinkedAuthorizer } from "./external-authorization.ts";
+import { isSettable, type LinkedAuthorizer } from "./external-authorization.ts";
 
 type Lines = readonly (readonly [name: string, value: string])[];
 
@@ -53,5 +53,20 @@ export function verdictOf(authorizer: LinkedAuthorizer, status: number, lines: L
     const before = toService[name];
     toService[name] = before === undefined ? value : `${before}, ${value}`;
   }
-  return { verdict: "allowed", toService, toClient: lines.filter(([name]) => authorizer.toClientOnAllow(name)) };
+  const removed = lines.filter(([name]) => name === TO_REMOVE).flatMap(([, list]) => removable(list));
+  return {
+    verdict: "allowed",
+    toService,
+    toClient: lines.filter(([name]) => authorizer.toClientOnAllow(name)),
+    ...(removed.length > 0 && { removed }),
+  };
+}
+
+/** By which an authorizer names the request's headers that the service shall not get, as to Envoy: credentials that it has looked at. */
+const TO_REMOVE = "x-envoy-auth-headers-to-remove";
+
+/** Of a list those that it could set as well: no other takes Host, or what the mesh says, away. */
+function removable(list: string): readonly string[] {
+  const names = list.split(",").map((name) => name.trim().toLowerCase());
+  return names.filter((name) => name !== "" && isSettable(name));
 }

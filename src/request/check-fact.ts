@@ -8,6 +8,8 @@ export type CheckFact =
       readonly verdict: "allowed";
       /** With which the request is sent on, lower case. */
       readonly toService: HeaderRecord;
+      /** Without which it is, whatever is set: lower case. Absent: none. */
+      readonly removed?: readonly string[];
       /** Which the client gets with the answer. */
       readonly toClient: Lines;
     }

@@ -13,14 +13,21 @@ const ESSENTIAL = new Set([
   "x-forwarded-proto",
 ]);
 
+/** Whether a header's name, in small letters, is meant. */
+export type NameTest = (name: string) => boolean;
+
 /** The headers that the rules of one host name, and how else they may be spelt. */
 export interface NamedHeaders {
   /** As rules write them, lower case. */
   readonly names: ReadonlySet<string>;
+  /** Those, and what else is written out: headers that an external authorizer is told. */
+  readonly written: ReadonlySet<string>;
   /** The same with `-` for `_` and `.`. */
   readonly folded: ReadonlySet<string>;
-  /** Spellings with `-` alone of names that rules write otherwise only: `x-role` where they name `x_role`. */
+  /** Spellings with `-` alone of names that are written otherwise only: `x-role` where rules name `x_role`. */
   readonly dashed: readonly string[];
+  /** What patterns of external authorizers mean. */
+  readonly meant: NameTest;
 }
 
 /** Servers fold `-`, `_` and `.` into one another (CGI, and frameworks after it), so names are judged folded (R9). */
@@ -37,19 +44,33 @@ export function isProofOfCaller(name: string): boolean {
   return folded === "x-forwarded-client-cert" || folded.startsWith("x-tulle-");
 }
 
-/** @param list lower case, in any order, repeated or not */
-export function namedHeaders(list: Iterable<string>): NamedHeaders {
+const NOBODY_ELSE: NameTest = () => false;
+
+/**
+ * @param list lower case, in any order, repeated or not
+ * @param told names that an external authorizer is told of, lower case
+ * @param meant what it is told by patterns
+ */
+export function namedHeaders(
+  list: Iterable<string>,
+  told: readonly string[] = [],
+  meant: NameTest = NOBODY_ELSE,
+): NamedHeaders {
   const names = new Set(list);
-  const folded = new Set([...names].map(foldedName));
-  return { names, folded, dashed: [...folded].filter((name) => !names.has(name) && !ESSENTIAL.has(name)) };
+  const written = new Set([...names, ...told]);
+  const folded = new Set([...written].map(foldedName));
+  const dashed = [...folded].filter((name) => !written.has(name) && !ESSENTIAL.has(name));
+  return { names, written, folded, dashed, meant };
 }
 
 /**
  * Whether a header that a client sent is another spelling of one that a rule names: a server behind may take it for that
- * one, while no rule has seen it, set it or taken it away.
+ * one, while no rule has seen it, set it or taken it away, and nobody who is asked was told of it.
  *
  * @param name lower case
  */
-export function isOtherSpelling(name: string, { names, folded }: NamedHeaders): boolean {
-  return !names.has(name) && !ESSENTIAL.has(name) && folded.has(foldedName(name));
+export function isOtherSpelling(name: string, { written, folded, meant }: NamedHeaders): boolean {
+  if (written.has(name) || ESSENTIAL.has(name)) return false;
+  const plain = foldedName(name);
+  return folded.has(plain) || meant(plain);
 }

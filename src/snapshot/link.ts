@@ -4,7 +4,7 @@ import { type Balancer, linkBalancer } from "../balancing/pick.ts";
 import type { Peer } from "../identity/peer.ts";
 import { linkWith } from "../match/machine.ts";
 import type { HeaderChange } from "../request/changes.ts";
-import { namedHeaders, type NamedHeaders } from "../request/header-names.ts";
+import { namedHeaders, type NamedHeaders, type NameTest } from "../request/header-names.ts";
 import { isOpen, linkPolicies, type LinkedPolicies } from "../policy/authorization.ts";
 import { keyHeadersOf, type LinkedKeys, linkKeys } from "../policy/api-keys.ts";
 import { enforced } from "../policy/policy-set.ts";
@@ -16,7 +16,8 @@ import {
   type LinkedCustom,
   linkAuthorizers,
   linkCustom,
-  type NameTest,
+  toldHeaders,
+  toldTo,
 } from "../policy/external-authorization.ts";
 import { type LinkedShadow, linkShadow } from "../policy/shadow.ts";
 import { linkCors, type LinkedCors } from "../routing/cors.ts";
@@ -157,7 +158,8 @@ export function link(slice: Slice): LinkedSlice {
 function linkParts(slice: Slice): LinkedSlice {
   const authorizers = linkAuthorizers(slice);
   const named = headerNames(slice);
-  const provided = authorizers.size === 0 ? null : filledBy([...authorizers.values()]);
+  const asked = [...authorizers.values()];
+  const provided = asked.length === 0 ? null : filledBy(asked);
   const secret = secretHeaders(slice, provided === null ? [] : named.filter(provided));
   const callers = linkCallers(slice.callers ?? []);
   const clusters = new Map(
@@ -171,7 +173,7 @@ function linkParts(slice: Slice): LinkedSlice {
   return {
     model: slice,
     routes: linkRoutes(routes, secret),
-    headers: namedHeaders(named),
+    headers: namedHeaders(named, toldHeaders(asked), toldTo(asked)),
     keyHeaders: slice.keyHeaders ?? null,
     claims: claimNames(slice),
     secret,
@@ -179,7 +181,7 @@ function linkParts(slice: Slice): LinkedSlice {
     isShadowed:
       limits.some(({ model }) => model.audit) ||
       sets.policySets.some(({ shadow, observes }) => observes || shadow !== null),
-    asked: new Map([...authorizers.values()].map(({ model: { cluster: id } }) => [id, clusterIn(clusters, id)])),
+    asked: new Map(asked.map(({ model: { cluster: id } }) => [id, clusterIn(clusters, id)])),
     provided,
     ...sets,
   };

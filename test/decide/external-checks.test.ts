@@ -5,6 +5,7 @@ import { type Step, traceInto } from "../../src/decide/steps.ts";
 import type { Decision } from "../../src/decide/types.ts";
 import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import type { CheckFact } from "../../src/request/check-fact.ts";
+import { dropAliases } from "../../src/request/headers.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
 import type { TokenFact } from "../../src/request/token-fact.ts";
 import type { LinkedSlice } from "../../src/snapshot/link.ts";
@@ -86,6 +87,8 @@ const bad: TokenFact = { ok: false, code: "jwt_invalid", detail: "token_signatur
 
 const outcome = (of: LinkedSlice, request: RequestFacts, answers: Readonly<Record<string, CheckFact>>) =>
   settle(of, request, answers).decision;
+
+const changes = (decision: Decision) => (decision.effect === "forward" ? decision.bySet?.get(0) : null);
 
 describe("a CUSTOM policy", () => {
   const of = guarded({ custom: [custom("opa", [{ to: [{ paths: [exact("/admin")] }] }])] });
@@ -198,8 +201,6 @@ describe("headers that a provider sets", () => {
     ],
   });
   const forged = headers({ "x-user": "ann" });
-  const changes = (decision: Decision) => (decision.effect === "forward" ? decision.bySet?.get(0) : null);
-
   it("go to the service, and are what the policies after it see", () => {
     const decision = outcome(of, facts({ path: "/admin" }), { opa: allowed({ "x-user": "ann" }) });
     expect(changes(decision)).toEqual([{ op: "set", name: "x-user", value: "ann", template: "(ext_authz)" }]);
@@ -269,17 +270,97 @@ describe("headers that a provider sets", () => {
   });
 });
 
-describe("a token that a provider brings", () => {
-  const JWT: JwtRule = {
-    name: "shop/jwt/0",
-    issuer: "https://issuer.test",
-    audiences: [],
-    keys: { kind: "inline", jwks: '{"keys":[]}' },
-    from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: [], cookies: [] },
-    forwardOriginalToken: true,
-    outputClaimToHeaders: [],
-    spaceDelimitedClaims: [],
+describe("headers that a provider takes away", () => {
+  const taking = (...removed: string[]): CheckFact => ({ ...allowed({ "x-user": "ann" }), removed }) as CheckFact;
+  const sent = headers({ authorization: "Basic secret", "x-session": "s1", x_session: "s2", "x-other": "o" });
+  const of = guarded({ custom: [custom("opa"), custom("second")] });
+
+  it("are not the service's, however they are spelt, nor what a later provider sees", () => {
+    const { decision, asked } = settle(of, facts({ headers: sent }), {
+      opa: taking("authorization", "x-session"),
+      second: allowed(),
+    });
+    expect(changes(decision)).toEqual([
+      { op: "set", name: "x-user", value: "ann", template: "(ext_authz)" },
+      { op: "remove", name: "authorization" },
+      { op: "remove", name: "x-session" },
+      { op: "remove", name: "x_session" },
+    ]);
+    const later = asked[1]?.[1].headers;
+    expect([later?.["authorization"], later?.["x-session"], later?.["x-other"]]).toEqual([undefined, undefined, "o"]);
+  });
+
+  it("go last: what it has set itself is taken away, too", () => {
+    expect(changes(outcome(of, facts({ headers: sent }), { opa: taking("x-user"), second: allowed() }))).toEqual([
+      { op: "set", name: "x-user", value: "ann", template: "(ext_authz)" },
+      { op: "remove", name: "x-user" },
+    ]);
+  });
+
+  it("hold no token for the rules behind it", () => {
+    const jwt = guarded({ custom: [custom("opa")], jwt: [JWT] });
+    const client = facts({ headers: headers({ authorization: "Bearer forged" }) });
+    expect(outcome(jwt, client, { opa: allowed() })).toMatchObject({ code: "jwt_invalid" });
+    expect(outcome(jwt, client, { opa: taking("authorization") })).toMatchObject({ effect: "forward" });
+  });
+
+  it("are written down by name alone, and replayed", () => {
+    const { facts: whole, decision } = settle(of, facts({ headers: sent }), {
+      opa: taking("authorization"),
+      second: allowed(),
+    });
+    const written = writeFacts(of, whole);
+    expect(written.checks?.['["destination","opa"]']).toMatchObject({ removed: ["authorization"] });
+    expect(decide(of, readFacts(of, written)).effect).toBe(decision.effect);
+  });
+});
+
+const JWT: JwtRule = {
+  name: "shop/jwt/0",
+  issuer: "https://issuer.test",
+  audiences: [],
+  keys: { kind: "inline", jwks: '{"keys":[]}' },
+  from: { headers: [{ name: "authorization", prefix: "Bearer " }], params: [], cookies: [] },
+  forwardOriginalToken: true,
+  outputClaimToHeaders: [],
+  spaceDelimitedClaims: [],
+};
+
+describe("headers that a provider is told", () => {
+  const told = (changes: Partial<ExternalAuthorizer>) =>
+    guarded({ custom: [custom("opa")] }, { authorizers: { opa: { ...opa, ...changes } } });
+  const left = (of: LinkedSlice, sent: Readonly<Record<string, string>>) => {
+    const kept = headers(sent);
+    dropAliases(
+      kept,
+      Object.keys(kept).filter((name) => /[._]/.test(name)),
+      of.headers,
+    );
+    return Object.keys(kept);
   };
+  const sent = { "x-role": "user", x_role: "admin", "x.role": "admin", x_other: "o", "x-other": "o" };
+
+  it("come in the one spelling that it was told: a service could read another that it was not (R9)", () => {
+    expect(left(told({ told: [exact("x-role")] }), sent)).toEqual(["x-role", "x_other", "x-other"]);
+    expect(left(told({ added: [["x-asked", "%REQ(x-role)% %REQ(:path)%"]] }), sent)).toEqual([
+      "x-role",
+      "x_other",
+      "x-other",
+    ]);
+    expect(left(told({ told: [{ kind: "prefix", value: "x-r" }] }), sent)).toEqual(["x-role", "x_other", "x-other"]);
+    expect(left(told({ told: [{ kind: "suffix", value: "role" }] }), sent)).toEqual(["x-role", "x_other", "x-other"]);
+    expect(left(told({ told: [exact("x_role")] }), sent)).toEqual(["x_role", "x_other", "x-other"]);
+    expect(left(told({}), sent)).toEqual(Object.keys(sent));
+  });
+
+  it("are in no record for that: they may be secrets", () => {
+    const of = told({ told: [exact("x-session")] });
+    const { facts: whole } = settle(of, facts({ headers: headers({ "x-session": "secret-1" }) }), { opa: allowed() });
+    expect(JSON.stringify(writeFacts(of, whole))).not.toContain("secret-1");
+  });
+});
+
+describe("a token that a provider brings", () => {
   const of = guarded(
     { custom: [custom("opa")], jwt: [JWT] },
     { authorizers: { opa: { ...opa, toService: [{ kind: "prefix", value: "auth" }] } } },

@@ -1,5 +1,12 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Cluster, CustomPolicyModel, ExternalAuthorizer, PolicySet, Slice } from "../../src/snapshot/model.ts";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type {
+  Cluster,
+  CustomPolicyModel,
+  ExternalAuthorizer,
+  OutlierSettings,
+  PolicySet,
+  Slice,
+} from "../../src/snapshot/model.ts";
 import { counterKey } from "../../src/telemetry/counters.ts";
 import { meshOf } from "../../workers/gateway/mesh.ts";
 import { type ToldSpan, toldSpans } from "../support/otlp.ts";
@@ -31,7 +38,18 @@ const AUTHORIZERS: Readonly<Record<string, Partial<ExternalAuthorizer>>> = {
   open: { timeoutMs: 20, failOpen: true },
   body: { maxBodyBytes: 8 },
   full: {},
+  judged: {},
   nobody: {},
+};
+
+const ONE_ERROR: OutlierSettings = {
+  consecutive5xx: 1,
+  consecutiveGatewayErrors: 0,
+  intervalMs: 3_600_000,
+  baseEjectionMs: 3_600_000,
+  maxEjectionPercent: 100,
+  minHealthPercent: 0,
+  alwaysEjectOne: true,
 };
 
 function clusterOf(id: string, changes: Partial<Cluster> = {}): Cluster {
@@ -50,6 +68,8 @@ function served(): Slice {
   }));
   const clusters: Record<string, Partial<Cluster>> = {
     full: { pool: { maxConnections: 1 } },
+    // One failure, and nobody is asked there for an hour.
+    judged: { outlier: ONE_ERROR },
     nobody: { endpoints: [] },
   };
   return {
@@ -169,6 +189,35 @@ describe("an external authorizer", () => {
     expect([headers["x-user"], headers["x_user"], headers["x-other"]]).toEqual(["ann", undefined, undefined]);
   });
 
+  it("takes away what it names, as to Envoy, and nothing that frames the request or that the mesh says", async () => {
+    answers(
+      () =>
+        new Response(null, {
+          headers: { "x-envoy-auth-headers-to-remove": "Authorization, x-session,, host, x-request-id,content-type" },
+        }),
+    );
+    const headers = {
+      authorization: "Bearer t",
+      "x-session": "s1",
+      x_session: "s2",
+      "x-other": "o",
+      "content-type": "text/css",
+    };
+    const answer = await call("/plain", { method: "POST", body: "p", headers });
+    expect([answer.status, answer.headers.get("x-envoy-auth-headers-to-remove")]).toEqual([200, null]);
+    const [{ headers: got } = { headers: {} as Record<string, string> }] = passed;
+    expect([got["authorization"], got["x-session"], got["x_session"]]).toEqual([undefined, undefined, undefined]);
+    expect([got["x-other"], got["host"], got["content-type"]]).toEqual(["o", HOST, "text/css"]);
+    expect(got["x-request-id"]).toBeDefined();
+  });
+
+  it("is told each header in the one spelling that the service gets (R9)", async () => {
+    const answer = await call("/told", { headers: { "x-role": "user", x_role: "admin", "x.role": "admin" } });
+    expect(answer.status).toBe(200);
+    for (const { headers } of [...asked, ...passed])
+      expect([headers["x-role"], headers["x_role"], headers["x.role"]]).toEqual(["user", undefined, undefined]);
+  });
+
   it("refuses with its own status, page and headers, and nobody follows where it leads", async () => {
     answers(
       () =>
@@ -273,6 +322,29 @@ describe("an external authorizer that cannot be asked", () => {
     resolve();
     expect((await first).status).toBe(200);
     expect((await call("/full")).status).toBe(200);
+  });
+
+  it("is not blamed for clients that go away meanwhile", async () => {
+    const warned = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onTestFinished(() => resolve());
+    answers(async () => {
+      await promise;
+      return new Response(null);
+    });
+    for (let at = 1; at <= 3; at += 1) {
+      const client = new AbortController();
+      const gone = call("/judged", { signal: client.signal });
+      await until(() => asked.length === at);
+      client.abort();
+      await expect(gone).rejects.toThrow();
+    }
+    resolve();
+    expect((await call("/judged")).status).toBe(200);
+    expect([asked.length, passed.length, warned.mock.calls]).toEqual([4, 1, []]);
+    expect(counts.filter((key) => key.includes("judged"))).toEqual([
+      counterKey("tulle_ext_authz_requests_total", { provider: "judged", result: "allowed" }),
+    ]);
   });
 
   it("tells of it once a minute, and counts each", async () => {

@@ -27,8 +27,13 @@ export async function askAuthorizer(call: Call, need: CheckNeed, body: Uint8Arra
   } catch {
     fact = { verdict: "failed", reason: "unreachable" };
   }
-  call.mesh.authorizers.answered(need.authorizer, fact);
+  if (!isGone(call)) call.mesh.authorizers.answered(need.authorizer, fact);
   return fact;
+}
+
+/** What ends with its client is no failure of whoever was asked: else clients that go away would close it for all, or open it (R33). */
+function isGone({ signal }: Call): boolean {
+  return signal?.aborted === true;
 }
 
 async function ask(call: Call, { authorizer, facts }: CheckNeed, body: Uint8Array | null): Promise<CheckFact> {
@@ -77,12 +82,12 @@ async function exchange(
     const init = { ...initOf(authorizer, facts, body, backend), signal: abort.signal };
     trace?.begin(init.headers);
     const response = await Promise.race([backend.fetch(urlOf(authorizer, facts, backend), init), late.promise]);
-    view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
+    if (!isGone(call)) view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
     const fact = response === null ? TIMEOUT : await read(authorizer, response, late.promise);
     trace?.end(authorizer, endpoint, view.cluster, response?.status ?? null, fact);
     return fact;
   } catch {
-    if (call.signal?.aborted !== true) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
+    if (!isGone(call)) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
     const fact = abort.signal.aborted ? TIMEOUT : UNREACHABLE;
     trace?.end(authorizer, endpoint, view.cluster, null, fact);
     return fact;
