@@ -16,6 +16,21 @@ export function ended(error: unknown): number {
   return 1;
 }
 
+/** 128 and SIGPIPE: as a shell tells of any program whose reader is gone. */
+const NOBODY_READS = 141;
+
+/**
+ * Tells why nothing can be printed any more. A reader that is gone wants no more of it; but what the command would have come to
+ * nobody knows then, so it has not ended well: `tulle analyze | head` in a pipeline must not let errors pass.
+ *
+ * @returns the exit code
+ */
+export function endedUnread(error: NodeJS.ErrnoException): number {
+  if (error.code === "EPIPE") return NOBODY_READS;
+  complain("error", `what was to be printed could not be written: ${error.message}`);
+  return 1;
+}
+
 function isOfFiles(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error;
 }

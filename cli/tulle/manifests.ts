@@ -83,8 +83,13 @@ async function sourcesOf(name: string, recursive: boolean): Promise<readonly Sou
   } catch (error) {
     if (error instanceof CommandError) throw error;
     const hint = /^https?:/.test(name) ? "; fetch it with curl and pipe it to `-f -`" : "";
-    throw new CommandError(`-f: ${whyUnread(name, error)}${hint}`);
+    throw new CommandError(`-f: ${whyUnread(pathOf(error) ?? name, error)}${hint}`);
   }
+}
+
+/** Which file of a folder it was. */
+function pathOf(error: unknown): string | null {
+  return error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : null;
 }
 
 function filesOf(folder: string, recursive: boolean): readonly string[] {

@@ -22,14 +22,24 @@ export function complain(kind: "error" | "warning", text: string): void {
 /** @returns whether the format asked for is one of these, which are then done with */
 export async function printStructured(format: Format, value: unknown): Promise<boolean> {
   if (format === "json") print(printableJson(JSON.stringify(value, null, 2)));
-  else if (format === "yaml") {
-    const { stringify } = await import("yaml");
-    process.stdout.write(stringify(value, { lineWidth: 0 }));
-  } else return false;
+  else if (format === "yaml") process.stdout.write(await printableYaml(value));
+  else return false;
   return true;
 }
 
-/** @returns the same JSON in a spelling that does nothing to a terminal */
+/** @returns YAML that does nothing to a terminal: texts with controls stand in quotes, where they can be written out */
+export async function printableYaml(value: unknown): Promise<string> {
+  const { Document, visit } = await import("yaml");
+  const document = new Document(value);
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value === "string" && scalar.value.search(CONTROLS) >= 0) scalar.type = "QUOTE_DOUBLE";
+    },
+  });
+  return printableJson(document.toString({ lineWidth: 0 }));
+}
+
+/** @returns the same JSON, or YAML with controls in double quotes alone, in a spelling that does nothing to a terminal */
 export function printableJson(json: string): string {
   return json.replace(CONTROLS, (control) => `\\u${hexOf(control, 4)}`);
 }

@@ -208,6 +208,8 @@ export function whyUnread(path: string, error: unknown): string {
     case "ENOTDIR":
     case "EEXIST":
       return `a part of \`${path}\` is no folder`;
+    case "ELOOP":
+      return `\`${path}\` is a link that leads back to itself`;
     default:
       return `\`${path}\`: ${code}`;
   }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fittingLines, printable, printableJson } from "../../cli/tulle/output.ts";
+import { fittingLines, printable, printableJson, printableYaml } from "../../cli/tulle/output.ts";
 import { tailLine } from "../../cli/tulle/tail-line.ts";
 
 /** Those that turn the direction of what follows (Unicode's property Bidi_Control). */
@@ -47,6 +47,19 @@ describe("text that others wrote, on a terminal", () => {
 
   it("holds nothing that a terminal obeys, whatever it is", () => {
     fc.assert(fc.property(text, (any) => !OBEYED.test(printable(any))));
+  });
+
+  it("is the same value in YAML, be it a name or a value", async () => {
+    const { parse } = await import("yaml");
+    await fc.assert(
+      fc.asyncProperty(text, async (any) => {
+        const value = { any, [`k${any}`]: [any, `${any}\n${"long ".repeat(20)}${any}`] };
+        const yaml = await printableYaml(value);
+        expect(yaml).not.toMatch(OBEYED);
+        expect(parse(yaml)).toEqual(value);
+      }),
+    );
+    expect(await printableYaml({ a: "x\ty", b: "plain" })).toBe('a: "x\\ty"\nb: plain\n');
   });
 
   it("is the same value in JSON", () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -31,6 +31,18 @@ describe("tulle", () => {
     const run = (...args: readonly string[]) => spawnSync(process.execPath, [...older, ...args], { encoding: "utf8" });
     expect(run("version").stdout).toBe(`${version}\n`);
     expect(run("aply")).toMatchObject({ status: 2, stderr: expect.stringContaining("Did you mean apply?") });
+  });
+
+  it("says which file of a folder cannot be read", async () => {
+    write(folder, "links/a.yaml", "");
+    symlinkSync("loop.yaml", join(folder, "links/loop.yaml"));
+    const { code, stderr } = await tulle(folder, ["analyze", "-f", "links"]);
+    expect([code, stderr]).toEqual([1, "error: -f: `links/loop.yaml` is a link that leads back to itself\n"]);
+  });
+
+  it("says where nothing can be printed, and does not end well", () => {
+    const to = spawnSync("bash", ["-c", '"$0" "$1" version > /dev/full', process.execPath, MAIN], { encoding: "utf8" });
+    expect([to.status, to.stderr]).toEqual([1, expect.stringMatching(/^error: .*ENOSPC[^\n]*\n$/)]);
   });
 
   it("prints its version in each format", async () => {
@@ -85,7 +97,8 @@ describe("tulle", () => {
     const script = `"${process.execPath}" "${MAIN}" completion bash | true; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr, error } = spawnSync("bash", ["--norc", "-c", script], { encoding: "utf8", env: {} });
     if (error) return;
-    expect({ stdout, stderr }).toEqual({ stdout: "0\n", stderr: "" });
+    // As of any program that a SIGPIPE ends: what it would have come to nobody knows, so that `analyze | head` is no pass.
+    expect({ stdout, stderr }).toEqual({ stdout: "141\n", stderr: "" });
   });
 });
 
