@@ -23,7 +23,8 @@ export class HttpCall extends Call<Response> implements Incoming {
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array> | null;
+  /** Of a GET or HEAD that comes in chunks step 1 finds out whether there is any. */
+  body: ReadableStream<Uint8Array> | null;
   /** Step 1. */
   received!: Received;
   /** What its caller decided about its trace; null: nothing. */
