@@ -109,6 +109,25 @@ describe("the bundle of another trust domain", () => {
     expect((await trust()).federated).toEqual({ "other.test": [second.der] });
   });
 
+  it("is told again where the word of it was lost", async () => {
+    published = { body: bundle(second, 6) };
+    await settled("a good bundle", ({ problem }) => problem === null);
+    await control.rpc("HUB", "federated", {});
+    expect((await trust()).federated).toBeUndefined();
+    await until("the root", async () => (await trust()).federated?.["other.test"]?.[0] === second.der);
+  });
+
+  it("makes no root anew where it is the same", async () => {
+    await settled("a good bundle", ({ problem }) => problem === null);
+    const issued = async () => {
+      const answer = await control.root("all");
+      return answer.kind === "root" ? (JSON.parse(answer.root.payload) as Root).issuedAt : null;
+    };
+    const [before, looks] = [await issued(), asked];
+    await until("two more looks", () => asked >= looks + 2);
+    expect(await issued()).toBe(before);
+  });
+
   it("is forgotten where the mesh federates no more, and nobody is asked any more", async () => {
     published = { body: bundle(second, 6) };
     expect((await apply([])).status).toBe(200);

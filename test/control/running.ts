@@ -23,7 +23,8 @@ export default {
     if (ahead !== undefined) return env.CLOCK.fetch("http://clock/?ahead=" + ahead);
     if (statements) return Response.json(await asked(env.DB, statements));
     if (requests) return Response.json(await Promise.all(requests.map((each) => answered(env.CONTROL, each))));
-    try { return Response.json({ value: await env[surface][method](...args) ?? null }); }
+    const asked = surface === "HUB" ? env.HUB.getByName("hub") : env[surface];
+    try { return Response.json({ value: await asked[method](...args) ?? null }); }
     catch (error) { return Response.json({ error: String(error.message) }, { status: 500 }); }
   },
 };`;
@@ -74,6 +75,7 @@ export class RunningControl {
             modules: [{ type: "ESModule", path: "index.js", contents: CALLER }],
             compatibilityDate: COMPATIBILITY_DATE,
             d1Databases: controlled.d1Databases,
+            durableObjects: { HUB: { className: "Hub", scriptName: CONTROL } },
             serviceBindings: {
               CONTROL,
               ALL: control("ConfigApi", { gateway: "all", fronts: ["*"], gateways: ["*"] }),
@@ -174,9 +176,9 @@ export class RunningControl {
     return this.call("POST", `/api/v1/apply${query}`, yaml, { type: "application/yaml" });
   }
 
-  /** One call over a binding that gateways or the State Worker have. */
+  /** One call over a binding that gateways or the State Worker have, or of the Hub as control's own objects make it. */
   async rpc(
-    surface: "ALL" | "ONE" | "NOBODY" | "STATE",
+    surface: "ALL" | "ONE" | "NOBODY" | "STATE" | "HUB",
     method: string,
     ...args: readonly unknown[]
   ): Promise<unknown> {

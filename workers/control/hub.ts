@@ -277,8 +277,8 @@ export class Hub extends DurableObject<Env> implements HubApi {
 
   async federated(authorities: FederatedAuthorities): Promise<void> {
     await this.#inTurn(async () => {
-      (await this.#configuration.state()).publisher.federate(authorities);
-      this.#metrics.count("pilot_push_triggers", { type: "federation" });
+      if ((await this.#configuration.state()).publisher.federate(authorities))
+        this.#metrics.count("pilot_push_triggers", { type: "federation" });
     });
   }
 

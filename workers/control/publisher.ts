@@ -99,9 +99,9 @@ export class Publisher {
     return this.#roots.takeTrust(authority);
   }
 
-  /** @param authorities of other trust domains, base64 DER */
-  federate(authorities: Readonly<Record<string, readonly string[]>>): void {
-    this.#roots.federate(authorities);
+  /** @param authorities of other trust domains, base64 DER @returns whether they are others than before */
+  federate(authorities: Readonly<Record<string, readonly string[]>>): boolean {
+    return this.#roots.federate(authorities);
   }
 
   get trustDomain(): string {

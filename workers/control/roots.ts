@@ -125,10 +125,15 @@ export class Roots {
     return true;
   }
 
-  /** @param authorities of other trust domains, base64 DER; those with whom the mesh does not federate count for nothing */
-  federate(authorities: Readonly<Record<string, readonly string[]>>): void {
+  /**
+   * @param authorities of other trust domains, base64 DER; those with whom the mesh does not federate count for nothing
+   * @returns whether they are others than before
+   */
+  federate(authorities: Readonly<Record<string, readonly string[]>>): boolean {
+    if (canonicalJson(authorities) === canonicalJson(this.#federated)) return false;
     this.#federated = authorities;
     this.#version += 1;
+    return true;
   }
 
   /** Authorities of the trust domains that the settings name now. */
