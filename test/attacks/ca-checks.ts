@@ -1,10 +1,24 @@
 import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
+import { readChildren, readElement } from "../../src/identity/der.ts";
 import { controlApi } from "../../workers/control/api.ts";
 import type { Env } from "../../workers/control/env.ts";
+import { certificateRequest } from "../support/csr.ts";
 import { requestDigest, svidProof } from "../support/svid-proof.ts";
 import { TestAuthority } from "../identity/svids.ts";
 import { until } from "../support/until.ts";
-import { type Answer, enrol, joinToken, leafOf, p256, type Pair, requestOf } from "./ca-requests.ts";
+import {
+  type Answer,
+  compressed,
+  enrol,
+  extensionsOf,
+  joinToken,
+  leafOf,
+  p256,
+  type Pair,
+  pem,
+  requestOf,
+  WISHES,
+} from "./ca-requests.ts";
 import { rotatesRoot } from "./ca-rotation-check.ts";
 import { bearer, type ControlWorld, POLICIES } from "./control-world.ts";
 import type { AttackCase } from "./corpus.ts";
@@ -92,6 +106,75 @@ const CHECKS: ReadonlyMap<string, CaCheck> = new Map<string, CaCheck>([
       return Promise.all(
         keys.map(async (publicKey) => enrol(cases.control, requestOf({ privateKey: p256().privateKey, publicKey }))),
       );
+    },
+  ],
+  [
+    "one request for twenty workloads, all at once",
+    async ({ control }) => {
+      const csr = requestOf(p256());
+      const accounts = Array.from({ length: 20 }, (_, at) => `one-key-${at}`);
+      const tokens = await Promise.all(accounts.map(async (serviceAccount) => joinToken(control, { serviceAccount })));
+      return control.calls(tokens.map((token) => ({ method: "POST", path: "/api/v1/enrol", body: { csr }, token })));
+    },
+  ],
+  [
+    "the key of another workload, its point compressed",
+    async ({ control }) => {
+      const keys = p256();
+      const ofAnother = async (serviceAccount: string, publicKey: Buffer): Promise<Answer> => {
+        const token = await joinToken(control, { serviceAccount });
+        return enrol(control, certificateRequest(keys.privateKey, publicKey), { token });
+      };
+      // Spelt so it is as good a key as any, until somebody else has it.
+      const first = leafOf(await ofAnother("spelt", compressed(keys)));
+      demandEqual("the key", first.publicKey.export({ format: "jwk" }), keys.publicKey.export({ format: "jwk" }), "");
+      return [await ofAnother("spelt-otherwise", keys.publicKey.export({ format: "der", type: "spki" }))];
+    },
+  ],
+  [
+    "CSR that wishes for an authority's place, all purposes, DNS names, what nobody knows, and one extension twice",
+    async ({ control }) => {
+      const { privateKey, publicKey } = p256();
+      const ordinary = leafOf(await enrol(control, requestOf(p256())));
+      const wished = [WISHES, ...WISHES.map((wish) => [wish])];
+      for (const wishes of wished) {
+        const token = await joinToken(control);
+        const answer = await enrol(control, certificateRequest(privateKey, publicKey, [], wishes), { token });
+        // What cannot be read is refused, and what is read is not asked for its wishes.
+        if (!("certificate" in answer.json)) {
+          demand(answer.status === 400 || answer.status === 422, `the status is ${answer.status}`, String(wishes));
+          continue;
+        }
+        const leaf = leafOf(answer);
+        for (const what of ["subject", "subjectAltName", "ca", "keyUsage", "issuer"] as const)
+          demandEqual(what, leaf[what], ordinary[what], String(wishes));
+        demandEqual("its extensions", extensionsOf(leaf), extensionsOf(ordinary), String(wishes));
+      }
+      return [];
+    },
+  ],
+  [
+    "requests of which single bytes were changed, cut off or doubled after they were signed",
+    async ({ control }) => {
+      const body = Buffer.from(requestOf(p256()).replaceAll(/-----[^-]+-----|\s/g, ""), "base64");
+      const whole = readElement(body, 0, body.length);
+      const [, , signature] = (whole && readChildren(body, whole)) ?? [];
+      // Not the signature itself, which is all the proof: ECDSA has two for one text.
+      const bytes = Array.from(body.subarray(0, (signature?.start ?? 0) + 1).keys());
+      demand(bytes.length > 100, "too little is tried", String(bytes.length));
+      const changed = bytes.map((at) => {
+        const other = Buffer.from(body);
+        other[at] = (other[at] ?? 0) ^ (1 << (at % 8));
+        return other;
+      });
+      const odd = [body.subarray(0, -1), Buffer.concat([body, Buffer.from([0])]), Buffer.concat([body, body])];
+      const token = await joinToken(control);
+      const answers = await control.calls(
+        [...changed, ...odd].map((der) => ({ method: "POST", path: "/api/v1/enrol", body: { csr: pem(der) }, token })),
+      );
+      // Whatever came, the token is as good as before.
+      leafOf(await enrol(control, pem(body), { token }));
+      return answers;
     },
   ],
   [
@@ -255,6 +338,7 @@ async function refusedRenewals(cases: ControlWorld): Promise<readonly Answer[]> 
 
 /** Conditions in words that a check above asserts by itself. */
 export const CA_WORDS: ReadonlySet<string> = new Set([
+  "the certificate is the one that a request without wishes gets",
   "clamped to the maximum (24 h default 1 h); never past the CA's own notAfter",
   "no endpoint or table holds the plain key: secret binding or encrypted with a key from a secret binding; grep of a full dump finds no private key",
   "at least 64 random bits, positive, unique",

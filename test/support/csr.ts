@@ -12,14 +12,22 @@ const ALGORITHMS: Readonly<Record<string, string>> = {
 /**
  * A PKCS#10 certificate request: empty subject, PEM (RFC 2986).
  *
- * @param uris names that it asks for, in a subjectAltName; none: it has no attributes
+ * @param publicKey or its SubjectPublicKeyInfo, as it is to stand there
+ * @param uris names that it asks for, in a subjectAltName
+ * @param more extensions, DER; without any and without names it has no attributes
  */
-export function certificateRequest(privateKey: KeyObject, publicKey: KeyObject, uris: readonly string[] = []): string {
+export function certificateRequest(
+  privateKey: KeyObject,
+  publicKey: KeyObject | Buffer,
+  uris: readonly string[] = [],
+  more: readonly Buffer[] = [],
+): string {
   const type = privateKey.asymmetricKeyType ?? "";
   const version = Buffer.from([0x02, 0x01, 0x00]);
   const subject = der(0x30, Buffer.alloc(0));
-  const key = publicKey.export({ format: "der", type: "spki" });
-  const attributes = der(0xa0, uris.length === 0 ? Buffer.alloc(0) : extensionRequest(uris));
+  const key = Buffer.isBuffer(publicKey) ? publicKey : publicKey.export({ format: "der", type: "spki" });
+  const extensions = [...(uris.length === 0 ? [] : [subjectAltName(uris)]), ...more];
+  const attributes = der(0xa0, extensions.length === 0 ? Buffer.alloc(0) : extensionRequest(extensions));
   const info = der(0x30, Buffer.concat([version, subject, key, attributes]));
   const algorithm = der(0x30, Buffer.from(ALGORITHMS[type] ?? "", "hex"));
   const hash = type.startsWith("ed") ? null : "sha256";
@@ -28,15 +36,19 @@ export function certificateRequest(privateKey: KeyObject, publicKey: KeyObject, 
   return `-----BEGIN CERTIFICATE REQUEST-----\n${body.replace(/.{1,64}/g, "$&\n")}-----END CERTIFICATE REQUEST-----\n`;
 }
 
-/** The attribute that wishes for extensions (RFC 2985 §5.4.2), with one: subjectAltName, RFC 5280 §4.2.1.6. */
-function extensionRequest(uris: readonly string[]): Buffer {
+/** RFC 5280 §4.2.1.6. */
+function subjectAltName(uris: readonly string[]): Buffer {
   const names = der(0x30, Buffer.concat(uris.map((uri) => der(0x86, Buffer.from(uri)))));
-  const extension = der(0x30, Buffer.concat([Buffer.from("0603551d11", "hex"), der(0x04, names)]));
-  const values = der(0x31, der(0x30, extension));
+  return der(0x30, Buffer.concat([Buffer.from("0603551d11", "hex"), der(0x04, names)]));
+}
+
+/** The attribute that wishes for extensions (RFC 2985 §5.4.2). */
+function extensionRequest(extensions: readonly Buffer[]): Buffer {
+  const values = der(0x31, der(0x30, Buffer.concat(extensions)));
   return der(0x30, Buffer.concat([Buffer.from("06092a864886f70d01090e", "hex"), values]));
 }
 
-function der(tag: number, content: Buffer): Buffer {
+export function der(tag: number, content: Buffer): Buffer {
   const { length } = content;
   const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...size]), content]);

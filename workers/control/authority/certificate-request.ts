@@ -1,4 +1,5 @@
 import * as x509 from "@peculiar/x509";
+import { readChildren, readElement } from "../../../src/identity/der.ts";
 import { base64ToBytes, bytesToBase64Url, bytesToHex } from "../../../src/snapshot/bytes.ts";
 
 const MIN_RSA_BITS = 2_048;
@@ -16,16 +17,10 @@ type ReadRequest =
 
 /** @param csr PKCS#10, PEM: only its public key counts, whatever else it asks for (R28) */
 export async function readCertificateRequest(csr: string): Promise<ReadRequest> {
-  let request: x509.Pkcs10CertificateRequest;
-  try {
-    const der = derOf(csr);
-    if (der === null) throw new Error("no PEM");
-    request = new x509.Pkcs10CertificateRequest(der);
-  } catch {
-    return { ok: false, code: "csr_malformed", message: "`csr` is no PKCS#10 request in PEM" };
-  }
-  const problem = keyProblem(request.publicKey.algorithm);
-  if (problem !== null) return { ok: false, code: "csr_key", message: problem };
+  const request = requestIn(csr);
+  if (request === null) return { ok: false, code: "csr_malformed", message: "`csr` is no PKCS#10 request in PEM" };
+  const key = await keyIn(request);
+  if (key === null) return { ok: false, code: "csr_key", message: KEYS };
   const proven = await request.verify().catch(() => false);
   if (!proven)
     return {
@@ -33,7 +28,43 @@ export async function readCertificateRequest(csr: string): Promise<ReadRequest> 
       code: "csr_unproven",
       message: "the request is not signed by the key that it asks a certificate for",
     };
-  return { ok: true, key: request.publicKey };
+  return { ok: true, key };
+}
+
+function requestIn(csr: string): x509.Pkcs10CertificateRequest | null {
+  const der = derOf(csr);
+  if (der === null || !isWhole(der)) return null;
+  try {
+    return new x509.Pkcs10CertificateRequest(der);
+  } catch {
+    return null;
+  }
+}
+
+const SEQUENCE = 0x30;
+const BIT_STRING = 0x03;
+
+/** RFC 2986 §4.2, and nothing behind it: the library takes what is cut off, too long or put together. */
+function isWhole(der: Uint8Array): boolean {
+  const outer = readElement(der, 0, der.length);
+  const parts = outer?.tag === SEQUENCE && outer.end === der.length ? readChildren(der, outer) : null;
+  const [info, algorithm, signature, ...more] = parts ?? [];
+  if (info?.tag !== SEQUENCE || algorithm?.tag !== SEQUENCE || signature?.tag !== BIT_STRING) return false;
+  return more.length === 0 && readChildren(der, algorithm) !== null && der[signature.start] === 0;
+}
+
+/**
+ * The key as the runtime writes it: one key has many spellings (a point may be compressed), and whose it is, is told by its bytes.
+ *
+ * @returns null where it is none that is certified
+ */
+async function keyIn(request: x509.Pkcs10CertificateRequest): Promise<x509.PublicKey | null> {
+  try {
+    if (!isStrong(request.publicKey.algorithm)) return null;
+    return await x509.PublicKey.create(await request.publicKey.export());
+  } catch {
+    return null;
+  }
 }
 
 /** Read here: the library takes no blank line, and much that is no request. */
@@ -47,18 +78,18 @@ export async function digestOf(csr: string): Promise<string> {
   return bytesToBase64Url(new Uint8Array(await crypto.subtle.digest("SHA-256", derOf(csr) ?? new Uint8Array())));
 }
 
-/** P-256, P-384, Ed25519, or RSA of 2,048 to 4,096 bits (R28). */
-function keyProblem(algorithm: unknown): string | null {
+const KEYS = "the key must be P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits with an exponent of at least 65537";
+
+function isStrong(algorithm: unknown): boolean {
   const { name, namedCurve, modulusLength, publicExponent } = algorithm as {
     name: string;
     namedCurve?: string;
     modulusLength?: number;
     publicExponent?: Uint8Array;
   };
-  if (name === "ECDSA" && namedCurve !== undefined && CURVES.has(namedCurve)) return null;
-  if (name === "Ed25519") return null;
+  if (name === "ECDSA") return namedCurve !== undefined && CURVES.has(namedCurve);
+  if (name === "Ed25519") return true;
   const bits = name.startsWith("RSA") ? (modulusLength ?? 0) : 0;
   const exponent = BigInt(`0x0${bytesToHex(publicExponent ?? new Uint8Array())}`);
-  if (bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS && exponent >= MIN_RSA_EXPONENT) return null;
-  return "the key must be P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits with an exponent of at least 65537";
+  return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS && exponent >= MIN_RSA_EXPONENT;
 }
