@@ -23,8 +23,8 @@ export default {
     if (ahead !== undefined) return env.CLOCK.fetch("http://clock/?ahead=" + ahead);
     if (statements) return Response.json(await asked(env.DB, statements));
     if (requests) return Response.json(await Promise.all(requests.map((each) => answered(env.CONTROL, each))));
-    const asked = surface === "HUB" ? env.HUB.getByName("hub") : env[surface];
-    try { return Response.json({ value: await asked[method](...args) ?? null }); }
+    const called = surface === "HUB" ? env.HUB.getByName("hub") : env[surface];
+    try { return Response.json({ value: await called[method](...args) ?? null }); }
     catch (error) { return Response.json({ error: String(error.message) }, { status: 500 }); }
   },
 };`;
