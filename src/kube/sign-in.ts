@@ -27,6 +27,11 @@ export type SignInProblem =
   | "no_rule";
 
 const LEEWAY_S = 60;
+/**
+ * An ID token older than this lets nobody in, whatever its own end: it makes one session, and that is known for so long (OpenID Connect
+ * Core §3.1.3.7, 10). Access sends one token with all requests, as long as it holds.
+ */
+const MAX_AGE_S = 86_400;
 
 /**
  * What a token must be, apart from its signature, to count for an entry of `signIn`.
@@ -49,14 +54,20 @@ export function signInProblem(
   if ((audiences.length > 1 || azp !== undefined) && azp !== audience) return "token_audience";
   if (!isIdToken(type, claims, issuer)) return "token_kind";
   if (checkTimes(token, now) !== null) return "token_times";
-  if (typeof iat !== "number" || !(iat <= now / 1_000 + LEEWAY_S)) return "token_times";
+  const age = typeof iat === "number" ? now / 1_000 - iat : Number.NaN;
+  const oldest = isCloudflareAccess(issuer) ? Infinity : MAX_AGE_S + LEEWAY_S;
+  if (!(age >= -LEEWAY_S && age <= oldest)) return "token_times";
   return subjectOf(claims, issuer) === null ? "token_subject" : null;
 }
 
 /** Access tokens (RFC 9068), logout tokens and Access's session tokens are signed by the same keys, and meant for others. */
 function isIdToken(type: unknown, claims: ReadToken["claims"], issuer: string): boolean {
   if (type !== undefined && !(typeof type === "string" && type.toUpperCase() === "JWT")) return false;
-  if (Object.hasOwn(claims, "events")) return false;
+  // What they open stands in access tokens (RFC 9068 §2.2.3; Entra's `scp`), whose audience may be the same program.
+  if (["events", "scope", "scp"].some((name) => Object.hasOwn(claims, name))) return false;
+  // Keycloak and Cognito say the kind in claims of their own, with `JWT` in every header.
+  const { typ = "ID", token_use: use = "id" } = claims;
+  if (typ !== "ID" || use !== "id") return false;
   return !isCloudflareAccess(issuer) || claims["type"] === "app";
 }
 

@@ -73,7 +73,7 @@ const audited = async (query: string) =>
   }[];
 
 beforeAll(async () => {
-  control = await RunningControl.start({ local: true });
+  control = await RunningControl.start({ local: true, clock: true });
   issuer = await TestIssuer.create();
   server = createServer((request, response) => {
     asked.push(request.url ?? "");
@@ -276,6 +276,18 @@ describe("an ID token", () => {
     const answers = await Promise.all([signIn(once), signIn(once), signIn(once)]);
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 401, 401]);
     expect((await signIn(once)).json["message"]).toContain("made a session before");
+  });
+
+  it("makes no second session once the first is forgotten, however long it lives itself", async () => {
+    const week = await idToken({ exp: seconds() + 7 * 86_400 });
+    expect((await signIn(week)).status).toBe(201);
+    // A session holds 8 hours, and a day later nothing is known of it any more: the next one takes it away.
+    await control.setClock(33 * 3_600_000);
+    const later = await idToken({ iat: seconds() + 33 * 3_600, exp: seconds() + 34 * 3_600 });
+    expect((await signIn(later)).status).toBe(201);
+    const again = await signIn(week);
+    await control.setClock(0);
+    expect([again.status, again.json["token"]]).toEqual([401, undefined]);
   });
 
   it("comes in one place alone", async () => {

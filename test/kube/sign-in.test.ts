@@ -53,6 +53,15 @@ describe("signInProblem", () => {
     ["refuses a logout token", {}, "logout+jwt", "token_kind"],
     ["refuses a logout token that does not say so", { events: {} }, "JWT", "token_kind"],
     ["refuses a type that is no text", {}, ["JWT"], "token_kind"],
+    ["refuses an access token of Keycloak", { typ: "Bearer", azp: "tulle" }, "JWT", "token_kind"],
+    ["takes an ID token of Keycloak", { typ: "ID", azp: "tulle" }, "JWT", null],
+    ["refuses an access token of Cognito", { token_use: "access" }, "JWT", "token_kind"],
+    ["takes an ID token of Cognito", { token_use: "id" }, "JWT", null],
+    ["refuses an access token of Entra for the same application", { scp: "User.Read" }, "JWT", "token_kind"],
+    ["refuses an access token that says what it opens", { scope: "openid profile" }, "JWT", "token_kind"],
+    ["refuses a kind that is no text", { typ: 1 }, "JWT", "token_kind"],
+    ["takes what was made a day ago", { iat: NOW / 1_000 - 86_400 }, "JWT", null],
+    ["refuses what was made before that", { iat: NOW / 1_000 - 86_461 }, "JWT", "token_times"],
     ["refuses what has ended", { exp: NOW / 1_000 - 61 }, "JWT", "token_times"],
     ["refuses what never ends", { exp: undefined }, "JWT", "token_times"],
     ["refuses what was made later", { iat: NOW / 1_000 + 61 }, "JWT", "token_times"],
@@ -70,6 +79,11 @@ describe("signInProblem", () => {
     const of = (type: unknown) =>
       signInProblem(token({ iss: ACCESS, aud: ["tulle"], type }), "JWT", entry({ issuer: ACCESS }), NOW);
     expect([of("app"), of("org"), of(undefined)]).toEqual([null, "token_kind", "token_kind"]);
+  });
+
+  it("takes of Access a token as long as it holds: it makes sessions again and again", () => {
+    const old = { iss: ACCESS, aud: ["tulle"], type: "app", iat: NOW / 1_000 - 30 * 86_400 };
+    expect(signInProblem(token(old), "JWT", entry({ issuer: ACCESS }), NOW)).toBeNull();
   });
 
   it("names a service token of Access by its name, and so that nobody else has that", () => {

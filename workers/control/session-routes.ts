@@ -62,7 +62,8 @@ const WORDS: Readonly<Record<SignInProblem, string>> = {
   token_kind: "the token is no ID token; send the `id_token` of the provider's answer",
   token_issuer: "the mesh takes no tokens of this issuer; its administrator lists them in `signIn` of the MeshConfig",
   token_audience: "the token is for somebody else: its audience is none that the mesh has for this issuer",
-  token_times: "the token has ended, or is not valid yet; get a new one, or look at the clocks",
+  token_times:
+    "the token has ended, was made more than a day ago, or is not valid yet; get a new one, or look at the clocks",
   token_subject: "the token has no `sub` of 1 to 255 printable characters",
   token_keys: "the issuer's keys cannot be had now; control's log says why. Try again",
   token_signature: "the token is signed by no key of its issuer",
