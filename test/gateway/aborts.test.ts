@@ -51,6 +51,60 @@ metadata: { name: guarded }
 spec: { hosts: [guarded.test], gateways: [front], http: [{ route: [{ destination: { host: guarded } }] }] }
 `;
 
+/** Somebody is asked before, one question at a time, and nobody for an hour once one has failed. */
+const ASKED = `
+---
+apiVersion: v1
+kind: Service
+metadata: { name: asked }
+spec: { selector: { app: asked }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: asked }
+spec: { address: 10.77.0.7, labels: { app: asked } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: authorizer }
+spec: { selector: { app: authorizer }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: authorizer }
+spec: { address: 10.77.0.6, labels: { app: authorizer } }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: authorizer }
+spec:
+  host: authorizer
+  trafficPolicy:
+    connectionPool: { tcp: { maxConnections: 1 } }
+    outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h, maxEjectionPercent: 100 }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: asked }
+spec: { selector: { matchLabels: { app: asked } }, action: CUSTOM, provider: { name: authorizer }, rules: [{}] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: asked }
+spec: { hosts: [asked.test], gateways: [front], http: [{ route: [{ destination: { host: asked } }] }] }
+`;
+
+const AUTHORIZER = {
+  name: "authorizer",
+  envoyExtAuthzHttp: {
+    service: "authorizer.default.svc.cluster.local",
+    port: 80,
+    timeout: "600s",
+    pathPrefix: "/authorizer",
+    includeRequestBodyInCheck: { maxRequestBytes: 65_536 },
+  },
+};
+
 /** Of failed calls others follow, after a wait that the service asks for. */
 const RETRIED = `
 ---
@@ -89,7 +143,11 @@ describe.each([
   let paths = 0;
 
   beforeAll(async () => {
-    mesh = await SendingMesh.start({ holdCalls, rules: oneSlot(clients) + GUARDED + RETRIED });
+    mesh = await SendingMesh.start({
+      holdCalls,
+      rules: oneSlot(clients) + GUARDED + RETRIED + ASKED,
+      settings: { extensionProviders: [AUTHORIZER] },
+    });
   });
   afterAll(() => mesh.stop());
 
@@ -156,6 +214,46 @@ describe.each([
     await healthy();
     await expectOneLineEach(target, clients, ["DC"]);
     expect(calls).toBe(0);
+  });
+
+  it("while an external authorizer is asked: the question ends, its place is free, and it is not its fault", async () => {
+    const target = path();
+    let calls = 0;
+    for (let client = 0; client < clients; client += 1) {
+      const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+      mesh.origin = (request, response) => {
+        if (request.url?.startsWith("/authorizer/") === true) resolve(response);
+        else calls += 1;
+      };
+      const socket = dial(target, "asked.test");
+      const response = await promise;
+      const closed = new Promise((done) => response.once("close", done));
+      socket.resetAndDestroy();
+      await closed;
+    }
+    expect(calls).toBe(0);
+    mesh.origin = (_, response) => response.end("ok");
+    expect((await mesh.get("http://asked.test/healthy")).body.toString()).toBe("ok");
+    await expectOneLineEach(target, clients, ["DC"]);
+  });
+
+  it("while they send a body that an external authorizer is told: nobody is asked, and the memory is free", async () => {
+    const target = path();
+    let calls = 0;
+    mesh.origin = () => void (calls += 1);
+    // More than an isolate keeps.
+    for (let client = 0; client < Math.max(clients, 300); client += 1) {
+      const socket = dial(target, "asked.test", "Content-Length: 65536\r\n", "POST");
+      await new Promise<void>((sent) => socket.write("the beginning", () => sent()));
+      await healthy();
+      mesh.origin = () => void (calls += 1);
+      socket.resetAndDestroy();
+      await mesh.logged(target, client + 1);
+    }
+    expect(calls).toBe(0);
+    mesh.origin = (_, response) => response.end("ok");
+    const whole = await mesh.get("http://asked.test/healthy", { method: "POST", body: Buffer.alloc(65_536) });
+    expect(whole.body.toString()).toBe("ok");
   });
 
   it("while they send a body: the call to the service ends", async () => {
