@@ -385,7 +385,7 @@ describe("a mirror", () => {
   });
 
   describe("of an isolate without room", () => {
-    const ROOM = 16 * 1_048_576;
+    const ROOM = 12 * 1_048_576;
     const fill = (bytes: number): void => {
       const { memory } = meshOf(env);
       expect(memory.take(bytes)).toBe(true);

@@ -51,7 +51,7 @@ export async function keepUpTo(call: HttpCall, most: number): Promise<Uint8Array
   const told = toldLength(call.received.headers);
   if (told !== null && told > most) return TOO_LARGE;
   const room = told ?? most;
-  if (call.lease.ended || !call.mesh.memory.take(room)) return "overflow";
+  if (call.lease.ended || !call.mesh.memory.takeNeeded(room)) return "overflow";
   call.keptBytes = room;
   const late = Promise.withResolvers<"request_body_broken">();
   const timer = setTimeout(late.resolve, MAX_WAIT_MS, "request_body_broken");
