@@ -29,5 +29,9 @@ export async function renew(
   const proof = await new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: "ES256" })
     .sign(createPrivateKey(held));
-  return issued(key, await control.post("/renew", proof, { certificate, csr, ttlSeconds }));
+  const renewed = issued(key, await control.post("/renew", proof, { certificate, csr, ttlSeconds }));
+  // Who it is was settled when it enrolled, and decides whom it answers and who answers it.
+  if (renewed.spiffeId !== spiffeId)
+    throw new Error(`control answered with a certificate of ${renewed.spiffeId} to ${spiffeId}`);
+  return renewed;
 }

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { parseCertificate } from "../src/identity/certificate.ts";
 import { parseSpiffeId } from "../src/identity/spiffe-id.ts";
@@ -70,6 +70,9 @@ export function svidOf({ key, certificate, bundle }: Pick<Svid, "key" | "certifi
   const leaf = new X509Certificate(certificate);
   const id = readPeerId(leaf.raw);
   if (!id.ok) throw new Error(`control answered with a certificate that is no SVID: ${id.error}`);
+  // It would be kept, and neither shown nor renewed.
+  if (!leaf.checkPrivateKey(createPrivateKey(key)))
+    throw new Error(`control answered with a certificate of ${id.value.spiffeId} that is for another key`);
   const { spiffeId, expiresAt } = id.value;
   return { spiffeId, key, certificate, bundle, issuedAt: leaf.validFromDate.getTime(), expiresAt };
 }
