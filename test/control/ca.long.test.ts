@@ -126,6 +126,18 @@ describe("the authority", () => {
     await until("the gateways to know", async () => (await code(chain)) === "good");
   });
 
+  it("forgets a certificate that it signed when that has ended, and one of a neighbour's never by itself", async () => {
+    const { chain } = await enrol(control, "web");
+    const own = await control.call("POST", "/api/v1/revocations", { serial: serialOf(chain) });
+    const ends = Date.parse(new X509Certificate(chain).validTo);
+    expect(Number(own.json["until"]) - ends).toBeGreaterThanOrEqual(60_000);
+    expect(Number(own.json["until"]) - ends).toBeLessThan(62_000);
+    const foreign = await control.call("POST", "/api/v1/revocations", { serial: "7b" });
+    expect([foreign.status, foreign.json["until"]]).toEqual([201, null]);
+    for (const serial of [serialOf(chain), "7b"])
+      expect((await control.call("DELETE", `/api/v1/revocations?serial=${serial}`)).status).toBe(204);
+  });
+
   it("revokes an identity: what it has counts no more, and it gets nothing new", async () => {
     const { chain } = await enrol(control, "lost");
     const spiffeId = "spiffe://cluster.local/ns/default/sa/lost";

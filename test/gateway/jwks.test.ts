@@ -253,7 +253,7 @@ describe("KeySets", () => {
     };
     const asked = () => fetches.map(({ url }) => url);
 
-    it("asks the issuer where its keys are, once", async () => {
+    it("asks the issuer where its keys are, and not with each look", async () => {
       const ask = discovery();
       expect(await ask()).toMatchObject([{ kid: "a" }]);
       now += 4 * 60_000;
@@ -313,6 +313,24 @@ describe("KeySets", () => {
       expect(await ask()).toMatchObject([{ kid: "a" }]);
       now += 31_000;
       await expect.poll(async () => ask(), { timeout: 60_000 }).toMatchObject([{ kid: "b" }]);
+    });
+
+    it("follows the issuer to another place of its keys within an hour, also where the old one goes on", async () => {
+      const ask = discovery();
+      await ask();
+      const moved = "https://new.issuer.test/jwks";
+      document = { issuer: ISSUER, jwks_uri: moved };
+      answer = () => {
+        const url = fetches.at(-1)?.url;
+        if (url === CONFIGURATION) return Response.json(document);
+        return url === moved ? Response.json({ keys: [{ kty: "EC", kid: "b" }] }) : new Response(GOOD);
+      };
+      for (let minutes = 0; minutes < 60; minutes += 5) {
+        now += 5 * 60_000;
+        await ask();
+      }
+      expect(await ask()).toMatchObject([{ kid: "b" }]);
+      expect(asked().filter((url) => url === CONFIGURATION)).toHaveLength(2);
     });
 
     it("lets plain http lead to loopback in the local mesh alone, whatever the list says", async () => {

@@ -29,8 +29,9 @@ interface State extends KeySet {
   /** The last fetch brought nothing. */
   failed: boolean;
   running: Promise<void> | null;
-  /** Of OpenID discovery: where the issuer says that its keys are. */
+  /** Of OpenID discovery: where the issuer says that its keys are, and when it said so. */
   discovered: string | null;
+  discoveredAt: number;
 }
 
 /** A key that the issuer takes away counts no longer than this where the issuer can be reached (as Envoy keeps a set). */
@@ -39,6 +40,8 @@ const TTL_MS = 5 * 60_000;
 const REFRESH_MS = 4 * 60_000;
 /** Where the issuer is away, its last good keys count so long. */
 const USABLE_MS = 60 * 60_000;
+/** An issuer that moves its keys leaves those of before where they were, perhaps in somebody else's hands. */
+const DISCOVERED_MS = 60 * 60_000;
 /** Tokens with made-up key ids must not become a load on the issuer. */
 const COOL_DOWN_MS = 30_000;
 /** What cannot be had is asked for again after this. Longer than a fetch may take, so that there is one at a time. */
@@ -105,12 +108,14 @@ export class KeySets {
   }
 
   async #refresh(source: KeySource, set: State, timeoutMs: number): Promise<void> {
-    const found = await fetchKeySet(source, set.failed ? null : set.discovered, {
+    const isKnown = !set.failed && this.#now() - set.discoveredAt < DISCOVERED_MS;
+    const found = await fetchKeySet(source, isKnown ? set.discovered : null, {
       fetch: this.#fetch,
       local: this.#local,
       timeoutMs,
     });
     const keys = found.text === null ? null : readKeySet(found.text);
+    if (found.discovered !== null && !isKnown) set.discoveredAt = this.#now();
     set.discovered = found.discovered ?? set.discovered;
     set.failed = keys === null;
     if (keys !== null) take(set, keys, this.#now());
@@ -130,6 +135,7 @@ function nothingKnown(): State {
     failed: false,
     running: null,
     discovered: null,
+    discoveredAt: NEVER,
   };
 }
 

@@ -35,8 +35,6 @@ export interface IssueRefused<Code extends string> {
   readonly message: string;
 }
 
-/** The longest that a certificate lives which is not known here any more. */
-const LONGEST_LEAF_MS = 86_400_000;
 const LEEWAY_MS = 60_000;
 
 /** Workloads renew well before, and go on trying: past this nobody does. */
@@ -206,7 +204,8 @@ export class CertificateAuthority {
       if (kind === "serial" && this.#store.all().some(({ serial }) => serial === value))
         return err("this is a certificate of the authority itself: `tulle ca rotate --after 0s` replaces it");
       const known = kind === "serial" ? this.#issued.find(value) : null;
-      const until = kind === "id" ? null : (known?.expiresAt ?? now + LONGEST_LEAF_MS) + LEEWAY_MS;
+      // When one ends that was not signed here, a neighbour's perhaps, nobody here knows: it stays until it is lifted.
+      const until = known === null ? null : known.expiresAt + LEEWAY_MS;
       const revocation = { kind, value, reason, at: now, until };
       const most = this.#revocations.add(revocation);
       if (most === null) return ok(revocation);
