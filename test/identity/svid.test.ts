@@ -125,6 +125,21 @@ describe("judgeSvid", () => {
     );
   });
 
+  it("reads no certificate that has an extension twice, in whatever order", async () => {
+    const names = (uri: string) => new x509.SubjectAlternativeNameExtension([{ type: "url", value: uri }], true);
+    const usage = new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true);
+    for (const more of [[names("spiffe://cluster.local/ns/x/sa/admin")], [names(WEB)], [usage]])
+      expect(await judgeSvid(await authority.issue({ uris: [WEB], more }), trust)).toMatchObject({
+        ok: false,
+        error: { code: "certificate_malformed" },
+      });
+  });
+
+  it("reads a name to its last byte: what ends it for others does not end it here", async () => {
+    for (const odd of ["\0.evil.test", "\0", "\n", "\r", "%00", "\u00e9"])
+      expect(await judgeSvid(await authority.issue({ uris: [`${WEB}${odd}`] }), trust)).toMatchObject({ ok: false });
+  });
+
   it("takes TRUE in DER's one spelling, so that no critical extension passes as another", async () => {
     const leaf = await authority.issue({ uris: [WEB] });
     const flags = [...leaf.keys()].filter((at) => leaf[at] === 1 && leaf[at + 1] === 1 && leaf[at + 2] === 0xff);
