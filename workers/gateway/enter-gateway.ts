@@ -34,7 +34,7 @@ function readTls(call: HttpCall): null | Promise<null> {
     call.tls = { version: textOf(tlsVersion), cipher: textOf(tlsCipher), certificate };
     return null;
   };
-  const read = mesh.certificates.read(clientAuth);
+  const read = mesh.certificates.read(clientAuth, Date.now());
   return read instanceof Promise ? read.then(take) : take(read);
 }
 
