@@ -51,7 +51,7 @@ export class IssuerKeys {
     now: () => number,
   ): Promise<readonly JWK[] | null> {
     if (source.kind === "inline") return readKeySet(source.jwks);
-    const known = this.#of(source);
+    const known = this.#of(source, allowedHosts);
     const usable = (): readonly JWK[] | null => (now() - known.fetchedAt < USABLE_MS ? known.keys : null);
     const fresh = now() - known.fetchedAt < REFRESH_AFTER_MS ? known.keys : null;
     if (fresh !== null && isUseful(fresh)) return fresh;
@@ -63,8 +63,9 @@ export class IssuerKeys {
     return usable();
   }
 
-  #of(source: Exclude<KeySource, { kind: "inline" }>): Known {
-    const key = JSON.stringify(source);
+  /** By the egress list as well: keys that were had from a host that is off it now count no more. */
+  #of(source: Exclude<KeySource, { kind: "inline" }>, allowedHosts: readonly string[]): Known {
+    const key = JSON.stringify([source, allowedHosts]);
     let known = this.#known.get(key);
     if (!known) {
       const [oldest] = this.#known.keys();
