@@ -261,3 +261,32 @@ function otherSpelling(text: string): string {
   const other = Buffer.from((order - s).toString(16).padStart(64, "0"), "hex");
   return `${head}.${payload}.${Buffer.concat([bytes.subarray(0, 32), other]).toString("base64url")}`;
 }
+
+describe("a token of an issuer, in a mesh that was restored", () => {
+  it("enrols nobody where it was made before: whether it was used since the backup nobody knows", async () => {
+    const key = "k".repeat(40);
+    const { json } = await control.call("POST", "/api/v1/ca/backup", { key });
+    const used = await token();
+    expect((await enrol(used)).status).toBe(201);
+    const fresh = await RunningControl.start();
+    try {
+      const spec = {
+        issuer: ISSUER,
+        jwks: JSON.stringify(issuer.jwks),
+        subject: "system:serviceaccount:{namespace}:{account}",
+        namespace: "{namespace}",
+        serviceAccount: "{account}",
+      };
+      expect((await fresh.call("POST", "/api/v1/apply", [rule("cluster", spec)])).status).toBe(200);
+      const restored = await fresh.call("POST", "/api/v1/ca/restore", { backup: json["backup"], key });
+      expect(restored.status).toBe(200);
+      const tried = async (one: string) =>
+        (await fresh.call("POST", "/api/v1/enrol", { csr: request() }, { token: one })).status;
+      expect(await tried(used)).toBe(401);
+      const next = await token({ iat: seconds() + 1 });
+      expect([await tried(next), await tried(next)]).toEqual([201, 401]);
+    } finally {
+      await fresh.stop();
+    }
+  });
+});

@@ -1,7 +1,7 @@
 import { base64UrlToBytes, bytesToBase64Url } from "../../src/snapshot/bytes.ts";
 
 /** A nonce is asked for right before it is used. */
-const LIFE_MS = 60_000;
+export const NONCE_LIFE_MS = 60_000;
 const TIME_BYTES = 8;
 const RANDOM_BYTES = 16;
 const MAC_BYTES = 32;
@@ -14,7 +14,7 @@ export interface Nonce {
 
 /** Nothing is stored of a nonce until it was used well: strangers can ask for as many as they like. */
 export async function makeNonce(secret: string, now: number): Promise<Nonce> {
-  const expiresAt = now + LIFE_MS;
+  const expiresAt = now + NONCE_LIFE_MS;
   const head = new Uint8Array(TIME_BYTES + RANDOM_BYTES);
   new DataView(head.buffer).setFloat64(0, expiresAt);
   crypto.getRandomValues(head.subarray(TIME_BYTES));

@@ -177,12 +177,12 @@ export class Authority extends DurableObject<AuthorityEnv> {
     const { TRUST_DOMAIN } = this.env;
     const judged = await judgeIssuerToken(request.token, request.settings, TRUST_DOMAIN, this.#issuerKeys, Date.now);
     if (!judged.ok) return tokenRefused(judged.error);
-    const { entitled, once, endsAt } = judged.value;
+    const { entitled, once, madeAt, endsAt } = judged.value;
     const read = await readCertificateRequest(request.csr);
     if (!read.ok) return read;
     const wanted = { spiffeId: this.#idOf(entitled), key: read.key, ttlMs: request.ttlMs };
     const issued = await this.#ca.issue(wanted, async () => {
-      const isFirst = await this.#used.use(`issuer-token ${once}`, endsAt, Date.now());
+      const isFirst = await this.#used.use(`issuer-token ${once}`, endsAt, Date.now(), madeAt);
       return isFirst ? null : tokenRefused({ reason: "token_used", subject: entitled.subject });
     });
     return issued.ok ? { ...issued, entitled } : issued;

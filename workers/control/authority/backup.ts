@@ -124,7 +124,8 @@ export class Backup {
   }
 
   /**
-   * Takes the place of all that is here. No join token of the backup works any more: whether it was used since is not known.
+   * Takes the place of all that is here. No join token of the backup works any more, and no token of an issuer that was made before:
+   * whether it was used since is not known.
    *
    * @returns in the error's place what is wrong, for the administrator
    */
@@ -143,6 +144,7 @@ export class Backup {
       this.#store.add(certificates);
       for (const name of TABLE_NAMES) this.#fill(name, content.value.tables[name]);
       this.#storage.sql.exec("UPDATE join_tokens SET used_at = ? WHERE used_at IS NULL", now);
+      this.#storage.sql.exec("INSERT OR REPLACE INTO used_unknown (id, until) VALUES (1, ?)", now);
     });
     return ok(null);
   }

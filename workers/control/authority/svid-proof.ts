@@ -6,7 +6,7 @@ import { audienceOf } from "../../../src/resources/enrolment-token.ts";
 import { err, ok, type Result } from "../../../src/result.ts";
 import { base64ToBytes } from "../../../src/snapshot/bytes.ts";
 import type { Trust } from "../../../src/snapshot/model.ts";
-import { readNonce } from "../nonces.ts";
+import { NONCE_LIFE_MS, readNonce } from "../nonces.ts";
 import type { SingleUse } from "./single-use.ts";
 
 /** What somebody shows who says that they hold an SVID. */
@@ -70,7 +70,9 @@ export async function judgeSvidProof(
   const { nonce } = claims;
   const endsAt = typeof nonce === "string" ? await readNonce(nonce, secret, now) : null;
   if (endsAt === null) return refuse("nonce_unknown");
-  return (await used.use(`nonce ${String(nonce)}`, endsAt, now)) ? ok(subject) : refuse("nonce_used");
+  return (await used.use(`nonce ${String(nonce)}`, endsAt, now, endsAt - NONCE_LIFE_MS))
+    ? ok(subject)
+    : refuse("nonce_used");
 }
 
 /** A leaf's key without its own word on what it is for: type and curve say which algorithms it has. */
