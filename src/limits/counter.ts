@@ -4,6 +4,8 @@ import {
   gcraCharge,
   gcraDebt,
   gcraEmptyIn,
+  gcraFading,
+  gcraLate,
   gcraRefund,
   gcraResetIn,
   gcraRoom,
@@ -19,6 +21,7 @@ import {
   slidingWait,
   type Slots,
 } from "./sliding-counter.ts";
+import { AT_ONCE, type Term } from "./term.ts";
 
 /** What was taken, by one rate: of several that were in force, as of tiers, each is kept until nothing of it is used. */
 type Count = (Bucket | Slots) & { readonly rate: Rate };
@@ -39,13 +42,25 @@ export interface Standing {
 /**
  * How much may be taken at once, of all rates.
  *
- * @param leaseMs for how long what is taken may be kept before it is used: so much of each burst is left untouched, so that in no window
- * more is used than the rate allows; 0: it is used at once
+ * @param term for how long what is taken may be kept before it is used: there is so much less room that in no window more is used than
+ * the rate allows
  */
-export function room(state: CounterState, rates: readonly Rate[], now: number, leaseMs = 0): number {
+export function room(state: CounterState, rates: readonly Rate[], now: number, term = AT_ONCE): number {
   let least = Infinity;
-  for (const rate of rates) least = Math.min(least, roomOf(state, rate, now, leaseMs));
+  for (const rate of rates) least = Math.min(least, roomOf(state, rate, now, term));
   return least;
+}
+
+/** Whether, of any of the rates, something may be in hand that does not fade, and that does. */
+export function inHand(state: CounterState, rates: readonly Rate[], now: number) {
+  const buckets = rates.flatMap((rate) => {
+    const of = state[nameOf(rate)];
+    return of !== undefined && "debt" in of ? of : [];
+  });
+  return {
+    whole: buckets.some((of) => gcraLate(of, of.rate, now) > 0),
+    fading: buckets.some((of) => gcraFading(of, now) > 0),
+  };
 }
 
 /**
@@ -63,13 +78,13 @@ export function asOf(state: CounterState, now: number): CounterState {
   return next ?? state;
 }
 
-/** Charges each rate, whether there is room or not, and what other rates of the same windows count. @param leaseMs as of `room` */
+/** Charges each rate, whether there is room or not, and what other rates of the same windows count. @param term as of `room` */
 export function charge(
   state: CounterState,
   rates: readonly Rate[],
   cost: number,
   now: number,
-  leaseMs = 0,
+  term = AT_ONCE,
 ): CounterState {
   const next: Record<string, Count> = {};
   for (const [name, of] of Object.entries(state)) {
@@ -79,8 +94,8 @@ export function charge(
   }
   for (const rate of rates) {
     const count = isGcra(rate)
-      ? gcraCharge(bucketOf(state, rate, now), rate, cost, now, leaseMs)
-      : slidingCharge(slotsOf(state, rate), rate, cost, now, now + leaseMs);
+      ? gcraCharge(bucketOf(state, rate, now), rate, cost, now, term)
+      : slidingCharge(slotsOf(state, rate), rate, cost, now, now + term.ms);
     next[nameOf(rate)] = { ...count, rate };
   }
   return next;
@@ -97,25 +112,31 @@ export function refund(
   cost: number,
   takenAt: number,
   now: number,
-  leaseMs = 0,
+  term = AT_ONCE,
 ): CounterState {
   const next: Record<string, Count> = { ...state };
   for (const rate of rates) {
     const of = state[nameOf(rate)];
     if (of === undefined) continue;
     const left =
-      "debt" in of ? gcraRefund(of, rate, cost, takenAt, now) : slidingRefund(of, rate, cost, takenAt + leaseMs);
+      "debt" in of ? gcraRefund(of, rate, cost, takenAt, now, term) : slidingRefund(of, rate, cost, takenAt + term.ms);
     next[nameOf(rate)] = { ...left, rate };
   }
   return next;
 }
 
 /** Milliseconds until there is room for `cost` in each rate; infinite where there never is. */
-export function waitFor(state: CounterState, rates: readonly Rate[], cost: number, now: number, leaseMs = 0): number {
+export function waitFor(
+  state: CounterState,
+  rates: readonly Rate[],
+  cost: number,
+  now: number,
+  term = AT_ONCE,
+): number {
   let longest = 0;
   for (const rate of rates) {
     const wait = isGcra(rate)
-      ? gcraWait(bucketOf(state, rate, now), rate, cost, now, leaseMs)
+      ? gcraWait(bucketOf(state, rate, now), rate, cost, now, term)
       : slidingWait(slotsOf(state, rate), rate, cost, now);
     longest = Math.max(longest, wait);
   }
@@ -125,7 +146,7 @@ export function waitFor(state: CounterState, rates: readonly Rate[], cost: numbe
 export function standing(state: CounterState, rates: readonly Rate[], now: number): Standing {
   let worst: Standing = { rate: 0, left: Infinity, resetMs: 0 };
   rates.forEach((rate, index) => {
-    const left = roomOf(state, rate, now, 0);
+    const left = roomOf(state, rate, now, AT_ONCE);
     if (left < worst.left) worst = { rate: index, left, resetMs: resetOf(state, rate, now) };
   });
   return worst;
@@ -136,9 +157,9 @@ export function emptyIn(state: CounterState, now: number): number {
   return Object.values(state).reduce((longest, of) => Math.max(longest, emptyOf(of, now)), 0);
 }
 
-function roomOf(state: CounterState, rate: Rate, now: number, leaseMs: number): number {
+function roomOf(state: CounterState, rate: Rate, now: number, term: Term): number {
   return isGcra(rate)
-    ? gcraRoom(bucketOf(state, rate, now), rate, now, leaseMs)
+    ? gcraRoom(bucketOf(state, rate, now), rate, now, term)
     : slidingRoom(slotsOf(state, rate), rate, now);
 }
 

@@ -2,10 +2,10 @@ import type { Value } from "../match/expression.ts";
 import type { LimitAnswer } from "./limit-answer.ts";
 import { NOTHING_TAKEN, standing } from "./counter.ts";
 import { KeptCounters } from "./kept-counters.ts";
-import { Lease } from "./lease.ts";
+import { giveBack, Lease, type Part } from "./lease.ts";
 import { type Ask, chargeAll, type Grant, refundAll, takeAll, type Taken } from "./limiter.ts";
 import type { LimitsFact, TakenLimit } from "./limits-fact.ts";
-import { isDear, leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
+import { burstOf, fadesMs, isDear, leaseMs, type Rate, ratesText, usedIn } from "./rate.ts";
 import { LONG_REST_MS, MAX_REST_MS, MAX_TURN_MS } from "./rests.ts";
 
 /** One limit that a request is asked about. */
@@ -38,7 +38,7 @@ export interface Asking {
   readonly remote: readonly { readonly index: number; readonly ask: Ask }[];
   readonly own: { readonly asks: readonly Ask[]; readonly taken: Taken; readonly indexes: readonly number[] };
   /** Of leases. */
-  readonly used: readonly { readonly index: number; readonly lease: Lease; readonly cost: number }[];
+  readonly used: readonly { readonly part: Part | null; readonly cost: number }[];
   /** Of those that are audited: known to be over, or to lack what they count by. */
   readonly known: readonly { readonly index: number; readonly retryAfterMs: number }[];
   readonly at: number;
@@ -100,7 +100,7 @@ export class LimitBook {
   #begin(asks: readonly LimitAsk[], now: number): LimitsFact | Asking {
     const here: number[] = [];
     const remote: { index: number; ask: Ask }[] = [];
-    const used: { index: number; lease: Lease; cost: number }[] = [];
+    const leased: { lease: Lease; cost: number }[] = [];
     const known: { index: number; retryAfterMs: number }[] = [];
     asks.forEach((one, index) => {
       if (one.missing) return void known.push({ index, retryAfterMs: 0 });
@@ -108,7 +108,7 @@ export class LimitBook {
       const wait = this.#knownWait(one, now);
       if (wait > 0) return void known.push({ index, retryAfterMs: wait });
       const lease = this.#leaseFor(one, now);
-      if (lease !== null && lease.left(now) >= one.cost) used.push({ index, lease, cost: one.cost });
+      if (lease !== null && lease.left(now) >= one.cost) leased.push({ lease, cost: one.cost });
       else remote.push({ index, ask: this.#askOf(one, lease, now) });
     });
     const refused = known.find(({ index }) => asks[index]?.audit === false);
@@ -118,7 +118,7 @@ export class LimitBook {
     const over = taken.grants.findIndex(({ amount }, at) => amount === 0 && ownAsks[at]?.audit === false);
     if (over >= 0)
       return this.#refusal(asks, { index: here[over] ?? 0, retryAfterMs: taken.grants[over]?.retryAfterMs ?? 0 }, now);
-    for (const { lease, cost } of used) lease.use(cost);
+    const used = leased.map(({ lease, cost }) => ({ part: lease.use(cost), cost }));
     for (const { index, ask } of remote) if (ask.again === true) this.#askAgain(asks[index], now);
     const asking: Asking = {
       kind: "asking",
@@ -174,8 +174,8 @@ export class LimitBook {
       else if (grant.amount === 0) this.#note(one, ask, grant, now);
       else if (taken.ok && ask.again === true) this.#granted(one, ask, grant, now);
       else if (taken.ok && lease !== undefined) {
-        lease.granted(grant.amount, ask.want, asking.at, grant.restMs);
-        lease.use(one.cost);
+        const rate = one.rates[grant.rate ?? 0];
+        lease.granted(ask, grant, rate === undefined ? 0 : burstOf(rate), asking.at);
       }
     });
     if (!taken.ok) this.#giveBack(asking, now);
@@ -248,7 +248,12 @@ export class LimitBook {
 
   #askOf(one: LimitAsk, lease: Lease | null, now: number): Ask {
     const { counter, rates, cost, audit } = one;
-    if (lease !== null) return { counter, rates, cost, want: lease.want(cost, now), leaseMs: leaseMs(rates), audit };
+    if (lease !== null) {
+      const ms = leaseMs(rates);
+      const fades = fadesMs(rates, ms, lease.isScarce);
+      const want = lease.want(cost, fades, now);
+      return { counter, rates, cost, want, leaseMs: ms, audit, ...(fades !== undefined && { fadesMs: fades }) };
+    }
     const refused = this.#refused.get(nameOfRated(one));
     const isAgain = refused !== undefined && refused.isLong && cost >= refused.cost;
     return { counter, rates, cost, want: cost, leaseMs: 0, audit, ...(isAgain && { again: true }) };
@@ -276,7 +281,7 @@ export class LimitBook {
 
   #giveBack({ own, used }: Asking, now: number): void {
     refundAll(this.#own, own.asks, own.taken, now);
-    for (const { lease, cost } of used) lease.giveBack(cost);
+    for (const { part, cost } of used) if (part !== null) giveBack(part, cost);
   }
 
   /** Refused before anything was charged. */

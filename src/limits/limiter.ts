@@ -1,5 +1,17 @@
-import { asOf, charge, type CounterState, emptyIn, NOTHING_TAKEN, refund, room, standing, waitFor } from "./counter.ts";
+import {
+  asOf,
+  charge,
+  type CounterState,
+  emptyIn,
+  inHand,
+  NOTHING_TAKEN,
+  refund,
+  room,
+  standing,
+  waitFor,
+} from "./counter.ts";
 import type { Rate } from "./rate.ts";
+import { AT_ONCE, type Term } from "./term.ts";
 
 /** What is asked of one counter. */
 export interface Ask {
@@ -11,6 +23,8 @@ export interface Ask {
   readonly want: number;
   /** For how long the rest may be used; 0: nothing is taken in advance. */
   readonly leaseMs: number;
+  /** So long where the limiter lets it fade (src/limits/term.ts). Absent: of a gateway that does not know how, or none is longer. */
+  readonly fadesMs?: number;
   /** What is over is told, and refuses nothing. */
   readonly audit: boolean;
   /** It was refused before and has rested for long (`LONG_REST_MS`); no other request of its isolate asks meanwhile. Absent: others may. */
@@ -27,6 +41,8 @@ export interface Grant {
   readonly resetMs: number;
   /** Of one that was refused: until there is room. */
   readonly retryAfterMs: number;
+  /** What was taken in advance fades in this time. Absent: all of it may be used for `leaseMs`. */
+  readonly fadesMs?: number;
   /** Of one that got less than was asked for, or the last: milliseconds until its turn comes. Absent: of a limiter that gives none. */
   readonly restMs?: number;
   /** Another one refused before: how this one stands nobody knows. Absent: it was asked. */
@@ -55,12 +71,14 @@ export function takeAll(counters: Counters, asks: readonly Ask[], now: number): 
   const looked = asks.map((ask) => look(known(counters, ask, now), ask, now));
   const ok = looked.every(({ amount }, index) => amount > 0 || asks[index]?.audit === true);
   const grants = asks.map((ask, index) => {
-    const { state, amount } = looked[index] ?? { state: NOTHING_TAKEN, amount: 0 };
-    const retryAfterMs = amount > 0 ? 0 : waitFor(state, ask.rates, ask.cost, now, ask.leaseMs);
-    if (!ok || amount === 0) return grantOf(amount, state, ask, now, retryAfterMs);
-    const charged = charge(state, ask.rates, amount, now, ask.leaseMs);
+    const { state, amount, term } = looked[index] ?? { state: NOTHING_TAKEN, amount: 0, term: AT_ONCE };
+    const retryAfterMs = amount > 0 ? 0 : waitFor(state, ask.rates, ask.cost, now, term);
+    const isTaken = ok && amount > 0;
+    if (!isTaken && !isHeldUp(ask, state, now)) return grantOf(amount, state, ask, now, retryAfterMs);
+    const charged = charge(state, ask.rates, isTaken ? amount : 0, now, term);
     counters.set(ask, charged, now + emptyIn(charged, now));
-    return grantOf(amount, charged, ask, now, 0);
+    const grant = grantOf(amount, charged, ask, now, retryAfterMs);
+    return term.fades ? { ...grant, fadesMs: term.ms } : grant;
   });
   return { ok, grants, at: now };
 }
@@ -79,7 +97,9 @@ export function refundAll(counters: Counters, asks: readonly Ask[], taken: Taken
     const state = counters.get(ask.counter);
     const amount = taken.grants[index]?.amount ?? 0;
     if (state === undefined || amount === 0) return;
-    const left = refund(state, ask.rates, amount, taken.at, now, ask.leaseMs);
+    const { fadesMs } = taken.grants[index] ?? {};
+    const term = fadesMs === undefined ? { ms: ask.leaseMs, fades: false } : { ms: fadesMs, fades: true };
+    const left = refund(state, ask.rates, amount, taken.at, now, term);
     counters.set(ask, left, now + emptyIn(left, now));
   });
 }
@@ -92,9 +112,23 @@ function known(counters: Counters, ask: Ask, now: number): CounterState {
   return state;
 }
 
-function look(state: CounterState, { rates, cost, want, leaseMs }: Ask, now: number) {
-  const free = room(state, rates, now, leaseMs);
-  return { state, amount: free < cost ? 0 : Math.min(free, Math.max(cost, want)) };
+function look(state: CounterState, ask: Ask, now: number) {
+  const { rates, cost, want } = ask;
+  const term = termOf(ask, state, now);
+  const free = room(state, rates, now, term);
+  return { state, term, amount: free < cost ? 0 : Math.min(free, Math.max(cost, want)) };
+}
+
+/** While some of it does not fade nothing does: what may fade leaves no room for what may not. */
+function termOf({ rates, leaseMs, fadesMs }: Ask, state: CounterState, now: number): Term {
+  const fades = fadesMs !== undefined && !inHand(state, rates, now).whole;
+  return fades ? { ms: fadesMs, fades } : { ms: leaseMs, fades: false };
+}
+
+/** A gateway that lets nothing fade is refused for what others have in hand: those do as it does from now on. */
+function isHeldUp({ rates, leaseMs, fadesMs }: Ask, state: CounterState, now: number): boolean {
+  const { whole, fading } = inHand(state, rates, now);
+  return leaseMs > 0 && fadesMs === undefined && fading && !whole;
 }
 
 function grantOf(amount: number, state: CounterState, { rates }: Ask, now: number, retryAfterMs: number): Grant {

@@ -51,6 +51,22 @@ export function leaseMs(rates: readonly Rate[]): number {
   return longest < MIN_LEASE_MS ? 0 : longest;
 }
 
+/** Of the time in which the burst comes back: what is out is three quarters of a burst then, where the limit is used up. */
+const FADES = 4 / 3;
+/** Where not all get what they ask for: they come back sooner, and what is out leaves room for those that come at once. */
+const FADES_SOONER = 2 / 3;
+/** What lives shorter would fade on its way. */
+const MIN_FADES_MS = 300;
+
+/** How much longer that is where what was taken in advance fades, in ms. Undefined: no longer. @param ms as of `leaseMs`, above 0 */
+export function fadesMs(rates: readonly Rate[], ms: number, isScarce: boolean): number | undefined {
+  let burstMs = Infinity;
+  for (const rate of rates) if (isGcra(rate)) burstMs = Math.min(burstMs, (burstOf(rate) * rate.windowMs) / rate.limit);
+  if (burstMs * FADES_SOONER < MIN_FADES_MS) return undefined;
+  const longest = Math.min(MAX_LONG_LEASE_MS, Math.floor(burstMs * (isScarce ? FADES_SOONER : FADES)));
+  return longest > ms ? longest : undefined;
+}
+
 /** What is used of the tightest rate in so many ms: nobody can use more. */
 export function usedIn(rates: readonly Rate[], ms: number): number {
   return rates.reduce((least, { limit, windowMs }) => Math.min(least, Math.ceil((limit * ms) / windowMs)), Infinity);

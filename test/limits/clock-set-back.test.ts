@@ -3,7 +3,7 @@ import { asOf, charge, type CounterState, emptyIn, NOTHING_TAKEN, room } from ".
 import { KeptCounters } from "../../src/limits/kept-counters.ts";
 import { type LimitAsk, LimitBook } from "../../src/limits/limit-book.ts";
 import { takeAll } from "../../src/limits/limiter.ts";
-import { burstOf, isGcra, leaseMs, MAX_LONG_LEASE_MS, type Rate } from "../../src/limits/rate.ts";
+import { burstOf, fadesMs, isGcra, leaseMs, MAX_LONG_LEASE_MS, type Rate } from "../../src/limits/rate.ts";
 import { Turns } from "../../src/limits/turns.ts";
 import { type Draws, eachSeed } from "./random.ts";
 
@@ -32,8 +32,10 @@ function taken(
   for (let at = 0; at < 40; at += 1, now += draws.int(0, 3_000)) {
     see(state, now);
     const ms = draws.chance(0.5) ? leaseMs(rates) : 0;
-    const cost = Math.min(room(state, rates, now, ms), draws.int(1, 50));
-    if (cost > 0) state = charge(state, rates, cost, now, ms);
+    const longer = ms > 0 && draws.chance(0.5) ? fadesMs(rates, ms, draws.chance(0.5)) : undefined;
+    const term = { ms: longer ?? ms, fades: longer !== undefined };
+    const cost = Math.min(room(state, rates, now, term), draws.int(1, 50));
+    if (cost > 0) state = charge(state, rates, cost, now, term);
   }
   return { state, now };
 }

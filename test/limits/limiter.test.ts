@@ -318,7 +318,7 @@ describe("a dear request that has no room", () => {
     ["asked for one by one", { limit: 100, windowMs: 60_000 }],
     ["taken in advance", { limit: 200, windowMs: 1_000 }],
   ])("refuses no cheaper one, nor one by other rates: %s", (_, rate) => {
-    for (const dear of [90, 1_000_000]) {
+    for (const dear of [110, 1_000_000]) {
       const [book, counters] = [new LimitBook(), new KeptCounters(10)];
       const pass = (change: Partial<LimitAsk>) => passes(book, counters, [limitAsk("key", rate, change)], START);
       expect(pass({ cost: rate.limit / 4 })).toBe(true);

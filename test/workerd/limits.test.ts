@@ -210,6 +210,21 @@ describe("the limiter", () => {
     expect(next.grants[0]?.amount ?? 0).toBeLessThanOrEqual(100 + elapsed);
   });
 
+  it("knows in a new life what isolates may have in hand that fades, and holds nothing back beside", async () => {
+    const plain = { rates: [{ limit: 1_000, windowMs: 1_000 }], want: 800, leaseMs: 500 };
+    const lease = { ...plain, fadesMs: 1_333 };
+    const one = await env.LIMITER.getByName("fading").take([ask("k", lease)]);
+    await evictDurableObject(env.LIMITER.getByName("fading"));
+    const next = await env.LIMITER.getByName("fading").take([ask("k", { ...lease, want: 1_000 })]);
+    expect(one.grants[0]).toMatchObject({ amount: 800, fadesMs: 1_333 });
+    // A gateway that lets nothing fade would be refused for what is out: nobody's does from then on.
+    const refused = await env.LIMITER.getByName("fading").take([ask("k", plain)]);
+    expect(next.grants[0]?.amount ?? 0).toBeLessThanOrEqual(200 + next.at - one.at);
+    expect(refused.grants[0]?.amount ?? 0).toBeLessThanOrEqual(refused.at - next.at);
+    const after = await env.LIMITER.getByName("fading").take([ask("k", { ...lease, want: 1 })]);
+    expect(after.grants[0]).not.toHaveProperty("fadesMs");
+  });
+
   it("counts a new key apart, however many were asked for and refused before", async () => {
     const object = env.LIMITER.getByName("refused");
     for (let at = 0; at < 3; at += 1) await object.take([ask("k")]);
