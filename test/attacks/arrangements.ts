@@ -22,6 +22,31 @@ const MINUTE = 60_000;
 /** After so long a gateway asks for an issuer's keys anew. */
 const JWKS_TTL = 5 * MINUTE;
 
+/** Names x-user, takes x-session away, and refuses who is an admin. */
+const ASKED: Arrangement = {
+  mesh: {
+    extensionProviders: [
+      {
+        name: "asked",
+        envoyExtAuthzHttp: {
+          service: "echo.attacks.svc.cluster.local",
+          port: 80,
+          timeout: "30s",
+          pathPrefix: "/asked",
+          includeRequestHeadersInCheck: ["x-role", "x-plan-*"],
+          headersToUpstreamOnAllow: ["x-user"],
+          includeRequestBodyInCheck: { maxRequestBytes: 1_024 },
+        },
+      },
+    ],
+  },
+  behaviour: ({ target, headers }) => {
+    if (!target.startsWith("/asked/")) return null;
+    if (headers["x-role"]?.includes("admin") === true) return { status: 403 };
+    return { headers: { "x-user": "ann", "x-envoy-auth-headers-to-remove": "x-session" } };
+  },
+};
+
 const GOOD_TOKEN = { target: "/x", host: "api.test", jwt: {} } as const;
 
 function cors(origins: readonly string[], methods: readonly string[]): Arrangement {
@@ -243,6 +268,7 @@ const PATTERNS: readonly (readonly [RegExp, Made])[] = [
       behaviour: () => ({ status: Number(status), ...(location !== undefined && { headers: { location } }) }),
     }),
   ],
+  [/^an external authorizer is told x-role, x-plan-\* and the body/, () => ASKED],
   [/^upstream always (\d{3})\b/, (status) => ({ behaviour: () => ({ status: Number(status) }) })],
   [
     /^rate limit: (\d+) per (second|minute|hour|day) per client IP$/,
