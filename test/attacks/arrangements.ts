@@ -22,7 +22,7 @@ const MINUTE = 60_000;
 /** After so long a gateway asks for an issuer's keys anew. */
 const JWKS_TTL = 5 * MINUTE;
 
-/** Names x-user, takes x-session away, and refuses who is an admin. */
+/** Names x-user but of guests, takes x-session away, and refuses who is an admin. */
 const ASKED: Arrangement = {
   mesh: {
     extensionProviders: [
@@ -43,6 +43,7 @@ const ASKED: Arrangement = {
   behaviour: ({ target, headers }) => {
     if (!target.startsWith("/asked/")) return null;
     if (headers["x-role"]?.includes("admin") === true) return { status: 403 };
+    if (headers["x-role"] === "guest") return {};
     return { headers: { "x-user": "ann", "x-envoy-auth-headers-to-remove": "x-session" } };
   },
 };

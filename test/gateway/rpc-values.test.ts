@@ -23,6 +23,7 @@ describe("an error of a call of Workers RPC", () => {
         "Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: 1",
       ),
     },
+    { what: "a value that is nested too deep", error: new RangeError("Maximum call stack size exceeded") },
     { what: "a stub that was let go of", error: new Error("RPC stub used after being disposed.") },
   ])("is the application's: $what", ({ error }) => {
     expect(isOfApplication(error)).toBe(true);

@@ -46,6 +46,17 @@ afterAll(async () => mesh.stop());
 /** The same, but for where in the code it was. */
 const shown = ({ value, threw }: Ran): unknown => (threw ? { ...threw, stack: undefined } : value);
 
+describe("a value that is nested deeper than the gateway can carry", () => {
+  it("is the caller's doing, and no failure of the service", async () => {
+    const deep =
+      "let value = null; for (let depth = 0; depth < 2_800; depth += 1) value = [value]; return B.length(value)";
+    expect((await mesh.run("MESH", deep)).threw).toMatchObject({ name: "RangeError" });
+    expect(
+      await mesh.logged(({ details, path }) => path === "/default/length" && details === "application_error"),
+    ).toMatchObject([{ status: 500, response_flags: "-" }]);
+  });
+});
+
 describe("through the mesh as over the bare binding", () => {
   it.each([
     "return B.add(1, 2)",

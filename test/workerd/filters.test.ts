@@ -495,6 +495,32 @@ describe("a mirror", () => {
     await counted("b", "timeout");
   });
 
+  it.each(["hangs", "goes on without end"])("holds nothing past the route's time where its answer %s", async (how) => {
+    const { memory, callers } = meshOf(env);
+    const bytes = 12 * 1_048_576;
+    const isWhole = (): boolean => {
+      if (!memory.take(bytes)) return false;
+      memory.give(bytes);
+      return true;
+    };
+    const held = { yes: true };
+    onTestFinished(() => void (held.yes = false));
+    serve("b", () => {
+      const { readable, writable } = new IdentityTransformStream();
+      const writer = writable.getWriter();
+      void (async () => {
+        await writer.write(new Uint8Array(10));
+        while (held.yes) await (how === "hangs" ? null : writer.write(new Uint8Array(10)), scheduler.wait(20));
+      })().catch(() => undefined);
+      return new Response(readable);
+    });
+    expect(await (await call("/brief", { method: "POST", body: "body" })).text()).toBe("hello");
+    expect(isWhole()).toBe(false);
+    await counted("b", "timeout");
+    await until(isWhole);
+    expect(callers.active.size).toBe(0);
+  });
+
   it("does not wait for a place among those that run", async () => {
     const held = { yes: true };
     serve("b", async (request) => {

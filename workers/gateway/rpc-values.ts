@@ -28,7 +28,7 @@ export function disposeOf(value: unknown): void {
 }
 
 /** What the runtime says of values that it cannot carry: it is the caller's doing, or the service's. */
-const NOT_CARRIED = [/limited to 32MiB/, /used after being disposed/];
+const NOT_CARRIED = [/limited to 32MiB/, /used after being disposed/, /^Maximum call stack size exceeded$/];
 
 /**
  * Whether an error is the application's own: thrown by the service, which the runtime marks as `remote`, or a value that the
