@@ -13,12 +13,13 @@ import { objectCalls } from "./object-calls.ts";
 import { readOptions } from "./options.ts";
 import { profileByInspector, profileByPerf } from "./profile.ts";
 import { reloadTimes } from "./reload.ts";
+import type { Round } from "./judge.ts";
 import { percentile } from "./percentile.ts";
 import { type Line, lineNotRun, lineOf, lineOfSampled, table } from "./report.ts";
 import { makeRequests } from "./requests.ts";
 import { tell } from "./runner.ts";
 import { onStage, type Stage } from "./stage.ts";
-import { isSelected, keyOf, measuresOf, type Target, TARGETS, WHOLE_JOB } from "./targets.ts";
+import { isSelected, keyOf, type Measure, measuresOf, type Target, TARGETS, WHOLE_JOB } from "./targets.ts";
 
 /*
  * `npm run bench`: what a request through the mesh costs, beside a bare pass-through and gateways written by hand, all in one
@@ -60,11 +61,14 @@ async function measuredOn(selected: readonly Target[], { cold, objects }: Beside
   await onStage({ flat, inspect: false, cold: cold ? COLD : 0, hosts }, async (stage) => {
     // Their deployment's cell gets its configuration by the warm isolate's requests.
     const warm = cold || objects ? [WHOLE_JOB, ...measures] : measures;
-    await stage.runner.warm([...new Map(warm.map((one) => [keyOf(one), one])).values()]);
+    const young = await stage.runner.warm([...new Map(warm.map((one) => [keyOf(one), one])).values()]);
     if (cold) lines.push(await coldLine(stage));
     if (objects) lines.push(...(await objectLines(stage)));
     const rounds = await stage.runner.rounds(measures, options.rounds, options.seconds);
-    for (const target of selected) lines.push(lineOf(target, rounds, isRunnable(target) ? null : missingFlat()));
+    for (const target of selected) {
+      const own = target.young ? rounds.map((round) => withYoung(round, young, target.measure)) : rounds;
+      lines.push(lineOf(target, own, isRunnable(target) ? null : missingFlat()));
+    }
     const has = (name: string) => measures.some(({ contestant }) => contestant === name);
     const missing = [
       ...(has("tulle") ? checkLog(stage.mesh.accessLog("tulle")) : []),
@@ -76,6 +80,13 @@ async function measuredOn(selected: readonly Target[], { cold, objects }: Beside
     }
   });
   return lines;
+}
+
+/** A round in which one measure is what it came to while its code was young. */
+function withYoung(round: Round, young: Round, measure: Measure): Round {
+  const key = keyOf(measure);
+  const outcome = young.get(key);
+  return outcome === undefined ? round : new Map(round).set(key, outcome);
 }
 
 async function coldLine({ mesh, issuer }: Stage): Promise<Line> {

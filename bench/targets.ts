@@ -24,6 +24,8 @@ export interface Target {
   /** A rate must be at least this, all else at most; null: for comparison only. */
   readonly bar: number | null;
   readonly goal: number | null;
+  /** Told of the measure while its code is young, beside the other's rounds. */
+  readonly young?: true;
 }
 
 const full = (contestant: Contestant, connections = 16, shape: Shape = "get", host = "one.bench"): Measure => ({
@@ -63,6 +65,14 @@ export const TARGETS: readonly Target[] = [
     metric: "rps",
     bar: 1.2,
     goal: 1.4,
+  },
+  {
+    row: "16-young",
+    what: "for comparison: an isolate's first thousands of requests",
+    measure: WHOLE_JOB,
+    against: bare,
+    ...compared,
+    young: true,
   },
   { row: "16-of-flat", what: "for comparison: flat, to bare", measure: full("flat"), against: bare, ...compared },
   { row: "16-of-hono", what: "for comparison: Hono + jose", measure: full("hono-jose"), against: bare, ...compared },

@@ -1,5 +1,6 @@
 import { withoutDashboardCookies } from "./dashboard-cookie.ts";
 import { foldedName, isOtherSpelling, type NamedHeaders } from "./header-names.ts";
+import { NameBook } from "./name-book.ts";
 
 /** Headers by lower-case name; lines of one name are joined by `, `, cookies by `; `. It has no prototype to look names up in. */
 export type HeaderRecord = Readonly<MutableHeaders>;
@@ -73,31 +74,8 @@ const AGENT = 6;
 /** A bit beside the fate: the platform added the header, so it does not count against the client's limit. */
 const UNCOUNTED = 8;
 
-/** A client may send any name: a full map is cleared, so that made-up names can't crowd out the usual ones for good. */
-const REMEMBERED_NAMES = 2_000;
-/** Longer than any usual name: one that a client made up to fill the memory is judged each time. */
-const REMEMBERED_LENGTH = 64;
-const known = new Map<string, Known>();
-
-/**
- * A name that came, and its fate. The runtime makes each request's names anew, and a record looks for the one text that stands for
- * all that are alike: by the remembered name it is there at once.
- */
-interface Known {
-  readonly name: string;
-  readonly fate: number;
-}
-
-function knownBy(name: string): Known {
-  const before = known.get(name);
-  if (before !== undefined) return before;
-  const fate = judge(name) | (name.startsWith("cf-") || name.startsWith("mf-") ? UNCOUNTED : 0);
-  const one = { name, fate };
-  if (name.length > REMEMBERED_LENGTH) return one;
-  if (known.size >= REMEMBERED_NAMES) known.clear();
-  known.set(name, one);
-  return one;
-}
+/** Fates of names. */
+const fates = new NameBook((name) => judge(name) | (name.startsWith("cf-") || name.startsWith("mf-") ? UNCOUNTED : 0));
 
 function judge(name: string): number {
   if (name === "connection") return CONNECTION;
@@ -113,7 +91,7 @@ function judge(name: string): number {
 
 /** Whether a header belongs to one connection or to the mesh alone, so that no answer may carry it. Lower case. */
 export function isDropped(name: string): boolean {
-  const fate = knownBy(name).fate & ~UNCOUNTED;
+  const fate = fates.of(name).told & ~UNCOUNTED;
   return fate === DROP || fate === CONNECTION || fate === UPGRADE || fate === AGENT;
 }
 
@@ -149,8 +127,8 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   let agent: string | null = null;
   let size = 0;
   received.forEach((value, came) => {
-    const { name, fate: judged } = knownBy(came);
-    let fate = judged;
+    const { name, told } = fates.of(came);
+    let fate = told;
     if (fate < UNCOUNTED) size += name.length + value.length + 4;
     else fate -= UNCOUNTED;
     if (fate === KEEP) {

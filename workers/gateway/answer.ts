@@ -1,6 +1,7 @@
 import type { HeaderChange } from "../../src/request/changes.ts";
 import { withStatus } from "../../src/request/header-format.ts";
 import { isDropped } from "../../src/request/headers.ts";
+import { NameBook } from "../../src/request/name-book.ts";
 
 /** What stands in the way of passing an answer on as it is. */
 export interface AnswerHeaders {
@@ -21,21 +22,6 @@ type Fate = "keep" | "drop" | "hop" | "connection" | "length" | "grpc" | "limite
 /** What the runtime takes off by itself towards a client over HTTP; a calling Worker would see it. */
 const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
 
-/** A service may answer any name; only so many are remembered, and new ones take the place of all. */
-const REMEMBERED_NAMES = 2_000;
-const REMEMBERED_LENGTH = 64;
-const fates = new Map<string, Fate>();
-
-function fateIn(name: string): Fate {
-  let fate = fates.get(name);
-  if (fate !== undefined) return fate;
-  fate = judge(name);
-  if (name.length > REMEMBERED_LENGTH) return fate;
-  if (fates.size >= REMEMBERED_NAMES) fates.clear();
-  fates.set(name, fate);
-  return fate;
-}
-
 function judge(name: string): Fate {
   if (name === "content-length") return "length";
   if (name === "connection") return "connection";
@@ -44,6 +30,8 @@ function judge(name: string): Fate {
   if (RUNTIME_DROPS.has(name)) return "hop";
   return isDropped(name) ? "drop" : "keep";
 }
+
+const fates = new NameBook(judge);
 
 /** Connection options that name no header, or one that the runtime takes off. */
 const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade)$/i;
@@ -56,7 +44,7 @@ let onHttp = true;
 
 function look(value: string, name: string): void {
   seen.bytes += name.length + value.length + 4;
-  const fate = fateIn(name);
+  const fate = fates.of(name).told;
   if (fate === "keep") return;
   if (fate === "length") seen.length = /^\d{1,15}$/.test(value) ? Number(value) : null;
   else if (fate === "grpc") seen.grpcStatus = value;
@@ -85,7 +73,7 @@ export function readAnswer(headers: Headers, toHttp: boolean): Readonly<AnswerHe
 export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
   const gone: string[] = [];
   headers.forEach((value, name) => {
-    const fate = fateIn(name);
+    const fate = fates.of(name).told;
     if (
       fate === "keep" ||
       fate === "length" ||
