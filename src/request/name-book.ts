@@ -22,7 +22,8 @@ export class NameBook<T> {
   /** @param tell what is told of a name: the same each time it is asked */
   constructor(tell: (name: string) => T) {
     this.#tell = tell;
-    this.#slots = new Array<Named<T>>(SLOTS).fill({ name: "", told: tell("") });
+    const none = { name: "", told: tell("") };
+    this.#slots = Array.from({ length: SLOTS }, () => none);
   }
 
   /** @param name lower case */
