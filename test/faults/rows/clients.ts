@@ -88,7 +88,7 @@ export const CLIENT_ROWS: readonly Row[] = [
         return loaded;
       };
       // Tried again, the row has another load without them, just before: what else the machine does changes meanwhile.
-      const { runs, figures } = await latency(await load(), beside, 1);
+      const { runs, figures } = await latency(load, beside, 1);
       const cut = await onTime("one is cut after", CUT_MS, async () => {
         const upload = new SlowUpload(mesh.portOf(), hostOf("F31-cut"));
         await until("the upload to be cut", () => upload.answer !== "");

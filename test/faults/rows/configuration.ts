@@ -34,7 +34,7 @@ export const CONFIGURATION_ROWS: readonly Row[] = [
       await stage.load(mesh.portOf(), requests, { seconds: 0.5 });
       for (const way of ["control", "registration"] as const) await mesh.fault(way, { kind: "throws" });
       const { roots: before = 0 } = await mesh.calls("control");
-      const { runs, figures } = await latency(baseline, load);
+      const { runs, figures } = await latency(async () => baseline, load);
       const { roots: after = 0 } = await mesh.calls("control");
       if (after === before) throw new Error("nobody missed control meanwhile");
       const wrong = runs.flatMap(({ byRequest: [open = {}, shut = {}] }) => [open[403] ?? 0, shut[200] ?? 0]);
@@ -73,7 +73,7 @@ export const CONFIGURATION_ROWS: readonly Row[] = [
         return performance.now();
       };
       const lasting = begun(1).then(async (first) => (await begun(2)) - first);
-      const { runs, figures } = await latency(baseline, load);
+      const { runs, figures } = await latency(async () => baseline, load);
       const watch = { isOver: false };
       const ended = lasting.finally(() => (watch.isOver = true));
       while (!watch.isOver) await stage.load(mesh.portOf(), requests, { seconds: 0.5 });

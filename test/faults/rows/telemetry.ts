@@ -84,7 +84,10 @@ async function tried(
   const [mb, hits, before] = [await mesh.heapMb(gateway), sink.hits, reason === null ? 0 : await lost(mesh, reason)];
   if (does === "is killed") await sink.stop();
   else sink.behaviour = does;
-  const { runs, figures } = await latency(baseline, async () => load(gateway, stage.all ? seconds : stage.seconds));
+  const { runs, figures } = await latency(
+    async () => baseline,
+    async () => load(gateway, stage.all ? seconds : stage.seconds),
+  );
   const grown = (await mesh.heapMb(gateway)) - mb;
   if (does !== "is killed" && sink.hits === hits) throw new Error(`no batch came to the sink that is ${gateway}`);
   const failed = runs.reduce((sum, one) => sum + others(one, 200), 0);
