@@ -40,6 +40,7 @@ const AUTHORIZERS: Readonly<Record<string, Partial<ExternalAuthorizer>>> = {
   full: {},
   judged: {},
   nobody: {},
+  copied: { pathPrefix: "/check", failOpen: true },
 };
 
 const ONE_ERROR: OutlierSettings = {
@@ -72,13 +73,32 @@ function served(): Slice {
     judged: { outlier: ONE_ERROR },
     nobody: { endpoints: [] },
   };
+  const mirror = clusterOf("mirror");
+  const guarded = mirror.endpoints.map((one) => ({ ...one, policySet: 2 }));
+  const isOfCopies = ({ provider }: CustomPolicyModel): boolean => provider === "copied";
+  const [route] = slice.routes;
+  if (route === undefined) throw new Error("a slice has a route");
   return {
     ...slice,
+    routes: [
+      {
+        ...route,
+        name: "copied",
+        matches: [{ uri: { kind: "exact", value: "/copied" } }],
+        mirrors: [{ cluster: "mirror", share: 1 }],
+      },
+      route,
+    ],
     clusters: {
       ...slice.clusters,
       ...Object.fromEntries(names.map((name) => [name, clusterOf(name, clusters[name])])),
+      mirror: { ...mirror, endpoints: guarded },
     },
-    policySets: [{ ...OPEN, custom }, OPEN],
+    policySets: [
+      { ...OPEN, custom: custom.filter((one) => !isOfCopies(one)) },
+      OPEN,
+      { ...OPEN, custom: custom.filter(isOfCopies) },
+    ],
     authorizers: Object.fromEntries(
       names.map((name) => [name, { cluster: name, timeoutMs: 20_000, ...AUTHORIZERS[name] }]),
     ),
@@ -345,6 +365,31 @@ describe("an external authorizer that cannot be asked", () => {
     expect(counts.filter((key) => key.includes("judged"))).toEqual([
       counterKey("tulle_ext_authz_requests_total", { provider: "judged", result: "allowed" }),
     ]);
+  });
+
+  it("lets no copy pass because its client went away meanwhile, also where it opens", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onTestFinished(() => resolve());
+    const hangs = async () => {
+      await promise;
+      return new Response(null);
+    };
+    serve("a", hangs);
+    const copies: string[] = [];
+    answers(({ url }) => {
+      if (new URL(url).pathname.startsWith("/check")) return hangs();
+      copies.push(url);
+      return new Response(null);
+    });
+    const client = new AbortController();
+    const gone = call("/copied", { signal: client.signal });
+    await until(() => asked.length === 1);
+    client.abort();
+    await expect(gone).rejects.toThrow();
+    await until(() => counts.some((key) => key.includes("tulle_mirror_requests_total")));
+    expect(copies).toEqual([]);
+    const result = { source_principal: "-", cluster: "mirror", result: "refused" };
+    expect(counts).toContain(counterKey("tulle_mirror_requests_total", result));
   });
 
   it("tells of it once a minute, and counts each", async () => {

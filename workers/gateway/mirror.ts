@@ -90,7 +90,8 @@ async function knownCopy(call: HttpCall, first: Mirrored["copy"], at: number): P
   let copy = first;
   for (let round = 0; round < MAX_ROUNDS + checks.size && copy.effect === "need"; round += 1) {
     const refused = await getFacts(call, copy.needs, tokens, checks, keptUpTo);
-    if (refused !== null) break;
+    // What ends with its client is no answer: with `failOpen` whoever goes away would let it pass.
+    if (refused !== null || call.signal?.aborted === true) break;
     const decision = decide(call.slice, { ...call.facts, tokens, checks });
     const again = decision.effect === "forward" ? decision.mirrors[at] : undefined;
     if (again === undefined) break;
