@@ -25,6 +25,7 @@ class Run {
   #unexpected = 0;
   #example: string | null = null;
   #underWay = 0;
+  #answers = 0;
 
   constructor(job: Job) {
     this.#job = job;
@@ -59,6 +60,7 @@ class Run {
 
   answered(connection: Connection, status: number, bytes: number): void {
     this.#underWay -= 1;
+    this.#answers += 1;
     const { request, since } = connection;
     const now = performance.now();
     if (this.#counting) this.#latencies.push(now - since);
@@ -114,6 +116,7 @@ class Run {
     const own = after.own - before.own;
     return {
       requests: sorted.length,
+      answers: this.#answers,
       seconds,
       cpuSeconds: own,
       ownShare: own / seconds,

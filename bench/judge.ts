@@ -51,6 +51,7 @@ export function joined(parts: readonly Outcome[]): Outcome {
   const sum = (value: (part: Outcome) => number) => parts.reduce((total, part) => total + value(part), 0);
   return {
     requests: sum(({ requests }) => requests),
+    answers: sum(({ answers }) => answers),
     seconds: sum(({ seconds }) => seconds),
     cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
     ownShare: sum(({ ownShare }) => ownShare) / parts.length,

@@ -27,6 +27,8 @@ export interface Job {
 export interface Outcome {
   /** Answers within the window. */
   readonly requests: number;
+  /** All answers: those before and behind the window, too. */
+  readonly answers: number;
   readonly seconds: number;
   /** User and system time of the runtime in the window. */
   readonly cpuSeconds: number;

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { OTHERS_LIMIT } from "./judge.ts";
 import { isSelected, ROWS } from "./targets.ts";
 
-const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--json FILE] [--profile]
+const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--json FILE] [--profile | --instructions]
 
   --only ROWS    only these rows: ${ROWS.join(", ")};
                  a name stands for all that begin with it and a dash (binding: both of them)
@@ -11,6 +11,8 @@ const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--j
   --json FILE    writes the rows as JSON
   --profile      instead of measuring: samples the contestant of each of the rows (default: 16; flat: 16-of-flat) while it is loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,
                  then native ones by perf, where it is installed
+  --instructions instead of measuring: counts the runtime's instructions a request by valgrind, for the contestants of each of the
+                 rows (default: 16-flat,16-of-flat); takes some minutes for each, and no quiet machine: for changes of some hundredths
 
 Exit code 1 if a row misses its bar or is void: others took more than ${OTHERS_LIMIT * 100} % of the runtime's processor, also when
 it was measured again. Needs Linux with two processors that are otherwise idle.`;
@@ -21,6 +23,7 @@ export interface Options {
   readonly seconds: number;
   readonly json: string | null;
   readonly profile: boolean;
+  readonly instructions: boolean;
 }
 
 export function readOptions(): Options {
@@ -31,6 +34,7 @@ export function readOptions(): Options {
       seconds: { type: "string" },
       json: { type: "string" },
       profile: { type: "boolean", default: false },
+      instructions: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
@@ -42,11 +46,18 @@ export function readOptions(): Options {
   if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
     return usage("--rounds takes a whole number from 1 on, --seconds a number above 0");
   }
-  const only = values.only?.split(",") ?? (values.profile ? ["16"] : null);
+  const only = values.only?.split(",") ?? defaultRows(values);
   for (const name of only ?? []) {
     if (!ROWS.some((row) => isSelected(row, [name]))) return usage(`no row \`${name}\``);
   }
-  return { only, rounds, seconds, json: values.json ?? null, profile: values.profile };
+  const { profile, instructions } = values;
+  if (profile && instructions) return usage("--profile and --instructions are two runs");
+  return { only, rounds, seconds, json: values.json ?? null, profile, instructions };
+}
+
+function defaultRows(asked: { readonly profile: boolean; readonly instructions: boolean }): readonly string[] | null {
+  if (asked.instructions) return ["16-flat", "16-of-flat"];
+  return asked.profile ? ["16"] : null;
 }
 
 function usage(problem: string): never {

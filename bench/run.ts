@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { attackTimes, boundedCases } from "./attacks.ts";
 import { gatewayBundleKb } from "./bundle-size.ts";
@@ -8,6 +9,7 @@ import { changeTimes } from "./change.ts";
 import { coldTimes } from "./cold.ts";
 import { compileTimes } from "./compile-time.ts";
 import { loadFlat } from "./flat.ts";
+import { countInstructions, startUnderValgrind } from "./instructions.ts";
 import { PROFILED, SOURCE_OF } from "./mesh.ts";
 import { objectCalls } from "./object-calls.ts";
 import { readOptions } from "./options.ts";
@@ -36,6 +38,7 @@ const flat = loadFlat();
 const wants = (row: string): boolean => isSelected(row, options.only);
 
 if (options.profile) await profile();
+else if (options.instructions) await instructions();
 else report([...(await measured()), ...(await sampled())]);
 
 /** What is measured under load. The many hosts have a mesh of their own: beside all else one control would have to hold 30,000 objects. */
@@ -183,6 +186,18 @@ function report(lines: readonly Line[]): void {
   if (bad.length === 0) return;
   console.log(`Missed or void: ${bad.join(", ")}`);
   process.exitCode = 1;
+}
+
+async function instructions(): Promise<void> {
+  const targets = TARGETS.filter((target) => wants(target.row) && isRunnable(target));
+  const folder = mkdtempSync(join(tmpdir(), "tulle-instructions-"));
+  const counts = startUnderValgrind(folder);
+  const measures = measuresOf(targets).map((measure) => ({ ...measure, rate: null }));
+  await onStage(
+    { flat, inspect: false, cold: 0, hosts: new Set(measures.map(({ host }) => host)) },
+    async ({ runner }) => console.log((await countInstructions(runner, measures, counts)).join("\n")),
+  );
+  console.log(`\nBy function: callgrind_annotate ${counts}.1 (and so on, in the order above)`);
 }
 
 async function profile(): Promise<void> {
