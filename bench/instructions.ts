@@ -46,7 +46,7 @@ export async function countInstructions(
   const pid = processTree(process.pid).find((one) => commandOf(one).startsWith("callgrind"));
   if (pid === undefined) throw new Error("the runtime does not run under valgrind");
   const control = (...words: readonly string[]): void => {
-    execFileSync(TOOL, [...words, String(pid)], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(TOOL, [...words, String(pid)], { stdio: "ignore" });
   };
   const warm = new Map<string, number>();
   for (const measure of measures) {
@@ -61,6 +61,8 @@ export async function countInstructions(
   for (const measure of measures) {
     tell(`counting ${keyOf(measure)}`);
     control("--instr=on");
+    // All code is translated anew for counting, which takes seconds.
+    await runner.run(measure, COUNT_SECONDS);
     control("--zero");
     const { answers, unexpected, example } = await runner.run(measure, COUNT_SECONDS);
     control(`--dump=${keyOf(measure)}`);

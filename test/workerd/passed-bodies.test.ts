@@ -9,12 +9,13 @@ const SENT = Uint8Array.from({ length: BYTES }, (_, at) => (at * 7 + (at >> 8)) 
 function send(): ReadableStream<Uint8Array> {
   const { readable, writable } = new IdentityTransformStream();
   const writer = writable.getWriter();
-  void (async () => {
-    for (let at = 0, piece = 1; at < BYTES; at += piece, piece = (piece * 3) % 100_003) {
+  const write = async (): Promise<void> => {
+    for (let at = 0, piece = 1; at < BYTES; at += piece, piece = (piece * 3) % 100_003)
       await writer.write(SENT.slice(at, at + piece));
-    }
     await writer.close();
-  })();
+  };
+  // Where the body is refused half-way, so is the rest of it.
+  write().catch(() => undefined);
   return readable;
 }
 
