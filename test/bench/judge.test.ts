@@ -70,9 +70,10 @@ describe("judge", () => {
 
 describe("joined", () => {
   it("adds up what was counted in parts, and takes the middle of what each part saw", () => {
-    const other = { ...outcome, requests: 3_000, cpuSeconds: 2, ownShare: 0.96, p50Ms: 3, p99Ms: 4 };
+    const other = { ...outcome, requests: 3_000, answers: 3_200, cpuSeconds: 2, ownShare: 0.96, p50Ms: 3, p99Ms: 4 };
     expect(joined([outcome, other])).toEqual({
       requests: 4_000,
+      answers: 4_200,
       seconds: 4,
       cpuSeconds: 3,
       ownShare: 0.97,
