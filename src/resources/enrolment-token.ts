@@ -62,6 +62,11 @@ export function checkEnrolmentToken(token: ReadToken, trustDomain: string, now: 
   return audiences.length === 1 && audiences[0] === audienceOf(trustDomain) && isWhole(token) ? null : "token_audience";
 }
 
+/** Epoch ms before which a token that passed was not made: its issuer's clock may be ahead. */
+export function notMadeBefore({ claims }: ReadToken): number {
+  return Number(claims["iat"]) * 1_000 - LEEWAY_MS;
+}
+
 /** A list may hold what is no text, which is left out of what was compared. */
 function isWhole({ claims: { aud } }: ReadToken): boolean {
   return typeof aud === "string" || (Array.isArray(aud) && aud.length === 1);

@@ -4,6 +4,7 @@ import {
   type Entitled,
   type Entitlement,
   entitlementOf,
+  notMadeBefore,
   onceOf,
   type TokenRefusal,
 } from "../../../src/resources/enrolment-token.ts";
@@ -35,7 +36,7 @@ export interface Judged {
   readonly entitled: Entitled;
   /** For `SingleUse`. */
   readonly once: string;
-  /** Epoch ms. */
+  /** Epoch ms: it was not made before. */
   readonly madeAt: number;
   readonly endsAt: number;
 }
@@ -54,7 +55,7 @@ export async function judgeIssuerToken(
   const read = readToken(text);
   if (!read.ok) return err({ reason: "token_form", subject: null });
   const token = read.value;
-  const { iss, sub, iat } = token.claims;
+  const { iss, sub } = token.claims;
   const refuse = (reason: IssuerTokenRefusal["reason"]) =>
     err({ reason, subject: typeof sub === "string" ? sub.slice(0, 1_024) : null });
   const ofIssuer = rules.filter(({ spec }) => spec.issuer === iss);
@@ -72,7 +73,7 @@ export async function judgeIssuerToken(
   if (proven.length === 0) return refuse("token_signature");
   const entitled = entitlementOf(String(sub), proven.map(entitlementIn), roots);
   if (!entitled.ok) return refuse(entitled.error);
-  return ok({ entitled: entitled.value, once: onceOf(token), madeAt: Number(iat) * 1_000, endsAt: endOf(token) });
+  return ok({ entitled: entitled.value, once: onceOf(token), madeAt: notMadeBefore(token), endsAt: endOf(token) });
 }
 
 function entitlementIn({ name, spec }: NamedRule): Entitlement {

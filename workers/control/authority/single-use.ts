@@ -17,7 +17,7 @@ export class SingleUse {
    *
    * @param what prefixed with what it is, so that no text of one sort is one of another
    * @param endsAt epoch ms from which it counts no more in any case
-   * @param madeAt epoch ms
+   * @param madeAt epoch ms before which it was not made
    * @returns whether it was used by this
    */
   async use(what: string, endsAt: number, now: number, madeAt: number): Promise<boolean> {
