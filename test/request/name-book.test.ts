@@ -45,7 +45,7 @@ describe("a book of header names", () => {
     const book = new NameBook((name) => asked.push(name));
     book.of("x-tier");
     for (let at = 0; at < 20_000; at += 1) book.of(`x-${at}-r`);
-    expect(book.of("x-tier").name).toBe("x-tier");
+    for (let again = 0; again < 3; again += 1) expect(book.of("x-tier").name).toBe("x-tier");
     expect(asked.filter((one) => one === "x-tier").length).toBeLessThanOrEqual(2);
   });
 });

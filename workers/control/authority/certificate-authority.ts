@@ -120,15 +120,9 @@ export class CertificateAuthority {
   ): Promise<Issued | IssueRefused<"identity_revoked" | "csr_key" | "authority_expired"> | Refused> {
     await this.#started();
     const now = Date.now();
-    if (this.#revocations.isRevoked("id", spiffeId.replace("spiffe://", "")))
-      return {
-        ok: false,
-        code: "identity_revoked",
-        message: `\`${spiffeId}\` is revoked; an administrator may lift it`,
-      };
     const keyHash = bytesToBase64Url(await crypto.subtle.digest("SHA-256", key.rawData));
-    if (this.#issued.isKeyOfAnother(keyHash, spiffeId, now) || this.#isOwn(key))
-      return { ok: false, code: "csr_key", message: "the key is another identity's: make one for this workload alone" };
+    const known = this.#refusal(spiffeId, key, keyHash, now);
+    if (known !== null) return known;
     const signer = await this.#keys.issuing(now);
     if (signer === null) return { ok: false, code: "authority_expired", message: EXPIRED };
     const refused = await admit();
@@ -136,10 +130,31 @@ export class CertificateAuthority {
     const expiresAt = Math.min(now + ttlMs, signer.notAfter);
     const certificate = await issueSvid({ spiffeId, key, expiresAt }, signer, now);
     const { serial } = timesOf(certificate);
+    // Meanwhile the key may have become another's, and the identity been revoked. Nothing is awaited from here on.
+    const refusedNow = this.#refusal(spiffeId, key, keyHash, now);
+    if (refusedNow !== null) return refusedNow;
     this.#store.signed(signer.serial, expiresAt);
     this.#issued.add({ serial, spiffeId, issuer: signer.serial, issuedAt: now, expiresAt }, keyHash, now);
     const value = { certificate: pemOf(certificate) + signer.chain, bundle: this.#bundle(now), spiffeId, expiresAt };
     return { ok: true, value, serial };
+  }
+
+  /** Why nothing is signed for it; null: it may be. */
+  #refusal(
+    spiffeId: string,
+    key: x509.PublicKey,
+    keyHash: string,
+    now: number,
+  ): IssueRefused<"identity_revoked" | "csr_key"> | null {
+    if (this.#revocations.isRevoked("id", spiffeId.replace("spiffe://", "")))
+      return {
+        ok: false,
+        code: "identity_revoked",
+        message: `\`${spiffeId}\` is revoked; an administrator may lift it`,
+      };
+    if (this.#issued.isKeyOfAnother(keyHash, spiffeId, now) || this.#isOwn(key))
+      return { ok: false, code: "csr_key", message: "the key is another identity's: make one for this workload alone" };
+    return null;
   }
 
   /**

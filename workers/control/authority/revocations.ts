@@ -32,7 +32,11 @@ export class Revocations {
     );
   }
 
-  /** @returns the most that there may be, where there are as many */
+  /**
+   * What is there already stays as it is; but what would have been forgotten, and is revoked until it is lifted, is kept.
+   *
+   * @returns the most that there may be, where there are as many
+   */
   add({ kind, value, reason, at, until }: Revocation): number | null {
     this.prune(at);
     const { n } = this.#sql
@@ -40,7 +44,8 @@ export class Revocations {
       .one();
     if (n >= MAX_OF[kind]) return MAX_OF[kind];
     this.#sql.exec(
-      "INSERT INTO revoked (kind, value, reason, at, until) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO revoked (kind, value, reason, at, until) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET until = NULL WHERE excluded.until IS NULL`,
       kind,
       value,
       reason,

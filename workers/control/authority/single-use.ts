@@ -13,7 +13,7 @@ export class SingleUse {
   }
 
   /**
-   * One statement: of two that come at once, one finds it used.
+   * Nothing is awaited once the hash is there: of two that come at once, one finds it used.
    *
    * @param what prefixed with what it is, so that no text of one sort is one of another
    * @param endsAt epoch ms from which it counts no more in any case
