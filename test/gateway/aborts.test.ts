@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { times } from "../support/scale.ts";
-import { SendingMesh } from "./sending-mesh.ts";
+import { SendingMesh, service } from "./sending-mesh.ts";
 
 /** One request may run, the rest wait: a slot that is not given back stops the host for good. */
 const oneSlot = (waiting: number) => `
@@ -35,15 +35,7 @@ spec:
   selector: { matchLabels: { app: guarded } }
   jwtRules: [{ issuer: "https://issuer.example.com", jwksUri: "https://origin.example.com/keys" }]
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: guarded }
-spec: { selector: { app: guarded }, ports: [{ name: http, port: 80 }] }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: guarded }
-spec: { address: 10.77.0.9, labels: { app: guarded } }
+${service("guarded", "10.77.0.9")}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -54,25 +46,9 @@ spec: { hosts: [guarded.test], gateways: [front], http: [{ route: [{ destination
 /** Somebody is asked before, one question at a time, and nobody for an hour once one has failed. */
 const ASKED = `
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: asked }
-spec: { selector: { app: asked }, ports: [{ name: http, port: 80 }] }
+${service("asked", "10.77.0.7")}
 ---
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: asked }
-spec: { address: 10.77.0.7, labels: { app: asked } }
----
-apiVersion: v1
-kind: Service
-metadata: { name: authorizer }
-spec: { selector: { app: authorizer }, ports: [{ name: http, port: 80 }] }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: authorizer }
-spec: { address: 10.77.0.6, labels: { app: authorizer } }
+${service("authorizer", "10.77.0.6")}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -108,15 +84,7 @@ const AUTHORIZER = {
 /** Of failed calls others follow, after a wait that the service asks for. */
 const RETRIED = `
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: retried }
-spec: { selector: { app: retried }, ports: [{ name: http, port: 80 }] }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: retried }
-spec: { address: 10.77.0.8, labels: { app: retried } }
+${service("retried", "10.77.0.8")}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

@@ -299,16 +299,21 @@ describe("KeySets", () => {
       expect(asked()).toEqual([CONFIGURATION, KEYS, KEYS, CONFIGURATION]);
     });
 
-    it("follows the issuer to another place of its keys after the old one is gone", async () => {
-      const ask = discovery();
-      await ask();
+    /** Its keys are at another place from now on, and others. @param old what is where they were */
+    const move = (old: () => Response): void => {
       const moved = "https://new.issuer.test/jwks";
       document = { issuer: ISSUER, jwks_uri: moved };
       answer = () => {
         const url = fetches.at(-1)?.url;
         if (url === CONFIGURATION) return Response.json(document);
-        return url === moved ? Response.json({ keys: [{ kty: "EC", kid: "b" }] }) : new Response("", { status: 404 });
+        return url === moved ? Response.json({ keys: [{ kty: "EC", kid: "b" }] }) : old();
       };
+    };
+
+    it("follows the issuer to another place of its keys after the old one is gone", async () => {
+      const ask = discovery();
+      await ask();
+      move(() => new Response("", { status: 404 }));
       now += 6 * 60_000;
       expect(await ask()).toMatchObject([{ kid: "a" }]);
       now += 31_000;
@@ -318,13 +323,7 @@ describe("KeySets", () => {
     it("follows the issuer to another place of its keys within an hour, also where the old one goes on", async () => {
       const ask = discovery();
       await ask();
-      const moved = "https://new.issuer.test/jwks";
-      document = { issuer: ISSUER, jwks_uri: moved };
-      answer = () => {
-        const url = fetches.at(-1)?.url;
-        if (url === CONFIGURATION) return Response.json(document);
-        return url === moved ? Response.json({ keys: [{ kty: "EC", kid: "b" }] }) : new Response(GOOD);
-      };
+      move(() => new Response(GOOD));
       for (let minutes = 0; minutes < 60; minutes += 5) {
         now += 5 * 60_000;
         await ask();

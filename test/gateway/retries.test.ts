@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { SendingMesh } from "./sending-mesh.ts";
+import { SendingMesh, service } from "./sending-mesh.ts";
 
 const RULES: readonly (readonly [prefix: string, rule: string])[] = [
   ["/explicit", "retries: {attempts: 2, retryOn: '5xx,retriable-4xx', backoff: 1ms}"],
@@ -62,15 +62,7 @@ spec:
 /** One failure ejects its one endpoint. */
 const CHUNKS = `
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: chunks }
-spec: { selector: { app: chunks }, ports: [{ name: http, port: 80 }] }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: chunks }
-spec: { address: 10.77.1.8, labels: { app: chunks } }
+${service("chunks", "10.77.1.8")}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -91,15 +83,7 @@ spec:
 /** The same, with a limit of silence. */
 const JUDGED = `
 ---
-apiVersion: v1
-kind: Service
-metadata: { name: judged }
-spec: { selector: { app: judged }, ports: [{ name: http, port: 80 }] }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: judged }
-spec: { address: 10.77.1.9, labels: { app: judged } }
+${service("judged", "10.77.1.9")}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

@@ -50,6 +50,19 @@ const CALLING = `export default { async fetch(request, env) {
   return new Response(answer.body, { headers: { "x-status": answer.status, "x-headers": JSON.stringify(headers) } });
 } }`;
 
+/** A Service with one endpoint, as documents. */
+export function service(name: string, address: string): string {
+  return `apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { selector: { app: ${name} }, ports: [{ name: http, port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: ${address}, labels: { app: ${name} } }`;
+}
+
 /** Stands for a client certificate of the platform's: TLS to one place, whatever the URL says. */
 export interface CertificateBinding {
   readonly external: {
