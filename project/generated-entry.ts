@@ -26,7 +26,10 @@ export function writeEntry(
     join(folder, "calls.js"),
     `import { carryOver, interceptFetch } from ${text(fileOf("sidecar"))};\n\n` +
       `carryOver(${JSON.stringify(bindings.map(({ binding }) => binding))});\n` +
-      `interceptFetch(${JSON.stringify(hosts, null, 2)}, ${text(rest)});\n`,
+      `interceptFetch(${JSON.stringify(hosts, null, 2)}, ${text(rest)});\n` +
+      // Without an export esbuild takes it for CommonJS where a package.json says so, as that of `npm init` does, and its imports,
+      // which wait for what the sidecar loads, end up in a function that cannot.
+      `export {};\n`,
   );
   const entry = join(folder, "entry.js");
   // The calls come first: modules are evaluated in order, so that the Worker's code already sees the mesh's fetch.

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, type Miniflare } from "miniflare";
@@ -28,6 +28,9 @@ let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tulle-sidecar-"));
+  const commonjs = join(folder, "commonjs", "service");
+  mkdirSync(commonjs, { recursive: true });
+  writeFileSync(join(folder, "commonjs", "package.json"), '{ "type": "commonjs" }');
   const common = { compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat"] };
   const code = async (entry: string) => [
     { type: "ESModule" as const, path: "index.js", contents: await bundleWorker(entry) },
@@ -67,6 +70,12 @@ beforeAll(async () => {
           ...common,
           serviceBindings: { MESH_A: through("a"), MESH_B: through("b"), MESH_REST: through("rest") },
           outboundService: through("outside"),
+        },
+        {
+          name: "commonjs",
+          modules: await code(writeEntry(commonjs, SERVICE, { hosts: HOSTS, rest: null }, BINDINGS)),
+          ...common,
+          serviceBindings: { MESH_A: through("a"), MESH_B: through("b") },
         },
         {
           name: "unbound",
@@ -179,6 +188,10 @@ describe("fetch of a Worker with a generated entry", () => {
   it("says the host of the URL, as by the network, and not one that was passed on", async () => {
     const { got } = (await run("service", "orders, passing Host on")) as { got?: { headers: object } };
     expect(got?.headers).toEqual({});
+  });
+
+  it("does so in a project whose package.json says CommonJS, as `npm init` writes it", async () => {
+    expect(await run("commonjs", "orders")).toMatchObject({ status: 200, gateway: "a" });
   });
 
   it("takes calls by node:http along", async () => {
