@@ -9,8 +9,8 @@ const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--j
   --rounds N     each measures every contestant in four parts, all in turn (default 7)
   --seconds S    load on each contestant in each round (default 2; with --profile 6)
   --json FILE    writes the rows as JSON
-  --profile      instead of measuring: samples the contestant of each of the rows (default: 16; flat: 16-of-flat) while it is loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,
-                 then native ones by perf, where it is installed
+  --profile      instead of measuring: samples both contestants of each of the rows (default: 16) while they are loaded, and prints the functions with the most time of their own: JavaScript's by the runtime's inspector,
+                 then the whole runtime by perf, where it is installed: by part, and by function
   --instructions instead of measuring: counts the runtime's instructions a request by valgrind, for the contestants of each of the
                  rows (default: 16-flat,16-of-flat); takes some minutes for each, and no quiet machine: for changes of some hundredths
 

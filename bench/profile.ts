@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { bundleWorker } from "../project/bundle.ts";
+import type { Outcome } from "./load.ts";
+import { readReport, sharesOfParts } from "./native-parts.ts";
 
 /** V8's samples of one run, by function. */
 interface Profile {
@@ -50,27 +52,37 @@ export async function profileByInspector(
   return shown(profile, fileOfLine(bundle));
 }
 
-/** Self time of the whole runtime, its native code included, where Linux's `perf` is at hand; else null. */
-export async function profileByPerf(pid: number, file: string, work: () => Promise<unknown>): Promise<string | null> {
+/**
+ * Self time of the whole runtime, its native code included, by part and by function, where Linux's `perf` is at hand; else null.
+ *
+ * @param work what it came to tells what each part takes of a request
+ */
+export async function profileByPerf(pid: number, file: string, work: () => Promise<Outcome>): Promise<string | null> {
   if (spawnSync("perf", ["--version"]).status !== 0) return null;
   const args = ["record", "-q", "-F", String(PERF_HZ), "-p", String(pid), "-o", file];
   const recorder = spawn("perf", args, { stdio: "ignore" });
   const ended = new Promise((resolve) => {
     recorder.on("close", resolve);
   });
-  await work();
+  const { cpuSeconds, requests } = await work();
   recorder.kill("SIGINT");
   await ended;
-  const report = spawnSync("perf", ["report", "-i", file, "--stdio", "-s", "symbol", "--percent-limit", "0.2"], {
+  const report = spawnSync("perf", ["report", "-i", file, "--stdio", "-s", "dso,symbol", "--percent-limit", "0"], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
   });
-  // A share and a name, which templates make as long as a page.
-  const lines = report.stdout.matchAll(/^ +([\d.]+)% +(\S.{0,100})/gm);
-  return [...lines]
-    .slice(0, FUNCTIONS)
-    .map(([, share = "", name = ""]) => `${share.padStart(6)} %  ${name.trimEnd()}`)
-    .join("\n");
+  const sampled = readReport(report.stdout);
+  const us = (cpuSeconds * 1e6) / requests;
+  const parts = sharesOfParts(sampled).map(
+    ([part, share]) => `${percent(share)}  ${(share * us).toFixed(1).padStart(6)} us a request  ${part}`,
+  );
+  // Names are as long as a page where templates make them.
+  const functions = sampled.slice(0, FUNCTIONS).map(({ share, name }) => `${percent(share)}  ${name.slice(0, 100)}`);
+  return `${us.toFixed(0)} us a request, by part\n${parts.join("\n")}\n\nby function\n${functions.join("\n")}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1).padStart(6)} %`;
 }
 
 function shown({ nodes, samples, timeDeltas }: Profile, fileOf: (line: number) => string): string {
@@ -96,7 +108,7 @@ function shown({ nodes, samples, timeDeltas }: Profile, fileOf: (line: number) =
     [...of]
       .toSorted(([, a], [, b]) => b - a)
       .slice(0, count)
-      .map(([name, time]) => `${((time / total) * 100).toFixed(1).padStart(6)} %  ${name}`)
+      .map(([name, time]) => `${percent(time / total)}  ${name}`)
       .join("\n");
   return `self time by function\n${top(byFunction, FUNCTIONS)}\n\nby file\n${top(byFile, FILES)}`;
 }

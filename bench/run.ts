@@ -202,7 +202,7 @@ async function instructions(): Promise<void> {
 
 async function profile(): Promise<void> {
   const targets = TARGETS.filter((target) => wants(target.row) && isRunnable(target));
-  const measures = [...new Map(targets.map(({ measure }) => [keyOf(measure), measure])).values()];
+  const measures = measuresOf(targets);
   const hosts = new Set(measures.map(({ host }) => host));
   await onStage({ flat, inspect: true, cold: 0, hosts }, async ({ mesh, runner, folder }) => {
     const [pid] = mesh.pids();
