@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { connect } from "node:net";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tried } from "../support/scale.ts";
@@ -111,5 +112,39 @@ describe("a body arrives byte for byte", () => {
     const { body, headers } = await promise;
     expect(body.equals(sent)).toBe(true);
     expect([headers["content-encoding"], headers["content-length"]]).toEqual(["gzip", String(sent.length)]);
+  });
+});
+
+describe("a body that its service does not read to the end", () => {
+  const TIMES = 8;
+  let calls = 0;
+
+  /** Sends a large one several times, at once. @returns the log's lines */
+  async function upload(app: string): Promise<readonly string[]> {
+    const at = `/unread/${(calls += 1)}`;
+    const body = Buffer.alloc(3_000_000, "a");
+    const head = `POST ${at} HTTP/1.1\r\nHost: ${app}.test\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const sockets = Array.from({ length: TIMES }, () => connect(mesh.gatewayPort, "127.0.0.1"));
+    for (const socket of sockets) {
+      socket.on("error", () => undefined);
+      socket.write(head);
+      socket.write(body);
+    }
+    const lines = await mesh.logged(at, TIMES);
+    for (const socket of sockets) socket.destroy();
+    return lines.map(({ status, response_flags, details }) => `${status} ${response_flags} ${details}`);
+  }
+
+  it.each(ENDPOINTS)("is answered as the %s endpoint says", async (app) => {
+    mesh.origin = (_, response) => {
+      response.writeHead(413, { "content-length": 3 });
+      response.end("big");
+    };
+    expect(new Set(await upload(app))).toEqual(new Set(["413 - via_upstream"]));
+  });
+
+  it.each(ENDPOINTS)("is no fault of its client where the %s endpoint breaks off", async (app) => {
+    mesh.origin = (request) => request.once("data", () => request.socket.resetAndDestroy());
+    expect(new Set(await upload(app))).toEqual(new Set(["503 UF upstream_reset_before_headers"]));
   });
 });

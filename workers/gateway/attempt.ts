@@ -5,7 +5,7 @@ import { isRetriedAnswer, type Result } from "../../src/routing/retries.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { changeAnswer, copyAnswer, readAnswer, stripAnswer } from "./answer.ts";
 import type { Backend } from "./backend.ts";
-import { type BodyEnd, passBody } from "./body.ts";
+import { type BodyEnd, passBody, passUpload } from "./body.ts";
 import type { HttpCall } from "./http-call.ts";
 import { IdleTimer } from "./idle-timer.ts";
 import { toldLength } from "./kept-body.ts";
@@ -126,13 +126,13 @@ export class Attempt {
   }
 
   /**
-   * A body that its client breaks looks to the runtime like a service that breaks off. Passed on here it does not: the client's
-   * end of the body fails first, the service's only after the call to it.
+   * A body that its client breaks looks to the runtime like a service that breaks off. Passed on here it does not: what the service
+   * does comes from the call to it, and only where nothing does is it the client.
    */
   #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
     const { body, received, lease } = this.#call;
     if (body === null) return;
-    const passed = passBody(body, toldLength(received.headers), this.#signal());
+    const passed = passUpload(body, toldLength(received.headers), this.#signal(), () => lease.ended);
     lease.waitUntil(
       passed.end.then((how) => {
         this.#upload = how;

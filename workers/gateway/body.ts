@@ -33,6 +33,31 @@ export function passBody(
   return { body: readable, end };
 }
 
+/** Within so long a service that breaks off, or answers at once, is heard of from the call to it. */
+const HEARD_MS = 1_000;
+
+/**
+ * Passes a request's body on to a service. Where the way breaks the runtime does not say on which side. What the service does,
+ * the call to it tells, be it an answer that came before the whole body; so that nothing but the service ends that call, it goes
+ * on for a while, with a body of which no more comes.
+ *
+ * @param isOver whether the call has ended: nobody wants to know then
+ */
+export function passUpload(
+  from: ReadableStream,
+  length: number | null,
+  signal: AbortSignal,
+  isOver: () => boolean,
+): PassedBody {
+  const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
+  const broken = async (): Promise<"broken"> => {
+    if (!isOver()) await scheduler.wait(HEARD_MS);
+    writable.abort().catch(() => undefined);
+    return "broken";
+  };
+  return { body: readable, end: from.pipeTo(writable, { signal, preventAbort: true }).then(() => "whole", broken) };
+}
+
 const READ_BYTES = 65_536;
 
 /**
