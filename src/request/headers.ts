@@ -71,6 +71,7 @@ const PLATFORM = 3;
 const CONNECTION = 4;
 const UPGRADE = 5;
 const AGENT = 6;
+const LENGTH = 7;
 /** A bit beside the fate: the platform added the header, so it does not count against the client's limit. */
 const UNCOUNTED = 8;
 
@@ -81,6 +82,7 @@ function judge(name: string): number {
   if (name === "connection") return CONNECTION;
   if (name === "upgrade") return UPGRADE;
   if (name === AGENT_HEADER) return AGENT;
+  if (name === "content-length") return LENGTH;
   const folded = foldedName(name);
   if (HOP_BY_HOP.has(folded) || CLAIMS.has(folded)) return DROP;
   if (CLAIM_PREFIXES.some((prefix) => folded.startsWith(prefix))) return DROP;
@@ -137,6 +139,9 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
     } else if (fate === ODD) {
       headers[name] = value;
       (odd ??= []).push(name);
+    } else if (fate === LENGTH) {
+      // The runtime makes a body of it again, which a Worker that passes its request on cannot send.
+      if (!isNoBody(method, value)) headers[name] = value;
     } else if (fate === PLATFORM) {
       if (trustPlatform) headers[name] = value;
     } else if (fate === CONNECTION) connection = value;
@@ -150,6 +155,11 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   const cookies = headers["cookie"];
   if (cookies !== undefined && /, |tulle-session/.test(cookies)) setCookies(headers, cookies);
   return { headers, odd, size, webSocket, agent };
+}
+
+/** A GET or HEAD of length 0 has no body (RFC 9110 §8.6), and says nothing of one. @param length by Content-Length */
+export function isNoBody(method: string, length: string): boolean {
+  return (method === "GET" || method === "HEAD") && /^0+$/.test(length);
 }
 
 /** Cookies as one list, without those of the mesh's own dashboard (R9). */

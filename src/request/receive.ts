@@ -121,7 +121,8 @@ export function parseHost(text: string): Host | null {
   if (port !== null && (port === 0 || port > 65_535)) return null;
   const withoutDot = name.endsWith(".") ? name.slice(0, -1) : name;
   if (withoutDot === "" || withoutDot.includes("..") || withoutDot.startsWith(".")) return null;
-  return { authority, name: withoutDot, port };
+  // `a.test:0443` is what rules write as `a.test:443`.
+  return { authority: port === null ? authority : `${name}:${port}`, name: withoutDot, port };
 }
 
 /**

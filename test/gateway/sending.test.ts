@@ -94,6 +94,25 @@ it("a public origin is asked past the platform's cache, whatever its answers all
   expect(seen).toEqual(["no-cache", "no-cache", "max-age=5", "no-cache"]);
 });
 
+it.each(ENDPOINTS)("a length of 0 on a GET or HEAD is no body to a %s endpoint", async (app) => {
+  const lengths: unknown[] = [];
+  mesh.origin = (request, response) => {
+    lengths.push(request.headers["content-length"]);
+    response.end();
+  };
+  for (const method of ["GET", "HEAD"]) {
+    const got = await mesh.get(`http://${app}.test/none`, { method, headers: { "content-length": "0" } });
+    expect(got.status).toBe(200);
+  }
+  expect(lengths).toEqual([undefined, undefined]);
+});
+
+it.each(["/as-is", "/changed"])("an answer passes whose reason holds a tab: %s", async (path) => {
+  mesh.origin = ({ socket }) => socket.end("HTTP/1.1 200 all\tgood\r\nContent-Length: 2\r\n\r\nok");
+  const { status, body } = await mesh.get(`http://private.test${path}`);
+  expect([status, body.toString()]).toEqual([200, "ok"]);
+});
+
 describe("the end of a body is seen", () => {
   const LARGE = Buffer.alloc(200_000, "y");
   const FRAMINGS = [

@@ -31,6 +31,7 @@ describe("receive", () => {
   it.each([
     { host: "api.test", authority: "api.test", name: "api.test", port: null },
     { host: "API.test:443", authority: "api.test:443", name: "api.test", port: 443 },
+    { host: "api.test:0443", authority: "api.test:443", name: "api.test", port: 443 },
     { host: "api.test.", authority: "api.test.", name: "api.test", port: null },
     { host: "api.test:80", authority: "api.test:80", name: "api.test", port: 80 },
     { host: "my_service.test", authority: "my_service.test", name: "my_service.test", port: null },

@@ -95,7 +95,8 @@ export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
 export function copyAnswer({ status, statusText, headers, webSocket }: Response, body: BodyInit | null): Response {
   return new Response(body, {
     status,
-    statusText,
+    // In a reason that came a tab may stand (RFC 9112 §4); in one that is made here the platform takes none.
+    statusText: statusText.replaceAll("\t", " "),
     headers,
     encodeBody: "manual",
     ...(webSocket !== null && { webSocket }),
