@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
 import { ask, connect } from "./client.ts";
 import { collect, type GlobalOptions } from "./options.ts";
-import { printFacts, printStructured, printTable, print } from "./output.ts";
+import { print, printFacts, printStructured, printTable, tell } from "./output.ts";
 
 interface DecideOptions extends GlobalOptions {
   readonly host: string;
@@ -21,6 +21,7 @@ type Change = z.infer<typeof Change>;
 const Decided = z.looseObject({
   generation: z.number(),
   scope: z.string(),
+  host: z.string(),
   decision: z.looseObject({
     effect: z.enum(["answer", "forward"]),
     code: z.string().optional(),
@@ -126,7 +127,17 @@ async function decide({ as, host, scope, check = [], ...options }: DecideOptions
   };
   const body = JSON.stringify({ ...(scope !== undefined && { scope }), facts });
   const { value } = await ask(connect(options), { method: "POST", path: "/decide", body }, Decided);
-  if (!(await printStructured(options.output, value))) show(value);
+  if (await printStructured(options.output, value)) return;
+  show(value);
+  tellShortName(value.decision.code, value);
+}
+
+/** The view of nobody's namespace has whole names alone. */
+export function tellShortName(code: string | undefined, at: { readonly scope: string; readonly host: string }): void {
+  if (code === "no_route" && at.scope === "mesh/*" && /^[^.:]+$/.test(at.host))
+    tell(
+      `\`${at.host}\` is known by this name in its namespace: say who calls (--as NAMESPACE/ACCOUNT), or give its whole name`,
+    );
 }
 
 function requestOf({ path, method, header = [] }: Pick<DecideOptions, "path" | "method" | "header">) {

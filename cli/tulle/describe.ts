@@ -22,7 +22,14 @@ const Described = z.looseObject({
     }),
   ),
   hidden: z.number(),
-  findings: z.array(z.looseObject({ code: z.string(), severity: z.string(), field: z.string(), message: z.string() })),
+  findings: z.array(
+    z.looseObject({
+      code: z.string(),
+      severity: z.enum(["error", "warning", "info"]),
+      field: z.string(),
+      message: z.string(),
+    }),
+  ),
   gateways: z.array(
     z.looseObject({ gateway: z.string(), generation: z.number().nullable(), have: z.number().nullable() }),
   ),
@@ -114,6 +121,5 @@ function show({ kind, namespace, name, generation, parts, hidden, findings, gate
     print("");
     print(`${hidden} more that objects of other namespaces say, which this token does not read`);
   }
-  for (const { code, severity, field, message } of findings)
-    complain(severity === "error" ? "error" : "warning", `${code} ${field}: ${message}`);
+  for (const { code, severity, field, message } of findings) complain(severity, `${code} ${field}: ${message}`);
 }

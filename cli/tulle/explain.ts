@@ -5,7 +5,7 @@ import { ExplainedRequest } from "../../src/api/explain-bodies.ts";
 import { ask, type Client, connect } from "./client.ts";
 import { usageError } from "./command-error.ts";
 import { type CurlRequest, readCurl } from "./curl-line.ts";
-import { checkAnswer, checksOf, principalOf } from "./decide.ts";
+import { checkAnswer, checksOf, principalOf, tellShortName } from "./decide.ts";
 import { collect, type GlobalOptions, positiveNumber, wholeNumber } from "./options.ts";
 import {
   foldedLines,
@@ -16,7 +16,6 @@ import {
   printFolded,
   printStructured,
   type Style,
-  tell,
   terminalWidth,
 } from "./output.ts";
 import { type PastedId, pastedId } from "./pasted-id.ts";
@@ -94,11 +93,7 @@ async function explain(what: readonly string[], options: ExplainOptions): Promis
   const told = { ...value, stages };
   if (await printStructured(options.output, told)) return;
   show(told, options.as);
-  // The view of nobody's namespace has whole names alone.
-  if (value.verdict.code === "no_route" && value.scope === "mesh/*" && /^[^.:]+$/.test(value.host))
-    tell(
-      `\`${value.host}\` is known by this name in its namespace: say who calls (--as NAMESPACE/ACCOUNT), or give its whole name`,
-    );
+  tellShortName(value.verdict.code, value);
 }
 
 async function asked(client: Client, id: PastedId, { as, jwt, at, scope, check, hop }: ExplainOptions) {

@@ -14,8 +14,8 @@ export function tell(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
 }
 
-export function complain(kind: "error" | "warning", text: string): void {
-  const style = kind === "error" ? "red" : "yellow";
+export function complain(kind: "error" | "warning" | "info", text: string): void {
+  const style = kind === "error" ? "red" : kind === "warning" ? "yellow" : "dim";
   process.stderr.write(`${styleText(style, `${kind}:`, { stream: process.stderr })} ${printable(text)}\n`);
 }
 

@@ -35,7 +35,8 @@ export function invalid(ref: ObjectRef, findings: readonly Finding[]): Status {
   });
   const told = findings.map((found) => findingText(found)).join("; ");
   const of = group === "" ? kind : `${kind}.${group}`;
-  return failure("Invalid", `${of} "${name}" is invalid: ${told}`, {
+  // What is no object says nothing of what it is.
+  return failure("Invalid", `${kind === "" ? "the document" : `${of} "${name}"`} is invalid: ${told}`, {
     name,
     ...(group !== "" && { group }),
     kind,

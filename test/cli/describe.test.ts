@@ -23,7 +23,10 @@ const SERVICE = {
     },
   ],
   hidden: 2,
-  findings: [{ code: "TULLE0101", severity: "warning", field: "spec", message: "look here", object: {} }],
+  findings: [
+    { code: "TULLE0101", severity: "warning", field: "spec", message: "look here", object: {} },
+    { code: "TULLE0503", severity: "info", field: "spec.subsets[0].name", message: "so far unused", object: {} },
+  ],
   gateways: [{ gateway: "public", generation: 7, have: null }],
 };
 
@@ -82,7 +85,7 @@ describe("tulle describe", () => {
       "2 more that objects of other namespaces say, which this token does not read",
       "",
     ]);
-    expect(stderr).toBe("warning: TULLE0101 spec: look here\n");
+    expect(stderr).toBe("warning: TULLE0101 spec: look here\ninfo: TULLE0503 spec.subsets[0].name: so far unused\n");
   });
 
   it("prints JSON as it was answered", async () => {

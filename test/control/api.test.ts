@@ -448,6 +448,14 @@ describe("the control API", () => {
     expect((await control.call("GET", `${RULES}/swept`)).status).toBe(404);
   });
 
+  it.each(["- a list", '"text"'])("says of a document that is no object what it must be: %s", async (text) => {
+    const { status, json } = await control.apply(text);
+    expect([status, json["message"]]).toEqual([
+      422,
+      "nothing was stored: line 1: the document is invalid: must be an object with `apiVersion`, `kind` and `metadata`",
+    ]);
+  });
+
   it("answers warnings as headers and in the apply's results, and a dry run as if, storing nothing", async () => {
     const made = await control.call("POST", `${RULES}?dryRun=All`, rule("warned", { host: "nobody" }));
     expect(made.status).toBe(201);

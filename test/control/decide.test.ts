@@ -268,6 +268,13 @@ describe("what cannot be decided is refused", () => {
       says: "facts.peer: the mesh trusts `cluster.local` alone",
     },
     {
+      name: "a peer without its trust domain, and says how it is written",
+      body: { facts: { host: HOST, peer: { principal: "default/web" } } },
+      status: 422,
+      reason: "Invalid",
+      says: "write `cluster.local/ns/NAMESPACE/sa/ACCOUNT`",
+    },
+    {
       name: "a scope that the caller does not see",
       body: { scope: "mesh/shop", facts: { host: HOST, peer: WEB } },
       status: 422,

@@ -201,6 +201,15 @@ describe("a request that was recorded", () => {
     expect(JSON.stringify({ ...json, stages: [] })).not.toContain("top-secret");
   });
 
+  it("by a binding that names its service, whatever Host came along, is told to have called that service", async () => {
+    await report("by-binding", { ...ADMIN, host: "127.0.0.1", authority: "127.0.0.1:8010" });
+    const json = await explainOf("by-binding");
+    expect(json["host"]).toBe(HOST);
+    expect(stagesOf(json, "listener")).toMatchObject([{ outcome: "passed", detail: `${HOST} is listed in mesh/*` }]);
+    await report("by-its-name", { ...ADMIN, host: "reviews", authority: "reviews:9080" });
+    expect((await explainOf("by-its-name"))["host"]).toBe("reviews");
+  });
+
   it("is of so many hops: one behind the last is refused, and says how many there are", async () => {
     const beyond = await control.call("GET", "/api/v1/explain?requestId=denied&hop=3");
     const none = await control.call("GET", "/api/v1/explain?requestId=nobody&hop=3");

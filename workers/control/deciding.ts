@@ -47,7 +47,7 @@ export async function lookUp(
 export function settle(question: Question, found: Found): Result<Settled, Status> {
   const { places, trustDomain, early } = question;
   if (trustDomain !== null && trustDomain !== found.trustDomain) {
-    const message = `the mesh trusts \`${found.trustDomain}\` alone, and takes a caller of \`${trustDomain}\` for nobody: leave \`peer\` out`;
+    const message = `the mesh trusts \`${found.trustDomain}\` alone, and takes a caller of \`${trustDomain}\` for nobody: write \`${found.trustDomain}/ns/NAMESPACE/sa/ACCOUNT\`, or leave \`peer\` out`;
     return err(refused({ field: "peer", message }));
   }
   const explanation = new Explanation(found.slice);

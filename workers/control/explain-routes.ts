@@ -19,6 +19,7 @@ import { apiKeyStore } from "./db/api-keys.ts";
 import { lookUp, settle } from "./deciding.ts";
 import { type Explained, explained, seenExplained, type Told, verdictOf } from "./explain-answer.ts";
 import { readPlain } from "./json-body.ts";
+import type { LinkedSlice } from "../../src/snapshot/link.ts";
 import { LinkedSlices } from "./linked-slices.ts";
 import { lookUpAt } from "./past.ts";
 import { hypothetical, invalid } from "./questions.ts";
@@ -149,7 +150,7 @@ async function recorded(c: Context<Api>, slices: LinkedSlices, { location, recor
   const { facts, came, slice: id, scope, generation, outcome, destination } = record;
   const slice = id === null ? null : await linked(c, slices, location, id);
   const explanation = new Explanation(slice);
-  const host = facts?.host ?? came?.authority ?? "";
+  const host = hostLookedUp(slice, scope, facts?.host ?? came?.authority ?? "");
   if (scope !== "-") explanation.sawHost(host, scope, true);
   const decided = slice === null ? null : decideAgain(slice, record, explanation);
   const { route, cluster, verdict: code, policy, status } = outcome;
@@ -178,7 +179,15 @@ async function recorded(c: Context<Api>, slices: LinkedSlices, { location, recor
   };
 }
 
-function decideAgain(slice: NonNullable<ReturnType<LinkedSlices["take"]>>, record: Recorded, into: Explanation) {
+/** A binding whose props name a service calls that one, whatever Host its caller passed on: of that the slice alone tells. */
+function hostLookedUp(slice: LinkedSlice | null, scope: string, host: string): string {
+  if (slice === null || !scope.startsWith("mesh/")) return host;
+  const { host: served, outside } = slice.model;
+  const isByHost = outside === true || served.includes("*") || served === host || served.startsWith(`${host}.`);
+  return isByHost ? host : served;
+}
+
+function decideAgain(slice: LinkedSlice, record: Recorded, into: Explanation) {
   try {
     return explainRecord(slice, record, into);
   } catch (error) {
