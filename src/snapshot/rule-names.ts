@@ -52,6 +52,9 @@ function decidingHeaders(slice: Slice): string[] {
     .flatMap(({ remove = [], set = [], add = [] }) => [...remove, ...[...set, ...add].map(([name]) => name)]);
   const ofTokens = policySets.flatMap(({ jwt }) => [...tokenHeaders(jwt), ...outputHeaders(jwt)]);
   const ofCors = routes.some(({ cors }) => cors !== undefined) ? CORS_HEADERS : [];
+  // What an abort answers hangs on whether it is gRPC.
+  const aborts =
+    routes.some(({ fault }) => fault?.abort !== undefined) || rehearsals.some(({ abort }) => abort !== undefined);
   const hashed = Object.values(clusters).flatMap(({ loadBalancer }) => hashedHeaders(loadBalancer));
   const sources = routes.flatMap(fillings).flatMap(({ from }) => from);
   const conditions = conditionHeaders(policySets);
@@ -64,6 +67,7 @@ function decidingHeaders(slice: Slice): string[] {
     ...ofTokens,
     ...keyHeaders,
     ...ofCors,
+    ...(aborts ? ["content-type"] : []),
     ...hashed,
     ...provided,
   ].filter((name) => !name.startsWith(":"));

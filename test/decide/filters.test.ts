@@ -3,6 +3,7 @@ import type { CorsPolicy, JwtRule, PolicySet, Route } from "../../src/snapshot/m
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
 import type { Forward, Mirrored } from "../../src/decide/types.ts";
+import { readFacts, writeFacts } from "../../src/decide/written.ts";
 import { cluster, decided, endpoint, facts, headers, OPEN, slice } from "./requests.ts";
 
 const APP = "https://app.test";
@@ -215,6 +216,14 @@ describe("a route with a fault", () => {
     expect(of({ share: 1, status: 555 })).toMatchObject({
       headers: expect.arrayContaining([["grpc-status", "2"]]) as unknown,
     });
+  });
+
+  it("answers a recorded request of gRPC as it answered the request", () => {
+    const of = withRoute({ fault: { abort: { share: 1, status: 504 } } });
+    const request = facts({ method: "POST", headers: headers({ "content-type": "application/grpc" }) });
+    const decision = describeDecision(decided(of, request));
+    expect(decision).toMatchObject({ status: 200 });
+    expect(describeDecision(decided(of, readFacts(of, writeFacts(of, request))))).toEqual(decision);
   });
 
   it.each([undefined, "application/json", "application/grpcish", "text/application/grpc"])(

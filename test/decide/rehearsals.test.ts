@@ -164,11 +164,13 @@ describe("rehearsals", () => {
       destinations: [{ ...to("a", 1), rehearsals: [0] }],
     });
     const grpc = headers({ "content-type": "application/grpc" });
-    expect(decided(of, at(NOW, { method: "POST", headers: grpc }))).toMatchObject({
+    const request = at(NOW, { method: "POST", headers: grpc });
+    expect(decided(of, request)).toMatchObject({
       status: 200,
       flag: "FI",
       headers: expect.arrayContaining([["grpc-status", "14"]]) as unknown,
     });
+    expect(became(of, readFacts(of, writeFacts(of, request)))).toBe(became(of, request));
     const split = rehearsing(
       [{ ...ALL, delayMs: 9 }],
       { destinations: [{ ...to("a", 1), rehearsals: [0] }, to("b", 1)] },
