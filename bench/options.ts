@@ -27,17 +27,7 @@ export interface Options {
 }
 
 export function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string" },
-      rounds: { type: "string", default: "7" },
-      seconds: { type: "string" },
-      json: { type: "string" },
-      profile: { type: "boolean", default: false },
-      instructions: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const values = given();
   if (values.help) {
     console.log(USAGE);
     process.exit(0);
@@ -63,4 +53,22 @@ function defaultRows(asked: { readonly profile: boolean; readonly instructions: 
 function usage(problem: string): never {
   console.error(`${problem}\n\n${USAGE}`);
   process.exit(2);
+}
+
+function given() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: "string" },
+        rounds: { type: "string", default: "7" },
+        seconds: { type: "string" },
+        json: { type: "string" },
+        profile: { type: "boolean", default: false },
+        instructions: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return usage(error instanceof Error ? error.message : String(error));
+  }
 }
