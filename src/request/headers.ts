@@ -60,8 +60,16 @@ const OURS = new Set(["x-request-id", "traceparent", "tracestate"]);
 /** The platform's words on the public side; on a binding they are the caller's own. */
 const PLATFORM_PREFIXES = ["cf-connecting-ip", "cf-pseudo-ipv4"];
 
-/** Headers that frame the message, name its receiver or tell where it came from: `Connection` cannot take them away. */
-const NOT_NAMEABLE = new Set(["host", "content-length", "content-type", "upgrade", "cf-connecting-ip"]);
+/** Headers that frame the message, say how to read it, name its receiver or tell where it came from: `Connection` cannot take them away. */
+const NOT_NAMEABLE = new Set([
+  "host",
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "content-range",
+  "upgrade",
+  "cf-connecting-ip",
+]);
 
 /** What becomes of a header that came. `ODD` is kept, but a server may take it for another header. */
 const KEEP = 0;

@@ -40,7 +40,7 @@ const AUTHORIZERS: Readonly<Record<string, Partial<ExternalAuthorizer>>> = {
   full: {},
   judged: {},
   nobody: {},
-  copied: { pathPrefix: "/check", failOpen: true },
+  copied: { pathPrefix: "/check", failOpen: true, timeoutMs: 600_000 },
 };
 
 const ONE_ERROR: OutlierSettings = {
@@ -390,6 +390,22 @@ describe("an external authorizer that cannot be asked", () => {
     expect(copies).toEqual([]);
     const result = { source_principal: "-", cluster: "mirror", result: "refused" };
     expect(counts).toContain(counterKey("tulle_mirror_requests_total", result));
+  });
+
+  it("is not waited for about a copy for longer than the platform lets a call live that has ended", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onTestFinished(() => resolve());
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    onTestFinished(() => timers.mockRestore());
+    answers(async () => {
+      await promise;
+      return new Response(null, { status: 403 });
+    });
+    expect((await call("/copied")).status).toBe(200);
+    await until(() => asked.length === 1);
+    const longest = Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0));
+    expect(longest).toBeLessThanOrEqual(25_000);
+    expect(longest).toBeGreaterThan(20_000);
   });
 
   it("tells of it once a minute, and counts each", async () => {

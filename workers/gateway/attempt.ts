@@ -214,8 +214,11 @@ export class Attempt {
     if (body === null || none || switched) {
       call.journal.bytes = none ? 0 : length;
       // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
+      // Made before the call ends: where it cannot be, the log says so.
+      const answer =
+        strip || call.forward.response.length > 0 ? this.#dressed(response, response.body, strip) : response;
       call.lease.end("ok");
-      return strip || call.forward.response.length > 0 ? this.#dressed(response, response.body, strip) : response;
+      return answer;
     }
     return this.#dressed(response, this.#watched(body, length), strip);
   }

@@ -20,10 +20,15 @@ const MAX_BODY_BYTES = 65_536;
  *
  * @param body what it is told of the request's
  */
-export async function askAuthorizer(call: Call, need: CheckNeed, body: Uint8Array | null): Promise<CheckFact> {
+export async function askAuthorizer(
+  call: Call,
+  need: CheckNeed,
+  body: Uint8Array | null,
+  latest: number,
+): Promise<CheckFact> {
   let fact: CheckFact;
   try {
-    fact = await ask(call, need, body);
+    fact = await ask(call, need, body, Math.min(need.authorizer.model.timeoutMs, latest - Date.now()));
   } catch {
     fact = { verdict: "failed", reason: "unreachable" };
   }
@@ -36,19 +41,24 @@ function isGone({ signal }: Call): boolean {
   return signal?.aborted === true;
 }
 
-async function ask(call: Call, { authorizer, facts }: CheckNeed, body: Uint8Array | null): Promise<CheckFact> {
-  const { timeoutMs, cluster: id } = authorizer.model;
+async function ask(
+  call: Call,
+  { authorizer, facts }: CheckNeed,
+  body: Uint8Array | null,
+  limitMs: number,
+): Promise<CheckFact> {
+  const { cluster: id } = authorizer.model;
   const cluster = call.slice.asked.get(id);
   if (cluster === undefined) return { verdict: "failed", reason: "no_endpoint" };
   const view = call.mesh.callers.view(call.caller, cluster);
   const endpoint = pickEndpoint(cluster, view.at(Date.now(), call.whereabouts, view.turns.first()), facts.seed);
   const backend = endpoint && backendFor(endpoint.address, null, undefined, call.mesh.env);
   if (endpoint === null || backend === null) return { verdict: "failed", reason: "no_endpoint" };
-  const ticket = slotIn(view, timeoutMs);
+  const ticket = slotIn(view, limitMs);
   if (ticket === null) return { verdict: "failed", reason: "overflow" };
   call.mesh.callers.start(endpoint);
   try {
-    return await exchange(call, authorizer, facts, body, { backend, endpoint, view });
+    return await exchange(call, authorizer, facts, body, { backend, endpoint, view, limitMs });
   } finally {
     call.mesh.callers.finish(endpoint);
     if (ticket !== undefined) view.pool.leave(ticket, cluster.model.pool, Date.now());
@@ -59,6 +69,7 @@ interface Way {
   readonly backend: Backend;
   readonly endpoint: Endpoint;
   readonly view: CallerCluster;
+  readonly limitMs: number;
 }
 
 /** One call, which ends by its own time or with its client's. */
@@ -67,7 +78,7 @@ async function exchange(
   authorizer: LinkedAuthorizer,
   facts: RequestFacts,
   body: Uint8Array | null,
-  { backend, endpoint, view }: Way,
+  { backend, endpoint, view, limitMs }: Way,
 ): Promise<CheckFact> {
   const abort = new AbortController();
   const late = Promise.withResolvers<null>();
@@ -75,7 +86,7 @@ async function exchange(
     abort.abort();
     late.resolve(null);
   };
-  const timer = setTimeout(end, authorizer.model.timeoutMs);
+  const timer = setTimeout(end, Math.max(0, limitMs));
   call.signal?.addEventListener("abort", end);
   const trace = call.plan === null ? null : new CheckTrace(call, call.plan);
   try {

@@ -28,7 +28,7 @@ type Result =
   | "body_length_unknown"
   | "websocket";
 
-/** A copy has the route's time, else this, and never more than the platform gives a call that has ended. */
+/** A copy has the route's time, else this; with what its policies ask about, never more than the platform gives a call that has ended. */
 const DEFAULT_MS = 15_000;
 const LONGEST_MS = 25_000;
 
@@ -68,10 +68,11 @@ function whyNoCopy({ received, body, kept }: HttpCall, { copy }: Mirrored): Resu
 async function mirrorTo(call: HttpCall, mirror: Mirrored, at: number): Promise<void> {
   // The request itself goes first.
   await Promise.resolve();
+  const latest = Date.now() + LONGEST_MS;
   let result: Result;
   try {
-    const copy = await knownCopy(call, mirror.copy, at);
-    result = copy.effect === "forward" ? await sendCopy(call, copy, at) : reasonOf(copy);
+    const copy = await knownCopy(call, mirror.copy, at, latest);
+    result = copy.effect === "forward" ? await sendCopy(call, copy, at, latest) : reasonOf(copy);
   } catch {
     result = "failed";
   }
@@ -84,12 +85,17 @@ function reasonOf(copy: Exclude<Mirrored["copy"], Forward>): Result {
 }
 
 /** Gets what the copy's own policies want to know, as for the request itself, and decides again. */
-async function knownCopy(call: HttpCall, first: Mirrored["copy"], at: number): Promise<Mirrored["copy"]> {
+async function knownCopy(
+  call: HttpCall,
+  first: Mirrored["copy"],
+  at: number,
+  latest: number,
+): Promise<Mirrored["copy"]> {
   const tokens: Tokens = [...call.facts.tokens];
   const checks = new Map(call.facts.checks);
   let copy = first;
   for (let round = 0; round < MAX_ROUNDS + checks.size && copy.effect === "need"; round += 1) {
-    const refused = await getFacts(call, copy.needs, tokens, checks, keptUpTo);
+    const refused = await getFacts(call, copy.needs, tokens, checks, keptUpTo, latest);
     // What ends with its client is no answer: with `failOpen` whoever goes away would let it pass.
     if (refused !== null || call.signal?.aborted === true) break;
     const decision = decide(call.slice, { ...call.facts, tokens, checks });
@@ -100,13 +106,13 @@ async function knownCopy(call: HttpCall, first: Mirrored["copy"], at: number): P
   return copy;
 }
 
-async function sendCopy(call: HttpCall, copy: Forward, at: number): Promise<Result> {
+async function sendCopy(call: HttpCall, copy: Forward, at: number, latest: number): Promise<Result> {
   const view = call.mesh.callers.view(call.caller, copy.cluster);
   // Its picks are draws of its own: the same ones would bind its endpoint to the request's.
   const seed = (draw(call.facts.seed, DRAW.mirrorSeed, at) * 4_294_967_296) | 0;
   const next = nextAttempt(copy, [], view.at(Date.now(), call.whereabouts, view.turns.copy()), seed);
   if (next.kind !== "attempt") return next.kind === "answer" && next.answer.status === 403 ? "refused" : "no_endpoint";
-  const limitMs = Math.min(copy.route.model.timeoutMs ?? DEFAULT_MS, LONGEST_MS);
+  const limitMs = Math.min(copy.route.model.timeoutMs ?? DEFAULT_MS, Math.max(0, latest - Date.now()));
   const ticket = slotIn(view, limitMs);
   if (ticket === null) return "overflow";
   const { endpoint } = next;

@@ -18,6 +18,7 @@ export type BodyOf<C> = (call: C, bytes: number) => Promise<Uint8Array | null | 
  * Gets what is missing, into `tokens`, `checks` and the call's keys.
  *
  * @param bodyOf the request's body for somebody who may see so many bytes of it, or why there is none to see
+ * @param latest epoch ms: nobody is asked for longer; absent: each provider has its own time
  * @returns why it cannot go on; null: it can
  */
 export async function getFacts<C extends Call>(
@@ -26,6 +27,7 @@ export async function getFacts<C extends Call>(
   tokens: Tokens,
   checks: Map<string, CheckFact>,
   bodyOf: BodyOf<C>,
+  latest = Number.POSITIVE_INFINITY,
 ): Promise<AnswerCode | null> {
   for (const need of needs) {
     if (need.kind === "token") tokens[need.place.index] = await call.mesh.tokens.verify(need, call.lease);
@@ -34,7 +36,7 @@ export async function getFacts<C extends Call>(
       const { maxBodyBytes } = need.authorizer.model;
       const body = maxBodyBytes === undefined ? null : await bodyOf(call, maxBodyBytes);
       if (typeof body === "string") return body;
-      checks.set(need.key, await askAuthorizer(call, need, body));
+      checks.set(need.key, await askAuthorizer(call, need, body, latest));
     }
   }
   return null;
