@@ -1,7 +1,7 @@
 /** What of the runtime a sample fell into, the first that fits: by the object that holds the code, and by the function's name. */
 const PARTS: readonly (readonly [part: string, object: RegExp | null, name: RegExp])[] = [
   ["JavaScript, compiled", /^\[JIT\]/, /./],
-  ["kernel", /^\[kernel/, /./],
+  ["kernel", /^\[/, /./],
   ["JavaScript's built-ins", null, /^Builtins_/],
   [
     "garbage collection",

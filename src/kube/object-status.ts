@@ -36,7 +36,7 @@ export function invalid(ref: ObjectRef, findings: readonly Finding[]): Status {
   const told = findings.map((found) => findingText(found)).join("; ");
   const of = group === "" ? kind : `${kind}.${group}`;
   // What is no object says nothing of what it is.
-  return failure("Invalid", `${kind === "" ? "the document" : `${of} "${name}"`} is invalid: ${told}`, {
+  return failure("Invalid", `${kind === "" && name === "" ? "the document" : `${of} "${name}"`} is invalid: ${told}`, {
     name,
     ...(group !== "" && { group }),
     kind,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -119,20 +120,23 @@ describe("a body that its service does not read to the end", () => {
   const TIMES = 8;
   let calls = 0;
 
-  /** Sends a large one several times, at once. @returns the log's lines */
+  /** Sends a large one several times, at once. @returns the log's lines, each with what its client got */
   async function upload(app: string): Promise<readonly string[]> {
     const at = `/unread/${(calls += 1)}`;
     const body = Buffer.alloc(3_000_000, "a");
     const head = `POST ${at} HTTP/1.1\r\nHost: ${app}.test\r\nContent-Length: ${body.length}\r\n\r\n`;
     const sockets = Array.from({ length: TIMES }, () => connect(mesh.gatewayPort, "127.0.0.1"));
-    for (const socket of sockets) {
+    const answered = sockets.map(async (socket) => {
       socket.on("error", () => undefined);
       socket.write(head);
       socket.write(body);
-    }
-    const lines = await mesh.logged(at, TIMES);
+      const [data] = (await once(socket, "data")) as [Buffer];
+      return data.toString("latin1", 0, "HTTP/1.1 413".length);
+    });
+    const [lines, got] = await Promise.all([mesh.logged(at, TIMES), Promise.all(answered)]);
     for (const socket of sockets) socket.destroy();
-    return lines.map(({ status, response_flags, details }) => `${status} ${response_flags} ${details}`);
+    const told = lines.map(({ status, response_flags, details }) => `${status} ${response_flags} ${details}`);
+    return [...told, ...got];
   }
 
   it.each(ENDPOINTS)("is answered as the %s endpoint says", async (app) => {
@@ -140,11 +144,11 @@ describe("a body that its service does not read to the end", () => {
       response.writeHead(413, { "content-length": 3 });
       response.end("big");
     };
-    expect(new Set(await upload(app))).toEqual(new Set(["413 - via_upstream"]));
+    expect(new Set(await upload(app))).toEqual(new Set(["413 - via_upstream", "HTTP/1.1 413"]));
   });
 
   it.each(ENDPOINTS)("is no fault of its client where the %s endpoint breaks off", async (app) => {
     mesh.origin = (request) => request.once("data", () => request.socket.resetAndDestroy());
-    expect(new Set(await upload(app))).toEqual(new Set(["503 UF upstream_reset_before_headers"]));
+    expect(new Set(await upload(app))).toEqual(new Set(["503 UF upstream_reset_before_headers", "HTTP/1.1 503"]));
   });
 });

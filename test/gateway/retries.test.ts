@@ -77,6 +77,7 @@ spec:
   gateways: [front]
   http:
     - { match: [{ uri: { prefix: /timed } }], timeout: 1500ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
+    - { match: [{ uri: { prefix: /hasty } }], timeout: 300ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
     - { retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
 `;
 
@@ -325,11 +326,11 @@ describe("a body of unknown length", () => {
     "that is broken, %j, is the client's fault",
     async (chunks) => {
       script = [silent];
-      const [target, timed] = [path("/never"), path("/timed")];
+      const [target, hasty] = [path("/never"), path("/hasty")];
       const { answered } = begun("chunks", target, chunks);
       expect(await answered).toMatch(/^HTTP\/1.1 400 /);
       expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
-      const late = begun("chunks", timed, chunks);
+      const late = begun("chunks", hasty, chunks);
       expect(await late.answered).toMatch(/^HTTP\/1.1 400 /);
     },
   );

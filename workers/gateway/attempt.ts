@@ -132,13 +132,15 @@ export class Attempt {
   #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
     const { body, received, lease } = this.#call;
     if (body === null) return;
-    const passed = passUpload(body, toldLength(received.headers), this.#signal(), () => lease.ended);
+    const passed = passUpload(body, toldLength(received.headers), this.#signal(), () => {
+      // Also where the time is up before anything is heard of the service.
+      this.#limit = "request_body_broken";
+      return lease.ended;
+    });
     lease.waitUntil(
       passed.end.then((how) => {
         this.#upload = how;
-        if (how === "whole") return;
-        this.#limit = "request_body_broken";
-        resolve(null);
+        if (how === "broken") resolve(null);
       }),
     );
     init.body = passed.body;
@@ -167,6 +169,10 @@ export class Attempt {
       }
       return response ? this.#passOn(response) : this.#brokenOff();
     } catch (error) {
+      // Of an answer that nobody gets nothing goes on.
+      clearTimeout(this.#timer);
+      this.#idle?.stop();
+      this.#abort?.abort();
       return call.broken(error);
     }
   }

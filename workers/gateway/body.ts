@@ -41,17 +41,17 @@ const HEARD_MS = 1_000;
  * the call to it tells, be it an answer that came before the whole body; so that nothing but the service ends that call, it goes
  * on for a while, with a body of which no more comes.
  *
- * @param isOver whether the call has ended: nobody wants to know then
+ * @param onBroken called at once where it breaks; returns whether the call has ended: nobody wants to know then
  */
 export function passUpload(
   from: ReadableStream,
   length: number | null,
   signal: AbortSignal,
-  isOver: () => boolean,
+  onBroken: () => boolean,
 ): PassedBody {
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   const broken = async (): Promise<"broken"> => {
-    if (!isOver()) await scheduler.wait(HEARD_MS);
+    if (!onBroken()) await scheduler.wait(HEARD_MS);
     writable.abort().catch(() => undefined);
     return "broken";
   };

@@ -19,6 +19,7 @@ const MAX_BODY_BYTES = 65_536;
  * detection and its limits. The request itself holds no place of the service's meanwhile. Never rejects.
  *
  * @param body what it is told of the request's
+ * @param latest epoch ms: by then nobody waits any more, whatever time the authorizer has; that says nothing of it
  */
 export async function askAuthorizer(
   call: Call,
@@ -26,13 +27,17 @@ export async function askAuthorizer(
   body: Uint8Array | null,
   latest: number,
 ): Promise<CheckFact> {
+  const { timeoutMs } = need.authorizer.model;
+  const leftMs = latest - Date.now();
+  if (leftMs <= 0) return TIMEOUT;
   let fact: CheckFact;
   try {
-    fact = await ask(call, need, body, Math.min(need.authorizer.model.timeoutMs, latest - Date.now()));
+    fact = await ask(call, need, body, Math.min(timeoutMs, leftMs));
   } catch {
     fact = { verdict: "failed", reason: "unreachable" };
   }
-  if (!isGone(call)) call.mesh.authorizers.answered(need.authorizer, fact);
+  const isCut = fact === TIMEOUT && leftMs < timeoutMs;
+  if (!isGone(call) && !isCut) call.mesh.authorizers.answered(need.authorizer, fact);
   return fact;
 }
 
@@ -93,12 +98,14 @@ async function exchange(
     const init = { ...initOf(authorizer, facts, body, backend), signal: abort.signal };
     trace?.begin(init.headers);
     const response = await Promise.race([backend.fetch(urlOf(authorizer, facts, backend), init), late.promise]);
-    if (!isGone(call)) view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
+    const isCut = response === null && limitMs < authorizer.model.timeoutMs;
+    if (!isGone(call) && !isCut) view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
     const fact = response === null ? TIMEOUT : await read(authorizer, response, late.promise);
     trace?.end(authorizer, endpoint, view.cluster, response?.status ?? null, fact);
     return fact;
   } catch {
-    if (!isGone(call)) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
+    const isCut = abort.signal.aborted && limitMs < authorizer.model.timeoutMs;
+    if (!isGone(call) && !isCut) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
     const fact = abort.signal.aborted ? TIMEOUT : UNREACHABLE;
     trace?.end(authorizer, endpoint, view.cluster, null, fact);
     return fact;

@@ -14,7 +14,9 @@ const utf8 = new TextEncoder();
 
 /** The runtime makes an empty one of a length of 0, which no GET could carry on. */
 function isNone(body: unknown, method: string, headers: Headers): boolean {
-  return body !== null && isNoBody(method, headers.get("content-length") ?? "");
+  return (
+    body !== null && (method === "GET" || method === "HEAD") && isNoBody(method, headers.get("content-length") ?? "")
+  );
 }
 
 /** A request under way: its answers are responses. */

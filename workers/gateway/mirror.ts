@@ -28,7 +28,7 @@ type Result =
   | "body_length_unknown"
   | "websocket";
 
-/** A copy has the route's time, else this; with what its policies ask about, never more than the platform gives a call that has ended. */
+/** A copy has the route's time, else this; with what authorizers are asked about it, never more than the platform gives a call that has ended. */
 const DEFAULT_MS = 15_000;
 const LONGEST_MS = 25_000;
 
@@ -112,13 +112,16 @@ async function sendCopy(call: HttpCall, copy: Forward, at: number, latest: numbe
   const seed = (draw(call.facts.seed, DRAW.mirrorSeed, at) * 4_294_967_296) | 0;
   const next = nextAttempt(copy, [], view.at(Date.now(), call.whereabouts, view.turns.copy()), seed);
   if (next.kind !== "attempt") return next.kind === "answer" && next.answer.status === 403 ? "refused" : "no_endpoint";
-  const limitMs = Math.min(copy.route.model.timeoutMs ?? DEFAULT_MS, Math.max(0, latest - Date.now()));
+  const leftMs = latest - Date.now();
+  if (leftMs <= 0) return "timeout";
+  const ownMs = copy.route.model.timeoutMs ?? DEFAULT_MS;
+  const limitMs = Math.min(ownMs, leftMs);
   const ticket = slotIn(view, limitMs);
   if (ticket === null) return "overflow";
   const { endpoint } = next;
   call.mesh.callers.start(endpoint);
   try {
-    return await fetchCopy(call, { copy, at, endpoint, view, limitMs });
+    return await fetchCopy(call, { copy, at, endpoint, view, limitMs, isCut: limitMs < ownMs });
   } finally {
     call.mesh.callers.finish(endpoint);
     if (ticket !== undefined) view.pool.leave(ticket, copy.cluster.model.pool, Date.now());
@@ -132,10 +135,12 @@ interface Copy {
   readonly endpoint: Endpoint;
   readonly view: CallerCluster;
   readonly limitMs: number;
+  /** It has less time than the service may take: that it was late says nothing of the service. */
+  readonly isCut: boolean;
 }
 
 /** One call, judged as any other of this cluster, whose answer is read and thrown away. */
-async function fetchCopy(call: HttpCall, { copy, at, endpoint, view, limitMs }: Copy): Promise<Result> {
+async function fetchCopy(call: HttpCall, { copy, at, endpoint, view, limitMs, isCut }: Copy): Promise<Result> {
   const backend = backendFor(endpoint.address, copy.origin, call.variant, call.mesh.env);
   if (backend === null) return "failed";
   const headers = headersFor(call, copy, endpoint, backend, at);
@@ -158,7 +163,7 @@ async function fetchCopy(call: HttpCall, { copy, at, endpoint, view, limitMs }: 
     clearTimeout(timer);
   }
   const endedAt = Date.now();
-  view.judge(endpoint, outcome, endedAt);
+  if (outcome !== "timeout" || !isCut) view.judge(endpoint, outcome, endedAt);
   if (call.plan !== null && call.journal.sampled)
     keepCopy(call, call.plan, { endpoint, cluster: copy.cluster.model, at, sentAt, endedAt }, outcome);
   if (outcome === "reset") return "failed";

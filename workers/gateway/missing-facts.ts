@@ -18,7 +18,7 @@ export type BodyOf<C> = (call: C, bytes: number) => Promise<Uint8Array | null | 
  * Gets what is missing, into `tokens`, `checks` and the call's keys.
  *
  * @param bodyOf the request's body for somebody who may see so many bytes of it, or why there is none to see
- * @param latest epoch ms: nobody is asked for longer; absent: each provider has its own time
+ * @param latest epoch ms: no authorizer is asked for longer; absent: each has its own time
  * @returns why it cannot go on; null: it can
  */
 export async function getFacts<C extends Call>(
