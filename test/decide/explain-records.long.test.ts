@@ -24,6 +24,8 @@ import { factsOf, HOST, randomMesh, type RandomMesh } from "../policy/random-mes
 import { Dice } from "../policy/random-policies.ts";
 
 const WANTED = 10_000;
+/** Some verdicts are rare, a full pool among them: it goes on until it has seen each. */
+const MOST = 5 * WANTED;
 const REQUESTS = 50;
 
 /** Routes with a fault, weights, a subset of its own policies, breakers and a small pool; limits for who names a role. */
@@ -92,9 +94,15 @@ it(`explaining says what the gateway said, of ${WANTED} requests, in another pro
   const places = { refused: WANTED, failed: WANTED, passed: WANTED };
   const recorder = new Recorder({ idOf, drop: (reason) => expect.fail(`a record was dropped: ${reason}`) }, places);
   const records: DecisionRecord[] = [];
-  for (let now = 0; records.length < WANTED; now += 1_000) {
+  const seen = new Set<string>();
+  const isLacking = () => VERDICTS.some((one) => !seen.has(one)) && records.length < MOST;
+  for (let now = 0; records.length < WANTED || isLacking(); now += 1_000) {
     await tryMesh(dice, { slices, recorder });
-    for (const { text } of await recorder.write(now)) records.push(JSON.parse(text) as DecisionRecord);
+    for (const { text } of await recorder.write(now)) {
+      const record = JSON.parse(text) as DecisionRecord;
+      records.push(record);
+      seen.add(record.outcome.verdict);
+    }
   }
   const explained = await elsewhere(slices, records);
   const different = records.flatMap(({ outcome: { verdict, policy }, ...record }, at) => {
@@ -109,8 +117,7 @@ it(`explaining says what the gateway said, of ${WANTED} requests, in another pro
         outcome.verdict,
         expect.toSatisfy((n: number) => n > 0),
       ]);
-  const verdicts = new Set(records.map(({ outcome }) => outcome.verdict));
-  expect([...verdicts]).toEqual(expect.arrayContaining(VERDICTS));
+  expect([...seen]).toEqual(expect.arrayContaining(VERDICTS));
 });
 
 const VERDICTS = [
