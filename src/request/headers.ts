@@ -149,7 +149,7 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
       (odd ??= []).push(name);
     } else if (fate === LENGTH) {
       // The runtime makes a body of it again, which a Worker that passes its request on cannot send.
-      if (!isNoBody(method, value)) headers[name] = value;
+      if (!isBodyless(method) || !isZero(value)) headers[name] = value;
     } else if (fate === PLATFORM) {
       if (trustPlatform) headers[name] = value;
     } else if (fate === CONNECTION) connection = value;
@@ -165,9 +165,14 @@ export function readHeaders(received: ReceivedHeaders, trustPlatform: boolean, m
   return { headers, odd, size, webSocket, agent };
 }
 
-/** A GET or HEAD of length 0 has no body (RFC 9110 §8.6), and says nothing of one. @param length by Content-Length */
-export function isNoBody(method: string, length: string): boolean {
-  return (method === "GET" || method === "HEAD") && /^0+$/.test(length);
+/** The runtime's `fetch` carries none with these. Of length 0 they have none (RFC 9110 §8.6), and say nothing of one. */
+export function isBodyless(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** @param length by Content-Length */
+export function isZero(length: string): boolean {
+  return /^0+$/.test(length);
 }
 
 /** Cookies as one list, without those of the mesh's own dashboard (R9). */

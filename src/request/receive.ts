@@ -2,7 +2,7 @@ import { METHODS } from "../match/methods.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { Entrance } from "./entrance.ts";
 import { MAX_HEADER_BYTES } from "./header-size.ts";
-import { type MutableHeaders, readHeaders, type ReceivedHeaders } from "./headers.ts";
+import { isBodyless, type MutableHeaders, readHeaders, type ReceivedHeaders } from "./headers.ts";
 import { readTarget, type Target } from "./target.ts";
 
 /** A request in its one canonical form, save for the path, whose options depend on the host's slice. */
@@ -73,7 +73,7 @@ export function receive(request: Incoming, entrance: Entrance): Result<Received,
   if (target === null) return err({ code: "url_invalid" });
   if (!METHODS.has(method)) return err(methodError(method));
   // The runtime's `fetch` cannot carry it, and a body that is dropped in silence is lost.
-  if ((method === "GET" || method === "HEAD") && request.body !== null) return err({ code: "body_not_allowed" });
+  if (isBodyless(method) && request.body !== null) return err({ code: "body_not_allowed" });
   const onPublic = entrance.kind === "public";
   const byEdge = entrance.kind === "public" && entrance.unproven === undefined;
   const { headers, odd, size, webSocket, agent } = readHeaders(request.headers, byEdge, method);

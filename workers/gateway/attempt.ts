@@ -219,10 +219,10 @@ export class Attempt {
     const none = (body === null && !small) || !hasBody(call.received.method, status);
     if (body === null || none || switched) {
       call.journal.bytes = none ? 0 : length;
-      // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       // Made before the call ends: where it cannot be, the log says so.
       const answer =
         strip || call.forward.response.length > 0 ? this.#dressed(response, response.body, strip) : response;
+      // The messages of a WebSocket do not pass through here, so its end is not seen: the slot comes back with the handshake.
       call.lease.end("ok");
       return answer;
     }

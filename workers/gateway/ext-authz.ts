@@ -4,6 +4,7 @@ import type { LinkedAuthorizer } from "../../src/policy/external-authorization.t
 import { checkHeaders, checkPath, verdictOf } from "../../src/policy/external-exchange.ts";
 import type { CheckFact } from "../../src/request/check-fact.ts";
 import type { RequestFacts } from "../../src/request/facts.ts";
+import type { Outcome } from "../../src/resilience/outlier.ts";
 import type { Endpoint } from "../../src/snapshot/model.ts";
 import { type Backend, backendFor } from "./backend.ts";
 import type { Call } from "./call.ts";
@@ -30,14 +31,14 @@ export async function askAuthorizer(
   const { timeoutMs } = need.authorizer.model;
   const leftMs = latest - Date.now();
   if (leftMs <= 0) return TIMEOUT;
+  const isCut = leftMs < timeoutMs;
   let fact: CheckFact;
   try {
-    fact = await ask(call, need, body, Math.min(timeoutMs, leftMs));
+    fact = await ask(call, need, body, { limitMs: Math.min(timeoutMs, leftMs), isCut });
   } catch {
     fact = { verdict: "failed", reason: "unreachable" };
   }
-  const isCut = fact === TIMEOUT && leftMs < timeoutMs;
-  if (!isGone(call) && !isCut) call.mesh.authorizers.answered(need.authorizer, fact);
+  if (!isGone(call) && !(isCut && fact === TIMEOUT)) call.mesh.authorizers.answered(need.authorizer, fact);
   return fact;
 }
 
@@ -50,7 +51,7 @@ async function ask(
   call: Call,
   { authorizer, facts }: CheckNeed,
   body: Uint8Array | null,
-  limitMs: number,
+  time: Time,
 ): Promise<CheckFact> {
   const { cluster: id } = authorizer.model;
   const cluster = call.slice.asked.get(id);
@@ -59,22 +60,27 @@ async function ask(
   const endpoint = pickEndpoint(cluster, view.at(Date.now(), call.whereabouts, view.turns.first()), facts.seed);
   const backend = endpoint && backendFor(endpoint.address, null, undefined, call.mesh.env);
   if (endpoint === null || backend === null) return { verdict: "failed", reason: "no_endpoint" };
-  const ticket = slotIn(view, limitMs);
+  const ticket = slotIn(view, time.limitMs);
   if (ticket === null) return { verdict: "failed", reason: "overflow" };
   call.mesh.callers.start(endpoint);
   try {
-    return await exchange(call, authorizer, facts, body, { backend, endpoint, view, limitMs });
+    return await exchange(call, authorizer, facts, body, { backend, endpoint, view, ...time });
   } finally {
     call.mesh.callers.finish(endpoint);
     if (ticket !== undefined) view.pool.leave(ticket, cluster.model.pool, Date.now());
   }
 }
 
-interface Way {
+interface Time {
+  readonly limitMs: number;
+  /** It has less than its own: that it was late says nothing of it. */
+  readonly isCut: boolean;
+}
+
+interface Way extends Time {
   readonly backend: Backend;
   readonly endpoint: Endpoint;
   readonly view: CallerCluster;
-  readonly limitMs: number;
 }
 
 /** One call, which ends by its own time or with its client's. */
@@ -83,7 +89,7 @@ async function exchange(
   authorizer: LinkedAuthorizer,
   facts: RequestFacts,
   body: Uint8Array | null,
-  { backend, endpoint, view, limitMs }: Way,
+  { backend, endpoint, view, limitMs, isCut }: Way,
 ): Promise<CheckFact> {
   const abort = new AbortController();
   const late = Promise.withResolvers<null>();
@@ -91,21 +97,22 @@ async function exchange(
     abort.abort();
     late.resolve(null);
   };
-  const timer = setTimeout(end, Math.max(0, limitMs));
+  const timer = setTimeout(end, limitMs);
   call.signal?.addEventListener("abort", end);
   const trace = call.plan === null ? null : new CheckTrace(call, call.plan);
+  const judge = (outcome: Outcome): void => {
+    if (!isGone(call) && !(isCut && outcome === "timeout")) view.judge(endpoint, outcome, Date.now());
+  };
   try {
     const init = { ...initOf(authorizer, facts, body, backend), signal: abort.signal };
     trace?.begin(init.headers);
     const response = await Promise.race([backend.fetch(urlOf(authorizer, facts, backend), init), late.promise]);
-    const isCut = response === null && limitMs < authorizer.model.timeoutMs;
-    if (!isGone(call) && !isCut) view.judge(endpoint, response === null ? "timeout" : response.status, Date.now());
+    judge(response === null ? "timeout" : response.status);
     const fact = response === null ? TIMEOUT : await read(authorizer, response, late.promise);
     trace?.end(authorizer, endpoint, view.cluster, response?.status ?? null, fact);
     return fact;
   } catch {
-    const isCut = abort.signal.aborted && limitMs < authorizer.model.timeoutMs;
-    if (!isGone(call) && !isCut) view.judge(endpoint, abort.signal.aborted ? "timeout" : "reset", Date.now());
+    judge(abort.signal.aborted ? "timeout" : "reset");
     const fact = abort.signal.aborted ? TIMEOUT : UNREACHABLE;
     trace?.end(authorizer, endpoint, view.cluster, null, fact);
     return fact;

@@ -1,7 +1,7 @@
 import type { Answer } from "../../src/decide/answers.ts";
 import type { Peer } from "../../src/identity/peer.ts";
 import type { Entrance } from "../../src/request/entrance.ts";
-import { isNoBody } from "../../src/request/headers.ts";
+import { isBodyless, isZero } from "../../src/request/headers.ts";
 import { type AccountScopes, type Place, placesOf } from "../../src/request/places.ts";
 import type { Incoming, Received } from "../../src/request/receive.ts";
 import type { ClientTls } from "../../src/identity/client-tls.ts";
@@ -14,9 +14,7 @@ const utf8 = new TextEncoder();
 
 /** The runtime makes an empty one of a length of 0, which no GET could carry on. */
 function isNone(body: unknown, method: string, headers: Headers): boolean {
-  return (
-    body !== null && (method === "GET" || method === "HEAD") && isNoBody(method, headers.get("content-length") ?? "")
-  );
+  return body !== null && isBodyless(method) && isZero(headers.get("content-length") ?? "");
 }
 
 /** A request under way: its answers are responses. */
