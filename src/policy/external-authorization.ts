@@ -1,8 +1,8 @@
 import { linkAny } from "../match/string-match.ts";
 import { type HeaderFormat, headersIn, parseFormat } from "../request/header-format.ts";
-import { foldedName, type NameTest } from "../request/header-names.ts";
+import { foldedName, type NamePatterns, type NameTest } from "../request/header-names.ts";
 import { isDropped } from "../request/headers.ts";
-import type { ExternalAuthorizer, PolicySet, Slice } from "../snapshot/model.ts";
+import type { ExternalAuthorizer, HeaderNames, PolicySet, Slice } from "../snapshot/model.ts";
 import { type LinkedPolicies, linkPolicies } from "./authorization.ts";
 import type { LinkContext } from "./conditions.ts";
 import { enforced } from "./policy-set.ts";
@@ -16,6 +16,8 @@ export interface LinkedAuthorizer {
   readonly added: readonly { readonly name: string; readonly format: HeaderFormat }[];
   /** Of its answer's headers those that the request is sent on with. */
   readonly toService: NameTest;
+  /** Those, and whatever a server may take for one of them. */
+  readonly fills: NameTest;
   /** What the client gets of a refusal. */
   readonly toClientOnDeny: NameTest;
   readonly toClientOnAllow: NameTest;
@@ -75,7 +77,7 @@ export function linkCustom(
 
 /** Whether one of them may fill a header, or one that a server may take for it. */
 export function filledBy(authorizers: readonly LinkedAuthorizer[]): NameTest {
-  return (name) => authorizers.some(({ toService }) => toService(name) || toService(foldedName(name)));
+  return (name) => authorizers.some(({ fills }) => fills(name));
 }
 
 /** Whether a provider of the set may fill a header. */
@@ -95,6 +97,7 @@ function linkAuthorizer(name: string, model: ExternalAuthorizer): LinkedAuthoriz
   const { told = [], added = [], toService = [], toClientOnDeny, toClientOnAllow = [] } = model;
   const isTold = linkAny(told, false);
   const isForService = linkAny(toService, false);
+  const isLikeForService = linkAny(toService.map(folded), false);
   const isForClient = linkAny(toClientOnAllow, false);
   const isForDenied = toClientOnDeny === undefined ? () => true : linkAny(toClientOnDeny, false);
   return {
@@ -103,6 +106,11 @@ function linkAuthorizer(name: string, model: ExternalAuthorizer): LinkedAuthoriz
     told: (header) => header === "authorization" || (!NOT_TOLD.has(header) && isTold(header)),
     added: added.map(([header, text]) => ({ name: header, format: formatOf(text) })),
     toService: (header) => isSettable(header) && isForService(header),
+    fills: (header) => {
+      if (isSettable(header) && isForService(header)) return true;
+      const plain = foldedName(header);
+      return isSettable(plain) && isLikeForService(plain);
+    },
     toClientOnDeny: (header) =>
       isPassable(header) && (header === "www-authenticate" || header === "location" || isForDenied(header)),
     toClientOnAllow: (header) => isPassable(header) && isForClient(header),
@@ -135,7 +143,33 @@ export function toldHeaders(authorizers: Iterable<LinkedAuthorizer>): readonly s
   ]);
 }
 
-/** Whether one of them is told a header. */
-export function toldTo(authorizers: readonly LinkedAuthorizer[]): NameTest {
-  return (name) => authorizers.some(({ told }) => told(name));
+/** What patterns of theirs say of the request's headers that they are told; null: there is none. */
+export function toldByPatterns(authorizers: Iterable<LinkedAuthorizer>): NamePatterns | null {
+  const patterns = [...authorizers].flatMap(({ model: { told = [] } }) =>
+    told.flatMap((match) => (match.kind === "prefix" || match.kind === "suffix" ? [match] : [])),
+  );
+  if (patterns.length === 0) return null;
+  const isLike = linkAny(patterns.map(folded), false);
+  const spellings = patterns.map(spellingOf);
+  return {
+    isOther: (name) => isLike(foldedName(name)) && !spellings.some((isSpelt) => isSpelt(name)),
+    isAny: patterns.some(({ value }) => value !== foldedName(value)),
+  };
+}
+
+type Pattern = Extract<HeaderNames[number], { readonly kind: "prefix" | "suffix" }>;
+
+function folded(match: HeaderNames[number]): HeaderNames[number] {
+  return "value" in match ? { ...match, value: foldedName(match.value) } : match;
+}
+
+/** What a pattern leaves open is spelt with the separator next to it, with `-` where it has none: else one header had two names. */
+function spellingOf({ kind, value }: Pattern): NameTest {
+  const separators = value.replace(/[^-_.]/g, "");
+  const own = (kind === "prefix" ? separators.at(-1) : separators[0]) ?? "-";
+  return (name) => {
+    if (!(kind === "prefix" ? name.startsWith(value) : name.endsWith(value))) return false;
+    const open = kind === "prefix" ? name.slice(value.length) : name.slice(0, name.length - value.length);
+    return open.replaceAll(own, "").search(/[-_.]/) === -1;
+  };
 }

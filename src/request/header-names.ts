@@ -26,8 +26,16 @@ export interface NamedHeaders {
   readonly folded: ReadonlySet<string>;
   /** Spellings with `-` alone of names that are written otherwise only: `x-role` where rules name `x_role`. */
   readonly dashed: readonly string[];
-  /** What patterns of external authorizers mean. */
-  readonly meant: NameTest;
+  /** What patterns of external authorizers mean; null: there is none. */
+  readonly patterns: NamePatterns | null;
+}
+
+/** Patterns by which headers are named. */
+export interface NamePatterns {
+  /** Whether a name is another spelling of one that they mean. */
+  readonly isOther: NameTest;
+  /** Such a name may be any, also one with `-` alone: a pattern has `_` or `.`. */
+  readonly isAny: boolean;
 }
 
 /** Servers fold `-`, `_` and `.` into one another (CGI, and frameworks after it), so names are judged folded (R9). */
@@ -44,23 +52,21 @@ export function isProofOfCaller(name: string): boolean {
   return folded === "x-forwarded-client-cert" || folded.startsWith("x-tulle-");
 }
 
-const NOBODY_ELSE: NameTest = () => false;
-
 /**
  * @param list lower case, in any order, repeated or not
  * @param told names that an external authorizer is told of, lower case
- * @param meant what it is told by patterns
+ * @param patterns what it is told by patterns
  */
 export function namedHeaders(
   list: Iterable<string>,
   told: readonly string[] = [],
-  meant: NameTest = NOBODY_ELSE,
+  patterns: NamePatterns | null = null,
 ): NamedHeaders {
   const names = new Set(list);
   const written = new Set([...names, ...told]);
   const folded = new Set([...written].map(foldedName));
   const dashed = [...folded].filter((name) => !written.has(name) && !ESSENTIAL.has(name));
-  return { names, written, folded, dashed, meant };
+  return { names, written, folded, dashed, patterns };
 }
 
 /**
@@ -69,8 +75,7 @@ export function namedHeaders(
  *
  * @param name lower case
  */
-export function isOtherSpelling(name: string, { written, folded, meant }: NamedHeaders): boolean {
+export function isOtherSpelling(name: string, { written, folded, patterns }: NamedHeaders): boolean {
   if (written.has(name) || ESSENTIAL.has(name)) return false;
-  const plain = foldedName(name);
-  return folded.has(plain) || meant(plain);
+  return folded.has(foldedName(name)) || patterns?.isOther(name) === true;
 }

@@ -202,6 +202,7 @@ export function joinedCookies(cookies: string): string {
 /** Drops other spellings of headers that rules name: the service must not see a value that no rule saw (R9). */
 export function dropAliases(headers: MutableHeaders, odd: readonly string[] | null, named: NamedHeaders): void {
   for (const name of named.dashed) if (headers[name] !== undefined) delete headers[name];
-  if (odd === null) return;
-  for (const name of odd) if (isOtherSpelling(name, named)) delete headers[name];
+  const suspects = named.patterns?.isAny === true ? Object.keys(headers) : odd;
+  if (suspects === null) return;
+  for (const name of suspects) if (isOtherSpelling(name, named)) delete headers[name];
 }

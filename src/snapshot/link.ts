@@ -17,7 +17,7 @@ import {
   linkAuthorizers,
   linkCustom,
   toldHeaders,
-  toldTo,
+  toldByPatterns,
 } from "../policy/external-authorization.ts";
 import { type LinkedShadow, linkShadow } from "../policy/shadow.ts";
 import { linkCors, type LinkedCors } from "../routing/cors.ts";
@@ -173,7 +173,7 @@ function linkParts(slice: Slice): LinkedSlice {
   return {
     model: slice,
     routes: linkRoutes(routes, secret),
-    headers: namedHeaders(named, toldHeaders(asked), toldTo(asked)),
+    headers: namedHeaders(named, toldHeaders(asked), toldByPatterns(asked)),
     keyHeaders: slice.keyHeaders ?? null,
     claims: claimNames(slice),
     secret,

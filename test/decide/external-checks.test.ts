@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decide } from "../../src/decide/decide.ts";
 import { describeDecision } from "../../src/decide/describe.ts";
@@ -233,6 +234,19 @@ describe("headers that a provider sets", () => {
     ]);
   });
 
+  it.each([
+    { pattern: { kind: "prefix", value: "remote_" }, filled: "remote_user" },
+    { pattern: { kind: "suffix", value: ".user" }, filled: "remote.user" },
+  ] as const)("by the pattern $pattern.value are taken from a client in every spelling", ({ pattern, filled }) => {
+    const of = guarded({ custom: [custom("opa")] }, { authorizers: { opa: { ...opa, toService: [pattern] } } });
+    const sent = { "remote-user": "admin", remote_user: "admin", "remote.user": "admin", remote: "r", user: "u" };
+    const decision = outcome(of, facts({ headers: headers(sent) }), { opa: allowed({ [filled]: "bob" }) });
+    const kept = Object.keys(decision.effect === "forward" ? sent : {}).filter(
+      (name) => !(changes(decision) ?? []).some((change) => change.op === "remove" && change.name === name),
+    );
+    expect(new Set(kept)).toEqual(new Set([filled, "remote", "user"]));
+  });
+
   it("leave the client its credentials, which prove themselves", () => {
     const bearer = guarded(
       { custom: [custom("opa")] },
@@ -350,7 +364,29 @@ describe("headers that a provider is told", () => {
     expect(left(told({ told: [{ kind: "prefix", value: "x-r" }] }), sent)).toEqual(["x-role", "x_other", "x-other"]);
     expect(left(told({ told: [{ kind: "suffix", value: "role" }] }), sent)).toEqual(["x-role", "x_other", "x-other"]);
     expect(left(told({ told: [exact("x_role")] }), sent)).toEqual(["x_role", "x_other", "x-other"]);
+    expect(left(told({ told: [{ kind: "prefix", value: "x_r" }] }), sent)).toEqual(["x_role", "x_other", "x-other"]);
+    expect(left(told({ told: [{ kind: "suffix", value: ".role" }] }), sent)).toEqual(["x.role", "x_other", "x-other"]);
     expect(left(told({}), sent)).toEqual(Object.keys(sent));
+  });
+
+  it("by a pattern come in one spelling each, whatever the pattern's own: with its own separator", () => {
+    const name = fc
+      .array(fc.constantFrom("x", "y", "-", "_", "."), { minLength: 1, maxLength: 5 })
+      .map((all) => all.join(""));
+    const fold = (text: string): string => text.replace(/[._]/g, "-");
+    fc.assert(
+      fc.property(name, fc.constantFrom("prefix", "suffix"), fc.array(name), (value, kind, names) => {
+        const came = Object.fromEntries(names.map((one) => [one, "v"]));
+        const kept = left(told({ told: [{ kind, value }] }), came);
+        const covers = (one: string, whole: string) =>
+          kind === "prefix" ? one.startsWith(whole) : one.endsWith(whole);
+        const isMeant = (one: string) => covers(fold(one), fold(value));
+        // None is kept that the provider was not told of, none twice, and no other is lost.
+        expect(kept.filter((one) => isMeant(one) && !covers(one, value))).toEqual([]);
+        expect(new Set(kept.filter(isMeant).map(fold)).size).toBe(kept.filter(isMeant).length);
+        expect(kept.filter((one) => !isMeant(one))).toEqual(Object.keys(came).filter((one) => !isMeant(one)));
+      }),
+    );
   });
 
   it("are in no record for that: they may be secrets", () => {
