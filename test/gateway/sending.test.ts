@@ -107,6 +107,22 @@ it.each(ENDPOINTS)("a length of 0 on a GET or HEAD is no body to a %s endpoint",
   expect(lengths).toEqual([undefined, undefined]);
 });
 
+it.each(["/as-is", "/changed"])(
+  "an answer in chunks that tells a length besides passes, without the length: %s",
+  async (path) => {
+    const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 90000\r\n\r\n";
+    mesh.origin = ({ socket, method }) => socket.write(method === "HEAD" ? HEAD : `${HEAD}2\r\nok\r\n0\r\n\r\n`);
+    for (const method of ["HEAD", "GET"]) {
+      const { status, headers, body } = await mesh.get(`http://private.test${path}`, { method });
+      expect([status, headers["content-length"], body.toString()]).toEqual([
+        200,
+        undefined,
+        method === "HEAD" ? "" : "ok",
+      ]);
+    }
+  },
+);
+
 it.each(["/as-is", "/changed"])("an answer passes whose reason holds a tab: %s", async (path) => {
   mesh.origin = ({ socket }) => socket.end("HTTP/1.1 200 all\tgood\r\nContent-Length: 2\r\n\r\nok");
   const { status, body } = await mesh.get(`http://private.test${path}`);

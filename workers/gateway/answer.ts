@@ -17,13 +17,14 @@ export interface AnswerHeaders {
   rateLimited: boolean;
 }
 
-type Fate = "keep" | "drop" | "hop" | "connection" | "length" | "grpc" | "limited";
+type Fate = "keep" | "drop" | "hop" | "chunks" | "connection" | "length" | "grpc" | "limited";
 
 /** What the runtime takes off by itself towards a client over HTTP; a calling Worker would see it. */
-const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]);
+const RUNTIME_DROPS = new Set(["keep-alive", "te", "trailer", "upgrade"]);
 
 function judge(name: string): Fate {
   if (name === "content-length") return "length";
+  if (name === "transfer-encoding") return "chunks";
   if (name === "connection") return "connection";
   if (name === "grpc-status") return "grpc";
   if (name === "x-envoy-ratelimited") return "limited";
@@ -41,13 +42,19 @@ const NOT_NAMEABLE = new Set(["content-length", "content-type", "content-encodin
 
 const seen: AnswerHeaders = { bytes: 0, length: null, strip: false, grpcStatus: null, rateLimited: false };
 let onHttp = true;
+/** Of its framing both were there. */
+let hasChunks = false;
+let hasLength = false;
 
 function look(value: string, name: string): void {
   seen.bytes += name.length + value.length + 4;
   const fate = fates.of(name).told;
   if (fate === "keep") return;
-  if (fate === "length") seen.length = /^\d{1,15}$/.test(value) ? Number(value) : null;
-  else if (fate === "grpc") seen.grpcStatus = value;
+  if (fate === "length") {
+    hasLength = true;
+    seen.length = /^\d{1,15}$/.test(value) ? Number(value) : null;
+  } else if (fate === "grpc") seen.grpcStatus = value;
+  else if (fate === "chunks") hasChunks = true;
   else if (fate === "limited") seen.strip = seen.rateLimited = true;
   else if (fate === "drop" || !onHttp || (fate === "connection" && !PLAIN_CONNECTION.test(value))) seen.strip = true;
 }
@@ -65,18 +72,24 @@ export function readAnswer(headers: Headers, toHttp: boolean): Readonly<AnswerHe
   seen.grpcStatus = null;
   seen.rateLimited = false;
   onHttp = toHttp;
+  hasChunks = hasLength = false;
   headers.forEach(look);
+  if (!hasChunks) return seen;
+  // Chunks count (RFC 9112 §6.3). With both in an answer to HEAD the runtime closes the client's connection without a byte.
+  seen.length = null;
+  if (hasLength || !onHttp) seen.strip = true;
   return seen;
 }
 
 /** Deletes from an answer what belongs to the service's connection (RFC 9110 §7.6.1) and what only the mesh may say. */
 export function stripAnswer(headers: Headers, keepUpgrade: boolean): void {
   const gone: string[] = [];
+  const inChunks = headers.has("transfer-encoding");
   headers.forEach((value, name) => {
     const fate = fates.of(name).told;
     if (
       fate === "keep" ||
-      fate === "length" ||
+      (fate === "length" && !inChunks) ||
       fate === "grpc" ||
       (keepUpgrade && (name === "upgrade" || name === "connection"))
     )

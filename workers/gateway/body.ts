@@ -41,6 +41,7 @@ const HEARD_MS = 1_000;
  * the call to it tells, be it an answer that came before the whole body; so that nothing but the service ends that call, it goes
  * on for a while, with a body of which no more comes.
  *
+ * @param signal also ends that while
  * @param onBroken called at once where it breaks; returns whether the call has ended: nobody wants to know then
  */
 export function passUpload(
@@ -51,7 +52,7 @@ export function passUpload(
 ): PassedBody {
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
   const broken = async (): Promise<"broken"> => {
-    if (!onBroken()) await scheduler.wait(HEARD_MS);
+    if (!onBroken()) await scheduler.wait(HEARD_MS, { signal }).catch(() => undefined);
     writable.abort().catch(() => undefined);
     return "broken";
   };
