@@ -28,6 +28,7 @@ beforeEach(() => {
 afterEach(() => {
   control.frozen = false;
   control.away = false;
+  control.sliceless = false;
 });
 
 /** What an isolate without a root that wants one host says, or else as told. */
@@ -124,6 +125,52 @@ describe("what the cell of a location gives", () => {
     await looksAgain();
     expect(await exchange(having(root, down))).toMatchObject({ root: null, slices: {} });
     expect(await exchange({ isolate: "cold" })).toMatchObject({ root });
+  });
+
+  /** An isolate that has nothing, and is asked for a host that the others no longer use. */
+  const cold: Partial<ExchangeUp> = { isolate: "cold", hosts: [{ scope: "mesh/*", host: RATINGS }] };
+  const portsIn = ({ slices }: ExchangeDown): unknown[] =>
+    Object.values(slices).map((text) => (JSON.parse(text) as Slice).ports);
+  /** Root 7 is served with both hosts; then one of them rests, which root 8 changes. */
+  const resting = async (): Promise<readonly [SignedRoot, SignedRoot]> => {
+    const seven = await published(7);
+    await exchange({ isolate: "two", hosts: [REVIEWS, RATINGS].map((host) => ({ scope: "mesh/*", host })) });
+    await exchange();
+    return [seven, await published(8, { ...BOTH, [RATINGS]: sliceOf(RATINGS, { ports: [81] }) })];
+  };
+
+  it.each(["away", "frozen"] as const)(
+    "has the newest slice of a host that nobody uses just then, also while control is %s",
+    async (how) => {
+      const [, eight] = await resting();
+      await looksAgain();
+      await vi.waitUntil(
+        async () => (await exchange({ isolate: "three" })).root?.payload === eight.payload,
+        PATIENCE_MS,
+      );
+      control[how] = true;
+      const down = await exchange(cold);
+      expect(down.root).toEqual(eight);
+      expect(portsIn(down)).toEqual([[81]]);
+    },
+  );
+
+  it("is the last root for a host that nobody uses just then, where control fails behind a newer one", async () => {
+    const [seven] = await resting();
+    control.sliceless = true;
+    await looksAgain();
+    control.away = true;
+    const down = await exchange(cold);
+    expect(down.root).toEqual(seven);
+    expect(hostsOf(down)).toEqual([RATINGS]);
+  });
+
+  it("is a newer root at the second look, where control has no slices of hosts that nobody uses", async () => {
+    const [, eight] = await resting();
+    control.sliceless = true;
+    await looksAgain();
+    await looksAgain();
+    expect((await exchange({ isolate: "three" })).root).toEqual(eight);
   });
 
   it.each(["away", "frozen"] as const)(

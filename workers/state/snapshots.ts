@@ -13,6 +13,8 @@ const LOOK_TIMEOUT_MS = 2_000;
 const KNOWN_WAIT_MS = 250;
 /** and this long where there is none. */
 const UNKNOWN_WAIT_MS = 1_500;
+/** Hosts that were served and are not in use: so many get their new slices with a root, those whose last came latest. */
+const MAX_RESTING = 200;
 
 interface Good {
   readonly signed: SignedRoot;
@@ -31,17 +33,22 @@ export interface Gateway {
   tails: TailOrder | null;
   /** Those in use at the isolate that exchanged last. */
   hosts: Hosts;
+  /** Signature of the root that was not taken over at once, for want of slices that nobody waits for; null: none was. */
+  waited: string | null;
 }
 
 type Hosts = ExchangeUp["hosts"];
 
-const NEW_GATEWAY: Gateway = { good: null, unknown: false, told: null, tails: null, hosts: [] };
+const NEW_GATEWAY: Gateway = { good: null, unknown: false, told: null, tails: null, hosts: [], waited: null };
 
 interface News {
   readonly gateway: Gateway;
   readonly name: string;
   readonly good: Good;
+  /** Slices that it lists for hosts in use, */
   readonly wanted: readonly string[];
+  /** and new ones of hosts that the cell served under the last root: they may be asked for again when control is away. */
+  readonly resting: readonly string[];
 }
 
 /** The last good roots and slices of a cell's gateways, and its looks at control for newer ones. */
@@ -144,28 +151,57 @@ export class Snapshots {
     if (good === null)
       console.warn(eventLine({ event: "snapshot_rejected", gateway: name, code: "snapshot_unreadable" }));
     if (good === null || !isNewer(good.root, have)) return [];
-    return [{ name, gateway, good, wanted: sliceIds(good.index, gateway.hosts) }];
+    return [
+      { name, gateway, good, wanted: sliceIds(good.index, gateway.hosts), resting: this.#resting(gateway.good, good) },
+    ];
   }
 
-  /** A root is taken over only with the slices of the hosts in use: without them served hosts would turn into unserved ones. */
+  #resting(last: Good | null, next: Good): readonly string[] {
+    const changed = new Map<string, string[]>();
+    for (const [scope, hosts] of Object.entries(last?.root.scopes ?? {})) {
+      for (const [host, id] of Object.entries(hosts)) {
+        const other: unknown = next.root.scopes[scope]?.[host];
+        if (id === null || other === id || typeof other !== "string") continue;
+        const others = changed.get(id);
+        if (others === undefined) changed.set(id, [other]);
+        else others.push(other);
+      }
+    }
+    const latest = [...this.#slices.keys()].toReversed();
+    return latest.flatMap((id) => changed.get(id) ?? []).slice(0, MAX_RESTING);
+  }
+
+  /**
+   * A root is taken over only with the slices of the hosts in use: without them served hosts would turn into unserved ones. For
+   * those of other hosts it waits once, until the next look: where control hangs behind its root, the last root serves them on.
+   */
   async #takeOver(news: readonly News[]): Promise<void> {
     if (news.length === 0) return;
     const asked = new Set<string>();
+    const answered = new Set<string>();
     // Gateways of one bundle have most of their slices in common: each text comes once.
     const texts = new Map<string, string>();
-    const calls = news.map(async ({ name, wanted }) => {
-      const missing = wanted.filter((id) => !this.#slices.has(id) && !asked.has(id));
+    const ask = async (name: string, ids: readonly string[]): Promise<void> => {
+      const missing = ids.filter((id) => !this.#slices.has(id) && !asked.has(id));
       for (const id of missing) asked.add(id);
       if (missing.length === 0) return;
       for (const [id, text] of await this.#texts(name, missing)) texts.set(id, text);
-    });
-    await Promise.allSettled(calls);
-    for (const { name, gateway, good, wanted } of news) {
+      for (const id of missing) answered.add(id);
+    };
+    await Promise.allSettled(news.flatMap(({ name, wanted, resting }) => [ask(name, wanted), ask(name, resting)]));
+    for (const { name, gateway, good, wanted, resting } of news) {
       if (wanted.some((id) => !this.#slices.has(id) && !texts.has(id))) continue;
-      const own = new Map(wanted.flatMap((id) => (texts.has(id) ? [[id, texts.get(id) ?? ""] as const] : [])));
+      const { signature } = good.signed;
+      if (gateway.waited !== signature && resting.some((id) => !this.#slices.has(id) && !answered.has(id))) {
+        gateway.waited = signature;
+        continue;
+      }
+      const ids = [...wanted, ...resting];
+      const own = new Map(ids.flatMap((id) => (texts.has(id) ? [[id, texts.get(id) ?? ""] as const] : [])));
       this.#lastGood.write(name, good.signed, own);
       for (const [id, text] of own) this.#slices.set(id, text);
       gateway.good = good;
+      gateway.waited = null;
     }
     this.#forgetUnlisted();
   }

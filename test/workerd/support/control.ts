@@ -30,6 +30,8 @@ export const control = {
   /** Neither answers nor fails, as a peer that is frozen. */
   frozen: false,
   away: false,
+  /** It gives roots, and fails where it is asked for slices. */
+  sliceless: false,
   registrations: [] as Registration[],
   /** What comes of a registration, by the first binding that it names. */
   onRegistration: new Map<string, () => Promise<unknown>>(),
@@ -79,6 +81,7 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
     await answering();
+    if (control.sliceless) throw new Error("control is away");
     const all = control.gateways.get(gateway)?.slices;
     return Object.fromEntries(ids.flatMap((id) => (all?.has(id) ? [[id, all.get(id) ?? ""]] : [])));
   }
