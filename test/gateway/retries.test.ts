@@ -60,15 +60,24 @@ spec:
 ).join("");
 
 /** One failure ejects its one endpoint. */
-const CHUNKS = `
+const ejected = (app: string, address: string): string => `
 ---
-${service("chunks", "10.77.1.8")}
+${service(app, address)}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule
-metadata: { name: chunks }
-spec: { host: chunks, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h } } }
----
+metadata: { name: ${app} }
+spec: { host: ${app}, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h } } }
+`;
+
+const STALLED = `${ejected("stalled", "10.77.1.7")}---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: stalled }
+spec: { hosts: [stalled.test], gateways: [front], http: [{ retries: { attempts: 0 }, route: [{ destination: { host: stalled } }] }] }
+`;
+
+const CHUNKS = `${ejected("chunks", "10.77.1.8")}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: chunks }
@@ -130,7 +139,7 @@ let script: readonly ((response: ServerResponse, request: IncomingMessage) => vo
 let paths = 0;
 
 beforeAll(async () => {
-  mesh = await SendingMesh.start({ rules: rules + CHUNKS + JUDGED + TURNS, retries: true });
+  mesh = await SendingMesh.start({ rules: rules + STALLED + CHUNKS + JUDGED + TURNS, retries: true });
 });
 afterAll(() => mesh.stop());
 
@@ -344,6 +353,28 @@ describe("a body of unknown length", () => {
     socket.destroy();
     script = [status(200)];
     expect(await ask("chunks", path("/never"))).toMatchObject({ status: 200 });
+  });
+
+  it("that stalls until the service closes is not the service's fault; one that comes on is", async () => {
+    const origin = mesh.origin;
+    const closing = path("/never");
+    mesh.origin = (request) => void request.once("data", () => request.socket.end());
+    const stalled = begun("stalled", closing, "3\r\nabc\r\n");
+    expect(await stalled.answered).toMatch(/^HTTP\/1.1 503 /);
+    expect(told((await mesh.logged(closing))[0])).toMatchObject({ flags: "UF" });
+    stalled.socket.destroy();
+    mesh.origin = origin;
+    script = [status(200)];
+    expect(await ask("stalled", path("/never"))).toMatchObject({ status: 200 });
+
+    mesh.origin = (request) => void request.once("data", () => request.socket.resetAndDestroy());
+    const coming = begun("stalled", path("/never"), "");
+    const sending = setInterval(() => coming.socket.write("3\r\nabc\r\n"), 5);
+    expect(await coming.answered).toMatch(/^HTTP\/1.1 503 /);
+    clearInterval(sending);
+    coming.socket.destroy();
+    mesh.origin = origin;
+    expect(await ask("stalled", path("/never"))).toMatchObject({ status: 503, flags: "UH" });
   });
 
   it("on which the service resets is the service's fault", async () => {

@@ -14,6 +14,9 @@ import type { End } from "./lease.ts";
 /** A body up to this many bytes, by its Content-Length, is passed on untouched: its end is not worth watching. */
 const SMALL_BYTES = 65_536;
 
+/** When a service has closed, the body of a client that sends breaks on that within so long; one of which nothing comes does not. */
+const BREAKS_MS = 100;
+
 /** Makes the next attempt where one may follow; null: the answer that is there stands. */
 export type Again = (call: HttpCall, result: Result, answer: Response | null) => Promise<Response> | null;
 
@@ -44,6 +47,7 @@ export class Attempt {
   #late = false;
   /** The body on its way to the endpoint, where it is worth watching; null: nobody looks. */
   #upload: "running" | BodyEnd | null = null;
+  #uploadBroke: PromiseWithResolvers<true> | null = null;
   /** Epoch ms. */
   #sentAt = 0;
 
@@ -132,7 +136,10 @@ export class Attempt {
   #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
     const { body, received, lease } = this.#call;
     if (body === null) return;
+    const broke = Promise.withResolvers<true>();
+    this.#uploadBroke = broke;
     const passed = passUpload(body, toldLength(received.headers), this.#signal(), () => {
+      broke.resolve(true);
       // Also where the time is up before anything is heard of the service.
       this.#limit = "request_body_broken";
       return lease.ended;
@@ -184,8 +191,24 @@ export class Attempt {
    */
   #brokenOff(): Response | Promise<Response> {
     const { body, kept } = this.#call;
+    if (this.#upload === "running") return this.#brokenUpload();
     if (body === null || kept !== null || this.#upload !== null) this.outcome = "reset";
     return this.#failed("upstream_reset_before_headers", RESET);
+  }
+
+  /** A service may have closed because its client stalled: it is blamed where bytes came that it did not take. */
+  async #brokenUpload(): Promise<Response> {
+    const call = this.#call;
+    try {
+      const isBroken = await Promise.race([this.#uploadBroke?.promise, scheduler.wait(BREAKS_MS)]);
+      if (call.lease.ended) return call.gone();
+      if (isBroken === true || this.#upload === "whole") this.outcome = "reset";
+      return await this.#failed("upstream_reset_before_headers", RESET);
+    } catch (error) {
+      return call.broken(error);
+    } finally {
+      this.#abort?.abort();
+    }
   }
 
   /** @param result null where nothing may follow */
