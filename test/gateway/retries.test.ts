@@ -70,25 +70,29 @@ metadata: { name: ${app} }
 spec: { host: ${app}, trafficPolicy: { outlierDetection: { consecutive5xxErrors: 1, interval: 1h, baseEjectionTime: 1h } } }
 `;
 
-const STALLED = `${ejected("stalled", "10.77.1.7")}---
+/** Without retries, and each also where silence has a limit. */
+const stalled = (app: string, address: string, annotation = "") => `${ejected(app, address)}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: stalled }
-spec: { hosts: [stalled.test], gateways: [front], http: [{ retries: { attempts: 0 }, route: [{ destination: { host: stalled } }] }] }
+metadata: { name: ${app}, annotations: { ${annotation} } }
+spec: { hosts: [${app}.test], gateways: [front], http: [{ retries: { attempts: 0 }, route: [{ destination: { host: ${app} } }] }] }
 `;
+const IDLE = "tulle.dev/idle-timeout: 10s";
+const STALLED = [stalled("stalled", "10.77.1.7"), stalled("stalled-idle", "10.77.1.10", IDLE)].join("");
 
-const CHUNKS = `${ejected("chunks", "10.77.1.8")}---
+const chunks = (app: string, address: string, annotation = "") => `${ejected(app, address)}---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
-metadata: { name: chunks }
+metadata: { name: ${app}, annotations: { ${annotation} } }
 spec:
-  hosts: [chunks.test]
+  hosts: [${app}.test]
   gateways: [front]
   http:
-    - { match: [{ uri: { prefix: /timed } }], timeout: 1500ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
-    - { match: [{ uri: { prefix: /hasty } }], timeout: 300ms, retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
-    - { retries: { attempts: 0 }, route: [{ destination: { host: chunks } }] }
+    - { match: [{ uri: { prefix: /timed } }], timeout: 1500ms, retries: { attempts: 0 }, route: [{ destination: { host: ${app} } }] }
+    - { match: [{ uri: { prefix: /hasty } }], timeout: 300ms, retries: { attempts: 0 }, route: [{ destination: { host: ${app} } }] }
+    - { retries: { attempts: 0 }, route: [{ destination: { host: ${app} } }] }
 `;
+const CHUNKS = [chunks("chunks", "10.77.1.8"), chunks("chunks-idle", "10.77.1.11", IDLE)].join("");
 
 /** The same, with a limit of silence. */
 const JUDGED = `
@@ -331,57 +335,61 @@ describe("a body of unknown length", () => {
     return { socket, answered };
   };
 
-  it.each(["3x\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\nzz\r\n"])(
-    "that is broken, %j, is the client's fault",
-    async (chunks) => {
-      script = [silent];
-      const [target, hasty] = [path("/never"), path("/hasty")];
-      const { answered } = begun("chunks", target, chunks);
-      expect(await answered).toMatch(/^HTTP\/1.1 400 /);
-      expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
-      const late = begun("chunks", hasty, chunks);
-      expect(await late.answered).toMatch(/^HTTP\/1.1 400 /);
-    },
-  );
+  it.each(
+    ["chunks", "chunks-idle"].flatMap((app) =>
+      ["3x\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\nzz\r\n"].map((text) => [app, text] as const),
+    ),
+  )("of %s that is broken, %j, is the client's fault", async (app, text) => {
+    script = [silent];
+    const [target, hasty] = [path("/never"), path("/hasty")];
+    const { answered } = begun(app, target, text);
+    expect(await answered).toMatch(/^HTTP\/1.1 400 /);
+    expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
+    const late = begun(app, hasty, text);
+    expect(await late.answered).toMatch(/^HTTP\/1.1 400 /);
+  });
 
-  it("that does not come in time is 408, and no service's fault", async () => {
+  it.each(["chunks", "chunks-idle"])("of %s that does not come in time is 408, and no service's fault", async (app) => {
     script = [silent];
     const target = path("/timed");
-    const { socket, answered } = begun("chunks", target, "3\r\nabc\r\n");
+    const { socket, answered } = begun(app, target, "3\r\nabc\r\n");
     expect(await answered).toMatch(/^HTTP\/1.1 408 /);
     expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DT", details: "request_timeout" });
     socket.destroy();
     script = [status(200)];
-    expect(await ask("chunks", path("/never"))).toMatchObject({ status: 200 });
+    expect(await ask(app, path("/never"))).toMatchObject({ status: 200 });
   });
 
-  it("that stalls until the service closes is not the service's fault; one that comes on is", async () => {
-    const origin = mesh.origin;
-    const closing = path("/never");
-    mesh.origin = (request) => void request.once("data", () => request.socket.end());
-    const stalled = begun("stalled", closing, "3\r\nabc\r\n");
-    expect(await stalled.answered).toMatch(/^HTTP\/1.1 503 /);
-    expect(told((await mesh.logged(closing))[0])).toMatchObject({ flags: "UF" });
-    stalled.socket.destroy();
-    mesh.origin = origin;
-    script = [status(200)];
-    expect(await ask("stalled", path("/never"))).toMatchObject({ status: 200 });
+  it.each(["stalled", "stalled-idle"])(
+    "of %s that stalls until the service closes is not the service's fault; one that comes on is",
+    async (app) => {
+      const origin = mesh.origin;
+      const closing = path("/never");
+      mesh.origin = (request) => void request.once("data", () => request.socket.end());
+      const stalled = begun(app, closing, "3\r\nabc\r\n");
+      expect(await stalled.answered).toMatch(/^HTTP\/1.1 503 /);
+      expect(told((await mesh.logged(closing))[0])).toMatchObject({ flags: "UF" });
+      stalled.socket.destroy();
+      mesh.origin = origin;
+      script = [status(200)];
+      expect(await ask(app, path("/never"))).toMatchObject({ status: 200 });
 
-    mesh.origin = (request) => void request.once("data", () => request.socket.resetAndDestroy());
-    const coming = begun("stalled", path("/never"), "");
-    const sending = setInterval(() => coming.socket.write("3\r\nabc\r\n"), 5);
-    expect(await coming.answered).toMatch(/^HTTP\/1.1 503 /);
-    clearInterval(sending);
-    coming.socket.destroy();
-    mesh.origin = origin;
-    expect(await ask("stalled", path("/never"))).toMatchObject({ status: 503, flags: "UH" });
-  });
+      mesh.origin = (request) => void request.once("data", () => request.socket.resetAndDestroy());
+      const coming = begun(app, path("/never"), "");
+      const sending = setInterval(() => coming.socket.write("3\r\nabc\r\n"), 5);
+      expect(await coming.answered).toMatch(/^HTTP\/1.1 503 /);
+      clearInterval(sending);
+      coming.socket.destroy();
+      mesh.origin = origin;
+      expect(await ask(app, path("/never"))).toMatchObject({ status: 503, flags: "UH" });
+    },
+  );
 
-  it("on which the service resets is the service's fault", async () => {
+  it.each(["chunks", "chunks-idle"])("of %s on which the service resets is the service's fault", async (app) => {
     script = [reset, status(200)];
     const body = { method: "POST", body: Buffer.from("pay=1"), headers: { "transfer-encoding": "chunked" } };
-    expect(await ask("chunks", path("/never"), body)).toMatchObject({ status: 503, flags: "UF" });
-    expect(await ask("chunks", path("/never"))).toMatchObject({ status: 503, flags: "UH" });
+    expect(await ask(app, path("/never"), body)).toMatchObject({ status: 503, flags: "UF" });
+    expect(await ask(app, path("/never"))).toMatchObject({ status: 503, flags: "UH" });
   });
 });
 

@@ -41,9 +41,19 @@ describe("a body whose pieces are each seen", () => {
     expect(seen.receiver).toBeLessThan(40);
   });
 
-  it("is broken where it was longer than told", async () => {
+  it("is not taken whole where it is longer than told, which no body over HTTP is", async () => {
     const { body, end } = passBody(send(), BYTES - 1, new AbortController().signal, () => undefined);
     await expect(new Response(body).arrayBuffer()).rejects.toThrow();
-    await expect(end).resolves.toBe("broken");
+    await expect(end).resolves.toBe("untaken");
+  });
+
+  it("is broken where its sender breaks it, and not taken where its receiver lets go of it", async () => {
+    const failing = new ReadableStream({ type: "bytes", pull: (controller) => controller.error(new Error("gone")) });
+    const sent = passBody(failing, null, new AbortController().signal, () => undefined);
+    await expect(new Response(sent.body).arrayBuffer()).rejects.toThrow();
+    await expect(sent.end).resolves.toBe("broken");
+    const refused = passBody(send(), null, new AbortController().signal, () => undefined);
+    await refused.body.cancel();
+    await expect(refused.end).resolves.toBe("untaken");
   });
 });

@@ -95,8 +95,9 @@ export class Attempt {
       // Another may follow, which begins when this one is gone.
       init.signal = this.#signal();
     }
-    if (idleTimeoutMs !== undefined) this.#watchSilence(init, idleTimeoutMs);
-    else if (init.body !== null && kept === null && isWatched(toldLength(received.headers))) this.#upload = "running";
+    if (idleTimeoutMs !== undefined) this.#idle = new IdleTimer(idleTimeoutMs);
+    if (init.body !== null && kept === null && (this.#idle !== null || isWatched(toldLength(received.headers))))
+      this.#upload = "running";
     // What is pending in `waitUntil` would keep the call to the service alive when its client or its time is gone.
     if (lease.held) init.signal = this.#signal();
     const answered =
@@ -117,46 +118,45 @@ export class Attempt {
     );
   }
 
-  /** The body on its way out ends the silence too. */
-  #watchSilence(init: RequestInit, ms: number): void {
-    const { kept, body, received, lease } = this.#call;
-    const idle = new IdleTimer(ms);
-    this.#idle = idle;
-    if (kept !== null || body === null) return;
-    idle.waitsForClient = true;
-    const passed = passBody(body, toldLength(received.headers), this.#signal(), idle.onRequest);
-    lease.waitUntil(passed.end.then(() => void (idle.waitsForClient = false)));
-    init.body = passed.body;
-  }
-
   /**
    * A body that its client breaks looks to the runtime like a service that breaks off. Passed on here it does not: what the service
-   * does comes from the call to it, and only where nothing does is it the client.
+   * does comes from the call to it, and only where nothing does is it the client. On its way out it ends the silence, too.
    */
   #watchUpload(init: RequestInit, resolve: (none: null) => void): void {
     const { body, received, lease } = this.#call;
     if (body === null) return;
+    const [idle, length, signal] = [this.#idle, toldLength(received.headers), this.#signal()];
     const broke = Promise.withResolvers<true>();
     this.#uploadBroke = broke;
-    const passed = passUpload(body, toldLength(received.headers), this.#signal(), () => {
+    const onBroken = (): boolean => {
       broke.resolve(true);
       // Also where the time is up before anything is heard of the service.
       this.#limit = "request_body_broken";
       return lease.ended;
-    });
+    };
+    if (idle !== null) idle.waitsForClient = true;
+    const passed =
+      idle === null ? passUpload(body, length, signal, onBroken) : passBody(body, length, signal, idle.onRequest);
     lease.waitUntil(
       passed.end.then((how) => {
         this.#upload = how;
-        if (how === "broken") resolve(null);
+        if (how === "broken") {
+          this.#limit = "request_body_broken";
+          resolve(null);
+          return;
+        }
+        if (how === "untaken") broke.resolve(true);
+        if (idle !== null) idle.waitsForClient = false;
       }),
     );
     init.body = passed.body;
-    init.signal = this.#signal();
+    init.signal = signal;
   }
 
   /** Nothing more comes of it: what the client has not sent yet is no silence of the service's. */
   get #waitsForClient(): boolean {
-    return this.#idle?.waitsForClient === true || (this.#upload !== null && this.#upload !== "whole");
+    if (this.#idle !== null) return this.#idle.waitsForClient;
+    return this.#upload !== null && this.#upload !== "whole";
   }
 
   /** @param response null when the time is up; undefined where the platform failed: what it says is not for the client */

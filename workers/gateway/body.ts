@@ -1,5 +1,5 @@
-/** How the passing of a body ended: whole, or broken on either side. */
-export type BodyEnd = "whole" | "broken";
+/** How the passing of a body ended: whole, not taken by its receiver, or broken by its sender. Where the runtime moves the bytes it says `broken` for both. */
+export type BodyEnd = "whole" | "untaken" | "broken";
 
 /** Called as bytes came and as they were passed on. @param waitsFor who is to do something next */
 export type OnBytes = (waitsFor: "sender" | "receiver") => void;
@@ -25,8 +25,8 @@ export function passBody(
   onBytes: OnBytes | null = null,
 ): PassedBody {
   const { readable, writable } = length === null ? new IdentityTransformStream() : new FixedLengthStream(length);
-  const passed = onBytes === null ? from.pipeTo(writable, { signal }) : pump(from, writable, signal, onBytes);
-  const end = passed.then(
+  if (onBytes !== null) return { body: readable, end: pump(from, writable, signal, onBytes) };
+  const end = from.pipeTo(writable, { signal }).then(
     () => "whole" as const,
     () => "broken" as const,
   );
@@ -65,31 +65,36 @@ const READ_BYTES = 65_536;
  * Where each piece must be seen: reads into memory of ours, which costs half of what the runtime's own pieces cost. It is the same
  * for all pieces, so that a body that comes byte by byte takes no more than any other.
  */
-async function pump(from: ReadableStream, to: WritableStream, signal: AbortSignal, onBytes: OnBytes): Promise<void> {
+async function pump(from: ReadableStream, to: WritableStream, signal: AbortSignal, onBytes: OnBytes): Promise<BodyEnd> {
   const reader = from.getReader({ mode: "byob" });
   const writer = to.getWriter();
-  const stop = (): void => {
-    reader.cancel(signal.reason).catch(() => undefined);
-    writer.abort(signal.reason).catch(() => undefined);
+  const stop = (reason: unknown): void => {
+    reader.cancel(reason).catch(() => undefined);
+    writer.abort(reason).catch(() => undefined);
   };
-  if (signal.aborted) stop();
-  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop(signal.reason);
+  signal.addEventListener("abort", () => stop(signal.reason));
   let memory = new ArrayBuffer(READ_BYTES);
+  let broken: BodyEnd = "broken";
   try {
     for (;;) {
       const { done, value } = await reader.read(new Uint8Array(memory));
       if (done || value === undefined) break;
       onBytes("receiver");
+      broken = "untaken";
       await writer.write(value);
+      broken = "broken";
       onBytes("sender");
       // The runtime gives it back with each piece, in a buffer of another name.
       memory = value.buffer;
     }
-    if (signal.aborted) throw signal.reason;
+    if (signal.aborted) return broken;
+    // A sender that gives less than it told has failed a read.
+    broken = "untaken";
     await writer.close();
+    return "whole";
   } catch (error) {
-    writer.abort(error).catch(() => undefined);
-    reader.cancel(error).catch(() => undefined);
-    throw error;
+    stop(error);
+    return broken;
   }
 }
