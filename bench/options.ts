@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { OTHERS_LIMIT } from "./judge.ts";
+import { readArgs, wrongUsage } from "./read-args.ts";
 import { isSelected, ROWS } from "./targets.ts";
 
 const USAGE = `npm run bench -- [--only ROW,ROW] [--rounds N] [--seconds S] [--json FILE] [--profile | --instructions]
@@ -27,11 +27,17 @@ export interface Options {
 }
 
 export function readOptions(): Options {
-  const values = given();
-  if (values.help) {
-    console.log(USAGE);
-    process.exit(0);
-  }
+  const values = readArgs(
+    {
+      only: { type: "string" },
+      rounds: { type: "string", default: "7" },
+      seconds: { type: "string" },
+      json: { type: "string" },
+      profile: { type: "boolean", default: false },
+      instructions: { type: "boolean", default: false },
+    },
+    USAGE,
+  );
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds ?? (values.profile ? 6 : 2))];
   if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
     return usage("--rounds takes a whole number from 1 on, --seconds a number above 0");
@@ -51,24 +57,5 @@ function defaultRows(asked: { readonly profile: boolean; readonly instructions: 
 }
 
 function usage(problem: string): never {
-  console.error(`${problem}\n\n${USAGE}`);
-  process.exit(2);
-}
-
-function given() {
-  try {
-    return parseArgs({
-      options: {
-        only: { type: "string" },
-        rounds: { type: "string", default: "7" },
-        seconds: { type: "string" },
-        json: { type: "string" },
-        profile: { type: "boolean", default: false },
-        instructions: { type: "boolean", default: false },
-        help: { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    return usage(error instanceof Error ? error.message : String(error));
-  }
+  return wrongUsage(problem, USAGE);
 }

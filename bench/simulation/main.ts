@@ -1,5 +1,5 @@
-import { parseArgs } from "node:util";
 import { percentile } from "../percentile.ts";
+import { readArgs, wrongUsage } from "../read-args.ts";
 import { Calls } from "./calls.ts";
 import { type Asked, limitsOf } from "./limits.ts";
 import { ModelClock, randomOf } from "./model-clock.ts";
@@ -21,29 +21,33 @@ const IDLE_MS = 60_000;
 const BAR_CALLS = 500;
 const LEAST_ADMITTED = 0.95;
 
-const { values } = parseArgs({
-  options: {
+const USAGE = `npm run bench:scale -- [--isolates N] [--locations N] [--deployments N] [--rps N] [--seed N]
+
+Exit code 1 where an object is called more often than its bound, or a limit is overshot.`;
+
+const values = readArgs(
+  {
     isolates: { type: "string", default: "20000" },
     locations: { type: "string", default: "300" },
     deployments: { type: "string", default: "50" },
     rps: { type: "string", default: "1000000" },
     seed: { type: "string", default: "13" },
-    help: { type: "boolean", default: false },
   },
-});
-if (values.help) {
-  console.log(
-    "npm run bench:scale -- [--isolates N] [--locations N] [--deployments N] [--rps N] [--seed N]\n\nExit code 1 where an object is called more often than its bound, or a limit is overshot.",
-  );
-  process.exit(0);
-}
+  USAGE,
+);
 const [isolates, locations, deployments, rps, seed] = [
-  Number(values.isolates),
-  Number(values.locations),
-  Number(values.deployments),
-  Number(values.rps),
-  Number(values.seed),
+  numberOf("isolates"),
+  numberOf("locations"),
+  numberOf("deployments"),
+  numberOf("rps"),
+  numberOf("seed"),
 ];
+
+function numberOf(name: "isolates" | "locations" | "deployments" | "rps" | "seed"): number {
+  const value = Number(values[name]);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  return wrongUsage(`--${name} takes a whole number from 1 on`, USAGE);
+}
 
 const random = randomOf(seed);
 const clock = new ModelClock(T0);

@@ -87,12 +87,17 @@ async function take(rung: Rung, namespace: string | null, options: ModeOptions):
       body: JSON.stringify(documents),
     },
     Applied,
-  );
+  ).catch(withoutLines);
   if (await printStructured(options.output, value)) return;
   for (const result of value.results) {
     print(resultLine(result, options.dryRun === true));
     for (const warning of result.warnings ?? []) complain("warning", warning);
   }
+}
+
+/** What was refused stands in no file of the caller's: its lines tell them nothing. */
+function withoutLines(error: unknown): never {
+  throw error instanceof CommandError ? new CommandError(error.message.replaceAll(/\bline \d+: /g, "")) : error;
 }
 
 const STYLES: Readonly<Record<RungState["state"], Style>> = {

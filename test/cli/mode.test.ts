@@ -72,6 +72,20 @@ describe("tulle mode", () => {
     await expect(refused(rung)).rejects.toThrow(CommandError);
   });
 
+  it("tells what the mesh refuses without the lines of a file that nobody wrote", async () => {
+    const { routes } = control;
+    const message = 'nothing was stored: line 1: namespaces "shopp" not found';
+    control.routes = {
+      ...routes,
+      "POST /api/v1/apply": () => ({ status: 422, body: { kind: "Status", status: "Failure", code: 422, message } }),
+    };
+    const { code, stderr } = await tulle(folder, ["mode", "observe", "shopp"]);
+    control.routes = routes;
+    expect(code).toBe(1);
+    expect(stderr).toContain('nothing was stored: namespaces "shopp" not found');
+    expect(stderr).not.toContain("line 1");
+  });
+
   it("takes a rung by writing what makes it, and passes on whom it locks out", async () => {
     let asked: Asked | null = null;
     const result = { apiVersion: "v1", kind: "Namespace", namespace: "", name: "shop", action: "configured" };
