@@ -361,6 +361,33 @@ describe("a body of unknown length", () => {
   });
 
   it.each(["stalled", "stalled-idle"])(
+    "of %s that is broken before the service closes is the client's fault",
+    async (app) => {
+      const origin = mesh.origin;
+      const target = path("/never");
+      const began = Promise.withResolvers<void>();
+      const closed = Promise.withResolvers<void>();
+      mesh.origin = (request) => {
+        request.on("error", () => undefined);
+        request.once("data", () => {
+          began.resolve();
+          // As a service does whose patience with a body ends.
+          setTimeout(() => (request.socket.destroy(), closed.resolve()), 500);
+        });
+      };
+      const { socket, answered } = begun(app, target, "3\r\nabc\r\n");
+      await began.promise;
+      socket.write("zz\r\n");
+      expect(await answered).toMatch(/^HTTP\/1.1 400 /);
+      await closed.promise;
+      expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
+      mesh.origin = origin;
+      script = [status(200)];
+      expect(await ask(app, path("/never"))).toMatchObject({ status: 200 });
+    },
+  );
+
+  it.each(["stalled", "stalled-idle"])(
     "of %s that stalls until the service closes is not the service's fault; one that comes on is",
     async (app) => {
       const origin = mesh.origin;

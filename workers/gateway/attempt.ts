@@ -48,6 +48,8 @@ export class Attempt {
   /** The body on its way to the endpoint, where it is worth watching; null: nobody looks. */
   #upload: "running" | BodyEnd | null = null;
   #uploadBroke: PromiseWithResolvers<true> | null = null;
+  /** Epoch ms; 0: it did not. */
+  #brokeAt = 0;
   /** Epoch ms. */
   #sentAt = 0;
 
@@ -130,6 +132,7 @@ export class Attempt {
     this.#uploadBroke = broke;
     const onBroken = (): boolean => {
       broke.resolve(true);
+      this.#brokeAt = Date.now();
       // Also where the time is up before anything is heard of the service.
       this.#limit = "request_body_broken";
       return lease.ended;
@@ -196,10 +199,13 @@ export class Attempt {
     return this.#failed("upstream_reset_before_headers", RESET);
   }
 
-  /** A service may have closed because its client stalled: it is blamed where bytes came that it did not take. */
+  /** A service may have closed because its client stalled, or broke its body: it is blamed where bytes came that it did not take. */
   async #brokenUpload(): Promise<Response> {
     const call = this.#call;
     try {
+      // Long before the service closed: it was not the service that broke it.
+      if (this.#brokeAt !== 0 && Date.now() - this.#brokeAt > BREAKS_MS)
+        return this.#failed("request_body_broken", null);
       const isBroken = await Promise.race([this.#uploadBroke?.promise, scheduler.wait(BREAKS_MS)]);
       if (call.lease.ended) return call.gone();
       if (isBroken === true || this.#upload === "whole") this.outcome = "reset";
