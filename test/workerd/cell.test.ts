@@ -173,6 +173,47 @@ describe("what the cell of a location gives", () => {
     expect((await exchange({ isolate: "three" })).root).toEqual(eight);
   });
 
+  it("is the newest root at the second look also where each look finds another", async () => {
+    await resting();
+    control.sliceless = true;
+    await looksAgain();
+    const nine = await published(9, { ...BOTH, [RATINGS]: sliceOf(RATINGS, { ports: [82] }) });
+    await looksAgain();
+    expect((await exchange({ isolate: "three" })).root).toEqual(nine);
+  });
+
+  it("is a newer root whose slices control gives, though for another gateway, where they rest, it has none", async () => {
+    await resting();
+    const other = `${gateway}-b`;
+    const uses: Partial<ExchangeUp> = { isolate: "b", hosts: [{ scope: "mesh/*", host: RATINGS }] };
+    await published(7, BOTH, other);
+    await exchange(uses, other);
+    const changed = { [REVIEWS]: sliceOf(REVIEWS, { ports: [81] }), [RATINGS]: sliceOf(RATINGS, { ports: [82] }) };
+    await published(9, changed);
+    control.gateways.get(gateway)?.slices.clear();
+    const nine = await published(9, changed, other);
+    await looksAgain();
+    expect((await exchange(uses, other)).root).toEqual(nine);
+  });
+
+  it("is the newest slices of 200 hosts that nobody uses just then, in however many scopes, beside those in use", async () => {
+    const hosts = Array.from({ length: 260 }, (_, at) => `h${at}.default.svc.cluster.local`);
+    const world = async (generation: number, ports: number[]): Promise<SignedRoot> => {
+      const all = Object.fromEntries([REVIEWS, ...hosts].map((host) => [host, sliceOf(host, { ports })]));
+      return publish({ gateway, generation, slices: { "mesh/*": all, "mesh/a": all } }, env.SNAPSHOT_PRIVATE_KEY);
+    };
+    const of = (some: readonly string[]) => some.map((host) => ({ scope: "mesh/*", host }));
+    const inUse = of([REVIEWS, ...hosts.slice(200)]);
+    await world(7, [80]);
+    await exchange({ hosts: of([REVIEWS, ...hosts]) });
+    await exchange({ hosts: inUse });
+    const eight = await world(8, [81]);
+    await vi.waitUntil(async () => (await exchange({ hosts: inUse })).root?.payload === eight.payload, PATIENCE_MS);
+    control.away = true;
+    const down = await exchange({ isolate: "cold", hosts: of(hosts) });
+    expect(portsIn(down)).toEqual(hosts.map(() => [81]));
+  });
+
   it.each(["away", "frozen"] as const)(
     "is the last good configuration after a restart while control is %s",
     async (how) => {

@@ -33,13 +33,13 @@ export interface Gateway {
   tails: TailOrder | null;
   /** Those in use at the isolate that exchanged last. */
   hosts: Hosts;
-  /** Signature of the root that was not taken over at once, for want of slices that nobody waits for; null: none was. */
-  waited: string | null;
+  /** Since the last root was taken over, a newer one was not, for want of slices that nobody waits for: none waits for them again. */
+  waited: boolean;
 }
 
 type Hosts = ExchangeUp["hosts"];
 
-const NEW_GATEWAY: Gateway = { good: null, unknown: false, told: null, tails: null, hosts: [], waited: null };
+const NEW_GATEWAY: Gateway = { good: null, unknown: false, told: null, tails: null, hosts: [], waited: false };
 
 interface News {
   readonly gateway: Gateway;
@@ -151,12 +151,11 @@ export class Snapshots {
     if (good === null)
       console.warn(eventLine({ event: "snapshot_rejected", gateway: name, code: "snapshot_unreadable" }));
     if (good === null || !isNewer(good.root, have)) return [];
-    return [
-      { name, gateway, good, wanted: sliceIds(good.index, gateway.hosts), resting: this.#resting(gateway.good, good) },
-    ];
+    const wanted = sliceIds(good.index, gateway.hosts);
+    return [{ name, gateway, good, wanted, resting: this.#resting(gateway.good, good, wanted) }];
   }
 
-  #resting(last: Good | null, next: Good): readonly string[] {
+  #resting(last: Good | null, next: Good, wanted: readonly string[]): readonly string[] {
     const changed = new Map<string, string[]>();
     for (const [scope, hosts] of Object.entries(last?.root.scopes ?? {})) {
       for (const [host, id] of Object.entries(hosts)) {
@@ -168,7 +167,10 @@ export class Snapshots {
       }
     }
     const latest = [...this.#slices.keys()].toReversed();
-    return latest.flatMap((id) => changed.get(id) ?? []).slice(0, MAX_RESTING);
+    // Scopes have slices in common.
+    const resting = new Set(latest.flatMap((id) => changed.get(id) ?? []));
+    for (const id of wanted) resting.delete(id);
+    return [...resting].slice(0, MAX_RESTING);
   }
 
   /**
@@ -188,20 +190,22 @@ export class Snapshots {
       for (const [id, text] of await this.#texts(name, missing)) texts.set(id, text);
       for (const id of missing) answered.add(id);
     };
-    await Promise.allSettled(news.flatMap(({ name, wanted, resting }) => [ask(name, wanted), ask(name, resting)]));
+    // First for those that are waited for: no gateway's come with another's that rest.
+    const calls = news.map(async ({ name, wanted }) => ask(name, wanted));
+    await Promise.allSettled([...calls, ...news.map(async ({ name, resting }) => ask(name, resting))]);
     for (const { name, gateway, good, wanted, resting } of news) {
       if (wanted.some((id) => !this.#slices.has(id) && !texts.has(id))) continue;
-      const { signature } = good.signed;
-      if (gateway.waited !== signature && resting.some((id) => !this.#slices.has(id) && !answered.has(id))) {
-        gateway.waited = signature;
+      if (!gateway.waited && resting.some((id) => !this.#slices.has(id) && !answered.has(id))) {
+        gateway.waited = true;
         continue;
       }
-      const ids = [...wanted, ...resting];
+      // Those that come latest here are the last to be left out.
+      const ids = [...resting.toReversed(), ...wanted];
       const own = new Map(ids.flatMap((id) => (texts.has(id) ? [[id, texts.get(id) ?? ""] as const] : [])));
       this.#lastGood.write(name, good.signed, own);
       for (const [id, text] of own) this.#slices.set(id, text);
       gateway.good = good;
-      gateway.waited = null;
+      gateway.waited = false;
     }
     this.#forgetUnlisted();
   }
