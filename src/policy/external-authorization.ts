@@ -143,16 +143,27 @@ export function toldHeaders(authorizers: Iterable<LinkedAuthorizer>): readonly s
   ]);
 }
 
-/** What patterns of theirs say of the request's headers that they are told; null: there is none. */
+/**
+ * What patterns of theirs say of the request's headers that they are told; null: there is none. Of two that mean one header each by
+ * its own separator neither is told the other's spelling: none goes on.
+ */
 export function toldByPatterns(authorizers: Iterable<LinkedAuthorizer>): NamePatterns | null {
-  const patterns = [...authorizers].flatMap(({ model: { told = [] } }) =>
-    told.flatMap((match) => (match.kind === "prefix" || match.kind === "suffix" ? [match] : [])),
-  );
-  if (patterns.length === 0) return null;
-  const isLike = linkAny(patterns.map(folded), false);
+  const asked = [...authorizers].flatMap(({ model: { told = [] } }) => {
+    const patterns = told.flatMap((match) => (match.kind === "prefix" || match.kind === "suffix" ? [match] : []));
+    return patterns.length === 0
+      ? []
+      : [{ patterns, isTold: linkAny(told, false), isLike: linkAny(patterns.map(folded), false) }];
+  });
+  if (asked.length === 0) return null;
+  const patterns = asked.flatMap((one) => one.patterns);
   const spellings = patterns.map(spellingOf);
   return {
-    isOther: (name) => isLike(foldedName(name)) && !spellings.some((isSpelt) => isSpelt(name)),
+    isOther: (name) => {
+      const plain = foldedName(name);
+      const meant = asked.filter(({ isLike }) => isLike(plain));
+      if (meant.length === 0) return false;
+      return meant.some(({ isTold }) => !isTold(name)) || !spellings.some((isSpelt) => isSpelt(name));
+    },
     isAny: patterns.some(({ value }) => value !== foldedName(value)),
   };
 }

@@ -15,6 +15,7 @@ import type {
   CustomPolicyModel,
   ExternalAuthorizer,
   Front,
+  HeaderNames,
   JwtRule,
   PolicySet,
   Slice,
@@ -367,6 +368,24 @@ describe("headers that a provider is told", () => {
     expect(left(told({ told: [{ kind: "prefix", value: "x_r" }] }), sent)).toEqual(["x_role", "x_other", "x-other"]);
     expect(left(told({ told: [{ kind: "suffix", value: ".role" }] }), sent)).toEqual(["x.role", "x_other", "x-other"]);
     expect(left(told({}), sent)).toEqual(Object.keys(sent));
+  });
+
+  it("by patterns of two providers that spell it differently go on in none: each would miss the other's", () => {
+    const two = (first: HeaderNames, second: HeaderNames) =>
+      guarded(
+        { custom: [custom("opa"), custom("second")] },
+        { authorizers: { opa: { ...opa, told: first }, second: { ...opa, told: second } } },
+      );
+    const came = { "x-user-id": "admin", x_user_id: "bob", "x-other": "u", user_id: "i" };
+    const dashed: HeaderNames = [{ kind: "prefix", value: "x-" }];
+    const own: HeaderNames = [{ kind: "suffix", value: "_id" }];
+    expect(left(two(dashed, own), came)).toEqual(["x-other", "user_id"]);
+    expect(left(two([...dashed, { kind: "prefix", value: "x_" }], own), came)).toEqual([
+      "x_user_id",
+      "x-other",
+      "user_id",
+    ]);
+    expect(left(two([{ kind: "prefix", value: "" }], [{ kind: "prefix", value: "x_" }]), came)).toEqual(["x_user_id"]);
   });
 
   it("by a pattern come in one spelling each, whatever the pattern's own: with its own separator", () => {
