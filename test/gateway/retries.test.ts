@@ -536,6 +536,20 @@ describe("silence", () => {
     expect(told((await mesh.logged(reads))[0])).toMatchObject({ flags: "UT" });
     full.destroy();
 
+    // One that reads nothing of the answer goes on sending.
+    const origin = mesh.origin;
+    mesh.origin = (request, response) =>
+      void request.once("data", () => response.writeHead(200).write(Buffer.alloc(64 << 20)));
+    const sendsOn = path("/default");
+    const both = connect(mesh.gatewayPort, "127.0.0.1");
+    both.on("error", () => undefined);
+    both.pause();
+    both.write(`POST ${sendsOn} HTTP/1.1\r\nHost: judged.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+    setTimeout(() => both.write("0\r\n\r\n"), 600);
+    expect(told((await mesh.logged(sendsOn))[0])).toMatchObject({ flags: "UT" });
+    both.destroy();
+    mesh.origin = origin;
+
     script = [silent];
     expect(await ask("judged", path("/default"))).toMatchObject({ status: 504, flags: "UT" });
     expect(await ask("judged", path("/default"))).toMatchObject({ status: 503, flags: "UH" });

@@ -137,7 +137,7 @@ export class Attempt {
       this.#limit = "request_body_broken";
       return lease.ended;
     };
-    if (idle !== null) idle.waitsForClient = true;
+    if (idle !== null) idle.isToSend = true;
     const passed =
       idle === null ? passUpload(body, length, signal, onBroken) : passBody(body, length, signal, idle.onRequest);
     lease.waitUntil(
@@ -149,7 +149,7 @@ export class Attempt {
           return;
         }
         if (how === "untaken") broke.resolve(true);
-        if (idle !== null) idle.waitsForClient = false;
+        if (idle !== null) idle.isToSend = false;
       }),
     );
     init.body = passed.body;

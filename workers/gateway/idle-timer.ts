@@ -2,8 +2,10 @@ import type { OnBytes } from "./body.ts";
 
 /** Fires when for some time nothing was touched; knows whose turn it is, so that nobody is blamed for another's silence. */
 export class IdleTimer {
-  /** It is the client who has to send or to read. */
-  waitsForClient = false;
+  /** It is the client who has to send. */
+  isToSend = false;
+  /** And who has to read. */
+  #isToRead = false;
   readonly #ms: number;
   /** Epoch ms. */
   #touchedAt = 0;
@@ -11,6 +13,11 @@ export class IdleTimer {
 
   constructor(ms: number) {
     this.#ms = ms;
+  }
+
+  /** Either is enough: a service whose answer is not read does not read on either, nor need it answer what does not come. */
+  get waitsForClient(): boolean {
+    return this.isToSend || this.#isToRead;
   }
 
   /** Begins to wait, anew where it waits already. */
@@ -22,13 +29,13 @@ export class IdleTimer {
 
   /** For the bytes of the request. */
   readonly onRequest: OnBytes = (waitsFor) => {
-    this.waitsForClient = waitsFor === "sender";
+    this.isToSend = waitsFor === "sender";
     this.touch();
   };
 
   /** For those of the answer. */
   readonly onAnswer: OnBytes = (waitsFor) => {
-    this.waitsForClient = waitsFor === "receiver";
+    this.#isToRead = waitsFor === "receiver";
     this.touch();
   };
 
