@@ -165,6 +165,23 @@ describe("what the cell of a location gives", () => {
     expect(hostsOf(down)).toEqual([RATINGS]);
   });
 
+  it.each([
+    ["trusts an authority no more", { [REVIEWS]: sliceOf(REVIEWS) }, []],
+    ["hides a host", { [REVIEWS]: null }, ["QQ=="]],
+    ["changes a host in use", { [REVIEWS]: sliceOf(REVIEWS, { ports: [82] }) }, ["QQ=="]],
+  ])("is at once a newer root that %s, though control then fails", async (_, changed, authorities) => {
+    const of = async (generation: number, hosts: Record<string, Slice | null>, trusted: string[]) =>
+      publish({ gateway, generation, slices: { "mesh/*": hosts }, authorities: trusted }, env.SNAPSHOT_PRIVATE_KEY);
+    await of(7, BOTH, ["QQ=="]);
+    await exchange({ isolate: "two", hosts: [REVIEWS, RATINGS].map((host) => ({ scope: "mesh/*", host })) });
+    await exchange();
+    const eight = await of(8, { ...changed, [RATINGS]: sliceOf(RATINGS, { ports: [81] }) }, authorities);
+    control.sliceless = RATINGS;
+    await looksAgain();
+    control.away = true;
+    expect((await exchange({ isolate: "cold" })).root).toEqual(eight);
+  });
+
   it("is a newer root at the second look, where control has no slices of hosts that nobody uses", async () => {
     const [, eight] = await resting();
     control.sliceless = true;

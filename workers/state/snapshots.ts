@@ -176,6 +176,7 @@ export class Snapshots {
   /**
    * A root is taken over only with the slices of the hosts in use: without them served hosts would turn into unserved ones. For
    * those of other hosts it waits once, until the next look: where control hangs behind its root, the last root serves them on.
+   * What takes something away, or is here to be obeyed, waits for nobody.
    */
   async #takeOver(news: readonly News[]): Promise<void> {
     if (news.length === 0) return;
@@ -195,7 +196,9 @@ export class Snapshots {
     await Promise.allSettled([...calls, ...news.map(async ({ name, resting }) => ask(name, resting))]);
     for (const { name, gateway, good, wanted, resting } of news) {
       if (wanted.some((id) => !this.#slices.has(id) && !texts.has(id))) continue;
-      if (!gateway.waited && resting.some((id) => !this.#slices.has(id) && !answered.has(id))) {
+      const isHere = (id: string): boolean => this.#slices.has(id) || texts.has(id);
+      const isUnanswered = resting.some((id) => !this.#slices.has(id) && !answered.has(id));
+      if (!gateway.waited && isUnanswered && canWait(gateway.good, good, isHere)) {
         gateway.waited = true;
         continue;
       }
@@ -267,6 +270,26 @@ function readGood(signed: SignedRoot): Good | null {
   } catch {
     return null;
   }
+}
+
+/** Whether all that a newer root says otherwise is slices that are not here: then the last one keeps nothing from anybody. */
+function canWait(last: Good | null, next: Good, isHere: (id: string) => boolean): boolean {
+  if (last === null || besides(last.root) !== besides(next.root)) return false;
+  const scopes = new Set([...Object.keys(last.root.scopes), ...Object.keys(next.root.scopes)]);
+  for (const scope of scopes) {
+    const before = last.root.scopes[scope] ?? {};
+    const after = next.root.scopes[scope] ?? {};
+    for (const host of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      const id: string | null | undefined = after[host];
+      if (id !== before[host] && (typeof id !== "string" || isHere(id))) return false;
+    }
+  }
+  return true;
+}
+
+/** What a root says besides which slices it lists, and when: trust, and what is told of calls. */
+function besides(root: Root): string {
+  return JSON.stringify({ ...root, generation: 0, issuedAt: 0, scopes: {} });
 }
 
 export function isNewer(root: Root, have: ExchangeUp["have"]): boolean {

@@ -30,8 +30,8 @@ export const control = {
   /** Neither answers nor fails, as a peer that is frozen. */
   frozen: false,
   away: false,
-  /** It gives roots, and fails where it is asked for slices. */
-  sliceless: false,
+  /** It gives roots, and fails where it is asked for slices: for any, or for one of this host. */
+  sliceless: false as boolean | string,
   registrations: [] as Registration[],
   /** What comes of a registration, by the first binding that it names. */
   onRegistration: new Map<string, () => Promise<unknown>>(),
@@ -81,8 +81,10 @@ export class Control extends WorkerEntrypoint implements StateApi, ConfigApi {
 
   async slices(gateway: string, ids: readonly string[]): Promise<Record<string, string>> {
     await answering();
-    if (control.sliceless) throw new Error("control is away");
+    const { sliceless } = control;
     const all = control.gateways.get(gateway)?.slices;
+    const isLost = (id: string): boolean => all?.get(id)?.includes(`"${String(sliceless)}"`) === true;
+    if (sliceless === true || ids.some(isLost)) throw new Error("control is away");
     return Object.fromEntries(ids.flatMap((id) => (all?.has(id) ? [[id, all.get(id) ?? ""]] : [])));
   }
 
