@@ -147,6 +147,12 @@ async function applyPart(
   return value;
 }
 
+/** Why documents were refused that stand in no file: lines would tell nothing. @returns null where the answer does not say */
+export function refusedAlone(answer: unknown): CommandError | null {
+  const reasons = Refused.safeParse(answer).data?.results.flatMap(({ status }) => status?.message ?? []) ?? [];
+  return reasons.length === 0 ? null : new CommandError(`nothing was stored: ${reasons.join("; ")}`);
+}
+
 /** Each document that was refused with its place in the files: the lines in the answer are those of what was sent. */
 function refusedDocuments(part: readonly Manifest[], answer: unknown): CommandError | null {
   const parsed = Refused.safeParse(answer);

@@ -9,8 +9,8 @@ import {
   type RungState,
   type SetRung,
 } from "../../src/deployment/adoption.ts";
-import { Applied } from "./apply.ts";
-import { ask, type Client, connect } from "./client.ts";
+import { Applied, refusedAlone } from "./apply.ts";
+import { ask, type Client, connect, jsonOf } from "./client.ts";
 import { CommandError } from "./command-error.ts";
 import type { GlobalOptions } from "./options.ts";
 import { complain, print, printStructured, printTable, type Style, tell } from "./output.ts";
@@ -87,17 +87,13 @@ async function take(rung: Rung, namespace: string | null, options: ModeOptions):
       body: JSON.stringify(documents),
     },
     Applied,
-  ).catch(withoutLines);
+    ({ status, text }) => (status === 422 ? refusedAlone(jsonOf(text)) : null),
+  );
   if (await printStructured(options.output, value)) return;
   for (const result of value.results) {
     print(resultLine(result, options.dryRun === true));
     for (const warning of result.warnings ?? []) complain("warning", warning);
   }
-}
-
-/** What was refused stands in no file of the caller's: its lines tell them nothing. */
-function withoutLines(error: unknown): never {
-  throw error instanceof CommandError ? new CommandError(error.message.replaceAll(/\bline \d+: /g, "")) : error;
 }
 
 const STYLES: Readonly<Record<RungState["state"], Style>> = {

@@ -160,9 +160,13 @@ export function toldByPatterns(authorizers: Iterable<LinkedAuthorizer>): NamePat
   return {
     isOther: (name) => {
       const plain = foldedName(name);
-      const meant = asked.filter(({ isLike }) => isLike(plain));
-      if (meant.length === 0) return false;
-      return meant.some(({ isTold }) => !isTold(name)) || !spellings.some((isSpelt) => isSpelt(name));
+      let isMeant = false;
+      for (const { isLike, isTold } of asked) {
+        if (!isLike(plain)) continue;
+        if (!isTold(name)) return true;
+        isMeant = true;
+      }
+      return isMeant && !spellings.some((isSpelt) => isSpelt(name));
     },
     isAny: patterns.some(({ value }) => value !== foldedName(value)),
   };

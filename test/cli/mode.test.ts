@@ -74,10 +74,12 @@ describe("tulle mode", () => {
 
   it("tells what the mesh refuses without the lines of a file that nobody wrote", async () => {
     const { routes } = control;
-    const message = 'nothing was stored: line 1: namespaces "shopp" not found';
+    const reason = 'namespaces "shopp" not found';
+    const refusal = { kind: "Status", status: "Failure", code: 422, message: `nothing was stored: line 1: ${reason}` };
+    const results = [{ kind: "Namespace", name: "shopp", line: 1, status: { message: reason } }];
     control.routes = {
       ...routes,
-      "POST /api/v1/apply": () => ({ status: 422, body: { kind: "Status", status: "Failure", code: 422, message } }),
+      "POST /api/v1/apply": () => ({ status: 422, body: { ...refusal, results } }),
     };
     const { code, stderr } = await tulle(folder, ["mode", "observe", "shopp"]);
     control.routes = routes;

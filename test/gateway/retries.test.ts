@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { until } from "../support/until.ts";
 import { SendingMesh, service } from "./sending-mesh.ts";
 
 const RULES: readonly (readonly [prefix: string, rule: string])[] = [
@@ -162,6 +163,12 @@ beforeEach(() => {
     });
   };
 });
+
+/** The gateway has had a turn: it has answered a request by itself. */
+const turned = async (): Promise<boolean> => (await mesh.get("http://nobody.test/")).status === 404;
+
+/** Within so long of each other it cannot be told who broke an upload (`workers/gateway/attempt.ts`). */
+const BREAKS_MS = 100;
 
 const path = (prefix: string): string => `${prefix}/${(paths += 1)}`;
 
@@ -365,21 +372,20 @@ describe("a body of unknown length", () => {
     async (app) => {
       const origin = mesh.origin;
       const target = path("/never");
-      const began = Promise.withResolvers<void>();
-      const closed = Promise.withResolvers<void>();
+      const began = Promise.withResolvers<IncomingMessage>();
       mesh.origin = (request) => {
         request.on("error", () => undefined);
-        request.once("data", () => {
-          began.resolve();
-          // As a service does whose patience with a body ends.
-          setTimeout(() => (request.socket.destroy(), closed.resolve()), 500);
-        });
+        request.once("data", () => began.resolve(request));
       };
       const { socket, answered } = begun(app, target, "3\r\nabc\r\n");
-      await began.promise;
+      const request = await began.promise;
       socket.write("zz\r\n");
+      // Its patience with a body ends well after the gateway has seen what came of that: it answers this later request.
+      await turned();
+      const seenAt = Date.now();
+      await until("the gateway to answer later", async () => (await turned()) && Date.now() - seenAt > 2 * BREAKS_MS);
+      request.socket.destroy();
       expect(await answered).toMatch(/^HTTP\/1.1 400 /);
-      await closed.promise;
       expect(told((await mesh.logged(target))[0])).toMatchObject({ flags: "DPE", details: "request_body_broken" });
       mesh.origin = origin;
       script = [status(200)];
@@ -538,14 +544,26 @@ describe("silence", () => {
 
     // One that reads nothing of the answer goes on sending.
     const origin = mesh.origin;
-    mesh.origin = (request, response) =>
-      void request.once("data", () => response.writeHead(200).write(Buffer.alloc(64 << 20)));
+    let pieces = 0;
+    mesh.origin = (request, response) => {
+      const more = (): void => {
+        do pieces += 1;
+        while (response.write(Buffer.alloc(65_536)));
+        response.once("drain", more);
+      };
+      request.once("data", more);
+    };
     const sendsOn = path("/default");
     const both = connect(mesh.gatewayPort, "127.0.0.1");
     both.on("error", () => undefined);
     both.pause();
     both.write(`POST ${sendsOn} HTTP/1.1\r\nHost: judged.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
-    setTimeout(() => both.write("0\r\n\r\n"), 600);
+    await until("the answer to be stuck", async () => {
+      const before = pieces;
+      for (let turn = 0; turn < 5; turn += 1) await turned();
+      return before > 0 && pieces === before;
+    });
+    both.write("0\r\n\r\n");
     expect(told((await mesh.logged(sendsOn))[0])).toMatchObject({ flags: "UT" });
     both.destroy();
     mesh.origin = origin;

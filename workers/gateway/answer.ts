@@ -42,7 +42,7 @@ const NOT_NAMEABLE = new Set(["content-length", "content-type", "content-encodin
 
 const seen: AnswerHeaders = { bytes: 0, length: null, strip: false, grpcStatus: null, rateLimited: false };
 let onHttp = true;
-/** Of its framing both were there. */
+/** What its framing tells. */
 let hasChunks = false;
 let hasLength = false;
 

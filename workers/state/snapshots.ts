@@ -1,4 +1,5 @@
 import { Looks, type Wish } from "../../src/exchange/looks.ts";
+import { canWait, restingSlices } from "../../src/exchange/newer-root.ts";
 import { HostIndex } from "../../src/routing/host.ts";
 import type { Root, SignedRoot, Slice } from "../../src/snapshot/model.ts";
 import type { ExchangeUp, IsolatesSeen, Look, RootAnswer, StateApi } from "../../src/snapshot/rpc.ts";
@@ -13,8 +14,6 @@ const LOOK_TIMEOUT_MS = 2_000;
 const KNOWN_WAIT_MS = 250;
 /** and this long where there is none. */
 const UNKNOWN_WAIT_MS = 1_500;
-/** Hosts that were served and are not in use: so many get their new slices with a root, those whose last came latest. */
-const MAX_RESTING = 200;
 
 interface Good {
   readonly signed: SignedRoot;
@@ -47,7 +46,7 @@ interface News {
   readonly good: Good;
   /** Slices that it lists for hosts in use, */
   readonly wanted: readonly string[];
-  /** and new ones of hosts that the cell served under the last root: they may be asked for again when control is away. */
+  /** and new ones of hosts that the cell served and that rest. */
   readonly resting: readonly string[];
 }
 
@@ -152,31 +151,14 @@ export class Snapshots {
       console.warn(eventLine({ event: "snapshot_rejected", gateway: name, code: "snapshot_unreadable" }));
     if (good === null || !isNewer(good.root, have)) return [];
     const wanted = sliceIds(good.index, gateway.hosts);
-    return [{ name, gateway, good, wanted, resting: this.#resting(gateway.good, good, wanted) }];
-  }
-
-  #resting(last: Good | null, next: Good, wanted: readonly string[]): readonly string[] {
-    const changed = new Map<string, string[]>();
-    for (const [scope, hosts] of Object.entries(last?.root.scopes ?? {})) {
-      for (const [host, id] of Object.entries(hosts)) {
-        const other: unknown = next.root.scopes[scope]?.[host];
-        if (id === null || other === id || typeof other !== "string") continue;
-        const others = changed.get(id);
-        if (others === undefined) changed.set(id, [other]);
-        else others.push(other);
-      }
-    }
-    const latest = [...this.#slices.keys()].toReversed();
-    // Scopes have slices in common.
-    const resting = new Set(latest.flatMap((id) => changed.get(id) ?? []));
-    for (const id of wanted) resting.delete(id);
-    return [...resting].slice(0, MAX_RESTING);
+    const last = gateway.good?.root;
+    const resting = last === undefined ? [] : restingSlices(last, good.root, this.#slices.keys(), wanted);
+    return [{ name, gateway, good, wanted, resting }];
   }
 
   /**
    * A root is taken over only with the slices of the hosts in use: without them served hosts would turn into unserved ones. For
-   * those of other hosts it waits once, until the next look: where control hangs behind its root, the last root serves them on.
-   * What takes something away, or is here to be obeyed, waits for nobody.
+   * those of other hosts it waits once, where it can, until the next look: where control hangs behind its root, the last root serves them on.
    */
   async #takeOver(news: readonly News[]): Promise<void> {
     if (news.length === 0) return;
@@ -194,11 +176,11 @@ export class Snapshots {
     // First for those that are waited for: no gateway's come with another's that rest.
     const calls = news.map(async ({ name, wanted }) => ask(name, wanted));
     await Promise.allSettled([...calls, ...news.map(async ({ name, resting }) => ask(name, resting))]);
+    const isHere = (id: string): boolean => this.#slices.has(id) || texts.has(id);
     for (const { name, gateway, good, wanted, resting } of news) {
-      if (wanted.some((id) => !this.#slices.has(id) && !texts.has(id))) continue;
-      const isHere = (id: string): boolean => this.#slices.has(id) || texts.has(id);
-      const isUnanswered = resting.some((id) => !this.#slices.has(id) && !answered.has(id));
-      if (!gateway.waited && isUnanswered && canWait(gateway.good, good, isHere)) {
+      if (!wanted.every(isHere)) continue;
+      const isLacking = resting.some((id) => !this.#slices.has(id) && !answered.has(id));
+      if (!gateway.waited && isLacking && gateway.good !== null && canWait(gateway.good.root, good.root, isHere)) {
         gateway.waited = true;
         continue;
       }
@@ -270,26 +252,6 @@ function readGood(signed: SignedRoot): Good | null {
   } catch {
     return null;
   }
-}
-
-/** Whether all that a newer root says otherwise is slices that are not here: then the last one keeps nothing from anybody. */
-function canWait(last: Good | null, next: Good, isHere: (id: string) => boolean): boolean {
-  if (last === null || besides(last.root) !== besides(next.root)) return false;
-  const scopes = new Set([...Object.keys(last.root.scopes), ...Object.keys(next.root.scopes)]);
-  for (const scope of scopes) {
-    const before = last.root.scopes[scope] ?? {};
-    const after = next.root.scopes[scope] ?? {};
-    for (const host of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      const id: string | null | undefined = after[host];
-      if (id !== before[host] && (typeof id !== "string" || isHere(id))) return false;
-    }
-  }
-  return true;
-}
-
-/** What a root says besides which slices it lists, and when: trust, and what is told of calls. */
-function besides(root: Root): string {
-  return JSON.stringify({ ...root, generation: 0, issuedAt: 0, scopes: {} });
 }
 
 export function isNewer(root: Root, have: ExchangeUp["have"]): boolean {
